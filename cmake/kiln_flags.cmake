@@ -1,0 +1,12 @@
+# What every translation unit of ours is compiled with.
+add_library(kiln_flags INTERFACE)
+target_include_directories(kiln_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+target_compile_options(kiln_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(KILN_WERROR)
+  target_compile_options(kiln_flags INTERFACE -Werror)
+endif()
+if(KILN_SANITIZE)
+  # CAF and shared_ptr bind references to null in places that are never read; that one check is noise.
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize=null,vptr -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

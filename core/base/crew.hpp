@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/error.hpp"
+
+namespace kiln {
+
+/// A few threads for work that blocks (disk, hashing, child processes), owned by the one actor that needs
+/// them. Jobs start in the order they were posted; a job must not throw.
+class crew {
+public:
+  using job = std::function<void()>;
+
+  virtual ~crew() = default;
+  /// Any thread. RESOURCE_EXHAUSTED when the queue is at its bound: then the job was not taken, and the
+  /// caller refuses its own asker.
+  virtual expected<void> post(job work) = 0;
+  /// Finishes what was posted, takes nothing more, and joins. Not from a job.
+  virtual void stop() = 0;
+};
+
+/// Real threads. `name` is what a debugger shows (cut at 15 characters).
+std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, std::size_t queue_limit = 65536);
+
+/// Runs each job at once on the caller's thread: for tests under the deterministic scheduler.
+std::unique_ptr<crew> make_inline_crew();
+
+}  // namespace kiln

@@ -1,0 +1,102 @@
+#include "core/digest/digest.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "core/digest/hasher.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::array<digest_function_info, 2> known = {{
+    {digest_function::sha256, "sha256", 32, false},
+    {digest_function::blake3, "blake3", 32, true},
+}};
+
+int value_of(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::span<const digest_function_info> digest_functions() noexcept { return known; }
+
+const digest_function_info* find_function(int reapi_number) noexcept {
+  for (const auto& info : known)
+    if (static_cast<int>(info.function) == reapi_number) return &info;
+  return nullptr;
+}
+
+const digest_function_info* find_function(std::string_view name) noexcept {
+  for (const auto& info : known)
+    if (info.name == name) return &info;
+  return nullptr;
+}
+
+const digest_function_info& info_of(digest_function function) noexcept {
+  return function == digest_function::blake3 ? known[1] : known[0];
+}
+
+std::string digest::hex() const {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(info_of(function).hash_size * 2);
+  for (std::uint8_t byte : hash_bytes()) {
+    text.push_back(digits[byte >> 4]);
+    text.push_back(digits[byte & 15]);
+  }
+  return text;
+}
+
+std::string digest::to_string() const {
+  const auto& info = info_of(function);
+  return info.named_in_paths ? fmt::format("{}/{}/{}", info.name, hex(), size) : fmt::format("{}/{}", hex(), size);
+}
+
+expected<digest> parse_digest(digest_function function, std::string_view hex, std::int64_t size) {
+  const auto& info = info_of(function);
+  if (hex.size() != info.hash_size * 2)
+    return fail(errc::invalid_argument, "a {} hash has {} characters, not {}", info.name, info.hash_size * 2,
+                hex.size());
+  if (size < 0) return fail(errc::invalid_argument, "a digest's size cannot be negative: {}", size);
+  digest result;
+  result.function = function;
+  result.size = size;
+  for (std::size_t i = 0; i < info.hash_size; ++i) {
+    int high = value_of(hex[2 * i]);
+    int low = value_of(hex[2 * i + 1]);
+    if (high < 0 || low < 0)
+      return fail(errc::invalid_argument, "a hash is lower-case hexadecimal; character {} is not",
+                  high < 0 ? 2 * i : 2 * i + 1);
+    result.hash[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return result;
+}
+
+digest digest_of(std::string_view content, digest_function function) {
+  hasher one(function);
+  one.update(content);
+  return one.finish();
+}
+
+bool is_empty_blob(const digest& blob) noexcept {
+  if (blob.size != 0) return false;
+  static const auto empties = [] {
+    std::map<digest_function, digest> table;
+    for (const auto& info : known) table.emplace(info.function, digest_of({}, info.function));
+    return table;
+  }();
+  auto found = empties.find(blob.function);
+  return found != empties.end() && found->second == blob;
+}
+
+}  // namespace kiln
+
+std::size_t std::hash<kiln::digest>::operator()(const kiln::digest& d) const noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, d.hash.data(), sizeof word);
+  return static_cast<std::size_t>(word ^ static_cast<std::uint64_t>(d.size));
+}

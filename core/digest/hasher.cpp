@@ -1,0 +1,85 @@
+#include "core/digest/hasher.hpp"
+
+#include <blake3.h>
+#include <openssl/evp.h>
+
+#include <stdexcept>
+
+namespace kiln {
+
+class hasher::engine {
+public:
+  virtual ~engine() = default;
+  virtual void update(std::string_view piece) = 0;
+  virtual void finish(std::uint8_t* out) = 0;
+};
+
+namespace {
+
+class evp_engine final : public hasher::engine {
+public:
+  explicit evp_engine(const EVP_MD* algorithm) : context_(EVP_MD_CTX_new()) {
+    if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1)
+      throw std::runtime_error("OpenSSL cannot start a digest");
+  }
+  void update(std::string_view piece) override { EVP_DigestUpdate(context_.get(), piece.data(), piece.size()); }
+  void finish(std::uint8_t* out) override { EVP_DigestFinal_ex(context_.get(), out, nullptr); }
+
+private:
+  struct free_context {
+    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, free_context> context_;
+};
+
+class blake3_engine final : public hasher::engine {
+public:
+  blake3_engine() { blake3_hasher_init(&state_); }
+  void update(std::string_view piece) override { blake3_hasher_update(&state_, piece.data(), piece.size()); }
+  void finish(std::uint8_t* out) override { blake3_hasher_finalize(&state_, out, BLAKE3_OUT_LEN); }
+
+private:
+  blake3_hasher state_;
+};
+
+// Fetching an algorithm takes OpenSSL longer than hashing a small blob, so it is done once.
+const EVP_MD* sha256() {
+  static const EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+std::unique_ptr<hasher::engine> make_engine(digest_function function) {
+  switch (function) {
+    case digest_function::blake3:
+      return std::make_unique<blake3_engine>();
+    case digest_function::sha256:
+      break;
+  }
+  return std::make_unique<evp_engine>(sha256());
+}
+
+}  // namespace
+
+hasher::hasher(digest_function function) : engine_(make_engine(function)), function_(function) {}
+hasher::hasher(hasher&&) noexcept = default;
+hasher& hasher::operator=(hasher&&) noexcept = default;
+hasher::~hasher() = default;
+
+void hasher::update(std::string_view piece) {
+  engine_->update(piece);
+  size_ += static_cast<std::int64_t>(piece.size());
+}
+
+void hasher::update(const byte_chain& pieces) {
+  for (const auto& piece : pieces.pieces()) update(piece.view());
+}
+
+digest hasher::finish() {
+  digest result;
+  result.function = function_;
+  result.size = size_;
+  engine_->finish(result.hash.data());
+  return result;
+}
+
+}  // namespace kiln
