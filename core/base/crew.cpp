@@ -26,7 +26,8 @@ public:
     {
       std::lock_guard lock(mutex_);
       if (stopping_) return fail(errc::unavailable, "crew {} is stopping", name_);
-      if (queue_.size() >= limit_) return fail(errc::resource_exhausted, "crew {} has {} jobs waiting", name_, limit_);
+      if (queue_.size() >= limit_)
+        return fail(errc::resource_exhausted, "crew {} has {} jobs waiting", name_, limit_);
       queue_.push_back(std::move(work));
     }
     wake_.notify_one();
@@ -82,6 +83,8 @@ std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, st
   return std::make_unique<thread_crew>(std::move(name), threads, queue_limit);
 }
 
-std::unique_ptr<crew> make_inline_crew() { return std::make_unique<inline_crew>(); }
+std::unique_ptr<crew> make_inline_crew() {
+  return std::make_unique<inline_crew>();
+}
 
 }  // namespace kiln

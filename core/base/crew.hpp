@@ -24,7 +24,8 @@ public:
 };
 
 /// Real threads. `name` is what a debugger shows (cut at 15 characters).
-std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, std::size_t queue_limit = 65536);
+std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads,
+                                       std::size_t queue_limit = 65536);
 
 /// Runs each job at once on the caller's thread: for tests under the deterministic scheduler.
 std::unique_ptr<crew> make_inline_crew();

@@ -8,10 +8,10 @@ namespace kiln {
 
 std::string_view name_of(errc code) noexcept {
   static constexpr std::array<std::string_view, 17> names = {
-      "OK",           "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-      "NOT_FOUND",    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED",      "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-      "DATA_LOSS",    "UNAUTHENTICATED"};
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
   auto index = static_cast<std::size_t>(code);
   return index < names.size() ? names[index] : "UNKNOWN";
 }
@@ -22,7 +22,9 @@ error error::in_context(std::string_view doing) const {
   return result;
 }
 
-std::string error::to_string() const { return fmt::format("{}: {}", name_of(code_), message_); }
+std::string error::to_string() const {
+  return fmt::format("{}: {}", name_of(code_), message_);
+}
 
 namespace {
 

@@ -77,7 +77,9 @@ template <class... Args>
 failure fail(errc code, fmt::format_string<Args...> text, Args&&... args) {
   return failure(error(code, fmt::format(text, std::forward<Args>(args)...)));
 }
-inline failure fail(error fault) { return failure(std::move(fault)); }
+inline failure fail(error fault) {
+  return failure(std::move(fault));
+}
 
 template <class... Args>
 failure with_context(const error& fault, fmt::format_string<Args...> text, Args&&... args) {

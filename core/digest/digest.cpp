@@ -22,7 +22,9 @@ int value_of(char c) noexcept {
 
 }  // namespace
 
-std::span<const digest_function_info> digest_functions() noexcept { return known; }
+std::span<const digest_function_info> digest_functions() noexcept {
+  return known;
+}
 
 const digest_function_info* find_function(int reapi_number) noexcept {
   for (const auto& info : known)
@@ -53,7 +55,8 @@ std::string digest::hex() const {
 
 std::string digest::to_string() const {
   const auto& info = info_of(function);
-  return info.named_in_paths ? fmt::format("{}/{}/{}", info.name, hex(), size) : fmt::format("{}/{}", hex(), size);
+  return info.named_in_paths ? fmt::format("{}/{}/{}", info.name, hex(), size)
+                             : fmt::format("{}/{}", hex(), size);
 }
 
 expected<digest> parse_digest(digest_function function, std::string_view hex, std::int64_t size) {

@@ -35,11 +35,14 @@ const digest_function_info& info_of(digest_function function) noexcept;
 struct digest {
   static constexpr std::size_t max_hash_size = 64;
 
-  std::array<std::uint8_t, max_hash_size> hash{};  ///< the first info_of(function).hash_size bytes count, rest zero
-  std::int64_t size = 0;                           ///< bytes of the uncompressed blob; never negative
+  std::array<std::uint8_t, max_hash_size>
+      hash{};             ///< the first info_of(function).hash_size bytes count, rest zero
+  std::int64_t size = 0;  ///< bytes of the uncompressed blob; never negative
   digest_function function = digest_function::sha256;
 
-  std::span<const std::uint8_t> hash_bytes() const noexcept { return {hash.data(), info_of(function).hash_size}; }
+  std::span<const std::uint8_t> hash_bytes() const noexcept {
+    return {hash.data(), info_of(function).hash_size};
+  }
   bool operator==(const digest&) const noexcept = default;
   auto operator<=>(const digest&) const noexcept = default;
 

@@ -22,7 +22,9 @@ public:
     if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1)
       throw std::runtime_error("OpenSSL cannot start a digest");
   }
-  void update(std::string_view piece) override { EVP_DigestUpdate(context_.get(), piece.data(), piece.size()); }
+  void update(std::string_view piece) override {
+    EVP_DigestUpdate(context_.get(), piece.data(), piece.size());
+  }
   void finish(std::uint8_t* out) override { EVP_DigestFinal_ex(context_.get(), out, nullptr); }
 
 private:

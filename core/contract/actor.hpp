@@ -1,0 +1,79 @@
+#pragma once
+
+#include <caf/error.hpp>
+#include <caf/result.hpp>
+#include <caf/sec.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "core/base/error.hpp"
+#include "core/contract/messages.hpp"
+
+KILN_MESSAGE(kiln::error)
+
+namespace kiln {
+
+/// Our error as CAF carries it, code, sentence and details whole.
+caf::error to_caf(const error& fault);
+/// And back. CAF's own errors become codes a client understands: a request that timed out is
+/// DEADLINE_EXCEEDED, a receiver that is gone UNAVAILABLE.
+error from_caf(const caf::error& fault);
+
+template <class T>
+caf::result<T> to_result(expected<T> value) {
+  if (value) return std::move(*value);
+  return to_caf(value.error());
+}
+
+/// The duty to answer a request. CAF 0.17 forgets a promise that is dropped, and the asker waits for ever;
+/// this one answers UNAVAILABLE in that case. Copies share the duty; the first answer counts. Confined to the
+/// actor that made it.
+template <class T>
+class answer {
+public:
+  explicit answer(caf::typed_response_promise<T> promise)
+      : duty_(std::make_shared<duty>(std::move(promise))) {}
+
+  void deliver(expected<T> value) {
+    if (!duty_->pending) return;
+    duty_->pending = false;
+    if (value)
+      duty_->promise.deliver(std::move(*value));
+    else
+      duty_->promise.deliver(to_caf(value.error()));
+  }
+  bool pending() const noexcept { return duty_->pending; }
+  /// What a handler returns to CAF.
+  operator caf::result<T>() const { return duty_->promise; }  // NOLINT: a handler returns the duty itself
+
+private:
+  struct duty {
+    explicit duty(caf::typed_response_promise<T> p) : promise(std::move(p)) {}
+    ~duty() {
+      if (pending)
+        promise.deliver(to_caf(error(errc::unavailable, "the request was dropped before it was answered")));
+    }
+    caf::typed_response_promise<T> promise;
+    bool pending = true;
+  };
+  std::shared_ptr<duty> duty_;
+};
+
+template <class T, class Self>
+answer<T> make_answer(Self* self) {
+  return answer<T>(self->template make_response_promise<T>());
+}
+
+/// Runs a handler's body so that an exception becomes INTERNAL instead of the actor's death.
+template <class T, class Body>
+caf::result<T> guarded(Body body) {
+  try {
+    return body();
+  } catch (const std::exception& fault) {
+    return to_caf(error(errc::internal, fault.what()));
+  }
+}
+
+}  // namespace kiln

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+#include "core/base/error.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/messages.hpp"
+#include "core/contract/stream.hpp"
+#include "core/digest/digest.hpp"
+
+/// What every store answers. Orders are imperatives, answers nouns, news past tense.
+///
+/// A store holds one of two things, fixed when it is spawned (`holds`): content, where the digest is the
+/// digest of the bytes, so that writing what is there already changes nothing; or results, where the digest
+/// names an action, its size says nothing about the bytes, and a later write replaces an earlier one.
+namespace kiln {
+
+enum class holds : std::uint8_t { content, results };
+
+/// -> missing_blobs: exactly those that are absent, each once, in the order asked. Touches what it finds. The
+/// empty blob is never missing from a store of content.
+struct find_missing {
+  std::vector<digest> blobs;
+};
+struct missing_blobs {
+  std::vector<digest> blobs;
+};
+
+/// -> blob_content, or NOT_FOUND. Bytes [offset, offset + limit) of the blob; limit 0 means to its end. An
+/// offset behind the end is OUT_OF_RANGE.
+struct read_blob {
+  digest blob;
+  std::uint64_t offset = 0;
+  std::uint64_t limit = 0;
+};
+/// Small reads come whole in `head`; what follows is pulled from `rest`, null if nothing does. A source ends
+/// with an error when the bytes could not be had whole: short data never ends well.
+struct blob_content {
+  std::uint64_t blob_size = 0;  ///< of the whole blob, whatever range was asked
+  byte_chain head;
+  blob_source_ptr rest;
+};
+
+/// -> blob_batch: for each digest, in the order asked, its bytes or its error. The asker bounds the sum.
+/// Wrappers pass batches on as batches.
+struct read_blobs {
+  std::vector<digest> blobs;
+};
+struct blob_batch {
+  std::vector<expected<bytes>> results;
+};
+
+/// -> receipt once the bytes are verified (where the store verifies) and kept as the store promises. A source
+/// that ends early or fails leaves no trace.
+struct write_blob {
+  digest blob;
+  blob_source_ptr source;
+};
+struct receipt {
+  std::uint64_t size = 0;
+  bool was_present = false;  ///< content only: it was there already and the source was not read
+};
+
+/// -> receipts: for each blob, in order, its receipt or its error; one failing does not hurt the others.
+struct write_blobs {
+  struct entry {
+    digest blob;
+    bytes content;
+  };
+  std::vector<entry> entries;
+};
+struct receipts {
+  std::vector<expected<receipt>> results;
+};
+
+/// -> lent_file: a read-only file (0555) with exactly the blob's bytes, for hard links and child processes.
+/// NOT_FOUND, or UNIMPLEMENTED by a store that has no files. It stays while `hold` lives.
+struct lend_file {
+  digest blob;
+};
+struct lent_file {
+  std::string path;
+  std::shared_ptr<const void> hold;
+};
+
+/// -> leased: none of these blobs is evicted while `hold` lives. Those that are absent are named.
+/// UNIMPLEMENTED where the store cannot promise it.
+struct lease_blobs {
+  std::vector<digest> blobs;
+};
+struct leased {
+  std::vector<digest> missing;
+  std::shared_ptr<const void> hold;
+};
+
+/// -> forgotten. The blob is dropped even if leased; open readers finish.
+struct forget_blob {
+  digest blob;
+};
+struct forgotten {
+  bool was_present = false;
+};
+
+/// -> store_figures
+struct measure_store {};
+struct store_figures {
+  std::uint64_t blobs = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t capacity = 0;   ///< bytes; 0 where the store has no bound of its own
+  std::uint64_t evictions = 0;  ///< blobs, since the start
+};
+
+/// -> store_flushed once everything acknowledged is as durable as the store can make it. For the drain.
+struct flush_store {};
+struct store_flushed {};
+
+/// News for whoever keeps an index of this store: sent after the fact, in order, never waited for.
+struct blobs_evicted {
+  std::vector<digest> blobs;
+};
+using store_listener = caf::typed_actor<caf::reacts_to<blobs_evicted>>;
+/// From now on the listener hears of blobs that left. It is dropped when it is gone.
+struct watch_store {
+  store_listener listener;
+};
+
+using store_actor = caf::typed_actor<                     //
+    caf::replies_to<find_missing>::with<missing_blobs>,   //
+    caf::replies_to<read_blob>::with<blob_content>,       //
+    caf::replies_to<read_blobs>::with<blob_batch>,        //
+    caf::replies_to<write_blob>::with<receipt>,           //
+    caf::replies_to<write_blobs>::with<receipts>,         //
+    caf::replies_to<lend_file>::with<lent_file>,          //
+    caf::replies_to<lease_blobs>::with<leased>,           //
+    caf::replies_to<forget_blob>::with<forgotten>,        //
+    caf::replies_to<measure_store>::with<store_figures>,  //
+    caf::replies_to<flush_store>::with<store_flushed>,    //
+    caf::reacts_to<watch_store>>;
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::find_missing)
+KILN_MESSAGE(kiln::missing_blobs)
+KILN_MESSAGE(kiln::read_blob)
+KILN_MESSAGE(kiln::blob_content)
+KILN_MESSAGE(kiln::read_blobs)
+KILN_MESSAGE(kiln::blob_batch)
+KILN_MESSAGE(kiln::write_blob)
+KILN_MESSAGE(kiln::receipt)
+KILN_MESSAGE(kiln::write_blobs)
+KILN_MESSAGE(kiln::receipts)
+KILN_MESSAGE(kiln::lend_file)
+KILN_MESSAGE(kiln::lent_file)
+KILN_MESSAGE(kiln::lease_blobs)
+KILN_MESSAGE(kiln::leased)
+KILN_MESSAGE(kiln::forget_blob)
+KILN_MESSAGE(kiln::forgotten)
+KILN_MESSAGE(kiln::measure_store)
+KILN_MESSAGE(kiln::store_figures)
+KILN_MESSAGE(kiln::flush_store)
+KILN_MESSAGE(kiln::store_flushed)
+KILN_MESSAGE(kiln::blobs_evicted)
+KILN_MESSAGE(kiln::watch_store)

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+#include <cstdint>
+#include <string>
+
+#include "core/contract/actor.hpp"
+#include "core/contract/execution.hpp"
+#include "core/contract/messages.hpp"
+
+/// What a worker hears from its scheduler. In the same process it is the worker itself; for one across the
+/// wire, the session that stands for it.
+namespace kiln {
+
+/// What a worker says of itself when it enlists.
+struct worker_profile {
+  std::string name;  ///< unique among live workers; shown to people
+  platform_properties
+      properties;           ///< what it offers; how each name is compared is the scheduler's configuration
+  std::uint32_t slots = 1;  ///< actions at once
+  std::uint64_t epoch = 0;  ///< random at each start of the worker's process
+};
+
+/// Run this. Answered by action_started and action_finished, with the same operation and attempt.
+struct start_action {
+  std::string operation;
+  std::uint64_t attempt = 0;
+  action_spec action;
+};
+/// Nobody wants it any more. Its processes are killed; action_finished follows with CANCELLED.
+struct kill_action {
+  std::string operation;
+  std::uint64_t attempt = 0;
+  std::string reason;
+};
+/// No more work will come; the connection ends when the last action has.
+struct dismiss_worker {
+  std::string reason;
+};
+
+using worker_actor = caf::typed_actor<caf::reacts_to<start_action>, caf::reacts_to<kill_action>,
+                                      caf::reacts_to<dismiss_worker>>;
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::start_action)
+KILN_MESSAGE(kiln::kill_action)
+KILN_MESSAGE(kiln::dismiss_worker)
