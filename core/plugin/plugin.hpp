@@ -1,0 +1,143 @@
+#pragma once
+
+#include <any>
+#include <caf/config.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "core/config/schema.hpp"
+#include "core/contract/store.hpp"
+#include "core/contract/transport.hpp"
+#include "core/plugin/descriptor.hpp"
+#include "core/plugin/environment.hpp"
+
+namespace caf {
+class actor_system;
+}
+
+namespace kiln {
+
+/// What a store is given when it is spawned.
+struct store_context {
+  caf::actor_system& system;
+  environment env;
+  std::string name;  ///< in the configuration; for messages to people
+  holds what = holds::content;
+  /// The store behind a reference in the options: already spawned, for references cannot form a circle.
+  std::function<store_actor(const store_ref&)> store;
+  /// A way out to another server, through the configuration's transport for outbound calls.
+  std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial;
+};
+
+/// A kind of store. One object per plugin, immutable, any thread.
+class store_plugin {
+public:
+  virtual ~store_plugin() = default;
+  virtual const section_schema& schema() const = 0;
+  /// `options` is what the schema read. An error ends the start with its sentence.
+  virtual expected<store_actor> spawn(const std::any& options, const store_context& context) const = 0;
+};
+
+struct transport_context {
+  environment env;
+  std::string name;
+};
+
+/// A kind of transport.
+class transport_plugin {
+public:
+  virtual ~transport_plugin() = default;
+  virtual const section_schema& schema() const = 0;
+  virtual expected<std::unique_ptr<transport>> make(const std::any& options, const transport_context& context) const = 0;
+};
+
+namespace detail {
+
+/// Joins a schema and a function into a plugin. What the function throws becomes an error here, since an exception
+/// must not cross into the loader.
+template <class Plugin, class Product, class Context, class Options>
+class plugin_of : public Plugin {
+public:
+  using make_fn = expected<Product> (*)(const Options&, const Context&);
+  plugin_of(kiln::schema<Options> schema, make_fn make) : schema_(std::move(schema)), make_(make) {}
+  const section_schema& schema() const override { return schema_; }
+
+protected:
+  expected<Product> build(const std::any& options, const Context& context) const {
+    try {
+      return make_(std::any_cast<const Options&>(options), context);
+    } catch (const std::exception& fault) {
+      return fail(errc::internal, "the plugin threw while it was set up: {}", fault.what());
+    } catch (...) {
+      return fail(errc::internal, "the plugin threw something that is no exception while it was set up");
+    }
+  }
+
+private:
+  kiln::schema<Options> schema_;
+  make_fn make_;
+};
+
+template <class Options>
+class store_plugin_of final : public plugin_of<store_plugin, store_actor, store_context, Options> {
+public:
+  using plugin_of<store_plugin, store_actor, store_context, Options>::plugin_of;
+  expected<store_actor> spawn(const std::any& options, const store_context& context) const override {
+    return this->build(options, context);
+  }
+};
+
+template <class Options>
+class transport_plugin_of final
+    : public plugin_of<transport_plugin, std::unique_ptr<transport>, transport_context, Options> {
+public:
+  using plugin_of<transport_plugin, std::unique_ptr<transport>, transport_context, Options>::plugin_of;
+  expected<std::unique_ptr<transport>> make(const std::any& options, const transport_context& context) const override {
+    return this->build(options, context);
+  }
+};
+
+template <class Options>
+store_plugin_of<Options> make_plugin(schema<Options> schema,
+                                     expected<store_actor> (*spawn)(const Options&, const store_context&)) {
+  return {std::move(schema), spawn};
+}
+template <class Options>
+transport_plugin_of<Options> make_plugin(
+    schema<Options> schema,
+    expected<std::unique_ptr<transport>> (*make)(const Options&, const transport_context&)) {
+  return {std::move(schema), make};
+}
+
+}  // namespace detail
+}  // namespace kiln
+
+/// KILN_STORE_PLUGIN("verify", verify_schema, spawn_verify_store), at global scope, in one file of the plugin:
+/// `schema<Options> verify_schema()` and
+/// `expected<store_actor> spawn_verify_store(const Options&, const store_context&)`.
+#define KILN_STORE_PLUGIN(name_, schema_, spawn_)                                                                 \
+  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = {                \
+      sizeof(kiln::plugin_descriptor), kiln::plugin_kind::store, KILN_ABI_TAG, name_,                            \
+      []() noexcept -> const kiln::store_plugin* {                                                               \
+        try {                                                                                                    \
+          static const auto plugin = kiln::detail::make_plugin(schema_(), &spawn_);                              \
+          return &plugin;                                                                                        \
+        } catch (...) {                                                                                          \
+          return nullptr;                                                                                        \
+        }                                                                                                        \
+      },                                                                                                         \
+      nullptr};
+
+#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)                                                              \
+  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = {                \
+      sizeof(kiln::plugin_descriptor), kiln::plugin_kind::transport, KILN_ABI_TAG, name_, nullptr,               \
+      []() noexcept -> const kiln::transport_plugin* {                                                           \
+        try {                                                                                                    \
+          static const auto plugin = kiln::detail::make_plugin(schema_(), &make_);                               \
+          return &plugin;                                                                                        \
+        } catch (...) {                                                                                          \
+          return nullptr;                                                                                        \
+        }                                                                                                        \
+      }};
