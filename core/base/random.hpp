@@ -5,8 +5,8 @@
 
 namespace kiln {
 
-/// Where chance comes from: names of temporary files, ids, jitter. Any thread. Seeded in tests, so that a run can
-/// be repeated.
+/// Where chance comes from: names of temporary files, ids, jitter. Any thread. Seeded in tests, so that a run
+/// can be repeated.
 class random_source {
 public:
   virtual ~random_source() = default;

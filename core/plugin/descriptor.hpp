@@ -4,8 +4,8 @@
 
 /// The one symbol a plugin exports, and how it is made.
 ///
-/// A plugin is bound to one release of Kiln: its messages are C++ types. The loader therefore compares the ABI tag
-/// before it calls anything, and refuses a plugin built otherwise with both tags in the sentence.
+/// A plugin is bound to one release of Kiln: its messages are C++ types. The loader therefore compares the
+/// ABI tag before it calls anything, and refuses a plugin built otherwise with both tags in the sentence.
 namespace kiln {
 
 class store_plugin;
@@ -14,7 +14,7 @@ class transport_plugin;
 enum class plugin_kind : std::uint32_t { store = 1, transport = 2 };
 
 struct plugin_descriptor {
-  std::uint32_t size;   ///< of this struct, as the plugin saw it
+  std::uint32_t size;  ///< of this struct, as the plugin saw it
   plugin_kind kind;
   const char* abi_tag;  ///< KILN_ABI_TAG of the headers it was built with
   const char* name;     ///< the `type` in the configuration
@@ -29,9 +29,10 @@ struct plugin_descriptor {
 /// Bumped whenever a message, a contract or a schema type changes its shape.
 #define KILN_CONTRACT_VERSION 1
 
-#define KILN_ABI_TAG                                                                               \
-  "kiln-contract-" KILN_TEXT(KILN_CONTRACT_VERSION) " gcc-abi-" KILN_TEXT(__GXX_ABI_VERSION)       \
-      " caf-" KILN_TEXT(CAF_VERSION) " cxx-" KILN_TEXT(__cplusplus) " dual-abi-" KILN_TEXT(_GLIBCXX_USE_CXX11_ABI)
+#define KILN_ABI_TAG                                                                            \
+  "kiln-contract-" KILN_TEXT(KILN_CONTRACT_VERSION) " gcc-abi-" KILN_TEXT(                      \
+      __GXX_ABI_VERSION) " caf-" KILN_TEXT(CAF_VERSION) " cxx-" KILN_TEXT(__cplusplus) " dual-" \
+                                                                                       "abi-" KILN_TEXT(_GLIBCXX_USE_CXX11_ABI)
 
 /// The symbol's name, for the loader.
 inline constexpr const char* plugin_symbol = "kiln_plugin";

@@ -8,8 +8,8 @@ namespace kiln {
 class logger;
 class metrics_registry;
 
-/// What every part of the process is handed instead of reaching for it: time, chance, the log and the metrics. Owned
-/// by main (or by a test), outlives everything else.
+/// What every part of the process is handed instead of reaching for it: time, chance, the log and the
+/// metrics. Owned by main (or by a test), outlives everything else.
 struct environment {
   const clock* time = nullptr;
   random_source* random = nullptr;

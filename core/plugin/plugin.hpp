@@ -50,13 +50,14 @@ class transport_plugin {
 public:
   virtual ~transport_plugin() = default;
   virtual const section_schema& schema() const = 0;
-  virtual expected<std::unique_ptr<transport>> make(const std::any& options, const transport_context& context) const = 0;
+  virtual expected<std::unique_ptr<transport>> make(const std::any& options,
+                                                    const transport_context& context) const = 0;
 };
 
 namespace detail {
 
-/// Joins a schema and a function into a plugin. What the function throws becomes an error here, since an exception
-/// must not cross into the loader.
+/// Joins a schema and a function into a plugin. What the function throws becomes an error here, since an
+/// exception must not cross into the loader.
 template <class Plugin, class Product, class Context, class Options>
 class plugin_of : public Plugin {
 public:
@@ -94,7 +95,8 @@ class transport_plugin_of final
     : public plugin_of<transport_plugin, std::unique_ptr<transport>, transport_context, Options> {
 public:
   using plugin_of<transport_plugin, std::unique_ptr<transport>, transport_context, Options>::plugin_of;
-  expected<std::unique_ptr<transport>> make(const std::any& options, const transport_context& context) const override {
+  expected<std::unique_ptr<transport>> make(const std::any& options,
+                                            const transport_context& context) const override {
     return this->build(options, context);
   }
 };
@@ -114,30 +116,37 @@ transport_plugin_of<Options> make_plugin(
 }  // namespace detail
 }  // namespace kiln
 
-/// KILN_STORE_PLUGIN("verify", verify_schema, spawn_verify_store), at global scope, in one file of the plugin:
-/// `schema<Options> verify_schema()` and
-/// `expected<store_actor> spawn_verify_store(const Options&, const store_context&)`.
-#define KILN_STORE_PLUGIN(name_, schema_, spawn_)                                                                 \
-  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = {                \
-      sizeof(kiln::plugin_descriptor), kiln::plugin_kind::store, KILN_ABI_TAG, name_,                            \
-      []() noexcept -> const kiln::store_plugin* {                                                               \
-        try {                                                                                                    \
-          static const auto plugin = kiln::detail::make_plugin(schema_(), &spawn_);                              \
-          return &plugin;                                                                                        \
-        } catch (...) {                                                                                          \
-          return nullptr;                                                                                        \
-        }                                                                                                        \
-      },                                                                                                         \
+/// KILN_STORE_PLUGIN("verify", verify_schema, spawn_verify_store), at global scope, in one file of the
+/// plugin: `schema<Options> verify_schema()` and `expected<store_actor> spawn_verify_store(const Options&,
+/// const store_context&)`.
+#define KILN_STORE_PLUGIN(name_, schema_, spawn_)                                                 \
+  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = { \
+      sizeof(kiln::plugin_descriptor),                                                            \
+      kiln::plugin_kind::store,                                                                   \
+      KILN_ABI_TAG,                                                                               \
+      name_,                                                                                      \
+      []() noexcept -> const kiln::store_plugin* {                                                \
+        try {                                                                                     \
+          static const auto plugin = kiln::detail::make_plugin(schema_(), &spawn_);               \
+          return &plugin;                                                                         \
+        } catch (...) {                                                                           \
+          return nullptr;                                                                         \
+        }                                                                                         \
+      },                                                                                          \
       nullptr};
 
-#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)                                                              \
-  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = {                \
-      sizeof(kiln::plugin_descriptor), kiln::plugin_kind::transport, KILN_ABI_TAG, name_, nullptr,               \
-      []() noexcept -> const kiln::transport_plugin* {                                                           \
-        try {                                                                                                    \
-          static const auto plugin = kiln::detail::make_plugin(schema_(), &make_);                               \
-          return &plugin;                                                                                        \
-        } catch (...) {                                                                                          \
-          return nullptr;                                                                                        \
-        }                                                                                                        \
+#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)                                              \
+  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = { \
+      sizeof(kiln::plugin_descriptor),                                                            \
+      kiln::plugin_kind::transport,                                                               \
+      KILN_ABI_TAG,                                                                               \
+      name_,                                                                                      \
+      nullptr,                                                                                    \
+      []() noexcept -> const kiln::transport_plugin* {                                            \
+        try {                                                                                     \
+          static const auto plugin = kiln::detail::make_plugin(schema_(), &make_);                \
+          return &plugin;                                                                         \
+        } catch (...) {                                                                           \
+          return nullptr;                                                                         \
+        }                                                                                         \
       }};
