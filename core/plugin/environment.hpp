@@ -6,7 +6,7 @@
 namespace kiln {
 
 class logger;
-class metrics_registry;
+class metric_registry;
 
 /// What every part of the process is handed instead of reaching for it: time, chance, the log and the
 /// metrics. Owned by main (or by a test), outlives everything else.
@@ -14,7 +14,7 @@ struct environment {
   const clock* time = nullptr;
   random_source* random = nullptr;
   logger* log = nullptr;
-  metrics_registry* metrics = nullptr;
+  metric_registry* metrics = nullptr;
 };
 
 }  // namespace kiln
