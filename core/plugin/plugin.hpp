@@ -35,7 +35,7 @@ struct store_context {
 class store_plugin {
 public:
   virtual ~store_plugin() = default;
-  virtual const section_schema& schema() const = 0;
+  virtual std::shared_ptr<const section_schema> schema() const = 0;
   /// `options` is what the schema read. An error ends the start with its sentence.
   virtual expected<store_actor> spawn(const std::any& options, const store_context& context) const = 0;
 };
@@ -49,7 +49,7 @@ struct transport_context {
 class transport_plugin {
 public:
   virtual ~transport_plugin() = default;
-  virtual const section_schema& schema() const = 0;
+  virtual std::shared_ptr<const section_schema> schema() const = 0;
   virtual expected<std::unique_ptr<transport>> make(const std::any& options,
                                                     const transport_context& context) const = 0;
 };
@@ -62,8 +62,9 @@ template <class Plugin, class Product, class Context, class Options>
 class plugin_of : public Plugin {
 public:
   using make_fn = expected<Product> (*)(const Options&, const Context&);
-  plugin_of(kiln::schema<Options> schema, make_fn make) : schema_(std::move(schema)), make_(make) {}
-  const section_schema& schema() const override { return schema_; }
+  plugin_of(kiln::schema<Options> schema, make_fn make)
+      : schema_(std::make_shared<const kiln::schema<Options>>(std::move(schema))), make_(make) {}
+  std::shared_ptr<const section_schema> schema() const override { return schema_; }
 
 protected:
   expected<Product> build(const std::any& options, const Context& context) const {
@@ -77,7 +78,7 @@ protected:
   }
 
 private:
-  kiln::schema<Options> schema_;
+  std::shared_ptr<const kiln::schema<Options>> schema_;
   make_fn make_;
 };
 
