@@ -1,0 +1,33 @@
+#include "core/wire/digests.hpp"
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+
+namespace kiln {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+expected<digest> from_wire(const v2::Digest& digest, digest_function function) {
+  return parse_digest(function, digest.hash(), digest.size_bytes());
+}
+
+void to_wire(const digest& from, v2::Digest* to) {
+  to->set_hash(from.hex());
+  to->set_size_bytes(from.size);
+}
+
+expected<digest_function> resolve_function(int wire_value, std::size_t hex_length) {
+  if (wire_value == 0) {
+    for (const auto& info : digest_functions())
+      if (!info.named_in_paths && info.hash_size * 2 == hex_length) return info.function;
+    return fail(errc::invalid_argument, "no digest function of ours writes {} characters", hex_length);
+  }
+  const auto* info = find_function(wire_value);
+  if (info == nullptr)
+    return fail(errc::invalid_argument, "digest function {} is not served here", wire_value);
+  if (info->hash_size * 2 != hex_length)
+    return fail(errc::invalid_argument, "a {} digest has {} characters, not {}", info->name,
+                info->hash_size * 2, hex_length);
+  return info->function;
+}
+
+}  // namespace kiln
