@@ -11,47 +11,18 @@
 namespace kiln {
 namespace {
 
-class thread_crew final : public crew {
-public:
-  thread_crew(std::string name, std::size_t threads, std::size_t queue_limit)
-      : name_(std::move(name)), limit_(queue_limit) {
-    for (std::size_t i = 0; i < threads; ++i) {
-      threads_.emplace_back([this] { work(); });
-      pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
-    }
-  }
-  ~thread_crew() override { stop(); }
+// What the threads share. They own it together with the crew, for a crew may be dropped by one of its own
+// jobs (with the last reference to the actor that owned it), and that thread must still find its way out.
+struct crew_room {
+  explicit crew_room(std::string name_, std::size_t limit_) : name(std::move(name_)), limit(limit_) {}
 
-  expected<void> post(job work) override {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_) return fail(errc::unavailable, "crew {} is stopping", name_);
-      if (queue_.size() >= limit_)
-        return fail(errc::resource_exhausted, "crew {} has {} jobs waiting", name_, limit_);
-      queue_.push_back(std::move(work));
-    }
-    wake_.notify_one();
-    return {};
-  }
-
-  void stop() override {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    for (auto& thread : threads_)
-      if (thread.joinable()) thread.join();
-  }
-
-private:
   void work() {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(mutex);
     for (;;) {
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      job next = std::move(queue_.front());
-      queue_.pop_front();
+      wake.wait(lock, [this] { return stopping || !queue.empty(); });
+      if (queue.empty()) return;
+      crew::job next = std::move(queue.front());
+      queue.pop_front();
       lock.unlock();
       next();
       next = nullptr;  // what the job held is dropped outside the lock
@@ -59,12 +30,54 @@ private:
     }
   }
 
-  std::string name_;
-  std::size_t limit_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<job> queue_;
-  bool stopping_ = false;
+  const std::string name;
+  const std::size_t limit;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<crew::job> queue;
+  bool stopping = false;
+};
+
+class thread_crew final : public crew {
+public:
+  thread_crew(std::string name, std::size_t threads, std::size_t queue_limit)
+      : room_(std::make_shared<crew_room>(std::move(name), queue_limit)) {
+    for (std::size_t i = 0; i < threads; ++i) {
+      threads_.emplace_back([room = room_] { room->work(); });
+      pthread_setname_np(threads_.back().native_handle(), room_->name.substr(0, 15).c_str());
+    }
+  }
+  ~thread_crew() override { stop(); }
+
+  expected<void> post(job work) override {
+    {
+      std::lock_guard lock(room_->mutex);
+      if (room_->stopping) return fail(errc::unavailable, "crew {} is stopping", room_->name);
+      if (room_->queue.size() >= room_->limit)
+        return fail(errc::resource_exhausted, "crew {} has {} jobs waiting", room_->name, room_->limit);
+      room_->queue.push_back(std::move(work));
+    }
+    room_->wake.notify_one();
+    return {};
+  }
+
+  void stop() override {
+    {
+      std::lock_guard lock(room_->mutex);
+      room_->stopping = true;
+    }
+    room_->wake.notify_all();
+    for (auto& thread : threads_) {
+      if (!thread.joinable()) continue;
+      if (thread.get_id() == std::this_thread::get_id())
+        thread.detach();  // it ends by itself once its job has returned
+      else
+        thread.join();
+    }
+  }
+
+private:
+  std::shared_ptr<crew_room> room_;
   std::vector<std::thread> threads_;
 };
 

@@ -19,7 +19,8 @@ public:
   /// Any thread. RESOURCE_EXHAUSTED when the queue is at its bound: then the job was not taken, and the
   /// caller refuses its own asker.
   virtual expected<void> post(job work) = 0;
-  /// Finishes what was posted, takes nothing more, and joins. Not from a job.
+  /// Finishes what was posted, takes nothing more, and joins. Dropping the crew does the same, and may happen
+  /// in one of its jobs: that thread then ends by itself.
   virtual void stop() = 0;
 };
 

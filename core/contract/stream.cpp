@@ -1,6 +1,7 @@
 #include "core/contract/stream.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace kiln {
 namespace {
@@ -35,10 +36,16 @@ public:
           std::function<void(expected<void>)> done)
       : source_(std::move(source)), chunk_(std::move(chunk)), done_(std::move(done)) {}
 
+  // A source that is dropped together with its continuation has answered, too: nobody waits for it.
+  ~pumping() {
+    if (done_) done_(fail(errc::cancelled, "the source of the bytes is gone"));
+  }
+
   void run() {
+    auto source = source_;  // outlives its own `read`, even if the end comes while that still runs
     for (;;) {
       auto turn = std::make_shared<std::atomic<int>>(0);
-      source_->read([self = shared_from_this(), turn](expected<byte_chain> piece) {
+      source->read([self = shared_from_this(), turn](expected<byte_chain> piece) {
         if (!self->take(std::move(piece))) return;
         if (turn->exchange(1) == 1) self->run();  // `read` has returned already: nobody else goes on
       });
@@ -58,7 +65,7 @@ private:
     return true;
   }
   bool finish(expected<void> result) {
-    auto done = std::move(done_);
+    auto done = std::exchange(done_, nullptr);
     chunk_ = nullptr;
     source_.reset();
     done(std::move(result));
