@@ -1,0 +1,54 @@
+# `make run` serves, `make test` proves; both install what is missing, build, and go.
+
+BUILD ?= build
+TYPE ?= RelWithDebInfo
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# What Kiln is made of.
+PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
+  libcaf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libyaml-cpp-dev libhiredis-dev \
+  libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev librust-blake3-dev
+# What its tests are made of: real clients and tools.
+TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
+  python3 openssl clang-format-14 b3sum procps
+
+.PHONY: run test build bench format deps test-deps asan soak clean
+
+run: deps build
+	@$(BUILD)/bin/kiln $(ARGS)
+
+test: test-deps build
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+build:
+	@test -f $(BUILD)/build.ninja || cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=$(TYPE)
+	@cmake --build $(BUILD)
+
+bench: deps build
+	@test/bench/table $(BUILD) $(ARGS)
+
+format:
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-14 -i
+
+asan: test-deps
+	@cmake --preset asan && cmake --build --preset asan && ctest --preset asan
+
+# The long form of the crash test: ten thousand kills. The tests run a short one.
+soak: test-deps build
+	@test/end_to_end/crash_test.py --binary $(BUILD)/bin/kiln --kills 10000
+
+clean:
+	@rm -rf $(BUILD) build-asan
+
+# Installs only what is missing, so that a machine that has it all needs neither network nor root.
+define install
+	@missing=$$(for p in $(1); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	test -z "$$missing" || { echo "installing:" $$missing; $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+endef
+
+deps:
+	$(call install,$(PACKAGES))
+
+test-deps:
+	$(call install,$(PACKAGES) $(TEST_PACKAGES))
