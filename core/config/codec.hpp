@@ -34,6 +34,8 @@ namespace detail {
 std::optional<std::int64_t> read_signed(const node& from, std::int64_t least, std::int64_t most,
                                         faults& collected);
 std::optional<std::uint64_t> read_unsigned(const node& from, std::uint64_t most, faults& collected);
+/// "numbers", "words out of a, b": a type's words where there are more of them.
+std::string several(std::string_view type);
 bool expect_scalar(const node& from, std::string_view wanted, faults& collected);
 bool expect_list(const node& from, faults& collected);
 bool expect_map(const node& from, faults& collected);
@@ -122,7 +124,7 @@ struct list_codec {
   using value = std::vector<typename Inner::value>;
   Inner inner;
 
-  std::string type() const { return "list of " + inner.type(); }
+  std::string type() const { return "list of " + detail::several(inner.type()); }
   bool read(const node& from, value& into, reading& along) const {
     into.clear();
     if (!detail::expect_list(from, along.collected)) return false;
@@ -147,7 +149,7 @@ struct map_codec {
   using value = std::map<std::string, typename Inner::value>;
   Inner inner;
 
-  std::string type() const { return "map of names to " + inner.type(); }
+  std::string type() const { return "map of names to " + detail::several(inner.type()); }
   bool read(const node& from, value& into, reading& along) const {
     into.clear();
     if (!detail::expect_map(from, along.collected)) return false;

@@ -24,6 +24,8 @@ std::string describe_text(std::string_view title, const kind_table& kinds, std::
 std::string to_yaml(const shown& value);
 /// The named ones, with their types, as they stand under `stores:` or `transports:`.
 shown show_kinds(const std::vector<configured>& things);
+/// One of them, its type first.
+shown show_kind(const configured& thing);
 /// Puts the inline ones among `stores` where their generated names stand.
 shown with_inline_stores(shown value, const std::vector<configured>& stores);
 

@@ -2,7 +2,6 @@
 
 #include <any>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +19,11 @@ struct configured {
   std::shared_ptr<const section_schema> schema;
 };
 
-/// Reads one map {type: X, ...} with the schema that X stands for; nothing after a complaint about its type.
-/// Stores that it refers to are noted in its `uses` and in `stores`. Other faults leave a result behind whose
-/// options are not to be used, so that what it refers to can still be checked.
-std::optional<configured> read_kind(std::string name, const node& section, const kind_table& table,
-                                    faults& collected, store_refs& stores);
+/// Reads one map {type: X, ...} with the schema that X stands for. The stores it refers to are noted in its
+/// `uses` and in `stores`. After a complaint there is still a result, so that names can be checked further
+/// on: without a schema if the type was at fault; its options are not to be used.
+configured read_kind(std::string name, const node& section, const kind_table& table, faults& collected,
+                     store_refs& stores);
 
 /// Reads a map of names to such maps: `stores:`, `transports:`. Names are letters, digits, '_' and '-', so
 /// that a generated name (which has a dot) is nobody's.

@@ -26,8 +26,8 @@ namespace detail {
 bool open_section(const node& section, const std::vector<std::string_view>& known,
                   std::string_view already_read, faults& collected);
 void complain_of_missing(const node& section, const field_description& field, faults& collected);
-/// A default as one would write it.
-std::string default_text(const shown& value);
+/// A value as one would write it in place; empty for null.
+std::string in_one_line(const shown& value);
 
 template <class S>
 struct section_codec {
@@ -279,7 +279,7 @@ private:
         add_slot(std::move(name), member, std::move(words), std::move(sentence), std::move(rules)...);
     Options example{};
     example.*member = fallback;
-    added.about.default_text = detail::default_text(added.show(example));
+    added.about.default_text = detail::in_one_line(added.show(example));
     added.absent = [member, fallback](const node&, Options& into, reading&) { into.*member = fallback; };
     return *this;
   }

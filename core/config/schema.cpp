@@ -1,0 +1,48 @@
+#include "core/config/schema.hpp"
+
+#include <algorithm>
+
+#include "core/config/describe.hpp"
+#include "core/config/nearest.hpp"
+
+namespace kiln::detail {
+
+bool open_section(const node& section, const std::vector<std::string_view>& known,
+                  std::string_view already_read, faults& collected) {
+  if (!expect_map(section, collected)) return false;
+  for (const auto& [key, where, value] : section.entries()) {
+    if (key == already_read || std::find(known.begin(), known.end(), key) != known.end()) continue;
+    collected.add({section.file(), where, value.path(), "unknown key" + suggestion(key, known)});
+  }
+  return true;
+}
+
+void complain_of_missing(const node& section, const field_description& field, faults& collected) {
+  section.absent(field.name)
+      .complain(collected, "required, but missing ({}). {}", field.type, field.sentence);
+}
+
+bool kinds_codec::read(const node& from, value& into, reading& along) const {
+  if (!expect_map(from, along.collected)) return false;
+  auto before = along.collected.size();
+  into = read_kinds(from, *table, along.collected, along.stores);
+  return along.collected.size() == before;
+}
+
+shown kinds_codec::show(const value& things) const {
+  return show_kinds(things);
+}
+
+std::string show_length(std::size_t length, bool of_text) {
+  std::string_view unit = of_text ? (length == 1 ? "byte" : "bytes") : (length == 1 ? "entry" : "entries");
+  return fmt::format("{} {}", length, unit);
+}
+
+std::string bounds_text(std::string least, std::string most) {
+  if (least.empty() && most.empty()) return {};
+  if (most.empty()) return "at least " + least;
+  if (least.empty()) return "at most " + most;
+  return fmt::format("at least {}, at most {}", least, most);
+}
+
+}  // namespace kiln::detail
