@@ -114,40 +114,34 @@ transport_plugin_of<Options> make_plugin(
   return {std::move(schema), make};
 }
 
+/// Made at the first call. Null if that threw: an exception must not cross into the loader.
+template <class Plugin, auto describe, auto make>
+const Plugin* only_plugin() noexcept {
+  try {
+    static const auto plugin = make_plugin(describe(), make);
+    return &plugin;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 }  // namespace detail
 }  // namespace kiln
+
+#define KILN_PLUGIN(kind_, name_, store_, transport_)                                      \
+  extern "C" {                                                                             \
+  extern __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin; \
+  }                                                                                        \
+  const kiln::plugin_descriptor kiln_plugin = {                                            \
+      sizeof(kiln::plugin_descriptor), kind_, KILN_ABI_TAG, name_, store_, transport_};
 
 /// KILN_STORE_PLUGIN("verify", verify_schema, spawn_verify_store), at global scope, in one file of the
 /// plugin: `schema<Options> verify_schema()` and `expected<store_actor> spawn_verify_store(const Options&,
 /// const store_context&)`.
-#define KILN_STORE_PLUGIN(name_, schema_, spawn_)                                                 \
-  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = { \
-      sizeof(kiln::plugin_descriptor),                                                            \
-      kiln::plugin_kind::store,                                                                   \
-      KILN_ABI_TAG,                                                                               \
-      name_,                                                                                      \
-      []() noexcept -> const kiln::store_plugin* {                                                \
-        try {                                                                                     \
-          static const auto plugin = kiln::detail::make_plugin(schema_(), &spawn_);               \
-          return &plugin;                                                                         \
-        } catch (...) {                                                                           \
-          return nullptr;                                                                         \
-        }                                                                                         \
-      },                                                                                          \
-      nullptr};
+#define KILN_STORE_PLUGIN(name_, schema_, spawn_) \
+  KILN_PLUGIN(kiln::plugin_kind::store, name_,    \
+              (&kiln::detail::only_plugin<kiln::store_plugin, &schema_, &spawn_>), nullptr)
 
-#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)                                              \
-  extern "C" __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin = { \
-      sizeof(kiln::plugin_descriptor),                                                            \
-      kiln::plugin_kind::transport,                                                               \
-      KILN_ABI_TAG,                                                                               \
-      name_,                                                                                      \
-      nullptr,                                                                                    \
-      []() noexcept -> const kiln::transport_plugin* {                                            \
-        try {                                                                                     \
-          static const auto plugin = kiln::detail::make_plugin(schema_(), &make_);                \
-          return &plugin;                                                                         \
-        } catch (...) {                                                                           \
-          return nullptr;                                                                         \
-        }                                                                                         \
-      }};
+#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)        \
+  KILN_PLUGIN(kiln::plugin_kind::transport, name_, nullptr, \
+              (&kiln::detail::only_plugin<kiln::transport_plugin, &schema_, &make_>))
