@@ -9,8 +9,8 @@
 /// The end of a process, spoken.
 namespace kiln {
 
-/// For whoever tells clients whether we serve (grpc.health.v1). Serving is announced once the doors are open, the
-/// opposite as the first step of the drain.
+/// For whoever tells clients whether we serve (grpc.health.v1). Serving is announced once the doors are open,
+/// the opposite as the first step of the drain.
 struct set_serving {
   bool serving = false;
 };
@@ -29,8 +29,8 @@ struct drain_step_done {
 struct drain_step_overdue {
   std::size_t step = 0;
 };
-using drain_actor = caf::typed_actor<caf::replies_to<begin_drain>::with<drained>, caf::reacts_to<drain_step_done>,
-                                     caf::reacts_to<drain_step_overdue>>;
+using drain_actor = caf::typed_actor<caf::replies_to<begin_drain>::with<drained>,
+                                     caf::reacts_to<drain_step_done>, caf::reacts_to<drain_step_overdue>>;
 
 }  // namespace kiln
 

@@ -29,10 +29,12 @@ struct plugin_descriptor {
 /// Bumped whenever a message, a contract or a schema type changes its shape.
 #define KILN_CONTRACT_VERSION 1
 
-#define KILN_ABI_TAG \
-  "kiln-contract-" KILN_TEXT(KILN_CONTRACT_VERSION) " gcc-abi-" KILN_TEXT(                      \
-      __GXX_ABI_VERSION) " caf-" KILN_TEXT(CAF_VERSION) " cxx-" KILN_TEXT(__cplusplus) " dual-" \
-                                                                                       "abi-" KILN_TEXT(_GLIBCXX_USE_CXX11_ABI)
+// clang-format off
+#define KILN_ABI_TAG                                                                              \
+  "kiln-contract-" KILN_TEXT(KILN_CONTRACT_VERSION) " gcc-abi-" KILN_TEXT(__GXX_ABI_VERSION)      \
+  " caf-" KILN_TEXT(CAF_VERSION) " cxx-" KILN_TEXT(__cplusplus)                                   \
+  " dual-abi-" KILN_TEXT(_GLIBCXX_USE_CXX11_ABI)
+// clang-format on
 
 /// The symbol's name, for the loader.
 inline constexpr const char* plugin_symbol = "kiln_plugin";
