@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 namespace kiln {
 
-/// What the process finds of the machine it runs on. Asked once, at the start.
+/// Where the process finds its own things. Asked once, at the start.
 
 /// The folder of the running binary, links resolved.
 std::string binary_folder();
@@ -14,9 +13,5 @@ std::string binary_folder();
 std::string plugin_folder();
 /// $XDG_CACHE_HOME/kiln or ~/.cache/kiln; /var/cache/kiln for a process without a home.
 std::string user_cache_folder();
-/// Bytes of memory that this process may use: the cgroup's limit if it has one, else the machine's memory.
-std::uint64_t memory_limit();
-/// Processors this process may run on, at least 1.
-unsigned processors();
 
 }  // namespace kiln

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace kiln {
+
+/// What the process may use of the machine. Reads /proc and /sys on each call: asked once, at the start.
+
+/// Bytes of memory that this process may use: the cgroup's limit if it has one, else the machine's memory.
+std::uint64_t memory_limit();
+/// Processors this process may run on, at least 1.
+unsigned processors();
+
+}  // namespace kiln
