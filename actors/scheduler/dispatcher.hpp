@@ -1,0 +1,106 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/scheduler/action_queue.hpp"
+#include "actors/scheduler/operation.hpp"
+#include "actors/scheduler/options.hpp"
+#include "actors/scheduler/worker_table.hpp"
+#include "core/base/random.hpp"
+#include "core/contract/scheduler.hpp"
+
+namespace kiln::scheduling {
+
+/// What the dispatcher wants said and done. Called in the middle of its work: an outbox sends and returns, it
+/// does not call back.
+class outbox {
+public:
+  virtual ~outbox() = default;
+  virtual void start(const std::string& worker_id, start_action order) = 0;
+  virtual void kill(const std::string& worker_id, kill_action order) = 0;
+  /// The worker is no longer ours; `reason` is for people.
+  virtual void dismiss(const std::string& worker_id, const std::string& reason) = 0;
+  /// No word to this worker will follow.
+  virtual void forget_worker(const std::string& worker_id) = 0;
+  virtual void tell(listener_id who, const operation_state& news) = 0;
+  /// The result belongs in the action cache; `recorded` is to be called when it is there, or cannot be.
+  virtual void record(const operation& what) = 0;
+};
+
+/// The scheduler's mind: every decision, no actor, no clock, no I/O. Time comes with each call and must not
+/// run backwards. Confined to one actor.
+class dispatcher {
+public:
+  /// All three outlive it.
+  dispatcher(const scheduler_options& options, random_source& random, outbox& out);
+
+  // Clients.
+  expected<operation_state> submit(const submit_action& order, std::optional<listener_id> who,
+                                   steady_time now);
+  expected<operation_state> watch(const std::string& name, std::optional<listener_id> who);
+  void unwatch(const std::string& name, listener_id who, steady_time now);
+  void listener_gone(listener_id who, steady_time now);
+  expected<operation_state> cancel(const std::string& name, steady_time now);
+  std::vector<operation_state> list(const std::string& after, std::size_t limit) const;
+
+  // Workers. One that was admitted gets nothing to do until it is `ready`.
+  expected<worker_welcome> admit(const worker_profile& profile, steady_time now);
+  void ready(const std::string& worker_id);
+  void beat(const std::string& worker_id, steady_time now);
+  void started(const action_started& news, steady_time now);
+  void finished(const action_finished& news, steady_time now);
+  void leaving(const std::string& worker_id, steady_time now);
+  /// It is gone, with all that it was doing.
+  void lost(const std::string& worker_id, const std::string& why, steady_time now);
+
+  void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
+  /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten.
+  void tick(steady_time now);
+  void drain(steady_time now);
+  bool drained() const noexcept { return draining_ && executing_ == 0; }
+  scheduler_figures figures() const noexcept;
+
+private:
+  struct pending_kill {
+    steady_time since;
+    std::string worker_id;
+    attempt_key what;
+  };
+
+  operation& enqueue(const submit_action& order, needs asked, steady_time now);
+  void assign(operation& what, worker& to);
+  /// Gives this worker what suits it, as long as it has room.
+  void fill(worker& which);
+  /// Gives all workers with room what suits them, one at a time and the least loaded first.
+  void match();
+  /// For an operation that is not queued any more but not yet over: it is no longer with its worker.
+  void withdraw(operation& what, steady_time now, const std::string& reason);
+  void requeue(operation& what, const error& why, steady_time now);
+  void complete(operation& what, action_outcome outcome, steady_time now);
+  void settle(operation& what, action_outcome outcome, steady_time now);
+  void tell_all(const operation& what);
+  void remove_if_idle(worker& which, steady_time now);
+  void remove_worker(worker& which, steady_time now);
+  void evict_deaf_workers(steady_time now);
+  void give_up_hopeless(steady_time now);
+  std::string new_name(const std::string& instance);
+  std::string hex_id();
+
+  const scheduler_options& options_;
+  const property_rules rules_;
+  random_source& random_;
+  outbox& out_;
+  operation_table operations_;
+  worker_table workers_;
+  action_queue queue_;
+  std::deque<pending_kill> kills_;
+  std::uint64_t sequence_ = 0;
+  std::size_t executing_ = 0;  ///< given, running or recording
+  bool draining_ = false;
+};
+
+}  // namespace kiln::scheduling

@@ -1,0 +1,199 @@
+#include "actors/scheduler/dispatcher.hpp"
+
+/// The half of the dispatcher that faces the workers.
+namespace kiln::scheduling {
+namespace {
+
+constexpr std::uint32_t most_slots = 65'536;
+constexpr std::size_t longest_name = 256;
+
+/// Whether the worker failed, and not the action: then another try may end better.
+bool is_the_workers_fault(const error& status) noexcept {
+  switch (status.code()) {
+    case errc::cancelled:
+    case errc::unknown:
+    case errc::resource_exhausted:
+    case errc::aborted:
+    case errc::internal:
+    case errc::unavailable:
+    case errc::data_loss:
+    case errc::unauthenticated:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady_time now) {
+  if (profile.name.empty() || profile.name.size() > longest_name)
+    return fail(errc::invalid_argument, "a worker's name has 1 to {} bytes", longest_name);
+  if (profile.slots == 0 || profile.slots > most_slots)
+    return fail(errc::invalid_argument, "worker {} offers {} slots; 1 to {} are possible", profile.name,
+                profile.slots, most_slots);
+  if (draining_) return fail(errc::unavailable, "the scheduler is shutting down");
+  auto offered = offer_of(profile.properties, rules_);
+  if (!offered) return with_context(offered.error(), "worker {}", profile.name);
+  if (auto* known = workers_.find_by_name(profile.name)) {
+    // The same process again: its old connection is dead, whether or not that was noticed.
+    if (known->profile.epoch != profile.epoch)
+      return fail(errc::already_exists, "a live worker is called {} already", profile.name);
+    out_.dismiss(known->id, "the worker has connected anew");
+    lost(known->id, "it connected anew", now);
+  }
+  if (workers_.all().size() >= options_.max_workers)
+    return fail(errc::resource_exhausted, "{} workers are connected, and more are not taken",
+                workers_.all().size());
+
+  auto made = std::make_unique<worker>();
+  made->id = profile.name + "/" + hex_id();
+  made->profile = profile;
+  made->left = offered->counted;
+  made->offered = std::move(*offered);
+  made->heard = now;
+  auto& added = workers_.add(std::move(made));
+  queue_.worker_joined(added);
+  return worker_welcome{added.id, options_.heartbeat_interval};
+}
+
+void dispatcher::beat(const std::string& worker_id, steady_time now) {
+  if (auto* who = workers_.find(worker_id)) who->heard = now;
+}
+
+void dispatcher::ready(const std::string& worker_id) {
+  if (auto* who = workers_.find(worker_id)) fill(*who);
+}
+
+void dispatcher::match() {
+  if (draining_) return;
+  while (queue_.size() > 0) {
+    operation* next = nullptr;
+    auto* who = workers_.pick([&](const worker& each) {
+      next = queue_.best_for(each);
+      return next != nullptr;
+    });
+    if (who == nullptr) return;
+    queue_.remove(*next);
+    assign(*next, *who);
+  }
+}
+
+void dispatcher::fill(worker& which) {
+  while (!draining_) {
+    auto* next = queue_.best_for(which);
+    if (next == nullptr) return;
+    queue_.remove(*next);
+    assign(*next, which);
+  }
+}
+
+void dispatcher::assign(operation& what, worker& to) {
+  what.now = phase::given;
+  what.worker_id = to.id;
+  ++what.attempt;
+  ++executing_;
+  workers_.occupy(to, {what.name, what.attempt}, what.asks->asked.counted);
+  out_.start(to.id, {what.name, what.attempt, what.action});
+}
+
+void dispatcher::started(const action_started& news, steady_time now) {
+  beat(news.worker_id, now);
+  auto* who = workers_.find(news.worker_id);
+  if (who == nullptr) return;
+  auto* what = operations_.find(news.operation);
+  bool ours = what != nullptr && what->attempt == news.attempt && what->worker_id == news.worker_id;
+  if (!ours) {
+    // A kill that is on its way already is not repeated.
+    if (!who->held.contains({news.operation, news.attempt}))
+      out_.kill(news.worker_id, {news.operation, news.attempt, "this attempt was given up"});
+    return;
+  }
+  if (what->now != phase::given) return;
+  what->now = phase::running;
+  tell_all(*what);
+}
+
+void dispatcher::finished(const action_finished& news, steady_time now) {
+  beat(news.worker_id, now);
+  auto* who = workers_.find(news.worker_id);
+  if (who == nullptr || !workers_.vacate(*who, {news.operation, news.attempt})) return;
+  auto* what = operations_.find(news.operation);
+  bool ours = what != nullptr && what->attempt == news.attempt && what->worker_id == news.worker_id &&
+              what->now != phase::done;
+  if (ours) {
+    bool failed = is_the_workers_fault(news.outcome.status);
+    workers_.set_troubled(*who, failed);
+    if (failed)
+      requeue(*what, news.outcome.status.in_context("worker " + who->profile.name), now);
+    else
+      settle(*what, news.outcome, now);
+    // Others get the chance before the one that failed.
+    if (failed) match();
+  }
+  fill(*who);
+  remove_if_idle(*who, now);
+}
+
+void dispatcher::settle(operation& what, action_outcome outcome, steady_time now) {
+  bool keep = outcome.status.ok() && outcome.exit_code == 0 && !what.action.do_not_cache;
+  if (!keep) {
+    --executing_;
+    complete(what, std::move(outcome), now);
+    return;
+  }
+  what.now = phase::recording;
+  what.worker_id.clear();
+  what.outcome = std::move(outcome);
+  out_.record(what);
+}
+
+void dispatcher::leaving(const std::string& worker_id, steady_time now) {
+  beat(worker_id, now);
+  auto* who = workers_.find(worker_id);
+  if (who == nullptr) return;
+  if (who->accepting) {
+    workers_.stop_accepting(*who);
+    queue_.worker_left(*who, now);
+  }
+  remove_if_idle(*who, now);
+}
+
+void dispatcher::remove_if_idle(worker& which, steady_time now) {
+  if (!which.accepting && which.held.empty()) remove_worker(which, now);
+}
+
+void dispatcher::remove_worker(worker& which, steady_time now) {
+  auto id = which.id;
+  queue_.worker_left(which, now);
+  workers_.remove(id);
+  out_.forget_worker(id);
+}
+
+void dispatcher::lost(const std::string& worker_id, const std::string& why, steady_time now) {
+  auto* who = workers_.find(worker_id);
+  if (who == nullptr) return;
+  auto fault = error(errc::unavailable, fmt::format("worker {}: {}", who->profile.name, why));
+  auto held = std::move(who->held);
+  remove_worker(*who, now);
+  for (const auto& [key, amounts] : held) {
+    auto* what = operations_.find(key.operation);
+    if (what != nullptr && what->attempt == key.attempt && what->worker_id == worker_id &&
+        what->now != phase::done)
+      requeue(*what, fault, now);
+  }
+  match();
+}
+
+void dispatcher::evict_deaf_workers(steady_time now) {
+  while (!kills_.empty() && kills_.front().since + options_.kill_timeout < now) {
+    auto kill = std::move(kills_.front());
+    kills_.pop_front();
+    auto* who = workers_.find(kill.worker_id);
+    if (who == nullptr || !who->held.contains(kill.what)) continue;
+    out_.dismiss(kill.worker_id, "an action that was to be stopped did not end");
+    lost(kill.worker_id, "it did not stop an action when it was told to", now);
+  }
+}
+
+}  // namespace kiln::scheduling

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "actors/scheduler/platform.hpp"
+#include "core/base/clock.hpp"
+#include "core/config/schema.hpp"
+
+namespace kiln {
+
+struct scheduler_options {
+  std::vector<std::string> counted_properties{"cpu", "memory"};
+  std::vector<std::string> ignored_properties;
+  std::size_t max_queued = 100'000;
+  std::size_t max_workers = 10'000;
+  std::uint32_t max_retries = 3;
+  duration unmatched_wait = std::chrono::seconds(60);
+  duration abandon_after = std::chrono::seconds(60);
+  duration heartbeat_interval = std::chrono::seconds(2);
+  std::uint32_t heartbeats_missed = 4;
+  duration kill_timeout = std::chrono::seconds(30);
+  duration retain_for = std::chrono::minutes(5);
+  std::size_t max_retained = 10'000;
+  duration record_timeout = std::chrono::seconds(30);
+};
+
+schema<scheduler_options> scheduler_schema();
+
+scheduling::property_rules rules_of(const scheduler_options& options);
+
+}  // namespace kiln

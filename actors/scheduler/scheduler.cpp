@@ -1,0 +1,239 @@
+#include "actors/scheduler/scheduler.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/scheduler/dispatcher.hpp"
+#include "core/observe/log.hpp"
+#include "core/wire/action_record.hpp"
+
+namespace kiln::scheduling {
+
+/// One timer for all that waits in the scheduler.
+struct scheduler_tick {};
+/// The action cache has the result, or will not get it.
+struct result_settled {
+  std::string operation;
+  std::uint64_t attempt = 0;
+};
+
+using scheduler_self =
+    scheduler_actor::extend<caf::reacts_to<scheduler_tick>, caf::reacts_to<result_settled>>;
+
+}  // namespace kiln::scheduling
+
+KILN_MESSAGE(kiln::scheduling::scheduler_tick)
+KILN_MESSAGE(kiln::scheduling::result_settled)
+
+namespace kiln::scheduling {
+namespace {
+
+constexpr auto tick_interval = std::chrono::milliseconds(500);
+
+/// The actor around the dispatcher: it turns numbers into handles and time into ticks.
+struct scheduler_state : outbox {
+  static constexpr const char* name = "scheduler";
+
+  explicit scheduler_state(scheduler_self::pointer self) : self(self) {}
+
+  scheduler_self::behavior_type make_behavior(const environment& process, scheduler_options given,
+                                              store_actor store);
+
+  // What the dispatcher says.
+  void start(const std::string& worker_id, start_action order) override {
+    send_to(worker_id, std::move(order));
+  }
+  void kill(const std::string& worker_id, kill_action order) override {
+    send_to(worker_id, std::move(order));
+  }
+  void dismiss(const std::string& worker_id, const std::string& reason) override;
+  void forget_worker(const std::string& worker_id) override;
+  void tell(listener_id who, const operation_state& news) override;
+  void record(const operation& what) override;
+
+  template <class Order>
+  void send_to(const std::string& worker_id, Order order) {
+    if (auto found = workers.find(worker_id); found != workers.end())
+      self->send(found->second, std::move(order));
+  }
+  std::optional<listener_id> id_of(const operation_listener& listener);
+  caf::result<worker_welcome> enlist(const enlist_worker& order);
+  void on_down(const caf::down_msg& news);
+  void answer_drains();
+  steady_time now() const { return self->clock().now(); }
+
+  const scheduler_self::pointer self;
+  environment env;
+  scheduler_options options;
+  store_actor results;
+  std::optional<dispatcher> mind;
+  std::unordered_map<std::string, worker_actor> workers;
+  std::map<caf::actor_addr, std::string> worker_ids;
+  std::unordered_map<listener_id, operation_listener> listeners;
+  std::map<caf::actor_addr, listener_id> listener_ids;
+  listener_id last_listener = 0;
+  std::vector<answer<scheduler_drained>> drains;
+};
+
+void scheduler_state::dismiss(const std::string& worker_id, const std::string& reason) {
+  env.log->info("worker dismissed", {{"worker", worker_id}, {"reason", reason}});
+  send_to(worker_id, dismiss_worker{reason});
+}
+
+void scheduler_state::forget_worker(const std::string& worker_id) {
+  auto found = workers.find(worker_id);
+  if (found == workers.end()) return;
+  env.log->info("worker gone", {{"worker", worker_id}});
+  self->demonitor(found->second.address());
+  worker_ids.erase(found->second.address());
+  workers.erase(found);
+}
+
+void scheduler_state::tell(listener_id who, const operation_state& news) {
+  if (auto found = listeners.find(who); found != listeners.end())
+    self->send(found->second, operation_changed{news});
+}
+
+void scheduler_state::record(const operation& what) {
+  result_settled settled{what.name, what.attempt};
+  if (!results) {
+    self->send(self, std::move(settled));
+    return;
+  }
+  auto complain = [this, action = what.action.action](std::string_view why) {
+    env.log->warn("a result could not be kept in the action cache", {{"action", action}, {"why", why}});
+  };
+  write_blobs order;
+  order.entries.push_back(
+      {action_key(what.action.instance, what.action.action), wrap_result(what.outcome.result)});
+  self->request(results, options.record_timeout, std::move(order))
+      .then(
+          [this, settled, complain](const receipts& answer) {
+            if (answer.results.empty() || !answer.results.front())
+              complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
+            self->send(self, settled);
+          },
+          [this, settled, complain](const caf::error& fault) {
+            complain(from_caf(fault).to_string());
+            self->send(self, settled);
+          });
+}
+
+std::optional<listener_id> scheduler_state::id_of(const operation_listener& listener) {
+  if (!listener) return std::nullopt;
+  auto [found, is_new] = listener_ids.try_emplace(listener.address(), last_listener + 1);
+  if (is_new) {
+    listeners.emplace(++last_listener, listener);
+    self->monitor(listener);
+  }
+  return found->second;
+}
+
+caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) {
+  if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
+  auto welcome = mind->admit(order.profile, now());
+  if (!welcome) {
+    env.log->warn("worker refused", {{"worker", order.profile.name}, {"why", welcome.error()}});
+    return to_caf(welcome.error());
+  }
+  env.log->info("worker enlisted", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
+  workers.emplace(welcome->worker_id, order.worker);
+  worker_ids[order.worker.address()] = welcome->worker_id;
+  self->monitor(order.worker);
+  // The welcome goes first: only then does the worker know who it is.
+  auto promise = make_answer<worker_welcome>(self);
+  promise.deliver(*welcome);
+  mind->ready(welcome->worker_id);
+  return promise;
+}
+
+void scheduler_state::on_down(const caf::down_msg& news) {
+  if (auto found = worker_ids.find(news.source); found != worker_ids.end()) {
+    mind->lost(std::string(found->second), "it is gone", now());
+    answer_drains();
+  }
+  if (auto found = listener_ids.find(news.source); found != listener_ids.end()) {
+    mind->listener_gone(found->second, now());
+    listeners.erase(found->second);
+    listener_ids.erase(found);
+  }
+}
+
+void scheduler_state::answer_drains() {
+  if (!mind->drained()) return;
+  for (auto& each : drains) each.deliver(scheduler_drained{});
+  drains.clear();
+}
+
+scheduler_self::behavior_type scheduler_state::make_behavior(const environment& process,
+                                                             scheduler_options given, store_actor store) {
+  env = process;
+  options = std::move(given);
+  results = std::move(store);
+  mind.emplace(options, *env.random, *this);
+  self->set_down_handler([this](caf::down_msg& news) { on_down(news); });
+  self->delayed_send(self, tick_interval, scheduler_tick{});
+  return {
+      [this](const submit_action& order) {
+        return to_result(mind->submit(order, id_of(order.listener), now()));
+      },
+      [this](const watch_operation& order) {
+        return to_result(mind->watch(order.name, id_of(order.listener)));
+      },
+      [this](const unwatch_operation& order) {
+        if (auto found = listener_ids.find(order.listener.address()); found != listener_ids.end())
+          mind->unwatch(order.name, found->second, now());
+      },
+      [this](const cancel_operation& order) {
+        auto state = mind->cancel(order.name, now());
+        answer_drains();
+        return to_result(std::move(state));
+      },
+      [this](const list_operations& order) { return operation_list{mind->list(order.after, order.limit)}; },
+      [this](const enlist_worker& order) { return enlist(order); },
+      [this](const worker_beat& news) { mind->beat(news.worker_id, now()); },
+      [this](const action_started& news) { mind->started(news, now()); },
+      [this](const action_finished& news) {
+        mind->finished(news, now());
+        answer_drains();
+      },
+      [this](const worker_leaving& news) { mind->leaving(news.worker_id, now()); },
+      [this](const measure_scheduler&) { return mind->figures(); },
+      [this](const drain_scheduler&) {
+        mind->drain(now());
+        auto promise = make_answer<scheduler_drained>(self);
+        drains.push_back(promise);
+        answer_drains();
+        return static_cast<caf::result<scheduler_drained>>(promise);
+      },
+      [this](const scheduler_tick&) {
+        mind->tick(now());
+        answer_drains();
+        self->delayed_send(self, tick_interval, scheduler_tick{});
+      },
+      [this](const result_settled& news) {
+        mind->recorded(news.operation, news.attempt, now());
+        answer_drains();
+      },
+  };
+}
+
+}  // namespace
+}  // namespace kiln::scheduling
+
+namespace kiln {
+
+scheduler_actor spawn_scheduler(caf::actor_system& system, const environment& env, scheduler_options options,
+                                store_actor results) {
+  using namespace scheduling;
+  auto body = [](scheduler_self::stateful_pointer<scheduler_state> self, environment process,
+                 scheduler_options given, store_actor store) -> scheduler_self::behavior_type {
+    return self->state.make_behavior(process, std::move(given), std::move(store));
+  };
+  return system.spawn(body, env, std::move(options), std::move(results));
+}
+
+}  // namespace kiln

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <caf/actor_system.hpp>
+
+#include "actors/scheduler/options.hpp"
+#include "core/contract/scheduler.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+namespace kiln {
+
+/// Brings actions and workers together. Results that may be kept are written to `results` (a store of
+/// results; null: nowhere) before anybody hears that the action is done: the scheduler's only contact with
+/// stores.
+scheduler_actor spawn_scheduler(caf::actor_system& system, const environment& env, scheduler_options options,
+                                store_actor results);
+
+}  // namespace kiln
