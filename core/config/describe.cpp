@@ -94,7 +94,14 @@ private:
   std::string out_;
 };
 
-void text_section(std::string_view title, const section_schema& schema, std::size_t indent, text_writer& out);
+void text_body(const section_schema& schema, std::size_t indent, text_writer& out);
+
+void text_section(std::string_view title, const section_schema& schema, std::size_t indent,
+                  text_writer& out) {
+  out.blank();
+  out.paragraph(indent, title);
+  text_body(schema, indent + 2, out);
+}
 
 void text_field(const field_description& field, std::size_t indent, text_writer& out) {
   std::string head = fmt::format("{} ({}", field.name, field.type);
@@ -103,19 +110,16 @@ void text_field(const field_description& field, std::size_t indent, text_writer&
   if (!field.default_text.empty()) head += ", default " + field.default_text;
   out.paragraph(indent, head + ')');
   out.paragraph(indent + 4, field.sentence);
-  if (field.nested) text_section(heading_of(field), *field.nested, indent + 4, out);
+  if (field.nested) text_body(*field.nested, indent + 4, out);
   if (!field.kinds) return;
   for (const auto& [type, schema] : *field.kinds) text_section("type: " + type, *schema, indent + 4, out);
 }
 
-void text_section(std::string_view title, const section_schema& schema, std::size_t indent,
-                  text_writer& out) {
-  out.blank();
-  out.paragraph(indent, title);
-  out.paragraph(indent + 2, schema.sentence());
+void text_body(const section_schema& schema, std::size_t indent, text_writer& out) {
+  out.paragraph(indent, schema.sentence());
   auto fields = schema.fields();
   if (!fields.empty()) out.blank();
-  for (const auto& field : fields) text_field(field, indent + 2, out);
+  for (const auto& field : fields) text_field(field, indent, out);
 }
 
 }  // namespace

@@ -40,7 +40,10 @@ public:
   tree_builder(const std::string& file, const variable_lookup& lookup, faults& collected)
       : file_(file), lookup_(lookup), collected_(collected) {}
 
-  std::shared_ptr<const detail::tree_node> root() const { return root_; }
+  /// A text without any value is a null at its beginning.
+  std::shared_ptr<const detail::tree_node> root() const {
+    return root_ != nullptr ? root_ : make_node(node_kind::null, YAML::Mark());
+  }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (root_ != nullptr) refuse(position_of(mark), "a second document begins here, and only one is read");
@@ -220,7 +223,7 @@ expected<document> parse_document(std::string text, std::string file_name, const
     tree_builder builder(origin->file, lookup, result.faults_);
     while (parser.HandleNextDocument(builder)) {
     }
-    origin->root = builder.root() ? builder.root() : std::make_shared<const detail::tree_node>();
+    origin->root = builder.root();
   } catch (const refusal& refused) {
     return fail_at(origin->file, refused.where, refused.sentence);
   } catch (const YAML::Exception& problem) {

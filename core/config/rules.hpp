@@ -79,7 +79,6 @@ struct measured<capacity> {
   }
   static std::string show(byte_size bound) { return to_string(bound); }
 };
-std::string bounds_text(std::string least, std::string most);
 
 template <class T>
 struct without_optional {
@@ -114,7 +113,17 @@ struct rule_set {
 
   /// "at least 1, at most 64"; empty if free.
   std::string bounds_text() const {
-    return detail::bounds_text(least ? measure::show(*least) : "", most ? measure::show(*most) : "");
+    std::string low, high;
+    if (least) low = "at least " + measure::show(*least);
+    if (most) high = "at most " + measure::show(*most);
+    if constexpr (has_length<T>)
+      if (least == 1u) low = "not empty";
+    return low + (low.empty() || high.empty() ? "" : ", ") + high;
+  }
+  /// A secret that there is, is not shown.
+  shown show(shown value) const {
+    bool hidden = is_secret && !(value.text.empty() && value.children.empty());
+    return hidden ? shown::scalar("(secret)") : value;
   }
   /// Complains of a value outside.
   bool hold(const node& from, const T& value, faults& collected) const {

@@ -38,11 +38,4 @@ std::string show_length(std::size_t length, bool of_text) {
   return fmt::format("{} {}", length, unit);
 }
 
-std::string bounds_text(std::string least, std::string most) {
-  if (least.empty() && most.empty()) return {};
-  if (most.empty()) return "at least " + least;
-  if (least.empty()) return "at most " + most;
-  return fmt::format("at least {}, at most {}", least, most);
-}
-
 }  // namespace kiln::detail

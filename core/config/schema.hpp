@@ -261,12 +261,11 @@ private:
         into.*member = std::move(read);
     };
     added.show = [member, words, rules](const Options& options) -> shown {
-      if (rules.is_secret) return shown::scalar("(secret)");
       if constexpr (optional::was_optional) {
-        if (const auto& value = options.*member) return words.show(*value);
-        return rules.word.empty() ? shown{} : shown::scalar(rules.word);
+        if (!(options.*member)) return rules.word.empty() ? shown{} : shown::scalar(rules.word);
+        return rules.show(words.show(*(options.*member)));
       } else {
-        return words.show(options.*member);
+        return rules.show(words.show(options.*member));
       }
     };
     return added;
