@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/crew.hpp"
+#include "core/contract/stream.hpp"
+#include "core/digest/digest.hpp"
+
+namespace kiln::verify {
+
+/// Bytes up to here are hashed by whoever holds them: that costs less than waking another thread.
+inline constexpr std::size_t hashed_in_place = 4096;
+
+/// INVALID_ARGUMENT, saying how, if these are not the bytes of the blob.
+expected<void> check(const digest& blob, const bytes& content);
+
+/// `source`, ending in INVALID_ARGUMENT instead of with its end if it is not the blob: at the first byte too
+/// many, when it ends short, and before the last bytes are handed on if the hash differs. Hashes on
+/// `hashing`.
+blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing);
+
+}  // namespace kiln::verify
