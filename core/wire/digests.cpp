@@ -1,6 +1,7 @@
 #include "core/wire/digests.hpp"
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/field_reader.hpp"
 
 namespace kiln {
 
@@ -13,6 +14,15 @@ expected<digest> from_wire(const v2::Digest& digest, digest_function function) {
 void to_wire(const digest& from, v2::Digest* to) {
   to->set_hash(from.hex());
   to->set_size_bytes(from.size);
+}
+
+bool read_digest(std::string_view encoded, wire_digest& into) {
+  field_reader fields(encoded);
+  while (fields.next()) {
+    if (fields.is(1, wire_type::length)) into.hash = fields.text();
+    if (fields.is(2, wire_type::varint)) into.size = static_cast<std::int64_t>(fields.value());
+  }
+  return !fields.broken();
 }
 
 expected<digest_function> resolve_function(int wire_value, std::size_t hex_length) {

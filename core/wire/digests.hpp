@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "core/digest/digest.hpp"
 
@@ -14,6 +15,14 @@ namespace kiln {
 expected<digest> from_wire(const build::bazel::remote::execution::v2::Digest& digest,
                            digest_function function);
 void to_wire(const digest& from, build::bazel::remote::execution::v2::Digest* to);
+
+/// A Digest as it lies in a message: not yet looked at.
+struct wire_digest {
+  std::string_view hash;
+  std::int64_t size = 0;
+};
+/// Reads an encoded Digest; false if it is none. Later fields win, as everywhere in protobuf.
+bool read_digest(std::string_view encoded, wire_digest& into);
 
 /// The digest function a request means: the one it names, or, where it names none (0), the one that its
 /// digests' length stands for among those that need not be named. INVALID_ARGUMENT if there is none or the
