@@ -13,8 +13,6 @@ std::string heading_of(const field_description& field) {
   return field.name;
 }
 
-// ---- Markdown
-
 std::string cell(std::string_view text) {
   std::string result;
   for (char c : text) {
@@ -35,7 +33,10 @@ void markdown_section(const std::string& title, const section_schema& schema, in
   out += fmt::format("{} {}\n\n{}\n\n", std::string(static_cast<std::size_t>(std::clamp(level, 1, 6)), '#'),
                      title, schema.sentence());
   auto fields = schema.fields();
-  if (fields.empty()) return void(out += "No options.\n\n");
+  if (fields.empty()) {
+    out += "No options.\n\n";
+    return;
+  }
   out += "| option | value | default | meaning |\n|---|---|---|---|\n";
   for (const auto& field : fields) {
     auto fallback = field.required               ? "required"
@@ -53,8 +54,6 @@ void markdown_section(const std::string& title, const section_schema& schema, in
       markdown_kinds(fmt::format("{}: `{}`", title, heading_of(field)), *field.kinds, level + 1, out);
   }
 }
-
-// ---- terminal
 
 /// Columns a text takes: its characters, not its bytes.
 std::size_t width_of(std::string_view text) {

@@ -58,9 +58,10 @@ public:
   }
 
   void complain_of_unknown(const store_refs& stores, faults& collected) const {
+    auto known = keys_of(index_);
     for (const auto& [name, at] : stores.used)
       if (!index_.contains(name))
-        at.complain(collected, "no store is called {}{}", quoted(name), suggestion(name, keys_of(index_)));
+        at.complain(collected, "no store is called {}{}", quoted(name), suggestion(name, known));
   }
 
   /// What is referred to comes first; otherwise as they were. Leaves out whatever depends on a circle.

@@ -13,6 +13,8 @@ namespace {
 
 /// Longer words are nobody's typing mistake, and the table below grows with the square.
 constexpr std::size_t longest_word = 64;
+/// Of thousands of names, a hostile text could ask for as many comparisons as their square.
+constexpr std::size_t most_compared = 1000;
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
 std::size_t edits(std::string_view a, std::string_view b) {
@@ -37,7 +39,7 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   if (word.size() > longest_word) return std::nullopt;
   std::optional<std::string_view> best;
   std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (std::string_view candidate : known) {
+  for (std::string_view candidate : known.first(std::min(known.size(), most_compared))) {
     if (candidate.size() > longest_word) continue;
     if (auto distance = edits(word, candidate); distance < fewest) {
       fewest = distance;
