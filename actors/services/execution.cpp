@@ -1,0 +1,161 @@
+#include "actors/services/execution.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/services/action_preparation.hpp"
+#include "actors/services/operation_watchers.hpp"
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/base/random.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/status.hpp"
+
+namespace kiln {
+namespace {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+/// A client hears something at least once a minute.
+constexpr auto keep_alive_interval = std::chrono::seconds(15);
+constexpr auto longest_silence = std::chrono::seconds(40);
+
+struct execution_state {
+  static constexpr const char* name = "execution";
+
+  explicit execution_state(execution_actor::pointer self) : self(self) {}
+
+  execution_actor::behavior_type make_behavior(const environment& process, execution_options given,
+                                               execution_peers whom);
+  void execute(const execute_call& order);
+  void submit(const call_ptr& to, const execute_request& request, action_spec action);
+  void answer_cached(const call_ptr& to, const execute_request& request, bytes result);
+  void wait(const wait_execution_call& order);
+  void attach(const call_ptr& to, const operation_state& state);
+
+  steady_time now() const { return self->clock().now(); }
+
+  const execution_actor::pointer self;
+  environment env;
+  execution_options options;
+  execution_peers peers;
+  std::optional<input_memory> memory;
+  operation_watchers watchers;
+  /// Shared with those it counts: they may outlive this state by a moment.
+  std::shared_ptr<std::size_t> preparing = std::make_shared<std::size_t>(0);
+};
+
+void execution_state::execute(const execute_call& order) {
+  auto request = parse_execute_request(order.request);
+  if (!request) return order.to->finish(request.error());
+  if (*preparing >= options.max_preparing)
+    return order.to->finish(error(errc::resource_exhausted, "too many actions are being looked at")
+                                .add_detail(retry_info(std::chrono::seconds(1))));
+  ++*preparing;
+  // Counts until the last that refers to the preparation is gone, however it ends.
+  std::shared_ptr<void> counted(nullptr, [count = preparing](void*) { --*count; });
+  auto then = [this, to = order.to, request = *request,
+               counted](expected<action_preparation::prepared> outcome) {
+    if (!outcome) return to->finish(outcome.error());
+    if (outcome->cached) return answer_cached(to, request, std::move(*outcome->cached));
+    submit(to, request, std::move(outcome->action));
+  };
+  std::make_shared<action_preparation>(self, peers, options, *memory, order.to, std::move(*request), then)
+      ->start();
+}
+
+void execution_state::answer_cached(const call_ptr& to, const execute_request& request, bytes result) {
+  operation_state state;
+  // Clients want a name, though there is nothing left to wait for.
+  state.name = fmt::format("{}{}operations/{:016x}{:016x}", request.instance,
+                           request.instance.empty() ? "" : "/", env.random->next(), env.random->next());
+  state.action = request.action;
+  state.now = stage::completed;
+  state.outcome.result = std::move(result);
+  state.outcome.from_cache = true;
+  watchers.add(state, std::make_shared<operation_stream>(to), now());
+}
+
+void execution_state::submit(const call_ptr& to, const execute_request& request, action_spec action) {
+  submit_action order{std::move(action), request.priority, request.skip_cache_lookup, self};
+  self->request(peers.scheduler, caf::infinite, std::move(order))
+      .then([this, to](const operation_state& state) { attach(to, state); },
+            [to](const caf::error& fault) { to->finish(from_caf(fault)); });
+}
+
+void execution_state::wait(const wait_execution_call& order) {
+  auto request = parse<v2::WaitExecutionRequest>(order.request);
+  if (!request) return order.to->finish(request.error());
+  self->request(peers.scheduler, caf::infinite, watch_operation{request->name(), self})
+      .then([this, to = order.to](const operation_state& state) { attach(to, state); },
+            [to = order.to](const caf::error& fault) { to->finish(from_caf(fault)); });
+}
+
+void execution_state::attach(const call_ptr& to, const operation_state& state) {
+  auto watcher = watchers.add(state, std::make_shared<operation_stream>(to), now());
+  if (state.now == stage::completed) return;
+  to->on_cancel([service = execution_actor(self), watcher] {
+    caf::anon_send(service, execution_client_gone{watcher});
+  });
+}
+
+execution_actor::behavior_type execution_state::make_behavior(const environment& process,
+                                                              execution_options given, execution_peers whom) {
+  env = process;
+  options = given;
+  peers = std::move(whom);
+  memory.emplace(cache_limits{options.remembered_inputs}, *env.time);
+  self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
+  return {
+      [this](const operation_changed& news) { watchers.tell(news.state, now()); },
+      [this](const execute_call& order) { execute(order); },
+      [this](const wait_execution_call& order) { wait(order); },
+      [this](const execution_client_gone& news) {
+        if (auto operation = watchers.remove(news.watcher))
+          self->send(peers.scheduler, unwatch_operation{*operation, self});
+      },
+      [this](const execution_keep_alive&) {
+        watchers.repeat_unheard_since(now() - longest_silence, now());
+        self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
+      },
+  };
+}
+
+}  // namespace
+
+schema<execution_options> execution_schema() {
+  using o = execution_options;
+  return schema<o>{"Execution of actions, beside the cache."}
+      .field("default_timeout", &o::default_timeout, std::chrono::hours(1),
+             "How long an action may run that does not say so itself.", at_least(std::chrono::seconds(1)))
+      .field("max_timeout", &o::max_timeout, std::chrono::hours(24),
+             "The longest timeout that an action may ask for; a longer one is refused.",
+             at_least(std::chrono::seconds(1)))
+      .field("max_preparing", &o::max_preparing, 10'000,
+             "Requests that may be checked at the same time, before their actions are queued.", at_least(1))
+      .field(
+          "remembered_inputs", &o::remembered_inputs, 500'000,
+          "Blobs of input trees that are remembered, so that a tree seen lately is not read again. Whether "
+          "they are still in the cache is always asked. About 100 bytes each.");
+}
+
+execution_actor spawn_execution(caf::actor_system& system, const environment& env, execution_options options,
+                                execution_peers peers) {
+  auto body = [](execution_actor::stateful_pointer<execution_state> self, environment process,
+                 execution_options given, execution_peers whom) -> execution_actor::behavior_type {
+    return self->state.make_behavior(process, given, std::move(whom));
+  };
+  return system.spawn(body, env, options, std::move(peers));
+}
+
+void add_routes(router& to, const execution_actor& service) {
+  to.add("/build.bazel.remote.execution.v2.Execution/Execute",
+         {requests::one, [service](call_ptr call, byte_chain request) {
+            caf::anon_send(service, execute_call{std::move(call), std::move(request)});
+          }});
+  to.add("/build.bazel.remote.execution.v2.Execution/WaitExecution",
+         {requests::one, [service](call_ptr call, byte_chain request) {
+            caf::anon_send(service, wait_execution_call{std::move(call), std::move(request)});
+          }});
+}
+
+}  // namespace kiln

@@ -1,0 +1,72 @@
+#include "actors/services/operation_message.hpp"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/status.hpp"
+#include "google/longrunning/operations.pb.h"
+
+namespace kiln {
+namespace {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+/// The result stays the bytes that the worker sent: as field 1 they go in front of the other fields.
+std::string with_result(const v2::ExecuteResponse& rest, std::string_view result) {
+  std::string out;
+  if (!result.empty()) {
+    constexpr std::uint32_t tag = v2::ExecuteResponse::kResultFieldNumber << 3 | 2;
+    google::protobuf::io::StringOutputStream stream(&out);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.WriteTag(tag);
+    coded.WriteVarint64(result.size());
+    coded.WriteRaw(result.data(), static_cast<int>(result.size()));
+  }
+  rest.AppendToString(&out);
+  return out;
+}
+
+v2::ExecutionStage::Value stage_to_wire(stage now) {
+  switch (now) {
+    case stage::queued:
+      return v2::ExecutionStage::QUEUED;
+    case stage::executing:
+      return v2::ExecutionStage::EXECUTING;
+    case stage::completed:
+      break;
+  }
+  return v2::ExecutionStage::COMPLETED;
+}
+
+}  // namespace
+
+google::longrunning::Operation operation_to_wire(const operation_state& state) {
+  google::longrunning::Operation operation;
+  operation.set_name(state.name);
+
+  v2::ExecuteOperationMetadata metadata;
+  metadata.set_stage(stage_to_wire(state.now));
+  metadata.set_digest_function(static_cast<v2::DigestFunction::Value>(state.action.function));
+  to_wire(state.action, metadata.mutable_action_digest());
+  operation.mutable_metadata()->PackFrom(metadata);
+  if (state.now != stage::completed) return operation;
+
+  operation.set_done(true);
+  v2::ExecuteResponse response;
+  response.set_cached_result(state.outcome.from_cache);
+  if (!state.outcome.status.ok())
+    response.mutable_status()->ParseFromString(pack_status(state.outcome.status));
+  auto* any = operation.mutable_response();
+  any->set_type_url("type.googleapis.com/" + response.GetTypeName());
+  any->set_value(with_result(response, state.outcome.result.view()));
+  return operation;
+}
+
+bytes operation_message(const operation_state& state) {
+  return serialise(operation_to_wire(state));
+}
+
+}  // namespace kiln
