@@ -1,0 +1,98 @@
+#pragma once
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+#include <caf/send.hpp>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/random.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/store.hpp"
+#include "core/observe/log.hpp"
+#include "core/observe/metrics.hpp"
+#include "core/plugin/environment.hpp"
+
+namespace kiln::test {
+
+/// An actor system in which nothing happens by itself: actors run when the test says so, on its thread, in
+/// the same order every time, and time stands still until the test lets it pass.
+class deterministic_system {
+public:
+  explicit deterministic_system(std::uint64_t seed = 1);
+  ~deterministic_system();
+  deterministic_system(const deterministic_system&) = delete;
+  deterministic_system& operator=(const deterministic_system&) = delete;
+
+  caf::actor_system& actors() noexcept { return *system_; }
+  environment env() noexcept { return {&time_, random_.get(), &log_, &metrics_}; }
+  metric_registry& metrics() noexcept { return metrics_; }
+
+  /// Until nobody has anything left to do.
+  void run();
+  /// Lets time pass in small steps, and everybody act on the way.
+  void pass(duration how_long);
+
+  /// What the actor answers by the time that nobody has anything left to do. Throws if that is nothing.
+  template <class Answer, class Handle, class Order>
+  expected<Answer> ask(const Handle& whom, Order order) {
+    auto heard = begin<Answer>(whom, std::move(order));
+    run();
+    if (!*heard) throw std::runtime_error("no answer came");
+    return std::move(**heard);
+  }
+  /// The same without waiting: filled when the answer comes.
+  template <class Answer, class Handle, class Order>
+  std::shared_ptr<std::optional<expected<Answer>>> begin(const Handle& whom, Order order) {
+    auto heard = std::make_shared<std::optional<expected<Answer>>>();
+    auto words = std::make_shared<Order>(std::move(order));
+    own(system_->spawn([whom, words, heard](caf::event_based_actor* self) {
+      self->request(whom, caf::infinite, std::move(*words))
+          .then([heard](Answer& good) { *heard = std::move(good); },
+                [heard](const caf::error& fault) { *heard = fail(from_caf(fault)); });
+    }));
+    return heard;
+  }
+
+  /// Ended with the system, the newest first.
+  template <class Handle>
+  Handle own(Handle actor) {
+    owned_.push_back(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    return actor;
+  }
+  /// Ends an actor now.
+  template <class Handle>
+  void end(const Handle& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+    run();
+  }
+
+  /// A store out of the plugins, as a configuration would describe it: "{type: memory, capacity: 64MiB}".
+  store_actor spawn_store(const std::string& yaml, holds what = holds::content);
+
+private:
+  static caf::actor_system_config& with_test_policy(caf::actor_system_config& config);
+
+  manual_clock time_;
+  std::unique_ptr<random_source> random_;
+  logger log_;
+  metric_registry metrics_;
+  caf::actor_system_config config_;
+  std::unique_ptr<caf::actor_system> system_;
+  caf::scheduler::test_coordinator& scheduler_;
+  std::vector<caf::strong_actor_ptr> owned_;
+};
+
+/// What a store of content needs to know a blob.
+digest put_blob(deterministic_system& system, const store_actor& store, const std::string& content,
+                digest_function function = digest_function::sha256);
+
+}  // namespace kiln::test

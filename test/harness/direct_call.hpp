@@ -1,0 +1,64 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/contract/call.hpp"
+
+namespace kiln::test {
+
+/// A call without a wire: the test is the client. Any thread.
+class direct_call final : public call {
+public:
+  explicit direct_call(std::string method = "",
+                       std::vector<std::pair<std::string, std::string>> metadata = {});
+
+  // The client's side.
+  void send(byte_chain message);
+  /// It has said all.
+  void close();
+  /// It goes away.
+  void cancel();
+  /// From now on writes stay under way until `let_through` is called.
+  void hold_writes();
+  /// Completes the write under way, if there is one, and goes on holding.
+  void let_through();
+
+  /// What the client was sent so far.
+  std::vector<bytes> messages() const;
+  /// The last word, once it was said.
+  std::optional<error> status() const;
+  bool finished_well() const;
+
+  // The server's side.
+  const call_info& info() const noexcept override { return info_; }
+  void read(message_in then) override;
+  void write(byte_chain message, std::function<void(bool)> then) override;
+  void finish(error status) override;
+  void reply(byte_chain message) override;
+  void on_cancel(std::function<void()> then) override;
+  bool cancelled() const noexcept override;
+
+private:
+  void serve_read();
+  bool open() const { return !status_ && !cancelled_; }
+
+  call_info info_;
+  mutable std::mutex mutex_;
+  std::deque<byte_chain> incoming_;
+  bool closed_ = false;
+  bool cancelled_ = false;
+  bool holding_ = false;
+  std::optional<message_in> reader_;
+  std::function<void(bool)> writing_;
+  std::function<void()> cancel_then_;
+  std::vector<bytes> messages_;
+  std::optional<error> status_;
+};
+
+}  // namespace kiln::test
