@@ -1,0 +1,50 @@
+#pragma once
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "test/contract/sources.hpp"
+#include "test/contract/stage.hpp"
+
+namespace kiln::contract {
+
+/// One thing a store must do. `prove` uses Boost.Test's checks.
+struct claim {
+  const char* name;
+  void (*prove)(const subject&);
+};
+#define KILN_CLAIM(function) \
+  kiln::contract::claim {    \
+#function, &function     \
+  }
+
+std::vector<claim> presence_claims();
+std::vector<claim> reading_claims();
+std::vector<claim> writing_claims();
+std::vector<claim> broken_writing_claims();
+std::vector<claim> batch_claims();
+std::vector<claim> eviction_claims();  ///< for stores with a capacity
+std::vector<claim> result_claims();    ///< for stores of results, instead of all others
+
+// What the claims say again and again.
+
+expected<receipt> write(stage& on, const digest& blob, std::string content);
+/// Writes `content` under its SHA-256 and returns that; the case ends if that fails.
+digest put(stage& on, const std::string& content);
+expected<std::string> read(stage& on, const digest& blob, std::uint64_t offset = 0, std::uint64_t limit = 0);
+bool is_missing(stage& on, const digest& blob);
+
+/// The code of an answer, "OK" if it is none: prints better than a number.
+template <class T>
+std::string_view code_of(const expected<T>& answer) {
+  return name_of(answer ? errc::ok : answer.error().code());
+}
+
+template <class T>
+std::string text_of(const expected<T>& answer) {
+  return answer ? "OK" : answer.error().to_string();
+}
+
+}  // namespace kiln::contract

@@ -1,0 +1,96 @@
+#include "test/contract/sources.hpp"
+
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+namespace kiln::contract {
+namespace {
+
+class delivering final : public blob_source, public std::enable_shared_from_this<delivering> {
+public:
+  delivering(std::string content, delivery how) : content_(bytes::adopt(std::move(content))), how_(how) {
+    if (how.from_elsewhere) elsewhere_ = make_thread_crew("elsewhere", 1);
+  }
+
+  void read(next then) override {
+    if (!elsewhere_) return then(piece());
+    (void)elsewhere_->post([self = shared_from_this(), then = std::move(then)] { then(self->piece()); });
+  }
+
+private:
+  expected<byte_chain> piece() {
+    if (at_ == content_.size() && how_.fault) return failure(*how_.fault);
+    bytes next = content_.slice(at_, how_.piece);
+    at_ += next.size();
+    return byte_chain(std::move(next));
+  }
+
+  const bytes content_;
+  const delivery how_;
+  std::unique_ptr<crew> elsewhere_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::string noise(std::size_t size, std::uint64_t seed) {
+  std::mt19937_64 numbers(seed * 7919 + size);
+  std::string text;
+  text.reserve(size + 8);
+  while (text.size() < size) {
+    auto word = numbers();
+    text.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  text.resize(size);
+  return text;
+}
+
+expected<std::string> drain(blob_content content) {
+  auto text = std::make_shared<std::string>(content.head.flatten().view());
+  if (!content.rest) return std::move(*text);
+  auto end = std::make_shared<std::promise<expected<void>>>();
+  pump(
+      std::move(content.rest),
+      [text](const byte_chain& pieces) -> expected<void> {
+        for (const auto& piece : pieces.pieces()) *text += piece.view();
+        return {};
+      },
+      [end](expected<void> result) { end->set_value(std::move(result)); });
+  auto ended = wait(end->get_future());
+  if (!ended) return failure(ended.error());
+  return std::move(*text);
+}
+
+blob_source_ptr deliver(std::string content, delivery how) {
+  return std::make_shared<delivering>(std::move(content), std::move(how));
+}
+
+void hand_fed::read(next then) {
+  std::lock_guard lock(mutex_);
+  waiting_ = std::move(then);
+  was_read_ = true;
+  asked_.notify_all();
+}
+
+void hand_fed::feed(expected<byte_chain> piece) {
+  take()(std::move(piece));
+}
+
+void hand_fed::vanish() {
+  take();
+}
+
+bool hand_fed::was_read() const {
+  std::lock_guard lock(mutex_);
+  return was_read_;
+}
+
+blob_source::next hand_fed::take() {
+  std::unique_lock lock(mutex_);
+  if (!asked_.wait_for(lock, patience, [this] { return waiting_ != nullptr; }))
+    throw std::runtime_error("the store never asked for more");
+  return std::exchange(waiting_, nullptr);
+}
+
+}  // namespace kiln::contract

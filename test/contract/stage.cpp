@@ -1,0 +1,115 @@
+#include "test/contract/stage.hpp"
+
+#include <stdlib.h>
+
+#include <boost/algorithm/string/split.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <condition_variable>
+#include <mutex>
+
+namespace kiln::contract {
+
+struct stage::notebook {
+  std::mutex mutex;
+  std::condition_variable written;
+  std::vector<digest> gone;
+};
+
+namespace {
+
+[[noreturn]] void give_up(const std::string& why) {
+  throw std::runtime_error(why);
+}
+
+std::filesystem::path make_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "kiln-contract-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) give_up("no temporary folder could be made");
+  return name;
+}
+
+// Loaded once: a plugin stays in the process anyway.
+const plugin_registry& plugins() {
+  static const plugin_registry all = [] {
+    plugin_registry registry;
+    std::vector<std::string> folders;
+    boost::split(folders, std::string(KILN_PLUGIN_FOLDER), [](char c) { return c == ':'; });
+    for (const auto& folder : folders)
+      if (auto loaded = registry.load_folder(folder); !loaded) give_up(loaded.error().message());
+    return registry;
+  }();
+  return all;
+}
+
+std::vector<configured> read_stores(const subject& what, const std::string& folder, std::uint64_t capacity) {
+  auto lookup = [&](std::string_view name) -> std::optional<std::string> {
+    if (name == "FOLDER") return folder;
+    if (name == "CAPACITY") return std::to_string(capacity) + "B";
+    return std::nullopt;
+  };
+  auto parsed = parse_document("stores: {subject: " + what.yaml + "}", "subject.yaml", lookup);
+  if (!parsed) give_up(parsed.error().message());
+  faults collected = parsed->faults_found();
+  store_refs references;
+  const kind_table table = plugins().store_schemas();
+  auto named = read_kinds(*parsed->root().find("stores"), table, collected, references);
+  auto stores = resolve_stores(std::move(named), references, table, collected);
+  if (auto good = collected.as_result(); !good) give_up(good.error().message());
+  return stores;
+}
+
+}  // namespace
+
+stage::stage(const subject& what, std::uint64_t capacity)
+    : folder_(make_folder()),
+      random_(make_system_random()),
+      log_(std::make_unique<logger>([](std::string_view) { return true; }, system_clock())),
+      config_(std::make_unique<caf::actor_system_config>()) {
+  config_->set("scheduler.policy", caf::atom("sharing"));
+  config_->set("scheduler.max-threads", 2U);
+  system_ = std::make_unique<caf::actor_system>(*config_);
+  store_context context{*system_, {&system_clock(), random_.get(), log_.get(), &metrics_}, {}, {}, {}, {}};
+  context.dial = [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
+    return fail(errc::unavailable, "nothing is dialled here, not even {}", endpoint);
+  };
+  auto tree = store_tree::spawn(read_stores(what, folder_.string(), capacity), {{"subject", what.what}},
+                                plugins(), context);
+  if (!tree) give_up(tree.error().message());
+  tree_.emplace(std::move(*tree));
+  store_ = tree_->find("subject");
+}
+
+// The system waits for its actors: first they are all told to end.
+stage::~stage() {
+  for (const auto& asker : askers_) caf::anon_send_exit(asker, caf::exit_reason::kill);
+  if (listener_) caf::anon_send_exit(listener_, caf::exit_reason::kill);
+  store_ = nullptr;
+  listener_ = nullptr;
+  tree_.reset();
+  askers_.clear();
+  system_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void stage::watch() {
+  news_ = std::make_shared<notebook>();
+  listener_ = system_->spawn([news = news_]() -> store_listener::behavior_type {
+    return {[news](const blobs_evicted& left) {
+      std::lock_guard lock(news->mutex);
+      news->gone.insert(news->gone.end(), left.blobs.begin(), left.blobs.end());
+      news->written.notify_all();
+    }};
+  });
+  caf::anon_send(store_, watch_store{listener_});
+}
+
+std::vector<digest> stage::gone(std::size_t count) {
+  std::unique_lock lock(news_->mutex);
+  if (!news_->written.wait_for(lock, patience, [&] { return news_->gone.size() >= count; }))
+    give_up("news of blobs that left did not come");
+  return news_->gone;
+}
+
+}  // namespace kiln::contract

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+
+#include "core/contract/store.hpp"
+
+/// What every store must do, as tests. A guest compiles these files, too (kiln_add_store_contract of the
+/// CMake package), and says in one line per configuration
+///
+///     KILN_STORE_CONTRACT(memory, "{type: memory, capacity: \"${CAPACITY}\"}")
+///
+/// which makes a Boost.Test suite `store_contract_memory` with one case per claim. Each case loads the
+/// plugins of KILN_PLUGIN_FOLDER (several, separated by colons) through the real loader, reads the YAML
+/// through the plugin's schema, spawns the store on real threads, and ends it.
+///
+/// In the YAML, ${FOLDER} is an empty folder of this case, and ${CAPACITY} the size that a claim wants. A
+/// store whose YAML does not mention ${CAPACITY} is not asked to evict. What a store may leave out (leases,
+/// lent files) may be answered UNIMPLEMENTED.
+namespace kiln::contract {
+
+struct subject {
+  std::string yaml;
+  holds what = holds::content;
+
+  bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
+};
+
+/// Adds the suite. Before main.
+struct registration {
+  registration(const char* name, subject store, const char* file, int line);
+};
+
+}  // namespace kiln::contract
+
+/// For a store of content.
+#define KILN_STORE_CONTRACT(name, yaml)                                                                     \
+  static const kiln::contract::registration kiln_store_contract_##name(#name, {yaml, kiln::holds::content}, \
+                                                                       __FILE__, __LINE__);
+/// For a store of results.
+#define KILN_RESULT_STORE_CONTRACT(name, yaml)                                                              \
+  static const kiln::contract::registration kiln_store_contract_##name(#name, {yaml, kiln::holds::results}, \
+                                                                       __FILE__, __LINE__);
