@@ -73,7 +73,7 @@ store_actor deterministic_system::spawn_store(const std::string& yaml, holds wha
       read_kind("store", *parsed->root().find("store"), plugins().store_schemas(), collected, references);
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
   store_context context{*system_, env(), "store", what, {}, {}};
-  auto store = plugins().store(described->type)->spawn(described->options, context);
+  auto store = plugins().store(described.type)->spawn(described.options, context);
   if (!store) give_up(store.error().message());
   return own(*store);
 }
