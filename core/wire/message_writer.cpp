@@ -60,6 +60,11 @@ void message_writer::open(std::uint32_t field, std::size_t size) {
   raw_varint(size);
 }
 
+void message_writer::message(std::uint32_t field, std::string_view encoded) {
+  open(field, encoded.size());
+  tail_.append(encoded);
+}
+
 void message_writer::put(std::uint32_t field, const digest& value) {
   static constexpr std::string_view digits = "0123456789abcdef";
   open(field, digest_length(value));
@@ -105,13 +110,13 @@ void message_writer::raw_varint(std::uint64_t value) {
   tail_.push_back(static_cast<char>(value));
 }
 
-void message_writer::append(const bytes& piece) {
-  if (piece.size() < least_shared) {
-    tail_.append(piece.view());
+void message_writer::append(const bytes& encoded) {
+  if (encoded.size() < least_shared) {
+    tail_.append(encoded.view());
     return;
   }
   flush();
-  whole_.append(piece);
+  whole_.append(encoded);
 }
 
 void message_writer::flush() {

@@ -19,6 +19,10 @@ public:
   void data(std::uint32_t field, const byte_chain& value);
   /// Begins a nested message, of which exactly `size` bytes follow. Written even if empty.
   void open(std::uint32_t field, std::size_t size);
+  /// Bytes of what was opened that are encoded already; shared when large.
+  void append(const bytes& encoded);
+  /// A nested message that is encoded already. Written even if empty.
+  void message(std::uint32_t field, std::string_view encoded);
   /// A nested REAPI Digest.
   void put(std::uint32_t field, const digest& value);
 
@@ -35,7 +39,6 @@ public:
 
 private:
   void raw_varint(std::uint64_t value);
-  void append(const bytes& piece);
   void flush();
 
   byte_chain whole_;

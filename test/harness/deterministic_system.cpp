@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <caf/atom.hpp>
+#include <map>
 
 #include "core/config/document.hpp"
 #include "core/config/kinds.hpp"
@@ -65,17 +66,23 @@ void deterministic_system::pass(duration how_long) {
 }
 
 store_actor deterministic_system::spawn_store(const std::string& yaml, holds what) {
-  auto parsed = parse_document("store: " + yaml, "test.yaml");
+  auto parsed = parse_document("stores: {store: " + yaml + "}", "test.yaml");
   if (!parsed) give_up(parsed.error().message());
   faults collected = parsed->faults_found();
   store_refs references;
-  auto described =
-      read_kind("store", *parsed->root().find("store"), plugins().store_schemas(), collected, references);
+  auto kinds = plugins().store_schemas();
+  auto described = resolve_stores(read_kinds(*parsed->root().find("stores"), kinds, collected, references),
+                                  references, kinds, collected);
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
-  store_context context{*system_, env(), "store", what, {}, {}};
-  auto store = plugins().store(described.type)->spawn(described.options, context);
-  if (!store) give_up(store.error().message());
-  return own(*store);
+  std::map<std::string, store_actor> spawned;
+  for (const auto& one : described) {
+    store_context context{*system_, env(), one.name, what, {}, {}};
+    context.store = [&spawned](const store_ref& inner) { return spawned.at(inner.name); };
+    auto store = plugins().store(one.type)->spawn(one.options, context);
+    if (!store) give_up(store.error().message());
+    spawned[one.name] = own(*store);
+  }
+  return spawned.at("store");
 }
 
 digest put_blob(deterministic_system& system, const store_actor& store, const std::string& content,

@@ -60,6 +60,11 @@ std::vector<bytes> direct_call::messages() const {
   return messages_;
 }
 
+std::size_t direct_call::unread() const {
+  std::lock_guard lock(mutex_);
+  return incoming_.size();
+}
+
 std::optional<error> direct_call::status() const {
   std::lock_guard lock(mutex_);
   return status_;

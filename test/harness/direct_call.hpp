@@ -18,6 +18,9 @@ public:
   explicit direct_call(std::string method = "",
                        std::vector<std::pair<std::string, std::string>> metadata = {});
 
+  /// Before the call is handed over.
+  void set_deadline(steady_time when) { info_.deadline = when; }
+
   // The client's side.
   void send(byte_chain message);
   /// It has said all.
@@ -31,6 +34,8 @@ public:
 
   /// What the client was sent so far.
   std::vector<bytes> messages() const;
+  /// Messages of the client that were not read so far.
+  std::size_t unread() const;
   /// The last word, once it was said.
   std::optional<error> status() const;
   bool finished_well() const;

@@ -1,5 +1,6 @@
 #include "plugins/stores/memory/memory_store.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -8,10 +9,10 @@
 #include <utility>
 
 #include "core/base/machine.hpp"
+#include "core/cache/evicting_cache.hpp"
 #include "core/contract/listeners.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
 #include "plugins/stores/memory/gather.hpp"
-#include "plugins/stores/memory/memory_table.hpp"
 
 namespace kiln::memory {
 
@@ -34,15 +35,20 @@ KILN_MESSAGE(kiln::memory::lease_ended)
 namespace kiln::memory {
 namespace {
 
+/// Charged for each blob on top of its bytes, so that many small blobs are bounded like few large ones.
+constexpr std::uint64_t bookkeeping = 256;
+
 class memory_state {
 public:
-  memory_state(memory_actor::pointer self, std::string name, holds what, std::uint64_t capacity,
-               std::uint64_t uploads, std::uint64_t max_result)
+  memory_state(memory_actor::pointer self, std::string name, holds what, const clock& time,
+               std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result)
       : self_(self),
         name_(std::move(name)),
         what_(what),
+        capacity_(capacity),
         max_result_(max_result),
-        table_(capacity),
+        blobs_({.max_weight = capacity}, time,
+               [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
         room_(std::make_shared<upload_room>(uploads)) {}
 
   missing_blobs find_those_missing(const find_missing& order);
@@ -54,7 +60,7 @@ public:
   leased lease(const lease_blobs& order);
   void end_lease(const lease_ended& order);
   forgotten forget(const forget_blob& order);
-  store_figures measure() const { return table_.figures(); }
+  store_figures measure() const { return {blobs_.size(), blobs_.weight(), capacity_, evictions_}; }
   void watch(const watch_store& order) { listeners_.add(order.listener); }
 
 private:
@@ -67,6 +73,8 @@ private:
   /// What the store can say before it has seen a byte.
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
   expected<receipt> keep(const digest& blob, byte_chain content);
+  void note(const digest& blob, eviction why);
+  void tell_who_left() { listeners_.tell(std::exchange(left_, {})); }
   failure nothing_of(const digest& blob) const {
     return fail(errc::not_found, "no blob {} in store {}", blob, name_);
   }
@@ -74,8 +82,11 @@ private:
   memory_actor::pointer self_;
   const std::string name_;
   const holds what_;
+  const std::uint64_t capacity_;
   const std::uint64_t max_result_;
-  memory_table table_;
+  evicting_cache<digest, byte_chain> blobs_;
+  std::vector<digest> left_;  ///< not yet told to the listeners
+  std::uint64_t evictions_ = 0;
   store_listeners listeners_;
   std::shared_ptr<upload_room> room_;
   std::map<std::uint64_t, upload> uploads_;
@@ -86,14 +97,14 @@ missing_blobs memory_state::find_those_missing(const find_missing& order) {
   missing_blobs missing;
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs)
-    if (!is_given(blob) && table_.find(blob) == nullptr && named.insert(blob).second)
+    if (!is_given(blob) && blobs_.find(blob) == nullptr && named.insert(blob).second)
       missing.blobs.push_back(blob);
   return missing;
 }
 
 expected<blob_content> memory_state::read(const read_blob& order) {
   static const byte_chain empty;
-  const byte_chain* found = is_given(order.blob) ? &empty : table_.find(order.blob);
+  const byte_chain* found = is_given(order.blob) ? &empty : blobs_.find(order.blob);
   if (found == nullptr) return nothing_of(order.blob);
   if (order.offset > found->size())
     return fail(errc::out_of_range, "offset {} lies behind the end of blob {} of {} bytes", order.offset,
@@ -107,7 +118,7 @@ blob_batch memory_state::read_batch(const read_blobs& order) {
   for (const digest& blob : order.blobs) {
     if (is_given(blob))
       batch.results.emplace_back();
-    else if (const byte_chain* found = table_.find(blob))
+    else if (const byte_chain* found = blobs_.find(blob))
       batch.results.emplace_back(found->flatten());
     else
       batch.results.emplace_back(nothing_of(blob));
@@ -118,8 +129,8 @@ blob_batch memory_state::read_batch(const read_blobs& order) {
 std::optional<expected<receipt>> memory_state::answer_at_once(const digest& blob) {
   if (what_ == holds::results) return std::nullopt;
   const auto size = static_cast<std::uint64_t>(blob.size);
-  if (is_given(blob) || table_.find(blob) != nullptr) return receipt{size, true};
-  if (!table_.could_hold(size))
+  if (is_given(blob) || blobs_.find(blob) != nullptr) return receipt{size, true};
+  if (size > capacity_ - std::min(capacity_, bookkeeping))
     return fail(errc::resource_exhausted, "blob {} is larger than store {}", blob, name_);
   return std::nullopt;
 }
@@ -176,12 +187,21 @@ receipts memory_state::write_batch(const write_blobs& order) {
 // reads shares it.
 expected<receipt> memory_state::keep(const digest& blob, byte_chain content) {
   const std::uint64_t size = content.size();
-  if (what_ == holds::content && table_.find(blob) != nullptr) return receipt{size, false};
-  std::vector<digest> evicted;
-  auto kept = table_.insert(blob, std::move(content), evicted);
-  listeners_.tell(std::move(evicted));
+  if (what_ == holds::content && blobs_.find(blob) != nullptr) return receipt{size, false};
+  const std::uint64_t weight = size + bookkeeping;
+  if (blobs_.pinned_weight() > capacity_ - std::min(capacity_, weight))
+    return fail(errc::resource_exhausted, "no room for blob {} in store {}: {} of {} bytes are leased", blob,
+                name_, blobs_.pinned_weight(), capacity_);
+  auto kept = blobs_.insert(blob, std::move(content), weight);
+  tell_who_left();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);
   return receipt{size, false};
+}
+
+void memory_state::note(const digest& blob, eviction why) {
+  if (why == eviction::replaced) return;
+  if (why == eviction::capacity) ++evictions_;
+  left_.push_back(blob);
 }
 
 leased memory_state::lease(const lease_blobs& order) {
@@ -189,8 +209,8 @@ leased memory_state::lease(const lease_blobs& order) {
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs) {
     if (is_given(blob)) continue;
-    table_.pin(blob);
-    if (table_.find(blob) == nullptr && named.insert(blob).second) granted.missing.push_back(blob);
+    blobs_.pin(blob);
+    if (blobs_.find(blob) == nullptr && named.insert(blob).second) granted.missing.push_back(blob);
   }
   // Dropped on any thread; the store itself is held weakly, for a lease must not keep it alive.
   caf::weak_actor_ptr store = self_->ctrl();
@@ -204,19 +224,22 @@ leased memory_state::lease(const lease_blobs& order) {
 
 void memory_state::end_lease(const lease_ended& order) {
   for (const digest& blob : order.blobs)
-    if (!is_given(blob)) table_.unpin(blob);
+    if (!is_given(blob)) blobs_.unpin(blob);
+  tell_who_left();
 }
 
 forgotten memory_state::forget(const forget_blob& order) {
-  if (!table_.erase(order.blob)) return {false};
-  listeners_.tell({order.blob});
-  return {true};
+  const bool was_present = blobs_.erase(order.blob);
+  tell_who_left();
+  return {was_present};
 }
 
 memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::unique_ptr<memory_state>> self,
-                                         std::string name, holds what, std::uint64_t capacity,
-                                         std::uint64_t uploads, std::uint64_t max_result) {
-  self->state = std::make_unique<memory_state>(self, std::move(name), what, capacity, uploads, max_result);
+                                         std::string name, holds what, const clock* time,
+                                         std::uint64_t capacity, std::uint64_t uploads,
+                                         std::uint64_t max_result) {
+  self->state =
+      std::make_unique<memory_state>(self, std::move(name), what, *time, capacity, uploads, max_result);
   memory_state* state = self->state.get();
   return {
       [=](const find_missing& order) -> caf::result<missing_blobs> {
@@ -255,7 +278,7 @@ memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::uni
 namespace kiln {
 
 expected<store_actor> spawn_memory_store(const memory_options& options, const store_context& context) {
-  auto store = context.system.spawn(memory::memory_store, context.name, context.what,
+  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env.time,
                                     options.capacity.bytes_of(memory_limit()), options.uploads.bytes,
                                     options.max_result_size.bytes);
   return store_actor(store);
