@@ -11,10 +11,12 @@ void channel::ask(outbound_request request, byte_chain message,
     if (!first) return then(failure(std::move(first).error()));
     if (!*first) return then(fail(errc::internal, "the call ended without an answer"));
     // The status follows the message: only it says whether the answer counts.
-    running->read([answer = std::move(**first), then](expected<std::optional<byte_chain>> last) mutable {
+    auto status = [running, answer = std::move(**first),
+                   then](expected<std::optional<byte_chain>> last) mutable {
       if (!last) return then(failure(std::move(last).error()));
       then(std::move(answer));
-    });
+    };
+    running->read(std::move(status));
   });
 }
 

@@ -14,7 +14,8 @@
 
 namespace kiln {
 
-/// One outbound RPC. Same thread rules as `call`.
+/// One outbound RPC. Same thread rules as `call`. Dropping the last reference cancels what has not ended, so
+/// a continuation that waits for an answer holds one.
 class outbound_call {
 public:
   virtual ~outbound_call() = default;

@@ -1,0 +1,33 @@
+#include "plugins/transports/grpc/completion.hpp"
+
+#include <pthread.h>
+
+namespace kiln::grpc_plugin {
+
+std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name) {
+  std::thread server([&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) static_cast<event*>(tag)->happened(ok);
+  });
+  pthread_setname_np(server.native_handle(), thread_name.substr(0, 15).c_str());
+  return server;
+}
+
+void rally::enter() noexcept {
+  std::lock_guard lock(mutex_);
+  ++inside_;
+}
+
+void rally::leave() noexcept {
+  std::lock_guard lock(mutex_);
+  if (--inside_ == 0) all_left_.notify_all();
+}
+
+void rally::wait() {
+  leave();
+  std::unique_lock lock(mutex_);
+  all_left_.wait(lock, [this] { return inside_ == 0; });
+}
+
+}  // namespace kiln::grpc_plugin

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace kiln::grpc_plugin {
+
+/// What a completion queue hands back when an operation has ended: the tag is the event's address.
+class event {
+public:
+  virtual void happened(bool ok) = 0;
+
+protected:
+  ~event() = default;
+};
+
+/// An event that is a member function of its owner.
+template <class Owner>
+class event_of final : public event {
+public:
+  using handler = void (Owner::*)(bool);
+  event_of(Owner* owner, handler then) noexcept : owner_(owner), then_(then) {}
+  void happened(bool ok) override { (owner_->*then_)(ok); }
+  void* tag() noexcept { return static_cast<event*>(this); }
+
+private:
+  Owner* owner_;
+  handler then_;
+};
+
+/// A thread that hands out the events of a queue until the queue is shut down and empty.
+std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name);
+
+/// Counts what still uses a completion queue, so that the queue is shut down only when nobody can start
+/// another operation: gRPC aborts the process otherwise. Begins at one, for whoever waits.
+class rally {
+public:
+  void enter() noexcept;
+  void leave() noexcept;
+  /// Gives up the one of the beginning and waits until all have left. Once.
+  void wait();
+
+private:
+  std::mutex mutex_;
+  std::condition_variable all_left_;
+  std::size_t inside_ = 1;
+};
+
+}  // namespace kiln::grpc_plugin

@@ -1,0 +1,71 @@
+#include "plugins/transports/grpc/grpc_transport.hpp"
+
+#include <grpc/grpc.h>
+
+#include <utility>
+
+#include "core/base/machine.hpp"
+#include "plugins/transports/grpc/dial.hpp"
+
+namespace kiln::grpc_plugin {
+namespace {
+
+call_limits limits_of(const grpc_options& options) {
+  auto memory = memory_limit();
+  return {options.max_calls, options.max_calls_per_client, options.max_bytes_in_flight.bytes_of(memory),
+          options.max_bytes_in_flight_per_client.bytes_of(memory)};
+}
+
+// Calls and slices may be held longer than any transport lives, and letting go of them needs the library. It
+// is therefore never shut down, as the plugin is never unloaded.
+void keep_library_alive() {
+  static const bool once = (grpc_init(), true);
+  static_cast<void>(once);
+}
+
+}  // namespace
+
+grpc_transport::grpc_transport(grpc_options options, const transport_context& context)
+    : options_(std::move(options)),
+      time_(*context.env.time),
+      accounts_(std::make_shared<ledger>(limits_of(options_))) {}
+
+grpc_transport::~grpc_transport() {
+  server_.reset();
+  if (hub_) hub_->close();
+}
+
+expected<void> grpc_transport::serve(const router& routes) {
+  if (options_.listen.empty()) return {};
+  auto started = server::start(options_, routes, time_, accounts_);
+  if (!started) return fail(std::move(started).error());
+  server_ = std::move(*started);
+  return {};
+}
+
+std::vector<std::string> grpc_transport::addresses() const {
+  return server_ ? server_->addresses() : std::vector<std::string>();
+}
+
+void grpc_transport::drain(duration patience, std::function<void()> drained) {
+  if (!server_) return drained();
+  server_->close(patience, std::move(drained));
+}
+
+std::shared_ptr<channel> grpc_transport::dial(const std::string& endpoint) {
+  std::shared_ptr<outbound_hub> hub;
+  {
+    std::lock_guard lock(mutex_);
+    if (!hub_) hub_ = std::make_shared<outbound_hub>();
+    hub = hub_;
+  }
+  return dial_endpoint(endpoint, options_, std::move(hub));
+}
+
+expected<std::unique_ptr<transport>> make_grpc_transport(const grpc_options& options,
+                                                         const transport_context& context) {
+  keep_library_alive();
+  return std::make_unique<grpc_transport>(options, context);
+}
+
+}  // namespace kiln::grpc_plugin

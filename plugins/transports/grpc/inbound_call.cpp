@@ -1,0 +1,250 @@
+#include "plugins/transports/grpc/inbound_call.hpp"
+
+#include <grpc/grpc.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "core/wire/status.hpp"
+#include "plugins/transports/grpc/slices.hpp"
+#include "plugins/transports/grpc/status.hpp"
+
+namespace kiln::grpc_plugin {
+namespace {
+
+error call_is_over() {
+  return {errc::cancelled, "the call is over"};
+}
+
+std::optional<duration> time_left(gpr_timespec deadline) {
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return std::nullopt;
+  gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  // Beyond a century it is as good as for ever, and nanoseconds would overflow.
+  auto seconds = std::chrono::seconds(std::clamp<std::int64_t>(left.tv_sec, -1, 3'000'000'000));
+  return seconds + std::chrono::nanoseconds(left.tv_nsec);
+}
+
+}  // namespace
+
+void inbound_call::await(door& home, grpc::ServerCompletionQueue& queue) {
+  auto next = new inbound_call(home, queue);  // deletes itself
+  home.service.RequestCall(&next->context_, &next->stream_, &queue, &queue, next->accepted_.tag());
+}
+
+inbound_call::inbound_call(door& home, grpc::ServerCompletionQueue& queue) : home_(&home), queue_(queue) {
+  home.open.enter();
+  context_.AsyncNotifyWhenDone(over_.tag());
+}
+
+void inbound_call::accepted(bool ok) {
+  if (!ok) {  // the server closes; for a call that never was, the end is not announced
+    home_->open.leave();
+    return let_go();
+  }
+  if (!home_->closing) await(*home_, queue_);
+  learn_info();
+  where_ = home_->routes.find(info_.method);
+  error no = refusal(where_);
+  if (no.ok() && where_->takes == requests::one) return stream_.Read(&incoming_, first_.tag());
+  if (no.ok())
+    dispatch(*where_, {});
+  else
+    last_word(std::move(no));
+  ended(arriving);
+}
+
+void inbound_call::has_first(bool ok) {
+  auto message = received(ok);
+  if (message && *message)
+    dispatch(*where_, std::move(**message));
+  else if (message)
+    last_word({errc::invalid_argument, fmt::format("{} was called without a message", info_.method)});
+  ended(arriving);
+}
+
+void inbound_call::learn_info() {
+  info_.method = context_.method();
+  info_.peer = context_.peer();
+  for (const auto& [name, value] : context_.client_metadata())
+    info_.metadata.emplace_back(std::string(name.data(), name.size()),
+                                std::string(value.data(), value.size()));
+  if (auto left = time_left(context_.raw_deadline())) info_.deadline = home_->time.now() + *left;
+}
+
+error inbound_call::refusal(const route* where) {
+  if (home_->closing) {
+    error closing(errc::unavailable,
+                  "the server is closing: another one, or this one restarted, will answer");
+    closing.add_detail(retry_info(std::chrono::seconds(1)));
+    return closing;
+  }
+  if (where == nullptr)
+    return {errc::unimplemented, fmt::format("this server does not serve {}", info_.method)};
+  if (info_.deadline && *info_.deadline <= home_->time.now())
+    return {errc::deadline_exceeded, "the deadline had passed before the call arrived"};
+  account_ = home_->accounts->account_of(info_.peer);
+  auto entered = account_->enter();
+  if (!entered) return entered.error();
+  admitted_ = true;
+  return {};
+}
+
+// ---- reading
+
+void inbound_call::read(message_in then) {
+  if (!begin(reading)) return then(fail(call_is_over()));
+  read_then_ = std::move(then);
+  stream_.Read(&incoming_, read_.tag());
+}
+
+void inbound_call::has_read(bool ok) {
+  auto message = received(ok);
+  auto then = std::move(read_then_);
+  read_then_ = nullptr;
+  ended(reading);
+  then(std::move(message));
+}
+
+expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
+  if (!ok) {
+    if (grpc_call_failed_before_recv_message(context_.c_call())) return fail(call_is_over());
+    return std::nullopt;
+  }
+  std::uint64_t size = incoming_.Length();
+  if (auto taken = account_->take(size); !taken) {
+    incoming_.Clear();
+    last_word(taken.error());
+    return fail(std::move(taken).error());
+  }
+  return take_message(incoming_, byte_charge(account_, size));
+}
+
+void inbound_call::dispatch(const route& where, byte_chain message) {
+  ++holders_;
+  // Whoever drops the last reference without a last word must not leave the client waiting.
+  call_ptr handle(this, [](inbound_call* held) {
+    held->last_word({errc::internal, "the call was dropped before it was answered"});
+    held->let_go();
+  });
+  try {
+    where.handler(handle, std::move(message));
+  } catch (const std::exception& fault) {
+    handle->finish({errc::internal, fault.what()});
+  }
+}
+
+// ---- writing and finishing
+
+void inbound_call::write(byte_chain message, std::function<void(bool)> then) {
+  if (!begin(writing)) return then(false);
+  write_then_ = std::move(then);
+  stream_.Write(to_slices(message), written_.tag());
+}
+
+void inbound_call::has_written(bool ok) {
+  auto then = std::move(write_then_);
+  write_then_ = nullptr;
+  // The last word may have been waiting for this write. One step, for between two the call could settle.
+  unsigned was = state_.load();
+  unsigned is = 0;
+  do {
+    is = was & ~writing;
+    if ((was & ready) && !(was & over)) is |= finishing;
+  } while (!state_.compare_exchange_weak(was, is));
+  if (is & finishing)
+    start_finish();
+  else
+    settle_if(is);
+  then(ok);
+}
+
+void inbound_call::finish(error status) {
+  last_word(std::move(status));
+}
+
+void inbound_call::reply(byte_chain message) {
+  last_word({}, to_slices(message));
+}
+
+void inbound_call::last_word(error status, grpc::ByteBuffer message) {
+  if (state_.fetch_or(claimed) & claimed) return;
+  status_ = std::move(status);
+  last_message_.Swap(&message);
+  std::function<void()> unneeded;
+  {
+    std::lock_guard lock(cancel_mutex_);
+    unneeded = std::move(cancel_then_);
+    cancel_then_ = nullptr;
+  }
+  unsigned was = state_.load();
+  unsigned is = 0;
+  do {
+    is = was | ready;
+    if (!(was & (writing | over))) is |= finishing;
+  } while (!state_.compare_exchange_weak(was, is));
+  if (is & finishing) start_finish();
+}
+
+void inbound_call::start_finish() {
+  // Nothing of `this` may be touched once the operation is started: it may have come back by then.
+  if (!last_message_.Valid()) return stream_.Finish(to_status(status_), finished_.tag());
+  grpc::ByteBuffer message;
+  message.Swap(&last_message_);
+  stream_.WriteAndFinish(message, {}, grpc::Status::OK, finished_.tag());
+}
+
+void inbound_call::has_finished(bool) {
+  ended(finishing);
+}
+
+// ---- the end
+
+void inbound_call::on_cancel(std::function<void()> then) {
+  {
+    std::lock_guard lock(cancel_mutex_);
+    if (state_ & claimed) return;
+    if (!cancelled_) {
+      cancel_then_ = std::move(then);
+      return;
+    }
+  }
+  then();
+}
+
+void inbound_call::is_over(bool) {
+  std::function<void()> then;
+  {
+    std::lock_guard lock(cancel_mutex_);
+    cancelled_ = context_.IsCancelled();
+    std::swap(then, cancel_then_);
+    if (!cancelled_ || (state_ & claimed)) then = nullptr;
+  }
+  settle_if(state_ |= over);
+  if (then) then();
+}
+
+bool inbound_call::begin(unsigned operation) {
+  unsigned was = state_.load();
+  do {
+    if (was & (over | claimed | operation)) return false;
+  } while (!state_.compare_exchange_weak(was, was | operation));
+  return true;
+}
+
+void inbound_call::ended(unsigned what) {
+  settle_if(state_ &= ~what);
+}
+
+// Exactly one transition leads into the state in which a call settles, for nothing is begun after `over`.
+void inbound_call::settle_if(unsigned state) {
+  if ((state & (over | under_way)) != over) return;
+  if (admitted_) account_->leave();
+  home_->open.leave();
+  let_go();
+}
+
+void inbound_call::let_go() {
+  if (--holders_ == 0) delete this;
+}
+
+}  // namespace kiln::grpc_plugin

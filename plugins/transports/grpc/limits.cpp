@@ -1,0 +1,87 @@
+#include "plugins/transports/grpc/limits.hpp"
+
+#include <chrono>
+
+#include "core/wire/status.hpp"
+
+namespace kiln::grpc_plugin {
+namespace {
+
+// Long enough that refused clients do not come back at once, short enough that a build hardly notices.
+constexpr auto come_again = std::chrono::milliseconds(500);
+
+bool grow(std::atomic<std::uint64_t>& held, std::uint64_t amount, std::uint64_t limit) {
+  if (held.fetch_add(amount, std::memory_order_relaxed) + amount <= limit) return true;
+  held.fetch_sub(amount, std::memory_order_relaxed);
+  return false;
+}
+
+template <class... Args>
+failure refuse(fmt::format_string<Args...> text, Args&&... args) {
+  error refusal(errc::resource_exhausted, fmt::format(text, std::forward<Args>(args)...));
+  refusal.add_detail(retry_info(come_again));
+  return failure(std::move(refusal));
+}
+
+std::string_view without_port(std::string_view peer) {
+  if (peer.starts_with("unix")) return "unix";
+  return peer.substr(0, peer.rfind(':'));
+}
+
+}  // namespace
+
+client_account::~client_account() {
+  all_->forget(name_);
+}
+
+expected<void> client_account::enter() {
+  const call_limits& limits = all_->limits_;
+  if (!grow(all_->calls_, 1, limits.calls))
+    return refuse("{} calls are in flight, and this server takes no more at once", limits.calls);
+  if (grow(calls_, 1, limits.calls_per_client)) return {};
+  all_->calls_.fetch_sub(1, std::memory_order_relaxed);
+  return refuse("client {} has {} calls in flight, which is its share", name_, limits.calls_per_client);
+}
+
+void client_account::leave() noexcept {
+  calls_.fetch_sub(1, std::memory_order_relaxed);
+  all_->calls_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+expected<void> client_account::take(std::uint64_t amount) {
+  const call_limits& limits = all_->limits_;
+  if (!grow(all_->bytes_, amount, limits.bytes))
+    return refuse("a message of {} bytes does not fit beside those in flight, limited to {} bytes", amount,
+                  limits.bytes);
+  if (grow(bytes_, amount, limits.bytes_per_client)) return {};
+  all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
+  return refuse("a message of {} bytes goes beyond the {} bytes that client {} may have in flight", amount,
+                limits.bytes_per_client, name_);
+}
+
+void client_account::give_back(std::uint64_t amount) noexcept {
+  bytes_.fetch_sub(amount, std::memory_order_relaxed);
+  all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
+}
+
+std::shared_ptr<client_account> ledger::account_of(std::string_view peer) {
+  std::string name(without_port(peer));
+  std::lock_guard lock(mutex_);
+  std::weak_ptr<client_account>& known = accounts_[name];
+  auto account = known.lock();
+  if (!account) known = account = std::make_shared<client_account>(shared_from_this(), std::move(name));
+  return account;
+}
+
+void ledger::forget(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  auto found = accounts_.find(name);
+  // The client may have come back already, with a new account.
+  if (found != accounts_.end() && found->second.expired()) accounts_.erase(found);
+}
+
+held_by_callers ledger::held() const noexcept {
+  return {calls_.load(std::memory_order_relaxed), bytes_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace kiln::grpc_plugin

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/error.hpp"
+
+namespace kiln::grpc_plugin {
+
+/// What callers may hold of this process, all of them and each client address.
+struct call_limits {
+  std::uint64_t calls = 0;
+  std::uint64_t calls_per_client = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_per_client = 0;
+};
+
+/// What they hold now.
+struct held_by_callers {
+  std::uint64_t calls = 0;
+  std::uint64_t bytes = 0;
+};
+
+class ledger;
+
+/// What one client address holds. Any thread. Lives as long as a call or a message of that client.
+class client_account {
+public:
+  client_account(std::shared_ptr<ledger> all, std::string name)
+      : all_(std::move(all)), name_(std::move(name)) {}
+  ~client_account();
+  client_account(const client_account&) = delete;
+  client_account& operator=(const client_account&) = delete;
+
+  /// One more call, or RESOURCE_EXHAUSTED with the advice when to come again.
+  expected<void> enter();
+  void leave() noexcept;
+  /// So many more bytes, or the same refusal.
+  expected<void> take(std::uint64_t amount);
+  void give_back(std::uint64_t amount) noexcept;
+
+private:
+  const std::shared_ptr<ledger> all_;
+  const std::string name_;
+  std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+/// Bytes of a message that count as held until this is gone.
+class byte_charge {
+public:
+  byte_charge() = default;
+  byte_charge(std::shared_ptr<client_account> account, std::uint64_t amount) noexcept
+      : account_(std::move(account)), amount_(amount) {}
+  byte_charge(byte_charge&& other) noexcept = default;
+  byte_charge& operator=(byte_charge&& other) noexcept {
+    std::swap(account_, other.account_);
+    std::swap(amount_, other.amount_);
+    return *this;
+  }
+  ~byte_charge() {
+    if (account_) account_->give_back(amount_);
+  }
+
+private:
+  std::shared_ptr<client_account> account_;
+  std::uint64_t amount_ = 0;
+};
+
+/// All accounts. Admission stands before any work is done: what is refused here costs nothing further on.
+class ledger : public std::enable_shared_from_this<ledger> {
+public:
+  explicit ledger(call_limits limits) : limits_(limits) {}
+
+  /// `peer` as gRPC names it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of a unix socket are
+  /// one client.
+  std::shared_ptr<client_account> account_of(std::string_view peer);
+  held_by_callers held() const noexcept;
+
+private:
+  friend class client_account;
+
+  void forget(const std::string& name);
+
+  const call_limits limits_;
+  std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<client_account>> accounts_;
+};
+
+}  // namespace kiln::grpc_plugin

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/schema.hpp"
+#include "core/config/units.hpp"
+
+namespace kiln::grpc_plugin {
+
+/// Files with PEM text. Empty names mean "none".
+struct tls_files {
+  std::string cert;
+  std::string key;
+  std::string ca;
+};
+
+struct grpc_options {
+  std::vector<std::string> listen;
+  tls_files tls;
+  tls_files dial_tls;
+  std::optional<std::uint32_t> threads;
+  byte_size max_message_size;
+  std::uint32_t max_streams_per_connection = 0;
+  std::uint32_t max_calls = 0;
+  std::uint32_t max_calls_per_client = 0;
+  capacity max_bytes_in_flight;
+  capacity max_bytes_in_flight_per_client;
+  duration keepalive{};
+  duration keepalive_timeout{};
+  duration min_ping_interval{};
+};
+
+schema<grpc_options> grpc_schema();
+
+}  // namespace kiln::grpc_plugin

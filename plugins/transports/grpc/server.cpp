@@ -1,0 +1,116 @@
+#include "plugins/transports/grpc/server.hpp"
+
+#include <grpc/grpc.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+
+#include "core/base/machine.hpp"
+#include "plugins/transports/grpc/credentials.hpp"
+#include "plugins/transports/grpc/listen.hpp"
+
+namespace kiln::grpc_plugin {
+namespace {
+
+// Calls waited for on each queue: a burst of so many finds everything prepared.
+constexpr int calls_waited_for = 64;
+// A client's metadata may carry a long identity, but not more than this.
+constexpr int max_metadata_size = 128 * 1024;
+
+int milliseconds(duration time) {
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
+void configure(grpc::ServerBuilder& builder, const grpc_options& options) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_size.bytes));
+  builder.SetMaxSendMessageSize(-1);
+  // Two servers on one port would share its clients by chance.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // The probe costs uploads a third of their speed; without it the window must be given instead.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(options.max_streams_per_connection));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, max_metadata_size);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options.keepalive));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(options.keepalive_timeout));
+  // Clients ping while an execution is silent; gRPC's own default would send them away for it.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             milliseconds(options.min_ping_interval));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+}
+
+}  // namespace
+
+expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
+                                                const clock& time, std::shared_ptr<ledger> accounts) {
+  std::unique_ptr<server> started(new server(routes, time, std::move(accounts)));
+  if (auto listening = started->listen(options); !listening) return fail(std::move(listening).error());
+  return started;
+}
+
+server::server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts)
+    : door_{{}, routes, time, std::move(accounts)} {}
+
+expected<void> server::listen(const grpc_options& options) {
+  if (auto free = check_addresses(options.listen); !free) return free;
+  auto credentials = server_credentials(options.tls);
+  if (!credentials) return fail(std::move(credentials).error());
+  grpc::ServerBuilder builder;
+  configure(builder, options);
+  builder.RegisterAsyncGenericService(&door_.service);
+  std::vector<int> ports(options.listen.size(), 0);
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    builder.AddListeningPort(options.listen[i], *credentials, &ports[i]);
+  std::size_t threads = options.threads.value_or(std::min(2U, processors()));
+  for (std::size_t i = 0; i < threads; ++i) queues_.push_back(builder.AddCompletionQueue());
+  server_ = builder.BuildAndStart();
+  if (!server_) {
+    // All were free a moment ago: one of them is gone now, or is listed twice.
+    auto bad = std::find(ports.begin(), ports.end(), 0) - ports.begin();
+    return fail(errc::unavailable, "address {} is taken: another server listens there",
+                options.listen[std::min<std::size_t>(bad, ports.size() - 1)]);
+  }
+  for (std::size_t i = 0; i < ports.size(); ++i) addresses_.push_back(with_port(options.listen[i], ports[i]));
+  for (auto& queue : queues_)
+    for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(door_, *queue);
+  for (auto& queue : queues_) threads_.push_back(serve_queue(*queue, "grpc-in"));
+  return {};
+}
+
+void server::close(duration patience, std::function<void()> closed) {
+  door_.closing = true;
+  closer_ = std::thread([this, patience, closed = std::move(closed)] {
+    shut_down(patience);
+    closed();
+  });
+}
+
+void server::shut_down(duration patience) {
+  if (server_) {
+    auto most = std::chrono::hours(24 * 365);
+    server_->Shutdown(std::chrono::system_clock::now() + std::min<duration>(patience, most));
+    door_.open.wait();
+  }
+  for (auto& queue : queues_) queue->Shutdown();
+  for (auto& thread : threads_) thread.join();
+  // What the threads have not emptied, because they were never started.
+  void* tag = nullptr;
+  bool ok = false;
+  if (threads_.empty())
+    for (auto& queue : queues_)
+      while (queue->Next(&tag, &ok)) {
+      }
+}
+
+server::~server() {
+  if (!closer_.joinable()) {
+    shut_down({});
+    return;
+  }
+  if (server_) grpc_server_cancel_all_calls(server_->c_server());
+  closer_.join();
+}
+
+}  // namespace kiln::grpc_plugin

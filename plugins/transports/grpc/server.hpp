@@ -1,0 +1,46 @@
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "plugins/transports/grpc/inbound_call.hpp"
+#include "plugins/transports/grpc/options.hpp"
+
+namespace kiln::grpc_plugin {
+
+/// A listening gRPC server: its queues, their threads and the calls that arrive there.
+class server {
+public:
+  /// Listens on all addresses of the options, or on none of them and says why.
+  static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
+                                                 const clock& time, std::shared_ptr<ledger> accounts);
+  /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  const std::vector<std::string>& addresses() const noexcept { return addresses_; }
+  /// Refuses new calls and returns; `closed` comes later, from a thread of this server: once all calls have
+  /// ended, and no later than `patience` plus what it takes to cancel those that have not. Once.
+  void close(duration patience, std::function<void()> closed);
+
+private:
+  server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts);
+  expected<void> listen(const grpc_options& options);
+  void shut_down(duration patience);
+
+  door door_;
+  std::vector<std::string> addresses_;
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::thread> threads_;
+  std::thread closer_;
+};
+
+}  // namespace kiln::grpc_plugin
