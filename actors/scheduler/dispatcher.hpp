@@ -55,7 +55,7 @@ public:
   void finished(const action_finished& news, steady_time now);
   void leaving(const std::string& worker_id, steady_time now);
   /// It is gone, with all that it was doing.
-  void lost(const std::string& worker_id, const std::string& why, steady_time now);
+  void lost(std::string worker_id, const std::string& why, steady_time now);
 
   void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
   /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten.

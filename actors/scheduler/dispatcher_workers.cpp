@@ -170,7 +170,8 @@ void dispatcher::remove_worker(worker& which, steady_time now) {
   out_.forget_worker(id);
 }
 
-void dispatcher::lost(const std::string& worker_id, const std::string& why, steady_time now) {
+// The id by value: the worker, whose own it may be, is removed on the way.
+void dispatcher::lost(std::string worker_id, const std::string& why, steady_time now) {
   auto* who = workers_.find(worker_id);
   if (who == nullptr) return;
   auto fault = error(errc::unavailable, fmt::format("worker {}: {}", who->profile.name, why));

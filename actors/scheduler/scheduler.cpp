@@ -152,7 +152,7 @@ caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) 
 
 void scheduler_state::on_down(const caf::down_msg& news) {
   if (auto found = worker_ids.find(news.source); found != worker_ids.end()) {
-    mind->lost(std::string(found->second), "it is gone", now());
+    mind->lost(found->second, "it is gone", now());
     answer_drains();
   }
   if (auto found = listener_ids.find(news.source); found != listener_ids.end()) {

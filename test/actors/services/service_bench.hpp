@@ -9,6 +9,7 @@
 #include "core/wire/message.hpp"
 #include "test/harness/deterministic_system.hpp"
 #include "test/harness/direct_call.hpp"
+#include "test/harness/print.hpp"
 
 namespace kiln::test {
 
@@ -66,11 +67,3 @@ struct service_bench : deterministic_system {
 };
 
 }  // namespace kiln::test
-
-namespace kiln {
-
-inline std::ostream& boost_test_print_type(std::ostream& to, errc code) {
-  return to << name_of(code);
-}
-
-}  // namespace kiln

@@ -1,0 +1,122 @@
+#include "test/actors/scheduler/scheduler_fixture.hpp"
+
+/// Which worker may run what.
+using namespace kiln;
+using kiln::test::dispatcher_fixture;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(dispatcher_platform)
+
+BOOST_FIXTURE_TEST_CASE(worker_should_not_queue_if_properties_dont_match, dispatcher_fixture) {
+  admit("arm", 1, {{"ISA", "arm-a64"}});
+  submit(action("a", {{"ISA", "x86-64"}}));
+  BOOST_TEST(starts.empty());
+  auto match = admit("intel", 1, {{"ISA", "x86-64"}, {"OSFamily", "linux"}});
+  BOOST_REQUIRE_EQUAL(starts.size(), 1);
+  BOOST_TEST(starts[0].worker_id == match);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_worker_may_offer_several_values, dispatcher_fixture) {
+  admit("w", 2, {{"image", "one"}, {"image", "two"}});
+  submit(action("a", {{"image", "one"}}));
+  submit(action("b", {{"image", "two"}}));
+  BOOST_TEST(starts.size() == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(run_two_jobs_on_same_worker_with_platform_restrictions, dispatcher_fixture) {
+  admit("w", 8, {{"cpu", "4"}});
+  submit(action("a", {{"cpu", "3"}}));
+  submit(action("b", {{"cpu", "3"}}));
+  submit(action("c", {{"cpu", "1"}}));
+  BOOST_REQUIRE_EQUAL(starts.size(), 2);
+  BOOST_TEST((starts[1].order.action.action == digest_of("c")));
+  finish(starts[0]);
+  BOOST_REQUIRE_EQUAL(starts.size(), 3);
+  BOOST_TEST((starts[2].order.action.action == digest_of("b")));
+}
+
+BOOST_FIXTURE_TEST_CASE(counted_properties_come_back_exactly_once, dispatcher_fixture) {
+  admit("w", 8, {{"memory", "10"}});
+  submit(action("a", {{"memory", "10"}}));
+  finish(starts[0]);
+  finish(starts[0]);
+  submit(action("b", {{"memory", "10"}}));
+  submit(action("c", {{"memory", "10"}}));
+  BOOST_TEST(starts.size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(ignored_properties_keep_nobody_away) {
+  scheduler_options options;
+  options.ignored_properties = {"cache-silo-key"};
+  dispatcher_fixture fixture(options);
+  fixture.admit("w");
+  fixture.submit(dispatcher_fixture::action("a", {{"cache-silo-key", "x"}}));
+  BOOST_TEST(fixture.starts.size() == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_amount_that_is_no_number_is_the_clients_fault, dispatcher_fixture) {
+  auto refused = mind.submit({action("a", {{"cpu", "lots"}}), 0, false, {}}, 1, now);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().code() == errc::invalid_argument);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_could_take_fails_and_names_the_property, dispatcher_fixture) {
+  auto w = admit("w", 1, {{"ISA", "arm-a64"}});
+  auto state = submit(action("a", {{"ISA", "x86-64"}}));
+  pass(59s, {w});
+  BOOST_TEST(state_of(state.name).now == stage::queued);
+  pass(3s, {w});
+  auto status = state_of(state.name).outcome.status;
+  BOOST_TEST(status.code() == errc::failed_precondition);
+  BOOST_TEST(status.message() == "no worker offers platform property ISA=\"x86-64\"; offered: \"arm-a64\"");
+}
+
+BOOST_FIXTURE_TEST_CASE(too_large_a_count_is_named_with_what_there_is, dispatcher_fixture) {
+  auto w = admit("w", 1, {{"cpu", "8"}});
+  auto state = submit(action("a", {{"cpu", "64"}}));
+  pass(62s, {w});
+  BOOST_TEST(state_of(state.name).outcome.status.message() ==
+             "no worker has 64 of platform property cpu; the largest has 8");
+}
+
+BOOST_FIXTURE_TEST_CASE(without_any_worker_an_action_waits_and_then_is_unavailable, dispatcher_fixture) {
+  auto state = submit(action("a"));
+  pass(59s);
+  BOOST_TEST(state_of(state.name).now == stage::queued);
+  pass(3s);
+  auto status = state_of(state.name).outcome.status;
+  BOOST_TEST(status.code() == errc::unavailable);
+  BOOST_REQUIRE_EQUAL(status.details().size(), 1);
+  BOOST_TEST(status.details()[0].type_url.ends_with("google.rpc.RetryInfo"));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_waits_as_long_as_it_takes_for_a_busy_worker, dispatcher_fixture) {
+  auto w = admit("w");
+  submit(action("a"));
+  auto state = submit(action("b"));
+  pass(10min, {w});
+  BOOST_TEST(state_of(state.name).now == stage::queued);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_wait_starts_anew_when_the_last_able_worker_is_lost, dispatcher_fixture) {
+  auto w = admit("w");
+  submit(action("a"));
+  auto state = submit(action("b"));
+  pass(10min, {w});
+  mind.lost(w, "it is gone", now);
+  pass(50s);
+  BOOST_TEST(state_of(state.name).now == stage::queued);
+  pass(12s);
+  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::unavailable);
+}
+
+BOOST_FIXTURE_TEST_CASE(many_queued_actions_of_one_kind_do_not_keep_another_kind_waiting,
+                        dispatcher_fixture) {
+  for (int i = 0; i < 10'000; ++i) submit(action("gpu" + std::to_string(i), {{"gpu", "yes"}}));
+  submit(action("plain"), 1, 100);
+  admit("w");
+  BOOST_REQUIRE_EQUAL(starts.size(), 1);
+  BOOST_TEST((starts[0].order.action.action == digest_of("plain")));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
