@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/base/machine.hpp"
-#include "plugins/stores/verify/checked_source.hpp"
+#include "core/contract/checked_source.hpp"
 
 namespace kiln::verify {
 

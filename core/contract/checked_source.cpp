@@ -1,23 +1,27 @@
-#include "plugins/stores/verify/checked_source.hpp"
+#include "core/contract/checked_source.hpp"
 
 #include <utility>
 
 #include "core/digest/hasher.hpp"
 
-namespace kiln::verify {
+namespace kiln {
 namespace {
 
-expected<void> compare(const digest& wanted, const digest& found) {
+expected<void> compare(const digest& wanted, const digest& found, errc code) {
   if (wanted == found) return {};
-  return fail(errc::invalid_argument, "the bytes sent as blob {} have the digest {}", wanted, found);
+  return fail(code, "the bytes that came as blob {} have the digest {}", wanted, found);
 }
 
 // One read is outstanding at most, so the pieces pass one after another and keep their order, on whichever
 // thread they are hashed.
 class checked_source final : public blob_source, public std::enable_shared_from_this<checked_source> {
 public:
-  checked_source(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing)
-      : source_(std::move(source)), blob_(blob), hashing_(std::move(hashing)), hasher_(blob.function) {}
+  checked_source(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing, errc code)
+      : source_(std::move(source)),
+        blob_(blob),
+        hashing_(std::move(hashing)),
+        code_(code),
+        hasher_(blob.function) {}
 
   void read(next then) override {
     source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> pieces) {
@@ -31,8 +35,7 @@ private:
     if (!pieces) return then(std::move(pieces));
     if (pieces->empty()) return then(end());
     if (pieces->size() > remaining())
-      return refuse(error(errc::invalid_argument,
-                          fmt::format("more bytes were sent as blob {} than its digest says", blob_)),
+      return refuse(error(code_, fmt::format("more bytes came as blob {} than its digest says", blob_)),
                     then);
     if (pieces->size() <= hashed_in_place) return pass(std::move(*pieces), then);
     auto posted = hashing_->post([self = shared_from_this(), pieces = std::move(*pieces), then]() mutable {
@@ -48,13 +51,12 @@ private:
     then(std::move(pieces));
   }
   expected<byte_chain> end() {
-    if (remaining() > 0)
-      return fail(errc::invalid_argument, "only {} bytes were sent as blob {}", passed_, blob_);
+    if (remaining() > 0) return fail(code_, "only {} bytes came as blob {}", passed_, blob_);
     // Without a single piece nobody has compared yet.
     if (passed_ > 0) return byte_chain();
     return matches().map([] { return byte_chain(); });
   }
-  expected<void> matches() { return compare(blob_, hasher_.finish()); }
+  expected<void> matches() { return compare(blob_, hasher_.finish(), code_); }
   void refuse(const error& why, const next& then) {
     source_->cancel(why);
     then(failure(why));
@@ -64,20 +66,22 @@ private:
   const blob_source_ptr source_;
   const digest blob_;
   const std::shared_ptr<crew> hashing_;
+  const errc code_;
   hasher hasher_;
   std::uint64_t passed_ = 0;
 };
 
 }  // namespace
 
-expected<void> check(const digest& blob, const bytes& content) {
+expected<void> check(const digest& blob, const bytes& content, errc code) {
   if (static_cast<std::int64_t>(content.size()) != blob.size)
-    return fail(errc::invalid_argument, "{} bytes were sent as blob {}", content.size(), blob);
-  return compare(blob, digest_of(content.view(), blob.function));
+    return fail(code, "{} bytes came as blob {}", content.size(), blob);
+  return compare(blob, digest_of(content.view(), blob.function), code);
 }
 
-blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing) {
-  return std::make_shared<checked_source>(std::move(source), blob, std::move(hashing));
+blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing,
+                        errc code) {
+  return std::make_shared<checked_source>(std::move(source), blob, std::move(hashing), code);
 }
 
-}  // namespace kiln::verify
+}  // namespace kiln

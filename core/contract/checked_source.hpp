@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/crew.hpp"
+#include "core/contract/stream.hpp"
+#include "core/digest/digest.hpp"
+
+namespace kiln {
+
+/// Bytes up to here are hashed by whoever holds them: that costs less than waking another thread.
+inline constexpr std::size_t hashed_in_place = 4096;
+
+/// An error, saying how they differ, if these are not the bytes of the blob. `code` is who is to blame:
+/// INVALID_ARGUMENT where a writer sent them, DATA_LOSS where somebody kept them for us.
+expected<void> check(const digest& blob, const bytes& content, errc code = errc::invalid_argument);
+
+/// `source`, ending in an error instead of with its end if it is not the blob: at the first byte too many,
+/// when it ends short, and before the last bytes are handed on if the hash differs. Hashes on `hashing`.
+blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing,
+                        errc code = errc::invalid_argument);
+
+}  // namespace kiln

@@ -1,0 +1,49 @@
+#include "test/contract/claims.hpp"
+
+using namespace kiln;
+using namespace kiln::contract;
+
+BOOST_AUTO_TEST_SUITE(memory_store)
+
+BOOST_AUTO_TEST_CASE(refuses_writers_when_too_many_bytes_of_uploads_are_under_way) {
+  stage on({"{type: memory, capacity: 64MiB, uploads: 1MB}"});
+  std::string first = noise(800'000, 1), second = noise(300'000, 2);
+  auto source = std::make_shared<hand_fed>();
+  auto answer = on.ask(write_blob{digest_of(first), source});
+  source->feed(first);
+  BOOST_TEST(code_of(write(on, digest_of(second), second)) == "RESOURCE_EXHAUSTED");
+  source->end();
+  BOOST_TEST(code_of(wait(std::move(answer))) == "OK");
+  BOOST_TEST(code_of(write(on, digest_of(second), second)) == "OK");
+}
+
+BOOST_AUTO_TEST_CASE(gives_back_the_room_of_uploads_that_failed) {
+  stage on({"{type: memory, capacity: 64MiB, uploads: 1MB}"});
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    std::string content = noise(900'000, i);
+    delivery failing{100'000, true, error(errc::cancelled, "the client left")};
+    BOOST_TEST(code_of(on.tell(write_blob{digest_of(content), deliver(content.substr(1), failing)})) ==
+               "CANCELLED");
+  }
+  put(on, noise(900'000));
+}
+
+BOOST_AUTO_TEST_CASE(charges_each_blob_for_its_bookkeeping) {
+  stage on({"{type: memory, capacity: 10KB}"});
+  for (std::uint64_t i = 0; i < 1000; ++i) put(on, noise(8, i));
+  auto figures = on.tell(measure_store{});
+  BOOST_REQUIRE(figures);
+  BOOST_TEST(figures->blobs < 100U);
+  BOOST_TEST(figures->bytes <= 10'000U);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_a_result_larger_than_it_was_told) {
+  stage on({"{type: memory, capacity: 64MiB, max_result_size: 1000B}", holds::results});
+  digest action = digest_of("an action");
+  BOOST_TEST(code_of(write(on, action, noise(1001))) == "INVALID_ARGUMENT");
+  BOOST_TEST(code_of(on.tell(write_blobs{{{action, bytes::adopt(noise(1001))}}})->results.at(0)) ==
+             "INVALID_ARGUMENT");
+  BOOST_TEST(code_of(write(on, action, noise(1000))) == "OK");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
