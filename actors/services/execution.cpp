@@ -103,7 +103,7 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
   env = process;
   options = given;
   peers = std::move(whom);
-  memory.emplace(cache_limits{options.remembered_inputs}, *env.time);
+  memory.emplace(eviction_limits{options.remembered_inputs}, *env.time);
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
   return {
       [this](const operation_changed& news) { watchers.tell(news.state, now()); },

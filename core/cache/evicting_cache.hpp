@@ -17,7 +17,7 @@
 
 namespace kiln {
 
-struct cache_limits {
+struct eviction_limits {
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
   std::uint64_t max_weight = unlimited;  ///< usually bytes
@@ -48,7 +48,7 @@ template <class Key, class Value, class Hash = std::hash<Key>>
 class evicting_cache {
 public:
   /// `time` must outlive the cache; asked only if there is a bound on idleness.
-  evicting_cache(cache_limits limits, const clock& time, on_evict<Key, Value> evicted = {})
+  evicting_cache(eviction_limits limits, const clock& time, on_evict<Key, Value> evicted = {})
       : limits_(limits), time_(time), evicted_(std::move(evicted)) {}
   evicting_cache(const evicting_cache&) = delete;
   evicting_cache& operator=(const evicting_cache&) = delete;
@@ -189,7 +189,7 @@ private:
   std::size_t reap(std::size_t most, steady_time at, leavers& gone);
   void dismiss(leavers& gone);
 
-  const cache_limits limits_;
+  const eviction_limits limits_;
   const clock& time_;
   const on_evict<Key, Value> evicted_;
   slots slots_;

@@ -27,7 +27,7 @@ struct cache_fixture {
     return names[static_cast<int>(reason)];
   }
 
-  cache make(cache_limits limits) {
+  cache make(eviction_limits limits) {
     return cache(limits, time, [this](const std::string& key, value&& left, eviction reason) {
       gone.push_back(key + "=" + std::to_string(*left) + " " + name_of(reason));
     });
