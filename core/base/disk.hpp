@@ -1,0 +1,143 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+
+#include "core/base/error.hpp"
+
+namespace kiln {
+
+/// The errno of a failed call. It stays a number, for callers decide by it and misses are daily business; it
+/// becomes a sentence when somebody has to read it.
+struct disk_error {
+  int number = 0;
+
+  bool operator==(const disk_error&) const noexcept = default;
+  /// `doing` names the operation and the path: "opening /var/lib/kiln/lock".
+  error in_words(std::string_view doing) const { return system_error(number, doing); }
+};
+
+template <class T>
+using disk_result = tl::expected<T, disk_error>;
+
+/// An open file or folder, closed by whoever drops it.
+class descriptor {
+public:
+  descriptor() noexcept = default;
+  explicit descriptor(int number) noexcept : number_(number) {}
+  descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~descriptor();
+
+  int number() const noexcept { return number_; }
+  explicit operator bool() const noexcept { return number_ >= 0; }
+
+private:
+  int number_ = -1;
+};
+
+enum class file_kind : std::uint8_t { file, folder, other };
+
+struct file_facts {
+  file_kind kind = file_kind::other;
+  std::uint64_t size = 0;      ///< bytes a reader sees
+  std::uint64_t occupied = 0;  ///< bytes of the disk
+  std::uint64_t inode = 0;
+  std::uint32_t mode = 0;  ///< permission bits only
+  std::uint32_t links = 0;
+  std::chrono::system_clock::time_point used;     ///< atime
+  std::chrono::system_clock::time_point written;  ///< mtime
+};
+
+struct disk_room {
+  std::uint64_t total = 0;      ///< bytes of the whole file system
+  std::uint64_t available = 0;  ///< bytes we may still take
+};
+
+/// The disk, as far as stores need it: the system calls, with their flags and their promises, behind an
+/// interface that tests can make fail at will. Any thread. Everything may block but what says otherwise.
+///
+/// Paths are relative to an open folder and never leave it, whatever links stand in them. An interrupted call
+/// is repeated; a short read or write is reported as it was.
+class disk {
+public:
+  /// How the way to a file is found: `cached` fails with EAGAIN instead of waiting for the disk.
+  enum class lookup : std::uint8_t { complete, cached };
+
+  virtual ~disk() = default;
+
+  /// A folder by its path from anywhere, which must be absolute.
+  virtual disk_result<descriptor> open_folder(const std::string& path) = 0;
+  /// `flags` are those of open(2); O_CLOEXEC is always added.
+  virtual disk_result<descriptor> open(const descriptor& folder, const char* path, int flags,
+                                       unsigned mode = 0, lookup how = lookup::complete) = 0;
+
+  virtual disk_result<std::size_t> read(const descriptor& file, std::span<char> into,
+                                        std::uint64_t offset) = 0;
+  /// What is in memory already; EAGAIN when that is nothing. Never blocks.
+  virtual disk_result<std::size_t> read_cached(const descriptor& file, std::span<char> into,
+                                               std::uint64_t offset) = 0;
+  virtual disk_result<std::size_t> write(const descriptor& file, std::span<const iovec> pieces,
+                                         std::uint64_t offset) = 0;
+
+  /// Starts writing to the medium what was written so far, so that a later sync has less to wait for.
+  virtual void write_back(const descriptor& file, std::uint64_t offset, std::uint64_t size) = 0;
+
+  /// fdatasync: the bytes, and what is needed to read them. After an error the file is lost: never retry.
+  virtual disk_result<void> sync_data(const descriptor& file) = 0;
+  /// fsync: for folders, the names in them.
+  virtual disk_result<void> sync(const descriptor& file) = 0;
+  /// syncfs: everything on the file system that `file` is on.
+  virtual disk_result<void> sync_all(const descriptor& file) = 0;
+
+  /// renameat2: `flags` may be RENAME_NOREPLACE (EEXIST then).
+  virtual disk_result<void> rename(const descriptor& from_folder, const char* from,
+                                   const descriptor& to_folder, const char* to, unsigned flags = 0) = 0;
+  virtual disk_result<void> link(const descriptor& from_folder, const char* from, const descriptor& to_folder,
+                                 const char* to) = 0;
+  virtual disk_result<void> remove(const descriptor& folder, const char* path) = 0;
+  virtual disk_result<void> remove_folder(const descriptor& folder, const char* path) = 0;
+  /// Without a folder, `path` is absolute.
+  virtual disk_result<void> make_folder(const descriptor& folder, const char* path, unsigned mode) = 0;
+
+  /// Of a link itself, not of what it points to.
+  virtual disk_result<file_facts> facts(const descriptor& folder, const char* path) = 0;
+  virtual disk_result<file_facts> facts(const descriptor& file) = 0;
+  virtual disk_result<disk_room> room(const descriptor& folder) = 0;
+  /// Every name in the folder but "." and "..", in no order, until `each` answers false. What is added or
+  /// removed meanwhile may or may not be seen.
+  virtual disk_result<void> list(const descriptor& folder,
+                                 const std::function<bool(std::string_view name, file_kind)>& each) = 0;
+
+  virtual disk_result<void> set_mode(const descriptor& file, unsigned mode) = 0;
+  /// Sets atime to now and leaves mtime.
+  virtual disk_result<void> mark_used(const descriptor& folder, const char* path) = 0;
+  /// flock, exclusive: EWOULDBLOCK while another process holds it. Held until the descriptor is dropped.
+  virtual disk_result<void> lock(const descriptor& file) = 0;
+};
+
+/// The machine's own. Lives for ever.
+disk& system_disk() noexcept;
+
+/// Writes all of it, however short the single writes are. A write of nothing where something was asked for is
+/// ENOSPC.
+disk_result<void> write_all(disk& to, const descriptor& file, std::span<const iovec> pieces,
+                            std::uint64_t offset);
+/// Reads until `into` is full or the file ends: how much it was.
+disk_result<std::size_t> read_all(disk& from, const descriptor& file, std::span<char> into,
+                                  std::uint64_t offset);
+
+}  // namespace kiln

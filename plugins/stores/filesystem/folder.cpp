@@ -1,0 +1,272 @@
+#include "plugins/stores/filesystem/folder.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+namespace kiln::filesystem {
+namespace {
+
+constexpr const char* format_file = "kiln-store";
+constexpr const char* fresh_format_file = "kiln-store.new";
+constexpr const char* sync_mark = "synced";
+constexpr const char* fresh_sync_mark = "synced.new";
+constexpr std::string_view format_line = "kiln filesystem store, version 1";
+constexpr unsigned folder_mode = 0755;
+
+std::size_t place_of(digest_function function) noexcept {
+  return function == digest_function::blake3 ? 1 : 0;
+}
+
+std::string_view name_of(holds what) noexcept {
+  return what == holds::content ? "content" : "results";
+}
+
+/// A small file, whole; empty where there is none.
+disk_result<std::string> read_small(disk& on, const descriptor& folder, const char* name) {
+  auto file = on.open(folder, name, O_RDONLY);
+  if (!file) {
+    if (file.error().number == ENOENT) return std::string();
+    return tl::unexpected(file.error());
+  }
+  std::string text(4096, '\0');
+  auto size = read_all(on, *file, text, 0);
+  if (!size) return tl::unexpected(size.error());
+  text.resize(*size);
+  return text;
+}
+
+/// What follows `key` in a line of its own; empty where there is no such line.
+std::string value_of(const std::string& text, std::string_view key) {
+  std::string pattern = "\n" + std::string(key) + " ";
+  auto at = text.find(pattern);
+  if (at == std::string::npos) return {};
+  at += pattern.size();
+  auto end = text.find('\n', at);
+  return end == std::string::npos ? std::string() : text.substr(at, end - at);
+}
+
+}  // namespace
+
+blob_name::blob_name(const digest& blob) noexcept {
+  static constexpr char digits[] = "0123456789abcdef";
+  char* to = text_.data() + 3;
+  for (std::uint8_t byte : blob.hash_bytes()) {
+    *to++ = digits[byte >> 4];
+    *to++ = digits[byte & 15];
+  }
+  std::memcpy(text_.data(), text_.data() + 3, 2);
+  text_[2] = '/';
+  *to++ = '-';
+  *std::to_chars(to, text_.data() + text_.size() - 1, blob.size).ptr = '\0';
+}
+
+std::optional<digest> parse_blob_name(digest_function function, std::string_view two, std::string_view leaf) {
+  auto dash = leaf.find('-');
+  if (dash == std::string_view::npos || two.size() != 2 || !leaf.starts_with(two)) return {};
+  std::string_view digits = leaf.substr(dash + 1);
+  std::int64_t size = 0;
+  auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return {};
+  auto blob = parse_digest(function, leaf.substr(0, dash), size);
+  // The one spelling that we look for: "007" would be counted and never found.
+  if (!blob || blob_name(*blob).leaf() != leaf) return {};
+  return *blob;
+}
+
+std::array<char, 3> folder_name(unsigned number) noexcept {
+  static constexpr char digits[] = "0123456789abcdef";
+  return {digits[number >> 4 & 15], digits[number & 15], '\0'};
+}
+
+expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::string& path, holds what,
+                                                           const std::string& boot_id, bool durable) {
+  std::shared_ptr<store_folder> folder(new store_folder(on, path));
+  if (auto ready = folder->prepare(what, boot_id, durable); !ready) return fail(std::move(ready).error());
+  return folder;
+}
+
+expected<void> store_folder::prepare(holds what, const std::string& boot_id, bool durable) {
+  if (auto done = open_root(); !done) return done;
+  if (auto done = take_lock(); !done) return done;
+  if (auto done = check_format(what, boot_id, durable); !done) return done;
+  if (auto done = make_folders(); !done) return done;
+  return write_format(false);
+}
+
+expected<void> store_folder::open_root() {
+  auto root = on_.open_folder(path_);
+  if (!root && root.error().number == ENOENT) {
+    for (std::size_t slash = 1; slash != std::string::npos;) {
+      slash = path_.find('/', slash);
+      auto made = on_.make_folder(descriptor(), path_.substr(0, slash).c_str(), folder_mode);
+      if (!made && made.error().number != EEXIST)
+        return fail(made.error().in_words(fmt::format("making the folder {}", path_)));
+      if (slash != std::string::npos) ++slash;
+    }
+    root = on_.open_folder(path_);
+  }
+  if (!root) return fail(root.error().in_words(fmt::format("opening the folder {}", path_)));
+  root_ = std::move(*root);
+  return {};
+}
+
+expected<void> store_folder::take_lock() {
+  auto lock = on_.open(root_, "lock", O_RDWR | O_CREAT, 0644);
+  if (!lock) {
+    return fail(lock.error().in_words(fmt::format(
+        "the folder {} cannot be written to; give its ownership to the user that kiln runs as", path_)));
+  }
+  if (auto held = on_.lock(*lock); !held) {
+    if (held.error().number == EWOULDBLOCK)
+      return fail(errc::failed_precondition,
+                  "the folder {} is in use by another process, which holds {}/lock; give each store a folder "
+                  "of its own or stop the other one",
+                  path_, path_);
+    return fail(in_words(held.error(), "locking", "lock"));
+  }
+  lock_ = std::move(*lock);
+  return {};
+}
+
+expected<void> store_folder::check_format(holds what, const std::string& boot_id, bool durable) {
+  auto text = read_small(on_, root_, format_file);
+  if (!text) return fail(in_words(text.error(), "reading", format_file));
+  format_head_ = fmt::format("{}\nholds {}\nkeeps {}\nboot {}\n", format_line, name_of(what),
+                             durable ? "durable" : "relaxed", boot_id);
+  if (text->empty()) return {};
+  if (!text->starts_with(std::string(format_line) + "\n"))
+    return fail(
+        errc::failed_precondition,
+        "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
+        "empty this one",
+        path_, path_, format_file, text->substr(0, text->find('\n')));
+  if (auto held = value_of(*text, "holds"); held != name_of(what))
+    return fail(errc::failed_precondition,
+                "the folder {} holds {}, and this store is to hold {}; use another folder or empty this one",
+                path_, held, name_of(what));
+  bool same_boot = !boot_id.empty() && value_of(*text, "boot") == boot_id;
+  if (same_boot || value_of(*text, "keeps") == "durable" || value_of(*text, "closed") == "yes") return {};
+  auto mark = on_.facts(root_, sync_mark);
+  doubted_from_ = mark ? mark->written : std::chrono::system_clock::time_point::min();
+  return {};
+}
+
+expected<void> store_folder::write_format(bool closed) {
+  std::string text = format_head_ + (closed ? "closed yes\n" : "closed no\n");
+  auto file = on_.open(root_, fresh_format_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (!file) return fail(in_words(file.error(), "writing", fresh_format_file));
+  iovec piece{text.data(), text.size()};
+  auto done = write_all(on_, *file, {&piece, 1}, 0);
+  if (done) done = on_.sync_data(*file);
+  if (done) done = on_.rename(root_, fresh_format_file, root_, format_file);
+  if (done) done = on_.sync(root_);
+  if (!done) return fail(in_words(done.error(), "writing", format_file));
+  return {};
+}
+
+expected<void> store_folder::make_folders() {
+  auto make = [this](const descriptor& in, const char* name) -> expected<void> {
+    auto made = on_.make_folder(in, name, folder_mode);
+    if (!made && made.error().number != EEXIST) return fail(in_words(made.error(), "making", name));
+    return {};
+  };
+  if (auto done = make(root_, "trash"); !done) return done;
+  if (auto done = set_aside("temp"); !done) return done;
+  for (const char* name : {"temp", "content"})
+    if (auto done = make(root_, name); !done) return done;
+  auto temp = open_below("temp");
+  if (!temp) return fail(std::move(temp).error());
+  temp_ = std::move(*temp);
+  auto content = open_below("content");
+  if (!content) return fail(std::move(content).error());
+  for (const auto& info : digest_functions()) {
+    std::string name(info.name);
+    if (auto done = make(*content, name.c_str()); !done) return done;
+    auto opened = on_.open(*content, name.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!opened) return fail(in_words(opened.error(), "opening", "content/" + name));
+    for (unsigned i = 0; i < 256; ++i)
+      if (auto done = make(*opened, folder_name(i).data()); !done) return done;
+    if (auto done = on_.sync(*opened); !done)
+      return fail(in_words(done.error(), "syncing", "content/" + name));
+    content_[place_of(info.function)] = std::move(*opened);
+  }
+  if (auto done = on_.sync(*content); !done) return fail(in_words(done.error(), "syncing", "content"));
+  return make_empty_file();
+}
+
+expected<void> store_folder::make_empty_file() {
+  auto file = on_.open(temp_, "empty", O_WRONLY | O_CREAT, 0555);
+  if (!file) return fail(in_words(file.error(), "making a file in", "temp"));
+  auto facts = on_.facts(*file);
+  if (!facts) return fail(in_words(facts.error(), "making a file in", "temp"));
+  mode_needs_help_ = facts->mode != 0555;
+  disk_result<void> done;
+  if (mode_needs_help_) done = on_.set_mode(*file, 0555);
+  if (done) done = on_.rename(temp_, "empty", root_, "empty");
+  if (!done) return fail(in_words(done.error(), "making", "empty"));
+  return {};
+}
+
+expected<void> store_folder::set_aside(const char* folder) {
+  // A name that is not taken: trash may still hold what earlier starts put there.
+  for (int i = 0; i < 100000; ++i) {
+    std::string to = fmt::format("trash/{}{}", folder, i);
+    auto moved = on_.rename(root_, folder, root_, to.c_str(), RENAME_NOREPLACE);
+    if (moved || moved.error().number == ENOENT) return {};
+    if (moved.error().number != EEXIST) return fail(in_words(moved.error(), "setting aside", folder));
+  }
+  return fail(errc::failed_precondition, "{}/trash is never emptied; empty it by hand", path_);
+}
+
+expected<descriptor> store_folder::open_below(const char* name) {
+  auto folder = on_.open(root_, name, O_RDONLY | O_DIRECTORY);
+  if (!folder) return fail(in_words(folder.error(), "opening", name));
+  return std::move(*folder);
+}
+
+const descriptor& store_folder::content(digest_function function) const noexcept {
+  return content_[place_of(function)];
+}
+
+std::string store_folder::path_of(const digest& blob) const {
+  return fmt::format("{}/content/{}/{}", path_, info_of(blob.function).name, blob_name(blob).path());
+}
+
+std::string store_folder::fresh_temp_name() {
+  return std::to_string(temp_names_.fetch_add(1, std::memory_order_relaxed));
+}
+
+expected<void> store_folder::sync_all() {
+  // Made before the sync begins, named after it ended: its time is one that both came before. That the name
+  // itself is not synced only makes us doubt more.
+  auto mark = on_.open(root_, fresh_sync_mark, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (!mark) return fail(in_words(mark.error(), "writing", fresh_sync_mark));
+  iovec piece{const_cast<char*>("\n"), 1};
+  auto done = write_all(on_, *mark, {&piece, 1}, 0);
+  if (done) done = on_.sync_all(root_);
+  if (done) done = on_.rename(root_, fresh_sync_mark, root_, sync_mark);
+  if (!done) return fail(in_words(done.error(), "syncing", "content"));
+  return {};
+}
+
+expected<void> store_folder::close_in_order() {
+  if (auto done = sync_all(); !done) return done;
+  return write_format(true);
+}
+
+error store_folder::in_words(disk_error fault, std::string_view doing, std::string_view name) const {
+  return fault.in_words(fmt::format("{} {}/{}", doing, path_, name));
+}
+
+std::string current_boot_id(disk& on) {
+  auto folder = on.open_folder("/proc/sys/kernel/random");
+  if (!folder) return {};
+  auto text = read_small(on, *folder, "boot_id");
+  if (!text) return {};
+  return text->substr(0, text->find('\n'));
+}
+
+}  // namespace kiln::filesystem

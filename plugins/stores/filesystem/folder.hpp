@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/disk.hpp"
+#include "core/contract/store.hpp"
+#include "core/digest/digest.hpp"
+
+namespace kiln::filesystem {
+
+/// "ab/<hash>-<size>": where a blob lies in the folder of its digest function. Made without the heap, for
+/// every open needs one.
+class blob_name {
+public:
+  explicit blob_name(const digest& blob) noexcept;
+  const char* path() const noexcept { return text_.data(); }
+  /// Without the folder.
+  const char* leaf() const noexcept { return text_.data() + 3; }
+
+private:
+  std::array<char, 3 + 2 * digest::max_hash_size + 1 + 20 + 1> text_{};
+};
+
+/// The digest that a file called `leaf` in folder `two` stands for; nothing for a foreign file.
+std::optional<digest> parse_blob_name(digest_function function, std::string_view two, std::string_view leaf);
+
+/// The two hexadecimal digits of the 256 folders that blobs are spread over.
+std::array<char, 3> folder_name(unsigned number) noexcept;
+
+/// The folder of one store, open and locked for one process:
+///
+///     kiln-store            format version, what the store holds, the boot in which it was last opened
+///     synced                its mtime is when the last complete sync began
+///     lock                  flock, so that two servers never share a folder
+///     content/<function>/<2 hex>/<hash>-<size>
+///     empty                 what the empty blob is lent as
+///     temp/                 uploads in progress; what an earlier process left goes to trash/
+///     trash/                emptied in the background
+///
+/// Any thread, for everything in it is open already.
+class store_folder {
+public:
+  /// One sentence with the path and what to do about it, where it cannot be had.
+  /// `durable`: whatever gets a name will have been synced before. What a store that was not left behind at a
+  /// crash of the machine is doubted.
+  static expected<std::shared_ptr<store_folder>> open(disk& on, const std::string& path, holds what,
+                                                      const std::string& boot_id, bool durable);
+
+  disk& on() const noexcept { return on_; }
+  const std::string& path() const noexcept { return path_; }
+  const descriptor& root() const noexcept { return root_; }
+  const descriptor& temp() const noexcept { return temp_; }
+  const descriptor& content(digest_function function) const noexcept;
+  /// For those outside who open it themselves.
+  std::string path_of(const digest& blob) const;
+  std::string path_of_empty() const { return path_ + "/empty"; }
+  /// A name in temp/ that nobody else has.
+  std::string fresh_temp_name();
+  /// The file may have been hurt: the machine was started anew, the store was not closed in order, and this
+  /// was written after the last sync that is known of.
+  bool doubts(const file_facts& facts) const noexcept { return facts.written >= doubted_from_; }
+  /// 0555 whatever the umask says: whether set_mode is needed after creating.
+  bool mode_needs_help() const noexcept { return mode_needs_help_; }
+
+  /// Syncs everything written so far, and notes that it can be trusted. Relaxed stores do this now and then.
+  expected<void> sync_all();
+  /// The last of it all: the next start can trust everything.
+  expected<void> close_in_order();
+
+private:
+  store_folder(disk& on, std::string path) : on_(on), path_(std::move(path)) {}
+
+  expected<void> prepare(holds what, const std::string& boot_id, bool durable);
+  expected<void> open_root();
+  expected<void> take_lock();
+  expected<void> check_format(holds what, const std::string& boot_id, bool durable);
+  expected<void> write_format(bool closed);
+  expected<void> make_folders();
+  expected<void> make_empty_file();
+  expected<void> set_aside(const char* folder);
+  expected<descriptor> open_below(const char* name);
+  error in_words(disk_error fault, std::string_view doing, std::string_view name) const;
+
+  disk& on_;
+  const std::string path_;
+  std::string format_head_;  ///< the format file but for its last line
+  descriptor root_;
+  descriptor lock_;
+  descriptor temp_;
+  std::array<descriptor, 2> content_;
+  std::atomic<std::uint64_t> temp_names_{0};
+  std::chrono::system_clock::time_point doubted_from_ = std::chrono::system_clock::time_point::max();
+  bool mode_needs_help_ = false;
+};
+
+/// The kernel's name for the time since it was started; empty where it has none, which never equals any.
+std::string current_boot_id(disk& on);
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,130 @@
+#include "plugins/stores/filesystem/inspect.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "core/digest/hasher.hpp"
+#include "plugins/stores/filesystem/file_source.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+constexpr std::size_t swept_at_once = 1000;
+
+std::uint64_t hours_since(std::chrono::system_clock::time_point then) {
+  auto gone = std::chrono::duration_cast<std::chrono::hours>(std::chrono::system_clock::now() - then).count();
+  return gone > 0 ? static_cast<std::uint64_t>(gone) : 0;
+}
+
+// Nothing if it is no blob, or none any more; `damaged` then says whether it was.
+std::optional<found_blob> examine(const engine& with, const digest& blob, bool& damaged) {
+  blob_name name(blob);
+  const descriptor& in = with.folder->content(blob.function);
+  auto facts = with.on().facts(in, name.path());
+  if (!facts || facts->kind != file_kind::file) return {};
+  damaged = with.what == holds::content && facts->size != static_cast<std::uint64_t>(blob.size);
+  if (!damaged && with.folder->doubts(*facts)) {
+    // Results prove nothing by themselves; they are made again.
+    damaged = true;
+    if (with.what == holds::content)
+      if (auto opened = open_blob(with, blob)) damaged = !prove(with, *opened, blob);
+  }
+  if (damaged) {
+    (void)with.on().remove(in, name.path());
+    return {};
+  }
+  return found_blob{blob, facts->size, hours_since(std::max(facts->used, facts->written))};
+}
+
+}  // namespace
+
+folder_listing list_blobs(const engine& with, digest_function function, unsigned number) {
+  folder_listing result;
+  auto two = folder_name(number);
+  auto folder = with.on().open(with.folder->content(function), two.data(), O_RDONLY | O_DIRECTORY);
+  if (!folder) return result;
+  (void)with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
+    auto blob = kind == file_kind::file ? parse_blob_name(function, two.data(), leaf) : std::nullopt;
+    bool damaged = false;
+    if (!blob)
+      ++result.foreign;
+    else if (auto found = examine(with, *blob, damaged))
+      result.blobs.push_back(*found);
+    result.damaged += damaged;
+    return true;
+  });
+  return result;
+}
+
+std::vector<std::optional<found_blob>> look_for(const engine& with, std::span<const digest> blobs) {
+  std::vector<std::optional<found_blob>> result;
+  result.reserve(blobs.size());
+  for (const auto& blob : blobs) {
+    bool damaged = false;
+    result.push_back(examine(with, blob, damaged));
+  }
+  return result;
+}
+
+file_stamp stamp_of(const file_facts& facts) noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(facts.written.time_since_epoch()).count();
+}
+
+expected<opened_blob> open_blob(const engine& with, const digest& blob) {
+  auto file = with.on().open(with.folder->content(blob.function), blob_name(blob).path(), O_RDONLY);
+  if (!file) {
+    if (file.error().number == ENOENT)
+      return fail(errc::not_found, "no blob {} in store {}", blob, with.name);
+    return fail(file.error().in_words(fmt::format("opening blob {}", blob)));
+  }
+  auto facts = with.on().facts(*file);
+  if (!facts) return fail(errc::not_found, "the file of blob {} cannot be examined", blob);
+  if (with.what == holds::content && facts->size != static_cast<std::uint64_t>(blob.size))
+    return fail(errc::not_found, "the file of blob {} has {} bytes", blob, facts->size);
+  return opened_blob{std::move(*file), facts->size, stamp_of(*facts)};
+}
+
+expected<void> prove(const engine& with, const opened_blob& which, const digest& blob) {
+  hasher hash(blob.function);
+  buffer into(std::min(which.size, file_source::piece_size));
+  for (std::uint64_t at = 0; at < which.size;) {
+    auto wanted = std::min<std::uint64_t>(into.capacity(), which.size - at);
+    auto count = read_all(with.on(), which.file, {into.data(), wanted}, at);
+    if (!count || *count < wanted) return fail(errc::not_found, "the file of blob {} cannot be read", blob);
+    hash.update({into.data(), wanted});
+    at += wanted;
+  }
+  if (hash.finish() != blob) return fail(errc::not_found, "blob {} was damaged on the disk", blob);
+  return {};
+}
+
+bool sweep_trash(const engine& with) {
+  disk& on = with.on();
+  auto trash = on.open(with.folder->root(), "trash", O_RDONLY | O_DIRECTORY);
+  if (!trash) return false;
+  std::string next;
+  (void)on.list(*trash, [&](std::string_view name, file_kind kind) {
+    if (kind != file_kind::folder)
+      (void)on.remove(*trash, std::string(name).c_str());
+    else
+      next = name;
+    return next.empty();
+  });
+  if (next.empty()) return false;
+  auto folder = on.open(*trash, next.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!folder) return false;
+  std::vector<std::string> names;
+  (void)on.list(*folder, [&](std::string_view name, file_kind) {
+    names.emplace_back(name);
+    return names.size() < swept_at_once;
+  });
+  for (const auto& name : names)
+    if (!on.remove(*folder, name.c_str())) return false;  // not ours to take away: leave it all
+  if (names.empty() && !on.remove_folder(*trash, next.c_str())) return false;
+  return true;
+}
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "plugins/stores/filesystem/engine.hpp"
+
+namespace kiln::filesystem {
+
+/// A blob that lies on the disk, as found there.
+struct found_blob {
+  digest blob;
+  std::uint64_t size = 0;
+  std::uint64_t hours_unused = 0;
+};
+
+/// What one of the 256 folders of a digest function holds. A file that is no blob of ours stays and is
+/// counted in `foreign`; one that is too short, or was not synced before a power cut and is damaged, is
+/// removed. For crew threads, as what follows.
+struct folder_listing {
+  std::vector<found_blob> blobs;
+  std::uint64_t foreign = 0;
+  std::uint64_t damaged = 0;
+};
+folder_listing list_blobs(const engine& with, digest_function function, unsigned folder);
+
+/// Whether these blobs are there, for as long as not all folders were listed; in the order asked.
+std::vector<std::optional<found_blob>> look_for(const engine& with, std::span<const digest> blobs);
+
+/// The mtime, in nanoseconds: by it a file is recognised as the one that was proved to be right. 0 is no
+/// file's.
+using file_stamp = std::int64_t;
+file_stamp stamp_of(const file_facts& facts) noexcept;
+
+/// An open file of the blob and what is known of it; NOT_FOUND if it is gone or has another length.
+struct opened_blob {
+  descriptor file;
+  std::uint64_t size = 0;
+  file_stamp stamp = 0;
+};
+expected<opened_blob> open_blob(const engine& with, const digest& blob);
+/// Reads all of it: NOT_FOUND unless it has the digest.
+expected<void> prove(const engine& with, const opened_blob& which, const digest& blob);
+
+/// Removes some of what earlier processes left in trash/: false when nothing is left.
+bool sweep_trash(const engine& with);
+
+}  // namespace kiln::filesystem

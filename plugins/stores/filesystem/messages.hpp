@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/contract/store.hpp"
+#include "plugins/stores/filesystem/name_lane.hpp"
+#include "plugins/stores/filesystem/tickets.hpp"
+
+/// What the store is told by its own crew and its own holds.
+namespace kiln::filesystem {
+
+/// Work that the crew has done: the result is what the ticket was issued for.
+struct crew_done {
+  tickets::number ticket = 0;
+  std::shared_ptr<void> result;
+};
+struct names_done {
+  std::vector<name_lane::outcome> outcomes;
+};
+using pins = std::vector<std::pair<digest, std::uint64_t>>;
+struct hold_dropped {
+  pins held;
+};
+
+using inner_actor =
+    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>>;
+
+}  // namespace kiln::filesystem
+
+KILN_MESSAGE(kiln::filesystem::crew_done)
+KILN_MESSAGE(kiln::filesystem::names_done)
+KILN_MESSAGE(kiln::filesystem::hold_dropped)

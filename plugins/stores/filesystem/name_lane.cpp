@@ -1,0 +1,159 @@
+#include "plugins/stores/filesystem/name_lane.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <iterator>
+
+namespace kiln::filesystem {
+namespace {
+
+// Syncing the whole file system costs about as much as syncing so many files one by one.
+constexpr std::size_t few = 4;
+// Closing the last descriptor of a removed file frees its blocks, which takes time for a large one.
+constexpr std::int64_t large = 16 << 20;
+
+}  // namespace
+
+// One group at work: results beside the orders, and what has to be synced.
+struct name_lane::group {
+  const engine& with;
+  const engine_ptr& shared;
+  std::vector<order> orders;
+  std::vector<disk_result<void>> results;
+  std::vector<std::size_t> published;
+
+  group(const engine_ptr& engine, std::vector<order> taken)
+      : with(*engine), shared(engine), orders(std::move(taken)), results(orders.size()) {}
+
+  void sync_bytes() {
+    std::vector<std::size_t> unsynced;
+    bool each = true;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      if (!orders[i].file || orders[i].file->synced()) continue;
+      unsynced.push_back(i);
+      each = each && orders[i].file->file();
+    }
+    if (unsynced.empty()) return;
+    if (each && unsynced.size() <= few) {
+      for (std::size_t i : unsynced) results[i] = orders[i].file->sync();
+    } else {
+      auto all = with.on().sync_all(with.folder->root());
+      for (std::size_t i : unsynced) results[i] = all;
+    }
+  }
+
+  void apply() {
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      if (!results[i]) continue;
+      if (!orders[i].blob) continue;
+      if (!orders[i].file) {
+        results[i] = remove(*orders[i].blob);
+      } else {
+        results[i] = publish(orders[i]);
+        if (results[i]) published.push_back(i);
+      }
+    }
+  }
+
+  disk_result<void> publish(order& what) {
+    disk& on = with.on();
+    blob_name name(*what.blob);
+    const descriptor& to = with.folder->content(what.blob->function);
+    const char* from = what.file->name().c_str();
+    auto done = on.rename(with.folder->temp(), from, to, name.path(), what.replace ? 0 : RENAME_NOREPLACE);
+    if (!done && done.error().number == EEXIST) {
+      // Hard links to the file that is there stay good, so it is kept if it can be the blob.
+      auto there = on.facts(to, name.path());
+      if (there && there->kind == file_kind::file && there->size == what.file->size()) return {};
+      done = on.rename(with.folder->temp(), from, to, name.path());
+    }
+    if (done) what.file->let_go();
+    return done;
+  }
+
+  disk_result<void> remove(const digest& blob) {
+    disk& on = with.on();
+    blob_name name(blob);
+    const descriptor& from = with.folder->content(blob.function);
+    std::shared_ptr<descriptor> keeper;
+    if (blob.size >= large)
+      if (auto opened = on.open(from, name.path(), O_RDONLY))
+        keeper = std::make_shared<descriptor>(std::move(*opened));
+    auto done = on.remove(from, name.path());
+    if (keeper) (void)with.hands->post([keeper] {});
+    if (!done && done.error().number == ENOENT) return {};
+    return done;
+  }
+
+  void sync_names() {
+    auto folder_of = [this](std::size_t i) {
+      return std::pair(orders[i].blob->function, orders[i].blob->hash[0]);
+    };
+    std::sort(published.begin(), published.end(),
+              [&](std::size_t a, std::size_t b) { return folder_of(a) < folder_of(b); });
+    std::size_t folders = 0;
+    for (std::size_t i = 0; i < published.size(); ++i)
+      folders += i == 0 || folder_of(published[i]) != folder_of(published[i - 1]);
+    bool all = folders > few;
+    disk_result<void> done;
+    if (all) done = with.on().sync_all(with.folder->root());
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      std::size_t which = published[i];
+      if (!all && (i == 0 || folder_of(which) != folder_of(published[i - 1])))
+        done = sync_folder(*orders[which].blob);
+      results[which] = done;
+      // Nobody was told of it, so it must not be found either.
+      if (!done) (void)remove(*orders[which].blob);
+    }
+  }
+
+  disk_result<void> sync_folder(const digest& blob) {
+    auto folder = with.on().open(with.folder->content(blob.function), folder_name(blob.hash[0]).data(),
+                                 O_RDONLY | O_DIRECTORY);
+    if (!folder) return tl::unexpected(folder.error());
+    return with.on().sync(*folder);
+  }
+};
+
+expected<void> name_lane::submit(std::vector<order> orders) {
+  std::size_t count = orders.size();
+  {
+    std::lock_guard lock(mutex_);
+    std::move(orders.begin(), orders.end(), std::back_inserter(waiting_));
+    if (std::exchange(working_, true)) return {};
+  }
+  auto posted = with_->hands->post([self = shared_from_this()] { self->work(); });
+  if (posted) return {};
+  std::lock_guard lock(mutex_);
+  working_ = false;
+  waiting_.resize(waiting_.size() - count);
+  return posted;
+}
+
+void name_lane::work() {
+  for (;;) {
+    std::vector<order> taken;
+    {
+      std::lock_guard lock(mutex_);
+      taken.swap(waiting_);
+      if (taken.empty()) {
+        working_ = false;
+        return;
+      }
+    }
+    group now(with_, std::move(taken));
+    if (with_->durable()) now.sync_bytes();
+    now.apply();
+    if (with_->durable()) now.sync_names();
+    std::vector<outcome> outcomes;
+    outcomes.reserve(now.orders.size());
+    for (std::size_t i = 0; i < now.orders.size(); ++i)
+      if (now.orders[i].ticket != 0) outcomes.push_back({now.orders[i].ticket, now.results[i]});
+    if (!outcomes.empty()) tell_(std::move(outcomes));
+  }
+}
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,62 @@
+#include "plugins/stores/filesystem/open_read.hpp"
+
+#include <algorithm>
+
+namespace kiln::filesystem {
+namespace {
+
+constexpr std::uint64_t prove_before_part = 64 << 20;
+
+}  // namespace
+
+expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
+                                file_source::judge tell) {
+  auto opened = open_blob(*with, order.blob);
+  if (!opened) return fail(std::move(opened).error());
+  opened_read result{opened->size, opened->stamp};
+  if (order.offset > opened->size)  // results are replaced by shorter ones
+    return fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset);
+  std::uint64_t wanted = opened->size - order.offset;
+  if (order.limit > 0) wanted = std::min(wanted, order.limit);
+  std::uint64_t first = std::min(wanted, file_source::piece_size);
+  std::optional<hasher> proof;
+  if (with->verifies() && opened->stamp != proved) {
+    if (wanted == opened->size) {
+      proof.emplace(order.blob.function);
+    } else if (opened->size <= prove_before_part) {
+      if (auto right = prove(*with, *opened, order.blob); !right) return fail(std::move(right).error());
+      result.proved = true;
+    }
+  }
+  auto head = read_stretch(with->on(), opened->file, order.blob, order.offset, first);
+  if (!head) return fail(std::move(head).error());
+  result.head = std::move(*head);
+  if (proof) proof->update(result.head.view());
+  if (first == wanted) {
+    if (proof && proof->finish() != order.blob)
+      return fail(errc::not_found, "blob {} was damaged on the disk", order.blob);
+    result.proved = result.proved || proof;
+    return result;
+  }
+  file_source::stretch stretch{
+      order.blob,           std::make_shared<const descriptor>(std::move(opened->file)),
+      order.offset + first, order.offset + wanted,
+      opened->stamp,        std::move(proof)};
+  auto rest = std::make_shared<file_source>(with, std::move(stretch), std::move(tell));
+  rest->start();
+  result.rest = std::move(rest);
+  return result;
+}
+
+expected<opened_read> read_whole(const engine& with, const digest& blob, file_stamp proved) {
+  auto opened = open_blob(with, blob);
+  if (!opened) return fail(std::move(opened).error());
+  auto all = read_stretch(with.on(), opened->file, blob, 0, opened->size);
+  if (!all) return fail(std::move(all).error());
+  bool to_prove = with.verifies() && opened->stamp != proved;
+  if (to_prove && digest_of(all->view(), blob.function) != blob)
+    return fail(errc::not_found, "blob {} was damaged on the disk", blob);
+  return opened_read{opened->size, opened->stamp, to_prove, std::move(*all), nullptr};
+}
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "plugins/stores/filesystem/file_source.hpp"
+
+namespace kiln::filesystem {
+
+/// What the crew found where the blob's file should be.
+struct opened_read {
+  std::uint64_t size = 0;  ///< of the whole blob
+  file_stamp stamp = 0;
+  bool proved = false;  ///< all of the blob was read and has its digest
+  bytes head;           ///< at most one piece
+  blob_source_ptr rest;
+};
+
+/// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved when it
+/// is first read as a whole: `proved` is the stamp of the file that was, 0 for none. A part of one that was
+/// not is preceded by reading it all, up to 64 MiB. NOT_FOUND if it is gone, short, damaged or unreadable.
+/// For crew threads. `tell` is called once if there is a rest.
+expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
+                                file_source::judge tell);
+
+/// All of a blob at once.
+expected<opened_read> read_whole(const engine& with, const digest& blob, file_stamp proved);
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,27 @@
+#include "plugins/stores/filesystem/options.hpp"
+
+namespace kiln::filesystem {
+
+schema<options> filesystem_schema() {
+  using namespace config_literals;
+  return schema<options>{
+      "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
+      "durable, a power cut; what is used least leaves when the capacity is reached."}
+      .required("path", &options::path, "The folder. It is made if it is missing, and belongs to one store.")
+      .field("capacity", &options::capacity, 80_percent,
+             "How much of the disk the blobs may take, in bytes or as a share of the file system.")
+      .choice(
+          "durability", &options::keep, {{"durable", durability::durable}, {"relaxed", durability::relaxed}},
+          durability::durable,
+          "Acknowledge a write when it would survive a power cut, or as soon as it is written. Relaxed is "
+          "for what can be had again: the cache of a worker.")
+      .field("verify", &options::verify, true,
+             "Hash every blob on its way in. Off trusts whoever writes; only where something above verifies.")
+      .field("hot_memory", &options::hot_memory, 256_MiB,
+             "Memory for small blobs that were written or read last, so that reading them again costs no "
+             "system call.")
+      .field("io_threads", &options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
+             at_most(64));
+}
+
+}  // namespace kiln::filesystem

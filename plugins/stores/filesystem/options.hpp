@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/config/schema.hpp"
+
+namespace kiln::filesystem {
+
+/// When a write is acknowledged.
+enum class durability : std::uint8_t {
+  durable,  ///< when it would survive a power cut
+  relaxed,  ///< when it is written; what a power cut may have hurt is not trusted afterwards
+};
+
+struct options {
+  std::string path;
+  kiln::capacity capacity;
+  durability keep = durability::durable;
+  bool verify = true;
+  byte_size hot_memory;
+  std::uint32_t io_threads = 4;
+};
+
+schema<options> filesystem_schema();
+
+}  // namespace kiln::filesystem

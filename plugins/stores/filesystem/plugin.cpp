@@ -1,0 +1,13 @@
+#include "core/plugin/plugin.hpp"
+#include "plugins/stores/filesystem/spawn.hpp"
+
+namespace {
+
+kiln::expected<kiln::store_actor> spawn(const kiln::filesystem::options& wishes,
+                                        const kiln::store_context& context) {
+  return kiln::filesystem::spawn_filesystem_store(wishes, context);
+}
+
+}  // namespace
+
+KILN_STORE_PLUGIN("filesystem", kiln::filesystem::filesystem_schema, spawn)

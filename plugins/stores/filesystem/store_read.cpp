@@ -1,0 +1,143 @@
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "plugins/stores/filesystem/open_read.hpp"
+#include "plugins/stores/filesystem/store.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+// What may be read, and hashed, without leaving the actor: some tens of microseconds at most.
+constexpr std::uint64_t read_inline_limit = 256 << 10;
+constexpr std::uint64_t prove_inline_limit = 64 << 10;
+
+error gone(const digest& blob, const std::string& store) {
+  return {errc::not_found, fmt::format("no blob {} in store {}", blob, store)};
+}
+
+}  // namespace
+
+caf::result<missing_blobs> store::find(find_missing order) {
+  missing_blobs result;
+  std::unordered_set<digest> named;
+  for (const auto& blob : order.blobs) {
+    if (auto there = index_.find(blob))
+      index_.use(*there);
+    else if ((with_->what != holds::content || !is_empty_blob(blob)) && named.insert(blob).second)
+      result.blobs.push_back(blob);
+  }
+  if (result.blobs.empty() || !scanning_) return result;
+  auto reply = make_answer<missing_blobs>(this);
+  look_on_disk(result.blobs, [this, asked = result.blobs, reply]() mutable {
+    missing_blobs still;
+    for (const auto& blob : asked) {
+      if (auto there = index_.find(blob))
+        index_.use(*there);
+      else
+        still.blobs.push_back(blob);
+    }
+    reply.deliver(std::move(still));
+  });
+  return reply;
+}
+
+caf::result<blob_content> store::read(read_blob order) {
+  auto there = index_.find(order.blob);
+  if (!there && with_->what == holds::content && is_empty_blob(order.blob)) {
+    if (order.offset == 0) return blob_content{};
+    return to_caf({errc::out_of_range, "the empty blob has no offset but 0"});
+  }
+  if (!there && !scanning_) return to_caf(gone(order.blob, with_->name));
+  auto reply = make_answer<blob_content>(this);
+  if (there) {
+    read_known(order, *there, reply);
+  } else {
+    look_on_disk({order.blob}, [this, order, reply]() mutable {
+      if (auto found = index_.find(order.blob))
+        read_known(order, *found, reply);
+      else
+        reply.deliver(fail(gone(order.blob, with_->name)));
+    });
+  }
+  return reply;
+}
+
+void store::read_known(const read_blob& order, blob_index::slot& which, answer<blob_content> reply) {
+  index_.use(which);
+  std::uint64_t size = which.second.size;
+  if (order.offset > size)
+    return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
+  std::uint64_t wanted = size - order.offset;
+  if (order.limit > 0) wanted = std::min(wanted, order.limit);
+  if (wanted == 0) return reply.deliver(blob_content{size, {}, nullptr});
+  if (auto read = read_inline(which, order.offset, wanted))
+    return reply.deliver(blob_content{size, std::move(*read), nullptr});
+  read_on_crew(order, which, std::move(reply));
+}
+
+// Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the crew.
+std::optional<bytes> store::read_inline(blob_index::slot& which, std::uint64_t offset, std::uint64_t size) {
+  blob_entry& entry = which.second;
+  if (!entry.hot.empty()) {
+    figures_.hot_reads.add();
+    return entry.hot.slice(offset, size);
+  }
+  if (size > read_inline_limit) return {};
+  disk& on = with_->on();
+  blob_name name(which.first);
+  auto file =
+      on.open(with_->folder->content(which.first.function), name.path(), O_RDONLY, 0, disk::lookup::cached);
+  if (!file) return {};
+  bool whole = size == entry.size;
+  bool prove_here = with_->verifies() && whole && size <= prove_inline_limit;
+  if (!prove_here) {
+    // A result may have been replaced and we not been told yet.
+    auto facts = on.facts(*file);
+    if (!facts || facts->size != entry.size) return {};
+    if (with_->verifies() && stamp_of(*facts) != entry.verified) return {};
+  }
+  buffer into(size);
+  auto count = on.read_cached(*file, {into.data(), size}, offset);
+  if (!count || *count != size) return {};
+  bytes content = into.freeze(size);
+  if (prove_here && digest_of(content.view(), which.first.function) != which.first) return {};
+  if (whole) index_.warm(which, content);
+  figures_.cached_reads.add();
+  return content;
+}
+
+void store::read_on_crew(const read_blob& order, const blob_index::slot& which, answer<blob_content> reply) {
+  figures_.disk_reads.add();
+  const std::uint64_t serial = which.second.serial;
+  // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
+  auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](read_verdict found) {
+    auto there = slot_of(blob, serial);
+    if (!there) return;
+    if (found.found == blob_state::proved) there->second.verified = found.stamp;
+    if (found.found == blob_state::broken) drop_broken(blob, found.why);
+  });
+  auto work = [with = with_, order, proved = which.second.verified, tell = tell_, late] {
+    return open_read(with, order, proved, [tell, late](read_verdict found) {
+      tell(late, std::make_shared<read_verdict>(std::move(found)));
+    });
+  };
+  auto taken =
+      on_crew(std::move(work), [this, order, serial, reply, late](expected<opened_read> result) mutable {
+        auto there = slot_of(order.blob, serial);
+        if (!result || !result->rest) tickets_.cancel(late);
+        if (!result) {
+          if (there && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
+          return reply.deliver(fail(std::move(result).error()));
+        }
+        if (there && result->proved) there->second.verified = result->stamp;
+        if (there && result->proved && result->head.size() == there->second.size)
+          index_.warm(*there, result->head);
+        reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
+      });
+  if (taken) return;
+  tickets_.cancel(late);
+  reply.deliver(fail(std::move(taken).error()));
+}
+
+}  // namespace kiln::filesystem

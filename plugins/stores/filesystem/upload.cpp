@@ -1,0 +1,201 @@
+#include "plugins/stores/filesystem/upload.hpp"
+
+#include <cerrno>
+
+#include "plugins/stores/filesystem/inspect.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+// From here on a file is synced by the thread that wrote it; smaller ones wait for their group.
+constexpr std::uint64_t synced_alone = 1 << 20;
+
+disk_result<void> complete(const engine& with, uploaded& what) {
+  if (with.durable() && what.size >= synced_alone)
+    if (auto synced = what.file.sync(); !synced) return synced;
+  auto facts = with.on().facts(what.file.file());
+  if (!facts) return tl::unexpected(facts.error());
+  what.stamp = stamp_of(*facts);
+  if (what.file.synced()) what.file.close();
+  return {};
+}
+
+}  // namespace
+
+expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
+                                                const bytes& content, std::uint64_t keep_small) {
+  if (with->what == holds::content && content.size() != static_cast<std::uint64_t>(blob.size))
+    return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
+  if (with->verifies())
+    if (digest found = digest_of(content.view(), blob.function); found != blob)
+      return fail(errc::invalid_argument, "the bytes of blob {} have the hash {}", blob, found.hex());
+  auto result = std::make_shared<uploaded>();
+  auto made = temp_file::create(with);
+  disk_result<void> done;
+  if (made) {
+    result->file = std::move(*made);
+    done = result->file.append(content);
+  } else {
+    done = tl::unexpected(made.error());
+  }
+  result->size = content.size();
+  if (done) done = complete(*with, *result);
+  if (!done) return fail(done.error().in_words(fmt::format("storing blob {}", blob)));
+  result->file.close();  // of many small files; they are synced together
+  if (result->size <= keep_small) result->small = bytes::copy_of(content.view());
+  return result;
+}
+
+upload::upload(engine_ptr with, order what, ended then, full when_full)
+    : with_(std::move(with)),
+      what_(std::move(what)),
+      then_(std::move(then)),
+      when_full_(std::move(when_full)),
+      result_(std::make_shared<uploaded>()) {
+  if (with_->verifies()) hash_.emplace(what_.blob.function);
+}
+
+upload::~upload() {
+  report(fail(errc::cancelled, "the upload of blob {} was dropped by its source", what_.blob));
+}
+
+void upload::start() {
+  ask();
+}
+
+// The answer may come before `read` returns or later, here or on another thread. Only what comes at once on a
+// crew thread could be taken without a hop, and `take` sees to that.
+void upload::ask() {
+  what_.source->read([self = shared_from_this()](piece next) { self->take_on_crew(std::move(next)); });
+}
+
+void upload::take_on_crew(piece next) {
+  auto shared = std::make_shared<piece>(std::move(next));
+  auto posted = with_->hands->post([self = shared_from_this(), shared] { self->take(std::move(*shared)); });
+  if (!posted) {
+    what_.source->cancel(posted.error());
+    report(fail(std::move(posted).error()));
+  }
+}
+
+void upload::take(piece next) {
+  try {
+    for (;;) {
+      if (given_up_.load(std::memory_order_acquire)) return;
+      if (!next) return report(fail(std::move(next).error()));
+      if (next->empty()) return finish();
+      if (!store(std::move(*next))) return;
+      // Sources that have everything at hand are drained on this thread.
+      struct turn {
+        std::atomic<int> parties{0};
+        piece next;
+      };
+      auto mine = std::make_shared<turn>();
+      what_.source->read([self = shared_from_this(), mine](piece more) {
+        mine->next = std::move(more);
+        if (mine->parties.exchange(1, std::memory_order_acq_rel) == 1)
+          self->take_on_crew(std::move(mine->next));
+      });
+      if (mine->parties.exchange(1, std::memory_order_acq_rel) == 0) return;  // the answer is still to come
+      next = std::move(mine->next);
+    }
+  } catch (const std::exception& fault) {
+    what_.source->cancel(error(errc::internal, fault.what()));
+    report(fail(errc::internal, "storing blob {}: {}", what_.blob, fault.what()));
+  }
+}
+
+// False when the upload ended or has to wait.
+bool upload::store(byte_chain next) {
+  auto refuse = [this](error why) {
+    what_.source->cancel(why);
+    report(fail(std::move(why)));
+    return false;
+  };
+  if (auto fits = check_more(next.size()); !fits) return refuse(std::move(fits).error());
+  if (!result_->file) {
+    auto made = temp_file::create(with_);
+    if (!made) {
+      if (made.error().number != ENOSPC || retried_)
+        return refuse(made.error().in_words(fmt::format("storing blob {}", what_.blob)));
+      retried_ = true;
+      unwritten_ = std::move(next);
+      when_full_(shared_from_this());
+      return false;
+    }
+    result_->file = std::move(*made);
+  }
+  auto written = result_->file.append(next);
+  if (!written) {
+    if (written.error().number != ENOSPC || retried_)
+      return refuse(written.error().in_words(fmt::format("storing blob {}", what_.blob)));
+    retried_ = true;
+    unwritten_ = std::move(next);
+    when_full_(shared_from_this());
+    return false;
+  }
+  if (hash_) hash_->update(next);
+  result_->size += next.size();
+  if (result_->size <= what_.keep_small)
+    small_.append(std::move(next));
+  else
+    small_.clear();
+  return true;
+}
+
+void upload::go_on() {
+  auto posted = with_->hands->post([self = shared_from_this()] {
+    byte_chain again = std::move(self->unwritten_);
+    self->unwritten_.clear();
+    self->take(std::move(again));
+  });
+  if (!posted) give_up(std::move(posted).error());
+}
+
+void upload::give_up(error why) {
+  given_up_.store(true, std::memory_order_release);
+  what_.source->cancel(why);
+  report(fail(std::move(why)));
+}
+
+expected<void> upload::check_more(std::uint64_t more) const {
+  std::uint64_t room = what_.limit - result_->size;
+  if (more <= room) return {};
+  if (with_->what == holds::content)
+    return fail(errc::invalid_argument, "blob {} has more bytes than its digest says", what_.blob);
+  return fail(errc::resource_exhausted, "the result for {} has more than the {} bytes that are stored here",
+              what_.blob, what_.limit);
+}
+
+expected<void> upload::check_whole() {
+  if (with_->what != holds::content) return {};
+  if (result_->size != static_cast<std::uint64_t>(what_.blob.size))
+    return fail(errc::invalid_argument, "blob {} ended after {} bytes", what_.blob, result_->size);
+  if (!hash_) return {};
+  digest found = hash_->finish();
+  if (found != what_.blob)
+    return fail(errc::invalid_argument, "the bytes of blob {} have the hash {}", what_.blob, found.hex());
+  return {};
+}
+
+void upload::finish() {
+  if (auto right = check_whole(); !right) return report(fail(std::move(right).error()));
+  if (!result_->file) {  // not even one byte: an empty result
+    auto made = temp_file::create(with_);
+    if (!made) return report(fail(made.error().in_words(fmt::format("storing blob {}", what_.blob))));
+    result_->file = std::move(*made);
+  }
+  if (auto done = complete(*with_, *result_); !done)
+    return report(fail(done.error().in_words(fmt::format("storing blob {}", what_.blob))));
+  // A copy: the pieces may be slices of a transport's far larger buffers.
+  if (result_->size <= what_.keep_small) result_->small = bytes::copy_of(small_.flatten().view());
+  report(std::move(result_));
+}
+
+void upload::report(expected<std::shared_ptr<uploaded>> result) {
+  if (reported_.exchange(true)) return;
+  auto then = std::move(then_);
+  then(std::move(result));
+}
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "core/contract/stream.hpp"
+#include "core/digest/hasher.hpp"
+#include "plugins/stores/filesystem/temp_file.hpp"
+
+namespace kiln::filesystem {
+
+/// What came of an upload: the bytes, checked, in a file without a name.
+struct uploaded {
+  temp_file file;
+  std::uint64_t size = 0;
+  std::int64_t stamp = 0;  ///< its mtime
+  bytes small;             ///< the same bytes, where they are few enough to stay in memory
+};
+
+/// The same for bytes that are all there. For crew threads.
+expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
+                                                const bytes& content, std::uint64_t keep_small);
+
+/// One blob on its way in. Between two pieces of its source it is an object and no more; a piece is hashed
+/// and written on the crew, wherever it was delivered.
+class upload : public std::enable_shared_from_this<upload> {
+public:
+  /// Called on any thread. The result is shared, for functions want to be copied.
+  using ended = std::function<void(expected<std::shared_ptr<uploaded>>)>;
+  /// The disk is full: somebody else makes room and calls `go_on`, or `give_up`. Until then only they keep
+  /// it.
+  using full = std::function<void(std::shared_ptr<upload>)>;
+
+  /// A source of results may have `limit` bytes, one of content exactly as many as its digest says.
+  struct order {
+    digest blob;
+    blob_source_ptr source;
+    std::uint64_t limit = 0;
+    std::uint64_t keep_small = 0;  ///< largest content that is also kept in memory
+  };
+
+  upload(engine_ptr with, order what, ended then, full when_full);
+  /// Between two pieces only the source's continuation keeps it: a source that lets go of that has given up.
+  ~upload();
+
+  /// Any thread. `ended` is called exactly once from now on.
+  void start();
+  void go_on();
+  /// Ends with this error as soon as it can; the source is cancelled at once.
+  void give_up(error why);
+
+private:
+  using piece = expected<byte_chain>;
+
+  void ask();
+  void take_on_crew(piece next);
+  void take(piece next);
+  bool store(byte_chain next);
+  expected<void> check_more(std::uint64_t more) const;
+  expected<void> check_whole();
+  void finish();
+  void report(expected<std::shared_ptr<uploaded>> result);
+
+  const engine_ptr with_;
+  const order what_;
+  ended then_;
+  const full when_full_;
+  std::atomic<bool> reported_{false};
+  std::atomic<bool> given_up_{false};
+
+  // The crew's, one job at a time.
+  std::optional<hasher> hash_;
+  std::shared_ptr<uploaded> result_;
+  byte_chain small_;
+  byte_chain unwritten_;  // the piece that found the disk full
+  bool retried_ = false;
+};
+
+}  // namespace kiln::filesystem
