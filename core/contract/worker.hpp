@@ -37,6 +37,9 @@ struct kill_action {
 /// No more work will come; the connection ends when the last action has.
 struct dismiss_worker {
   std::string reason;
+  /// The scheduler has given the worker up and takes no word from it any more: what runs is stopped, and the
+  /// connection ends now. The worker may enlist again.
+  bool given_up = false;
 };
 
 using worker_actor = caf::typed_actor<caf::reacts_to<start_action>, caf::reacts_to<kill_action>,

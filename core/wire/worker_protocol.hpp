@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "core/base/bytes.hpp"
+#include "core/base/error.hpp"
+#include "core/contract/scheduler.hpp"
+#include "core/contract/worker.hpp"
+
+/// The words of kiln.worker.v1 as the messages of the scheduler and of workers: both ends of a session read
+/// and write them here. Plain functions; a message that is none, or holds nothing, is INVALID_ARGUMENT.
+namespace kiln {
+
+/// The method a worker calls to open its session.
+inline constexpr std::string_view connect_method = "/kiln.worker.v1.Workers/Connect";
+
+/// The sender is alive.
+struct session_heartbeat {};
+
+/// What a worker says. The receiver knows which worker it is: `worker_id` is empty.
+using worker_words =
+    std::variant<worker_profile, session_heartbeat, action_started, action_finished, worker_leaving>;
+bytes encode(const worker_words& words);
+expected<worker_words> decode_worker_words(const byte_chain& message);
+
+/// What the scheduler says. That a worker is given up is not said but done: the call ends.
+using scheduler_words =
+    std::variant<worker_welcome, session_heartbeat, start_action, kill_action, dismiss_worker>;
+bytes encode(const scheduler_words& words);
+expected<scheduler_words> decode_scheduler_words(const byte_chain& message);
+
+}  // namespace kiln
