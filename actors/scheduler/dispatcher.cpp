@@ -153,7 +153,7 @@ void dispatcher::drain(steady_time now) {
     queue_.remove(*each);
     complete(*each, {unavailable("the scheduler is shutting down"), {}, 0, false}, now);
   }
-  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, "the scheduler is shutting down");
+  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, {"the scheduler is shutting down", false});
 }
 
 void dispatcher::give_up_hopeless(steady_time now) {
@@ -171,7 +171,7 @@ void dispatcher::give_up_hopeless(steady_time now) {
 void dispatcher::tick(steady_time now) {
   auto patience = options_.heartbeat_interval * options_.heartbeats_missed;
   for (const auto& id : workers_.silent_since(now - patience)) {
-    out_.dismiss(id, "the scheduler has not heard from the worker for too long");
+    out_.dismiss(id, {"the scheduler has not heard from the worker for too long", true});
     lost(id, "nothing was heard from it any more", now);
   }
   evict_deaf_workers(now);

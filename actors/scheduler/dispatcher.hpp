@@ -22,8 +22,7 @@ public:
   virtual ~outbox() = default;
   virtual void start(const std::string& worker_id, start_action order) = 0;
   virtual void kill(const std::string& worker_id, kill_action order) = 0;
-  /// The worker is no longer ours; `reason` is for people.
-  virtual void dismiss(const std::string& worker_id, const std::string& reason) = 0;
+  virtual void dismiss(const std::string& worker_id, dismiss_worker order) = 0;
   /// No word to this worker will follow.
   virtual void forget_worker(const std::string& worker_id) = 0;
   virtual void tell(listener_id who, const operation_state& news) = 0;

@@ -39,7 +39,7 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
     // The same process again: its old connection is dead, whether or not that was noticed.
     if (known->profile.epoch != profile.epoch)
       return fail(errc::already_exists, "a live worker is called {} already", profile.name);
-    out_.dismiss(known->id, "the worker has connected anew");
+    out_.dismiss(known->id, {"the worker has connected anew", true});
     lost(known->id, "it connected anew", now);
   }
   if (workers_.all().size() >= options_.max_workers)
@@ -192,7 +192,7 @@ void dispatcher::evict_deaf_workers(steady_time now) {
     kills_.pop_front();
     auto* who = workers_.find(kill.worker_id);
     if (who == nullptr || !who->held.contains(kill.what)) continue;
-    out_.dismiss(kill.worker_id, "an action that was to be stopped did not end");
+    out_.dismiss(kill.worker_id, {"an action that was to be stopped did not end", true});
     lost(kill.worker_id, "it did not stop an action when it was told to", now);
   }
 }

@@ -49,7 +49,7 @@ struct scheduler_state : outbox {
   void kill(const std::string& worker_id, kill_action order) override {
     send_to(worker_id, std::move(order));
   }
-  void dismiss(const std::string& worker_id, const std::string& reason) override;
+  void dismiss(const std::string& worker_id, dismiss_worker order) override;
   void forget_worker(const std::string& worker_id) override;
   void tell(listener_id who, const operation_state& news) override;
   void record(const operation& what) override;
@@ -78,9 +78,9 @@ struct scheduler_state : outbox {
   std::vector<answer<scheduler_drained>> drains;
 };
 
-void scheduler_state::dismiss(const std::string& worker_id, const std::string& reason) {
-  env.log->info("worker dismissed", {{"worker", worker_id}, {"reason", reason}});
-  send_to(worker_id, dismiss_worker{reason});
+void scheduler_state::dismiss(const std::string& worker_id, dismiss_worker order) {
+  env.log->info("worker dismissed", {{"worker", worker_id}, {"reason", order.reason}});
+  send_to(worker_id, std::move(order));
 }
 
 void scheduler_state::forget_worker(const std::string& worker_id) {

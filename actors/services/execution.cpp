@@ -8,7 +8,6 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/random.hpp"
 #include "core/wire/message.hpp"
-#include "core/wire/status.hpp"
 
 namespace kiln {
 namespace {
@@ -26,11 +25,11 @@ struct execution_state {
 
   execution_actor::behavior_type make_behavior(const environment& process, execution_options given,
                                                execution_peers whom);
-  void execute(const execute_call& order);
-  void submit(const call_ptr& to, const execute_request& request, action_spec action);
-  void answer_cached(const call_ptr& to, const execute_request& request, bytes result);
-  void wait(const wait_execution_call& order);
-  void attach(const call_ptr& to, const operation_state& state);
+  expected<void> execute(const execute_call& order);
+  void submit(const call_ptr& from, const execute_request& request, action_spec action);
+  void answer_cached(const call_ptr& from, const execute_request& request, bytes result);
+  expected<void> wait(const wait_execution_call& order);
+  void attach(const call_ptr& from, const operation_state& state);
 
   steady_time now() const { return self->clock().now(); }
 
@@ -44,26 +43,25 @@ struct execution_state {
   std::shared_ptr<std::size_t> preparing = std::make_shared<std::size_t>(0);
 };
 
-void execution_state::execute(const execute_call& order) {
+expected<void> execution_state::execute(const execute_call& order) {
   auto request = parse_execute_request(order.request);
-  if (!request) return order.to->finish(request.error());
-  if (*preparing >= options.max_preparing)
-    return order.to->finish(error(errc::resource_exhausted, "too many actions are being looked at")
-                                .add_detail(retry_info(std::chrono::seconds(1))));
+  if (!request) return fail(request.error());
+  if (*preparing >= options.max_preparing) return fail(busy("too many actions are being looked at"));
   ++*preparing;
   // Counts until the last that refers to the preparation is gone, however it ends.
   std::shared_ptr<void> counted(nullptr, [count = preparing](void*) { --*count; });
-  auto then = [this, to = order.to, request = *request,
+  auto then = [this, from = order.call, request = *request,
                counted](expected<action_preparation::prepared> outcome) {
-    if (!outcome) return to->finish(outcome.error());
-    if (outcome->cached) return answer_cached(to, request, std::move(*outcome->cached));
-    submit(to, request, std::move(outcome->action));
+    if (!outcome) return from->finish(outcome.error());
+    if (outcome->cached) return answer_cached(from, request, std::move(*outcome->cached));
+    submit(from, request, std::move(outcome->action));
   };
-  std::make_shared<action_preparation>(self, peers, options, *memory, order.to, std::move(*request), then)
+  std::make_shared<action_preparation>(self, peers, options, *memory, order.call, std::move(*request), then)
       ->start();
+  return {};
 }
 
-void execution_state::answer_cached(const call_ptr& to, const execute_request& request, bytes result) {
+void execution_state::answer_cached(const call_ptr& from, const execute_request& request, bytes result) {
   operation_state state;
   // Clients want a name, though there is nothing left to wait for.
   state.name = fmt::format("{}{}operations/{:016x}{:016x}", request.instance,
@@ -72,28 +70,28 @@ void execution_state::answer_cached(const call_ptr& to, const execute_request& r
   state.now = stage::completed;
   state.outcome.result = std::move(result);
   state.outcome.from_cache = true;
-  watchers.add(state, std::make_shared<operation_stream>(to), now());
+  watchers.add(state, std::make_shared<operation_stream>(from), now());
 }
 
-void execution_state::submit(const call_ptr& to, const execute_request& request, action_spec action) {
+void execution_state::submit(const call_ptr& from, const execute_request& request, action_spec action) {
   submit_action order{std::move(action), request.priority, request.skip_cache_lookup, self};
   self->request(peers.scheduler, caf::infinite, std::move(order))
-      .then([this, to](const operation_state& state) { attach(to, state); },
-            [to](const caf::error& fault) { to->finish(from_caf(fault)); });
+      .then([this, from](const operation_state& state) { attach(from, state); }, fails(from));
 }
 
-void execution_state::wait(const wait_execution_call& order) {
+expected<void> execution_state::wait(const wait_execution_call& order) {
   auto request = parse<v2::WaitExecutionRequest>(order.request);
-  if (!request) return order.to->finish(request.error());
+  if (!request) return fail(request.error());
   self->request(peers.scheduler, caf::infinite, watch_operation{request->name(), self})
-      .then([this, to = order.to](const operation_state& state) { attach(to, state); },
-            [to = order.to](const caf::error& fault) { to->finish(from_caf(fault)); });
+      .then([this, from = order.call](const operation_state& state) { attach(from, state); },
+            fails(order.call));
+  return {};
 }
 
-void execution_state::attach(const call_ptr& to, const operation_state& state) {
-  auto watcher = watchers.add(state, std::make_shared<operation_stream>(to), now());
+void execution_state::attach(const call_ptr& from, const operation_state& state) {
+  auto watcher = watchers.add(state, std::make_shared<operation_stream>(from), now());
   if (state.now == stage::completed) return;
-  to->on_cancel([service = execution_actor(self), watcher] {
+  from->on_cancel([service = execution_actor(self), watcher] {
     caf::anon_send(service, execution_client_gone{watcher});
   });
 }
@@ -107,8 +105,12 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
   return {
       [this](const operation_changed& news) { watchers.tell(news.state, now()); },
-      [this](const execute_call& order) { execute(order); },
-      [this](const wait_execution_call& order) { wait(order); },
+      [this](const execute_call& order) {
+        begin_call(order.call, *env.time, [&] { return execute(order); });
+      },
+      [this](const wait_execution_call& order) {
+        begin_call(order.call, *env.time, [&] { return wait(order); });
+      },
       [this](const execution_client_gone& news) {
         if (auto operation = watchers.remove(news.watcher))
           self->send(peers.scheduler, unwatch_operation{*operation, self});
@@ -147,15 +149,9 @@ execution_actor spawn_execution(caf::actor_system& system, const environment& en
   return system.spawn(body, env, options, std::move(peers));
 }
 
-void add_routes(router& to, const execution_actor& service) {
-  to.add("/build.bazel.remote.execution.v2.Execution/Execute",
-         {requests::one, [service](call_ptr call, byte_chain request) {
-            caf::anon_send(service, execute_call{std::move(call), std::move(request)});
-          }});
-  to.add("/build.bazel.remote.execution.v2.Execution/WaitExecution",
-         {requests::one, [service](call_ptr call, byte_chain request) {
-            caf::anon_send(service, wait_execution_call{std::move(call), std::move(request)});
-          }});
+void add_routes(router& routes, const execution_actor& to) {
+  add_route<execute_call>(routes, "/build.bazel.remote.execution.v2.Execution/Execute", to);
+  add_route<wait_execution_call>(routes, "/build.bazel.remote.execution.v2.Execution/WaitExecution", to);
 }
 
 }  // namespace kiln

@@ -1,15 +1,13 @@
 #pragma once
 
-#include <caf/actor_system.hpp>
+#include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
 #include <chrono>
 #include <cstdint>
 
-#include "core/base/bytes.hpp"
+#include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/action_cache.hpp"
-#include "core/contract/call.hpp"
-#include "core/contract/router.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
@@ -33,14 +31,8 @@ struct execution_peers {
   scheduler_actor scheduler;
 };
 
-struct execute_call {
-  call_ptr to;
-  byte_chain request;
-};
-struct wait_execution_call {
-  call_ptr to;
-  byte_chain request;
-};
+struct execute_call : inbound {};
+struct wait_execution_call : inbound {};
 /// The client of a stream went away.
 struct execution_client_gone {
   std::uint64_t watcher = 0;
@@ -54,7 +46,7 @@ using execution_actor =
 execution_actor spawn_execution(caf::actor_system& system, const environment& env, execution_options options,
                                 execution_peers peers);
 /// Execute and WaitExecution.
-void add_routes(router& to, const execution_actor& service);
+void add_routes(router& routes, const execution_actor& to);
 
 }  // namespace kiln
 

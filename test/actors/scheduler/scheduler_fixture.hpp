@@ -28,7 +28,7 @@ struct dispatcher_fixture : scheduling::outbox {
   void kill(const std::string& worker_id, kill_action order) override {
     kills.emplace_back(worker_id, order);
   }
-  void dismiss(const std::string& worker_id, const std::string&) override { dismissed.push_back(worker_id); }
+  void dismiss(const std::string& worker_id, dismiss_worker) override { dismissed.push_back(worker_id); }
   void forget_worker(const std::string& worker_id) override { forgotten.push_back(worker_id); }
   void tell(scheduling::listener_id who, const operation_state& state) override {
     news.push_back({who, state});
