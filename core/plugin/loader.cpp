@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -32,6 +33,23 @@ expected<void> keep(std::map<std::string, const Plugin*>& plugins, const char* n
   return {};
 }
 
+// A plugin's static objects may throw while they are made, and that passes through dlopen. Its declaration
+// says noexcept, which would end the process; a call through this pointer says nothing.
+expected<void*> open_library(const std::string& path) {
+  using open_function = void* (*)(const char*, int);
+  const volatile open_function open = ::dlopen;
+  try {
+    if (void* library = open(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
+    std::string_view why = ::dlerror();
+    if (why.starts_with(path + ": ")) why.remove_prefix(path.size() + 2);
+    return fail(errc::failed_precondition, "plugin {}: {}", path, why);
+  } catch (const std::exception& fault) {
+    return fail(errc::failed_precondition, "plugin {}: it threw while it was loaded: {}", path, fault.what());
+  } catch (...) {
+    return fail(errc::failed_precondition, "plugin {}: it threw while it was loaded", path);
+  }
+}
+
 }  // namespace
 
 expected<void> plugin_registry::admit(const plugin_descriptor& descriptor) {
@@ -47,9 +65,9 @@ expected<void> plugin_registry::admit(const plugin_descriptor& descriptor) {
 }
 
 expected<void> plugin_registry::load(const std::string& path) {
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return fail(errc::failed_precondition, "plugin {}: {}", path, ::dlerror());
-  auto* descriptor = static_cast<const plugin_descriptor*>(::dlsym(library, plugin_symbol));
+  auto library = open_library(path);
+  if (!library) return failure(library.error());
+  auto* descriptor = static_cast<const plugin_descriptor*>(::dlsym(*library, plugin_symbol));
   if (descriptor == nullptr)
     return fail(errc::failed_precondition, "plugin {}: it exports no symbol {}", path, plugin_symbol);
   if (auto admitted = admit(*descriptor); !admitted) return with_context(admitted.error(), "plugin {}", path);
