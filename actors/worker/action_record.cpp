@@ -1,0 +1,60 @@
+#include "actors/worker/action_record.hpp"
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/message.hpp"
+
+namespace kiln {
+namespace {
+
+void set_time(google::protobuf::Timestamp* to, wall_time from) {
+  auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(from.time_since_epoch()).count();
+  to->set_seconds(since / 1'000'000'000);
+  to->set_nanos(static_cast<std::int32_t>(since % 1'000'000'000));
+}
+
+}  // namespace
+
+action_record::action_record() : result_(std::make_shared<message>()) {}
+
+void action_record::begin(const std::string& worker_name, wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  data->set_worker(worker_name);
+  set_time(data->mutable_worker_start_timestamp(), now);
+}
+
+void action_record::fetch_begins(wall_time now) {
+  set_time(result_->mutable_execution_metadata()->mutable_input_fetch_start_timestamp(), now);
+}
+
+void action_record::command_begins(wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  set_time(data->mutable_input_fetch_completed_timestamp(), now);
+  set_time(data->mutable_execution_start_timestamp(), now);
+}
+
+void action_record::command_ends(wall_time now) {
+  set_time(result_->mutable_execution_metadata()->mutable_execution_completed_timestamp(), now);
+}
+
+void action_record::set_end(const command_end& how) {
+  result_->set_exit_code(how.exit_code);
+  auto* elapsed = result_->mutable_execution_metadata()->mutable_virtual_execution_duration();
+  elapsed->set_seconds(how.elapsed.count() / 1'000'000'000);
+  elapsed->set_nanos(static_cast<std::int32_t>(how.elapsed.count() % 1'000'000'000));
+}
+
+void action_record::upload_begins(wall_time now) {
+  set_time(result_->mutable_execution_metadata()->mutable_output_upload_start_timestamp(), now);
+}
+
+void action_record::upload_ends(wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  set_time(data->mutable_output_upload_completed_timestamp(), now);
+  set_time(data->mutable_worker_completed_timestamp(), now);
+}
+
+bytes action_record::finish() const {
+  return serialise(*result_);
+}
+
+}  // namespace kiln

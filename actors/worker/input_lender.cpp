@@ -1,0 +1,372 @@
+#include "actors/worker/input_lender.hpp"
+
+#include <sys/stat.h>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "actors/worker/joined_source.hpp"
+#include "actors/worker/private_copy.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::size_t asks_at_once = 512;
+constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
+constexpr std::int64_t batch_bytes = 4 << 20;
+constexpr std::size_t batch_blobs = 1000;
+constexpr std::size_t batches_at_once = 4;
+constexpr std::size_t streams_at_once = 8;
+
+/// One actor's wish, being gathered.
+struct borrowing {
+  explicit borrowing(answer<borrowed_inputs> to, std::size_t count) : reply(std::move(to)), left(count) {
+    result.inputs.resize(count);
+  }
+  answer<borrowed_inputs> reply;
+  borrowed_inputs result;
+  std::size_t left;
+};
+
+/// One blob on its way, for all who wait for it.
+struct flight {
+  struct waiter {
+    std::shared_ptr<borrowing> wish;
+    std::size_t index;
+  };
+  digest blob;
+  std::vector<waiter> waiters;
+  bool fetched = false;  ///< into the cache: what it does not lend now, it will not lend
+};
+using flight_ptr = std::shared_ptr<flight>;
+
+struct lender_state;
+using lender_self = input_lender_actor::stateful_pointer<lender_state>;
+
+struct lender_state {
+  lender_self self = nullptr;
+  lender_context context;
+  bool lends = true;  // until the cache says that it has no files
+
+  std::unordered_map<digest, std::weak_ptr<const lent_input>> lent;
+  std::size_t sweep_at = 1024;
+  std::unordered_map<digest, flight_ptr> flights;
+  std::deque<flight_ptr> to_ask, small, large;
+  std::size_t asking = 0, batches = 0, streams = 0;
+  std::vector<std::pair<flight_ptr, lent_file>> to_mark;
+  bool marking = false;
+
+  bool has_cache() const { return static_cast<bool>(context.cache); }
+  const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
+  input_lender_actor me() const { return caf::actor_cast<input_lender_actor>(self); }
+
+  caf::result<borrowed_inputs> borrow(borrow_inputs order);
+  void spoil(const spoil_inputs& order);
+  void go_on();
+
+  void ask(const flight_ptr& one);
+  void after_refusal(const flight_ptr& one, const error& fault);
+  void fetch(const flight_ptr& one);
+  void fetch_batch();
+  void keep_batch(std::vector<flight_ptr> batch, blob_batch content);
+  void fetch_large(const flight_ptr& one);
+  void keep_large(const flight_ptr& one, blob_content content);
+  void mark_some();
+  void take_marked(const flight_ptr& one, expected<lent_input_ptr> result);
+
+  void land(const flight_ptr& one, const expected<lent_input_ptr>& result);
+  void sweep();
+};
+
+caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
+  auto reply = make_answer<borrowed_inputs>(self);
+  auto wish = std::make_shared<borrowing>(reply, order.blobs.size());
+  for (std::size_t i = 0; i < order.blobs.size(); ++i) {
+    const auto& blob = order.blobs[i];
+    if (auto known = lent.find(blob); known != lent.end()) {
+      if (auto alive = known->second.lock()) {
+        wish->result.inputs[i] = std::move(alive);
+        --wish->left;
+        continue;
+      }
+    }
+    auto& one = flights[blob];
+    if (!one) {
+      one = std::make_shared<flight>(flight{blob});
+      lends ? to_ask.push_back(one) : fetch(one);
+    }
+    one->waiters.push_back({wish, i});
+  }
+  if (wish->left == 0) wish->reply.deliver(std::move(wish->result));
+  go_on();
+  return reply;
+}
+
+void lender_state::spoil(const spoil_inputs& order) {
+  for (const auto& blob : order.blobs) {
+    lent.erase(blob);
+    if (!lends) continue;
+    self->request(lending_store(), caf::infinite, forget_blob{blob})
+        .then([](const forgotten&) {},
+              [self = self, blob](const caf::error& fault) {
+                if (auto* log = self->state.context.env.log)
+                  log->error("a spoilt input could not be dropped from the cache",
+                             {{"blob", blob.to_string()}, {"error", from_caf(fault).to_string()}});
+              });
+  }
+}
+
+/// Starts whatever there is room for.
+void lender_state::go_on() {
+  while (!to_ask.empty() && asking < asks_at_once) {
+    auto one = std::move(to_ask.front());
+    to_ask.pop_front();
+    ask(one);
+  }
+  // A batch waits for those that are still being asked for, so that it is worth its round trip.
+  while (!small.empty() && batches < batches_at_once && (asking == 0 || small.size() >= batch_blobs))
+    fetch_batch();
+  while (!large.empty() && streams < streams_at_once) {
+    auto one = std::move(large.front());
+    large.pop_front();
+    fetch_large(one);
+  }
+  mark_some();
+}
+
+void lender_state::ask(const flight_ptr& one) {
+  ++asking;
+  self->request(lending_store(), caf::infinite, lend_file{one->blob})
+      .then(
+          [self = self, one](lent_file& file) {
+            auto& state = self->state;
+            --state.asking;
+            state.to_mark.emplace_back(one, std::move(file));
+            state.go_on();
+          },
+          [self = self, one](const caf::error& fault) {
+            --self->state.asking;
+            self->state.after_refusal(one, from_caf(fault));
+            self->state.go_on();
+          });
+}
+
+void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
+  if (fault.code() == errc::unimplemented) {
+    lends = false;
+    return fetch(one);
+  }
+  if (fault.code() != errc::not_found) return land(one, failure(fault));
+  if (!has_cache() || one->fetched) return land(one, lent_input_ptr());
+  fetch(one);
+}
+
+void lender_state::fetch(const flight_ptr& one) {
+  (one->blob.size <= small_blob ? small : large).push_back(one);
+}
+
+void lender_state::fetch_batch() {
+  ++batches;
+  std::vector<flight_ptr> batch;
+  read_blobs order;
+  for (std::int64_t room = batch_bytes; !small.empty() && batch.size() < batch_blobs;) {
+    room -= small.front()->blob.size;
+    if (room < 0 && !batch.empty()) break;
+    batch.push_back(std::move(small.front()));
+    small.pop_front();
+    order.blobs.push_back(batch.back()->blob);
+  }
+  self->request(context.cas, caf::infinite, std::move(order))
+      .then([self = self, batch](blob_batch& content) { self->state.keep_batch(batch, std::move(content)); },
+            [self = self, batch](const caf::error& fault) {
+              --self->state.batches;
+              for (const auto& one : batch) self->state.land(one, failure(from_caf(fault)));
+              self->state.go_on();
+            });
+}
+
+void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content) {
+  content.results.resize(batch.size(), fail(errc::internal, "a store answered too few blobs"));
+  write_blobs order;
+  std::vector<flight_ptr> kept;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto& result = content.results[i];
+    if (result) {
+      kept.push_back(batch[i]);
+      order.entries.push_back({batch[i]->blob, std::move(*result)});
+    } else if (result.error().code() == errc::not_found) {
+      land(batch[i], lent_input_ptr());
+    } else {
+      land(batch[i], failure(result.error()));
+    }
+  }
+  if (!lends) {
+    auto write_all = [root = context.root, hands = context.hands, order = std::move(order)] {
+      std::vector<expected<lent_input_ptr>> results;
+      for (const auto& entry : order.entries)
+        results.push_back(make_private_copy(root, hands, entry.blob, entry.content));
+      return expected<std::vector<expected<lent_input_ptr>>>(std::move(results));
+    };
+    return offload(me(), *context.hands, std::move(write_all),
+                   [self = self, kept](expected<std::vector<expected<lent_input_ptr>>> results) {
+                     --self->state.batches;
+                     for (std::size_t i = 0; i < kept.size(); ++i)
+                       self->state.land(kept[i], results ? (*results)[i] : failure(results.error()));
+                     self->state.go_on();
+                   });
+  }
+  self->request(context.cache, caf::infinite, std::move(order))
+      .then(
+          [self = self, kept](receipts& written) {
+            auto& state = self->state;
+            --state.batches;
+            written.results.resize(kept.size(), fail(errc::internal, "a store answered too few receipts"));
+            for (std::size_t i = 0; i < kept.size(); ++i) {
+              kept[i]->fetched = true;
+              if (written.results[i])
+                state.to_ask.push_back(kept[i]);
+              else
+                state.land(kept[i], failure(written.results[i].error()));
+            }
+            state.go_on();
+          },
+          [self = self, kept](const caf::error& fault) {
+            --self->state.batches;
+            for (const auto& one : kept) self->state.land(one, failure(from_caf(fault)));
+            self->state.go_on();
+          });
+}
+
+void lender_state::fetch_large(const flight_ptr& one) {
+  ++streams;
+  self->request(context.cas, caf::infinite, read_blob{one->blob})
+      .then([self = self, one](blob_content& content) { self->state.keep_large(one, std::move(content)); },
+            [self = self, one](const caf::error& failed) {
+              auto fault = from_caf(failed);
+              --self->state.streams;
+              if (fault.code() == errc::not_found)
+                self->state.land(one, lent_input_ptr());
+              else
+                self->state.land(one, failure(fault));
+              self->state.go_on();
+            });
+}
+
+void lender_state::keep_large(const flight_ptr& one, blob_content content) {
+  auto source = join(std::move(content.head), std::move(content.rest));
+  if (!lends) {
+    auto done = [me = me(), self = self, one](expected<lent_input_ptr> result) {
+      caf::anon_send(me, resume{[self, one, result = std::move(result)] {
+                       --self->state.streams;
+                       self->state.land(one, result);
+                       self->state.go_on();
+                     }});
+    };
+    return make_private_copy(context.root, context.hands, one->blob, std::move(source), std::move(done));
+  }
+  self->request(context.cache, caf::infinite, write_blob{one->blob, std::move(source)})
+      .then(
+          [self = self, one](const receipt&) {
+            --self->state.streams;
+            one->fetched = true;
+            self->state.to_ask.push_back(one);
+            self->state.go_on();
+          },
+          [self = self, one](const caf::error& fault) {
+            --self->state.streams;
+            self->state.land(one, failure(from_caf(fault)));
+            self->state.go_on();
+          });
+}
+
+/// Looks at lent files, all that came in meanwhile with one job.
+void lender_state::mark_some() {
+  if (marking || to_mark.empty()) return;
+  marking = true;
+  auto batch = std::make_shared<std::vector<std::pair<flight_ptr, lent_file>>>(std::move(to_mark));
+  to_mark.clear();
+  using marked = std::vector<expected<lent_input_ptr>>;
+  auto look = [batch]() -> expected<marked> {
+    marked results;
+    for (auto& [one, file] : *batch) {
+      struct stat facts {};
+      if (::lstat(file.path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) ||
+          facts.st_size != one->blob.size || (facts.st_mode & 07777) != 0555) {
+        results.push_back(fail(errc::data_loss, "the cache lent {}, which is not as blob {} should be",
+                               file.path, one->blob));
+        continue;
+      }
+      results.push_back(
+          std::make_shared<const lent_input>(lent_input{one->blob, file.path, mark_of(facts), file.hold}));
+    }
+    return results;
+  };
+  offload(me(), *context.hands, look, [self = self, batch](expected<marked> results) {
+    auto& state = self->state;
+    state.marking = false;
+    for (std::size_t i = 0; i < batch->size(); ++i)
+      state.take_marked((*batch)[i].first, results ? (*results)[i] : failure(results.error()));
+    state.go_on();
+  });
+}
+
+void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> result) {
+  if (result || result.error().code() != errc::data_loss) return land(one, result);
+  if (context.env.log)
+    context.env.log->error("a damaged file in the cache", {{"error", result.error().message()}});
+  spoil({{one->blob}});
+  // A store that is the only one has lost it; beside another, it gets it anew, once.
+  if (!has_cache())
+    land(one, lent_input_ptr());
+  else if (one->fetched)
+    land(one, failure(error(errc::unavailable, result.error().message())));
+  else
+    fetch(one);
+}
+
+void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
+  flights.erase(one->blob);
+  if (result && *result) {
+    lent[one->blob] = *result;
+    sweep();
+  }
+  for (auto& [wish, index] : std::exchange(one->waiters, {})) {
+    if (!result)
+      wish->reply.deliver(with_context(result.error(), "fetching input {}", one->blob));
+    else
+      wish->result.inputs[index] = *result;
+    if (--wish->left == 0) wish->reply.deliver(std::move(wish->result));
+  }
+}
+
+/// Drops what nobody holds any more, once there may be as much of it as of the rest.
+void lender_state::sweep() {
+  if (lent.size() < sweep_at) return;
+  std::erase_if(lent, [](const auto& entry) { return entry.second.expired(); });
+  sweep_at = std::max<std::size_t>(1024, lent.size() * 2);
+}
+
+input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
+  self->state.self = self;
+  self->state.context = context;
+  return {
+      [self](borrow_inputs& order) { return self->state.borrow(std::move(order)); },
+      [self](const spoil_inputs& order) { self->state.spoil(order); },
+      [self](const resume& next) { (void)self, next.then(); },
+  };
+}
+
+}  // namespace
+
+input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context) {
+  return system.spawn(lender_behavior, std::move(context));
+}
+
+}  // namespace kiln

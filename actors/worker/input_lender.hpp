@@ -1,0 +1,52 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+#include <memory>
+#include <vector>
+
+#include "actors/worker/input_tree.hpp"
+#include "actors/worker/resume.hpp"
+#include "actors/worker/work_root.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+/// Gets inputs as files, each once, however many actions ask at the same time.
+namespace kiln {
+
+/// -> borrowed_inputs. Each digest once, the empty blob not among them. An error is of another kind than
+/// absence: then nothing is borrowed.
+struct borrow_inputs {
+  std::vector<digest> blobs;
+};
+struct borrowed_inputs {
+  std::vector<lent_input_ptr> inputs;  ///< in the order asked, null where the blob is nowhere
+};
+
+/// These files were tampered with: nobody is lent them again.
+struct spoil_inputs {
+  std::vector<digest> blobs;
+};
+
+using input_lender_actor = caf::typed_actor<                //
+    caf::replies_to<borrow_inputs>::with<borrowed_inputs>,  //
+    caf::reacts_to<spoil_inputs>,                           //
+    caf::reacts_to<resume>>;
+
+struct lender_context {
+  environment env;
+  store_actor cas;    ///< has the blobs
+  store_actor cache;  ///< lends them; null: `cas` is asked to lend, and nothing is written anywhere
+  std::shared_ptr<work_root> root;
+  std::shared_ptr<crew> hands;
+};
+
+input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::borrow_inputs)
+KILN_MESSAGE(kiln::borrowed_inputs)
+KILN_MESSAGE(kiln::spoil_inputs)

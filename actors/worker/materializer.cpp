@@ -1,0 +1,130 @@
+#include "actors/worker/materializer.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace kiln {
+namespace {
+
+expected<void> make_file(const owned_fd& folder, const input_tree::file& file) {
+  owned_fd made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                         file.executable ? 0777 : 0666));
+  if (!made) return fail(system_error(errno, "making the empty file " + file.name));
+  return {};
+}
+
+expected<void> copy_file(const owned_fd& folder, const input_tree::file& file, const lent_input& from) {
+  owned_fd source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source) return fail(system_error(errno, "opening the lent file " + from.path));
+  owned_fd made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                         file.executable ? 0777 : 0666));
+  if (!made) return fail(system_error(errno, "making the file " + file.name));
+  return copy_content(source, made);
+}
+
+/// Whether a link failed for a reason that a copy gets around.
+bool copy_helps(int number) noexcept {
+  return number == EXDEV || number == EMLINK || number == EPERM || number == EOPNOTSUPP || number == EACCES;
+}
+
+class making {
+public:
+  making(const owned_fd& root, const input_tree& tree, input_mode mode, const std::atomic<bool>& stop)
+      : root_(root), tree_(tree), mode_(mode), stop_(stop) {}
+
+  expected<materialised> run() {
+    for (std::uint32_t index = 0; index < tree_.folders.size(); ++index)
+      if (auto made = make_folder(index); !made) return failure(std::move(made).error());
+    return done_;
+  }
+
+private:
+  /// The folder and the files and links directly in it. Files and links stand in the order of their folders.
+  expected<void> make_folder(std::uint32_t index) {
+    const auto& path = tree_.folders[index].path;
+    if (index > 0) {
+      owned_fd above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
+      if (!above) return fail(system_error(errno, "opening the folder of " + path));
+      auto name = path.substr(path.rfind('/') + 1);
+      if (::mkdirat(above.number(), name.c_str(), 0777) != 0)
+        return fail(system_error(errno, "making folder " + path));
+    }
+    owned_fd folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
+    if (!folder) return fail(system_error(errno, "opening folder " + path));
+    for (; file_ < tree_.files.size() && tree_.files[file_].in == index; ++file_) {
+      if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
+      if (auto made = make(folder, tree_.files[file_]); !made)
+        return with_context(made.error(), "input folder \"{}\"", path);
+    }
+    for (; link_ < tree_.symlinks.size() && tree_.symlinks[link_].in == index; ++link_) {
+      const auto& link = tree_.symlinks[link_];
+      if (::symlinkat(link.target.c_str(), folder.number(), link.name.c_str()) != 0)
+        return fail(system_error(errno, "making the link " + join_path(path, link.name)));
+    }
+    return {};
+  }
+
+  expected<void> make(const owned_fd& folder, const input_tree::file& file) {
+    if (is_empty_blob(file.blob)) return make_file(folder, file);
+    const auto& lent = *tree_.lent.at(file.blob);
+    if (mode_ == input_mode::hardlink) {
+      if (::linkat(AT_FDCWD, lent.path.c_str(), folder.number(), file.name.c_str(), 0) == 0) {
+        ++done_.linked;
+        return {};
+      }
+      if (!copy_helps(errno)) return fail(system_error(errno, "linking the lent file " + lent.path));
+    }
+    ++done_.copied;
+    return copy_file(folder, file, lent);
+  }
+
+  const owned_fd& root_;
+  const input_tree& tree_;
+  const input_mode mode_;
+  const std::atomic<bool>& stop_;
+  std::size_t file_ = 0;
+  std::size_t link_ = 0;
+  materialised done_;
+};
+
+expected<void> make_output_parents(const owned_fd& root, const command_plan& plan) {
+  const auto& inside = plan.working_directory;
+  if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
+    return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
+  for (const auto& output : plan.outputs) {
+    auto parent = parent_path(output.path);
+    if (parent.empty()) continue;
+    if (auto made = make_folders(root, join_path(inside, parent)); !made)
+      return with_context(made.error(), "output \"{}\"", output.path);
+  }
+  return {};
+}
+
+}  // namespace
+
+expected<materialised> materialise(const owned_fd& root, const input_tree& tree, const command_plan& plan,
+                                   input_mode mode, const std::atomic<bool>& stop) {
+  auto made = making(root, tree, mode, stop).run();
+  if (!made) return made;
+  if (auto parents = make_output_parents(root, plan); !parents) return failure(std::move(parents).error());
+  return made;
+}
+
+altered_inputs check_inputs(const input_tree& tree) {
+  altered_inputs found;
+  for (const auto& [blob, lent] : tree.lent) {
+    struct stat facts {};
+    if (::lstat(lent->path.c_str(), &facts) != 0 || !mark_of(facts).same_content(lent->mark))
+      found.content.push_back(blob);
+    else if (mark_of(facts).mode != lent->mark.mode)
+      found.mode.push_back(blob);
+  }
+  return found;
+}
+
+}  // namespace kiln

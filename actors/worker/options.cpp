@@ -1,0 +1,49 @@
+#include "actors/worker/options.hpp"
+
+namespace kiln {
+
+schema<worker_options> worker_schema() {
+  using namespace std::chrono_literals;
+  using namespace config_literals;
+  using options = worker_options;
+  return schema<options>{
+      "Runs actions. Inputs come from a store, outputs go there before the end is reported."}
+      .field("name", &options::name, std::string(),
+             "Unique among the workers of a scheduler; by default the host's name and something random.")
+      .field("slots", &options::slots, std::nullopt, "Actions at once; auto is one for each processor.",
+             at_least(1U), at_most(65536U), or_word("auto"))
+      .field("properties", &options::properties, {},
+             "What the worker offers: names of platform properties, each with its values.")
+      .required(
+          "work_root", &options::work_root,
+          "The folder in which actions run. It should be on the file system of the cache, so that inputs "
+          "can be hard links. What lies there is removed at the start.")
+      .store("cas", &options::cas, "Where inputs are read and outputs written.")
+      .store("cache", &options::cache,
+             "A store that lends files, near the worker: inputs are kept there. Left out, `cas` is asked to "
+             "lend, and what it does not lend is copied for each action that runs.")
+      .choice(
+          "inputs", &options::inputs, {{"hardlink", input_mode::hardlink}, {"copy", input_mode::copy}},
+          input_mode::hardlink,
+          "How input files come into an action's folder: as read-only links, or as copies that the action "
+          "may change.")
+      .field("absolute_symlinks", &options::absolute_symlinks, true,
+             "Whether inputs and outputs may be symbolic links to absolute paths.")
+      .field("default_path", &options::default_path,
+             std::string("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+             "PATH of actions that bring none of their own.")
+      .field("default_timeout", &options::default_timeout, 10min, "For actions that name no timeout.",
+             at_least(duration(1s)))
+      .field("max_timeout", &options::max_timeout, 1h, "Actions that ask for more are refused.",
+             at_least(duration(1s)))
+      .field("max_input_size", &options::max_input_size, 64_GiB, "Bytes in one action's input tree.")
+      .field("max_input_entries", &options::max_input_entries, 1'000'000U,
+             "Files, folders and links in one action's input tree.")
+      .field("max_stream_size", &options::max_stream_size, 64_MiB,
+             "Bytes an action may write to its standard output, and as many to its standard error.")
+      .field("max_output_size", &options::max_output_size, 64_GiB, "Bytes in all outputs of an action.")
+      .field("max_output_entries", &options::max_output_entries, 1'000'000U,
+             "Files, folders and links in all outputs of an action.");
+}
+
+}  // namespace kiln

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/config/schema.hpp"
+#include "core/config/units.hpp"
+
+namespace kiln {
+
+/// How input files come into an action's folder.
+enum class input_mode : std::uint8_t {
+  hardlink,  ///< links to the cache's own files, read-only; copied only where no link can be made
+  copy,      ///< every action has copies, which it may change
+};
+
+struct worker_options {
+  std::string name;                    ///< empty: the host's name and something random
+  std::optional<std::uint32_t> slots;  ///< none: as many as processors
+  std::map<std::string, std::vector<std::string>> properties;
+  std::string work_root;
+  store_ref cas;
+  std::optional<store_ref> cache;
+  input_mode inputs = input_mode::hardlink;
+  bool absolute_symlinks = true;
+  std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  duration default_timeout = std::chrono::minutes(10);
+  duration max_timeout = std::chrono::hours(1);
+  byte_size max_input_size;
+  std::uint32_t max_input_entries = 0;
+  byte_size max_stream_size;
+  byte_size max_output_size;
+  std::uint32_t max_output_entries = 0;
+};
+
+schema<worker_options> worker_schema();
+
+}  // namespace kiln

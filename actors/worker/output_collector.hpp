@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "actors/worker/command_plan.hpp"
+#include "actors/worker/files.hpp"
+#include "core/base/bytes.hpp"
+#include "core/digest/digest.hpp"
+
+namespace build::bazel::remote::execution::v2 {
+class ActionResult;
+}
+
+namespace kiln {
+
+struct worker_options;
+
+/// Where the bytes of a blob to be uploaded are: in memory, or in a file.
+struct blob_origin {
+  bytes content;
+  std::function<expected<owned_fd>()> open;  ///< null: they are in `content`
+};
+using blob_table = std::unordered_map<digest, blob_origin>;
+
+/// Looks at what a command has left behind, after all of its processes are gone. Hashes every byte and keeps
+/// small files in memory, up to a bound, so that they need not be read again. Blocks.
+class output_collector {
+public:
+  output_collector(std::shared_ptr<const owned_fd> root, const worker_options& options,
+                   digest_function function, const std::atomic<bool>& stop);
+
+  /// What the command has written to a standard stream.
+  /// FAILED_PRECONDITION if it is more than the options allow.
+  expected<digest> add_stream(std::shared_ptr<const owned_fd> stream, std::string_view name);
+
+  /// All declared outputs, into the result. What is not there is left out. FAILED_PRECONDITION, naming it,
+  /// for what cannot be an output: devices and such, links that lead out, the wrong kind, too much.
+  expected<void> add_outputs(const command_plan& plan,
+                             build::bazel::remote::execution::v2::ActionResult& result);
+
+  blob_table take_blobs() { return std::move(blobs_); }
+
+private:
+  class tree_walk;
+  struct hashed_file {
+    digest blob;
+    bool executable = false;
+  };
+
+  expected<void> add_output(const command_plan& plan, const declared_output& output,
+                            build::bazel::remote::execution::v2::ActionResult& result);
+  expected<void> add_link(const command_plan& plan, const declared_output& output, const owned_fd& link,
+                          build::bazel::remote::execution::v2::ActionResult& result);
+  expected<void> check_link_target(const declared_output& output, const std::string& path);
+  expected<hashed_file> add_file(const std::string& path);
+  expected<digest> hash(const owned_fd& file, std::int64_t size,
+                        std::function<expected<owned_fd>()> open_again);
+  expected<std::string> read_link(int folder, const char* name, const std::string& path);
+  expected<void> count(const std::string& path, std::int64_t size);
+  digest add_content(bytes content);
+
+  const std::shared_ptr<const owned_fd> root_;
+  const worker_options& options_;
+  const digest_function function_;
+  const std::atomic<bool>& stop_;
+  std::uint64_t entries_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::size_t kept_ = 0;
+  blob_table blobs_;
+};
+
+}  // namespace kiln

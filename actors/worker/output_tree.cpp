@@ -1,0 +1,123 @@
+#include "actors/worker/output_tree.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/utf8.hpp"
+
+namespace kiln {
+namespace {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+expected<std::vector<std::string>> names_in(const owned_fd& folder, const std::string& path) {
+  int number = ::fcntl(folder.number(), F_DUPFD_CLOEXEC, 3);  // what the listing owns
+  DIR* listing = number < 0 ? nullptr : ::fdopendir(number);
+  if (listing == nullptr) {
+    int why = errno;
+    if (number >= 0) ::close(number);
+    return fail(system_error(why, "listing output " + path));
+  }
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(listing)) {
+    std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  int why = errno;
+  ::closedir(listing);
+  if (why != 0) return fail(system_error(why, "listing output " + path));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+expected<output_collector::tree_walk::result> output_collector::tree_walk::run() {
+  for (std::size_t index = 0; index < folders_.size(); ++index)
+    if (auto read_it = read(index); !read_it) return failure(std::move(read_it).error());
+  for (std::size_t index = folders_.size(); index-- > 0;) seal(folders_[index]);
+
+  // Taller ones first: whoever holds another is taller than it. Among equals, as they were met.
+  std::vector<const folder*> order;
+  for (const auto& one : folders_) order.push_back(&one);
+  std::stable_sort(order.begin() + 1, order.end(),
+                   [](const folder* left, const folder* right) { return left->height > right->height; });
+  v2::Tree tree;
+  result made;
+  made.root = folders_.front().blob;
+  std::unordered_set<digest> seen;
+  for (const folder* one : order) {
+    if (!seen.insert(one->blob).second) continue;
+    *(one == order.front() ? tree.mutable_root() : tree.add_children()) = one->message;
+    made.folders.push_back(one->content);
+  }
+  made.tree = serialise(tree);
+  return made;
+}
+
+expected<void> output_collector::tree_walk::read(std::size_t index) {
+  auto path = folders_[index].path;
+  if (auto counted = home_.count(path, 0); !counted) return counted;
+  owned_fd folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
+  if (!folder && (errno == EACCES || errno == ENAMETOOLONG))
+    return fail(errc::failed_precondition, "output folder \"{}\" cannot be listed", path);
+  if (!folder) return fail(system_error(errno, "opening output " + path));
+  auto names = names_in(folder, path);
+  if (!names) return failure(std::move(names).error());
+  for (const auto& name : *names)
+    if (auto added = add_entry(index, folder.number(), name); !added) return added;
+  return {};
+}
+
+expected<void> output_collector::tree_walk::add_entry(std::size_t index, int open_folder,
+                                                      const std::string& name) {
+  auto path = join_path(folders_[index].path, name);
+  if (!is_utf8(name))
+    return fail(errc::failed_precondition, "output \"{}\" has a name that is not UTF-8", escaped(path, 512));
+  struct stat facts {};
+  if (::fstatat(open_folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail(system_error(errno, "looking at output " + path));
+  if (S_ISREG(facts.st_mode)) {
+    auto file = home_.add_file(path);
+    if (!file) return failure(std::move(file).error());
+    auto* node = folders_[index].message.add_files();
+    node->set_name(name);
+    node->set_is_executable(file->executable);
+    to_wire(file->blob, node->mutable_digest());
+  } else if (S_ISDIR(facts.st_mode)) {
+    folders_[index].message.add_directories()->set_name(name);
+    folders_[index].children.push_back(folders_.size());
+    folders_.push_back({std::move(path)});
+  } else if (S_ISLNK(facts.st_mode)) {
+    auto target = home_.read_link(open_folder, name.c_str(), path);
+    if (!target) return failure(std::move(target).error());
+    auto* node = folders_[index].message.add_symlinks();
+    node->set_name(name);
+    node->set_target(*target);
+  } else {
+    return fail(errc::failed_precondition, "output \"{}\" is neither a file, a folder nor a link", path);
+  }
+  return {};
+}
+
+void output_collector::tree_walk::seal(folder& one) {
+  for (std::size_t i = 0; i < one.children.size(); ++i) {
+    const auto& child = folders_[one.children[i]];
+    to_wire(child.blob, one.message.mutable_directories(static_cast<int>(i))->mutable_digest());
+    one.height = std::max(one.height, child.height + 1);
+  }
+  one.content = serialise(one.message);
+  one.blob = digest_of(one.content.view(), home_.function_);
+}
+
+}  // namespace kiln

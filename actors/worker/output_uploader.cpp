@@ -1,0 +1,112 @@
+#include "actors/worker/output_uploader.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "actors/worker/file_source.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::size_t batch_bytes = 4U << 20;
+constexpr std::size_t batch_blobs = 1000;
+constexpr std::size_t at_once = 8;
+
+class uploading : public std::enable_shared_from_this<uploading> {
+public:
+  uploading(action_self* self, workshop_ptr shop, blob_table blobs,
+            std::shared_ptr<const std::atomic<bool>> stop, std::function<void(expected<void>)> then)
+      : self_(self),
+        shop_(std::move(shop)),
+        blobs_(std::move(blobs)),
+        stop_(std::move(stop)),
+        then_(std::move(then)) {}
+
+  void begin() {
+    if (blobs_.empty()) return end({});
+    find_missing order;
+    for (const auto& [blob, origin] : blobs_) order.blobs.push_back(blob);
+    self_->request(shop_->cas, caf::infinite, std::move(order))
+        .then(
+            [me = shared_from_this()](missing_blobs& found) {
+              me->missing_ = std::move(found.blobs);
+              me->write_more();
+            },
+            [me = shared_from_this()](const caf::error& fault) {
+              me->end(with_context(from_caf(fault), "asking which outputs are missing"));
+            });
+  }
+
+private:
+  void write_more() {
+    while (then_ && !missing_.empty() && running_ < at_once) {
+      auto found = blobs_.find(missing_.back());
+      if (found == blobs_.end())
+        return end(fail(errc::internal, "a store misses a blob it was not asked for"));
+      if (found->second.open)
+        write_stream(found->first, std::move(found->second));
+      else
+        write_batch();
+    }
+    if (missing_.empty() && running_ == 0) end({});
+  }
+
+  void write_stream(const digest& blob, blob_origin origin) {
+    missing_.pop_back();
+    ++running_;
+    auto source = make_file_source(std::move(origin.open), blob.size, shop_->hands, stop_);
+    self_->request(shop_->cas, caf::infinite, write_blob{blob, std::move(source)})
+        .then([me = shared_from_this()](const receipt&) { me->written({}); },
+              [me = shared_from_this()](const caf::error& fault) { me->written(failure(from_caf(fault))); });
+  }
+
+  /// Small ones from the end of what is missing, until the batch is full or a large one stands there.
+  void write_batch() {
+    write_blobs order;
+    for (std::size_t size = 0; !missing_.empty() && order.entries.size() < batch_blobs;) {
+      auto found = blobs_.find(missing_.back());
+      if (found == blobs_.end() || found->second.open) break;
+      size += found->second.content.size();
+      if (size > batch_bytes && !order.entries.empty()) break;
+      order.entries.push_back({found->first, std::move(found->second.content)});
+      missing_.pop_back();
+    }
+    ++running_;
+    self_->request(shop_->cas, caf::infinite, std::move(order))
+        .then(
+            [me = shared_from_this()](const receipts& answered) {
+              expected<void> all;
+              for (const auto& one : answered.results)
+                if (!one) all = failure(one.error());
+              me->written(std::move(all));
+            },
+            [me = shared_from_this()](const caf::error& fault) { me->written(failure(from_caf(fault))); });
+  }
+
+  void written(expected<void> how) {
+    --running_;
+    if (!how) return end(with_context(how.error(), "uploading outputs"));
+    write_more();
+  }
+
+  void end(expected<void> result) {
+    if (auto then = std::exchange(then_, nullptr)) then(std::move(result));
+  }
+
+  action_self* const self_;
+  const workshop_ptr shop_;
+  blob_table blobs_;
+  const std::shared_ptr<const std::atomic<bool>> stop_;
+  std::vector<digest> missing_;
+  std::size_t running_ = 0;
+  std::function<void(expected<void>)> then_;
+};
+
+}  // namespace
+
+void upload_outputs(action_self* self, const workshop_ptr& shop, blob_table blobs,
+                    std::shared_ptr<const std::atomic<bool>> stop, std::function<void(expected<void>)> then) {
+  std::make_shared<uploading>(self, shop, std::move(blobs), std::move(stop), std::move(then))->begin();
+}
+
+}  // namespace kiln

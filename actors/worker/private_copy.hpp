@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "actors/worker/input_tree.hpp"
+#include "actors/worker/work_root.hpp"
+#include "core/base/bytes.hpp"
+#include "core/contract/stream.hpp"
+
+/// Blobs as read-only files in the worker's own folder, for stores that lend none. A file is removed when
+/// nobody holds it any more.
+namespace kiln {
+
+/// Blocks. DATA_LOSS if the bytes are not the blob's.
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+                                           const digest& blob, const bytes& content);
+
+/// The same for a large one. Writes on the crew, piece by piece; `done` is called once, on any thread.
+void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands, const digest& blob,
+                       blob_source_ptr content, std::function<void(expected<lent_input_ptr>)> done);
+
+}  // namespace kiln

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <caf/send.hpp>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/crew.hpp"
+#include "core/base/error.hpp"
+#include "core/contract/messages.hpp"
+
+/// How an actor has blocking work done and goes on with the result.
+namespace kiln {
+
+/// Runs in the actor that it is sent to, which has a handler for it: [](resume& next) { next.then(); }
+struct resume {
+  std::function<void()> then;
+};
+
+/// `work()` runs on the crew and returns an expected<T>; `then(expected<T>)` runs in `actor`, and never
+/// before this returns. An exception becomes INTERNAL, a crew that is full RESOURCE_EXHAUSTED. If the actor
+/// is gone by then, the result is dropped.
+template <class Actor, class Work, class Then>
+void offload(const Actor& actor, crew& hands, Work work, Then then) {
+  using result = std::invoke_result_t<Work>;
+  auto come_back = [actor, then = std::move(then)](result value) mutable {
+    auto carried = std::make_shared<result>(std::move(value));
+    caf::anon_send(actor, resume{[carried, then = std::move(then)]() mutable { then(std::move(*carried)); }});
+  };
+  auto posted = hands.post([work = std::move(work), come_back]() mutable {
+    try {
+      come_back(work());
+    } catch (const std::exception& fault) {
+      come_back(fail(errc::internal, "{}", fault.what()));
+    }
+  });
+  if (!posted) come_back(failure(std::move(posted).error()));
+}
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::resume)

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <string>
+
+#include "actors/worker/resume.hpp"
+#include "actors/worker/workshop.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/worker.hpp"
+
+/// One action from its start to its end: inputs, command, outputs, cleanup.
+namespace kiln {
+
+/// News to the worker. After action_over nothing of the action is left on the machine.
+struct action_began {
+  std::string operation;
+  std::uint64_t attempt = 0;
+};
+struct action_over {
+  std::string operation;
+  std::uint64_t attempt = 0;
+  action_outcome outcome;
+};
+using action_owner = caf::typed_actor<caf::reacts_to<action_began>, caf::reacts_to<action_over>>;
+
+/// End it, with this outcome, whatever it is doing. The last word comes as ever.
+struct stop_action {
+  error why;
+};
+/// To itself: its time is over.
+struct action_overdue {};
+
+using running_action_actor =
+    caf::typed_actor<caf::reacts_to<stop_action>, caf::reacts_to<action_overdue>, caf::reacts_to<resume>>;
+/// What the stages of an action see of it.
+using action_self = running_action_actor::base;
+
+/// Begins at once.
+running_action_actor spawn_running_action(caf::actor_system& system, workshop_ptr shop, action_owner owner,
+                                          start_action order);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::action_began)
+KILN_MESSAGE(kiln::action_over)
+KILN_MESSAGE(kiln::stop_action)
+KILN_MESSAGE(kiln::action_overdue)

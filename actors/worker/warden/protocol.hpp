@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+/// How the worker and its warden speak. Both come out of one build, so plain structs will do.
+namespace kiln::warden {
+
+/// The warden finds its end of the door here. Through it come single bytes, each with the descriptors of one
+/// command; when it closes, the worker is gone.
+inline constexpr int door = 3;
+
+/// What comes with a command, in this order. `control` is a pair of sockets of packets: reports come out of
+/// it, and when the worker shuts its side, the command and all that descends from it is killed.
+struct command_descriptors {
+  int control;
+  int image;   ///< a memory file, see command_head
+  int folder;  ///< where the command runs
+  int out;
+  int err;
+};
+
+/// The image begins with this. Behind it stand the strings, each with a NUL: paths to try to execute, in
+/// order; the arguments; the environment.
+struct command_head {
+  std::uint32_t paths = 0;
+  std::uint32_t arguments = 0;
+  std::uint32_t variables = 0;
+};
+
+enum class word : std::uint32_t {
+  started = 1,      ///< the command runs
+  not_started = 2,  ///< `number` is the errno; the last word
+  ended = 3,        ///< `number` is its wait status, and no process of it is left; the last word
+};
+
+struct report {
+  word what = word::ended;
+  std::int32_t number = 0;
+  std::int64_t elapsed_ns = 0;  ///< until the command itself ended, on the monotonic clock
+  std::int64_t user_us = 0;
+  std::int64_t system_us = 0;
+  std::int64_t peak_kib = 0;  ///< the largest resident set among its processes
+};
+
+}  // namespace kiln::warden

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "actors/worker/warden/children.hpp"
+#include "actors/worker/warden/protocol.hpp"
+
+namespace kiln::warden {
+
+/// Starts one command, waits for it, and kills what is left of it. A process of its own, forked by the
+/// warden.
+class supervisor {
+public:
+  /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
+  supervisor(const command_descriptors& with, int signals) : with_(with), signals_(signals) {}
+
+  [[noreturn]] void run(pid_t warden);
+
+private:
+  bool begin();
+  void wait_for_news();
+  void kill_command();
+  void kill_children();
+  void remove_all();
+  bool reap(int flags);
+  void say(const report& what);
+
+  command_descriptors with_;
+  int signals_;
+  pid_t pid_ = 0;
+  bool over_ = false;
+  std::int64_t started_ = 0;
+  report outcome_{word::ended};
+  child_list children_;
+};
+
+}  // namespace kiln::warden

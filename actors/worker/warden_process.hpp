@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "actors/worker/files.hpp"
+
+namespace kiln {
+
+/// The warden as a child of ours. It ends when this is dropped, after it has killed all that it runs.
+class warden_process {
+public:
+  static expected<std::shared_ptr<warden_process>> spawn(const std::string& path);
+  /// Waits for its end.
+  ~warden_process();
+  warden_process(const warden_process&) = delete;
+  warden_process& operator=(const warden_process&) = delete;
+
+  /// False when it is dead. Any thread.
+  bool send(const int (&descriptors)[5]) noexcept;
+
+private:
+  warden_process(owned_fd door, pid_t pid) : door_(std::move(door)), pid_(pid) {}
+
+  owned_fd door_;
+  pid_t pid_;
+};
+
+/// What a supervisor needs to start a command (see warden::command_head), in a file that is only memory.
+expected<owned_fd> make_command_image(const struct command_plan& plan);
+
+}  // namespace kiln

@@ -1,0 +1,266 @@
+#include "actors/worker/worker.hpp"
+
+#include <unistd.h>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "actors/worker/backoff.hpp"
+#include "actors/worker/running_action.hpp"
+#include "core/base/machine.hpp"
+#include "core/config/units.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln {
+namespace {
+
+/// To itself: try again; beat, if this is still the session that was meant.
+struct enlist_again {};
+struct beat_again {
+  std::uint64_t session;
+};
+
+}  // namespace
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::enlist_again)
+KILN_MESSAGE(kiln::beat_again)
+
+namespace kiln {
+namespace {
+
+using worker_self_type = local_worker::extend<                  //
+    caf::reacts_to<action_began>, caf::reacts_to<action_over>,  //
+    caf::reacts_to<enlist_again>, caf::reacts_to<beat_again>>;
+
+struct worker_state;
+using worker_self = worker_self_type::stateful_pointer<worker_state>;
+
+struct worker_state {
+  using key = std::pair<std::string, std::uint64_t>;  // operation and attempt
+
+  worker_self self = nullptr;
+  workshop_ptr shop;
+  worker_master master;
+  worker_profile profile;
+  backoff patience;
+
+  enum class standing : std::uint8_t { outside, asking, enlisted };
+  standing now = standing::outside;
+  bool retry_planned = false;
+  bool draining = false;
+  std::string id;
+  duration interval{0};
+  std::uint64_t session = 0;
+  std::map<key, running_action_actor> running;
+  std::vector<answer<worker_drained>> waiting;
+
+  ~worker_state();
+  void enlist();
+  void on_welcome(const worker_welcome& welcome);
+  void enlist_later(const std::string& why);
+  void beat();
+  void start(start_action& order);
+  void kill(const kill_action& order);
+  void kill_all(const std::string& why);
+  void dismiss(const std::string& why);
+  void report(const std::string& operation, std::uint64_t attempt, action_outcome outcome);
+  void over(action_over& news);
+  void on_down(const caf::down_msg& news);
+  void after_one_less();
+  caf::result<worker_drained> drain();
+};
+
+worker_state::~worker_state() {
+  for (auto& [which, action] : running) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
+  if (shop) caf::anon_send_exit(shop->lender, caf::exit_reason::user_shutdown);
+}
+
+void worker_state::enlist() {
+  retry_planned = false;
+  if (draining || now != standing::outside) return;
+  now = standing::asking;
+  self->request(master, caf::infinite,
+                enlist_worker{profile, caf::actor_cast<worker_actor>(caf::actor_cast<local_worker>(self))})
+      .then([self = self](const worker_welcome& welcome) { self->state.on_welcome(welcome); },
+            [self = self](const caf::error& fault) {
+              self->state.now = standing::outside;
+              self->state.enlist_later(from_caf(fault).to_string());
+            });
+}
+
+void worker_state::on_welcome(const worker_welcome& welcome) {
+  now = standing::enlisted;
+  id = welcome.worker_id;
+  interval = std::max<duration>(welcome.heartbeat_interval, std::chrono::milliseconds(10));
+  ++session;
+  patience.reset();
+  if (shop->env.log) shop->env.log->info("enlisted at the scheduler", {{"worker", id}});
+  if (draining) {
+    self->send(master, worker_leaving{id});
+    return after_one_less();
+  }
+  self->delayed_send(self, interval, beat_again{session});
+}
+
+void worker_state::enlist_later(const std::string& why) {
+  if (retry_planned || draining) return after_one_less();
+  retry_planned = true;
+  auto pause = patience.next(*shop->env.random);
+  if (shop->env.log)
+    shop->env.log->warn("not enlisted at the scheduler", {{"why", why}, {"again_in", to_string(pause)}});
+  self->delayed_send(self, pause, enlist_again{});
+}
+
+void worker_state::beat() {
+  self->send(master, worker_beat{id});
+  self->delayed_send(self, interval, beat_again{session});
+}
+
+void worker_state::start(start_action& order) {
+  key which{order.operation, order.attempt};
+  if (running.contains(which)) return;
+  if (draining || running.size() >= profile.slots)
+    return report(order.operation, order.attempt,
+                  {error(errc::resource_exhausted, draining ? "the worker is going" : "no slot is free")});
+  auto owner = caf::actor_cast<action_owner>(caf::actor_cast<worker_self_type>(self));
+  auto action = spawn_running_action(self->system(), shop, owner, std::move(order));
+  self->monitor(action);
+  running.emplace(std::move(which), std::move(action));
+}
+
+void worker_state::kill(const kill_action& order) {
+  auto found = running.find({order.operation, order.attempt});
+  if (found == running.end()) return;  // its end is known to us, and on its way
+  self->send(found->second, stop_action{error(errc::cancelled, order.reason)});
+}
+
+void worker_state::kill_all(const std::string& why) {
+  for (auto& [which, action] : running) self->send(action, stop_action{error(errc::cancelled, why)});
+}
+
+/// We are not wanted in this session any more. What runs may end; then we ask to be taken again.
+void worker_state::dismiss(const std::string& why) {
+  if (now != standing::enlisted) return;  // meant for a session before the one that we are asking for
+  now = standing::outside;
+  ++session;
+  if (shop->env.log) shop->env.log->warn("dismissed by the scheduler", {{"worker", id}, {"why", why}});
+  after_one_less();
+}
+
+void worker_state::report(const std::string& operation, std::uint64_t attempt, action_outcome outcome) {
+  self->send(master, action_finished{id, operation, attempt, std::move(outcome)});
+}
+
+void worker_state::over(action_over& news) {
+  if (running.erase({news.operation, news.attempt}) == 0) return;
+  report(news.operation, news.attempt, std::move(news.outcome));
+  after_one_less();
+}
+
+void worker_state::on_down(const caf::down_msg& news) {
+  if (news.source == master.address()) {
+    now = standing::outside;
+    ++session;
+    kill_all("the scheduler is gone");
+    return enlist_later("the scheduler is gone");
+  }
+  auto found = std::find_if(running.begin(), running.end(),
+                            [&](const auto& one) { return one.second.address() == news.source; });
+  if (found == running.end()) return;
+  auto which = found->first;
+  running.erase(found);
+  report(which.first, which.second, {error(errc::internal, "the action was lost within the worker")});
+  after_one_less();
+}
+
+void worker_state::after_one_less() {
+  if (!running.empty()) return;
+  if (now == standing::outside && !draining) return enlist_later("dismissed");
+  if (!draining || now == standing::asking) return;
+  for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
+}
+
+caf::result<worker_drained> worker_state::drain() {
+  auto reply = make_answer<worker_drained>(self);
+  waiting.push_back(reply);
+  if (!std::exchange(draining, true) && now == standing::enlisted) self->send(master, worker_leaving{id});
+  after_one_less();
+  return reply;
+}
+
+worker_self_type::behavior_type worker_behavior(worker_self self, const workshop_ptr& shop,
+                                                const worker_master& master, const worker_profile& profile) {
+  auto& state = self->state;
+  state.self = self;
+  state.shop = shop;
+  state.master = master;
+  state.profile = profile;
+  self->monitor(master);
+  self->set_down_handler([self](const caf::down_msg& news) { self->state.on_down(news); });
+  self->send(self, enlist_again{});
+  return {
+      [self](start_action& order) { self->state.start(order); },
+      [self](const kill_action& order) { self->state.kill(order); },
+      [self](const dismiss_worker& order) { self->state.dismiss(order.reason); },
+      [self](const drain_worker&) { return self->state.drain(); },
+      [self](const measure_worker&) {
+        return worker_figures{self->state.running.size(), self->state.profile.slots};
+      },
+      [self](const action_began& news) {
+        auto& state = self->state;
+        self->send(state.master, action_started{state.id, news.operation, news.attempt});
+      },
+      [self](action_over& news) { self->state.over(news); },
+      [self](const enlist_again&) { self->state.enlist(); },
+      [self](const beat_again& when) {
+        if (when.session == self->state.session) self->state.beat();
+      },
+  };
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "worker";
+}
+
+worker_profile profile_of(const worker_options& options, random_source& random) {
+  worker_profile profile;
+  profile.name =
+      options.name.empty() ? fmt::format("{}-{:08x}", host_name(), random.next() & 0xffffffff) : options.name;
+  for (const auto& [name, values] : options.properties)
+    for (const auto& value : values) profile.properties.emplace_back(name, value);
+  std::sort(profile.properties.begin(), profile.properties.end());
+  profile.slots = options.slots.value_or(processors());
+  profile.epoch = random.next();
+  return profile;
+}
+
+}  // namespace
+
+expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
+                                    worker_context context) {
+  auto profile = profile_of(options, *context.env.random);
+  auto shop = std::make_shared<workshop>();
+  shop->options = options;
+  shop->env = context.env;
+  shop->worker_name = profile.name;
+  shop->cas = context.cas;
+  shop->hands = make_thread_crew("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
+  auto root = work_root::open(options.work_root, shop->hands, context.env.log);
+  if (!root) return failure(std::move(root).error());
+  shop->root = std::move(*root);
+  auto runner = command_runner::open(shop->root->warden_path());
+  if (!runner) return failure(std::move(runner).error());
+  shop->runner = std::move(*runner);
+  shop->lender =
+      spawn_input_lender(system, {context.env, context.cas, context.cache, shop->root, shop->hands});
+  return system.spawn(worker_behavior, workshop_ptr(std::move(shop)), context.master, profile);
+}
+
+}  // namespace kiln

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include "actors/worker/options.hpp"
+#include "core/contract/scheduler.hpp"
+#include "core/contract/store.hpp"
+#include "core/contract/worker.hpp"
+#include "core/plugin/environment.hpp"
+
+/// Runs actions: enlists at a scheduler, and keeps enlisting whenever that has lost it.
+namespace kiln {
+
+struct worker_context {
+  environment env;
+  store_actor cas;       ///< inputs come from there, outputs go there
+  store_actor cache;     ///< lends files; null: `cas` is asked to
+  worker_master master;  ///< the scheduler, or what stands for it (remote_master)
+};
+
+/// -> worker_drained once nothing runs here and the scheduler knows that nothing will.
+struct drain_worker {};
+struct worker_drained {};
+
+/// -> what runs here
+struct measure_worker {};
+struct worker_figures {
+  std::size_t running = 0;
+  std::size_t slots = 0;
+};
+
+using local_worker = worker_actor::extend<                //
+    caf::replies_to<drain_worker>::with<worker_drained>,  //
+    caf::replies_to<measure_worker>::with<worker_figures>>;
+
+/// Takes its work folder over and starts the warden before it returns, so it blocks shortly; then enlists.
+/// FAILED_PRECONDITION if another worker has that folder.
+expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
+                                    worker_context context);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::drain_worker)
+KILN_MESSAGE(kiln::worker_drained)
+KILN_MESSAGE(kiln::measure_worker)
+KILN_MESSAGE(kiln::worker_figures)

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "actors/worker/command_runner.hpp"
+#include "actors/worker/input_lender.hpp"
+#include "actors/worker/options.hpp"
+#include "actors/worker/work_root.hpp"
+#include "core/base/crew.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+namespace kiln {
+
+/// What all actions of a worker share. Immutable once made.
+struct workshop {
+  worker_options options;
+  environment env;
+  std::string worker_name;
+  store_actor cas;
+  input_lender_actor lender;
+  std::shared_ptr<crew> hands;
+  std::shared_ptr<work_root> root;
+  std::shared_ptr<command_runner> runner;
+};
+using workshop_ptr = std::shared_ptr<const workshop>;
+
+}  // namespace kiln

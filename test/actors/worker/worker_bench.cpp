@@ -1,0 +1,261 @@
+#include "test/actors/worker/worker_bench.hpp"
+
+#include <caf/atom.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <chrono>
+#include <stdexcept>
+
+#include "core/config/document.hpp"
+#include "core/plugin/loader.hpp"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+
+namespace kiln::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Longer than anything here takes on the slowest machine: it only ends tests that would hang.
+constexpr auto patience = 60s;
+
+caf::actor_system_config& two_threads(caf::actor_system_config& config) {
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", 2U);
+  return config;
+}
+
+store_actor spawn_memory_store(caf::actor_system& system, const environment& env) {
+  static const plugin_registry plugins = [] {
+    plugin_registry loaded;
+    if (auto good = loaded.load_folder(KILN_PLUGIN_FOLDER); !good)
+      throw std::runtime_error(good.error().message());
+    return loaded;
+  }();
+  auto document = parse_document("{type: memory, capacity: 256MiB}", "test.yaml");
+  faults collected = document->faults_found();
+  store_refs references;
+  auto read = read_kind("cas", document->root(), plugins.store_schemas(), collected, references);
+  if (auto good = collected.as_result(); !good) throw std::runtime_error(good.error().message());
+  store_context context{system, env, "cas", holds::content, {}, {}};
+  auto store = plugins.store("memory")->spawn(read.options, context);
+  if (!store) throw std::runtime_error(store.error().message());
+  return *store;
+}
+
+}  // namespace
+
+temporary_folder::temporary_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "kiln-worker-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  path_ = pattern;
+}
+
+temporary_folder::~temporary_folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+scripted_master::scripted_master(caf::actor_system& system) {
+  auto notes = notes_;
+  auto keep = [notes](auto which, auto news) {
+    std::lock_guard lock(notes->mutex);
+    ((*notes).*which).push_back(std::move(news));
+    notes->changed.notify_all();
+  };
+  actor_ = system.spawn([notes, keep]() -> worker_master::behavior_type {
+    return {
+        [notes, keep](const enlist_worker& order) -> caf::result<worker_welcome> {
+          {
+            std::lock_guard lock(notes->mutex);
+            if (notes->refusals > 0) {
+              --notes->refusals;
+              return to_caf(error(errc::unavailable, "not now"));
+            }
+            ++notes->admitted;
+          }
+          keep(&notebook::enlisted, order);
+          return worker_welcome{"worker-" + std::to_string(notes->admitted), 20ms};
+        },
+        [keep](const worker_beat& news) { keep(&notebook::beats, news); },
+        [keep](const action_started& news) { keep(&notebook::started, news); },
+        [keep](const action_finished& news) { keep(&notebook::finished, news); },
+        [notes](const worker_leaving&) {
+          std::lock_guard lock(notes->mutex);
+          ++notes->left;
+          notes->changed.notify_all();
+        },
+    };
+  });
+}
+
+template <class News>
+News scripted_master::next(std::deque<News> notebook::*which, const char* what) {
+  std::unique_lock lock(notes_->mutex);
+  auto& queue = (*notes_).*which;
+  if (!notes_->changed.wait_for(lock, patience, [&] { return !queue.empty(); }))
+    throw std::runtime_error(std::string("waited in vain for ") + what);
+  News news = std::move(queue.front());
+  queue.pop_front();
+  return news;
+}
+
+enlist_worker scripted_master::next_enlisted() {
+  return next(&notebook::enlisted, "a worker");
+}
+action_started scripted_master::next_started() {
+  return next(&notebook::started, "an action to start");
+}
+action_finished scripted_master::next_finished() {
+  return next(&notebook::finished, "an action to end");
+}
+worker_beat scripted_master::next_beat() {
+  return next(&notebook::beats, "a heartbeat");
+}
+
+void scripted_master::wait_until_left() {
+  std::unique_lock lock(notes_->mutex);
+  if (!notes_->changed.wait_for(lock, patience, [&] { return notes_->left > 0; }))
+    throw std::runtime_error("waited in vain for the worker to leave");
+}
+
+void scripted_master::refuse_next() {
+  std::lock_guard lock(notes_->mutex);
+  ++notes_->refusals;
+}
+
+worker_bench::worker_bench(adjust change, bool with_worker)
+    : log(
+          [this](std::string_view line) {
+            std::lock_guard lock(log_mutex);
+            lines.emplace_back(line);
+            return true;
+          },
+          system_clock()),
+      system(two_threads(config)),
+      master(system),
+      cas(spawn_memory_store(system, env)) {
+  auto document = parse_document("{work_root: /nowhere, cas: cas}", "test.yaml");
+  faults collected = document->faults_found();
+  store_refs references;
+  if (!worker_schema().read(document->root(), options, collected, references))
+    throw std::runtime_error("the defaults of the worker's options are no good");
+  options.name = "bench";
+  options.slots = 2;
+  options.work_root = (folder / "work").string();
+  if (change) change(options);
+  if (with_worker) hire();
+}
+
+worker_bench::~worker_bench() {
+  fire();
+  caf::anon_send_exit(master.actor(), caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(cas, caf::exit_reason::user_shutdown);
+}
+
+void worker_bench::hire(store_actor cache) {
+  auto spawned = spawn_worker(system, options, {env, cas, std::move(cache), master.actor()});
+  if (!spawned) throw std::runtime_error(spawned.error().to_string());
+  worker = *spawned;
+}
+
+void worker_bench::fire() {
+  if (worker) caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  worker = local_worker();
+}
+
+digest worker_bench::put(const std::string& content) {
+  auto name = digest_of(content);
+  auto written = ask<receipts>(system, cas, write_blobs{{{name, bytes::copy_of(content)}}});
+  if (!written || !written->results.at(0)) throw std::runtime_error("a blob could not be put into the store");
+  return name;
+}
+
+digest worker_bench::put(const google::protobuf::MessageLite& message) {
+  return put(std::string(serialise(message).view()));
+}
+
+std::optional<std::string> worker_bench::get(const digest& blob) {
+  auto read = ask<blob_batch>(system, cas, read_blobs{{blob}});
+  if (!read || !read->results.at(0)) return std::nullopt;
+  return std::string(read->results[0]->view());
+}
+
+std::string worker_bench::get(const v2::Digest& blob) {
+  auto name = from_wire(blob, digest_function::sha256);
+  if (!name) throw std::runtime_error("a result names no digest: " + name.error().message());
+  auto content = get(*name);
+  if (!content) throw std::runtime_error("a result names a blob that is not there");
+  return *content;
+}
+
+bool worker_bench::has(const digest& blob) {
+  return get(blob).has_value();
+}
+
+v2::Command worker_bench::shell(const std::string& script) {
+  v2::Command command;
+  command.add_arguments("/bin/sh");
+  command.add_arguments("-c");
+  command.add_arguments(script);
+  return command;
+}
+
+action_spec worker_bench::spec(const v2::Command& command, const v2::Directory& root) {
+  action_spec action;
+  action.command_digest = put(command);
+  action.command = serialise(command);
+  action.input_root = put(root);
+  action.action = digest_of("action " + std::to_string(++operations_));
+  return action;
+}
+
+std::string worker_bench::start(action_spec action, std::uint64_t attempt) {
+  auto name = "operation-" + action.action.hex().substr(0, 8);
+  caf::anon_send(worker, start_action{name, attempt, std::move(action)});
+  return name;
+}
+
+action_outcome worker_bench::run(action_spec action) {
+  auto name = start(std::move(action));
+  auto finished = master.next_finished();
+  if (finished.operation != name) throw std::runtime_error("another action has ended");
+  return finished.outcome;
+}
+
+action_outcome worker_bench::run(const v2::Command& command, const v2::Directory& root) {
+  return run(spec(command, root));
+}
+
+v2::ActionResult worker_bench::result_of(const action_outcome& outcome) {
+  auto result = parse<v2::ActionResult>(byte_chain(outcome.result));
+  if (!result) throw std::runtime_error("no ActionResult: " + result.error().message());
+  return *result;
+}
+
+std::string worker_bench::out_of(const action_outcome& outcome) {
+  auto result = result_of(outcome);
+  return result.has_stdout_digest() ? get(result.stdout_digest()) : "";
+}
+
+void worker_bench::add_file(v2::Directory& to, const std::string& name, const std::string& content,
+                            bool executable) {
+  auto* file = to.add_files();
+  file->set_name(name);
+  file->set_is_executable(executable);
+  to_wire(put(content), file->mutable_digest());
+}
+
+std::vector<std::string> worker_bench::leftovers() const {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(options.work_root + "/actions"))
+    names.push_back(entry.path().filename());
+  return names;
+}
+
+std::vector<std::string> worker_bench::log_lines() const {
+  const_cast<logger&>(log).flush(patience);
+  std::lock_guard lock(const_cast<std::mutex&>(log_mutex));
+  return lines;
+}
+
+}  // namespace kiln::test
