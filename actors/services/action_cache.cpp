@@ -1,0 +1,168 @@
+#include "actors/services/action_cache.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <memory>
+#include <unordered_set>
+
+#include "actors/services/result_lookup.hpp"
+#include "actors/services/result_rules.hpp"
+#include "core/wire/action_record.hpp"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/resource_name.hpp"
+
+namespace kiln {
+namespace v2 = build::bazel::remote::execution::v2;
+namespace {
+
+using self_pointer = action_cache_service::pointer;
+using options_ptr = std::shared_ptr<const action_cache_options>;
+
+constexpr std::int64_t max_inlined = 1 << 20;  // bytes of all blobs that come inside a result
+
+template <class Request>
+expected<find_result> named_action(const Request& request) {
+  if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
+  const auto& name = request.action_digest();
+  auto function = resolve_function(request.digest_function(), name.hash().size());
+  if (!function) return failure(function.error());
+  auto action = from_wire(name, *function);
+  if (!action) return failure(action.error());
+  return find_result{request.instance_name(), *action};
+}
+
+// A blob that the client would like to find inside the result, and where it goes.
+struct inlining {
+  digest blob;
+  std::string* into;
+};
+
+std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v2::ActionResult& result,
+                                    digest_function function) {
+  std::vector<inlining> wanted;
+  std::int64_t room = max_inlined;
+  auto want = [&](const v2::Digest& name, std::string* into) {
+    auto blob = from_wire(name, function);
+    if (!blob || blob->size > room || !into->empty()) return;
+    room -= blob->size;
+    wanted.push_back({*blob, into});
+  };
+  if (request.inline_stdout() && result.has_stdout_digest())
+    want(result.stdout_digest(), result.mutable_stdout_raw());
+  if (request.inline_stderr() && result.has_stderr_digest())
+    want(result.stderr_digest(), result.mutable_stderr_raw());
+  std::unordered_set<std::string_view> paths(request.inline_output_files().begin(),
+                                             request.inline_output_files().end());
+  for (auto& file : *result.mutable_output_files())
+    if (paths.contains(file.path())) want(file.digest(), file.mutable_contents());
+  return wanted;
+}
+
+void reply_with_inlined(self_pointer self, const options_ptr& options, const call_ptr& to,
+                        std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
+  read_blobs batch;
+  for (const auto& one : wanted) batch.blobs.push_back(one.blob);
+  self->request(options->content, caf::infinite, std::move(batch))
+      .then(
+          [to, result, wanted = std::move(wanted)](const blob_batch& found) {
+            for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
+              if (found.results[i]) *wanted[i].into = std::string(found.results[i]->view());
+            to->reply(serialise(*result));
+          },
+          // Inlining is a favour; without it the result is as good.
+          [to, result](const caf::error&) { to->reply(serialise(*result)); });
+}
+
+expected<void> get(self_pointer self, const options_ptr& options, get_action_result& order) {
+  auto request = parse<v2::GetActionResultRequest>(order.request);
+  if (!request) return failure(request.error());
+  auto wanted = named_action(*request);
+  if (!wanted) return failure(wanted.error());
+  auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
+  auto function = wanted->action.function;
+  auto answer = [self, options, to = order.call, asked, function](expected<result_lookup::found> found) {
+    if (!found) return to->finish(std::move(found).error());
+    bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
+    if (plain) return to->reply(found->result);
+    auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
+    auto inside = wanted_inside(*asked, *result, function);
+    if (inside.empty()) return to->reply(found->result);
+    reply_with_inlined(self, options, to, std::move(result), std::move(inside));
+  };
+  std::make_shared<result_lookup>(self, *options, *wanted, std::move(answer))->start();
+  return {};
+}
+
+expected<void> check_update(const v2::ActionResult& result, const action_cache_settings& settings,
+                            const digest& action) {
+  if (!settings.client_updates)
+    return fail(errc::permission_denied, "clients may not write action results here");
+  if (result.exit_code() != 0 && !settings.keep_failures)
+    return fail(errc::invalid_argument, "the result of a failed action (exit code {}) is not kept",
+                result.exit_code());
+  return check_result(result, action);
+}
+
+expected<void> update(self_pointer self, const options_ptr& options, update_action_result& order) {
+  auto request = parse<v2::UpdateActionResultRequest>(order.request);
+  if (!request) return failure(request.error());
+  auto named = named_action(*request);
+  if (!named) return failure(named.error());
+  if (auto good = check_update(request->action_result(), options->settings, named->action); !good)
+    return good;
+  auto result = serialise(request->action_result());
+  self->request(options->results, caf::infinite,
+                write_blob{action_key(named->instance, named->action), source_of(wrap_result(result))})
+      .then([to = order.call, result](const receipt&) { to->reply(result); }, fails(order.call));
+  return {};
+}
+
+action_cache_service::behavior_type serve(self_pointer self, const options_ptr& options) {
+  return {
+      [self, options](const find_result& wanted) -> caf::result<found_result> {
+        auto duty = make_answer<found_result>(self);
+        auto answer = [duty](expected<result_lookup::found> found) mutable {
+          if (found)
+            duty.deliver(found_result{std::move(found->result)});
+          else
+            duty.deliver(failure(std::move(found).error()));
+        };
+        std::make_shared<result_lookup>(self, *options, wanted, std::move(answer))->start();
+        return duty;
+      },
+      [self, options](get_action_result& order) {
+        begin_call(order.call, *options->env.time, [&] { return get(self, options, order); });
+      },
+      [self, options](update_action_result& order) {
+        begin_call(order.call, *options->env.time, [&] { return update(self, options, order); });
+      },
+      [](lookup_resumed& resumed) { resumed.go_on(); },
+  };
+}
+
+}  // namespace
+
+schema<action_cache_settings> action_cache_schema() {
+  using settings = action_cache_settings;
+  return schema<settings>{"The action cache: what was the result of an action."}
+      .field("check_completeness", &settings::check_completeness, true,
+             "Answer a result only if every blob it refers to is there; builds without the bytes need it.")
+      .field("client_updates", &settings::client_updates, true,
+             "Let clients write results; off leaves that to our own workers.")
+      .field("keep_failures", &settings::keep_failures, false,
+             "Keep results with an exit code other than 0.");
+}
+
+action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
+  auto shared = std::make_shared<const action_cache_options>(options);
+  return system.spawn([shared](self_pointer self) { return serve(self, shared); });
+}
+
+void add_routes(router& routes, const action_cache_service& to) {
+  constexpr const char* service = "/build.bazel.remote.execution.v2.ActionCache/";
+  add_route<get_action_result>(routes, std::string(service) + "GetActionResult", to);
+  add_route<update_action_result>(routes, std::string(service) + "UpdateActionResult", to);
+}
+
+}  // namespace kiln

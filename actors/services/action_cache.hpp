@@ -1,0 +1,50 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+#include <functional>
+
+#include "actors/services/rpc.hpp"
+#include "core/config/schema.hpp"
+#include "core/config/units.hpp"
+#include "core/contract/action_cache.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+/// build.bazel.remote.execution.v2.ActionCache, and the same for other services
+/// (core/contract/action_cache.hpp).
+namespace kiln {
+
+struct action_cache_settings {
+  bool check_completeness = true;
+  bool client_updates = true;
+  bool keep_failures = false;
+};
+schema<action_cache_settings> action_cache_schema();
+
+struct action_cache_options {
+  environment env;
+  store_actor results;  ///< of results
+  store_actor content;  ///< of content: what results refer to
+  action_cache_settings settings;
+};
+
+struct get_action_result : inbound {};
+struct update_action_result : inbound {};
+/// Something that another thread brought, to be gone on with here.
+struct lookup_resumed {
+  std::function<void()> go_on;
+};
+
+using action_cache_service =
+    action_cache_actor::extend<caf::reacts_to<get_action_result>, caf::reacts_to<update_action_result>,
+                               caf::reacts_to<lookup_resumed>>;
+
+action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options);
+void add_routes(router& routes, const action_cache_service& to);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::get_action_result)
+KILN_MESSAGE(kiln::update_action_result)
+KILN_MESSAGE(kiln::lookup_resumed)

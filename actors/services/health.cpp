@@ -1,0 +1,135 @@
+#include "actors/services/health.hpp"
+
+#include <grpc/health/v1/health.pb.h>
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <map>
+#include <optional>
+
+#include "core/wire/message.hpp"
+#include "core/wire/utf8.hpp"
+
+namespace kiln {
+namespace v1 = grpc::health::v1;
+namespace {
+
+using status = v1::HealthCheckResponse::ServingStatus;
+
+struct watcher {
+  call_ptr to;
+  bool known = false;
+  bool writing = false;
+  std::optional<status> told;
+};
+
+struct health_state {
+  health_options options;
+  bool serving = false;
+  bool ended = false;  // it served, and will not again
+  std::map<std::uint64_t, watcher> watchers;
+  std::uint64_t next_watcher = 0;
+
+  bool knows(const std::string& service) const {
+    return service.empty() ||
+           std::find(options.services.begin(), options.services.end(), service) != options.services.end();
+  }
+  status now(bool known) const {
+    if (!known) return v1::HealthCheckResponse::SERVICE_UNKNOWN;
+    return serving ? v1::HealthCheckResponse::SERVING : v1::HealthCheckResponse::NOT_SERVING;
+  }
+};
+
+using self_pointer = health_actor::stateful_pointer<health_state>;
+
+bytes message_of(status what) {
+  v1::HealthCheckResponse response;
+  response.set_status(what);
+  return serialise(response);
+}
+
+// Tells what is new, one message at a time; of changes that come faster only the last is told. Once the
+// server has ended there will be no news, and a stream left open would hold up the drain.
+void tell(self_pointer self, std::uint64_t id) {
+  auto found = self->state.watchers.find(id);
+  if (found == self->state.watchers.end() || found->second.writing) return;
+  auto& one = found->second;
+  auto now = self->state.now(one.known);
+  if (one.told == now) {
+    if (!self->state.ended) return;
+    one.to->finish({errc::unavailable, "the server is going away"});
+    self->state.watchers.erase(found);
+    return;
+  }
+  one.told = now;
+  one.writing = true;
+  one.to->write(message_of(now), [actor = health_actor(self), id](bool taken) {
+    caf::anon_send(actor, health_told{id, !taken});
+  });
+}
+
+expected<void> check(self_pointer self, const check_health& order) {
+  auto request = parse<v1::HealthCheckRequest>(order.request);
+  if (!request) return failure(request.error());
+  if (!self->state.knows(request->service()))
+    return fail(errc::not_found, "no service \"{}\" here", escaped(request->service(), 200));
+  order.call->reply(message_of(self->state.now(true)));
+  return {};
+}
+
+expected<void> watch(self_pointer self, const watch_health& order) {
+  auto request = parse<v1::HealthCheckRequest>(order.request);
+  if (!request) return failure(request.error());
+  auto& state = self->state;
+  if (state.watchers.size() >= state.options.max_watchers)
+    return failure(busy(fmt::format("{} clients watch already", state.watchers.size())));
+  auto id = state.next_watcher++;
+  state.watchers.emplace(id, watcher{order.call, state.knows(request->service()), false, std::nullopt});
+  order.call->on_cancel([actor = health_actor(self), id] { caf::anon_send(actor, health_told{id, true}); });
+  tell(self, id);
+  return {};
+}
+
+health_actor::behavior_type behave(self_pointer self, health_options options) {
+  self->state.options = std::move(options);
+  return {
+      [self](set_serving now) {
+        self->state.ended = self->state.serving && !now.serving;
+        self->state.serving = now.serving;
+        std::vector<std::uint64_t> all;
+        for (const auto& [id, one] : self->state.watchers) all.push_back(id);
+        for (auto id : all) tell(self, id);
+      },
+      [self](check_health& order) {
+        begin_call(order.call, *self->state.options.env.time, [&] { return check(self, order); });
+      },
+      [self](watch_health& order) {
+        begin_call(order.call, *self->state.options.env.time, [&] { return watch(self, order); });
+      },
+      [self](health_told news) {
+        auto found = self->state.watchers.find(news.watcher);
+        if (found == self->state.watchers.end()) return;
+        found->second.writing = false;
+        if (news.gone)
+          self->state.watchers.erase(found);
+        else
+          tell(self, news.watcher);
+      },
+  };
+}
+
+}  // namespace
+
+health_actor spawn_health(caf::actor_system& system, health_options options) {
+  return system.spawn(behave, std::move(options));
+}
+
+void add_routes(router& routes, const health_actor& to) {
+  add_route<check_health>(routes, "/grpc.health.v1.Health/Check", to);
+  add_route<watch_health>(routes, "/grpc.health.v1.Health/Watch", to);
+}
+
+}  // namespace kiln

@@ -1,0 +1,81 @@
+#include "actors/services/result_rules.hpp"
+
+#include <string_view>
+#include <unordered_set>
+
+#include "core/wire/digests.hpp"
+#include "core/wire/utf8.hpp"
+
+namespace kiln {
+namespace v2 = build::bazel::remote::execution::v2;
+namespace {
+
+constexpr std::size_t max_result =
+    (4 << 20) - (64 << 10);  // what a client takes by default, less its framing
+
+// An empty path stands for the working directory itself, which only a directory may be.
+expected<void> check_path(std::string_view path) {
+  if (path.empty()) return {};
+  std::string_view rest = path;
+  for (;;) {
+    auto slash = rest.find('/');
+    auto segment = rest.substr(0, slash);
+    if (segment.empty() || segment == "." || segment == ".." || segment.find('\0') != segment.npos)
+      return fail(errc::invalid_argument, "output path \"{}\" is not a plain relative path",
+                  escaped(path, 200));
+    if (slash == rest.npos) return {};
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+class checking {
+public:
+  explicit checking(digest_function function) : function_(function) {}
+
+  // A symlink may be told twice, in the old field and in the new one; so each field has paths of its own.
+  template <class Outputs>
+  void paths(const Outputs& outputs) {
+    std::unordered_set<std::string_view> seen;
+    for (const auto& output : outputs) {
+      keep(check_path(output.path()));
+      if (!seen.insert(output.path()).second)
+        keep(fail(errc::invalid_argument, "output path \"{}\" stands twice", escaped(output.path(), 200)));
+    }
+  }
+  void blob(const v2::Digest& name) {
+    if (auto good = from_wire(name, function_); !good) keep(failure(good.error()));
+  }
+  expected<void> outcome() && { return std::move(first_); }
+
+private:
+  void keep(expected<void> result) {
+    if (first_ && !result) first_ = std::move(result);
+  }
+  digest_function function_;
+  expected<void> first_;
+};
+
+}  // namespace
+
+expected<void> check_result(const v2::ActionResult& result, const digest& action) {
+  if (result.ByteSizeLong() > max_result)
+    return fail(errc::invalid_argument, "an action result of {} bytes; clients take {}",
+                result.ByteSizeLong(), max_result);
+  checking all(action.function);
+  all.paths(result.output_files());
+  all.paths(result.output_directories());
+  all.paths(result.output_symlinks());
+  all.paths(result.output_file_symlinks());
+  all.paths(result.output_directory_symlinks());
+  for (const auto& file : result.output_files()) all.blob(file.digest());
+  for (const auto& directory : result.output_directories()) {
+    if (directory.has_tree_digest() || !directory.has_root_directory_digest())
+      all.blob(directory.tree_digest());
+    if (directory.has_root_directory_digest()) all.blob(directory.root_directory_digest());
+  }
+  if (result.has_stdout_digest()) all.blob(result.stdout_digest());
+  if (result.has_stderr_digest()) all.blob(result.stderr_digest());
+  return std::move(all).outcome();
+}
+
+}  // namespace kiln

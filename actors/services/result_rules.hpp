@@ -1,0 +1,14 @@
+#pragma once
+
+#include <build/bazel/remote/execution/v2/remote_execution.pb.h>
+
+#include "core/digest/digest.hpp"
+
+namespace kiln {
+
+/// What an ActionResult must be to be kept: relative paths without "..", each once; digests of the action's
+/// function; no larger than clients take. INVALID_ARGUMENT that says which is not.
+expected<void> check_result(const build::bazel::remote::execution::v2::ActionResult& result,
+                            const digest& action);
+
+}  // namespace kiln
