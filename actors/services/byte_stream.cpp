@@ -1,0 +1,300 @@
+#include "actors/services/byte_stream.hpp"
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <unordered_map>
+
+#include "actors/services/byte_stream_messages.hpp"
+#include "actors/services/download.hpp"
+#include "actors/services/upload_table.hpp"
+
+namespace kiln {
+namespace {
+
+// So many ticks make a resume_time.
+constexpr int ticks_to_resume = 4;
+
+upload_table::bounds bounds_of(const byte_stream_options& options, duration tick) {
+  return {ticks_to_resume, static_cast<int>(options.stall_time / tick) + 1, options.max_parked,
+          options.max_parked_bytes.bytes};
+}
+
+class byte_stream_state {
+public:
+  byte_stream_state(byte_stream_actor::pointer self, const environment& env,
+                    const byte_stream_options& options, const cache_limits& limits, store_actor blobs)
+      : self_(self),
+        time_(*env.time),
+        tick_(std::max<duration>(options.resume_time / ticks_to_resume, std::chrono::milliseconds(1))),
+        stall_ticks_(static_cast<int>(options.stall_time / tick_) + 1),
+        limits_(limits),
+        blobs_(std::move(blobs)),
+        uploads_(bounds_of(options, tick_)) {}
+
+  void read(const read_stream& order);
+  void write(const write_stream& order);
+  void begun(write_begun& news);
+  void query(const query_write_status& order);
+  void parked() { uploads_.hold_bounds(); }
+  void tick();
+
+private:
+  // A call whose first message is still to come.
+  struct opening {
+    call_ptr call;
+    int ticks = 0;
+  };
+  struct watched_download {
+    std::weak_ptr<download> what;
+    std::uint64_t progress = 0;
+    int quiet = 0;
+  };
+
+  void send(const call_ptr& to, const read_range& range, blob_content& content);
+  expected<void> route_upload(const call_ptr& from, write_request first);
+  void begin_upload(const call_ptr& from, const std::string& key, const digest& blob, write_request first);
+  void answer_if_present(const call_ptr& from, const digest& blob, std::int64_t offset);
+  void tick_downloads();
+  void prune_downloads();
+  void tick_openings();
+  void arm();
+
+  byte_stream_actor::pointer self_;
+  const clock& time_;
+  const duration tick_;
+  const int stall_ticks_;
+  const cache_limits limits_;
+  const store_actor blobs_;
+  upload_table uploads_;
+  std::unordered_map<std::uint64_t, opening> openings_;
+  std::uint64_t next_opening_ = 0;
+  std::vector<watched_download> downloads_;
+  std::size_t prune_at_ = 64;  // so that those that have ended do not pile up between ticks
+  bool armed_ = false;
+};
+
+void byte_stream_state::read(const read_stream& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto range = read_read_request(order.request);
+    if (!range) return failure(range.error());
+    if (is_empty_blob(range->blob)) {
+      order.call->finish({});
+      return {};
+    }
+    self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit})
+        .then(
+            [this, call = order.call, range = *range](blob_content& content) {
+              answer_call(call, [&]() -> expected<void> {
+                send(call, range, content);
+                return {};
+              });
+            },
+            fails(order.call));
+    return {};
+  });
+}
+
+void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
+  bool whole = !content.rest && content.head.size() == range.size;
+  if (whole && content.head.size() <= download::message_size)
+    return content.head.empty() ? to->finish({}) : to->reply(write_read_response(content.head));
+  auto started = std::make_shared<download>(to, std::move(content.head), std::move(content.rest), range.size);
+  if (downloads_.size() >= prune_at_) prune_downloads();
+  downloads_.push_back({started});
+  arm();
+  started->start();
+}
+
+void byte_stream_state::write(const write_stream& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto id = next_opening_++;
+    openings_[id] = {order.call};
+    arm();
+    order.call->read([to = byte_stream_actor(self_), id](expected<std::optional<byte_chain>> first) {
+      caf::anon_send(to, write_begun{id, std::move(first)});
+    });
+    return {};
+  });
+}
+
+void byte_stream_state::begun(write_begun& news) {
+  auto found = openings_.find(news.id);
+  if (found == openings_.end()) return;
+  auto call = std::move(found->second.call);
+  openings_.erase(found);
+  answer_call(call, [&]() -> expected<void> {
+    if (!news.first) return failure(news.first.error());
+    if (!*news.first) return fail(errc::invalid_argument, "the stream ended before its first message");
+    auto first = read_write_request(**news.first);
+    if (!first) return failure(first.error());
+    return route_upload(call, std::move(*first));
+  });
+}
+
+// A stream begins an upload, or goes on with one that was interrupted.
+expected<void> byte_stream_state::route_upload(const call_ptr& from, write_request first) {
+  auto name = name_to_write(first.resource_name);
+  if (!name) return failure(name.error());
+  if (limits_.too_large(name->blob.size))
+    return fail(errc::invalid_argument, "blob {} is larger than the {} bytes that are taken", name->blob,
+                limits_.max_blob_size->bytes);
+  if (first.offset < 0 || first.offset > name->blob.size)
+    return fail(errc::invalid_argument, "offset {} is not within {}", first.offset, name->blob);
+  if (is_empty_blob(name->blob)) {
+    if (!first.data.empty()) return fail(errc::invalid_argument, "more bytes came than none");
+    from->reply({});
+    return {};
+  }
+  auto key = make_write_name(*name);
+  auto existing = uploads_.find(key);
+  if (first.offset == 0) {
+    if (existing && existing->parked()) existing->give_up({errc::aborted, "the upload was begun anew"});
+    begin_upload(from, key, name->blob, std::move(first));
+  } else if (existing && existing->received() == first.offset) {
+    existing->attach(from, std::move(first));
+  } else if (existing) {
+    return fail(errc::invalid_argument, "the upload stands at {}, not at {}", existing->received(),
+                first.offset);
+  } else {
+    answer_if_present(from, name->blob, first.offset);
+  }
+  return {};
+}
+
+void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const digest& blob,
+                                     write_request first) {
+  auto fresh = std::make_shared<upload>(
+      blob, [to = byte_stream_actor(self_)] { caf::anon_send(to, upload_parked{}); });
+  uploads_.add(key, fresh);
+  fresh->attach(from, std::move(first));
+  auto ended = [this, key, fresh](expected<receipt> outcome) {
+    fresh->settle(std::move(outcome));
+    uploads_.remove(key, fresh);
+  };
+  self_->request(blobs_, caf::infinite, write_blob{blob, fresh})
+      .then([ended](const receipt& kept) { ended(kept); },
+            [ended](const caf::error& fault) { ended(fail(from_caf(fault))); });
+}
+
+// The client goes on with an upload we do not know: it may have been finished, here or by somebody else.
+void byte_stream_state::answer_if_present(const call_ptr& from, const digest& blob, std::int64_t offset) {
+  self_->request(blobs_, caf::infinite, find_missing{{blob}})
+      .then(
+          [from, blob, offset](const missing_blobs& missing) {
+            if (missing.blobs.empty())
+              from->reply(write_write_response(blob.size));
+            else
+              from->finish({errc::invalid_argument,
+                            fmt::format("no upload of {} stands at {}; begin at 0", blob, offset)});
+          },
+          fails(from));
+}
+
+void byte_stream_state::query(const query_write_status& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto name = read_query_request(order.request);
+    if (!name) return failure(name.error());
+    if (auto existing = uploads_.find(make_write_name(*name))) {
+      order.call->reply(write_query_response(existing->received(), false));
+      return {};
+    }
+    if (is_empty_blob(name->blob)) {
+      order.call->reply(write_query_response(0, true));
+      return {};
+    }
+    // A name we never heard of stands at its beginning: clients recover from that, not from NOT_FOUND.
+    self_->request(blobs_, caf::infinite, find_missing{{name->blob}})
+        .then(
+            [call = order.call, size = name->blob.size](const missing_blobs& missing) {
+              bool present = missing.blobs.empty();
+              call->reply(write_query_response(present ? size : 0, present));
+            },
+            fails(order.call));
+    return {};
+  });
+}
+
+void byte_stream_state::tick() {
+  armed_ = false;
+  uploads_.tick();
+  tick_downloads();
+  tick_openings();
+  if (!uploads_.empty() || !downloads_.empty() || !openings_.empty()) arm();
+}
+
+void byte_stream_state::tick_downloads() {
+  prune_downloads();
+  for (auto& entry : downloads_) {
+    auto what = entry.what.lock();
+    if (!what) continue;
+    auto progress = what->progress();
+    entry.quiet = what->writing() && progress == entry.progress ? entry.quiet + 1 : 0;
+    entry.progress = progress;
+    if (entry.quiet >= stall_ticks_)
+      what->give_up({errc::deadline_exceeded, "the client took nothing for too long"});
+  }
+}
+
+void byte_stream_state::prune_downloads() {
+  std::erase_if(downloads_, [](const watched_download& entry) { return entry.what.expired(); });
+  prune_at_ = std::max<std::size_t>(64, 2 * downloads_.size());
+}
+
+void byte_stream_state::tick_openings() {
+  for (auto entry = openings_.begin(); entry != openings_.end();) {
+    if (++entry->second.ticks < stall_ticks_) {
+      ++entry;
+      continue;
+    }
+    entry->second.call->finish({errc::deadline_exceeded, "the client sent nothing for too long"});
+    entry = openings_.erase(entry);
+  }
+}
+
+void byte_stream_state::arm() {
+  if (std::exchange(armed_, true)) return;
+  self_->delayed_send(self_, tick_, byte_stream_tick{});
+}
+
+}  // namespace
+
+schema<byte_stream_options> byte_stream_schema() {
+  using namespace config_literals;
+  using namespace std::chrono_literals;
+  return schema<byte_stream_options>("How patient uploads and downloads of single blobs are.")
+      .field("resume_time", &byte_stream_options::resume_time, 60s,
+             "How long an interrupted upload is kept for its client to come back.", at_least(1s))
+      .field("max_parked", &byte_stream_options::max_parked, 1000, "Interrupted uploads kept at once.")
+      .field("max_parked_bytes", &byte_stream_options::max_parked_bytes, 8_GiB,
+             "What they may have received together.")
+      .field("stall_time", &byte_stream_options::stall_time, 5min,
+             "Until a client that neither sends nor takes anything is given up.", at_least(1s));
+}
+
+byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
+                                    const byte_stream_options& options, const cache_limits& limits,
+                                    store_actor blobs) {
+  using pointer = byte_stream_actor::stateful_pointer<std::unique_ptr<byte_stream_state>>;
+  return system.spawn([=](pointer self) -> byte_stream_actor::behavior_type {
+    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, blobs);
+    auto* state = self->state.get();
+    return {
+        [state](const read_stream& order) { state->read(order); },
+        [state](const write_stream& order) { state->write(order); },
+        [state](const query_write_status& order) { state->query(order); },
+        [state](write_begun& news) { state->begun(news); },
+        [state](const upload_parked&) { state->parked(); },
+        [state](const byte_stream_tick&) { state->tick(); },
+    };
+  });
+}
+
+void add_routes(router& routes, const std::vector<byte_stream_actor>& lanes) {
+  add_route<read_stream>(routes, "/google.bytestream.ByteStream/Read", lanes);
+  add_route<write_stream>(routes, "/google.bytestream.ByteStream/Write", lanes.front(), requests::many);
+  add_route<query_write_status>(routes, "/google.bytestream.ByteStream/QueryWriteStatus", lanes.front());
+}
+
+}  // namespace kiln

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "actors/services/cache_limits.hpp"
+#include "actors/services/rpc.hpp"
+#include "core/config/schema.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+/// google.bytestream.ByteStream: blobs of any size. The actor begins reads and writes and bounds them; their
+/// bytes flow between call and store without it.
+namespace kiln {
+
+struct byte_stream_options {
+  duration resume_time = std::chrono::seconds(60);
+  std::size_t max_parked = 1000;
+  byte_size max_parked_bytes{8ull << 30};
+  duration stall_time = std::chrono::minutes(5);
+};
+schema<byte_stream_options> byte_stream_schema();
+
+struct read_stream : inbound {};
+struct write_stream : inbound {};
+struct query_write_status : inbound {};
+/// The first message of a write has come, or its end, or its client is gone.
+struct write_begun {
+  std::uint64_t id = 0;
+  expected<std::optional<byte_chain>> first;
+};
+struct upload_parked {};
+struct byte_stream_tick {};
+
+using byte_stream_actor = caf::typed_actor<caf::reacts_to<read_stream>, caf::reacts_to<write_stream>,
+                                           caf::reacts_to<query_write_status>, caf::reacts_to<write_begun>,
+                                           caf::reacts_to<upload_parked>, caf::reacts_to<byte_stream_tick>>;
+
+/// `blobs` is a store of content.
+byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
+                                    const byte_stream_options& options, const cache_limits& limits,
+                                    store_actor blobs);
+/// Reads are shared among the lanes. Writes go to the first, for uploads are known by name.
+void add_routes(router& routes, const std::vector<byte_stream_actor>& lanes);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::read_stream)
+KILN_MESSAGE(kiln::write_stream)
+KILN_MESSAGE(kiln::query_write_status)
+KILN_MESSAGE(kiln::write_begun)
+KILN_MESSAGE(kiln::upload_parked)
+KILN_MESSAGE(kiln::byte_stream_tick)

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/services/upload.hpp"
+
+namespace kiln {
+
+/// The uploads under way, by name, and how long they may lie still. Time comes as ticks, so the table needs
+/// no clock: an upload that was not touched for so many of them is over. Confined to one actor.
+class upload_table {
+public:
+  struct bounds {
+    int parked_ticks = 4;                ///< an upload without its client is kept so long
+    int hungry_ticks = 20;               ///< a client that sends nothing is
+    std::size_t max_parked = 1;          ///< uploads without their clients; the longest parked goes first
+    std::uint64_t max_parked_bytes = 0;  ///< received for them so far
+  };
+
+  explicit upload_table(bounds limits) : limits_(limits) {}
+  /// All clients hear UNAVAILABLE.
+  ~upload_table();
+  upload_table(const upload_table&) = delete;
+  upload_table& operator=(const upload_table&) = delete;
+
+  /// The upload that a client may go on with under this name, or null.
+  std::shared_ptr<upload> find(const std::string& name) const;
+  /// From now on the name means this one. Another that had it goes on, but nobody can come back to it.
+  void add(const std::string& name, const std::shared_ptr<upload>& fresh);
+  /// The store has settled this one. It is watched until its client is answered, too.
+  void remove(const std::string& name, const std::shared_ptr<upload>& ended);
+
+  void tick();
+  /// After an upload was parked: those that are too many end, and those whose name means another by now.
+  void hold_bounds();
+  bool empty() const noexcept { return watched_.empty(); }
+
+private:
+  struct watched {
+    std::shared_ptr<upload> what;
+    bool named = true;
+    bool settled = false;      // by the store; the client is still to be heard to its end
+    std::uint64_t parked = 0;  // which parking it was, counted through; 0 while a client is there
+    std::uint64_t progress = 0;
+    int quiet = 0;  // ticks without progress
+  };
+
+  const bounds limits_;
+  std::map<std::string, std::shared_ptr<upload>> by_name_;
+  std::map<upload*, watched> watched_;
+  std::uint64_t parkings_ = 0;
+};
+
+}  // namespace kiln
