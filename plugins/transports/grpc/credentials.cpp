@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 namespace kiln::grpc_plugin {
@@ -27,11 +27,12 @@ using private_key = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 expected<std::string> read_file(const std::string& path, const char* what) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.is_open() && !file.bad() && errno == 0) return text;
+  std::ostringstream text;
+  if (file.is_open()) text << file.rdbuf();
+  if (file.is_open() && text.good()) return std::move(text).str();
   int reason = errno;
   return fail(errc::invalid_argument, "cannot read the {} {}: {}", what, path,
-              reason != 0 ? std::strerror(reason) : "it is no readable file");
+              reason != 0 ? std::strerror(reason) : "it is empty");
 }
 
 bio reader_of(const std::string& text) {

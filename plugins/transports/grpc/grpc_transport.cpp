@@ -1,7 +1,5 @@
 #include "plugins/transports/grpc/grpc_transport.hpp"
 
-#include <grpc/grpc.h>
-
 #include <utility>
 
 #include "core/base/machine.hpp"
@@ -16,17 +14,11 @@ call_limits limits_of(const grpc_options& options) {
           options.max_bytes_in_flight_per_client.bytes_of(memory)};
 }
 
-// Calls and slices may be held longer than any transport lives, and letting go of them needs the library. It
-// is therefore never shut down, as the plugin is never unloaded.
-void keep_library_alive() {
-  static const bool once = (grpc_init(), true);
-  static_cast<void>(once);
-}
-
 }  // namespace
 
 grpc_transport::grpc_transport(grpc_options options, const transport_context& context)
-    : options_(std::move(options)),
+    : library_(context.env.log),
+      options_(std::move(options)),
       time_(*context.env.time),
       accounts_(std::make_shared<ledger>(limits_of(options_))) {}
 
@@ -64,7 +56,6 @@ std::shared_ptr<channel> grpc_transport::dial(const std::string& endpoint) {
 
 expected<std::unique_ptr<transport>> make_grpc_transport(const grpc_options& options,
                                                          const transport_context& context) {
-  keep_library_alive();
   return std::make_unique<grpc_transport>(options, context);
 }
 

@@ -8,6 +8,7 @@
 #include "core/contract/transport.hpp"
 #include "core/plugin/plugin.hpp"
 #include "plugins/transports/grpc/hub.hpp"
+#include "plugins/transports/grpc/library.hpp"
 #include "plugins/transports/grpc/limits.hpp"
 #include "plugins/transports/grpc/options.hpp"
 #include "plugins/transports/grpc/server.hpp"
@@ -33,6 +34,7 @@ public:
   held_by_callers held() const noexcept { return accounts_->held(); }
 
 private:
+  const library_use library_;
   const grpc_options options_;
   const clock& time_;
   const std::shared_ptr<ledger> accounts_;

@@ -41,7 +41,7 @@ void inbound_call::accepted(bool ok) {
     home_->open.leave();
     return let_go();
   }
-  if (!home_->closing) await(*home_, queue_);
+  await(*home_, queue_);
   learn_info();
   where_ = home_->routes.find(info_.method);
   error no = refusal(where_);
@@ -73,6 +73,7 @@ void inbound_call::learn_info() {
 
 error inbound_call::refusal(const route* where) {
   if (home_->closing) {
+    ++home_->turned_away;
     error closing(errc::unavailable,
                   "the server is closing: another one, or this one restarted, will answer");
     closing.add_detail(retry_info(std::chrono::seconds(1)));

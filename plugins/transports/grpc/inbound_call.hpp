@@ -23,8 +23,9 @@ struct door {
   const router& routes;
   const clock& time;
   std::shared_ptr<ledger> accounts;
-  std::atomic<bool> closing{false};  ///< new calls are refused
-  rally open;                        ///< calls waited for, and calls that have not settled
+  rally open{};                               ///< calls waited for, and calls that have not settled
+  std::atomic<bool> closing{false};           ///< new calls are refused
+  std::atomic<std::uint64_t> turned_away{0};  ///< calls refused because of that
 };
 
 /// One RPC from the moment that it is waited for.

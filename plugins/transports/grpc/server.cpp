@@ -81,35 +81,54 @@ expected<void> server::listen(const grpc_options& options) {
 
 void server::close(duration patience, std::function<void()> closed) {
   door_.closing = true;
-  closer_ = std::thread([this, patience, closed = std::move(closed)] {
-    shut_down(patience);
+  auto until = std::chrono::steady_clock::now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
+  closer_ = std::thread([this, until, closed = std::move(closed)] {
+    turn_away(until);
+    shut_down(until);
     closed();
   });
 }
 
-void server::shut_down(duration patience) {
+// gRPC itself cancels a call that crosses its GOAWAY on the wire, and not every client tries again after
+// that. So callers are first told to come again, until nobody has come for a moment.
+void server::turn_away(steady_time until) {
+  using namespace std::chrono_literals;
+  until = std::min(until, std::chrono::steady_clock::now() + 1s);
+  std::unique_lock lock(hurry_mutex_);
+  for (auto seen = ~std::uint64_t{0}; seen != door_.turned_away;) {
+    seen = door_.turned_away;
+    auto moment = std::chrono::steady_clock::now() + 50ms;
+    if (moment > until || hurried_.wait_until(lock, moment, [this] { return hurry_; })) return;
+  }
+}
+
+void server::shut_down(steady_time until) {
   if (server_) {
-    auto most = std::chrono::hours(24 * 365);
-    server_->Shutdown(std::chrono::system_clock::now() + std::min<duration>(patience, most));
+    auto left = until - std::chrono::steady_clock::now();
+    server_->Shutdown(std::chrono::system_clock::now() + left);
     door_.open.wait();
   }
   for (auto& queue : queues_) queue->Shutdown();
   for (auto& thread : threads_) thread.join();
-  // What the threads have not emptied, because they were never started.
+  // Where listening failed no thread was started, and a queue must be empty before it goes.
   void* tag = nullptr;
   bool ok = false;
-  if (threads_.empty())
-    for (auto& queue : queues_)
-      while (queue->Next(&tag, &ok)) {
-      }
+  for (auto& queue : queues_)
+    while (queue->Next(&tag, &ok)) {
+    }
 }
 
 server::~server() {
   if (!closer_.joinable()) {
-    shut_down({});
+    shut_down(std::chrono::steady_clock::now());
     return;
   }
-  if (server_) grpc_server_cancel_all_calls(server_->c_server());
+  {
+    std::lock_guard lock(hurry_mutex_);
+    hurry_ = true;
+  }
+  hurried_.notify_all();
+  grpc_server_cancel_all_calls(server_->c_server());
   closer_.join();
 }
 

@@ -2,8 +2,10 @@
 
 #include <grpcpp/server.h>
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +35,8 @@ public:
 private:
   server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts);
   expected<void> listen(const grpc_options& options);
-  void shut_down(duration patience);
+  void turn_away(steady_time until);
+  void shut_down(steady_time until);
 
   door door_;
   std::vector<std::string> addresses_;
@@ -41,6 +44,9 @@ private:
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
   std::thread closer_;
+  std::mutex hurry_mutex_;
+  std::condition_variable hurried_;
+  bool hurry_ = false;
 };
 
 }  // namespace kiln::grpc_plugin

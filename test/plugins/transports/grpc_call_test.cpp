@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_call_tells_method_metadata_peer_and_deadline) {
   client_call call(
       way->start({"/kiln.test.Echo/Hold", {{"colour", "blue"}, {"id-bin", {"\0\xff", 2}}}, patience}));
   call.write("");
-  auto there = held.take();
+  auto there = held.take().call;
   BOOST_TEST(there->info().method == "/kiln.test.Echo/Hold");
   BOOST_TEST(there->info().value_of("colour") == "blue");
   BOOST_TEST(there->info().value_of("id-bin") == std::string_view("\0\xff", 2));
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_very_long_error_still_arrives_as_itself) {
 BOOST_AUTO_TEST_CASE(a_client_that_cancels_is_noticed) {
   auto call = start("Hold");
   call.write("x");
-  auto there = held.take();
+  auto there = held.take().call;
   auto noticed = std::make_shared<mailbox<bool>>();
   there->on_cancel([noticed] { noticed->put(true); });
   call.cancel();
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_cancels_is_noticed) {
 BOOST_AUTO_TEST_CASE(a_client_that_drops_its_call_is_noticed_while_it_is_read) {
   auto call = start("HoldMany");
   call.write("x");
-  auto there = held.take();
+  auto there = held.take().call;
   mailbox<answer> messages;
   there->read([&](answer message) { messages.put(std::move(message)); });
   BOOST_TEST(messages.take().value().has_value());
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_drops_its_call_is_noticed_while_it_is_read) {
 BOOST_AUTO_TEST_CASE(half_closing_is_told_from_vanishing) {
   auto call = start("HoldMany");
   call.writes_done();
-  auto there = held.take();
+  auto there = held.take().call;
   mailbox<answer> messages;
   there->read([&](answer message) { messages.put(std::move(message)); });
   BOOST_TEST(!messages.take().value().has_value());
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(half_closing_is_told_from_vanishing) {
 BOOST_AUTO_TEST_CASE(on_cancel_is_silent_after_the_last_word) {
   auto call = start("Hold");
   call.write("x");
-  auto there = held.take();
+  auto there = held.take().call;
   auto alive = std::make_shared<int>(0);
   std::weak_ptr<int> watched = alive;
   bool called = false;
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(on_cancel_is_silent_after_the_last_word) {
 BOOST_AUTO_TEST_CASE(only_the_first_last_word_counts) {
   auto call = start("Hold");
   call.write("x");
-  auto there = held.take();
+  auto there = held.take().call;
   there->reply(bytes::of_static("first"));
   there->finish({errc::internal, "second"});
   there->reply(bytes::of_static("third"));
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(only_the_first_last_word_counts) {
 BOOST_AUTO_TEST_CASE(finishing_waits_for_the_write_under_way) {
   auto call = start("HoldMany");
   call.writes_done();
-  auto there = held.take();
+  auto there = held.take().call;
   // More than any window: the write cannot be through when the call is finished.
   there->write(bytes::adopt(std::string(15 << 20, 'w')), [](bool) {});
   there->finish({errc::data_loss, "the end"});
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(finishing_waits_for_the_write_under_way) {
 BOOST_AUTO_TEST_CASE(a_deadline_ends_a_call_on_both_sides) {
   auto call = start("Hold", std::chrono::milliseconds(100));
   call.write("x");
-  auto there = held.take();
+  auto there = held.take().call;
   auto noticed = std::make_shared<mailbox<bool>>();
   there->on_cancel([noticed] { noticed->put(true); });
   BOOST_TEST((call.end().code() == errc::deadline_exceeded));
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(a_thousand_vanishing_clients_leave_nothing_behind) {
     std::vector<client_call> calls;
     for (int i = 0; i < 100; ++i) calls.push_back(start(i % 2 == 0 ? "Hold" : "HoldMany"));
     for (auto& call : calls) call.write(std::string(10'000, 'x'));
-    for (int i = 0; i < 100; ++i) held.take()->on_cancel([] {});
+    for (int i = 0; i < 100; ++i) held.take().call->on_cancel([] {});
     BOOST_TEST(calls.size() == 100u);
   }
   await_no_calls();

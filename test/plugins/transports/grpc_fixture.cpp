@@ -52,7 +52,7 @@ void echo_all(const call_ptr& call) {
   });
 }
 
-void add_routes(router& routes, mailbox<call_ptr>& held) {
+void add_routes(router& routes, mailbox<held_call>& held) {
   auto add = [&](const char* name, requests takes, std::function<void(call_ptr, byte_chain)> handler) {
     routes.add(std::string("/kiln.test.Echo/") + name, {takes, std::move(handler)});
   };
@@ -65,8 +65,9 @@ void add_routes(router& routes, mailbox<call_ptr>& held) {
   add("Upload", requests::many,
       [](call_ptr call, byte_chain) { upload::go_on(std::make_shared<upload>(upload{std::move(call)})); });
   add("Bidi", requests::many, [](call_ptr call, byte_chain) { echo_all(call); });
-  add("Hold", requests::one, [&held](call_ptr call, byte_chain) { held.put(std::move(call)); });
-  add("HoldMany", requests::many, [&held](call_ptr call, byte_chain) { held.put(std::move(call)); });
+  auto hold = [&held](call_ptr call, byte_chain message) { held.put({std::move(call), std::move(message)}); };
+  add("Hold", requests::one, hold);
+  add("HoldMany", requests::many, hold);
   add("Drop", requests::one, [](call_ptr, byte_chain) {});
   add("Throw", requests::one, [](call_ptr, byte_chain) { throw std::runtime_error("out of luck"); });
   add("Fail", requests::one, [](call_ptr call, byte_chain message) {

@@ -43,6 +43,12 @@ private:
   std::deque<T> things_;
 };
 
+/// A call that a handler got, and its message.
+struct held_call {
+  call_ptr call;
+  byte_chain message;
+};
+
 using answer = expected<std::optional<byte_chain>>;
 
 /// A client's call, step by step.
@@ -92,7 +98,7 @@ public:
   void await_no_calls();
 
   router routes;
-  mailbox<call_ptr> held;  ///< calls of /Hold, which nobody answers
+  mailbox<held_call> held;  ///< what came to /Hold and /HoldMany, which answer nothing themselves
   std::unique_ptr<grpc_plugin::grpc_transport> server;
   std::unique_ptr<grpc_plugin::grpc_transport> client;
   std::shared_ptr<channel> way;
