@@ -1,0 +1,169 @@
+#include "actors/services/worker_session.hpp"
+
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <deque>
+
+#include "core/observe/log.hpp"
+#include "core/wire/worker_protocol.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr auto patience_for_hello = std::chrono::seconds(10);
+/// A worker is told of at most its slots' worth of actions and their end; one that reads nothing of it for
+/// so long is no use.
+constexpr std::size_t most_unsent = 100'000;
+
+struct session_state {
+  static constexpr const char* name = "worker_session";
+
+  explicit session_state(worker_session_actor::pointer self) : self(self) {}
+
+  worker_session_actor::behavior_type make_behavior(const environment& process, scheduler_actor whom,
+                                                    call_ptr connection);
+  void listen();
+  void hear(const expected<std::optional<byte_chain>>& message);
+  void hear_hello(const worker_words& words);
+  void hear_words(worker_words words);
+  void say(const scheduler_words& words);
+  void write_next();
+  void tick();
+  void end(error status);
+
+  const worker_session_actor::pointer self;
+  environment env;
+  scheduler_actor scheduler;
+  call_ptr wire;
+  std::string worker_id;  ///< empty until the scheduler has welcomed it
+  duration heartbeat_interval{0};
+  std::deque<bytes> unsent;
+  bool writing = false;
+  bool spoken = false;  ///< since the last tick
+};
+
+void session_state::listen() {
+  if (!wire) return;
+  wire->read([me = worker_session_actor(self)](expected<std::optional<byte_chain>> message) {
+    caf::anon_send(me, session_heard{std::move(message)});
+  });
+}
+
+void session_state::hear(const expected<std::optional<byte_chain>>& message) {
+  if (!message) return end(message.error());
+  if (!*message) return end({});
+  auto words = decode_worker_words(**message);
+  if (!words) return end(words.error());
+  if (worker_id.empty()) return hear_hello(*words);
+  hear_words(std::move(*words));
+  listen();
+}
+
+void session_state::hear_hello(const worker_words& words) {
+  const auto* hello = std::get_if<worker_profile>(&words);
+  if (hello == nullptr) return end({errc::invalid_argument, "a worker's first message is its hello"});
+  // Nothing more is read until the scheduler has answered.
+  self->request(scheduler, caf::infinite, enlist_worker{*hello, worker_actor(self)})
+      .then(
+          [this](const worker_welcome& welcome) {
+            worker_id = welcome.worker_id;
+            heartbeat_interval = welcome.heartbeat_interval;
+            say(welcome);
+            listen();
+            self->delayed_send(self,
+                               std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
+                               session_tick{});
+          },
+          [this](const caf::error& fault) { end(from_caf(fault)); });
+}
+
+void session_state::hear_words(worker_words words) {
+  if (auto* started = std::get_if<action_started>(&words)) {
+    started->worker_id = worker_id;
+    self->send(scheduler, std::move(*started));
+  } else if (auto* finished = std::get_if<action_finished>(&words)) {
+    finished->worker_id = worker_id;
+    self->send(scheduler, std::move(*finished));
+  } else if (std::holds_alternative<worker_leaving>(words)) {
+    self->send(scheduler, worker_leaving{worker_id});
+  } else {
+    self->send(scheduler, worker_beat{worker_id});
+  }
+}
+
+void session_state::say(const scheduler_words& words) {
+  if (!wire) return;
+  if (unsent.size() >= most_unsent)
+    return end({errc::unavailable, "the worker does not read what it is sent"});
+  unsent.push_back(encode(words));
+  spoken = true;
+  write_next();
+}
+
+void session_state::write_next() {
+  if (writing || unsent.empty()) return;
+  writing = true;
+  auto next = std::move(unsent.front());
+  unsent.pop_front();
+  wire->write(std::move(next),
+              [me = worker_session_actor(self)](bool well) { caf::anon_send(me, session_written{well}); });
+}
+
+void session_state::tick() {
+  if (!spoken && unsent.empty()) say(session_heartbeat{});
+  spoken = false;
+  self->delayed_send(self, std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
+                     session_tick{});
+}
+
+void session_state::end(error status) {
+  if (!wire) return;
+  env.log->debug("worker session ended", {{"worker", worker_id}, {"status", status}});
+  std::exchange(wire, nullptr)->finish(std::move(status));
+  self->quit();
+}
+
+worker_session_actor::behavior_type session_state::make_behavior(const environment& process,
+                                                                 scheduler_actor whom, call_ptr connection) {
+  env = process;
+  scheduler = std::move(whom);
+  wire = std::move(connection);
+  wire->on_cancel([me = worker_session_actor(self)] { caf::anon_send(me, session_cut{}); });
+  listen();
+  self->delayed_send(self, patience_for_hello, session_hello_due{});
+  return {
+      [this](const start_action& order) { say(order); },
+      [this](const kill_action& order) { say(order); },
+      [this](const dismiss_worker& order) {
+        if (order.given_up) return end({errc::unavailable, order.reason});
+        say(order);
+      },
+      [this](const session_heard& news) { hear(news.message); },
+      [this](const session_written& news) {
+        writing = false;
+        if (!news.well) return end({errc::cancelled, "the connection to the worker is gone"});
+        write_next();
+      },
+      [this](const session_tick&) { tick(); },
+      [this](const session_hello_due&) {
+        if (worker_id.empty()) end({errc::deadline_exceeded, "the worker did not introduce itself in time"});
+      },
+      [this](const session_cut&) {
+        end({errc::cancelled, "the connection to the worker is gone"});
+      },
+  };
+}
+
+}  // namespace
+
+worker_session_actor spawn_worker_session(caf::actor_system& system, const environment& env,
+                                          scheduler_actor scheduler, call_ptr connection) {
+  auto body = [](worker_session_actor::stateful_pointer<session_state> self, environment process,
+                 scheduler_actor whom, call_ptr from) -> worker_session_actor::behavior_type {
+    return self->state.make_behavior(process, std::move(whom), std::move(from));
+  };
+  return system.spawn(body, env, std::move(scheduler), std::move(connection));
+}
+
+}  // namespace kiln

@@ -1,0 +1,92 @@
+#include "core/wire/worker_protocol.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+
+using namespace kiln;
+using namespace std::chrono_literals;
+
+namespace {
+
+template <class Words>
+Words through_worker(Words words) {
+  auto back = decode_worker_words(encode(worker_words(std::move(words))));
+  BOOST_TEST_REQUIRE(back.has_value());
+  return std::get<Words>(*back);
+}
+
+template <class Words>
+Words through_scheduler(Words words) {
+  auto back = decode_scheduler_words(encode(scheduler_words(std::move(words))));
+  BOOST_TEST_REQUIRE(back.has_value());
+  return std::get<Words>(*back);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(worker_protocol)
+
+BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
+  auto back = through_worker(worker_profile{"w", {{"ISA", "x86-64"}, {"cpu", "4"}}, 4, ~0ULL});
+  BOOST_TEST(back.name == "w");
+  BOOST_TEST(back.properties.size() == 2u);
+  BOOST_TEST(back.slots == 4u);
+  BOOST_TEST(back.epoch == ~0ULL);
+}
+
+BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
+  auto fault = error(errc::not_found, "gone").add_detail({"url", "value"});
+  auto back = through_worker(action_finished{{}, "op", 3, {fault, bytes::of_static("result"), 7, false}});
+  BOOST_TEST(back.operation == "op");
+  BOOST_TEST(back.attempt == 3u);
+  BOOST_TEST((back.outcome.status.code() == errc::not_found));
+  BOOST_TEST(back.outcome.status.message() == "gone");
+  BOOST_TEST_REQUIRE(back.outcome.status.details().size() == 1u);
+  BOOST_TEST(back.outcome.status.details()[0].value == "value");
+  BOOST_TEST(back.outcome.result.view() == "result");
+  BOOST_TEST(back.outcome.exit_code == 7);
+  BOOST_TEST(through_worker(action_finished{{}, "op", 1, {}}).outcome.status.ok());
+}
+
+BOOST_AUTO_TEST_CASE(an_order_to_start_arrives_as_it_was) {
+  start_action order{"op", 2, {}};
+  order.action.instance = "main";
+  order.action.action = digest_of("action", digest_function::blake3);
+  order.action.command_digest = digest_of("command", digest_function::blake3);
+  order.action.input_root = digest_of("", digest_function::blake3);
+  order.action.command = bytes::of_static("command");
+  order.action.platform = {{"a", "1"}, {"a", "2"}};
+  order.action.timeout = 1500ms;
+  order.action.do_not_cache = true;
+  order.action.request_metadata = std::string("\0\xff", 2);
+  auto back = through_scheduler(order);
+  BOOST_TEST(back.attempt == 2u);
+  BOOST_TEST((back.action.action == order.action.action));
+  BOOST_TEST((back.action.command_digest == order.action.command_digest));
+  BOOST_TEST((back.action.input_root == order.action.input_root));
+  BOOST_TEST(back.action.command.view() == "command");
+  BOOST_TEST((back.action.platform == order.action.platform));
+  BOOST_TEST((back.action.timeout == order.action.timeout));
+  BOOST_TEST(back.action.do_not_cache);
+  BOOST_TEST(back.action.request_metadata == order.action.request_metadata);
+}
+
+BOOST_AUTO_TEST_CASE(a_welcome_and_a_kill_arrive_as_they_were) {
+  auto welcome = through_scheduler(worker_welcome{"w/1", 2500ms});
+  BOOST_TEST(welcome.worker_id == "w/1");
+  BOOST_TEST((welcome.heartbeat_interval == duration(2500ms)));
+  auto kill = through_scheduler(kill_action{"op", 4, "why"});
+  BOOST_TEST(kill.operation == "op");
+  BOOST_TEST(kill.attempt == 4u);
+  BOOST_TEST(kill.reason == "why");
+}
+
+BOOST_AUTO_TEST_CASE(messages_that_hold_nothing_or_nonsense_are_refused) {
+  BOOST_TEST(!decode_worker_words(byte_chain()).has_value());
+  BOOST_TEST(!decode_scheduler_words(byte_chain()).has_value());
+  BOOST_TEST(!decode_worker_words(bytes::of_static("\xff\xff")).has_value());
+  // A start whose digests are none.
+  BOOST_TEST(!decode_scheduler_words(bytes::of_static("\x1a\x00")).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
