@@ -6,6 +6,10 @@
 namespace kiln {
 namespace {
 
+error source_gone() {
+  return {errc::cancelled, "the source of the bytes is gone"};
+}
+
 class whole_source final : public blob_source {
 public:
   explicit whole_source(byte_chain content) : content_(std::move(content)) {}
@@ -38,7 +42,7 @@ public:
 
   // A source that is dropped together with its continuation has answered, too: nobody waits for it.
   ~pumping() {
-    if (done_) done_(fail(errc::cancelled, "the source of the bytes is gone"));
+    if (done_) done_(failure(source_gone()));
   }
 
   void run() {
@@ -85,6 +89,19 @@ blob_source_ptr source_of(byte_chain content) {
 
 blob_source_ptr failing_source(error fault) {
   return std::make_shared<broken_source>(std::move(fault));
+}
+
+blob_source::next sure(blob_source::next then) {
+  struct duty {
+    explicit duty(blob_source::next then_) : then(std::move(then_)) {}
+    ~duty() {
+      if (then) then(failure(source_gone()));
+    }
+    blob_source::next then;
+  };
+  return [owed = std::make_shared<duty>(std::move(then))](expected<byte_chain> piece) {
+    std::exchange(owed->then, nullptr)(std::move(piece));
+  };
 }
 
 void pump(blob_source_ptr source, std::function<expected<void>(byte_chain)> chunk,

@@ -70,8 +70,9 @@ stage::stage(const subject& what, std::uint64_t capacity)
   config_->set("scheduler.max-threads", 2U);
   system_ = std::make_unique<caf::actor_system>(*config_);
   store_context context{*system_, {&system_clock(), random_.get(), log_.get(), &metrics_}, {}, {}, {}, {}};
-  context.dial = [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
-    return fail(errc::unavailable, "nothing is dialled here, not even {}", endpoint);
+  context.dial =
+      what.dial ? what.dial : [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
+    return fail(errc::unavailable, "nothing can be dialled here, not even {}", endpoint);
   };
   auto tree = store_tree::spawn(read_stores(what, folder_.string(), capacity), {{"subject", what.what}},
                                 plugins(), context);

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "core/contract/store.hpp"
+#include "core/contract/transport.hpp"
 
 /// What every store must do, as tests. A guest compiles these files, too (kiln_add_store_contract of the
 /// CMake package), and says in one line per configuration
@@ -21,6 +24,8 @@ namespace kiln::contract {
 struct subject {
   std::string yaml;
   holds what = holds::content;
+  /// For stores that reach other servers; nothing can be dialled if it is empty.
+  std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
 };

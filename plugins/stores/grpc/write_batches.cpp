@@ -1,0 +1,103 @@
+#include <unordered_map>
+#include <utility>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/message_writer.hpp"
+#include "plugins/stores/grpc/batches.hpp"
+#include "plugins/stores/grpc/batching.hpp"
+#include "plugins/stores/grpc/upload.hpp"
+
+namespace kiln::grpc_store {
+namespace {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+bool has_its_size(const write_blobs::entry& entry) noexcept {
+  return static_cast<std::int64_t>(entry.content.size()) == entry.blob.size;
+}
+
+std::vector<digest> worth_sending(const write_blobs& order) {
+  std::vector<digest> blobs;
+  for (const auto& entry : order.entries)
+    if (has_its_size(entry)) blobs.push_back(entry.blob);
+  return blobs;
+}
+
+class writing final : public batching<receipt> {
+public:
+  writing(remote_ptr where, write_blobs order, done<receipts> then)
+      : batching(std::move(where), worth_sending(order)), order_(std::move(order)), then_(std::move(then)) {
+    for (const auto& entry : order_.entries)
+      if (has_its_size(entry)) contents_.emplace(entry.blob, entry.content);
+  }
+
+private:
+  void ask_for(const batch_plan::batch& batch) override {
+    message_writer message;
+    message.text(1, where_->options().instance);
+    for (const digest& blob : batch.blobs) {
+      const bytes& content = contents_.at(blob);
+      message.open(2, message_writer::digest_size(1, blob) + message_writer::data_size(2, content.size()));
+      message.put(1, blob);
+      message.data(2, content);
+    }
+    message.varint(5, static_cast<std::uint64_t>(batch.function));
+    where_->ask("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchUpdateBlobs",
+                message.finish(),
+                [self = shared_from_this(), this, &batch](const expected<byte_chain>& answer) {
+                  auto noted = answer ? note(*answer, batch.function) : failure(answer.error());
+                  if (!noted) settle_all(batch, noted.error());
+                  go();
+                });
+  }
+  expected<void> note(const byte_chain& answer, digest_function function) {
+    auto message = parse<v2::BatchUpdateBlobsResponse>(answer);
+    if (!message) return where_->explain({errc::internal, message.error().message()});
+    for (const auto& response : message->responses()) {
+      auto blob = from_wire(response.digest(), function);
+      if (!blob) return where_->explain({errc::internal, blob.error().message()});
+      if (response.status().code() == 0)
+        settle(*blob, receipt{static_cast<std::uint64_t>(blob->size), false});
+      else
+        settle(*blob, where_->explain(error_of(response.status())));
+    }
+    return {};
+  }
+
+  void stream(const digest& blob) override {
+    write_there(where_, blob, source_of(contents_.at(blob)),
+                [self = shared_from_this(), this, blob](expected<receipt> written) {
+                  settle(blob, std::move(written));
+                  go();
+                });
+  }
+
+  void finish() override {
+    receipts answers;
+    answers.results.reserve(order_.entries.size());
+    for (const auto& entry : order_.entries) {
+      if (!has_its_size(entry))
+        answers.results.emplace_back(
+            fail(errc::invalid_argument, "{} bytes came as blob {}", entry.content.size(), entry.blob));
+      else if (is_empty_blob(entry.blob))
+        answers.results.emplace_back(receipt{0, true});
+      else
+        answers.results.push_back(outcome_of(entry.blob));
+    }
+    then_(std::move(answers));
+  }
+
+  const write_blobs order_;
+  const done<receipts> then_;
+  std::unordered_map<digest, bytes> contents_;
+};
+
+}  // namespace
+
+void write_many_there(remote_ptr where, write_blobs order, done<receipts> then) {
+  std::make_shared<writing>(std::move(where), std::move(order), std::move(then))->go();
+}
+
+}  // namespace kiln::grpc_store
