@@ -1,3 +1,150 @@
-int main() {
-  return 0;
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "actors/system/commands.hpp"
+#include "actors/system/machine.hpp"
+#include "actors/system/version.hpp"
+
+namespace {
+
+using namespace kiln;
+
+constexpr const char* about =
+    "Kiln, a build cache and remote execution server for Bazel and every other client of the Remote "
+    "Execution API.\n"
+    "Without a command it serves cache and execution on 127.0.0.1:8980, with its data under the user's cache "
+    "folder.";
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  kiln                                      serve on this machine, print the lines for .bazelrc\n"
+    "  kiln serve node.yaml                      serve what the file says\n"
+    "  kiln serve --profile cache                a cache without execution\n"
+    "  kiln worker --scheduler build-cache:8980  run actions for a scheduler elsewhere\n"
+    "  kiln check node.yaml                      say everything that is wrong with a configuration\n"
+    "  kiln describe store filesystem            explain every option\n"
+    "  kiln bench localhost:8980                 load any REAPI server and print figures";
+
+void add_plugins(CLI::App* command, std::string& folder) {
+  command->add_option("--plugins", folder, "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
+}
+
+void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
+  command->add_option("config", request.config, "YAML file; without one, a profile is served");
+  command->add_option("--profile", request.profile, "all_in_one, cache or scheduler")->capture_default_str();
+  command->add_option_function<std::string>(
+      "--listen",
+      [&request](const std::string& value) { request.variables.emplace_back("KILN_LISTEN", value); },
+      "Address of a profile: HOST:PORT");
+  command->add_option_function<std::string>(
+      "--data", [&request](const std::string& value) { request.variables.emplace_back("KILN_DATA", value); },
+      "Data folder of a profile");
+  command->add_option_function<std::string>(
+      "--capacity",
+      [&request](const std::string& value) { request.variables.emplace_back("KILN_CAPACITY", value); },
+      "Size of a profile's blob store: 50GiB or 60%");
+  add_plugins(command, request.plugins);
+  command->final_callback([&] { chosen = [&request] { return serve(request); }; });
+}
+
+void add_worker(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand("worker", "Run actions for a scheduler on another machine");
+  command->add_option("config", request.config, "YAML file; without one, the worker profile");
+  auto variable = [&request](const char* name) {
+    return [&request, name](const std::string& value) { request.variables.emplace_back(name, value); };
+  };
+  command
+      ->add_option_function<std::string>("--scheduler", variable("KILN_SCHEDULER"),
+                                         "HOST:PORT of the scheduler")
+      ->envname("KILN_SCHEDULER");
+  command->add_option_function<std::string>("--slots", variable("KILN_SLOTS"),
+                                            "Actions at once (default: processors)");
+  command->add_option_function<std::string>("--name", variable("KILN_WORKER_NAME"),
+                                            "Name shown to people (default: the host's, and a number)");
+  command->add_option_function<std::string>("--data", variable("KILN_DATA"), "Folder for inputs and work");
+  command->add_option_function<std::string>("--capacity", variable("KILN_CAPACITY"),
+                                            "Size of the cache of inputs");
+  add_plugins(command, request.plugins);
+  command->final_callback([&] {
+    request.profile = "worker";
+    chosen = [&request] { return serve(request); };
+  });
+}
+
+void add_tools(CLI::App& app, check_request& checked, describe_request& described,
+               std::function<int()>& chosen) {
+  auto* check_command =
+      app.add_subcommand("check", "Say everything that is wrong with a configuration, by line");
+  check_command->add_option("config", checked.config, "YAML file")->required();
+  check_command->add_flag("--print", checked.print, "Print it with every default written out");
+  add_plugins(check_command, checked.plugins);
+  check_command->final_callback([&] { chosen = [&checked] { return check(checked); }; });
+
+  auto* describe_command = app.add_subcommand("describe", "Explain every option of a configuration");
+  describe_command->add_option("what", described.what,
+                               "\"node\", \"store NAME\", \"transport NAME\"; all by default");
+  describe_command->add_flag("--markdown", described.markdown, "As Markdown");
+  add_plugins(describe_command, described.plugins);
+  describe_command->final_callback([&] { chosen = [&described] { return describe(described); }; });
+
+  auto* version_command = app.add_subcommand("version", "Print the version");
+  version_command->final_callback([&] {
+    chosen = [] {
+      std::puts(version_line().c_str());
+      return 0;
+    };
+  });
+}
+
+void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chosen) {
+  auto* command =
+      app.add_subcommand("bench", "Load any REAPI server over gRPC and print figures as JSON lines");
+  command->add_option("target", request.target, "HOST:PORT, or nothing with --process-start");
+  command->add_option("--instance", request.instance, "Instance name");
+  command->add_option("--only", request.only, "Workloads, by name")->delimiter(',');
+  command->add_option("--seconds", request.seconds, "Length of one run")->capture_default_str();
+  command->add_option("--rounds", request.rounds, "How often all of them are run")->capture_default_str();
+  command->add_option("--pid", request.pid, "The server's process, for its CPU per operation");
+  command->add_option("--in-flight", request.in_flight,
+                      "Operations at once, instead of each workload's own number");
+  command->add_option("--seed", request.seed, "Of what is uploaded (default: by chance)");
+  command->add_flag("--process-start", request.process_start,
+                    "Only start /bin/true: the ceiling for Execute");
+  add_plugins(command, request.plugins);
+  command->final_callback([&] { chosen = [&request] { return bench_server(request); }; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(about, "kiln");
+  app.footer(examples);
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", version_line());
+  serve_request served, worker;
+  check_request checked;
+  describe_request described;
+  bench_request benched;
+  std::function<int()> chosen = [&served] { return serve(served); };
+  add_serve(app, served, chosen);
+  add_worker(app, worker, chosen);
+  add_tools(app, checked, described, chosen);
+  add_bench(app, benched, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& fault) {
+    return app.exit(fault) == 0 ? 0 : exit_usage;
+  }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "kiln: %s\n", fault.what());
+    return exit_internal;
+  }
 }

@@ -12,6 +12,7 @@ public:
   virtual ~engine() = default;
   virtual void update(std::string_view piece) = 0;
   virtual void finish(std::uint8_t* out) = 0;
+  virtual std::unique_ptr<engine> clone() const = 0;
 };
 
 namespace {
@@ -22,6 +23,11 @@ public:
     if (!context_ || EVP_DigestInit_ex2(context_.get(), algorithm, nullptr) != 1)
       throw std::runtime_error("OpenSSL cannot start a digest");
   }
+  evp_engine(const evp_engine& other) : context_(EVP_MD_CTX_new()) {
+    if (!context_ || EVP_MD_CTX_copy_ex(context_.get(), other.context_.get()) != 1)
+      throw std::runtime_error("OpenSSL cannot copy a digest");
+  }
+  std::unique_ptr<engine> clone() const override { return std::make_unique<evp_engine>(*this); }
   void update(std::string_view piece) override {
     EVP_DigestUpdate(context_.get(), piece.data(), piece.size());
   }
@@ -37,6 +43,7 @@ private:
 class blake3_engine final : public hasher::engine {
 public:
   blake3_engine() { blake3_hasher_init(&state_); }
+  std::unique_ptr<engine> clone() const override { return std::make_unique<blake3_engine>(*this); }
   void update(std::string_view piece) override { blake3_hasher_update(&state_, piece.data(), piece.size()); }
   void finish(std::uint8_t* out) override { blake3_hasher_finalize(&state_, out, BLAKE3_OUT_LEN); }
 
@@ -66,6 +73,11 @@ hasher::hasher(digest_function function) : engine_(make_engine(function)), funct
 hasher::hasher(hasher&&) noexcept = default;
 hasher& hasher::operator=(hasher&&) noexcept = default;
 hasher::~hasher() = default;
+
+hasher::hasher(std::unique_ptr<engine> engine, digest_function function, std::int64_t size)
+    : engine_(std::move(engine)), function_(function), size_(size) {}
+
+hasher hasher::clone() const { return {engine_->clone(), function_, size_}; }
 
 void hasher::update(std::string_view piece) {
   engine_->update(piece);

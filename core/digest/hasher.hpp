@@ -21,12 +21,15 @@ public:
   void update(const byte_chain& pieces);
   /// Bytes seen so far.
   std::int64_t size() const noexcept { return size_; }
+  /// Another hasher that has seen the same bytes: for many blobs with one beginning.
+  hasher clone() const;
   /// The digest of all that was seen. The hasher is done then.
   digest finish();
 
   class engine;
 
 private:
+  hasher(std::unique_ptr<engine> engine, digest_function function, std::int64_t size);
   std::unique_ptr<engine> engine_;
   digest_function function_;
   std::int64_t size_ = 0;

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/contract/transport.hpp"
+#include "core/digest/digest.hpp"
+#include "core/wire/message.hpp"
+
+namespace kiln::bench {
+
+/// The server under load, as any REAPI client sees it. Continuations run on the transport's threads.
+class client {
+public:
+  client(std::shared_ptr<channel> to, std::string instance)
+      : to_(std::move(to)), instance_(std::move(instance)) {}
+
+  const std::string& instance() const noexcept { return instance_; }
+
+  /// One message there, one back; parsed by whoever wants to.
+  void ask(const std::string& method, const google::protobuf::MessageLite& request,
+           std::function<void(expected<byte_chain>)> then) const {
+    to_->ask({method, {}, timeout}, serialise(request), std::move(then));
+  }
+  /// A server stream: `each` for every message, then `done`.
+  void follow(const std::string& method, const google::protobuf::MessageLite& request,
+              std::function<void(byte_chain)> each, std::function<void(expected<void>)> done) const;
+
+  /// ByteStream.Write of `content` in messages of 1 MiB. Answers the committed size.
+  void upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done) const;
+  /// ByteStream.Read of the whole blob. Answers the number of bytes that came.
+  void download(const digest& blob, std::function<void(expected<std::uint64_t>)> done) const;
+
+private:
+  static constexpr duration timeout = std::chrono::seconds(60);
+  std::shared_ptr<channel> to_;
+  std::string instance_;
+};
+
+}  // namespace kiln::bench

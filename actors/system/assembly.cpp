@@ -1,0 +1,176 @@
+#include "actors/system/assembly.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <set>
+
+#include "actors/scheduler/scheduler.hpp"
+#include "actors/system/drain.hpp"
+#include "actors/system/guardian.hpp"
+#include "actors/system/rest.hpp"
+#include "actors/system/services.hpp"
+#include "actors/system/workplace.hpp"
+#include "core/contract/transport.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln {
+
+// In the order of construction; destroyed the other way round, so that nobody outlives what it speaks to.
+struct assembly::parts {
+  environment env;
+  router routes;
+  std::vector<std::pair<std::string, std::unique_ptr<transport>>> transports;
+  store_tree stores;
+  scheduler_actor scheduler;
+  served_services services;
+  std::unique_ptr<workplace> work;
+  guardian_actor guardian;
+  drain_actor drain;
+};
+
+namespace {
+
+store_tree::demands demands_of(const node_options& options) {
+  store_tree::demands wanted;
+  if (options.serve) {
+    wanted.emplace(options.serve->content.name, holds::content);
+    if (options.serve->results) wanted.emplace(options.serve->results->name, holds::results);
+  }
+  if (options.worker) {
+    wanted.emplace(options.worker->cas.name, holds::content);
+    if (options.worker->cache) wanted.emplace(options.worker->cache->name, holds::content);
+  }
+  return wanted;
+}
+
+expected<void> check_roles(const node_options& options) {
+  if (options.serve && options.serve->results && options.serve->results->name == options.serve->content.name)
+    return fail(errc::invalid_argument,
+                "store {} cannot hold both blobs and action results; give each a store of its own",
+                options.serve->content.name);
+  return {};
+}
+
+expected<std::vector<std::pair<std::string, std::unique_ptr<transport>>>> make_transports(
+    const std::vector<configured>& wanted, const plugin_registry& plugins, const environment& env) {
+  std::vector<std::pair<std::string, std::unique_ptr<transport>>> made;
+  for (const auto& one : wanted) {
+    const auto* plugin = plugins.transport(one.type);
+    if (plugin == nullptr)
+      return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
+    auto instance = plugin->make(one.options, {env, one.name});
+    if (!instance) return with_context(instance.error(), "transport {}", one.name);
+    made.emplace_back(one.name, std::move(*instance));
+  }
+  return made;
+}
+
+}  // namespace
+
+assembly::assembly(std::unique_ptr<parts> all) : parts_(std::move(all)) {}
+
+assembly::~assembly() {
+  caf::anon_send_exit(parts_->drain, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(parts_->guardian, caf::exit_reason::user_shutdown);
+  // Transports first: nobody may call into services that are gone. Stores last.
+  parts_->transports.clear();
+  parts_->work.reset();
+  parts_->services.end();
+  if (parts_->scheduler) caf::anon_send_exit(parts_->scheduler, caf::exit_reason::user_shutdown);
+}
+
+expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
+                                                    const plugin_registry& plugins, caf::actor_system& system,
+                                                    const environment& env) {
+  const auto& options = wanted.options;
+  if (auto good = check_roles(options); !good) return failure(good.error());
+  std::unique_ptr<assembly> made(new assembly(std::make_unique<parts>()));
+  auto& all = *made->parts_;
+  all.env = env;
+
+  auto transports = make_transports(options.transports, plugins, env);
+  if (!transports) return failure(transports.error());
+  all.transports = std::move(*transports);
+  auto* way_out = all.transports.front().second.get();
+  auto dial = [way_out](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
+    return way_out->dial(endpoint);
+  };
+
+  store_context base{system, env, {}, holds::content, {}, dial};
+  auto stores = store_tree::spawn(wanted.stores, demands_of(options), plugins, base);
+  if (!stores) return failure(stores.error());
+  all.stores = std::move(*stores);
+
+  if (options.serve) {
+    const auto& serve = *options.serve;
+    auto results = serve.results ? all.stores.find(serve.results->name) : store_actor();
+    if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results);
+    all.services = serve_all(system, env, serve,
+                             {all.stores.find(serve.content.name), results, all.scheduler}, all.routes);
+  }
+  if (options.worker) {
+    auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial);
+    if (!place) return with_context(place.error(), "worker");
+    all.work = std::move(*place);
+  }
+  for (auto& [name, door] : all.transports)
+    if (auto open = door->serve(all.routes); !open) return with_context(open.error(), "transport {}", name);
+  if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
+  all.guardian = made->watch_over(system);
+  all.drain = made->plan_drain(system, options.drain_patience);
+  return made;
+}
+
+guardian_actor assembly::watch_over(caf::actor_system& system) const {
+  std::vector<guarded_actor> all;
+  for (const auto& [name, store] : parts_->stores.all())
+    all.push_back({"store " + name, caf::actor_cast<caf::strong_actor_ptr>(store)});
+  for (const auto& [name, service] : parts_->services.all) all.push_back({name, service});
+  if (parts_->scheduler)
+    all.push_back({"scheduler", caf::actor_cast<caf::strong_actor_ptr>(parts_->scheduler)});
+  return spawn_guardian(system, std::move(all), parts_->env.log);
+}
+
+// The order is the promise: doors, matching, running work, the calls' last words, the stores.
+drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) const {
+  auto& all = *parts_;
+  auto calls = std::make_shared<rest>(all.transports.size());
+  std::vector<drain_step> steps;
+  steps.push_back({"doors", patience, [&all, calls, patience](auto done) {
+                     if (all.services.health) caf::anon_send(all.services.health, set_serving{false});
+                     for (auto& [name, door] : all.transports)
+                       door->drain(patience, [calls] { calls->arrive(); });
+                     done();
+                   }});
+  if (all.scheduler)
+    steps.push_back(
+        {"scheduler", patience, until_answered<scheduler_drained>(system, all.scheduler, drain_scheduler{})});
+  if (all.work)
+    steps.push_back(
+        {"worker", patience, until_answered<worker_drained>(system, all.work->worker(), drain_worker{})});
+  steps.push_back({"calls", patience, [calls](auto done) { calls->when_reached(std::move(done)); }});
+  for (const auto& [name, store] : all.stores.all())
+    steps.push_back({"store " + name, patience, until_answered<store_flushed>(system, store, flush_store{})});
+  return spawn_drain(system, std::move(steps), all.env.log);
+}
+
+std::vector<std::string> assembly::addresses() const {
+  std::vector<std::string> found;
+  for (const auto& [name, door] : parts_->transports)
+    for (auto& address : door->addresses()) found.push_back(std::move(address));
+  return found;
+}
+
+const router& assembly::routes() const noexcept {
+  return parts_->routes;
+}
+
+scheduler_actor assembly::scheduler() const noexcept {
+  return parts_->scheduler;
+}
+
+drain_actor assembly::drain() const noexcept {
+  return parts_->drain;
+}
+
+}  // namespace kiln

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/system/configuration.hpp"
+#include "core/contract/lifecycle.hpp"
+#include "core/contract/router.hpp"
+#include "core/contract/scheduler.hpp"
+#include "core/plugin/environment.hpp"
+#include "core/plugin/store_tree.hpp"
+
+namespace caf {
+class actor_system;
+}
+
+namespace kiln {
+
+/// A running node: everything that a configuration names, spawned and wired. It knows kinds, never names of
+/// plugins. Confined to the thread that made it.
+class assembly {
+public:
+  /// Spawns stores, services, scheduler and worker, and opens the doors last. An error leaves nothing behind;
+  /// it says which part could not be had.
+  static expected<std::unique_ptr<assembly>> start(const configuration& wanted,
+                                                   const plugin_registry& plugins, caf::actor_system& system,
+                                                   const environment& env);
+  ~assembly();
+  assembly(const assembly&) = delete;
+  assembly& operator=(const assembly&) = delete;
+
+  /// Where clients come in.
+  std::vector<std::string> addresses() const;
+  /// For calls without a wire.
+  const router& routes() const noexcept;
+  /// Null for a node without execution.
+  scheduler_actor scheduler() const noexcept;
+  /// Brings everything to rest, in the order of docs/ARCHITECTURE.md, when it is told begin_drain. The node
+  /// must live until it has answered.
+  drain_actor drain() const noexcept;
+
+private:
+  struct parts;
+  caf::actor watch_over(caf::actor_system& system) const;
+  drain_actor plan_drain(caf::actor_system& system, duration patience) const;
+  explicit assembly(std::unique_ptr<parts> all);
+  std::unique_ptr<parts> parts_;
+};
+
+}  // namespace kiln

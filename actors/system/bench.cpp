@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <cstdio>
+
+#include "actors/bench/runner.hpp"
+#include "actors/system/commands.hpp"
+#include "actors/system/machine.hpp"
+#include "core/plugin/loader.hpp"
+
+namespace kiln {
+namespace {
+
+int complain(const error& fault, int code) {
+  std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
+  return code;
+}
+
+// A transport with all its defaults, only to dial with.
+expected<std::unique_ptr<transport>> outbound(const plugin_registry& plugins, const environment& env) {
+  const auto* plugin = plugins.transport("grpc");
+  if (plugin == nullptr)
+    return fail(errc::not_found, "there is no transport plugin \"grpc\"; is --plugins right?");
+  faults found;
+  store_refs stores;
+  auto text = parse_document("listen: []", "bench");
+  if (!text) return failure(text.error());
+  auto options = plugin->schema()->read_any(text->root(), found, stores);
+  if (auto good = found.as_result(); !good) return failure(good.error());
+  return plugin->make(options, {env, "bench"});
+}
+
+expected<std::vector<bench::workload>> chosen_workloads(const bench_request& request, std::uint64_t seed) {
+  auto all = bench::all_workloads(seed);
+  if (request.only.empty()) return all;
+  std::vector<bench::workload> some;
+  for (const auto& name : request.only) {
+    auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    if (found == all.end()) {
+      std::string known;
+      for (const auto& one : all) known += (known.empty() ? "" : ", ") + one.name;
+      return fail(errc::invalid_argument, "no workload \"{}\"; there are {}", name, known);
+    }
+    some.push_back(*found);
+  }
+  return some;
+}
+
+bool run_rounds(const bench_request& request, const std::vector<bench::workload>& loads,
+                const bench::client& server, bench::run_options options) {
+  bool clean = true;
+  for (const auto& load : loads) {
+    std::fprintf(stderr, "%-32s preparing\r", load.title.c_str());
+    if (auto prepared = load.prepare(server); !prepared) {
+      std::fprintf(stderr, "%-32s %s\n", load.title.c_str(), prepared.error().to_string().c_str());
+      clean = false;
+      continue;
+    }
+    for (unsigned round = 0; round < request.rounds; ++round) {
+      std::fprintf(stderr, "%-32s round %u of %u\r", load.title.c_str(), round + 1, request.rounds);
+      options.first_number = std::uint64_t{round} * 1'000'000'000;
+      auto shown = bench::run(load, server, options);
+      std::fprintf(stderr, "%-32s %10.0f/s %8.0f MiB/s  p50 %.2f ms  p99 %.2f ms  %llu errors\n",
+                   load.title.c_str(), shown.per_second, shown.mib_per_second, shown.p50_ms, shown.p99_ms,
+                   static_cast<unsigned long long>(shown.errors));
+      std::puts(shown.to_json().c_str());
+      std::fflush(stdout);
+      clean = clean && shown.errors == 0;
+    }
+  }
+  return clean;
+}
+
+}  // namespace
+
+int bench_server(const bench_request& request) {
+  auto random = make_system_random();
+  environment env{&system_clock(), random.get(), nullptr, nullptr};
+  bench::run_options options;
+  options.length = std::chrono::duration_cast<duration>(std::chrono::duration<double>(request.seconds));
+  options.in_flight = request.in_flight;
+  options.server = request.pid;
+  options.time = env.time;
+  if (request.process_start) {
+    std::puts(bench::run_process_starts(options).to_json().c_str());
+    return 0;
+  }
+  if (request.target.empty())
+    return complain(error(errc::invalid_argument, "bench needs a target: kiln bench HOST:PORT"), exit_usage);
+  auto loads = chosen_workloads(request, request.seed.value_or(random->next()));
+  if (!loads) return complain(loads.error(), exit_usage);
+  plugin_registry plugins;
+  if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
+    return complain(loaded.error(), exit_unavailable);
+  auto out = outbound(plugins, env);
+  if (!out) return complain(out.error(), exit_unavailable);
+  bench::client server((*out)->dial(request.target), request.instance);
+  return run_rounds(request, *loads, server, options) ? 0 : exit_unavailable;
+}
+
+}  // namespace kiln

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What `kiln` can be told to do. Each returns the exit code of the process: 0, 64 for a configuration that
+/// is wrong, 69 for something that is not to be had (a taken port, a full disk), 70 for our own mistakes.
+namespace kiln {
+
+inline constexpr int exit_usage = 64;
+inline constexpr int exit_unavailable = 69;
+inline constexpr int exit_internal = 70;
+
+struct serve_request {
+  std::string config;  ///< a file; empty: the embedded profile
+  std::string profile = "all_in_one";
+  std::string plugins;  ///< a folder; empty: this build's
+  std::vector<std::pair<std::string, std::string>>
+      variables;  ///< ${NAME} of the configuration, before the environment
+};
+int serve(const serve_request& request);
+
+struct check_request {
+  std::string config;
+  std::string plugins;
+  bool print = false;  ///< the effective configuration, defaults and all
+};
+int check(const check_request& request);
+
+struct describe_request {
+  std::string what;       ///< "store filesystem"; empty: everything
+  bool markdown = false;  ///< for docs/reference
+  std::string plugins;
+};
+int describe(const describe_request& request);
+
+struct bench_request {
+  std::string target;
+  std::string instance;
+  std::vector<std::string> only;
+  double seconds = 3;
+  unsigned rounds = 1;
+  std::optional<int> pid;
+  std::optional<unsigned> in_flight;
+  std::optional<std::uint64_t> seed;
+  bool process_start = false;
+  std::string plugins;
+};
+int bench_server(const bench_request& request);
+
+}  // namespace kiln

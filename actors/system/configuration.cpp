@@ -1,0 +1,73 @@
+#include "actors/system/configuration.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+#include "actors/system/machine.hpp"
+#include "actors/system/profiles.hpp"
+#include "core/config/describe.hpp"
+
+namespace kiln {
+namespace {
+
+expected<std::string> text_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return failure(system_error(errno, fmt::format("configuration {}", path)));
+  // One byte more than may be, so that the parser sees that it is too much.
+  std::string text(document::max_size + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return fail(errc::internal, "configuration {}: it cannot be read", path);
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+expected<std::string> text_of_profile(const std::string& name) {
+  auto all = profiles();
+  auto found = std::find_if(all.begin(), all.end(), [&](const profile& one) { return one.name == name; });
+  if (found != all.end()) return std::string(found->text);
+  std::string known;
+  for (const auto& one : all) known += fmt::format("{}{}", known.empty() ? "" : ", ", one.name);
+  return fail(errc::invalid_argument, "no profile \"{}\"; there are {}", name, known);
+}
+
+variable_lookup lookup_of(const configuration_source& source) {
+  return [variables = source.variables](std::string_view name) -> std::optional<std::string> {
+    for (const auto& [key, value] : variables)
+      if (key == name) return value;
+    if (auto value = process_variables(name); value && !value->empty()) return value;
+    if (name == "KILN_DATA") return user_cache_folder();
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+expected<configuration> read_configuration(const configuration_source& source,
+                                           const plugin_registry& plugins) {
+  bool from_file = !source.file.empty();
+  auto text = from_file ? text_of_file(source.file) : text_of_profile(source.profile);
+  if (!text) return failure(text.error());
+  auto parsed = parse_document(std::move(*text), from_file ? source.file : "profile " + source.profile,
+                               lookup_of(source));
+  if (!parsed) return failure(parsed.error());
+  auto store_kinds = plugins.store_schemas();
+  auto transport_kinds = plugins.transport_schemas();
+  faults found = parsed->faults_found();
+  store_refs references;
+  configuration result;
+  node_schema(store_kinds, transport_kinds).read(parsed->root(), result.options, found, references);
+  result.stores = resolve_stores(result.options.stores, references, store_kinds, found);
+  if (auto good = found.as_result(); !good) return failure(good.error());
+  return result;
+}
+
+std::string print_configuration(const configuration& known, const plugin_registry& plugins) {
+  auto store_kinds = plugins.store_schemas();
+  auto transport_kinds = plugins.transport_schemas();
+  auto everything = node_schema(store_kinds, transport_kinds).show(known.options);
+  return to_yaml(with_inline_stores(std::move(everything), known.stores));
+}
+
+}  // namespace kiln

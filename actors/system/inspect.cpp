@@ -1,0 +1,82 @@
+#include <cstdio>
+
+#include "actors/system/commands.hpp"
+#include "actors/system/configuration.hpp"
+#include "actors/system/machine.hpp"
+#include "core/config/describe.hpp"
+
+// The commands that look and do not serve: check and describe.
+namespace kiln {
+namespace {
+
+int complain(const error& fault, int code) {
+  std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
+  return code;
+}
+
+expected<plugin_registry> load_plugins(const std::string& folder) {
+  plugin_registry plugins;
+  if (auto loaded = plugins.load_folder(folder.empty() ? plugin_folder() : folder); !loaded)
+    return failure(loaded.error());
+  return plugins;
+}
+
+class describer {
+public:
+  explicit describer(bool markdown) : markdown_(markdown) {}
+  template <class What>
+  std::string operator()(std::string_view title, const What& what) const {
+    return markdown_ ? describe_markdown(title, what) : describe_text(title, what);
+  }
+
+private:
+  bool markdown_;
+};
+
+}  // namespace
+
+int check(const check_request& request) {
+  auto plugins = load_plugins(request.plugins);
+  if (!plugins) return complain(plugins.error(), exit_unavailable);
+  auto known = read_configuration({request.config, {}, {}}, *plugins);
+  if (!known) return complain(known.error(), exit_usage);
+  if (request.print)
+    std::fputs(print_configuration(*known, *plugins).c_str(), stdout);
+  else
+    std::printf("%s is good\n", request.config.c_str());
+  return 0;
+}
+
+int describe(const describe_request& request) {
+  auto plugins = load_plugins(request.plugins);
+  if (!plugins) return complain(plugins.error(), exit_unavailable);
+  auto stores = plugins->store_schemas();
+  auto transports = plugins->transport_schemas();
+  describer write(request.markdown);
+  std::string text;
+  if (request.what.empty()) {
+    text = write("node", node_schema(stores, transports)) + "\n" + write("store", stores) + "\n" +
+           write("transport", transports);
+  } else if (request.what == "node") {
+    text = write("node", node_schema(stores, transports));
+  } else {
+    auto space = request.what.find(' ');
+    auto kind = request.what.substr(0, space);
+    auto name = space == std::string::npos ? std::string() : request.what.substr(space + 1);
+    if (kind != "store" && kind != "transport")
+      return complain(error(errc::invalid_argument, "describe node, \"store NAME\" or \"transport NAME\""),
+                      exit_usage);
+    const auto& table = kind == "store" ? stores : transports;
+    if (name.empty()) {
+      text = write(kind, table);
+    } else if (auto found = table.find(name); found != table.end()) {
+      text = write(request.what, *found->second);
+    } else {
+      return complain(error(errc::not_found, fmt::format("there is no {} \"{}\"", kind, name)), exit_usage);
+    }
+  }
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+}  // namespace kiln

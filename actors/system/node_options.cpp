@@ -1,0 +1,67 @@
+#include "actors/system/node_options.hpp"
+
+namespace kiln {
+namespace {
+
+using namespace std::chrono_literals;
+
+schema<serve_options> serve_schema() {
+  return schema<serve_options>{"What clients are answered. Any instance name is accepted."}
+      .store("content", &serve_options::content, "The content addressable storage.")
+      .store("results", &serve_options::results, "The action cache. Left out, there is none.")
+      .section("limits", &serve_options::limits, cache_limits_schema(), "What clients may ask of the cache.")
+      .section("byte_stream", &serve_options::byte_stream, byte_stream_schema(), "Uploads and downloads.")
+      .section("action_cache", &serve_options::action_cache, action_cache_schema(),
+               "What was the result of an action.")
+      .section("execution", &serve_options::execution, execution_schema(),
+               "Remote execution, for workers in this process or elsewhere. Left out, nothing is executed.")
+      .section("scheduler", &serve_options::scheduler, scheduler_schema(),
+               "How actions and workers come together.");
+}
+
+schema<logging_options> logging_schema() {
+  return schema<logging_options>{"The log, on stderr."}
+      .choice("level", &logging_options::level,
+              {{"error", log_level::error},
+               {"warn", log_level::warn},
+               {"info", log_level::info},
+               {"debug", log_level::debug}},
+              log_level::info, "What is worth a line.")
+      .choice("format", &logging_options::format, {{"text", log_format::text}, {"json", log_format::json}},
+              log_format::text, "For people or for machines.");
+}
+
+expected<void> check_parts(const node_options& node) {
+  if (!node.serve && !node.worker)
+    return fail(errc::invalid_argument, "it has neither `serve` nor `worker`, so there is nothing to do");
+  if (node.worker && node.scheduler.empty() && !(node.serve && node.serve->execution))
+    return fail(
+        errc::invalid_argument,
+        "the worker has no scheduler: set `scheduler` to the HOST:PORT of one, or add `serve.execution`");
+  if (!node.scheduler.empty() && !node.worker)
+    return fail(errc::invalid_argument,
+                "`scheduler` names another machine's, but there is no `worker` to enlist there");
+  if (node.transports.empty())
+    return fail(errc::invalid_argument, "it has no transport to listen or to dial with");
+  return {};
+}
+
+}  // namespace
+
+schema<node_options> node_schema(const kind_table& stores, const kind_table& transports) {
+  return schema<node_options>{"One process of Kiln: its stores, its doors, and what it does behind them."}
+      .kinds("stores", &node_options::stores, stores, "Where bytes are kept, by names of your choosing.")
+      .kinds("transports", &node_options::transports, transports, "How clients come in and how we go out.")
+      .section("serve", &node_options::serve, serve_schema(),
+               "What clients are answered. Left out, nothing is.")
+      .section("worker", &node_options::worker, worker_schema(), "Runs actions. Left out, none are run here.")
+      .field("scheduler", &node_options::scheduler, "",
+             "HOST:PORT of the scheduler that the worker enlists at; left out, the one in this process.")
+      .section("log", &node_options::log, logging_schema(), "The log.")
+      .field("drain", &node_options::drain_patience, 30s,
+             "How long running calls and actions may take after SIGTERM.", at_least(duration(0s)),
+             at_most(duration(1h)))
+      .check(check_parts);
+}
+
+}  // namespace kiln

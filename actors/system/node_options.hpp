@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/scheduler/options.hpp"
+#include "actors/services/action_cache.hpp"
+#include "actors/services/byte_stream.hpp"
+#include "actors/services/cache_limits.hpp"
+#include "actors/services/execution.hpp"
+#include "actors/worker/options.hpp"
+#include "core/config/kinds.hpp"
+#include "core/observe/log_record.hpp"
+
+namespace kiln {
+
+/// What is answered to clients.
+struct serve_options {
+  store_ref content;
+  std::optional<store_ref> results;
+  cache_limits limits;
+  byte_stream_options byte_stream;
+  action_cache_settings action_cache;
+  std::optional<execution_options> execution;
+  scheduler_options scheduler;
+};
+
+struct logging_options {
+  log_level level = log_level::info;
+  log_format format = log_format::text;
+};
+
+/// One process of Kiln: which parts it has, and how they are wired.
+struct node_options {
+  std::vector<configured> stores;
+  std::vector<configured> transports;
+  std::optional<serve_options> serve;
+  std::optional<worker_options> worker;
+  std::string scheduler;  ///< endpoint that the worker enlists at; empty: the one in this process
+  logging_options log;
+  duration drain_patience{};
+};
+
+/// The schema of the whole file. The tables must outlive it.
+schema<node_options> node_schema(const kind_table& stores, const kind_table& transports);
+
+}  // namespace kiln

@@ -1,0 +1,82 @@
+#include "actors/system/services.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include "actors/services/action_cache.hpp"
+#include "actors/services/byte_stream.hpp"
+#include "actors/services/capabilities.hpp"
+#include "actors/services/content_addressable_storage.hpp"
+#include "actors/services/execution.hpp"
+#include "actors/services/get_tree.hpp"
+#include "actors/services/health.hpp"
+#include "actors/services/operations.hpp"
+#include "actors/services/reflection.hpp"
+#include "actors/services/worker_api.hpp"
+
+namespace kiln {
+namespace {
+
+// Adds the routes of a service and keeps it with the others.
+template <class Service>
+Service with_routes(served_services& services, router& routes, const char* name, Service service) {
+  add_routes(routes, service);
+  services.all.emplace_back(name, caf::actor_cast<caf::strong_actor_ptr>(service));
+  return service;
+}
+
+// The same for a service that may be several actors; one has been enough so far (docs/performance.md).
+template <class Service>
+void with_lane(served_services& services, router& routes, const char* name, Service service) {
+  add_routes(routes, std::vector{service});
+  services.all.emplace_back(name, caf::actor_cast<caf::strong_actor_ptr>(service));
+}
+
+void serve_cache(caf::actor_system& system, const environment& env, const serve_options& options,
+                 const service_peers& peers, router& routes, served_services& services) {
+  with_lane(services, routes, "content_addressable_storage",
+            spawn_content_addressable_storage(system, env, options.limits, peers.content));
+  with_lane(services, routes, "byte_stream",
+            spawn_byte_stream(system, env, options.byte_stream, options.limits, peers.content));
+  with_routes(services, routes, "get_tree", spawn_get_tree(system, env, {}, peers.content));
+}
+
+}  // namespace
+
+served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
+                          const service_peers& peers, router& routes) {
+  served_services services;
+  serve_cache(system, env, options, peers, routes, services);
+  action_cache_actor results;
+  if (peers.results)
+    results =
+        with_routes(services, routes, "action_cache",
+                    spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache}));
+  if (peers.scheduler) {
+    with_routes(services, routes, "execution",
+                spawn_execution(system, env, *options.execution, {peers.content, results, peers.scheduler}));
+    with_routes(services, routes, "operations", spawn_operations(system, env, peers.scheduler));
+    with_routes(services, routes, "worker_api", spawn_worker_api(system, env, peers.scheduler));
+  }
+  capabilities_options able;
+  able.serves_execution = peers.scheduler != nullptr;
+  able.action_cache_updates = peers.results && options.action_cache.client_updates;
+  able.limits = options.limits;
+  with_routes(services, routes, "capabilities", spawn_capabilities(system, env, able));
+  // These two tell of all the others, so they come last.
+  auto names = routes.services();
+  services.health = with_routes(services, routes, "health", spawn_health(system, {env, names}));
+  names = routes.services();
+  names.push_back("grpc.reflection.v1alpha.ServerReflection");
+  with_routes(services, routes, "reflection", spawn_reflection(system, std::move(names)));
+  return services;
+}
+
+void served_services::end() {
+  for (auto& [name, actor] : all)
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::user_shutdown);
+  all.clear();
+  health = nullptr;
+}
+
+}  // namespace kiln

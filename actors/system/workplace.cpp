@@ -1,0 +1,35 @@
+#include "actors/system/workplace.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+namespace kiln {
+
+workplace::workplace(worker_master master, bool remote, local_worker worker)
+    : master_(std::move(master)), remote_(remote), worker_(std::move(worker)) {}
+
+workplace::~workplace() {
+  caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
+  if (remote_) caf::anon_send_exit(master_, caf::exit_reason::user_shutdown);
+}
+
+expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, const environment& env,
+                                                     const node_options& options, const store_tree& stores,
+                                                     const scheduler_actor& here, const dialer& dial) {
+  worker_master master = here;
+  bool remote = !options.scheduler.empty();
+  if (remote) {
+    auto way = dial(options.scheduler);
+    if (!way) return with_context(way.error(), "scheduler {}", options.scheduler);
+  }
+  const auto& wanted = *options.worker;
+  auto cache = wanted.cache ? stores.find(wanted.cache->name) : store_actor();
+  auto worker = spawn_worker(system, wanted, {env, stores.find(wanted.cas.name), cache, master});
+  if (!worker) {
+    if (remote) caf::anon_send_exit(master, caf::exit_reason::user_shutdown);
+    return failure(worker.error());
+  }
+  return std::unique_ptr<workplace>(new workplace(std::move(master), remote, std::move(*worker)));
+}
+
+}  // namespace kiln
