@@ -19,7 +19,8 @@ namespace {
 using self_pointer = action_cache_service::pointer;
 using options_ptr = std::shared_ptr<const action_cache_options>;
 
-constexpr std::int64_t max_inlined = 1 << 20;  // bytes of all blobs that come inside a result
+constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots are compared in one update
+constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
 
 template <class Request>
 expected<find_result> named_action(const Request& request) {
@@ -104,6 +105,27 @@ expected<void> check_update(const v2::ActionResult& result, const action_cache_s
   return check_result(result, action);
 }
 
+// Output directories that are told both ways, in the order of the result.
+struct directories_twice {
+  std::vector<digest> trees;
+  std::vector<digest> roots;
+};
+
+directories_twice told_twice(const v2::ActionResult& result, digest_function function) {
+  directories_twice twice;
+  std::int64_t total = 0;
+  for (const auto& directory : result.output_directories()) {
+    if (!directory.has_tree_digest() || !directory.has_root_directory_digest()) continue;
+    auto tree = from_wire(directory.tree_digest(), function);
+    auto root = from_wire(directory.root_directory_digest(), function);
+    if (!tree || !root || tree->size > max_compared - total) continue;
+    total += tree->size;
+    twice.trees.push_back(*tree);
+    twice.roots.push_back(*root);
+  }
+  return twice;
+}
+
 expected<void> update(self_pointer self, const options_ptr& options, update_action_result& order) {
   auto request = parse<v2::UpdateActionResultRequest>(order.request);
   if (!request) return failure(request.error());
@@ -111,10 +133,29 @@ expected<void> update(self_pointer self, const options_ptr& options, update_acti
   if (!named) return failure(named.error());
   if (auto good = check_update(request->action_result(), options->settings, named->action); !good)
     return good;
-  auto result = serialise(request->action_result());
-  self->request(options->results, caf::infinite,
-                write_blob{action_key(named->instance, named->action), source_of(wrap_result(result))})
-      .then([to = order.call, result](const receipt&) { to->reply(result); }, fails(order.call));
+  auto key = action_key(named->instance, named->action);
+  auto keep = [self, options, key, to = order.call, result = serialise(request->action_result())] {
+    self->request(options->results, caf::infinite, write_blob{key, source_of(wrap_result(result))})
+        .then([to, result](const receipt&) { to->reply(result); }, fails(to));
+  };
+  auto twice = told_twice(request->action_result(), named->action.function);
+  if (twice.trees.empty()) {
+    keep();
+    return {};
+  }
+  self->request(options->content, caf::infinite, read_blobs{std::move(twice.trees)})
+      .then(
+          [to = order.call, roots = std::move(twice.roots), keep](const blob_batch& trees) {
+            answer_call(to, [&]() -> expected<void> {
+              // A tree that is not there makes no result wrong; it will not be found, though.
+              for (std::size_t i = 0; i < roots.size() && i < trees.results.size(); ++i)
+                if (trees.results[i])
+                  if (auto same = check_same_root(*trees.results[i], roots[i]); !same) return same;
+              keep();
+              return {};
+            });
+          },
+          fails(order.call));
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/wire/digests.hpp"
+#include "core/wire/field_reader.hpp"
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
@@ -76,6 +77,19 @@ expected<void> check_result(const v2::ActionResult& result, const digest& action
   if (result.has_stdout_digest()) all.blob(result.stdout_digest());
   if (result.has_stderr_digest()) all.blob(result.stderr_digest());
   return std::move(all).outcome();
+}
+
+// Tree: root = 1. Its bytes are hashed as they lie there, for another encoding would be another digest.
+expected<void> check_same_root(const bytes& tree, const digest& root) {
+  std::string_view encoded;
+  field_reader fields(tree.view());
+  while (fields.next())
+    if (fields.is(1, wire_type::length)) encoded = fields.text();
+  if (fields.broken()) return fail(errc::invalid_argument, "an output directory's tree is no Tree");
+  if (auto found = digest_of(encoded, root.function); found != root)
+    return fail(errc::invalid_argument, "an output directory's root is {} and that of its tree {}", root,
+                found);
+  return {};
 }
 
 }  // namespace kiln

@@ -2,6 +2,7 @@
 
 #include <build/bazel/remote/execution/v2/remote_execution.pb.h>
 
+#include "core/base/bytes.hpp"
 #include "core/digest/digest.hpp"
 
 namespace kiln {
@@ -10,5 +11,9 @@ namespace kiln {
 /// function; no larger than clients take. INVALID_ARGUMENT that says which is not.
 expected<void> check_result(const build::bazel::remote::execution::v2::ActionResult& result,
                             const digest& action);
+
+/// A directory that is told twice, as a Tree and by its root, must be one directory: INVALID_ARGUMENT unless
+/// the root in this Tree has this digest.
+expected<void> check_same_root(const bytes& tree, const digest& root);
 
 }  // namespace kiln

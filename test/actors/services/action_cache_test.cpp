@@ -208,6 +208,20 @@ BOOST_AUTO_TEST_CASE(a_result_with_a_path_outside_is_refused) {
   BOOST_TEST(code_of_get() == errc::not_found);
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_told_in_two_ways_must_be_one) {
+  auto result = with_tree(put("above"), put("below"));
+  auto* directory = result.mutable_output_directories(0);
+  to_wire(put("another directory"), directory->mutable_root_directory_digest());
+  BOOST_TEST(code_of_update(result) == errc::invalid_argument);
+
+  auto tree = from_wire(directory->tree_digest(), digest_function::sha256).value();
+  auto content = ask<blob_batch>(blobs, read_blobs{{tree}}).value().results[0].value();
+  auto root = parse<v2::Tree>(content)->root().SerializeAsString();
+  to_wire(put(root), directory->mutable_root_directory_digest());
+  BOOST_TEST(code_of_update(result) == errc::ok);
+  BOOST_TEST(code_of_get() == errc::ok);
+}
+
 BOOST_AUTO_TEST_CASE(a_result_with_a_bad_digest_is_refused) {
   v2::ActionResult result = with_file("out", put("x"));
   result.mutable_output_files(0)->mutable_digest()->set_hash("abc");

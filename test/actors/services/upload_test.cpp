@@ -1,5 +1,8 @@
 #include "actors/services/upload.hpp"
 
+#include <future>
+#include <thread>
+
 #include "google/bytestream/bytestream.pb.h"
 #include "test/actors/services/service_bench.hpp"
 
@@ -89,6 +92,26 @@ BOOST_AUTO_TEST_CASE(the_store_waits_while_no_client_is_there_and_hears_when_non
     break;
   }
   BOOST_TEST(!incoming->parked());
+}
+
+BOOST_AUTO_TEST_CASE(client_and_store_may_be_threads_of_their_own) {
+  auto other = std::make_shared<direct_call>();
+  auto blob = digest_of(content);
+  auto source = std::make_shared<upload>(blob, [] {});
+  constexpr std::size_t step = 64 << 10;
+  source->attach(other, read_write_request(message(0, step)).value());
+  std::thread sending([&] {
+    for (std::size_t at = step; at < content.size(); at += step) other->send(message(at, step));
+    other->close();
+  });
+  std::promise<expected<bytes>> all;
+  collect(source, content.size(), [&](expected<bytes> got) { all.set_value(std::move(got)); });
+  auto got = all.get_future().get();
+  sending.join();
+  BOOST_TEST_REQUIRE(got.has_value());
+  BOOST_TEST((digest_of(got->view()) == blob));
+  source->settle(receipt{content.size(), false});
+  BOOST_TEST(other->finished_well());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
