@@ -38,7 +38,7 @@ expected<blob_table> collect_all(const workshop& shop, const command_plan& plan,
                                  build::bazel::remote::execution::v2::ActionResult& result) {
   if (auto fine = check(shop, inputs); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
-  auto within = [&](const owned_fd& file) { return std::shared_ptr<const owned_fd>(folder, &file); };
+  auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
   output_collector collector(within(folder->root()), shop.options, function, stop);
   auto out = collector.add_stream(within(folder->out()), "output");
   if (!out) return failure(std::move(out).error());

@@ -56,8 +56,8 @@ expected<std::shared_ptr<command_runner>> command_runner::open(std::string warde
 }
 
 expected<void> command_runner::begin() {
-  events_ = owned_fd(::epoll_create1(EPOLL_CLOEXEC));
-  wake_ = owned_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  events_ = descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  wake_ = descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!events_ || !wake_) return fail(system_error(errno, "making the runner's events"));
   epoll_event wanted{EPOLLIN, {.u64 = wake_id}};
   if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, wake_.number(), &wanted) != 0)
@@ -103,16 +103,16 @@ expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
   return fail(errc::unavailable, "the warden of commands takes nothing");
 }
 
-expected<running_command> command_runner::start(const command_plan& plan, const owned_fd& folder,
-                                                const owned_fd& out, const owned_fd& err,
+expected<running_command> command_runner::start(const command_plan& plan, const descriptor& folder,
+                                                const descriptor& out, const descriptor& err,
                                                 command_listener listener) {
   auto image = make_command_image(plan);
   if (!image) return failure(std::move(image).error());
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(system_error(errno, "making a way to a command"));
-  owned_fd ours(ends[0]);
-  owned_fd theirs(ends[1]);
+  descriptor ours(ends[0]);
+  descriptor theirs(ends[1]);
   auto watched = watch(std::move(ours), std::move(listener));
   if (!watched) return watched;
   // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
@@ -122,8 +122,8 @@ expected<running_command> command_runner::start(const command_plan& plan, const 
   return watched;
 }
 
-expected<running_command> command_runner::watch(owned_fd control, command_listener listener) {
-  auto shared = std::make_shared<owned_fd>(std::move(control));
+expected<running_command> command_runner::watch(descriptor control, command_listener listener) {
+  auto shared = std::make_shared<descriptor>(std::move(control));
   std::uint64_t id = 0;
   {
     std::lock_guard lock(mutex_);
@@ -162,7 +162,7 @@ void command_runner::listen() {
 
 /// Takes one report; false when there is no more for now.
 bool command_runner::hear(std::uint64_t id) {
-  std::shared_ptr<owned_fd> control;
+  std::shared_ptr<descriptor> control;
   std::function<void()> started;
   {
     std::lock_guard lock(mutex_);

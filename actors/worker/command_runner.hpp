@@ -30,7 +30,7 @@ struct command_end {
 /// A command's end that somebody holds. Dropping it kills.
 class running_command {
 public:
-  explicit running_command(std::shared_ptr<owned_fd> control) : control_(std::move(control)) {}
+  explicit running_command(std::shared_ptr<descriptor> control) : control_(std::move(control)) {}
   running_command(running_command&&) = default;
   running_command& operator=(running_command&&) = default;
   ~running_command() { kill(); }
@@ -39,7 +39,7 @@ public:
   void kill() noexcept;
 
 private:
-  std::shared_ptr<owned_fd> control_;
+  std::shared_ptr<descriptor> control_;
 };
 
 /// Who hears of a command, on the runner's thread. `ended` is the last call, and comes when no process is
@@ -62,12 +62,12 @@ public:
 
   /// The standard input is empty. Blocks as long as it takes to write the arguments into memory. After an
   /// error nobody is called.
-  expected<running_command> start(const command_plan& plan, const owned_fd& folder, const owned_fd& out,
-                                  const owned_fd& err, command_listener listener);
+  expected<running_command> start(const command_plan& plan, const descriptor& folder, const descriptor& out,
+                                  const descriptor& err, command_listener listener);
 
 private:
   struct entry {
-    std::shared_ptr<owned_fd> control;
+    std::shared_ptr<descriptor> control;
     command_listener listener;
   };
 
@@ -75,14 +75,14 @@ private:
   expected<void> begin();
   expected<std::shared_ptr<warden_process>> warden(const std::shared_ptr<warden_process>& dead);
   expected<void> hand_over(const int (&descriptors)[5]);
-  expected<running_command> watch(owned_fd control, command_listener listener);
+  expected<running_command> watch(descriptor control, command_listener listener);
   void listen();
   bool hear(std::uint64_t id);
   void say_end(std::uint64_t id, expected<command_end> how);
 
   const std::string warden_path_;
-  owned_fd events_;  // epoll
-  owned_fd wake_;    // eventfd: something changed for the thread
+  descriptor events_;  // epoll
+  descriptor wake_;    // eventfd: something changed for the thread
   std::mutex mutex_;
   std::shared_ptr<warden_process> warden_;
   std::unordered_map<std::uint64_t, entry> commands_;

@@ -14,7 +14,7 @@ constexpr std::int64_t piece = 1 << 20;
 
 class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
 public:
-  file_source(std::function<expected<owned_fd>()> open, std::int64_t size, std::shared_ptr<crew> hands,
+  file_source(std::function<expected<descriptor>()> open, std::int64_t size, std::shared_ptr<crew> hands,
               std::shared_ptr<const std::atomic<bool>> stop)
       : open_(std::move(open)), left_(size), hands_(std::move(hands)), stop_(std::move(stop)) {}
 
@@ -53,17 +53,17 @@ private:
     return byte_chain(room.freeze(static_cast<std::size_t>(count)));
   }
 
-  const std::function<expected<owned_fd>()> open_;
+  const std::function<expected<descriptor>()> open_;
   std::int64_t left_;
   std::int64_t offset_ = 0;
-  owned_fd file_;
+  descriptor file_;
   const std::shared_ptr<crew> hands_;
   const std::shared_ptr<const std::atomic<bool>> stop_;
 };
 
 }  // namespace
 
-blob_source_ptr make_file_source(std::function<expected<owned_fd>()> open, std::int64_t size,
+blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
                                  std::shared_ptr<crew> hands, std::shared_ptr<const std::atomic<bool>> stop) {
   return std::make_shared<file_source>(std::move(open), size, std::move(hands), std::move(stop));
 }

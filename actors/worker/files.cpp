@@ -11,17 +11,13 @@
 
 namespace kiln {
 
-owned_fd::~owned_fd() {
-  if (number_ >= 0) ::close(number_);
-}
-
 file_mark mark_of(const struct stat& facts) noexcept {
   return {facts.st_dev, facts.st_ino, facts.st_size,
           std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec, facts.st_mode & 07777};
 }
 
-owned_fd open_beneath(const owned_fd& folder, const std::string& path, int flags, follow links,
-                      unsigned mode) noexcept {
+descriptor open_beneath(const descriptor& folder, const std::string& path, int flags, follow links,
+                        unsigned mode) noexcept {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | (links == follow::all ? 0 : O_NOFOLLOW));
   how.mode = mode;
@@ -31,24 +27,24 @@ owned_fd open_beneath(const owned_fd& folder, const std::string& path, int flags
   for (;;) {
     long number = ::syscall(SYS_openat2, folder.number(), where, &how, sizeof how);
     // EAGAIN: somebody renamed a folder on the way while the kernel looked.
-    if (number >= 0 || (errno != EINTR && errno != EAGAIN)) return owned_fd(static_cast<int>(number));
+    if (number >= 0 || (errno != EINTR && errno != EAGAIN)) return descriptor(static_cast<int>(number));
   }
 }
 
-expected<owned_fd> open_folder(const std::string& path) {
-  owned_fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+expected<descriptor> open_folder(const std::string& path) {
+  descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return fail(system_error(errno, "opening folder " + path));
   return folder;
 }
 
-expected<void> make_folders(const owned_fd& root, const std::string& path) {
+expected<void> make_folders(const descriptor& root, const std::string& path) {
   for (std::size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end == 0 ? 0 : end + 1);
     std::string part = path.substr(0, end);
     std::size_t slash = part.rfind('/');
     std::string above = slash == std::string::npos ? "" : part.substr(0, slash);
     std::string name = slash == std::string::npos ? part : part.substr(slash + 1);
-    owned_fd folder = open_beneath(root, above, O_PATH | O_DIRECTORY, follow::all);
+    descriptor folder = open_beneath(root, above, O_PATH | O_DIRECTORY, follow::all);
     if (!folder)
       return fail(errc::failed_precondition, "no folder can be made in \"{}\": {}", above,
                   system_error(errno, "opening").message());
@@ -60,7 +56,7 @@ expected<void> make_folders(const owned_fd& root, const std::string& path) {
   return {};
 }
 
-expected<void> write_all(const owned_fd& file, std::string_view content) {
+expected<void> write_all(const descriptor& file, std::string_view content) {
   while (!content.empty()) {
     ssize_t written = ::write(file.number(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
@@ -70,7 +66,7 @@ expected<void> write_all(const owned_fd& file, std::string_view content) {
   return {};
 }
 
-expected<void> copy_content(const owned_fd& from, const owned_fd& to) {
+expected<void> copy_content(const descriptor& from, const descriptor& to) {
   constexpr std::size_t at_once = 1U << 30;
   bool in_kernel = true;  // copy_file_range shares blocks where the file system can
   off_t offset = 0;

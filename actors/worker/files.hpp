@@ -4,32 +4,13 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 
+#include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 
 /// What the worker does with files. Everything blocks: for crews. Paths are relative to an open folder and
 /// never lead out of it, whatever symbolic links an action has left in them.
 namespace kiln {
-
-/// An open file or folder, closed by whoever drops it.
-class owned_fd {
-public:
-  owned_fd() noexcept = default;
-  explicit owned_fd(int number) noexcept : number_(number) {}
-  owned_fd(owned_fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  owned_fd& operator=(owned_fd&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~owned_fd();
-
-  int number() const noexcept { return number_; }
-  explicit operator bool() const noexcept { return number_ >= 0; }
-
-private:
-  int number_ = -1;
-};
 
 /// What tells whether a file was touched: everything but the content itself.
 struct file_mark {
@@ -52,22 +33,22 @@ enum class follow : std::uint8_t { none, but_the_last, all };
 
 /// -1 and errno, or the file; the empty path is the folder itself. O_CLOEXEC is added. ELOOP for a link that
 /// may not be followed, EXDEV for one that leads out.
-owned_fd open_beneath(const owned_fd& folder, const std::string& path, int flags, follow links,
-                      unsigned mode = 0) noexcept;
+descriptor open_beneath(const descriptor& folder, const std::string& path, int flags, follow links,
+                        unsigned mode = 0) noexcept;
 
-expected<owned_fd> open_folder(const std::string& path);
+expected<descriptor> open_folder(const std::string& path);
 
 /// Makes `path` and what it lies in, as far as it is not there. FAILED_PRECONDITION where something else has
 /// the name, or a link leads out.
-expected<void> make_folders(const owned_fd& root, const std::string& path);
+expected<void> make_folders(const descriptor& root, const std::string& path);
 
-expected<void> write_all(const owned_fd& file, std::string_view content);
+expected<void> write_all(const descriptor& file, std::string_view content);
 
 /// The content of `from`, from its beginning, behind what is in `to`.
-expected<void> copy_content(const owned_fd& from, const owned_fd& to);
+expected<void> copy_content(const descriptor& from, const descriptor& to);
 
 /// Removes `name` and all below it, however deep, however its folders' modes are set. Nothing there is fine.
 /// No mode of a file is ever changed: its inode may be shared with a store.
-expected<void> remove_tree(const owned_fd& folder, const std::string& name);
+expected<void> remove_tree(const descriptor& folder, const std::string& name);
 
 }  // namespace kiln

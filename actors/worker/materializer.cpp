@@ -11,18 +11,18 @@
 namespace kiln {
 namespace {
 
-expected<void> make_file(const owned_fd& folder, const input_tree::file& file) {
-  owned_fd made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                         file.executable ? 0777 : 0666));
+expected<void> make_file(const descriptor& folder, const input_tree::file& file) {
+  descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           file.executable ? 0777 : 0666));
   if (!made) return fail(system_error(errno, "making the empty file " + file.name));
   return {};
 }
 
-expected<void> copy_file(const owned_fd& folder, const input_tree::file& file, const lent_input& from) {
-  owned_fd source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from) {
+  descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!source) return fail(system_error(errno, "opening the lent file " + from.path));
-  owned_fd made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                         file.executable ? 0777 : 0666));
+  descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           file.executable ? 0777 : 0666));
   if (!made) return fail(system_error(errno, "making the file " + file.name));
   return copy_content(source, made);
 }
@@ -34,7 +34,7 @@ bool copy_helps(int number) noexcept {
 
 class making {
 public:
-  making(const owned_fd& root, const input_tree& tree, input_mode mode, const std::atomic<bool>& stop)
+  making(const descriptor& root, const input_tree& tree, input_mode mode, const std::atomic<bool>& stop)
       : root_(root), tree_(tree), mode_(mode), stop_(stop) {}
 
   expected<materialised> run() {
@@ -48,13 +48,13 @@ private:
   expected<void> make_folder(std::uint32_t index) {
     const auto& path = tree_.folders[index].path;
     if (index > 0) {
-      owned_fd above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
+      descriptor above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
       if (!above) return fail(system_error(errno, "opening the folder of " + path));
       auto name = path.substr(path.rfind('/') + 1);
       if (::mkdirat(above.number(), name.c_str(), 0777) != 0)
         return fail(system_error(errno, "making folder " + path));
     }
-    owned_fd folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
+    descriptor folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
     if (!folder) return fail(system_error(errno, "opening folder " + path));
     for (; file_ < tree_.files.size() && tree_.files[file_].in == index; ++file_) {
       if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
@@ -69,7 +69,7 @@ private:
     return {};
   }
 
-  expected<void> make(const owned_fd& folder, const input_tree::file& file) {
+  expected<void> make(const descriptor& folder, const input_tree::file& file) {
     if (is_empty_blob(file.blob)) return make_file(folder, file);
     const auto& lent = *tree_.lent.at(file.blob);
     if (mode_ == input_mode::hardlink) {
@@ -83,7 +83,7 @@ private:
     return copy_file(folder, file, lent);
   }
 
-  const owned_fd& root_;
+  const descriptor& root_;
   const input_tree& tree_;
   const input_mode mode_;
   const std::atomic<bool>& stop_;
@@ -92,7 +92,7 @@ private:
   materialised done_;
 };
 
-expected<void> make_output_parents(const owned_fd& root, const command_plan& plan) {
+expected<void> make_output_parents(const descriptor& root, const command_plan& plan) {
   const auto& inside = plan.working_directory;
   if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
     return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
@@ -107,7 +107,7 @@ expected<void> make_output_parents(const owned_fd& root, const command_plan& pla
 
 }  // namespace
 
-expected<materialised> materialise(const owned_fd& root, const input_tree& tree, const command_plan& plan,
+expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
                                    input_mode mode, const std::atomic<bool>& stop) {
   auto made = making(root, tree, mode, stop).run();
   if (!made) return made;

@@ -18,7 +18,7 @@ struct materialised {
 
 /// Makes `tree` in the empty folder `root`, then checks that the plan's working directory is there and makes
 /// the folders in which its outputs will lie. Blocks; ends early with CANCELLED when `stop` is set.
-expected<materialised> materialise(const owned_fd& root, const input_tree& tree, const command_plan& plan,
+expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
                                    input_mode mode, const std::atomic<bool>& stop);
 
 /// Which inputs are no longer as they were lent: an action that runs as their owner can change them, and all

@@ -40,19 +40,20 @@ failure wrong_kind(const std::string& path, mode_t mode, std::string_view wanted
 
 }  // namespace
 
-output_collector::output_collector(std::shared_ptr<const owned_fd> root, const worker_options& options,
+output_collector::output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
                                    digest_function function, const std::atomic<bool>& stop)
     : root_(std::move(root)), options_(options), function_(function), stop_(stop) {}
 
-expected<digest> output_collector::add_stream(std::shared_ptr<const owned_fd> stream, std::string_view name) {
+expected<digest> output_collector::add_stream(std::shared_ptr<const descriptor> stream,
+                                              std::string_view name) {
   struct stat facts {};
   if (::fstat(stream->number(), &facts) != 0)
     return fail(system_error(errno, "looking at a standard stream"));
   if (static_cast<std::uint64_t>(facts.st_size) > options_.max_stream_size.bytes)
     return fail(errc::failed_precondition, "the command wrote {} bytes to its standard {}; {} are allowed",
                 facts.st_size, name, to_string(options_.max_stream_size));
-  return hash(*stream, facts.st_size, [stream]() -> expected<owned_fd> {
-    owned_fd again(::fcntl(stream->number(), F_DUPFD_CLOEXEC, 3));
+  return hash(*stream, facts.st_size, [stream]() -> expected<descriptor> {
+    descriptor again(::fcntl(stream->number(), F_DUPFD_CLOEXEC, 3));
     if (!again) return fail(system_error(errno, "reading a standard stream"));
     return again;
   });
@@ -67,7 +68,7 @@ expected<void> output_collector::add_outputs(const command_plan& plan, v2::Actio
 expected<void> output_collector::add_output(const command_plan& plan, const declared_output& output,
                                             v2::ActionResult& result) {
   auto path = join_path(plan.working_directory, output.path);
-  owned_fd found = open_beneath(*root_, path, O_PATH, follow::but_the_last);
+  descriptor found = open_beneath(*root_, path, O_PATH, follow::but_the_last);
   if (!found) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     if (errno == EXDEV || errno == ELOOP)
@@ -108,7 +109,7 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
 
 /// In the old fields the declaration says what the link stands for; new clients read only the new one.
 expected<void> output_collector::add_link(const command_plan& plan, const declared_output& output,
-                                          const owned_fd& link, v2::ActionResult& result) {
+                                          const descriptor& link, v2::ActionResult& result) {
   auto path = join_path(plan.working_directory, output.path);
   auto target = read_link(link.number(), "", path);
   if (!target) return failure(std::move(target).error());
@@ -126,7 +127,7 @@ expected<void> output_collector::add_link(const command_plan& plan, const declar
 /// A link that leads nowhere, or out, can be neither right nor wrong.
 expected<void> output_collector::check_link_target(const declared_output& output, const std::string& path) {
   if (output.kind == output_kind::any) return {};
-  owned_fd target = open_beneath(*root_, path, O_PATH, follow::all);
+  descriptor target = open_beneath(*root_, path, O_PATH, follow::all);
   struct stat facts {};
   if (!target || ::fstat(target.number(), &facts) != 0) return {};
   bool wanted_folder = output.kind == output_kind::folder;
@@ -138,15 +139,15 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
   if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
   // Not blocking, should it have become a pipe: nobody is left to do so, but it costs nothing.
   constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-  owned_fd file = open_beneath(*root_, path, flags, follow::but_the_last);
+  descriptor file = open_beneath(*root_, path, flags, follow::but_the_last);
   if (!file && errno == EACCES) return fail(errc::failed_precondition, "output \"{}\" may not be read", path);
   struct stat facts {};
   if (!file || ::fstat(file.number(), &facts) != 0)
     return fail(system_error(errno, "opening output " + path));
   if (!S_ISREG(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file");
   if (auto counted = count(path, facts.st_size); !counted) return failure(std::move(counted).error());
-  auto blob = hash(file, facts.st_size, [root = root_, path]() -> expected<owned_fd> {
-    owned_fd again = open_beneath(*root, path, flags, follow::but_the_last);
+  auto blob = hash(file, facts.st_size, [root = root_, path]() -> expected<descriptor> {
+    descriptor again = open_beneath(*root, path, flags, follow::but_the_last);
     if (!again) return fail(system_error(errno, "opening output " + path));
     return again;
   });
@@ -155,8 +156,8 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
 }
 
 /// The first `size` bytes; a file that is shorter has changed under our eyes.
-expected<digest> output_collector::hash(const owned_fd& file, std::int64_t size,
-                                        std::function<expected<owned_fd>()> open_again) {
+expected<digest> output_collector::hash(const descriptor& file, std::int64_t size,
+                                        std::function<expected<descriptor>()> open_again) {
   bool keep = size <= small_file && kept_ + static_cast<std::size_t>(size) <= kept_at_most;
   buffer room(keep ? static_cast<std::size_t>(size) + 1 : piece);
   hasher all(function_);

@@ -21,7 +21,7 @@ struct worker_options;
 /// Where the bytes of a blob to be uploaded are: in memory, or in a file.
 struct blob_origin {
   bytes content;
-  std::function<expected<owned_fd>()> open;  ///< null: they are in `content`
+  std::function<expected<descriptor>()> open;  ///< null: they are in `content`
 };
 using blob_table = std::unordered_map<digest, blob_origin>;
 
@@ -29,12 +29,12 @@ using blob_table = std::unordered_map<digest, blob_origin>;
 /// small files in memory, up to a bound, so that they need not be read again. Blocks.
 class output_collector {
 public:
-  output_collector(std::shared_ptr<const owned_fd> root, const worker_options& options,
+  output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
                    digest_function function, const std::atomic<bool>& stop);
 
   /// What the command has written to a standard stream.
   /// FAILED_PRECONDITION if it is more than the options allow.
-  expected<digest> add_stream(std::shared_ptr<const owned_fd> stream, std::string_view name);
+  expected<digest> add_stream(std::shared_ptr<const descriptor> stream, std::string_view name);
 
   /// All declared outputs, into the result. What is not there is left out. FAILED_PRECONDITION, naming it,
   /// for what cannot be an output: devices and such, links that lead out, the wrong kind, too much.
@@ -52,17 +52,17 @@ private:
 
   expected<void> add_output(const command_plan& plan, const declared_output& output,
                             build::bazel::remote::execution::v2::ActionResult& result);
-  expected<void> add_link(const command_plan& plan, const declared_output& output, const owned_fd& link,
+  expected<void> add_link(const command_plan& plan, const declared_output& output, const descriptor& link,
                           build::bazel::remote::execution::v2::ActionResult& result);
   expected<void> check_link_target(const declared_output& output, const std::string& path);
   expected<hashed_file> add_file(const std::string& path);
-  expected<digest> hash(const owned_fd& file, std::int64_t size,
-                        std::function<expected<owned_fd>()> open_again);
+  expected<digest> hash(const descriptor& file, std::int64_t size,
+                        std::function<expected<descriptor>()> open_again);
   expected<std::string> read_link(int folder, const char* name, const std::string& path);
   expected<void> count(const std::string& path, std::int64_t size);
   digest add_content(bytes content);
 
-  const std::shared_ptr<const owned_fd> root_;
+  const std::shared_ptr<const descriptor> root_;
   const worker_options& options_;
   const digest_function function_;
   const std::atomic<bool>& stop_;

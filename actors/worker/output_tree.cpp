@@ -19,7 +19,7 @@ namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
 
-expected<std::vector<std::string>> names_in(const owned_fd& folder, const std::string& path) {
+expected<std::vector<std::string>> names_in(const descriptor& folder, const std::string& path) {
   int number = ::fcntl(folder.number(), F_DUPFD_CLOEXEC, 3);  // what the listing owns
   DIR* listing = number < 0 ? nullptr : ::fdopendir(number);
   if (listing == nullptr) {
@@ -68,7 +68,7 @@ expected<output_collector::tree_walk::result> output_collector::tree_walk::run()
 expected<void> output_collector::tree_walk::read(std::size_t index) {
   auto path = folders_[index].path;
   if (auto counted = home_.count(path, 0); !counted) return counted;
-  owned_fd folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
+  descriptor folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
   if (!folder && (errno == EACCES || errno == ENAMETOOLONG))
     return fail(errc::failed_precondition, "output folder \"{}\" cannot be listed", path);
   if (!folder) return fail(system_error(errno, "opening output " + path));

@@ -39,7 +39,7 @@ public:
                                                   std::shared_ptr<crew> hands, const digest& blob) {
     static std::atomic<std::uint64_t> next{0};
     auto name = blob.hex() + "-" + std::to_string(next++);
-    owned_fd file(
+    descriptor file(
         ::openat(root->blobs().number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file) return fail(system_error(errno, "making a file for input " + blob.to_string()));
     auto path = root->blobs_path() + "/" + name;
@@ -65,7 +65,7 @@ public:
   }
 
 private:
-  copying(const digest& blob, std::string path, owned_fd file, std::shared_ptr<owned_file> owned)
+  copying(const digest& blob, std::string path, descriptor file, std::shared_ptr<owned_file> owned)
       : blob_(blob),
         path_(std::move(path)),
         file_(std::move(file)),
@@ -74,7 +74,7 @@ private:
 
   digest blob_;
   std::string path_;
-  owned_fd file_;
+  descriptor file_;
   std::shared_ptr<owned_file> owned_;
   hasher seen_;
 };

@@ -22,7 +22,7 @@ using open_dir = std::unique_ptr<DIR, close_folder>;
 
 class removal {
 public:
-  explicit removal(const owned_fd& folder) : top_(folder.number()) {}
+  explicit removal(const descriptor& folder) : top_(folder.number()) {}
 
   expected<void> run(const std::string& name) {
     if (auto entered = enter(top_, name); !entered) return entered;
@@ -108,7 +108,7 @@ private:
 
 }  // namespace
 
-expected<void> remove_tree(const owned_fd& folder, const std::string& name) {
+expected<void> remove_tree(const descriptor& folder, const std::string& name) {
   return removal(folder).run(name);
 }
 

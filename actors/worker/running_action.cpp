@@ -112,7 +112,8 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     caf::anon_send(me, std::move(hand));
     auto done = materialise(folder->root(), *inputs, *plan, shop->options.inputs, *stop);
     if (!done) return failure(std::move(done).error());
-    owned_fd where = open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
+    descriptor where =
+        open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
     if (!where) return fail(system_error(errno, "opening the working directory"));
     command_listener listener{
         [me, self] { caf::anon_send(me, resume{[self] { self->state.on_started(); }}); },

@@ -55,10 +55,10 @@ expected<std::shared_ptr<warden_process>> warden_process::spawn(const std::strin
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(system_error(errno, "making the warden's door"));
-  owned_fd ours(ends[0]);
-  owned_fd theirs(ends[1]);
+  descriptor ours(ends[0]);
+  descriptor theirs(ends[1]);
   // dup2 onto itself would leave the descriptor to be closed; one that is not the door's number is fine.
-  if (theirs.number() == warden::door) theirs = owned_fd(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 4));
+  if (theirs.number() == warden::door) theirs = descriptor(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 4));
   spawn_settings settings(theirs.number());
   std::string name = "kiln-warden";
   char* arguments[] = {name.data(), nullptr};
@@ -71,7 +71,7 @@ expected<std::shared_ptr<warden_process>> warden_process::spawn(const std::strin
 }
 
 warden_process::~warden_process() {
-  door_ = owned_fd();
+  door_ = descriptor();
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -96,8 +96,8 @@ bool warden_process::send(const int (&descriptors)[5]) noexcept {
   }
 }
 
-expected<owned_fd> make_command_image(const command_plan& plan) {
-  owned_fd image(::memfd_create("kiln-command", MFD_CLOEXEC));
+expected<descriptor> make_command_image(const command_plan& plan) {
+  descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
   if (!image) return fail(system_error(errno, "making room for a command"));
   warden::command_head head;
   head.paths = static_cast<std::uint32_t>(plan.paths.size());

@@ -22,13 +22,13 @@ public:
   bool send(const int (&descriptors)[5]) noexcept;
 
 private:
-  warden_process(owned_fd door, pid_t pid) : door_(std::move(door)), pid_(pid) {}
+  warden_process(descriptor door, pid_t pid) : door_(std::move(door)), pid_(pid) {}
 
-  owned_fd door_;
+  descriptor door_;
   pid_t pid_;
 };
 
 /// What a supervisor needs to start a command (see warden::command_head), in a file that is only memory.
-expected<owned_fd> make_command_image(const struct command_plan& plan);
+expected<descriptor> make_command_image(const struct command_plan& plan);
 
 }  // namespace kiln

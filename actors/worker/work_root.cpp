@@ -14,31 +14,31 @@
 namespace kiln {
 namespace {
 
-expected<owned_fd> make_folder(const owned_fd& in, const std::string& name, unsigned mode) {
+expected<descriptor> make_folder(const descriptor& in, const std::string& name, unsigned mode) {
   if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
     return fail(system_error(errno, "making folder " + name));
-  owned_fd made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
+  descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
   if (!made) return fail(system_error(errno, "opening folder " + name));
   return made;
 }
 
-expected<owned_fd> make_stream(const owned_fd& in, const char* name) {
-  owned_fd made = open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, 0600);
+expected<descriptor> make_stream(const descriptor& in, const char* name) {
+  descriptor made = open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, 0600);
   if (!made) return fail(system_error(errno, "making a file for a standard stream"));
   return made;
 }
 
-expected<void> write_warden(const owned_fd& in) {
+expected<void> write_warden(const descriptor& in) {
   if (auto gone = remove_tree(in, "warden"); !gone) return gone;
-  owned_fd file = open_beneath(in, "warden", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
+  descriptor file = open_beneath(in, "warden", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
   if (!file) return fail(system_error(errno, "making the warden's file"));
   return write_all(file, warden_image());
 }
 
 }  // namespace
 
-action_folder::action_folder(std::shared_ptr<work_root> home, std::string name, owned_fd root, owned_fd out,
-                             owned_fd err)
+action_folder::action_folder(std::shared_ptr<work_root> home, std::string name, descriptor root,
+                             descriptor out, descriptor err)
     : home_(std::move(home)),
       name_(std::move(name)),
       root_(std::move(root)),

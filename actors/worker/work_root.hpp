@@ -18,14 +18,15 @@ class work_root;
 /// streams. Removed with all that is in it when it is dropped, or before, by `remove`.
 class action_folder {
 public:
-  action_folder(std::shared_ptr<work_root> home, std::string name, owned_fd root, owned_fd out, owned_fd err);
+  action_folder(std::shared_ptr<work_root> home, std::string name, descriptor root, descriptor out,
+                descriptor err);
   ~action_folder();
   action_folder(const action_folder&) = delete;
   action_folder& operator=(const action_folder&) = delete;
 
-  const owned_fd& root() const noexcept { return root_; }  ///< what the action sees as its input root
-  const owned_fd& out() const noexcept { return out_; }    ///< open for reading and appending
-  const owned_fd& err() const noexcept { return err_; }
+  const descriptor& root() const noexcept { return root_; }  ///< what the action sees as its input root
+  const descriptor& out() const noexcept { return out_; }    ///< open for reading and appending
+  const descriptor& err() const noexcept { return err_; }
 
   /// Blocks. Afterwards nothing of the action is on the disk.
   expected<void> remove();
@@ -33,9 +34,9 @@ public:
 private:
   std::shared_ptr<work_root> home_;
   std::string name_;
-  owned_fd root_;
-  owned_fd out_;
-  owned_fd err_;
+  descriptor root_;
+  descriptor out_;
+  descriptor err_;
   bool removed_ = false;
 };
 
@@ -52,7 +53,7 @@ public:
   std::string warden_path() const { return path_ + "/warden"; }
   /// For copies of blobs that no store lends.
   std::string blobs_path() const { return path_ + "/blobs"; }
-  const owned_fd& blobs() const noexcept { return blobs_; }
+  const descriptor& blobs() const noexcept { return blobs_; }
 
   /// Blocks.
   expected<std::unique_ptr<action_folder>> make_action_folder();
@@ -68,10 +69,10 @@ private:
   const std::string path_;
   const std::shared_ptr<crew> hands_;
   logger* const log_;
-  owned_fd folder_;
-  owned_fd lock_;
-  owned_fd actions_;
-  owned_fd blobs_;
+  descriptor folder_;
+  descriptor lock_;
+  descriptor actions_;
+  descriptor blobs_;
   std::atomic<std::uint64_t> next_{1};
 };
 

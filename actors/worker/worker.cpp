@@ -68,7 +68,7 @@ struct worker_state {
   void start(start_action& order);
   void kill(const kill_action& order);
   void kill_all(const std::string& why);
-  void dismiss(const std::string& why);
+  void dismiss(const dismiss_worker& order);
   void report(const std::string& operation, std::uint64_t attempt, action_outcome outcome);
   void over(action_over& news);
   void on_down(const caf::down_msg& news);
@@ -99,7 +99,6 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
   id = welcome.worker_id;
   interval = std::max<duration>(welcome.heartbeat_interval, std::chrono::milliseconds(10));
   ++session;
-  patience.reset();
   if (shop->env.log) shop->env.log->info("enlisted at the scheduler", {{"worker", id}});
   if (draining) {
     self->send(master, worker_leaving{id});
@@ -118,6 +117,7 @@ void worker_state::enlist_later(const std::string& why) {
 }
 
 void worker_state::beat() {
+  patience.reset();  // the session lasts
   self->send(master, worker_beat{id});
   self->delayed_send(self, interval, beat_again{session});
 }
@@ -144,12 +144,14 @@ void worker_state::kill_all(const std::string& why) {
   for (auto& [which, action] : running) self->send(action, stop_action{error(errc::cancelled, why)});
 }
 
-/// We are not wanted in this session any more. What runs may end; then we ask to be taken again.
-void worker_state::dismiss(const std::string& why) {
+/// We are not wanted in this session any more. Once nothing runs, we ask to be taken again.
+void worker_state::dismiss(const dismiss_worker& order) {
   if (now != standing::enlisted) return;  // meant for a session before the one that we are asking for
   now = standing::outside;
   ++session;
-  if (shop->env.log) shop->env.log->warn("dismissed by the scheduler", {{"worker", id}, {"why", why}});
+  if (shop->env.log)
+    shop->env.log->warn("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
+  if (order.given_up) kill_all(order.reason);
   after_one_less();
 }
 
@@ -168,7 +170,7 @@ void worker_state::on_down(const caf::down_msg& news) {
     now = standing::outside;
     ++session;
     kill_all("the scheduler is gone");
-    return enlist_later("the scheduler is gone");
+    return after_one_less();
   }
   auto found = std::find_if(running.begin(), running.end(),
                             [&](const auto& one) { return one.second.address() == news.source; });
@@ -181,7 +183,7 @@ void worker_state::on_down(const caf::down_msg& news) {
 
 void worker_state::after_one_less() {
   if (!running.empty()) return;
-  if (now == standing::outside && !draining) return enlist_later("dismissed");
+  if (now == standing::outside && !draining) return enlist_later("the last session is over");
   if (!draining || now == standing::asking) return;
   for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
 }
@@ -207,7 +209,7 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
   return {
       [self](start_action& order) { self->state.start(order); },
       [self](const kill_action& order) { self->state.kill(order); },
-      [self](const dismiss_worker& order) { self->state.dismiss(order.reason); },
+      [self](const dismiss_worker& order) { self->state.dismiss(order); },
       [self](const drain_worker&) { return self->state.drain(); },
       [self](const measure_worker&) {
         return worker_figures{self->state.running.size(), self->state.profile.slots};
