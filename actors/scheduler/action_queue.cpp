@@ -1,12 +1,16 @@
 #include "actors/scheduler/action_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace kiln::scheduling {
 namespace {
 
 /// More than a farm has kinds of machines. Beyond it, demands that nothing refers to are dropped.
 constexpr std::size_t most_idle_demands = 1024;
+
+/// How long smaller actions may pass over one that has not enough room.
+constexpr duration passed_over_long = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -55,20 +59,37 @@ void action_queue::worker_joined(const worker& who) {
   }
 }
 
-void action_queue::worker_left(const worker& who, steady_time now) {
+void action_queue::worker_left(worker& who, steady_time now) {
+  if (who.kept_for != nullptr) release(*who.kept_for);
   for (auto& [key, each] : demands_)
     if (each->able.erase(&who) > 0 && each->able.empty()) each->barren_since = now;
 }
 
-operation* action_queue::best_for(const worker& who) noexcept {
+worker* action_queue::release(operation& what) noexcept {
+  auto* kept = std::exchange(what.kept, nullptr);
+  if (kept != nullptr) kept->kept_for = nullptr;
+  return kept;
+}
+
+operation* action_queue::best_for(worker& who, steady_time now) {
+  if (!who.has_slot()) return nullptr;
+  if (who.kept_for != nullptr)
+    return covers(who.left, who.kept_for->asks->asked.counted) ? who.kept_for : nullptr;
   operation* best = nullptr;
-  if (!who.has_slot()) return best;
+  operation* passed_over = nullptr;
   for (demand* each : wanted_) {
     operation* first = each->waiting.begin()->second;
-    if (best != nullptr && best->where < first->where) continue;
-    if (each->able.contains(&who) && who.has_room_for(each->asked)) best = first;
+    if ((best != nullptr && best->where < first->where) || !each->able.contains(&who)) continue;
+    if (who.has_room_for(each->asked))
+      best = first;
+    else if (first->kept == nullptr && first->queued_since + passed_over_long < now &&
+             (passed_over == nullptr || first->where < passed_over->where))
+      passed_over = first;
   }
-  return best;
+  if (passed_over == nullptr || (best != nullptr && best->where < passed_over->where)) return best;
+  passed_over->kept = &who;
+  who.kept_for = passed_over;
+  return nullptr;
 }
 
 std::vector<operation*> action_queue::hopeless_since(steady_time time) {

@@ -27,8 +27,9 @@ struct demand {
 /// What waits for a worker, kept by demand: within one, the first stands for all, so neither a new action nor
 /// a freed slot looks at the ten thousand others. Confined to one actor.
 ///
-/// Among demands that a worker could meet, the most urgent and then oldest action goes first; one that needs
-/// more than the worker has left is passed over, and gets its turn when enough is free at once.
+/// Among demands that a worker could meet, the most urgent and then oldest action goes first. One that needs
+/// more than the worker has left is passed over, but not for ever: when it has waited for long, one worker is
+/// kept for it, which takes nothing else until there is room.
 class action_queue {
 public:
   /// The demand of these needs. It lives while an operation refers to it, and some time beyond.
@@ -42,10 +43,13 @@ public:
 
   /// Call after a worker was added, and before one is removed.
   void worker_joined(const worker& who);
-  void worker_left(const worker& who, steady_time now);
+  void worker_left(worker& who, steady_time now);
 
-  /// What this worker should do next; null if nothing suits. It stays in the queue.
-  operation* best_for(const worker& who) noexcept;
+  /// What this worker should do next; null if nothing suits, or if it is kept for something larger. It stays
+  /// in the queue.
+  operation* best_for(worker& who, steady_time now);
+  /// No worker is kept for this action any more. The one that was, or null.
+  worker* release(operation& what) noexcept;
   /// Those that have waited since before `time` while nobody could ever take them.
   std::vector<operation*> hopeless_since(steady_time time);
   std::vector<operation*> all();

@@ -7,6 +7,10 @@ namespace {
 
 constexpr duration retry_soon = std::chrono::seconds(1);
 
+action_outcome without_result(error status) {
+  return {std::move(status), {}, 0, false};
+}
+
 error unavailable(std::string sentence) {
   return error(errc::unavailable, std::move(sentence)).add_detail(retry_info(retry_soon));
 }
@@ -22,6 +26,7 @@ dispatcher::dispatcher(const scheduler_options& options, random_source& random, 
 
 expected<operation_state> dispatcher::submit(const submit_action& order, std::optional<listener_id> who,
                                              steady_time now) {
+  now_ = now;
   if (draining_) return fail(unavailable("the scheduler is shutting down"));
   auto asked = needs_of(order.action.platform, rules_);
   if (!asked) return fail(asked.error());
@@ -39,24 +44,23 @@ expected<operation_state> dispatcher::submit(const submit_action& order, std::op
           error(errc::resource_exhausted,
                 fmt::format("{} actions are waiting for a worker, and more are not taken", queue_.size()))
               .add_detail(retry_info(retry_soon)));
-    joined = &enqueue(order, std::move(*asked), now);
+    joined = &enqueue(order, std::move(*asked));
   }
   if (who) operations_.listen(*joined, *who);
   return joined->state();
 }
 
-operation& dispatcher::enqueue(const submit_action& order, needs asked, steady_time now) {
+operation& dispatcher::enqueue(const submit_action& order, needs asked) {
   auto made = std::make_unique<operation>();
   made->name = new_name(order.action.instance);
   made->action = order.action;
   made->where = {order.priority, ++sequence_};
-  made->asks = queue_.demand_of(std::move(asked), workers_, now);
-  made->queued_since = now;
+  made->asks = queue_.demand_of(std::move(asked), workers_, now_);
+  made->queued_since = now_;
   operation& added = operations_.add(std::move(made));
-  // Where others wait for the same, no worker has room for it.
-  bool first = added.asks->waiting.empty();
   worker* free = nullptr;
-  if (first)
+  // Where others wait for the same, no worker has room for it.
+  if (added.asks->waiting.empty())
     free = workers_.pick([&](const worker& each) {
       return added.asks->able.contains(&each) && each.has_room_for(added.asks->asked);
     });
@@ -75,19 +79,22 @@ expected<operation_state> dispatcher::watch(const std::string& name, std::option
 }
 
 void dispatcher::unwatch(const std::string& name, listener_id who, steady_time now) {
-  if (auto* found = operations_.find(name)) operations_.unlisten(*found, who, now);
+  now_ = now;
+  if (auto* found = operations_.find(name)) operations_.unlisten(*found, who, now_);
 }
 
 void dispatcher::listener_gone(listener_id who, steady_time now) {
-  operations_.listener_gone(who, now);
+  now_ = now;
+  operations_.listener_gone(who, now_);
 }
 
 expected<operation_state> dispatcher::cancel(const std::string& name, steady_time now) {
+  now_ = now;
   auto* found = operations_.find(name);
   if (found == nullptr) return no_operation(name);
   if (found->now != phase::done) {
-    withdraw(*found, now, "the client cancelled the operation");
-    complete(*found, {error(errc::cancelled, "the operation was cancelled"), {}, 0, false}, now);
+    withdraw(*found, "the client cancelled the operation");
+    complete(*found, without_result({errc::cancelled, "the operation was cancelled"}));
   }
   return found->state();
 }
@@ -96,30 +103,95 @@ std::vector<operation_state> dispatcher::list(const std::string& after, std::siz
   return operations_.list(after, limit);
 }
 
-void dispatcher::withdraw(operation& what, steady_time now, const std::string& reason) {
-  if (what.now == phase::queued) {
-    queue_.remove(what);
-    return;
-  }
-  --executing_;
-  if (what.now == phase::recording) return;
-  out_.kill(what.worker_id, {what.name, what.attempt, reason});
-  kills_.push_back({now, what.worker_id, {what.name, what.attempt}});
+void dispatcher::recorded(const std::string& name, std::uint64_t attempt, steady_time now) {
+  now_ = now;
+  auto* found = operations_.find(name);
+  if (found == nullptr || found->now != phase::recording || found->attempt != attempt) return;
+  stop_executing(*found);
+  complete(*found, std::move(found->outcome));
 }
 
-void dispatcher::requeue(operation& what, const error& why, steady_time now) {
-  --executing_;
-  ++what.failures;
-  if (draining_) {
-    complete(what, {unavailable("the scheduler is shutting down"), {}, 0, false}, now);
-    return;
+void dispatcher::drain(steady_time now) {
+  now_ = now;
+  draining_ = true;
+  for (auto* each : queue_.all()) {
+    unqueue(*each);
+    complete(*each, without_result(unavailable("the scheduler is shutting down")));
   }
+  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, {"the scheduler is shutting down", false});
+}
+
+void dispatcher::tick(steady_time now) {
+  now_ = now;
+  give_up_silent_workers();
+  give_up_deaf_workers();
+  cancel_abandoned();
+  stop_overdue();
+  refuse_hopeless();
+  operations_.forget(now_ - options_.retain_for, options_.max_retained);
+}
+
+scheduler_figures dispatcher::figures() const noexcept {
+  scheduler_figures result{queue_.size(), executing_, workers_.all().size(), 0};
+  for (const auto& [id, each] : workers_.all()) result.slots += each->profile.slots;
+  return result;
+}
+
+void dispatcher::cancel_abandoned() {
+  for (auto* each : operations_.abandoned_before(now_ - options_.abandon_after)) {
+    withdraw(*each, "no client waits for the action any more");
+    complete(*each, without_result({errc::cancelled, "no client waited for the operation any more"}));
+  }
+}
+
+void dispatcher::stop_overdue() {
+  while (!due_.empty() && due_.begin()->first < now_) {
+    operation& late = *due_.begin()->second;
+    auto sentence =
+        fmt::format("the action had a timeout of {} s, and {} s for what goes before and after it",
+                    std::chrono::duration_cast<std::chrono::seconds>(late.action.timeout).count(),
+                    std::chrono::duration_cast<std::chrono::seconds>(options_.overrun).count());
+    withdraw(late, "its time is over");
+    complete(late, without_result({errc::deadline_exceeded, std::move(sentence)}));
+  }
+}
+
+void dispatcher::refuse_hopeless() {
+  auto hopeless = queue_.hopeless_since(now_ - options_.unmatched_wait);
+  if (hopeless.empty()) return;
+  std::vector<const offer*> offers;
+  for (const auto& [id, live] : workers_.all())
+    if (live->accepting) offers.push_back(&live->offered);
+  for (auto* each : hopeless) {
+    auto why = offers.empty() ? unavailable("no worker is connected")
+                              : error(errc::failed_precondition, explain_mismatch(each->asks->asked, offers));
+    unqueue(*each);
+    complete(*each, without_result(std::move(why)));
+  }
+}
+
+void dispatcher::stop_executing(operation& what) {
+  due_.erase({what.due, &what});
+  --executing_;
+}
+
+void dispatcher::withdraw(operation& what, const std::string& reason) {
+  if (what.now == phase::queued) return unqueue(what);
+  stop_executing(what);
+  if (what.now == phase::recording) return;
+  out_.kill(what.worker_id, {what.name, what.attempt, reason});
+  kills_.push_back({now_, what.worker_id, {what.name, what.attempt}});
+}
+
+void dispatcher::requeue(operation& what, const error& why) {
+  stop_executing(what);
+  ++what.failures;
+  if (draining_) return complete(what, without_result(unavailable("the scheduler is shutting down")));
   if (what.failures > options_.max_retries) {
     auto sentence =
         fmt::format("the action was tried {} times and no worker brought it to an end; the last time: {}",
                     what.failures, why.to_string());
-    complete(what, {error(errc::internal, std::move(sentence)), {}, 0, false}, now);
-    return;
+    return complete(what, without_result({errc::internal, std::move(sentence)}));
   }
   bool was_running = what.now == phase::running;
   what.now = phase::queued;
@@ -128,66 +200,30 @@ void dispatcher::requeue(operation& what, const error& why, steady_time now) {
   if (was_running) tell_all(what);
 }
 
-void dispatcher::complete(operation& what, action_outcome outcome, steady_time now) {
+void dispatcher::settle(operation& what, action_outcome outcome) {
+  bool keep = outcome.status.ok() && outcome.exit_code == 0 && !what.action.do_not_cache;
+  if (!keep) {
+    stop_executing(what);
+    return complete(what, std::move(outcome));
+  }
+  due_.erase({what.due, &what});
+  what.now = phase::recording;
+  what.worker_id.clear();
+  what.outcome = std::move(outcome);
+  out_.record(what);
+}
+
+void dispatcher::complete(operation& what, action_outcome outcome) {
   what.outcome = std::move(outcome);
   what.now = phase::done;
   tell_all(what);
-  operations_.retire(what, now);
+  out_.ended(what);
+  operations_.retire(what, now_);
 }
 
 void dispatcher::tell_all(const operation& what) {
   auto news = what.state();
   for (const auto& [who, times] : what.listeners) out_.tell(who, news);
-}
-
-void dispatcher::recorded(const std::string& name, std::uint64_t attempt, steady_time now) {
-  auto* found = operations_.find(name);
-  if (found == nullptr || found->now != phase::recording || found->attempt != attempt) return;
-  --executing_;
-  complete(*found, std::move(found->outcome), now);
-}
-
-void dispatcher::drain(steady_time now) {
-  draining_ = true;
-  for (auto* each : queue_.all()) {
-    queue_.remove(*each);
-    complete(*each, {unavailable("the scheduler is shutting down"), {}, 0, false}, now);
-  }
-  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, {"the scheduler is shutting down", false});
-}
-
-void dispatcher::give_up_hopeless(steady_time now) {
-  for (auto* each : queue_.hopeless_since(now - options_.unmatched_wait)) {
-    std::vector<const offer*> offers;
-    for (const auto& [id, live] : workers_.all())
-      if (live->accepting) offers.push_back(&live->offered);
-    auto why = offers.empty() ? unavailable("no worker is connected")
-                              : error(errc::failed_precondition, explain_mismatch(each->asks->asked, offers));
-    queue_.remove(*each);
-    complete(*each, {std::move(why), {}, 0, false}, now);
-  }
-}
-
-void dispatcher::tick(steady_time now) {
-  auto patience = options_.heartbeat_interval * options_.heartbeats_missed;
-  for (const auto& id : workers_.silent_since(now - patience)) {
-    out_.dismiss(id, {"the scheduler has not heard from the worker for too long", true});
-    lost(id, "nothing was heard from it any more", now);
-  }
-  evict_deaf_workers(now);
-  for (auto* each : operations_.abandoned_before(now - options_.abandon_after)) {
-    withdraw(*each, now, "no client waits for the action any more");
-    complete(*each, {error(errc::cancelled, "no client waited for the operation any more"), {}, 0, false},
-             now);
-  }
-  give_up_hopeless(now);
-  operations_.forget(now - options_.retain_for, options_.max_retained);
-}
-
-scheduler_figures dispatcher::figures() const noexcept {
-  scheduler_figures result{queue_.size(), executing_, workers_.all().size(), 0};
-  for (const auto& [id, each] : workers_.all()) result.slots += each->profile.slots;
-  return result;
 }
 
 std::string dispatcher::new_name(const std::string& instance) {

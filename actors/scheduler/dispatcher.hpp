@@ -28,6 +28,8 @@ public:
   virtual void tell(listener_id who, const operation_state& news) = 0;
   /// The result belongs in the action cache; `recorded` is to be called when it is there, or cannot be.
   virtual void record(const operation& what) = 0;
+  /// It is done, whoever listens. For those who count.
+  virtual void ended(const operation& what) = 0;
 };
 
 /// The scheduler's mind: every decision, no actor, no clock, no I/O. Time comes with each call and must not
@@ -70,22 +72,34 @@ private:
     attempt_key what;
   };
 
-  operation& enqueue(const submit_action& order, needs asked, steady_time now);
+  operation& enqueue(const submit_action& order, needs asked);
   void assign(operation& what, worker& to);
+  /// Takes it out of the queue. A worker that was kept free for it is given other work.
+  void unqueue(operation& what);
   /// Gives this worker what suits it, as long as it has room.
   void fill(worker& which);
   /// Gives all workers with room what suits them, one at a time and the least loaded first.
   void match();
-  /// For an operation that is not queued any more but not yet over: it is no longer with its worker.
-  void withdraw(operation& what, steady_time now, const std::string& reason);
-  void requeue(operation& what, const error& why, steady_time now);
-  void complete(operation& what, action_outcome outcome, steady_time now);
-  void settle(operation& what, action_outcome outcome, steady_time now);
+
+  /// It is given, running or recording no more. Whatever comes next is for the caller to say.
+  void stop_executing(operation& what);
+  /// Takes an operation away from wherever it is, so that it can be completed.
+  void withdraw(operation& what, const std::string& reason);
+  void requeue(operation& what, const error& why);
+  void settle(operation& what, action_outcome outcome);
+  void complete(operation& what, action_outcome outcome);
   void tell_all(const operation& what);
-  void remove_if_idle(worker& which, steady_time now);
-  void remove_worker(worker& which, steady_time now);
-  void evict_deaf_workers(steady_time now);
-  void give_up_hopeless(steady_time now);
+
+  void remove_if_idle(worker& which);
+  void remove_worker(worker& which);
+
+  // What is due at a tick.
+  void give_up_silent_workers();
+  void give_up_deaf_workers();
+  void cancel_abandoned();
+  void stop_overdue();
+  void refuse_hopeless();
+
   std::string new_name(const std::string& instance);
   std::string hex_id();
 
@@ -93,10 +107,13 @@ private:
   const property_rules rules_;
   random_source& random_;
   outbox& out_;
+  steady_time now_{};  ///< of the call that is being served
   operation_table operations_;
   worker_table workers_;
   action_queue queue_;
   std::deque<pending_kill> kills_;
+  std::set<std::pair<steady_time, operation*>>
+      due_;  ///< when an attempt must have ended, where that is known
   std::uint64_t sequence_ = 0;
   std::size_t executing_ = 0;  ///< given, running or recording
   bool draining_ = false;

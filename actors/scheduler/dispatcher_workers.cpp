@@ -27,6 +27,7 @@ bool is_the_workers_fault(const error& status) noexcept {
 }  // namespace
 
 expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady_time now) {
+  now_ = now;
   if (profile.name.empty() || profile.name.size() > longest_name)
     return fail(errc::invalid_argument, "a worker's name has 1 to {} bytes", longest_name);
   if (profile.slots == 0 || profile.slots > most_slots)
@@ -57,42 +58,54 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   return worker_welcome{added.id, options_.heartbeat_interval};
 }
 
-void dispatcher::beat(const std::string& worker_id, steady_time now) {
-  if (auto* who = workers_.find(worker_id)) who->heard = now;
-}
-
 void dispatcher::ready(const std::string& worker_id) {
   if (auto* who = workers_.find(worker_id)) fill(*who);
+}
+
+void dispatcher::beat(const std::string& worker_id, steady_time now) {
+  now_ = now;
+  if (auto* who = workers_.find(worker_id)) who->heard = now;
 }
 
 void dispatcher::match() {
   if (draining_) return;
   while (queue_.size() > 0) {
     operation* next = nullptr;
-    auto* who = workers_.pick([&](const worker& each) {
-      next = queue_.best_for(each);
+    auto* who = workers_.pick([&](worker& each) {
+      next = queue_.best_for(each, now_);
       return next != nullptr;
     });
     if (who == nullptr) return;
-    queue_.remove(*next);
+    unqueue(*next);
     assign(*next, *who);
   }
 }
 
 void dispatcher::fill(worker& which) {
   while (!draining_) {
-    auto* next = queue_.best_for(which);
+    auto* next = queue_.best_for(which, now_);
     if (next == nullptr) return;
-    queue_.remove(*next);
+    unqueue(*next);
     assign(*next, which);
   }
 }
 
+void dispatcher::unqueue(operation& what) {
+  queue_.remove(what);
+  auto* kept = queue_.release(what);
+  if (kept != nullptr && !kept->has_room_for(what.asks->asked)) fill(*kept);
+}
+
 void dispatcher::assign(operation& what, worker& to) {
+  if (what.attempt == 0) what.waited = now_ - what.queued_since;
   what.now = phase::given;
   what.worker_id = to.id;
   ++what.attempt;
   ++executing_;
+  if (what.action.timeout > duration::zero()) {
+    what.due = now_ + what.action.timeout + options_.overrun;
+    due_.emplace(what.due, &what);
+  }
   workers_.occupy(to, {what.name, what.attempt}, what.asks->asked.counted);
   out_.start(to.id, {what.name, what.attempt, what.action});
 }
@@ -125,27 +138,14 @@ void dispatcher::finished(const action_finished& news, steady_time now) {
     bool failed = is_the_workers_fault(news.outcome.status);
     workers_.set_troubled(*who, failed);
     if (failed)
-      requeue(*what, news.outcome.status.in_context("worker " + who->profile.name), now);
+      requeue(*what, news.outcome.status.in_context("worker " + who->profile.name));
     else
-      settle(*what, news.outcome, now);
+      settle(*what, news.outcome);
     // Others get the chance before the one that failed.
     if (failed) match();
   }
   fill(*who);
-  remove_if_idle(*who, now);
-}
-
-void dispatcher::settle(operation& what, action_outcome outcome, steady_time now) {
-  bool keep = outcome.status.ok() && outcome.exit_code == 0 && !what.action.do_not_cache;
-  if (!keep) {
-    --executing_;
-    complete(what, std::move(outcome), now);
-    return;
-  }
-  what.now = phase::recording;
-  what.worker_id.clear();
-  what.outcome = std::move(outcome);
-  out_.record(what);
+  remove_if_idle(*who);
 }
 
 void dispatcher::leaving(const std::string& worker_id, steady_time now) {
@@ -154,46 +154,55 @@ void dispatcher::leaving(const std::string& worker_id, steady_time now) {
   if (who == nullptr) return;
   if (who->accepting) {
     workers_.stop_accepting(*who);
-    queue_.worker_left(*who, now);
+    queue_.worker_left(*who, now_);
   }
-  remove_if_idle(*who, now);
+  remove_if_idle(*who);
 }
 
-void dispatcher::remove_if_idle(worker& which, steady_time now) {
-  if (!which.accepting && which.held.empty()) remove_worker(which, now);
+void dispatcher::remove_if_idle(worker& which) {
+  if (!which.accepting && which.held.empty()) remove_worker(which);
 }
 
-void dispatcher::remove_worker(worker& which, steady_time now) {
+void dispatcher::remove_worker(worker& which) {
   auto id = which.id;
-  queue_.worker_left(which, now);
+  queue_.worker_left(which, now_);
   workers_.remove(id);
   out_.forget_worker(id);
 }
 
 // The id by value: the worker, whose own it may be, is removed on the way.
 void dispatcher::lost(std::string worker_id, const std::string& why, steady_time now) {
+  now_ = now;
   auto* who = workers_.find(worker_id);
   if (who == nullptr) return;
   auto fault = error(errc::unavailable, fmt::format("worker {}: {}", who->profile.name, why));
   auto held = std::move(who->held);
-  remove_worker(*who, now);
+  remove_worker(*who);
   for (const auto& [key, amounts] : held) {
     auto* what = operations_.find(key.operation);
     if (what != nullptr && what->attempt == key.attempt && what->worker_id == worker_id &&
         what->now != phase::done)
-      requeue(*what, fault, now);
+      requeue(*what, fault);
   }
   match();
 }
 
-void dispatcher::evict_deaf_workers(steady_time now) {
-  while (!kills_.empty() && kills_.front().since + options_.kill_timeout < now) {
+void dispatcher::give_up_silent_workers() {
+  auto patience = options_.heartbeat_interval * options_.heartbeats_missed;
+  for (const auto& id : workers_.silent_since(now_ - patience)) {
+    out_.dismiss(id, {"the scheduler has not heard from the worker for too long", true});
+    lost(id, "nothing was heard from it any more", now_);
+  }
+}
+
+void dispatcher::give_up_deaf_workers() {
+  while (!kills_.empty() && kills_.front().since + options_.kill_timeout < now_) {
     auto kill = std::move(kills_.front());
     kills_.pop_front();
     auto* who = workers_.find(kill.worker_id);
     if (who == nullptr || !who->held.contains(kill.what)) continue;
     out_.dismiss(kill.worker_id, {"an action that was to be stopped did not end", true});
-    lost(kill.worker_id, "it did not stop an action when it was told to", now);
+    lost(kill.worker_id, "it did not stop an action when it was told to", now_);
   }
 }
 

@@ -18,6 +18,7 @@
 namespace kiln::scheduling {
 
 struct demand;
+struct worker;
 
 /// Who hears of an operation. The actor knows the handle behind the number.
 using listener_id = std::uint64_t;
@@ -44,11 +45,14 @@ struct operation {
   place where;
   std::shared_ptr<demand> asks;  ///< none once it is done
   steady_time queued_since;
+  duration waited{0};      ///< until it was first given to a worker
+  worker* kept = nullptr;  ///< takes nothing else until this fits
 
   phase now = phase::queued;
   std::string worker_id;       ///< while given or running
   std::uint64_t attempt = 0;   ///< counts from 1; 0: never given to anyone
   std::uint32_t failures = 0;  ///< attempts lost to workers, not to the action
+  steady_time due{};           ///< when this attempt must have ended; without a timeout never
   action_outcome outcome;      ///< from recording on
 
   std::vector<std::pair<listener_id, std::size_t>> listeners;  ///< and how often each of them listens

@@ -45,6 +45,11 @@ schema<scheduler_options> scheduler_schema() {
              "After so many silent intervals a worker is given up.", at_least(2), at_most(1000))
       .field("kill_timeout", &o::kill_timeout, seconds(30),
              "A worker that has not stopped a cancelled action by then is given up.", at_least(seconds(1)))
+      .field(
+          "overrun", &o::overrun, minutes(30),
+          "How much longer than its timeout an action may take with fetching inputs and uploading outputs. "
+          "What takes still longer is stopped, for its worker hangs.",
+          at_least(seconds(1)))
       .field("retain_for", &o::retain_for, minutes(5),
              "How long the name of a finished operation can be asked for.")
       .field("max_retained", &o::max_retained, 10'000, "Finished operations that are remembered at most.")

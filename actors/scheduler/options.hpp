@@ -22,6 +22,7 @@ struct scheduler_options {
   duration heartbeat_interval = std::chrono::seconds(2);
   std::uint32_t heartbeats_missed = 4;
   duration kill_timeout = std::chrono::seconds(30);
+  duration overrun = std::chrono::minutes(30);
   duration retain_for = std::chrono::minutes(5);
   std::size_t max_retained = 10'000;
   duration record_timeout = std::chrono::seconds(30);

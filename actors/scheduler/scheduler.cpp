@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/scheduler/dispatcher.hpp"
+#include "actors/scheduler/scheduler_metrics.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 
@@ -53,6 +54,7 @@ struct scheduler_state : outbox {
   void forget_worker(const std::string& worker_id) override;
   void tell(listener_id who, const operation_state& news) override;
   void record(const operation& what) override;
+  void ended(const operation& what) override { metrics->count(what); }
 
   template <class Order>
   void send_to(const std::string& worker_id, Order order) {
@@ -69,6 +71,7 @@ struct scheduler_state : outbox {
   environment env;
   scheduler_options options;
   store_actor results;
+  std::optional<scheduler_metrics> metrics;
   std::optional<dispatcher> mind;
   std::unordered_map<std::string, worker_actor> workers;
   std::map<caf::actor_addr, std::string> worker_ids;
@@ -173,11 +176,13 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
   env = process;
   options = std::move(given);
   results = std::move(store);
+  metrics.emplace(*env.metrics);
   mind.emplace(options, *env.random, *this);
   self->set_down_handler([this](caf::down_msg& news) { on_down(news); });
   self->delayed_send(self, tick_interval, scheduler_tick{});
   return {
-      [this](const submit_action& order) {
+      [this](submit_action& order) {
+        order.action.queued = env.time->wall();
         return to_result(mind->submit(order, id_of(order.listener), now()));
       },
       [this](const watch_operation& order) {
@@ -211,6 +216,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       },
       [this](const scheduler_tick&) {
         mind->tick(now());
+        metrics->show(mind->figures());
         answer_drains();
         self->delayed_send(self, tick_interval, scheduler_tick{});
       },

@@ -24,6 +24,8 @@ struct attempt_key {
   auto operator<=>(const attempt_key&) const noexcept = default;
 };
 
+struct operation;
+
 struct worker {
   std::string id;
   worker_profile profile;
@@ -36,10 +38,13 @@ struct worker {
   bool accepting = true;
   bool troubled = false;  ///< its last report was a failure of its own: others are asked first
   std::uint64_t last_given = 0;
+  operation* kept_for = nullptr;  ///< it takes nothing else until this fits
 
   bool has_slot() const noexcept { return accepting && held.size() < profile.slots; }
   /// Whether it could start this now.
-  bool has_room_for(const needs& asked) const noexcept { return has_slot() && covers(left, asked.counted); }
+  bool has_room_for(const needs& asked) const noexcept {
+    return has_slot() && kept_for == nullptr && covers(left, asked.counted);
+  }
 };
 
 /// Live workers by id and by name, and those with a free slot, least loaded first. Confined to one actor.

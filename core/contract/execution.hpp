@@ -26,6 +26,7 @@ struct action_spec {
   duration timeout{0};  ///< 0: the worker's default
   bool do_not_cache = false;
   std::string request_metadata;  ///< the client's RequestMetadata, serialised; may be empty
+  wall_time queued{};            ///< when it came to the scheduler, for the result's metadata
 };
 
 /// How an action ended. `status` not ok: it did not run to an end (or ran over its time), and `result` holds

@@ -41,6 +41,19 @@ duration read(const google::protobuf::Duration& from) {
          std::chrono::nanoseconds(std::clamp(from.nanos(), 0, 999'999'999));
 }
 
+void write(wall_time from, google::protobuf::Timestamp* to) {
+  auto since = std::chrono::duration_cast<duration>(from.time_since_epoch());
+  auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  to->set_seconds(seconds.count());
+  to->set_nanos(static_cast<std::int32_t>((since - seconds).count()));
+}
+
+wall_time read(const google::protobuf::Timestamp& from) {
+  auto since = std::chrono::seconds(std::clamp<std::int64_t>(from.seconds(), 0, longest_seconds)) +
+               std::chrono::nanoseconds(std::clamp(from.nanos(), 0, 999'999'999));
+  return wall_time(std::chrono::duration_cast<wall_time::duration>(since));
+}
+
 struct worker_writer {
   v1::WorkerMessage& to;
 
@@ -92,6 +105,7 @@ struct scheduler_writer {
     if (action.timeout > duration::zero()) write(action.timeout, start->mutable_timeout());
     start->set_request_metadata(action.request_metadata);
     start->set_do_not_cache(action.do_not_cache);
+    write(action.queued, start->mutable_queued_timestamp());
   }
   void operator()(const kill_action& from) const {
     to.mutable_kill()->set_operation(from.operation);
@@ -137,6 +151,7 @@ expected<start_action> read(v1::Start& start) {
   if (start.has_timeout()) result.action.timeout = read(start.timeout());
   result.action.request_metadata = std::move(*start.mutable_request_metadata());
   result.action.do_not_cache = start.do_not_cache();
+  result.action.queued = read(start.queued_timestamp());
   return result;
 }
 

@@ -58,6 +58,7 @@ BOOST_AUTO_TEST_CASE(an_order_to_start_arrives_as_it_was) {
   order.action.platform = {{"a", "1"}, {"a", "2"}};
   order.action.timeout = 1500ms;
   order.action.do_not_cache = true;
+  order.action.queued = wall_time(1'700'000'000'250ms);
   order.action.request_metadata = std::string("\0\xff", 2);
   auto back = through_scheduler(order);
   BOOST_TEST(back.attempt == 2u);
@@ -68,6 +69,7 @@ BOOST_AUTO_TEST_CASE(an_order_to_start_arrives_as_it_was) {
   BOOST_TEST((back.action.platform == order.action.platform));
   BOOST_TEST((back.action.timeout == order.action.timeout));
   BOOST_TEST(back.action.do_not_cache);
+  BOOST_TEST((back.action.queued == order.action.queued));
   BOOST_TEST(back.action.request_metadata == order.action.request_metadata);
 }
 

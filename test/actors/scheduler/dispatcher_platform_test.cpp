@@ -119,4 +119,55 @@ BOOST_FIXTURE_TEST_CASE(many_queued_actions_of_one_kind_do_not_keep_another_kind
   BOOST_TEST((starts[0].order.action.action == digest_of("plain")));
 }
 
+BOOST_FIXTURE_TEST_CASE(small_actions_pass_over_a_large_one_but_not_for_ever, dispatcher_fixture) {
+  auto w = admit("w", 8, {{"cpu", "4"}});
+  auto small = [&, n = 0]() mutable { submit(action("s" + std::to_string(n++), {{"cpu", "2"}})); };
+  auto count_started = [&] { return starts.size(); };
+  small();
+  small();
+  submit(action("large", {{"cpu", "4"}}));
+  for (int i = 0; i < 4; ++i) small();
+  // At first the machine is kept busy ...
+  finish(starts[0]);
+  BOOST_TEST(count_started() == 3u);
+  pass(31s, {w});
+  // ... then it is kept free, slot by slot.
+  finish(starts[1]);
+  BOOST_TEST(count_started() == 3u);
+  small();
+  BOOST_TEST(count_started() == 3u);
+  finish(starts[2]);
+  BOOST_REQUIRE_EQUAL(count_started(), 4u);
+  BOOST_TEST((starts[3].order.action.action == digest_of("large")));
+  finish(starts[3]);
+  BOOST_TEST(count_started() == 6u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_worker_kept_for_an_action_works_again_when_that_is_cancelled, dispatcher_fixture) {
+  auto w = admit("w", 8, {{"cpu", "4"}});
+  submit(action("a", {{"cpu", "2"}}));
+  submit(action("b", {{"cpu", "2"}}));
+  auto large = submit(action("large", {{"cpu", "4"}}));
+  submit(action("c", {{"cpu", "2"}}));
+  pass(31s, {w});
+  finish(starts[0]);
+  BOOST_TEST(starts.size() == 2u);
+  mind.cancel(large.name, now);
+  BOOST_TEST(starts.size() == 3u);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_a_worker_was_kept_for_survives_that_worker, dispatcher_fixture) {
+  auto w = admit("w", 8, {{"cpu", "4"}});
+  submit(action("a", {{"cpu", "2"}}));
+  submit(action("b", {{"cpu", "2"}}));
+  submit(action("large", {{"cpu", "4"}}));
+  pass(31s, {w});
+  finish(starts[0]);
+  mind.lost(w, "it is gone", now);
+  auto other = admit("other", 8, {{"cpu", "4"}});
+  finish(starts.back());
+  BOOST_TEST((starts.back().order.action.action == digest_of("large")));
+  BOOST_TEST(starts.back().worker_id == other);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -181,4 +181,33 @@ BOOST_FIXTURE_TEST_CASE(nonsense_profiles_are_refused, dispatcher_fixture) {
   BOOST_TEST(mind.admit({"w", {{"cpu", "many"}}, 1, 1}, now).error().code() == errc::invalid_argument);
 }
 
+BOOST_FIXTURE_TEST_CASE(action_timeout_is_enforced_backend_side, dispatcher_fixture) {
+  auto stuck = admit("stuck");
+  auto spec = action("a");
+  spec.timeout = 10min;
+  auto state = submit(spec);
+  run(starts[0]);
+  pass(39min, {stuck});
+  BOOST_TEST(state_of(state.name).now == stage::executing);
+  pass(2min, {stuck});
+  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::deadline_exceeded);
+  BOOST_TEST(kills.size() == 1u);
+  // It does not stop either: then it is no worker.
+  pass(31s, {stuck});
+  BOOST_TEST((dismissed == std::vector<std::string>{stuck}));
+}
+
+BOOST_FIXTURE_TEST_CASE(each_attempt_has_its_own_time, dispatcher_fixture) {
+  auto first = admit("first");
+  auto spec = action("a");
+  spec.timeout = 10min;
+  auto state = submit(spec);
+  pass(30min, {first});
+  mind.lost(first, "it is gone", now);
+  auto second = admit("second");
+  pass(30min, {second});
+  BOOST_TEST(state_of(state.name).now == stage::queued);
+  BOOST_TEST(kills.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

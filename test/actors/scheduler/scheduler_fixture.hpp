@@ -34,6 +34,7 @@ struct dispatcher_fixture : scheduling::outbox {
     news.push_back({who, state});
   }
   void record(const scheduling::operation& what) override { recording.emplace_back(what.name, what.attempt); }
+  void ended(const scheduling::operation& what) override { waits.push_back(what.waited); }
 
   dispatcher_fixture() = default;
   explicit dispatcher_fixture(scheduler_options given) : options(std::move(given)) {}
@@ -92,6 +93,7 @@ struct dispatcher_fixture : scheduling::outbox {
   std::vector<std::string> forgotten;
   std::vector<news_for> news;
   std::vector<std::pair<std::string, std::uint64_t>> recording;
+  std::vector<duration> waits;
 };
 
 }  // namespace kiln::test

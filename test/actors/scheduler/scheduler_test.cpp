@@ -218,4 +218,24 @@ BOOST_AUTO_TEST_CASE(figures_count_what_is_there) {
   BOOST_TEST(figures->slots == 2);
 }
 
+BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
+  scripted_worker worker(system, scheduler, {"w", {}, 2, 1});
+  BOOST_REQUIRE(worker.enlist());
+  auto who = listen();
+  BOOST_REQUIRE(submit("a", who.handle));
+  worker.finish(worker.starts()[0], {error(errc::invalid_argument, "no"), {}, 0, false});
+  system.pass(1s);
+  auto& ended = system.metrics().counters("kiln_scheduler_actions_total", "", {"status"});
+  BOOST_TEST(ended.with({"INVALID_ARGUMENT"}).value() == 1u);
+  BOOST_TEST(system.metrics().gauges("kiln_scheduler_slots", "").with().value() == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(an_action_carries_the_time_it_came) {
+  scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
+  BOOST_REQUIRE(worker.enlist());
+  auto who = listen();
+  BOOST_REQUIRE(submit("a", who.handle));
+  BOOST_TEST((worker.starts().at(0).action.queued == system.env().time->wall()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
