@@ -56,7 +56,7 @@ using action_maker = std::function<prepared_action(const client&, std::uint64_t)
 // Each operation runs a command of its own. The blobs of the next ones are uploaded in large batches, ahead
 // of the load: the figure is of Execute, not of the uploads.
 workload fresh_actions(std::string name, std::string title, action_maker make) {
-  constexpr std::uint64_t ahead = 20'000;
+  constexpr std::uint64_t ahead = 5'000;
   auto requests = std::make_shared<std::vector<v2::ExecuteRequest>>();
   return {std::move(name),
           std::move(title),

@@ -3,6 +3,8 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include "actors/worker/remote_master.hpp"
+
 namespace kiln {
 
 workplace::workplace(worker_master master, bool remote, local_worker worker)
@@ -21,6 +23,7 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
   if (remote) {
     auto way = dial(options.scheduler);
     if (!way) return with_context(way.error(), "scheduler {}", options.scheduler);
+    master = spawn_remote_master(system, env, std::move(*way));
   }
   const auto& wanted = *options.worker;
   auto cache = wanted.cache ? stores.find(wanted.cache->name) : store_actor();
