@@ -20,6 +20,12 @@ struct service_bench : deterministic_system {
   static constexpr const char* checking = "{type: verify, inner: {type: memory, capacity: 256MiB}}";
 
   explicit service_bench(const char* store = trusting) : blobs(spawn_store(store)) {}
+  /// Every client leaves, as with the end of a connection.
+  ~service_bench() {
+    for (const auto& call : calls_)
+      if (auto open = call.lock()) open->cancel();
+    run();
+  }
 
   router routes;
   store_actor blobs;
@@ -33,6 +39,7 @@ struct service_bench : deterministic_system {
   void hand_over(const std::shared_ptr<direct_call>& call, byte_chain request = {}) {
     const auto* where = routes.find(call->info().method);
     BOOST_TEST_REQUIRE(where != nullptr, "no route to " << call->info().method);
+    calls_.push_back(call);
     where->handler(call, std::move(request));
   }
   /// A whole unary or server-streaming call.
@@ -64,6 +71,9 @@ struct service_bench : deterministic_system {
   bool has(const digest& blob) {
     return ask<missing_blobs>(blobs, find_missing{{blob}}).value().blobs.empty();
   }
+
+private:
+  std::vector<std::weak_ptr<direct_call>> calls_;
 };
 
 }  // namespace kiln::test

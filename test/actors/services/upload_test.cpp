@@ -19,6 +19,7 @@ struct upload_bench {
     for (std::size_t at = step; at < content.size(); at += step) client->send(message(at, step));
     incoming->attach(client, read_write_request(message(0, step)).value());
   }
+  ~upload_bench() { client->cancel(); }
 
   static bytes message(std::size_t offset, std::size_t size) {
     google::bytestream::WriteRequest request;
