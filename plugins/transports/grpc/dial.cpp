@@ -65,6 +65,8 @@ grpc::ChannelArguments arguments(const grpc_options& options) {
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_size.bytes));
   args.SetMaxSendMessageSize(-1);
+  // gRPC would unpack a compressed answer without a bound, so none is accepted.
+  args.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
   args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
   args.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 128 * 1024);

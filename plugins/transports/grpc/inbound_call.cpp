@@ -8,6 +8,7 @@
 #include "core/wire/status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
 #include "plugins/transports/grpc/status.hpp"
+#include "plugins/transports/grpc/unpack.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
@@ -111,8 +112,10 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     if (grpc_call_failed_before_recv_message(context_.c_call())) return fail(call_is_over());
     return std::nullopt;
   }
+  auto taken = unpack(incoming_, home_->max_message_size);
   std::uint64_t size = incoming_.Length();
-  if (auto taken = account_->take(size); !taken) {
+  if (taken) taken = account_->take(size);
+  if (!taken) {
     incoming_.Clear();
     last_word(taken.error());
     return fail(std::move(taken).error());

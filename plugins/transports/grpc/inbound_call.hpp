@@ -23,6 +23,7 @@ struct door {
   const router& routes;
   const clock& time;
   std::shared_ptr<ledger> accounts;
+  std::size_t max_message_size;
   rally open{};                               ///< calls waited for, and calls that have not settled
   std::atomic<bool> closing{false};           ///< new calls are refused
   std::atomic<std::uint64_t> turned_away{0};  ///< calls refused because of that

@@ -48,11 +48,9 @@ schema<grpc_options> grpc_schema() {
              "for a transport that only dials.")
       .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
       .section("dial_tls", &o::dial_tls, dial_tls_schema(), "Encryption of what is dialled.")
-      .field(
-          "threads", &o::threads, std::nullopt,
-          "Threads that read and write for callers; auto is one for each processor, at most 2, which serve "
-          "more than the rest of the process can answer.",
-          at_least(1U), at_most(64U), or_word("auto"))
+      .field("threads", &o::threads, std::nullopt,
+             "Threads that read and write for callers; auto is one for every four processors, at most 8.",
+             at_least(1U), at_most(64U), or_word("auto"))
       .field("max_message_size", &o::max_message_size, 16_MiB,
              "The largest message taken. The default lets a client ask for 100,000 blobs at once.",
              at_least(4_MiB), at_most(1_GiB))
@@ -66,10 +64,12 @@ schema<grpc_options> grpc_schema() {
       .field("max_calls_per_client", &o::max_calls_per_client, 16384U,
              "The same for one client address, so that one client cannot shut out the others.", at_least(1U),
              at_most(1U << 20))
-      .field("max_bytes_in_flight", &o::max_bytes_in_flight, 25_percent,
-             "Received messages that are still in use, as a size or as a share of memory; calls whose "
-             "messages would go beyond are refused with RESOURCE_EXHAUSTED.",
-             at_least(16_MiB))
+      .field(
+          "max_bytes_in_flight", &o::max_bytes_in_flight, 25_percent,
+          "Received messages that are still in use, as a size or as a share of memory; calls whose "
+          "messages would go beyond are refused with RESOURCE_EXHAUSTED. As much again may lie in messages "
+          "that are still arriving.",
+          at_least(16_MiB))
       .field("max_bytes_in_flight_per_client", &o::max_bytes_in_flight_per_client, 20_percent,
              "The same for one client address.", at_least(16_MiB))
       .field("keepalive", &o::keepalive, 30s,

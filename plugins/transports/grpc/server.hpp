@@ -33,7 +33,8 @@ public:
   void close(duration patience, std::function<void()> closed);
 
 private:
-  server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts);
+  server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
+         std::size_t max_message_size);
   expected<void> listen(const grpc_options& options);
   void turn_away(steady_time until);
   void shut_down(steady_time until);

@@ -144,6 +144,25 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_too_large_when_unpacked_is_refused) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_CASE(streams_that_nobody_reads_do_not_stop_other_clients) {
+  grpc_fixture many([](grpc_plugin::grpc_options& options) {
+    options.max_message_size = 4_MiB;
+    options.max_bytes_in_flight = 32_MiB;
+    options.max_bytes_in_flight_per_client = 32_MiB;
+  });
+  std::vector<std::shared_ptr<outbound_call>> calls;
+  std::vector<held_call> there;
+  auto hoarder = many.client->dial(many.address());
+  // All messages together are larger than what the server may hold of them.
+  for (int i = 0; i < 40; ++i) {
+    calls.push_back(hoarder->start({"/kiln.test.Echo/HoldMany", {}, {}}));
+    calls.back()->write(bytes::adopt(std::string(4 << 20, 'h')), [](bool) {});
+    there.push_back(many.held.take());
+  }
+  for (int i = 0; i < 100; ++i)
+    BOOST_TEST(many.ask("Unary", std::string(1 << 20, 'u')).value().size() == std::size_t{1 << 20});
+}
+
 BOOST_AUTO_TEST_CASE(streams_beyond_the_limit_of_a_connection_wait_for_their_turn) {
   grpc_fixture narrow([](grpc_plugin::grpc_options& options) { options.max_streams_per_connection = 1; });
   auto first = narrow.start("Hold");
