@@ -253,7 +253,7 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   shop->env = context.env;
   shop->worker_name = profile.name;
   shop->cas = context.cas;
-  shop->hands = make_thread_crew("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
+  shop->hands = context.env.crews->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
   auto root = work_root::open(options.work_root, shop->hands, context.env.log);
   if (!root) return failure(std::move(root).error());
   shop->root = std::move(*root);

@@ -81,6 +81,13 @@ private:
   std::vector<std::thread> threads_;
 };
 
+class thread_crew_source final : public crew_source {
+public:
+  std::unique_ptr<crew> make(std::string name, std::size_t threads) override {
+    return make_thread_crew(std::move(name), threads);
+  }
+};
+
 class inline_crew final : public crew {
 public:
   expected<void> post(job work) override {
@@ -98,6 +105,11 @@ std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, st
 
 std::unique_ptr<crew> make_inline_crew() {
   return std::make_unique<inline_crew>();
+}
+
+crew_source& thread_crews() noexcept {
+  static thread_crew_source instance;
+  return instance;
 }
 
 }  // namespace kiln

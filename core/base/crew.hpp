@@ -31,4 +31,14 @@ std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads,
 /// Runs each job at once on the caller's thread: for tests under the deterministic scheduler.
 std::unique_ptr<crew> make_inline_crew();
 
+/// Where crews come from: whoever needs one is handed a source, so that a test can decide when jobs run.
+class crew_source {
+public:
+  virtual ~crew_source() = default;
+  virtual std::unique_ptr<crew> make(std::string name, std::size_t threads) = 0;
+};
+
+/// Crews of real threads. Lives for ever.
+crew_source& thread_crews() noexcept;
+
 }  // namespace kiln

@@ -8,8 +8,8 @@ namespace kiln::filesystem {
 
 expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context) {
   disk& on = system_disk();
-  return spawn_filesystem_store(wishes, context,
-                                {&on, make_thread_crew("disk", wishes.io_threads), current_boot_id(on)});
+  return spawn_filesystem_store(
+      wishes, context, {&on, context.env.crews->make("disk", wishes.io_threads), current_boot_id(on)});
 }
 
 expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context, ground on) {

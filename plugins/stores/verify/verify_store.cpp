@@ -146,7 +146,7 @@ expected<store_actor> spawn_verify_store(const verify_options& options, const st
                 "it would hold action results, and the digest of an action says nothing about the bytes of "
                 "its result: nothing can be verified");
   std::shared_ptr<crew> hashing =
-      make_thread_crew("kiln-verify", options.threads.value_or(std::max(processors() / 2, 1U)));
+      context.env.crews->make("kiln-verify", options.threads.value_or(std::max(processors() / 2, 1U)));
   auto store = context.system.spawn(verify::verify_store, context.store(options.inner), std::move(hashing));
   return store_actor(store);
 }
