@@ -1,11 +1,10 @@
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
-#include <fstream>
 #include <sstream>
 
 #include "core/wire/digests.hpp"
+#include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"
 #include "test/harness/print.hpp"
 
@@ -13,33 +12,6 @@ namespace kiln::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::stringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
-/// Whether a process lives; one that is dead but not yet waited for does not.
-bool is_alive(pid_t pid) {
-  auto status = read_file("/proc/" + std::to_string(pid) + "/stat");
-  auto state = status.rfind(')');
-  return state != std::string::npos && status.substr(state + 2, 1) != "Z";
-}
-
-/// A pipe that an action opens when it has come so far: the test waits without looking again and again.
-class meeting_point {
-public:
-  explicit meeting_point(const std::filesystem::path& path) : path_(path) {
-    BOOST_REQUIRE(::mkfifo(path.c_str(), 0666) == 0);
-  }
-  const std::string script() const { return "echo $$ > " + path_.string(); }
-  pid_t wait() const { return std::stoi(read_file(path_)); }
-
-private:
-  std::filesystem::path path_;
-};
 
 }  // namespace
 

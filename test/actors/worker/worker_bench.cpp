@@ -3,6 +3,7 @@
 #include <caf/atom.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
 
 #include "core/config/document.hpp"
@@ -24,20 +25,21 @@ caf::actor_system_config& two_threads(caf::actor_system_config& config) {
   return config;
 }
 
-store_actor spawn_memory_store(caf::actor_system& system, const environment& env) {
+store_actor spawn_store(caf::actor_system& system, const environment& env, const std::string& name,
+                        const std::string& yaml) {
   static const plugin_registry plugins = [] {
     plugin_registry loaded;
     if (auto good = loaded.load_folder(KILN_PLUGIN_FOLDER); !good)
       throw std::runtime_error(good.error().message());
     return loaded;
   }();
-  auto document = parse_document("{type: memory, capacity: 256MiB}", "test.yaml");
+  auto document = parse_document(yaml, "test.yaml");
   faults collected = document->faults_found();
   store_refs references;
-  auto read = read_kind("cas", document->root(), plugins.store_schemas(), collected, references);
+  auto read = read_kind(name, document->root(), plugins.store_schemas(), collected, references);
   if (auto good = collected.as_result(); !good) throw std::runtime_error(good.error().message());
-  store_context context{system, env, "cas", holds::content, {}, {}};
-  auto store = plugins.store("memory")->spawn(read.options, context);
+  store_context context{system, env, name, holds::content, {}, {}};
+  auto store = plugins.store(read.type)->spawn(read.options, context);
   if (!store) throw std::runtime_error(store.error().message());
   return *store;
 }
@@ -133,12 +135,13 @@ worker_bench::worker_bench(adjust change, bool with_worker)
           system_clock()),
       system(two_threads(config)),
       master(system),
-      cas(spawn_memory_store(system, env)) {
+      cas(spawn_store(system, env, "cas", "{type: memory, capacity: 256MiB}")) {
   auto document = parse_document("{work_root: /nowhere, cas: cas}", "test.yaml");
   faults collected = document->faults_found();
   store_refs references;
   if (!worker_schema().read(document->root(), options, collected, references))
     throw std::runtime_error("the defaults of the worker's options are no good");
+  stores_.push_back(cas);
   options.name = "bench";
   options.slots = 2;
   options.work_root = (folder / "work").string();
@@ -149,7 +152,27 @@ worker_bench::worker_bench(adjust change, bool with_worker)
 worker_bench::~worker_bench() {
   fire();
   caf::anon_send_exit(master.actor(), caf::exit_reason::user_shutdown);
-  caf::anon_send_exit(cas, caf::exit_reason::user_shutdown);
+  for (const auto& store : stores_) caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
+}
+
+store_actor worker_bench::spawn_filesystem_store() {
+  auto path = (folder / "cache").string();
+  stores_.push_back(spawn_store(
+      system, env, "cache", "{type: filesystem, path: " + path + ", capacity: 1GiB, durability: relaxed}"));
+  return stores_.back();
+}
+
+void worker_bench::overwrite_cached(const std::string& content, const std::string& with) {
+  auto hex = digest_of(content).hex();
+  bool found = false;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "cache")) {
+    if (!entry.is_regular_file() || entry.path().string().find(hex.substr(4)) == std::string::npos) continue;
+    std::filesystem::permissions(entry.path(), std::filesystem::perms::owner_all);
+    std::ofstream(entry.path()) << with;
+    std::filesystem::permissions(entry.path(), std::filesystem::perms(0555));
+    found = true;
+  }
+  if (!found) throw std::runtime_error("the cache has no such file");
 }
 
 void worker_bench::hire(store_actor cache) {

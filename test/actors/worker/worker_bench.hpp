@@ -82,6 +82,11 @@ public:
   /// It is told to go at once.
   void fire();
 
+  /// A store that lends files, in `folder`.
+  store_actor spawn_filesystem_store();
+  /// Damages what that store has for these bytes, behind its back.
+  void overwrite_cached(const std::string& content, const std::string& with);
+
   digest put(const std::string& content);
   digest put(const google::protobuf::MessageLite& message);
   std::optional<std::string> get(const digest& blob);
@@ -122,6 +127,7 @@ public:
 
 private:
   std::uint64_t operations_ = 0;
+  std::vector<store_actor> stores_;
 };
 
 /// Asks an actor from outside of the system, and waits.

@@ -1,0 +1,230 @@
+#include "actors/worker/remote_master.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <deque>
+
+#include "core/wire/worker_protocol.hpp"
+#include "test/harness/deterministic_system.hpp"
+#include "test/harness/print.hpp"
+
+namespace kiln::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The scheduler's end of one call, played by the test. The system is deterministic: one thread.
+class scripted_call final : public outbound_call {
+public:
+  void write(byte_chain message, std::function<void(bool)> then) override {
+    auto words = decode_worker_words(message);
+    BOOST_REQUIRE(words.has_value());
+    heard.push_back(std::move(*words));
+    then(true);
+  }
+  void writes_done() override {}
+  void read(std::function<void(expected<std::optional<byte_chain>>)> then) override {
+    reader_ = std::move(then);
+    deliver();
+  }
+  void cancel() override { cancelled = true; }
+
+  void say(const scheduler_words& words) { say(std::optional(byte_chain(encode(words)))); }
+  void say(expected<std::optional<byte_chain>> message) {
+    said_.push_back(std::move(message));
+    deliver();
+  }
+  template <class Words>
+  std::size_t count() const {
+    return static_cast<std::size_t>(std::count_if(
+        heard.begin(), heard.end(), [](const auto& words) { return std::holds_alternative<Words>(words); }));
+  }
+
+  std::vector<worker_words> heard;
+  bool cancelled = false;
+
+private:
+  void deliver() {
+    if (said_.empty() || !reader_) return;
+    auto next = std::move(said_.front());
+    said_.pop_front();
+    std::exchange(reader_, nullptr)(std::move(next));
+  }
+
+  std::deque<expected<std::optional<byte_chain>>> said_;
+  std::function<void(expected<std::optional<byte_chain>>)> reader_;
+};
+
+class scripted_channel final : public channel {
+public:
+  std::shared_ptr<outbound_call> start(outbound_request request) override {
+    BOOST_TEST(request.method == connect_method);
+    calls.push_back(std::make_shared<scripted_call>());
+    return calls.back();
+  }
+  std::vector<std::shared_ptr<scripted_call>> calls;
+};
+
+struct bench {
+  bench() {
+    worker = system.own(system.actors().spawn([this]() -> worker_actor::behavior_type {
+      return {[this](const start_action& order) { starts.push_back(order); },
+              [this](const kill_action& order) { kills.push_back(order); },
+              [this](const dismiss_worker& order) { dismissals.push_back(order); }};
+    }));
+    master = system.own(spawn_remote_master(system.actors(), system.env(), way));
+  }
+  scripted_call& call() { return *way->calls.back(); }
+  std::shared_ptr<std::optional<expected<worker_welcome>>> enlist() {
+    auto answer =
+        system.begin<worker_welcome>(master, enlist_worker{{"here", {{"os", "linux"}}, 4, 99}, worker});
+    system.run();
+    return answer;
+  }
+  void enlist_well() {
+    auto answer = enlist();
+    call().say(worker_welcome{"here/1", 1s});
+    system.run();
+    BOOST_REQUIRE(answer->has_value());
+    BOOST_REQUIRE((*answer)->has_value());
+  }
+  template <class News>
+  void tell(News news) {
+    caf::anon_send(master, std::move(news));
+    system.run();
+  }
+
+  deterministic_system system;
+  std::shared_ptr<scripted_channel> way = std::make_shared<scripted_channel>();
+  std::vector<start_action> starts;
+  std::vector<kill_action> kills;
+  std::vector<dismiss_worker> dismissals;
+  worker_actor worker;
+  worker_master master;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(remote_masters)
+
+BOOST_FIXTURE_TEST_CASE(a_session_begins_with_a_hello_and_a_welcome, bench) {
+  auto answer = enlist();
+  BOOST_REQUIRE(call().heard.size() == 1U);
+  const auto& hello = std::get<worker_profile>(call().heard[0]);
+  BOOST_TEST(hello.name == "here");
+  BOOST_TEST(hello.slots == 4U);
+  BOOST_TEST(hello.epoch == 99U);
+  BOOST_TEST(!answer->has_value());
+  call().say(worker_welcome{"here/1", 2s});
+  system.run();
+  BOOST_TEST((*answer)->value().worker_id == "here/1");
+  BOOST_TEST(((*answer)->value().heartbeat_interval == 2s));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refusal_is_the_answer, bench) {
+  auto answer = enlist();
+  call().say(fail(errc::already_exists, "a live worker is called here already"));
+  system.run();
+  BOOST_TEST((*answer)->error().code() == errc::already_exists);
+  BOOST_TEST(dismissals.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_scheduler_that_gives_no_welcome_is_not_waited_for, bench) {
+  auto answer = enlist();
+  system.pass(21s);
+  BOOST_REQUIRE(answer->has_value());
+  BOOST_TEST((*answer)->error().code() == errc::deadline_exceeded);
+  BOOST_TEST(call().cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(orders_come_through_and_news_go_out, bench) {
+  enlist_well();
+  start_action order{"operation", 3, {}};
+  order.action.action = digest_of("action");
+  order.action.command_digest = digest_of("command");
+  order.action.input_root = digest_of("root");
+  call().say(order);
+  call().say(kill_action{"operation", 3, "why not"});
+  call().say(dismiss_worker{"later", false});
+  system.run();
+  BOOST_REQUIRE(starts.size() == 1U);
+  BOOST_TEST((starts[0].action.input_root == digest_of("root")));
+  BOOST_REQUIRE(kills.size() == 1U);
+  BOOST_TEST(kills[0].reason == "why not");
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(!dismissals[0].given_up);
+
+  tell(action_started{"here/1", "operation", 3});
+  action_outcome outcome;
+  outcome.status = error(errc::aborted, "spoilt");
+  outcome.exit_code = 5;
+  tell(action_finished{"here/1", "operation", 3, outcome});
+  tell(worker_beat{"here/1"});
+  tell(worker_leaving{"here/1"});
+  BOOST_REQUIRE(call().heard.size() == 5U);
+  BOOST_TEST(std::get<action_started>(call().heard[1]).attempt == 3U);
+  BOOST_TEST(std::get<action_finished>(call().heard[2]).outcome.status.code() == errc::aborted);
+  BOOST_TEST(std::get<action_finished>(call().heard[2]).outcome.exit_code == 5);
+  BOOST_TEST(call().count<session_heartbeat>() == 1U);
+  BOOST_TEST(call().count<worker_leaving>() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_broken_session_gives_the_worker_up, bench) {
+  enlist_well();
+  call().say(fail(errc::unavailable, "connection reset"));
+  system.run();
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(dismissals[0].given_up);
+  // What is still said goes nowhere; the next session is a new call.
+  tell(action_finished{"here/1", "operation", 1, {}});
+  enlist_well();
+  BOOST_TEST(way->calls.size() == 2U);
+  BOOST_TEST(call().heard.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_that_the_scheduler_closes_gives_the_worker_up, bench) {
+  enlist_well();
+  call().say(std::optional<byte_chain>());
+  system.run();
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(dismissals[0].given_up);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_worker_that_has_left_is_not_given_up, bench) {
+  enlist_well();
+  tell(worker_leaving{"here/1"});
+  call().say(std::optional<byte_chain>());
+  system.run();
+  BOOST_TEST(dismissals.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_given_up, bench) {
+  enlist_well();
+  system.pass(4s);
+  call().say(session_heartbeat{});
+  system.pass(4s);
+  BOOST_TEST(dismissals.empty());
+  system.pass(2s);
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(dismissals[0].given_up);
+  BOOST_TEST(call().cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(garbage_ends_the_session, bench) {
+  enlist_well();
+  call().say(std::optional(byte_chain(bytes::of_static("\xff\xff"))));
+  system.run();
+  BOOST_TEST(dismissals.size() == 1U);
+  BOOST_TEST(call().cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(when_the_worker_is_gone_the_session_ends, bench) {
+  enlist_well();
+  system.end(worker);
+  BOOST_TEST(call().cancelled);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::test
