@@ -30,7 +30,8 @@ struct check_request {
 int check(const check_request& request);
 
 struct describe_request {
-  std::string what;       ///< "store filesystem"; empty: everything
+  std::string kind;       ///< "node", "store", "transport"; empty: everything
+  std::string name;       ///< of a store or transport; empty: all of them
   bool markdown = false;  ///< for docs/reference
   std::string plugins;
 };

@@ -54,26 +54,28 @@ int describe(const describe_request& request) {
   auto transports = plugins->transport_schemas();
   describer write(request.markdown);
   std::string text;
-  if (request.what.empty()) {
+  if (request.kind.empty()) {
     text = write("node", node_schema(stores, transports)) + "\n" + write("store", stores) + "\n" +
            write("transport", transports);
-  } else if (request.what == "node") {
+  } else if (request.kind == "node") {
     text = write("node", node_schema(stores, transports));
+  } else if (request.kind != "store" && request.kind != "transport") {
+    return complain(error(errc::invalid_argument,
+                          fmt::format("there is nothing called \"{}\" to describe: node, store or "
+                                      "transport",
+                                      request.kind)),
+                    exit_usage);
   } else {
-    auto space = request.what.find(' ');
-    auto kind = request.what.substr(0, space);
-    auto name = space == std::string::npos ? std::string() : request.what.substr(space + 1);
-    if (kind != "store" && kind != "transport")
-      return complain(error(errc::invalid_argument, "describe node, \"store NAME\" or \"transport NAME\""),
-                      exit_usage);
-    const auto& table = kind == "store" ? stores : transports;
-    if (name.empty()) {
-      text = write(kind, table);
-    } else if (auto found = table.find(name); found != table.end()) {
-      text = write(request.what, *found->second);
-    } else {
-      return complain(error(errc::not_found, fmt::format("there is no {} \"{}\"", kind, name)), exit_usage);
-    }
+    const auto& table = request.kind == "store" ? stores : transports;
+    auto found = table.find(request.name);
+    if (request.name.empty())
+      text = write(request.kind, table);
+    else if (found != table.end())
+      text = write(request.kind + " " + request.name, *found->second);
+    else
+      return complain(
+          error(errc::not_found, fmt::format("there is no {} \"{}\"", request.kind, request.name)),
+          exit_usage);
   }
   std::fputs(text.c_str(), stdout);
   return 0;

@@ -83,8 +83,8 @@ void add_tools(CLI::App& app, check_request& checked, describe_request& describe
   check_command->final_callback([&] { chosen = [&checked] { return check(checked); }; });
 
   auto* describe_command = app.add_subcommand("describe", "Explain every option of a configuration");
-  describe_command->add_option("what", described.what,
-                               "\"node\", \"store NAME\", \"transport NAME\"; all by default");
+  describe_command->add_option("kind", described.kind, "node, store or transport; everything by default");
+  describe_command->add_option("name", described.name, "Of one store or transport");
   describe_command->add_flag("--markdown", described.markdown, "As Markdown");
   add_plugins(describe_command, described.plugins);
   describe_command->final_callback([&] { chosen = [&described] { return describe(described); }; });
