@@ -13,7 +13,8 @@ function(kiln_add_plugin KIND NAME)
     set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/kiln/plugins)
   endif()
   set_target_properties(${target} PROPERTIES
-    PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    INSTALL_RPATH "$ORIGIN/../..")  # libkiln_core lies two folders above the plugins
   target_link_options(${target} PRIVATE -Wl,-z,defs -Wl,-z,nodelete)
   set_property(GLOBAL APPEND PROPERTY KILN_PLUGINS ${target})
 endfunction()

@@ -34,6 +34,7 @@ FLOORS = {
     "actors/bench": ["core", "actors/bench"],
     "actors/system": ["core", "actors"],
     "plugins": ["core", "self"],
+    "plugins/sdk": ["core", "self", "test/contract"],  # a guest sees what is installed
     "test": ["core", "actors", "plugins", "test"],
 }
 GENERATED = re.compile(r"\.(pb|grpc\.pb)\.h$")
