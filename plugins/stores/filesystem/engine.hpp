@@ -18,11 +18,15 @@ struct engine {
   std::shared_ptr<crew> hands;  ///< stopped by the actor when it ends
   options wishes;
   holds what = holds::content;
+  std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
   std::string name;
   environment env;
 
   disk& on() const noexcept { return folder->on(); }
   bool durable() const noexcept { return wishes.keep == durability::durable; }
+  bool packs(const digest& blob) const noexcept {
+    return what == holds::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
+  }
   bool verifies() const noexcept { return wishes.verify && what == holds::content; }
 };
 

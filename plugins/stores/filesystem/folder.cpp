@@ -50,6 +50,10 @@ std::string value_of(const std::string& text, std::string_view key) {
 
 }  // namespace
 
+std::string_view name_of(blob_tree which) noexcept {
+  return which == blob_tree::content ? "content" : "lent";
+}
+
 blob_name::blob_name(const digest& blob) noexcept {
   static constexpr char digits[] = "0123456789abcdef";
   char* to = text_.data() + 3;
@@ -167,34 +171,47 @@ expected<void> store_folder::write_format(bool closed) {
   return {};
 }
 
+expected<void> store_folder::make_folder(const descriptor& in, const std::string& name) {
+  auto made = on_.make_folder(in, name.c_str(), folder_mode);
+  if (!made && made.error().number != EEXIST) return fail(in_words(made.error(), "making", name));
+  return {};
+}
+
 expected<void> store_folder::make_folders() {
-  auto make = [this](const descriptor& in, const char* name) -> expected<void> {
-    auto made = on_.make_folder(in, name, folder_mode);
-    if (!made && made.error().number != EEXIST) return fail(in_words(made.error(), "making", name));
-    return {};
-  };
-  if (auto done = make(root_, "trash"); !done) return done;
-  if (auto done = set_aside("temp"); !done) return done;
-  for (const char* name : {"temp", "content"})
-    if (auto done = make(root_, name); !done) return done;
+  if (auto done = make_folder(root_, "trash"); !done) return done;
+  for (const char* name : {"temp", "lent"})
+    if (auto done = set_aside(name); !done) return done;
+  for (const char* name : {"temp", "packs"})
+    if (auto done = make_folder(root_, name); !done) return done;
   auto temp = open_below("temp");
   if (!temp) return fail(std::move(temp).error());
   temp_ = std::move(*temp);
-  auto content = open_below("content");
-  if (!content) return fail(std::move(content).error());
-  for (const auto& info : digest_functions()) {
-    std::string name(info.name);
-    if (auto done = make(*content, name.c_str()); !done) return done;
-    auto opened = on_.open(*content, name.c_str(), O_RDONLY | O_DIRECTORY);
-    if (!opened) return fail(in_words(opened.error(), "opening", "content/" + name));
-    for (unsigned i = 0; i < 256; ++i)
-      if (auto done = make(*opened, folder_name(i).data()); !done) return done;
-    if (auto done = on_.sync(*opened); !done)
-      return fail(in_words(done.error(), "syncing", "content/" + name));
-    content_[place_of(info.function)] = std::move(*opened);
-  }
-  if (auto done = on_.sync(*content); !done) return fail(in_words(done.error(), "syncing", "content"));
+  auto packs = open_below("packs");
+  if (!packs) return fail(std::move(packs).error());
+  packs_ = std::move(*packs);
+  for (auto which : {blob_tree::content, blob_tree::lent})
+    if (auto done = make_tree(which); !done) return done;
   return make_empty_file();
+}
+
+expected<void> store_folder::make_tree(blob_tree which) {
+  std::string name(name_of(which));
+  if (auto done = make_folder(root_, name); !done) return done;
+  auto tree = open_below(name.c_str());
+  if (!tree) return fail(std::move(tree).error());
+  for (const auto& info : digest_functions()) {
+    std::string below(info.name);
+    if (auto done = make_folder(*tree, below); !done) return done;
+    auto opened = on_.open(*tree, below.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!opened) return fail(in_words(opened.error(), "opening", name + "/" + below));
+    for (unsigned i = 0; i < 256; ++i)
+      if (auto done = make_folder(*opened, folder_name(i).data()); !done) return done;
+    if (auto done = on_.sync(*opened); !done)
+      return fail(in_words(done.error(), "syncing", name + "/" + below));
+    trees_[static_cast<std::size_t>(which)][place_of(info.function)] = std::move(*opened);
+  }
+  if (auto done = on_.sync(*tree); !done) return fail(in_words(done.error(), "syncing", name));
+  return {};
 }
 
 expected<void> store_folder::make_empty_file() {
@@ -227,12 +244,13 @@ expected<descriptor> store_folder::open_below(const char* name) {
   return std::move(*folder);
 }
 
-const descriptor& store_folder::content(digest_function function) const noexcept {
-  return content_[place_of(function)];
+const descriptor& store_folder::tree(blob_tree which, digest_function function) const noexcept {
+  return trees_[static_cast<std::size_t>(which)][place_of(function)];
 }
 
-std::string store_folder::path_of(const digest& blob) const {
-  return fmt::format("{}/content/{}/{}", path_, info_of(blob.function).name, blob_name(blob).path());
+std::string store_folder::path_of(blob_tree which, const digest& blob) const {
+  return fmt::format("{}/{}/{}/{}", path_, name_of(which), info_of(blob.function).name,
+                     blob_name(blob).path());
 }
 
 std::string store_folder::fresh_temp_name() {

@@ -15,6 +15,10 @@
 
 namespace kiln::filesystem {
 
+/// The two trees of files: blobs, and copies of packed ones for those who need a file.
+enum class blob_tree : std::uint8_t { content, lent };
+std::string_view name_of(blob_tree which) noexcept;
+
 /// "ab/<hash>-<size>": where a blob lies in the folder of its digest function. Made without the heap, for
 /// every open needs one.
 class blob_name {
@@ -39,7 +43,9 @@ std::array<char, 3> folder_name(unsigned number) noexcept;
 ///     kiln-store            format version, what the store holds, the boot in which it was last opened
 ///     synced                its mtime is when the last complete sync began
 ///     lock                  flock, so that two servers never share a folder
-///     content/<function>/<2 hex>/<hash>-<size>
+///     content/<function>/<2 hex>/<hash>-<size>      large blobs
+///     packs/<number>.pack   small blobs together
+///     lent/...              copies of small blobs as files of their own; none outlives the process
 ///     empty                 what the empty blob is lent as
 ///     temp/                 uploads in progress; what an earlier process left goes to trash/
 ///     trash/                emptied in the background
@@ -57,9 +63,11 @@ public:
   const std::string& path() const noexcept { return path_; }
   const descriptor& root() const noexcept { return root_; }
   const descriptor& temp() const noexcept { return temp_; }
-  const descriptor& content(digest_function function) const noexcept;
+  const descriptor& packs() const noexcept { return packs_; }
+  /// content/<function> or lent/<function>
+  const descriptor& tree(blob_tree which, digest_function function) const noexcept;
   /// For those outside who open it themselves.
-  std::string path_of(const digest& blob) const;
+  std::string path_of(blob_tree which, const digest& blob) const;
   std::string path_of_empty() const { return path_ + "/empty"; }
   /// A name in temp/ that nobody else has.
   std::string fresh_temp_name();
@@ -71,6 +79,8 @@ public:
 
   /// Syncs everything written so far, and notes that it can be trusted. Relaxed stores do this now and then.
   expected<void> sync_all();
+  /// Another process may have the folder now. Files that are open stay good.
+  void unlock() noexcept { lock_ = {}; }
   /// The last of it all: the next start can trust everything.
   expected<void> close_in_order();
 
@@ -83,6 +93,8 @@ private:
   expected<void> check_format(holds what, const std::string& boot_id, bool durable);
   expected<void> write_format(bool closed);
   expected<void> make_folders();
+  expected<void> make_folder(const descriptor& in, const std::string& name);
+  expected<void> make_tree(blob_tree which);
   expected<void> make_empty_file();
   expected<void> set_aside(const char* folder);
   expected<descriptor> open_below(const char* name);
@@ -94,7 +106,8 @@ private:
   descriptor root_;
   descriptor lock_;
   descriptor temp_;
-  std::array<descriptor, 2> content_;
+  descriptor packs_;
+  std::array<std::array<descriptor, 2>, 2> trees_;
   std::atomic<std::uint64_t> temp_names_{0};
   std::chrono::system_clock::time_point doubted_from_ = std::chrono::system_clock::time_point::max();
   bool mode_needs_help_ = false;

@@ -22,15 +22,13 @@ std::uint64_t hours_since(std::chrono::system_clock::time_point then) {
 // Nothing if it is no blob, or none any more; `damaged` then says whether it was.
 std::optional<found_blob> examine(const engine& with, const digest& blob, bool& damaged) {
   blob_name name(blob);
-  const descriptor& in = with.folder->content(blob.function);
+  const descriptor& in = with.folder->tree(blob_tree::content, blob.function);
   auto facts = with.on().facts(in, name.path());
   if (!facts || facts->kind != file_kind::file) return {};
-  damaged = with.what == holds::content && facts->size != static_cast<std::uint64_t>(blob.size);
+  damaged = facts->size != static_cast<std::uint64_t>(blob.size);
   if (!damaged && with.folder->doubts(*facts)) {
-    // Results prove nothing by themselves; they are made again.
-    damaged = true;
-    if (with.what == holds::content)
-      if (auto opened = open_blob(with, blob)) damaged = !prove(with, *opened, blob);
+    auto opened = open_blob(with, blob_tree::content, blob);
+    damaged = !opened || !prove(with, *opened, blob);
   }
   if (damaged) {
     (void)with.on().remove(in, name.path());
@@ -44,7 +42,8 @@ std::optional<found_blob> examine(const engine& with, const digest& blob, bool& 
 folder_listing list_blobs(const engine& with, digest_function function, unsigned number) {
   folder_listing result;
   auto two = folder_name(number);
-  auto folder = with.on().open(with.folder->content(function), two.data(), O_RDONLY | O_DIRECTORY);
+  auto folder =
+      with.on().open(with.folder->tree(blob_tree::content, function), two.data(), O_RDONLY | O_DIRECTORY);
   if (!folder) return result;
   (void)with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
     auto blob = kind == file_kind::file ? parse_blob_name(function, two.data(), leaf) : std::nullopt;
@@ -73,8 +72,8 @@ file_stamp stamp_of(const file_facts& facts) noexcept {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(facts.written.time_since_epoch()).count();
 }
 
-expected<opened_blob> open_blob(const engine& with, const digest& blob) {
-  auto file = with.on().open(with.folder->content(blob.function), blob_name(blob).path(), O_RDONLY);
+expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob) {
+  auto file = with.on().open(with.folder->tree(tree, blob.function), blob_name(blob).path(), O_RDONLY);
   if (!file) {
     if (file.error().number == ENOENT)
       return fail(errc::not_found, "no blob {} in store {}", blob, with.name);
@@ -82,7 +81,7 @@ expected<opened_blob> open_blob(const engine& with, const digest& blob) {
   }
   auto facts = with.on().facts(*file);
   if (!facts) return fail(errc::not_found, "the file of blob {} cannot be examined", blob);
-  if (with.what == holds::content && facts->size != static_cast<std::uint64_t>(blob.size))
+  if (facts->size != static_cast<std::uint64_t>(blob.size))
     return fail(errc::not_found, "the file of blob {} has {} bytes", blob, facts->size);
   return opened_blob{std::move(*file), facts->size, stamp_of(*facts)};
 }
@@ -103,28 +102,30 @@ expected<void> prove(const engine& with, const opened_blob& which, const digest&
 
 bool sweep_trash(const engine& with) {
   disk& on = with.on();
-  auto trash = on.open(with.folder->root(), "trash", O_RDONLY | O_DIRECTORY);
-  if (!trash) return false;
-  std::string next;
-  (void)on.list(*trash, [&](std::string_view name, file_kind kind) {
-    if (kind != file_kind::folder)
-      (void)on.remove(*trash, std::string(name).c_str());
-    else
-      next = name;
-    return next.empty();
-  });
-  if (next.empty()) return false;
-  auto folder = on.open(*trash, next.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!folder) return false;
-  std::vector<std::string> names;
-  (void)on.list(*folder, [&](std::string_view name, file_kind) {
-    names.emplace_back(name);
-    return names.size() < swept_at_once;
-  });
-  for (const auto& name : names)
-    if (!on.remove(*folder, name.c_str())) return false;  // not ours to take away: leave it all
-  if (names.empty() && !on.remove_folder(*trash, next.c_str())) return false;
-  return true;
+  // Down to a folder without folders, whose files go, or which goes itself.
+  std::string path = "trash";
+  descriptor folder;
+  std::string below;
+  std::vector<std::string> files;
+  do {
+    if (!below.empty()) path += '/' + std::exchange(below, {});
+    auto opened = on.open(with.folder->root(), path.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!opened) return false;
+    folder = std::move(*opened);
+    files.clear();
+    (void)on.list(folder, [&](std::string_view name, file_kind kind) {
+      if (kind == file_kind::folder)
+        below = name;
+      else
+        files.emplace_back(name);
+      return below.empty() && files.size() < swept_at_once;
+    });
+  } while (!below.empty());
+  // What cannot be removed is not ours to take away: all of it is left.
+  for (const auto& name : files)
+    if (!on.remove(folder, name.c_str())) return false;
+  if (path == "trash") return !files.empty();
+  return !files.empty() || on.remove_folder(with.folder->root(), path.c_str()).has_value();
 }
 
 }  // namespace kiln::filesystem

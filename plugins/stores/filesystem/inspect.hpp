@@ -39,7 +39,7 @@ struct opened_blob {
   std::uint64_t size = 0;
   file_stamp stamp = 0;
 };
-expected<opened_blob> open_blob(const engine& with, const digest& blob);
+expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob);
 /// Reads all of it: NOT_FOUND unless it has the digest.
 expected<void> prove(const engine& with, const opened_blob& which, const digest& blob);
 

@@ -28,11 +28,13 @@ struct name_lane::group {
   group(const engine_ptr& engine, std::vector<order> taken)
       : with(*engine), shared(engine), orders(std::move(taken)), results(orders.size()) {}
 
+  static bool is_kept(const order& what) { return what.file && what.tree == blob_tree::content; }
+
   void sync_bytes() {
     std::vector<std::size_t> unsynced;
     bool each = true;
     for (std::size_t i = 0; i < orders.size(); ++i) {
-      if (!orders[i].file || orders[i].file->synced()) continue;
+      if (!is_kept(orders[i]) || orders[i].file->synced()) continue;
       unsynced.push_back(i);
       each = each && orders[i].file->file();
     }
@@ -50,10 +52,10 @@ struct name_lane::group {
       if (!results[i]) continue;
       if (!orders[i].blob) continue;
       if (!orders[i].file) {
-        results[i] = remove(*orders[i].blob);
+        results[i] = remove(orders[i]);
       } else {
         results[i] = publish(orders[i]);
-        if (results[i]) published.push_back(i);
+        if (results[i] && is_kept(orders[i])) published.push_back(i);
       }
     }
   }
@@ -61,9 +63,9 @@ struct name_lane::group {
   disk_result<void> publish(order& what) {
     disk& on = with.on();
     blob_name name(*what.blob);
-    const descriptor& to = with.folder->content(what.blob->function);
+    const descriptor& to = with.folder->tree(what.tree, what.blob->function);
     const char* from = what.file->name().c_str();
-    auto done = on.rename(with.folder->temp(), from, to, name.path(), what.replace ? 0 : RENAME_NOREPLACE);
+    auto done = on.rename(with.folder->temp(), from, to, name.path(), RENAME_NOREPLACE);
     if (!done && done.error().number == EEXIST) {
       // Hard links to the file that is there stay good, so it is kept if it can be the blob.
       auto there = on.facts(to, name.path());
@@ -74,10 +76,11 @@ struct name_lane::group {
     return done;
   }
 
-  disk_result<void> remove(const digest& blob) {
+  disk_result<void> remove(const order& what) {
     disk& on = with.on();
+    const digest& blob = *what.blob;
     blob_name name(blob);
-    const descriptor& from = with.folder->content(blob.function);
+    const descriptor& from = with.folder->tree(what.tree, blob.function);
     std::shared_ptr<descriptor> keeper;
     if (blob.size >= large)
       if (auto opened = on.open(from, name.path(), O_RDONLY))
@@ -106,13 +109,13 @@ struct name_lane::group {
         done = sync_folder(*orders[which].blob);
       results[which] = done;
       // Nobody was told of it, so it must not be found either.
-      if (!done) (void)remove(*orders[which].blob);
+      if (!done) (void)remove(orders[which]);
     }
   }
 
   disk_result<void> sync_folder(const digest& blob) {
-    auto folder = with.on().open(with.folder->content(blob.function), folder_name(blob.hash[0]).data(),
-                                 O_RDONLY | O_DIRECTORY);
+    auto folder = with.on().open(with.folder->tree(blob_tree::content, blob.function),
+                                 folder_name(blob.hash[0]).data(), O_RDONLY | O_DIRECTORY);
     if (!folder) return tl::unexpected(folder.error());
     return with.on().sync(*folder);
   }

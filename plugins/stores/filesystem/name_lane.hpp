@@ -14,14 +14,14 @@ namespace kiln::filesystem {
 /// asked for it: so nobody ever removes what somebody else just published.
 ///
 /// Writers that wait while a group is at work form the next one, and a group costs few syncs however many are
-/// in it: the bytes of all of them first, then the names, then the folders of the names. What is reported as
-/// done is durable, unless the store is relaxed.
+/// in it: the bytes of all of them first, then the names, then the folders of the names. A blob that is
+/// reported as published is durable, unless the store is relaxed; what is lent is a copy and never synced.
 class name_lane : public std::enable_shared_from_this<name_lane> {
 public:
   struct order {
-    std::optional<digest> blob;       ///< nothing: only the turn in the lane is wanted
+    std::optional<digest> blob;  ///< nothing: only the turn in the lane is wanted
+    blob_tree tree = blob_tree::content;
     std::shared_ptr<temp_file> file;  ///< to be published; null: the name is to be removed
-    bool replace = false;             ///< a file of that name leaves; otherwise it stays and `file` goes
     std::uint64_t ticket = 0;         ///< who wants to hear of it; 0 is nobody
   };
   struct outcome {

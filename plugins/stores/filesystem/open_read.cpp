@@ -11,11 +11,9 @@ constexpr std::uint64_t prove_before_part = 64 << 20;
 
 expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell) {
-  auto opened = open_blob(*with, order.blob);
+  auto opened = open_blob(*with, blob_tree::content, order.blob);
   if (!opened) return fail(std::move(opened).error());
   opened_read result{opened->size, opened->stamp};
-  if (order.offset > opened->size)  // results are replaced by shorter ones
-    return fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset);
   std::uint64_t wanted = opened->size - order.offset;
   if (order.limit > 0) wanted = std::min(wanted, order.limit);
   std::uint64_t first = std::min(wanted, file_source::piece_size);
@@ -49,7 +47,7 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
 }
 
 expected<opened_read> read_whole(const engine& with, const digest& blob, file_stamp proved) {
-  auto opened = open_blob(with, blob);
+  auto opened = open_blob(with, blob_tree::content, blob);
   if (!opened) return fail(std::move(opened).error());
   auto all = read_stretch(with.on(), opened->file, blob, 0, opened->size);
   if (!all) return fail(std::move(all).error());

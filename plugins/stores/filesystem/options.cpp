@@ -17,6 +17,12 @@ schema<options> filesystem_schema() {
           "for what can be had again: the cache of a worker.")
       .field("verify", &options::verify, true,
              "Hash every blob on its way in. Off trusts whoever writes; only where something above verifies.")
+      .field(
+          "packed_below", &options::packed_below, 64_KiB,
+          "Blobs up to this size lie together in packs, which makes writing and finding them many times "
+          "cheaper than a file for each. 0B gives every blob a file, which suits a worker whose inputs are "
+          "all lent out as files.",
+          at_most(1_MiB))
       .field("hot_memory", &options::hot_memory, 256_MiB,
              "Memory for small blobs that were written or read last, so that reading them again costs no "
              "system call.")

@@ -18,6 +18,7 @@ struct options {
   kiln::capacity capacity;
   durability keep = durability::durable;
   bool verify = true;
+  byte_size packed_below;
   byte_size hot_memory;
   std::uint32_t io_threads = 4;
 };

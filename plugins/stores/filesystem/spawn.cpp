@@ -1,10 +1,18 @@
 #include "plugins/stores/filesystem/spawn.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
+namespace {
+
+constexpr std::uint64_t least_capacity = 64 << 10;
+// In a smaller store few packs would make up all of it, and each that leaves a good part of it.
+constexpr std::uint64_t least_packed_capacity = 64 << 20;
+
+}  // namespace
 
 expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context) {
   disk& on = system_disk();
@@ -20,15 +28,25 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   if (!room)
     return fail(
         room.error().in_words(fmt::format("store {}: asking for the size of {}", context.name, wishes.path)));
-  blob_index::limits bounds;
-  bounds.capacity = wishes.capacity.bytes_of(room->total);
-  bounds.hot_memory = wishes.hot_memory.bytes;
-  if (bounds.capacity < blob_index::block)
-    return fail(errc::invalid_argument, "store {}: a capacity of {} bytes holds no blob; give at least {}",
-                context.name, bounds.capacity, blob_index::block);
-  auto with = std::make_shared<const engine>(
-      engine{std::move(*folder), std::move(on.hands), wishes, context.what, context.name, context.env});
-  return store_actor(context.system.spawn<store>(std::move(with), bounds));
+  auto packs = list_packs(**folder);
+  if (!packs) return fail(packs.error().in_context(fmt::format("store {}", context.name)));
+  std::uint64_t capacity = wishes.capacity.bytes_of(room->total);
+  if (capacity < least_capacity)
+    return fail(errc::invalid_argument,
+                "store {}: a capacity of {} bytes holds next to nothing; give at least {}", context.name,
+                capacity, least_capacity);
+  bool packing =
+      context.what == holds::results || (wishes.packed_below.bytes > 0 && capacity >= least_packed_capacity);
+  beginning from;
+  from.pack_size = std::clamp<std::uint64_t>(capacity / 64, 16 << 10, 64 << 20);
+  from.packs = std::move(*packs);
+  from.bounds.capacity = capacity;
+  from.bounds.spare = packing ? 2 * from.pack_size : 0;
+  from.bounds.hot_memory = wishes.hot_memory.bytes;
+  auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.hands), wishes,
+                                                    context.what, packing ? wishes.packed_below.bytes : 0,
+                                                    context.name, context.env});
+  return store_actor(context.system.spawn<store>(std::move(with), std::move(from)));
 }
 
 }  // namespace kiln::filesystem

@@ -6,13 +6,22 @@
 #include "core/observe/log.hpp"
 
 namespace kiln::filesystem {
+namespace {
 
-store::store(caf::actor_config& config, engine_ptr with, blob_index::limits bounds)
+std::uint64_t first_number(const beginning& from) {
+  return from.packs.empty() ? 1 : from.packs.front() + 1;
+}
+
+}  // namespace
+
+store::store(caf::actor_config& config, engine_ptr with, beginning from)
     : inner_actor::base(config),
       with_(std::move(with)),
-      index_(bounds),
+      index_(from.bounds, first_number(from)),
       figures_(figures::with(with_->env.metrics, with_->name)),
-      tell_(teller()) {
+      tell_(teller()),
+      packer_(std::make_shared<pack_writer>(with_, from.pack_size, first_number(from))),
+      packs_to_load_(std::move(from.packs)) {
   auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this));
   lane_ = std::make_shared<name_lane>(with_, [self](std::vector<name_lane::outcome> outcomes) {
     if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
@@ -29,7 +38,7 @@ std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() cons
 }
 
 store::behavior_type store::make_behavior() {
-  scan(0);
+  load_packs(0);
   return {
       [this](find_missing& order) { return guarded<missing_blobs>([&] { return find(std::move(order)); }); },
       [this](read_blob& order) { return guarded<blob_content>([&] { return read(std::move(order)); }); },
@@ -45,6 +54,7 @@ store::behavior_type store::make_behavior() {
       [this](crew_done& done) {
         tickets_.redeem(done.ticket, done.result.get());
         if (scan_stopped_at_) scan(*std::exchange(scan_stopped_at_, std::nullopt));
+        show_figures();
       },
       [this](names_done& done) {
         for (auto& outcome : done.outcomes) tickets_.redeem(outcome.ticket, &outcome.result);
@@ -57,6 +67,7 @@ store::behavior_type store::make_behavior() {
 }
 
 void store::on_exit() {
+  when_loaded_.clear();
   tickets_.clear();
   for (auto& [id, one] : writings_)
     if (auto progress = one.progress.lock()) progress->give_up({errc::unavailable, "the store is ending"});
@@ -66,35 +77,12 @@ void store::on_exit() {
     if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)
       with_->env.log->error("a store could not be closed in order",
                             {{"store", with_->name}, {"error", closed.error()}});
+  with_->folder->unlock();
   lane_.reset();
+  packer_.reset();
 }
 
-void store::dismiss(std::vector<digest> blobs) {
-  if (blobs.empty()) return;
-  std::vector<name_lane::order> removals;
-  removals.reserve(blobs.size());
-  for (const auto& blob : blobs) {
-    removals.push_back({blob, nullptr, false, 0});
-    if (still_looking()) removed_meanwhile_.insert(blob);
-  }
-  // A file that cannot be removed now is found again, and counted again, by the next start.
-  if (auto taken = lane_->submit(std::move(removals)); !taken && with_->env.log)
-    with_->env.log->warn("files of evicted blobs are left behind",
-                         {{"store", with_->name}, {"files", blobs.size()}, {"error", taken.error()}});
-  listeners_.tell(std::move(blobs));
-}
-
-void store::drop_broken(const digest& blob, const error& why) {
-  auto which = index_.find(blob);
-  if (!which) return;
-  index_.erase(*which);
-  figures_.broken.add();
-  if (with_->env.log)
-    with_->env.log->warn("a blob was dropped", {{"store", with_->name}, {"blob", blob}, {"error", why}});
-  dismiss({blob});
-}
-
-blob_index::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
+store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
   auto which = index_.find(blob);
   return which && which->second.serial == serial ? which : nullptr;
 }
@@ -115,9 +103,12 @@ caf::result<store_flushed> store::flush() {
   auto reply = make_answer<store_flushed>(this);
   auto taken = on_crew([with = with_] { return with->folder->sync_all(); },
                        [reply](expected<void> done) mutable {
-                         reply.deliver(done ? expected<store_flushed>(store_flushed{}) : fail(done.error()));
+                         if (done)
+                           reply.deliver(store_flushed{});
+                         else
+                           reply.deliver(fail(std::move(done).error()));
                        });
-  if (!taken) reply.deliver(fail(taken.error()));
+  if (!taken) reply.deliver(fail(std::move(taken).error()));
   return reply;
 }
 

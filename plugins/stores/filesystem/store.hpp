@@ -13,91 +13,128 @@
 #include "plugins/stores/filesystem/figures.hpp"
 #include "plugins/stores/filesystem/inspect.hpp"
 #include "plugins/stores/filesystem/messages.hpp"
+#include "plugins/stores/filesystem/small_write.hpp"
 #include "plugins/stores/filesystem/upload.hpp"
 
 namespace kiln::filesystem {
+
+/// What a store begins with.
+struct beginning {
+  blob_index::limits bounds;
+  std::uint64_t pack_size = 0;
+  std::vector<std::uint64_t> packs;  ///< that are there, the newest first
+};
 
 /// Listens, asks the index, and sends the crew to the disk. It alone decides what is there: a blob counts as
 /// present from when it is in the index, and it enters the index once it is kept as promised.
 class store final : public inner_actor::base {
 public:
-  store(caf::actor_config& config, engine_ptr with, blob_index::limits bounds);
+  store(caf::actor_config& config, engine_ptr with, beginning from);
 
   const char* name() const override { return "filesystem_store"; }
   behavior_type make_behavior() override;
   void on_exit() override;
 
 private:
+  using uploaded_ptr = std::shared_ptr<uploaded>;
+  using slot = blob_index::slot;
+
+  // store_write.cpp: one blob
   struct writing {
     digest blob;
     answer<receipt> reply;
     std::uint64_t reserved = 0;
-    std::weak_ptr<upload> progress;
+    std::weak_ptr<upload> progress;  ///< of a large one
     tickets::number when_full = 0;
     bool retried = false;
   };
-  using uploaded_ptr = std::shared_ptr<uploaded>;
-
-  // store_write.cpp
   caf::result<receipt> write(write_blob order);
-  void begin_upload(write_blob order, answer<receipt> reply);
+  void begin_writing(write_blob order, answer<receipt> reply);
+  void begin_small(std::uint64_t id, const digest& blob, blob_source_ptr source);
+  void small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob placed);
+  void begin_again(std::uint64_t id, small_blob what);
+  void begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr source);
   void upload_ended(std::uint64_t id, expected<uploaded_ptr> result);
   void publish(std::uint64_t id, uploaded_ptr what);
   void published(std::uint64_t id, const uploaded_ptr& what, disk_result<void> result);
-  void make_room_on_disk(std::uint64_t weight, std::function<void()> then);
   void finish_writing(std::uint64_t id, expected<receipt> result);
   void finish_others(const digest& blob);
-  void enter(const digest& blob, const uploaded& what);
+
+  // store_room.cpp: what enters and what leaves
   expected<std::uint64_t> reserve_for(const digest& blob);
+  void make_room_on_disk(std::uint64_t weight, std::function<void()> then);
+  void enter_file(const digest& blob, const uploaded& what);
+  void enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what);
+  void trim();
+  /// They left for want of room.
+  void evict(departures gone);
+  /// They left: their files and packs go, and the listeners hear of it.
+  void dismiss(departures gone);
+  /// The bytes are damaged or gone, so the blob is not there any more.
+  void drop_broken(const digest& blob, const error& why);
+  void record_erasure(const digest& blob, std::uint64_t sequence,
+                      std::function<void(expected<void>)> then = {});
+  void move_on(std::uint64_t pack);
+  void moved(std::uint64_t pack, const std::vector<std::pair<digest, std::uint64_t>>& which,
+             const std::vector<placed_blob>& placed);
 
   // store_write_many.cpp
   struct batch;
   caf::result<receipts> write_many(write_blobs order);
   void begin_batch(const std::shared_ptr<batch>& which);
   void store_batch(const std::shared_ptr<batch>& which);
+  void place_share(const std::shared_ptr<batch>& which, std::vector<std::size_t> share);
+  void store_share(const std::shared_ptr<batch>& which, std::vector<std::size_t> share);
   void publish_batch(const std::shared_ptr<batch>& which);
   void finish_batch(const std::shared_ptr<batch>& which);
 
   // store_read.cpp
   caf::result<missing_blobs> find(find_missing order);
   caf::result<blob_content> read(read_blob order);
-  void read_known(const read_blob& order, blob_index::slot& which, answer<blob_content> reply);
-  std::optional<bytes> read_inline(blob_index::slot& which, std::uint64_t offset, std::uint64_t size);
-  void read_on_crew(const read_blob& order, const blob_index::slot& which, answer<blob_content> reply);
+  void read_known(const read_blob& order, slot& which, answer<blob_content> reply);
+  std::optional<bytes> read_inline(slot& which, std::uint64_t offset, std::uint64_t size);
+  std::optional<bytes> read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size);
+  void read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply);
+  void read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply);
 
   // store_read_many.cpp
-  struct gathering;
+  struct collection;
   caf::result<blob_batch> read_many(read_blobs order);
-  void gather_inline(const std::shared_ptr<gathering>& which);
-  void gather_on_crew(const std::shared_ptr<gathering>& which, std::vector<std::size_t> open);
+  void collect_inline(const std::shared_ptr<collection>& which);
+  void collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open);
 
   // store_hold.cpp
   caf::result<lent_file> lend(lend_file order);
-  void lend_known(blob_index::slot& which, answer<lent_file> reply);
+  void lend_known(slot& which, answer<lent_file> reply);
+  void lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
+  void look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
   caf::result<leased> lease(lease_blobs order);
   caf::result<forgotten> forget(forget_blob order);
   std::shared_ptr<const void> hold_of(pins held);
 
-  // store_upkeep.cpp
+  // store_start.cpp
+  void load_packs(std::size_t next);
+  void take_pack(const loaded_pack& pack);
   void scan(unsigned folder);
   void take_found(const found_blob& found);
-  void look_on_disk(std::vector<digest> blobs, std::function<void()> then);
   void sweep();
-  bool still_looking() const noexcept { return scanning_ || looking_ > 0; }
+  /// Runs `then` when it is known of each of these whether it is there: at once, or when the disk was asked.
+  void when_known(std::vector<digest> blobs, std::function<void()> then);
+  void look_on_disk(std::vector<digest> blobs, std::function<void()> then);
+  bool still_looking() const noexcept { return loading_ || scanning_ || looking_ > 0; }
   void stop_looking();
 
-  // store.cpp
-  /// These left the index: their files go, and the listeners hear of it.
-  void dismiss(std::vector<digest> blobs);
-  /// The file is damaged or gone, so the blob is not there any more.
-  void drop_broken(const digest& blob, const error& why);
-  blob_index::slot* slot_of(const digest& blob, std::uint64_t serial);
+  slot* slot_of(const digest& blob, std::uint64_t serial);
   void show_figures();
   caf::result<store_figures> measure();
   caf::result<store_flushed> flush();
 
   /// What crew threads may keep of this actor: enough to tell it something, not enough to keep it alive.
   std::function<void(tickets::number, std::shared_ptr<void>)> teller() const;
+  template <class Result>
+  void tell(tickets::number ticket, Result result) const {
+    tell_(ticket, std::make_shared<Result>(std::move(result)));
+  }
   /// Runs `work` on the crew and `then` with what it returned here. If it is not taken, neither is called.
   template <class Work, class Then>
   expected<void> on_crew(Work work, Then then) {
@@ -116,11 +153,15 @@ private:
   std::function<void(tickets::number, std::shared_ptr<void>)> tell_;
   tickets tickets_;
   std::shared_ptr<name_lane> lane_;
+  std::shared_ptr<pack_writer> packer_;
   store_listeners listeners_;
   std::unordered_map<std::uint64_t, writing> writings_;
-  std::unordered_multimap<digest, std::uint64_t> writings_of_;
+  std::unordered_multimap<digest, std::uint64_t> uploads_of_;
   std::uint64_t last_writing_ = 0;
 
+  std::vector<std::uint64_t> packs_to_load_;
+  bool loading_ = true;
+  std::vector<std::function<void()>> when_loaded_;
   bool scanning_ = true;
   std::optional<unsigned> scan_stopped_at_;  // the crew was too busy to take it
   bool warned_of_foreign_ = false;

@@ -1,6 +1,7 @@
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
+#include "plugins/stores/filesystem/open_read.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
@@ -32,28 +33,21 @@ std::shared_ptr<const void> store::hold_of(pins held) {
 
 caf::result<leased> store::lease(lease_blobs order) {
   auto reply = make_answer<leased>(this);
-  auto grant = [this, blobs = order.blobs, reply]() mutable {
-    leased result;
-    pins held;
-    for (const auto& blob : blobs) {
-      if (auto there = index_.find(blob)) {
-        index_.use(*there);
-        held.emplace_back(blob, index_.pin(*there));
-      } else if (with_->what != holds::content || !is_empty_blob(blob)) {
-        result.missing.push_back(blob);
-      }
-    }
-    result.hold = hold_of(std::move(held));
-    reply.deliver(std::move(result));
-  };
-  std::vector<digest> unknown;
-  if (scanning_)
-    for (const auto& blob : order.blobs)
-      if (!index_.find(blob)) unknown.push_back(blob);
-  if (unknown.empty())
-    grant();
-  else
-    look_on_disk(std::move(unknown), std::move(grant));
+  when_known(still_looking() ? order.blobs : std::vector<digest>(),
+             [this, blobs = order.blobs, reply]() mutable {
+               leased result;
+               pins held;
+               for (const auto& blob : blobs) {
+                 if (auto there = index_.find(blob)) {
+                   index_.use(*there);
+                   held.emplace_back(blob, index_.pin(*there));
+                 } else if (with_->what != holds::content || !is_empty_blob(blob)) {
+                   result.missing.push_back(blob);
+                 }
+               }
+               result.hold = hold_of(std::move(held));
+               reply.deliver(std::move(result));
+             });
   return reply;
 }
 
@@ -63,65 +57,133 @@ caf::result<lent_file> store::lend(lend_file order) {
         {errc::unimplemented, fmt::format("store {} holds results and lends no files", with_->name)});
   if (is_empty_blob(order.blob)) return lent_file{with_->folder->path_of_empty(), hold_of({})};
   auto reply = make_answer<lent_file>(this);
-  if (auto there = index_.find(order.blob)) {
-    lend_known(*there, reply);
-  } else if (scanning_) {
-    look_on_disk({order.blob}, [this, order, reply]() mutable {
-      if (auto found = index_.find(order.blob))
-        lend_known(*found, reply);
-      else
-        reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
-    });
-  } else {
-    reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
-  }
+  when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
+    if (auto there = index_.find(blob))
+      lend_known(*there, reply);
+    else
+      reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
+  });
   return reply;
 }
 
 // It is pinned first, and then looked at: what is lent is there, and has been proved once.
-void store::lend_known(blob_index::slot& which, answer<lent_file> reply) {
+void store::lend_known(slot& which, answer<lent_file> reply) {
   index_.use(which);
+  auto held = hold_of({{which.first, index_.pin(which)}});
+  if (which.second.in && !which.second.copied)
+    lend_copy(which, std::move(held), std::move(reply));
+  else
+    look_and_lend(which, std::move(held), std::move(reply));
+}
+
+void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
   const digest blob = which.first;
-  const std::uint64_t serial = index_.pin(which);
-  std::shared_ptr<const void> held = hold_of({{blob, serial}});
-  auto look = [with = with_, blob, proved = which.second.verified]() -> expected<file_stamp> {
-    auto opened = open_blob(*with, blob);
+  const std::uint64_t serial = which.second.serial;
+  const auto tree = which.second.in ? blob_tree::lent : blob_tree::content;
+  auto look = [with = with_, tree, blob, proved = which.second.verified]() -> expected<file_stamp> {
+    auto opened = open_blob(*with, tree, blob);
     if (!opened) return fail(std::move(opened).error());
     if (with->verifies() && opened->stamp != proved)
       if (auto right = prove(*with, *opened, blob); !right) return fail(std::move(right).error());
     return opened->stamp;
   };
   auto taken =
-      on_crew(std::move(look), [this, blob, serial, held, reply](expected<file_stamp> found) mutable {
+      on_crew(std::move(look), [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
         auto there = slot_of(blob, serial);
         if (found) {
           if (there && with_->verifies()) there->second.verified = *found;
-          return reply.deliver(lent_file{with_->folder->path_of(blob), held});
+          return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
         }
-        if (there && found.error().code() == errc::not_found) drop_broken(blob, found.error());
-        reply.deliver(fail(std::move(found).error()));
+        if (!there || found.error().code() != errc::not_found)
+          return reply.deliver(fail(std::move(found).error()));
+        if (tree == blob_tree::content) {
+          drop_broken(blob, found.error());
+          return reply.deliver(fail(std::move(found).error()));
+        }
+        // Only the copy is gone or damaged: another one is made.
+        departures gone;
+        index_.drop_copy(*there, gone);
+        dismiss(std::move(gone));
+        lend_copy(*there, std::move(held), std::move(reply));
       });
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
+// Out of its pack into a file of its own. It is not synced, for no copy outlives the process.
+void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
+  const digest blob = which.first;
+  const std::uint64_t serial = which.second.serial;
+  const std::uint64_t weight = blob_index::file_weight(which.second.size);
+  departures gone;
+  bool enough = index_.reserve(weight, packer_->newest(), gone);
+  evict(std::move(gone));
+  if (!enough)
+    return reply.deliver(fail(errc::resource_exhausted,
+                              "no room in store {} for a copy of blob {} to be lent", with_->name, blob));
+  auto finish = [this, blob, serial, weight, held, reply](expected<void> done) mutable {
+    index_.release(weight);
+    auto there = slot_of(blob, serial);
+    if (there && done) index_.add_copy(*there);
+    if (!there && done) {  // it was forgotten while it was copied
+      done = fail(errc::not_found, "no blob {} in store {}", blob, with_->name);
+      (void)lane_->submit({{blob, blob_tree::lent, nullptr, 0}});
+    }
+    if (done)
+      reply.deliver(lent_file{with_->folder->path_of(blob_tree::lent, blob), held});
+    else
+      reply.deliver(fail(std::move(done).error()));
+  };
+  auto copy = [with = with_, blob, place = index_.place_of(which),
+               hot = which.second.hot]() -> expected<uploaded_ptr> {
+    auto content = hot.empty() && blob.size > 0 ? read_packed(*with, blob, place) : expected<bytes>(hot);
+    if (!content) return fail(std::move(content).error());
+    return store_copy(with, blob, *content);
+  };
+  auto taken = on_crew(std::move(copy), [this, blob, serial, finish](expected<uploaded_ptr> made) mutable {
+    auto there = slot_of(blob, serial);
+    if (!made) {
+      if (there && made.error().code() == errc::not_found) drop_broken(blob, made.error());
+      return finish(fail(std::move(made).error()));
+    }
+    if (there) there->second.verified = (*made)->stamp;
+    auto ticket = tickets_.issue<disk_result<void>>([blob, finish](disk_result<void> named) mutable {
+      if (named) return finish({});
+      finish(fail(named.error().in_words(fmt::format("lending blob {}", blob))));
+    });
+    std::shared_ptr<temp_file> file(*made, &(*made)->file);
+    if (auto queued = lane_->submit({{blob, blob_tree::lent, std::move(file), ticket}}); !queued) {
+      tickets_.cancel(ticket);
+      finish(fail(std::move(queued).error()));
+    }
+  });
+  if (!taken) finish(fail(std::move(taken).error()));
+}
+
+// Done when the next start would not find it either.
 caf::result<forgotten> store::forget(forget_blob order) {
   auto reply = make_answer<forgotten>(this);
-  auto drop = [this, blob = order.blob, reply]() mutable {
+  when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
     auto there = index_.find(blob);
     if (!there) return reply.deliver(forgotten{false});
-    index_.erase(*there);
-    dismiss({blob});
+    const bool packed = there->second.in != nullptr;
+    const std::uint64_t sequence = there->second.sequence;
+    departures gone;
+    index_.erase(*there, gone);
+    dismiss(std::move(gone));
+    if (packed)
+      return record_erasure(blob, sequence, [reply](expected<void> done) mutable {
+        if (done)
+          reply.deliver(forgotten{true});
+        else
+          reply.deliver(fail(std::move(done).error()));
+      });
     auto ticket = tickets_.issue<disk_result<void>>(
         [reply](disk_result<void>) mutable { reply.deliver(forgotten{true}); });
-    if (auto taken = lane_->submit({{std::nullopt, nullptr, false, ticket}}); !taken) {
+    if (auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}}); !taken) {
       tickets_.cancel(ticket);
       reply.deliver(fail(std::move(taken).error()));
     }
-  };
-  if (scanning_ && !index_.find(order.blob))
-    look_on_disk({order.blob}, std::move(drop));
-  else
-    drop();
+  });
   return reply;
 }
 

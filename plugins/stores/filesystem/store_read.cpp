@@ -12,10 +12,6 @@ namespace {
 constexpr std::uint64_t read_inline_limit = 256 << 10;
 constexpr std::uint64_t prove_inline_limit = 64 << 10;
 
-error gone(const digest& blob, const std::string& store) {
-  return {errc::not_found, fmt::format("no blob {} in store {}", blob, store)};
-}
-
 }  // namespace
 
 caf::result<missing_blobs> store::find(find_missing order) {
@@ -27,9 +23,9 @@ caf::result<missing_blobs> store::find(find_missing order) {
     else if ((with_->what != holds::content || !is_empty_blob(blob)) && named.insert(blob).second)
       result.blobs.push_back(blob);
   }
-  if (result.blobs.empty() || !scanning_) return result;
+  if (result.blobs.empty() || !still_looking()) return result;
   auto reply = make_answer<missing_blobs>(this);
-  look_on_disk(result.blobs, [this, asked = result.blobs, reply]() mutable {
+  when_known(result.blobs, [this, asked = result.blobs, reply]() mutable {
     missing_blobs still;
     for (const auto& blob : asked) {
       if (auto there = index_.find(blob))
@@ -43,27 +39,21 @@ caf::result<missing_blobs> store::find(find_missing order) {
 }
 
 caf::result<blob_content> store::read(read_blob order) {
-  auto there = index_.find(order.blob);
-  if (!there && with_->what == holds::content && is_empty_blob(order.blob)) {
-    if (order.offset == 0) return blob_content{};
-    return to_caf({errc::out_of_range, "the empty blob has no offset but 0"});
-  }
-  if (!there && !scanning_) return to_caf(gone(order.blob, with_->name));
   auto reply = make_answer<blob_content>(this);
-  if (there) {
-    read_known(order, *there, reply);
-  } else {
-    look_on_disk({order.blob}, [this, order, reply]() mutable {
-      if (auto found = index_.find(order.blob))
-        read_known(order, *found, reply);
-      else
-        reply.deliver(fail(gone(order.blob, with_->name)));
-    });
-  }
+  when_known({order.blob}, [this, order, reply]() mutable {
+    if (auto there = index_.find(order.blob))
+      read_known(order, *there, reply);
+    else if (with_->what != holds::content || !is_empty_blob(order.blob))
+      reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
+    else if (order.offset == 0)
+      reply.deliver(blob_content{});
+    else
+      reply.deliver(fail(errc::out_of_range, "the empty blob has no offset {}", order.offset));
+  });
   return reply;
 }
 
-void store::read_known(const read_blob& order, blob_index::slot& which, answer<blob_content> reply) {
+void store::read_known(const read_blob& order, slot& which, answer<blob_content> reply) {
   index_.use(which);
   std::uint64_t size = which.second.size;
   if (order.offset > size)
@@ -73,47 +63,76 @@ void store::read_known(const read_blob& order, blob_index::slot& which, answer<b
   if (wanted == 0) return reply.deliver(blob_content{size, {}, nullptr});
   if (auto read = read_inline(which, order.offset, wanted))
     return reply.deliver(blob_content{size, std::move(*read), nullptr});
-  read_on_crew(order, which, std::move(reply));
+  figures_.disk_reads.add();
+  if (which.second.in)
+    read_packed_on_crew(order, which, std::move(reply));
+  else
+    read_on_crew(order, which, std::move(reply));
 }
 
 // Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the crew.
-std::optional<bytes> store::read_inline(blob_index::slot& which, std::uint64_t offset, std::uint64_t size) {
+std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
   blob_entry& entry = which.second;
   if (!entry.hot.empty()) {
     figures_.hot_reads.add();
     return entry.hot.slice(offset, size);
   }
+  if (!entry.in) return read_file_inline(which, offset, size);
+  if (entry.size > read_inline_limit) return {};
+  auto content = read_packed_cached(*with_, which.first, index_.place_of(which));
+  if (!content) return {};
+  figures_.cached_reads.add();
+  index_.warm(which, *content);
+  return content->slice(offset, size);
+}
+
+std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
+  const auto& [blob, entry] = which;
   if (size > read_inline_limit) return {};
   disk& on = with_->on();
-  blob_name name(which.first);
-  auto file =
-      on.open(with_->folder->content(which.first.function), name.path(), O_RDONLY, 0, disk::lookup::cached);
+  const descriptor& tree = with_->folder->tree(blob_tree::content, blob.function);
+  auto file = on.open(tree, blob_name(blob).path(), O_RDONLY, 0, disk::lookup::cached);
   if (!file) return {};
   bool whole = size == entry.size;
   bool prove_here = with_->verifies() && whole && size <= prove_inline_limit;
-  if (!prove_here) {
-    // A result may have been replaced and we not been told yet.
+  if (with_->verifies() && !prove_here) {
     auto facts = on.facts(*file);
-    if (!facts || facts->size != entry.size) return {};
-    if (with_->verifies() && stamp_of(*facts) != entry.verified) return {};
+    if (!facts || facts->size != entry.size || stamp_of(*facts) != entry.verified) return {};
   }
   buffer into(size);
   auto count = on.read_cached(*file, {into.data(), size}, offset);
   if (!count || *count != size) return {};
   bytes content = into.freeze(size);
-  if (prove_here && digest_of(content.view(), which.first.function) != which.first) return {};
+  if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
   if (whole) index_.warm(which, content);
   figures_.cached_reads.add();
   return content;
 }
 
-void store::read_on_crew(const read_blob& order, const blob_index::slot& which, answer<blob_content> reply) {
-  figures_.disk_reads.add();
+void store::read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
+  auto work = [with = with_, blob = order.blob, place = index_.place_of(which)] {
+    return read_packed(*with, blob, place);
+  };
+  auto taken = on_crew(
+      std::move(work), [this, order, serial = which.second.serial, reply](expected<bytes> read) mutable {
+        auto there = slot_of(order.blob, serial);
+        if (!read) {
+          if (there) drop_broken(order.blob, read.error());
+          return reply.deliver(fail(std::move(read).error()));
+        }
+        if (there && there->second.size == read->size()) index_.warm(*there, *read);
+        bytes part = read->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
+        reply.deliver(blob_content{read->size(), std::move(part), nullptr});
+      });
+  if (!taken) reply.deliver(fail(std::move(taken).error()));
+}
+
+void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
   const std::uint64_t serial = which.second.serial;
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
-  auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](read_verdict found) {
+  auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
     auto there = slot_of(blob, serial);
-    if (!there) return;
+    if (!there || there->second.in) return;
     if (found.found == blob_state::proved) there->second.verified = found.stamp;
     if (found.found == blob_state::broken) drop_broken(blob, found.why);
   });
@@ -130,9 +149,10 @@ void store::read_on_crew(const read_blob& order, const blob_index::slot& which, 
           if (there && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
           return reply.deliver(fail(std::move(result).error()));
         }
-        if (there && result->proved) there->second.verified = result->stamp;
-        if (there && result->proved && result->head.size() == there->second.size)
-          index_.warm(*there, result->head);
+        if (there && result->proved) {
+          there->second.verified = result->stamp;
+          if (result->head.size() == there->second.size) index_.warm(*there, result->head);
+        }
         reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
       });
   if (taken) return;

@@ -10,10 +10,26 @@ namespace {
 constexpr std::uint64_t inline_budget = 512 << 10;
 constexpr std::size_t worth_a_share = 8;
 
+struct wanted_blob {
+  std::size_t index = 0;
+  digest blob;
+  std::uint64_t serial = 0;
+  file_stamp proved = 0;
+  std::optional<pack_place> place;
+};
+
+expected<opened_read> read_one(const engine& with, const wanted_blob& which) {
+  if (!which.place) return read_whole(with, which.blob, which.proved);
+  auto content = read_packed(with, which.blob, *which.place);
+  if (!content) return fail(std::move(content).error());
+  return opened_read{content->size(), 0, true, std::move(*content), nullptr};
+}
+
 }  // namespace
 
-struct store::gathering {
-  gathering(std::vector<digest> asked, answer<blob_batch> to)
+// A batch on its way out: each result is filled in where it is asked, the last one answers.
+struct store::collection {
+  collection(std::vector<digest> asked, answer<blob_batch> to)
       : blobs(std::move(asked)), results(blobs.size()), reply(std::move(to)) {}
 
   void finish() {
@@ -31,19 +47,12 @@ struct store::gathering {
 
 caf::result<blob_batch> store::read_many(read_blobs order) {
   auto reply = make_answer<blob_batch>(this);
-  auto mine = std::make_shared<gathering>(std::move(order.blobs), reply);
-  std::vector<digest> unknown;
-  if (scanning_)
-    for (const auto& blob : mine->blobs)
-      if (!index_.find(blob)) unknown.push_back(blob);
-  if (unknown.empty())
-    gather_inline(mine);
-  else
-    look_on_disk(std::move(unknown), [this, mine] { gather_inline(mine); });
+  auto mine = std::make_shared<collection>(std::move(order.blobs), reply);
+  when_known(still_looking() ? mine->blobs : std::vector<digest>(), [this, mine] { collect_inline(mine); });
   return reply;
 }
 
-void store::gather_inline(const std::shared_ptr<gathering>& which) {
+void store::collect_inline(const std::shared_ptr<collection>& which) {
   std::vector<std::size_t> open;
   std::uint64_t budget = inline_budget;
   for (std::size_t i = 0; i < which->blobs.size(); ++i) {
@@ -71,37 +80,33 @@ void store::gather_inline(const std::shared_ptr<gathering>& which) {
   if (open.empty())
     which->finish();
   else
-    gather_on_crew(which, std::move(open));
+    collect_on_crew(which, std::move(open));
 }
 
-void store::gather_on_crew(const std::shared_ptr<gathering>& which, std::vector<std::size_t> open) {
+void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open) {
   std::size_t shares = std::clamp<std::size_t>(open.size() / worth_a_share, 1, with_->wishes.io_threads);
   which->pending = shares;
   figures_.disk_reads.add(open.size());
   for (std::size_t share = 0; share < shares; ++share) {
-    struct job {
-      std::size_t index;
-      digest blob;
-      std::uint64_t serial;
-      file_stamp proved;
-    };
-    std::vector<job> jobs;
+    std::vector<wanted_blob> jobs;
     for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at) {
-      auto there = index_.find(which->blobs[open[at]]);
-      jobs.push_back({open[at], there->first, there->second.serial, there->second.verified});
+      const slot& there = *index_.find(which->blobs[open[at]]);
+      wanted_blob one{open[at], there.first, there.second.serial, there.second.verified, {}};
+      if (there.second.in) one.place = index_.place_of(there);
+      jobs.push_back(std::move(one));
     }
     auto read_all = [with = with_, jobs] {
       std::vector<expected<opened_read>> result;
       result.reserve(jobs.size());
-      for (const auto& one : jobs) result.push_back(read_whole(*with, one.blob, one.proved));
+      for (const auto& one : jobs) result.push_back(read_one(*with, one));
       return result;
     };
     auto taken = on_crew(std::move(read_all), [this, which, jobs](std::vector<expected<opened_read>> read) {
       for (std::size_t i = 0; i < jobs.size(); ++i) {
         auto there = slot_of(jobs[i].blob, jobs[i].serial);
         if (read[i]) {
-          if (there && read[i]->proved) there->second.verified = read[i]->stamp;
-          if (there && (read[i]->proved || !with_->verifies())) index_.warm(*there, read[i]->head);
+          if (there && read[i]->proved && !there->second.in) there->second.verified = read[i]->stamp;
+          if (there && read[i]->head.size() == there->second.size) index_.warm(*there, read[i]->head);
           which->results[jobs[i].index] = std::move(read[i]->head);
         } else {
           if (there && read[i].error().code() == errc::not_found) drop_broken(jobs[i].blob, read[i].error());

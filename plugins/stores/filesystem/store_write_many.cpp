@@ -1,23 +1,45 @@
-#include "plugins/stores/filesystem/store.hpp"
-
 #include <algorithm>
 
-namespace kiln::filesystem {
+#include "plugins/stores/filesystem/store.hpp"
 
-// One batch on its way: what was answered at once has its outcome already, the rest is stored on the crew,
-// all of it is published in one group, and the last one to be done answers.
+namespace kiln::filesystem {
+namespace {
+
+constexpr std::size_t worth_a_share = 32;
+
+// As many shares as the crew has threads: hashing is most of the work.
+std::vector<std::vector<std::size_t>> shares_of(const std::vector<std::size_t>& all, std::size_t threads) {
+  if (all.empty()) return {};
+  std::size_t count = std::clamp<std::size_t>(all.size() / worth_a_share, 1, threads);
+  std::vector<std::vector<std::size_t>> result;
+  for (std::size_t i = 0; i < count; ++i)
+    result.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(all.size() * i / count),
+                        all.begin() + static_cast<std::ptrdiff_t>(all.size() * (i + 1) / count));
+  return result;
+}
+
+}  // namespace
+
+// One batch on its way: what was answered at once has its outcome already. The rest is stored by the crew,
+// small blobs in packs and others in files, which are published together. The last one to be done answers.
 struct store::batch {
   struct item {
     digest blob;
     bytes content;
     std::uint64_t reserved = 0;
+    std::uint64_t sequence = 0;
     uploaded_ptr stored;
     std::optional<expected<receipt>> outcome;
+
+    bool lacks_room() const {
+      return reserved > 0 && !*outcome && outcome->error().code() == errc::resource_exhausted;
+    }
   };
 
   batch(write_blobs order, answer<receipts> to) : reply(std::move(to)) {
     items.reserve(order.entries.size());
-    for (auto& entry : order.entries) items.push_back({entry.blob, std::move(entry.content), 0, nullptr, {}});
+    for (auto& entry : order.entries)
+      items.push_back({entry.blob, std::move(entry.content), 0, 0, nullptr, {}});
   }
 
   answer<receipts> reply;
@@ -29,14 +51,10 @@ struct store::batch {
 caf::result<receipts> store::write_many(write_blobs order) {
   auto reply = make_answer<receipts>(this);
   auto mine = std::make_shared<batch>(std::move(order), reply);
-  std::vector<digest> unknown;
-  if (with_->what == holds::content && scanning_)
-    for (const auto& item : mine->items)
-      if (!index_.find(item.blob)) unknown.push_back(item.blob);
-  if (unknown.empty())
-    begin_batch(mine);
-  else
-    look_on_disk(std::move(unknown), [this, mine] { begin_batch(mine); });
+  std::vector<digest> blobs;
+  if (still_looking() && with_->what == holds::content)
+    for (const auto& item : mine->items) blobs.push_back(item.blob);
+  when_known(std::move(blobs), [this, mine] { begin_batch(mine); });
   return reply;
 }
 
@@ -58,50 +76,79 @@ void store::begin_batch(const std::shared_ptr<batch>& which) {
       item.reserved = *reserved;
     else
       item.outcome = fail(std::move(reserved).error());
+    item.sequence = index_.next_sequence();
   }
   store_batch(which);
 }
 
-// The crew gets the batch in as many shares as it has threads: hashing is most of the work.
 void store::store_batch(const std::shared_ptr<batch>& which) {
-  std::vector<std::size_t> open;
+  std::vector<std::size_t> small;
+  std::vector<std::size_t> large;
   for (std::size_t i = 0; i < which->items.size(); ++i)
-    if (!which->items[i].outcome) open.push_back(i);
-  if (open.empty()) return finish_batch(which);
-  constexpr std::size_t worth_a_share = 16;
-  std::size_t shares = std::clamp<std::size_t>(open.size() / worth_a_share, 1, with_->wishes.io_threads);
-  which->pending = shares;
-  for (std::size_t share = 0; share < shares; ++share) {
-    struct job {
-      std::size_t index;
-      digest blob;
-      bytes content;
-    };
-    std::vector<job> jobs;
-    for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at)
-      jobs.push_back({open[at], which->items[open[at]].blob, which->items[open[at]].content});
-    using outcomes = std::vector<std::pair<std::size_t, expected<uploaded_ptr>>>;
-    auto store_all = [with = with_, jobs = std::move(jobs), keep = index_.largest_hot()] {
-      outcomes result;
-      result.reserve(jobs.size());
-      for (const auto& one : jobs)
-        result.emplace_back(one.index, store_whole(with, one.blob, one.content, keep));
-      return result;
-    };
-    auto taken = on_crew(std::move(store_all), [this, which](outcomes stored) {
-      for (auto& [index, result] : stored) {
-        if (result)
-          which->items[index].stored = std::move(*result);
-        else
-          which->items[index].outcome = fail(std::move(result).error());
-      }
-      if (--which->pending == 0) publish_batch(which);
+    if (!which->items[i].outcome) (with_->packs(which->items[i].blob) ? small : large).push_back(i);
+  auto small_shares = shares_of(small, with_->wishes.io_threads);
+  auto large_shares = shares_of(large, with_->wishes.io_threads);
+  which->pending = small_shares.size() + large_shares.size();
+  if (which->pending == 0) return finish_batch(which);
+  for (auto& share : small_shares) place_share(which, std::move(share));
+  for (auto& share : large_shares) store_share(which, std::move(share));
+}
+
+void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::size_t> share) {
+  std::vector<small_blob> blobs;
+  blobs.reserve(share.size());
+  for (auto i : share)
+    blobs.push_back({which->items[i].blob, which->items[i].content, which->items[i].sequence});
+  auto ticket =
+      tickets_.issue<std::vector<placed_blob>>([this, which, share](std::vector<placed_blob> placed) {
+        for (std::size_t i = 0; i < share.size(); ++i) {
+          auto& item = which->items[share[i]];
+          if (placed[i].place) {
+            index_.release(std::exchange(item.reserved, 0));
+            enter_packed(item.blob, item.sequence, placed[i]);
+            item.outcome = receipt{item.content.size(), false};
+          } else {
+            item.outcome = fail(std::move(placed[i].place).error());
+          }
+        }
+        trim();
+        if (--which->pending == 0) publish_batch(which);
+      });
+  auto taken = with_->hands->post([with = with_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
+    place_all(with, packer, std::move(blobs), [tell, ticket](std::vector<placed_blob> placed) {
+      tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
-    if (taken) continue;
-    for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at)
-      which->items[open[at]].outcome = fail(taken.error());
-    if (--which->pending == 0) publish_batch(which);
-  }
+  });
+  if (taken) return;
+  tickets_.cancel(ticket);
+  for (auto i : share) which->items[i].outcome = fail(taken.error());
+  if (--which->pending == 0) publish_batch(which);
+}
+
+void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::size_t> share) {
+  std::vector<std::pair<digest, bytes>> blobs;
+  blobs.reserve(share.size());
+  for (auto i : share) blobs.emplace_back(which->items[i].blob, which->items[i].content);
+  auto store_all = [with = with_, blobs = std::move(blobs), keep = index_.largest_hot()] {
+    std::vector<expected<uploaded_ptr>> result;
+    result.reserve(blobs.size());
+    for (const auto& [blob, content] : blobs) result.push_back(store_whole(with, blob, content, keep));
+    return result;
+  };
+  auto taken =
+      on_crew(std::move(store_all), [this, which, share](std::vector<expected<uploaded_ptr>> stored) {
+        for (std::size_t i = 0; i < share.size(); ++i) {
+          auto& item = which->items[share[i]];
+          if (stored[i])
+            item.stored = std::move(*stored[i]);
+          else
+            item.outcome = fail(std::move(stored[i]).error());
+        }
+        if (--which->pending == 0) publish_batch(which);
+      });
+  if (taken) return;
+  for (auto i : share) which->items[i].outcome = fail(taken.error());
+  if (--which->pending == 0) publish_batch(which);
 }
 
 void store::publish_batch(const std::shared_ptr<batch>& which) {
@@ -110,13 +157,12 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
   for (std::size_t i = 0; i < which->items.size(); ++i) {
     auto& item = which->items[i];
     if (item.outcome) continue;
-    std::shared_ptr<temp_file> file(item.stored, &item.stored->file);
     auto ticket = tickets_.issue<disk_result<void>>([this, which, i](disk_result<void> result) {
       auto& done = which->items[i];
       if (result) {
         index_.release(std::exchange(done.reserved, 0));
-        enter(done.blob, *done.stored);
-        if (with_->what == holds::content) finish_others(done.blob);
+        enter_file(done.blob, *done.stored);
+        finish_others(done.blob);
         done.outcome = receipt{done.stored->size, false};
       } else {
         done.outcome = fail(result.error().in_words(fmt::format("keeping blob {}", done.blob)));
@@ -124,11 +170,12 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
       done.stored = nullptr;
       if (--which->pending == 0) finish_batch(which);
     });
-    orders.push_back({item.blob, std::move(file), with_->what == holds::results, ticket});
+    std::shared_ptr<temp_file> file(item.stored, &item.stored->file);
+    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket});
     waiting.push_back(i);
   }
-  if (orders.empty()) return finish_batch(which);
   which->pending = orders.size();
+  if (orders.empty()) return finish_batch(which);
   std::vector<tickets::number> issued;
   for (const auto& order : orders) issued.push_back(order.ticket);
   auto taken = lane_->submit(std::move(orders));
@@ -138,15 +185,14 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
   finish_batch(which);
 }
 
+// What found the disk full is tried once more.
 void store::finish_batch(const std::shared_ptr<batch>& which) {
   std::uint64_t missing_room = 0;
   for (auto& item : which->items)
-    if (!*item.outcome && item.reserved > 0 && item.outcome->error().code() == errc::resource_exhausted)
-      missing_room += item.reserved;
+    if (item.lacks_room()) missing_room += item.reserved;
   if (missing_room > 0 && !std::exchange(which->retried, true)) {
     for (auto& item : which->items)
-      if (!*item.outcome && item.reserved > 0 && item.outcome->error().code() == errc::resource_exhausted)
-        item.outcome.reset();
+      if (item.lacks_room()) item.outcome.reset();
     return make_room_on_disk(missing_room, [this, which] { store_batch(which); });
   }
   receipts result;

@@ -10,8 +10,8 @@ namespace {
 // From here on a file is synced by the thread that wrote it; smaller ones wait for their group.
 constexpr std::uint64_t synced_alone = 1 << 20;
 
-disk_result<void> complete(const engine& with, uploaded& what) {
-  if (with.durable() && what.size >= synced_alone)
+disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) {
+  if (to_be_kept && with.durable() && what.size >= synced_alone)
     if (auto synced = what.file.sync(); !synced) return synced;
   auto facts = with.on().facts(what.file.file());
   if (!facts) return tl::unexpected(facts.error());
@@ -20,30 +20,40 @@ disk_result<void> complete(const engine& with, uploaded& what) {
   return {};
 }
 
+disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const bytes& content,
+                                                 bool to_be_kept) {
+  auto result = std::make_shared<uploaded>();
+  auto made = temp_file::create(with);
+  if (!made) return tl::unexpected(made.error());
+  result->file = std::move(*made);
+  result->size = content.size();
+  auto done = result->file.append(content);
+  if (done) done = complete(*with, *result, to_be_kept);
+  if (!done) return tl::unexpected(done.error());
+  result->file.close();  // of many small files; they are synced together
+  return result;
+}
+
 }  // namespace
 
 expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
                                                 const bytes& content, std::uint64_t keep_small) {
-  if (with->what == holds::content && content.size() != static_cast<std::uint64_t>(blob.size))
+  if (content.size() != static_cast<std::uint64_t>(blob.size))
     return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
   if (with->verifies())
     if (digest found = digest_of(content.view(), blob.function); found != blob)
       return fail(errc::invalid_argument, "the bytes of blob {} have the hash {}", blob, found.hex());
-  auto result = std::make_shared<uploaded>();
-  auto made = temp_file::create(with);
-  disk_result<void> done;
-  if (made) {
-    result->file = std::move(*made);
-    done = result->file.append(content);
-  } else {
-    done = tl::unexpected(made.error());
-  }
-  result->size = content.size();
-  if (done) done = complete(*with, *result);
-  if (!done) return fail(done.error().in_words(fmt::format("storing blob {}", blob)));
-  result->file.close();  // of many small files; they are synced together
-  if (result->size <= keep_small) result->small = bytes::copy_of(content.view());
-  return result;
+  auto result = make_file(with, content, true);
+  if (!result) return fail(result.error().in_words(fmt::format("storing blob {}", blob)));
+  if ((*result)->size <= keep_small) (*result)->small = bytes::copy_of(content.view());
+  return std::move(*result);
+}
+
+expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
+                                               const bytes& content) {
+  auto result = make_file(with, content, false);
+  if (!result) return fail(result.error().in_words(fmt::format("copying blob {} to be lent", blob)));
+  return std::move(*result);
 }
 
 upload::upload(engine_ptr with, order what, ended then, full when_full)
@@ -159,16 +169,11 @@ void upload::give_up(error why) {
 }
 
 expected<void> upload::check_more(std::uint64_t more) const {
-  std::uint64_t room = what_.limit - result_->size;
-  if (more <= room) return {};
-  if (with_->what == holds::content)
-    return fail(errc::invalid_argument, "blob {} has more bytes than its digest says", what_.blob);
-  return fail(errc::resource_exhausted, "the result for {} has more than the {} bytes that are stored here",
-              what_.blob, what_.limit);
+  if (more <= static_cast<std::uint64_t>(what_.blob.size) - result_->size) return {};
+  return fail(errc::invalid_argument, "blob {} has more bytes than its digest says", what_.blob);
 }
 
 expected<void> upload::check_whole() {
-  if (with_->what != holds::content) return {};
   if (result_->size != static_cast<std::uint64_t>(what_.blob.size))
     return fail(errc::invalid_argument, "blob {} ended after {} bytes", what_.blob, result_->size);
   if (!hash_) return {};
@@ -180,12 +185,12 @@ expected<void> upload::check_whole() {
 
 void upload::finish() {
   if (auto right = check_whole(); !right) return report(fail(std::move(right).error()));
-  if (!result_->file) {  // not even one byte: an empty result
+  if (!result_->file) {  // not even one byte
     auto made = temp_file::create(with_);
     if (!made) return report(fail(made.error().in_words(fmt::format("storing blob {}", what_.blob))));
     result_->file = std::move(*made);
   }
-  if (auto done = complete(*with_, *result_); !done)
+  if (auto done = complete(*with_, *result_, true); !done)
     return report(fail(done.error().in_words(fmt::format("storing blob {}", what_.blob))));
   // A copy: the pieces may be slices of a transport's far larger buffers.
   if (result_->size <= what_.keep_small) result_->small = bytes::copy_of(small_.flatten().view());

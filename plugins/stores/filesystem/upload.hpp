@@ -23,6 +23,10 @@ struct uploaded {
 expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
                                                 const bytes& content, std::uint64_t keep_small);
 
+/// A copy to be lent, of bytes that are known to be right. For crew threads.
+expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
+                                               const bytes& content);
+
 /// One blob on its way in. Between two pieces of its source it is an object and no more; a piece is hashed
 /// and written on the crew, wherever it was delivered.
 class upload : public std::enable_shared_from_this<upload> {
@@ -33,11 +37,9 @@ public:
   /// it.
   using full = std::function<void(std::shared_ptr<upload>)>;
 
-  /// A source of results may have `limit` bytes, one of content exactly as many as its digest says.
   struct order {
     digest blob;
     blob_source_ptr source;
-    std::uint64_t limit = 0;
     std::uint64_t keep_small = 0;  ///< largest content that is also kept in memory
   };
 

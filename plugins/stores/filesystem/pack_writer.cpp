@@ -1,0 +1,142 @@
+#include "plugins/stores/filesystem/pack_writer.hpp"
+
+#include <fcntl.h>
+
+#include <deque>
+
+namespace kiln::filesystem {
+namespace {
+
+// A pack is dropped as a whole, entry by entry, on the actor's time.
+constexpr std::size_t most_records = 32768;
+constexpr char padding[8] = {};
+
+}  // namespace
+
+// What is on its way into the current pack and not written yet.
+class pack_writer::writing {
+public:
+  explicit writing(pack_writer& owner) : owner_(owner) {}
+
+  void add(const order& what, expected<pack_place>& result) {
+    if (!owner_.current_)
+      if (auto opened = owner_.open_pack(); !opened) {
+        result = fail(std::move(opened).error());
+        return;
+      }
+    record header{what.blob, what.sequence, 0, static_cast<std::uint32_t>(what.content.size()), what.kind};
+    if (owner_.with_->what == holds::results) header.check = checksum(what.content.view());
+    header.offset = owner_.size_ + coming_ + record_header_size;
+    headers_.push_back(encode_header(header));
+    add_piece(headers_.back().data(), record_header_size);
+    add_piece(what.content.data(), what.content.size());
+    std::uint64_t taken = record_size(header.length);
+    add_piece(padding, taken - record_header_size - header.length);
+    coming_ += taken;
+    records_.push_back(header);
+    result = pack_place{owner_.current_, header.offset, header.length, header.check};
+    results_.push_back(&result);
+    bool full = owner_.size_ + coming_ >= owner_.pack_size_ ||
+                owner_.records_.size() + records_.size() >= most_records;
+    if (full) {
+      write();
+      owner_.close_pack();
+    }
+  }
+
+  void write() {
+    if (records_.empty()) return;
+    const engine& with = *owner_.with_;
+    auto done = write_all(with.on(), owner_.current_->file, pieces_, owner_.size_);
+    if (done && with.durable()) done = with.on().sync_data(owner_.current_->file);
+    if (done) {
+      owner_.size_ += coming_;
+      owner_.records_.insert(owner_.records_.end(), records_.begin(), records_.end());
+    } else {
+      // Nobody knows what of it is there. The pack ends before it, and another one begins.
+      auto why = done.error().in_words(fmt::format("writing {}", pack_name(owner_.current_->number)));
+      for (auto* result : results_) *result = fail(why);
+      owner_.close_pack();
+    }
+    headers_.clear();
+    pieces_.clear();
+    records_.clear();
+    results_.clear();
+    coming_ = 0;
+  }
+
+private:
+  void add_piece(const char* data, std::size_t size) {
+    if (size > 0) pieces_.push_back({const_cast<char*>(data), size});  // written from, never to
+  }
+
+  pack_writer& owner_;
+  std::deque<record_header> headers_;
+  std::vector<iovec> pieces_;
+  std::vector<record> records_;
+  std::vector<expected<pack_place>*> results_;
+  std::uint64_t coming_ = 0;
+};
+
+void pack_writer::submit(std::vector<order> orders, std::function<void(places)> then) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(orders), std::move(then), {}});
+    if (std::exchange(working_, true)) return;
+  }
+  auto posted = with_->hands->post([self = shared_from_this()] { self->work(); });
+  if (posted) return;
+  std::vector<batch> refused;
+  {
+    std::lock_guard lock(mutex_);
+    working_ = false;
+    refused.swap(waiting_);
+  }
+  for (auto& one : refused) one.then(places(one.orders.size(), fail(posted.error())));
+}
+
+void pack_writer::work() {
+  for (;;) {
+    std::vector<batch> group;
+    {
+      std::lock_guard lock(mutex_);
+      group.swap(waiting_);
+      if (group.empty()) {
+        working_ = false;
+        return;
+      }
+    }
+    writing now(*this);
+    for (auto& one : group) {
+      one.results.resize(one.orders.size());
+      for (std::size_t i = 0; i < one.orders.size(); ++i) now.add(one.orders[i], one.results[i]);
+    }
+    now.write();
+    for (auto& one : group) one.then(std::move(one.results));
+  }
+}
+
+expected<void> pack_writer::open_pack() {
+  // A number is used once, whatever becomes of it.
+  std::uint64_t number = next_number_++;
+  std::string name = pack_name(number);
+  auto file = with_->on().open(with_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
+  if (!file) return fail(file.error().in_words(fmt::format("making {}", name)));
+  if (with_->durable())
+    if (auto done = with_->on().sync(with_->folder->packs()); !done)
+      return fail(done.error().in_words(fmt::format("making {}", name)));
+  newest_.store(number, std::memory_order_release);
+  current_ = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});
+  size_ = 0;
+  records_.clear();
+  return {};
+}
+
+void pack_writer::close_pack() {
+  if (!current_) return;
+  write_pack_index(*with_, current_->number, size_, records_);
+  newest_.store(next_number_, std::memory_order_release);
+  current_ = nullptr;
+}
+
+}  // namespace kiln::filesystem
