@@ -21,13 +21,19 @@ int milliseconds(duration time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
+// What a stream may send before anybody reads. A thousand streams that are read slowly must not fill the
+// quota, for then gRPC ends streams by chance; a long way needs a wide window.
+int window_of_a_stream(std::size_t bytes_in_flight) {
+  return static_cast<int>(std::clamp<std::size_t>(bytes_in_flight / 1024, 256U << 10, 4U << 20));
+}
+
 void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::size_t bytes_in_flight) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_size.bytes));
   builder.SetMaxSendMessageSize(-1);
   // Compressed messages are unpacked here, within bounds; gRPC knows none.
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  // What gRPC holds of messages that nobody has read yet, on top of those in flight. When it is full, gRPC
-  // stops reading from the connections that fill it.
+  // For what gRPC holds of messages that nobody has read yet, beside those in flight. Beyond it gRPC ends
+  // streams of its own choice with RESOURCE_EXHAUSTED, which is better than the system ending the process.
   grpc::ResourceQuota quota("kiln");
   quota.Resize(std::max<std::size_t>(2 * bytes_in_flight, 64U << 20));
   builder.SetResourceQuota(quota);
@@ -35,7 +41,7 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // The probe costs uploads a third of their speed; without it the window must be given instead.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, window_of_a_stream(bytes_in_flight));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              static_cast<int>(options.max_streams_per_connection));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, max_metadata_size);

@@ -36,6 +36,10 @@ public:
     things_.pop_front();
     return thing;
   }
+  void clear() {
+    std::lock_guard lock(mutex_);
+    things_.clear();
+  }
 
 private:
   std::mutex mutex_;
