@@ -109,9 +109,14 @@ void operation_table::forget(steady_time time, std::size_t most) {
 }
 
 std::vector<operation_state> operation_table::list(const std::string& after, std::size_t limit) const {
+  std::vector<const operation*> behind;
+  for (const auto& [name, each] : by_name_)
+    if (name > after) behind.push_back(each.get());
+  auto end = behind.begin() + static_cast<std::ptrdiff_t>(std::min(limit, behind.size()));
+  std::partial_sort(behind.begin(), end, behind.end(),
+                    [](const auto* left, const auto* right) { return left->name < right->name; });
   std::vector<operation_state> result;
-  for (auto next = by_name_.upper_bound(after); next != by_name_.end() && result.size() < limit; ++next)
-    result.push_back(next->second->state());
+  for (auto next = behind.begin(); next != end; ++next) result.push_back((*next)->state());
   return result;
 }
 

@@ -3,7 +3,6 @@
 #include <compare>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -85,7 +84,7 @@ public:
   /// Forgets those that were done before `time`, and the oldest beyond `most`.
   void forget(steady_time time, std::size_t most);
 
-  /// At most `limit` behind `after`, by name.
+  /// At most `limit` behind `after`, by name. Looks at all of them: for people, not for the way of an action.
   std::vector<operation_state> list(const std::string& after, std::size_t limit) const;
   std::size_t size() const noexcept { return by_name_.size(); }
 
@@ -96,7 +95,7 @@ private:
     }
   };
 
-  std::map<std::string, std::unique_ptr<operation>> by_name_;
+  std::unordered_map<std::string, std::unique_ptr<operation>> by_name_;
   std::unordered_map<std::pair<std::string, digest>, operation*, action_hash> joinable_;
   std::set<std::pair<steady_time, operation*>> abandoned_;
   std::deque<operation*> done_;

@@ -12,8 +12,8 @@ namespace kiln {
 namespace {
 
 constexpr auto patience_for_hello = std::chrono::seconds(10);
-/// A worker is told of at most its slots' worth of actions and their end; one that reads nothing of it for
-/// so long is no use.
+/// Messages that wait for a worker to read them. It is sent no more than its slots hold, and kills: one that
+/// leaves so many unread is no use.
 constexpr std::size_t most_unsent = 100'000;
 
 struct session_state {
