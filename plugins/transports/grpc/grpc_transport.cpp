@@ -20,7 +20,8 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
     : library_(context.env.log),
       options_(std::move(options)),
       time_(*context.env.time),
-      accounts_(std::make_shared<ledger>(limits_of(options_))) {}
+      accounts_(
+          std::make_shared<ledger>(limits_of(options_), call_figures(context.env.metrics, context.name))) {}
 
 grpc_transport::~grpc_transport() {
   server_.reset();

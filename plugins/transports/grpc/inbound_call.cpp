@@ -50,8 +50,13 @@ void inbound_call::accepted(bool ok) {
   if (no.ok())
     dispatch(*where_, {});
   else
-    last_word(std::move(no));
+    refuse(std::move(no));
   ended(arriving);
+}
+
+void inbound_call::refuse(error why) {
+  home_->accounts->figures().call_refused();
+  last_word(std::move(why));
 }
 
 void inbound_call::has_first(bool ok) {
@@ -242,7 +247,8 @@ void inbound_call::ended(unsigned what) {
 // Exactly one transition leads into the state in which a call settles, for nothing is begun after `over`.
 void inbound_call::settle_if(unsigned state) {
   if ((state & (over | under_way)) != over) return;
-  if (admitted_) account_->leave();
+  // Without a last word the client was gone before anybody had one.
+  if (admitted_) account_->leave(state & ready ? status_.code() : errc::cancelled);
   home_->open.leave();
   let_go();
 }

@@ -69,6 +69,7 @@ private:
 
   void learn_info();
   error refusal(const route* where);
+  void refuse(error why);
   void has_first(bool ok);
   void dispatch(const route& where, byte_chain message);
   expected<std::optional<byte_chain>> received(bool ok);

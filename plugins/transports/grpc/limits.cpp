@@ -38,12 +38,16 @@ expected<void> client_account::enter() {
   const call_limits& limits = all_->limits_;
   if (!grow(all_->calls_, 1, limits.calls))
     return refuse("{} calls are in flight, and this server takes no more at once", limits.calls);
-  if (grow(calls_, 1, limits.calls_per_client)) return {};
+  if (grow(calls_, 1, limits.calls_per_client)) {
+    all_->figures_.call_began();
+    return {};
+  }
   all_->calls_.fetch_sub(1, std::memory_order_relaxed);
   return refuse("client {} has {} calls in flight, which is its share", name_, limits.calls_per_client);
 }
 
-void client_account::leave() noexcept {
+void client_account::leave(errc status) noexcept {
+  all_->figures_.call_ended(status);
   calls_.fetch_sub(1, std::memory_order_relaxed);
   all_->calls_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -53,13 +57,17 @@ expected<void> client_account::take(std::uint64_t amount) {
   if (!grow(all_->bytes_, amount, limits.bytes))
     return refuse("a message of {} bytes does not fit beside those in flight, limited to {} bytes", amount,
                   limits.bytes);
-  if (grow(bytes_, amount, limits.bytes_per_client)) return {};
+  if (grow(bytes_, amount, limits.bytes_per_client)) {
+    all_->figures_.bytes_held(static_cast<std::int64_t>(amount));
+    return {};
+  }
   all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
   return refuse("a message of {} bytes goes beyond the {} bytes that client {} may have in flight", amount,
                 limits.bytes_per_client, name_);
 }
 
 void client_account::give_back(std::uint64_t amount) noexcept {
+  all_->figures_.bytes_held(-static_cast<std::int64_t>(amount));
   bytes_.fetch_sub(amount, std::memory_order_relaxed);
   all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
 }

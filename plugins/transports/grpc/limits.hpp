@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "plugins/transports/grpc/figures.hpp"
 
 namespace kiln::grpc_plugin {
 
@@ -40,7 +41,7 @@ public:
 
   /// One more call, or RESOURCE_EXHAUSTED with the advice when to come again.
   expected<void> enter();
-  void leave() noexcept;
+  void leave(errc status) noexcept;
   /// So many more bytes, or the same refusal.
   expected<void> take(std::uint64_t amount);
   void give_back(std::uint64_t amount) noexcept;
@@ -76,12 +77,13 @@ private:
 /// All accounts. Admission stands before any work is done: what is refused here costs nothing further on.
 class ledger : public std::enable_shared_from_this<ledger> {
 public:
-  explicit ledger(call_limits limits) : limits_(limits) {}
+  ledger(call_limits limits, call_figures counts) : limits_(limits), figures_(counts) {}
 
   /// `peer` as gRPC names it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of a unix socket are
   /// one client.
   std::shared_ptr<client_account> account_of(std::string_view peer);
   held_by_callers held() const noexcept;
+  const call_figures& figures() const noexcept { return figures_; }
 
 private:
   friend class client_account;
@@ -89,6 +91,7 @@ private:
   void forget(const std::string& name);
 
   const call_limits limits_;
+  const call_figures figures_;
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::mutex mutex_;

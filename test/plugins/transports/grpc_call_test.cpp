@@ -209,6 +209,22 @@ BOOST_AUTO_TEST_CASE(a_thousand_vanishing_clients_leave_nothing_behind) {
   BOOST_TEST(server->held().bytes == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(calls_are_counted_by_how_they_end) {
+  ask("Unary", "x");
+  ask("Unary", "x");
+  ask("Fail", "x");
+  start("Hold").write("x");  // and is dropped
+  held.take();
+  ask("Sing", "la");
+  await_no_calls();
+  BOOST_TEST(ended_with(errc::ok) == 2u);
+  BOOST_TEST(ended_with(errc::failed_precondition) == 1u);
+  BOOST_TEST(ended_with(errc::cancelled) + ended_with(errc::internal) == 1u);
+  BOOST_TEST(metrics.counters("kiln_grpc_refused_total", "", {"transport"}).with({"in"}).value() == 1u);
+  BOOST_TEST(metrics.gauges("kiln_grpc_calls", "", {"transport"}).with({"in"}).value() == 0);
+  BOOST_TEST(metrics.gauges("kiln_grpc_bytes", "", {"transport"}).with({"in"}).value() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(metadata_that_no_wire_can_carry_fails_only_its_call) {
   client_call call(way->start({"/kiln.test.Echo/Unary", {{"Colour", "blue"}}, {}}));
   BOOST_TEST(!call.write("x"));

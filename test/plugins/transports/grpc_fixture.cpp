@@ -101,7 +101,8 @@ grpc_fixture::grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>
 }
 
 std::unique_ptr<grpc_plugin::grpc_transport> grpc_fixture::make(const grpc_plugin::grpc_options& options) {
-  transport_context context{{&system_clock(), nullptr, nullptr, nullptr}, "test"};
+  transport_context context{{&system_clock(), nullptr, nullptr, &metrics},
+                            options.listen.empty() ? "out" : "in"};
   auto made = grpc_plugin::make_grpc_transport(options, context);
   if (!made) throw std::runtime_error(made.error().to_string());
   return std::unique_ptr<grpc_plugin::grpc_transport>(
@@ -119,6 +120,11 @@ expected<std::string> grpc_fixture::ask(const std::string& method, std::string m
   auto reply = kept->take();
   if (!reply) return fail(reply.error());
   return std::string(reply->flatten().view());
+}
+
+std::uint64_t grpc_fixture::ended_with(errc status) {
+  auto& ended = metrics.counters("kiln_grpc_calls_total", "", {"transport", "status"});
+  return ended.with({"in", std::string(name_of(status))}).value();
 }
 
 void grpc_fixture::await_no_calls() {

@@ -100,7 +100,10 @@ public:
   expected<std::string> ask(const std::string& method, std::string message);
   /// Returns when the server holds no call any more.
   void await_no_calls();
+  /// Calls that ended so, as the server's metrics say.
+  std::uint64_t ended_with(errc status);
 
+  metric_registry metrics;
   router routes;
   mailbox<held_call> held;  ///< what came to /Hold and /HoldMany, which answer nothing themselves
   std::unique_ptr<grpc_plugin::grpc_transport> server;

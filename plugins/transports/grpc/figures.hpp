@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "core/observe/metrics.hpp"
+
+namespace kiln::grpc_plugin {
+
+/// What a transport counts. Any thread.
+class call_figures {
+public:
+  /// Counts nothing where there is no registry.
+  call_figures(metric_registry* in, const std::string& transport);
+
+  void call_began() const noexcept;
+  void call_ended(errc code) const noexcept;
+  /// It never began.
+  void call_refused() const noexcept;
+  void bytes_held(std::int64_t more) const noexcept;
+
+private:
+  gauge* calls_ = nullptr;
+  gauge* bytes_ = nullptr;
+  counter* refused_ = nullptr;
+  std::array<counter*, 17> ended_{};
+};
+
+}  // namespace kiln::grpc_plugin
