@@ -19,9 +19,12 @@ void faults::add(fault found) {
 
 std::vector<fault> faults::sorted() const {
   auto result = found_;
-  std::stable_sort(result.begin(), result.end(), [](const fault& a, const fault& b) {
-    return std::tie(a.file, a.where, a.path) < std::tie(b.file, b.where, b.path);
-  });
+  auto place = [](const fault& one) { return std::tie(one.file, one.where, one.path); };
+  std::stable_sort(result.begin(), result.end(),
+                   [&](const fault& a, const fault& b) { return place(a) < place(b); });
+  result.erase(std::unique(result.begin(), result.end(),
+                           [&](const fault& a, const fault& b) { return place(a) == place(b); }),
+               result.end());
   return result;
 }
 

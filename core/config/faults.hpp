@@ -38,7 +38,7 @@ public:
   /// All that were found, also those not kept.
   std::size_t size() const noexcept { return count_; }
 
-  /// In the order of the text.
+  /// In the order of the text. Of several about one place only the first: it is what the others come from.
   std::vector<fault> sorted() const;
   /// One line each, in the order of the text, each ended by a line feed.
   std::string to_string() const;

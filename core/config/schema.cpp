@@ -24,9 +24,9 @@ void complain_of_missing(const node& section, const field_description& field, fa
 
 bool kinds_codec::read(const node& from, value& into, reading& along) const {
   if (!expect_map(from, along.collected)) return false;
-  auto before = along.collected.size();
+  // Things with a fault are kept, too: their names are known, and using them is no second fault.
   into = read_kinds(from, *table, along.collected, along.stores);
-  return along.collected.size() == before;
+  return true;
 }
 
 shown kinds_codec::show(const value& things) const {

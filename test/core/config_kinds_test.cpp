@@ -148,6 +148,20 @@ BOOST_AUTO_TEST_CASE(references_from_elsewhere_are_resolved_too) {
   BOOST_TEST(stores.size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_store_with_a_fault_of_its_own_is_no_unknown_store) {
+  struct service_options {
+    store_ref cas;
+    std::vector<configured> stores;
+  };
+  auto table = some_stores();
+  auto root = schema<service_options>{"All."}
+                  .store("cas", &service_options::cas, "The store.")
+                  .kinds("stores", &service_options::stores, table, "Stores.");
+  test::read_options<service_options> read(root, "cas: hot\nstores:\n  hot: {type: memory, rom: 1GiB}\n");
+  resolve_stores(read.options.stores, read.stores, table, read.collected);
+  BOOST_TEST(read.complaints() == "node.yaml:3:23: stores.hot.rom: unknown key, did you mean \"room\"?\n");
+}
+
 BOOST_AUTO_TEST_CASE(an_effective_configuration_reads_back_as_itself) {
   const std::string text =
       "stores:\n"

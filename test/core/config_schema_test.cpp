@@ -240,6 +240,14 @@ BOOST_AUTO_TEST_CASE(a_required_option_must_be_there_and_say_something) {
              "node.yaml:1:1: inner: required, but missing (store). Where accepted blobs go.\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_variable_that_is_not_set_is_the_only_fault_of_its_value) {
+  test::read_options<peer_options> read(peer_schema(), "host: ${NOBODY}\nport: ${NOBODY}\n");
+  BOOST_TEST(
+      read.complaints() ==
+      "node.yaml:1:7: host: the variable NOBODY is not set and has no default, as in ${NOBODY:-value}\n"
+      "node.yaml:2:7: port: the variable NOBODY is not set and has no default, as in ${NOBODY:-value}\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_section_left_out_still_misses_what_it_requires) {
   struct holder {
     peer_options peer;
