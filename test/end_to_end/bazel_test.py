@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 import bazel_workspace
@@ -32,11 +31,11 @@ class Bazel:
         if base not in self.bases:
             self.bases.append(base)
         return ["bazel", "--max_idle_secs=60", f"--output_base={base}", "test", "//...", "--color=no", "--curses=no",
-                "--noshow_progress", "--jobs=8", *bazel_workspace.flags(self.root), *flags]
+                "--jobs=8", *bazel_workspace.flags(self.root), *flags]
 
     def test(self, base, *flags):
         """Builds and tests everything. Returns Bazel's counts: {"remote": 170, "remote cache hit": 0, ...}."""
-        done = subprocess.run(self.command(base, *flags), cwd=self.root, capture_output=True, text=True, timeout=300,
+        done = subprocess.run(self.command(base, "--noshow_progress", *flags), cwd=self.root, capture_output=True, text=True, timeout=300,
                               check=False)
         if done.returncode != 0:
             raise AssertionError(f"bazel ended with {done.returncode}:\n{done.stderr[-6000:]}")
@@ -88,23 +87,27 @@ class RealBazel(unittest.TestCase):
             warm = self.bazel.test("warm", *cached)
             self.assertGreater(warm.get("remote cache hit", 0), 150, warm)
 
+    def worker(self, scheduler, name):
+        return Kiln(BINARY, ["worker", "--scheduler", scheduler, "--name", name, "--slots", "4", "--data",
+                             str(self.folder / name)], ready=r"kiln works for (\S+)")
+
     def test_survives_the_death_of_a_worker(self):
-        with self.serve("--profile", "scheduler") as kiln:
-            workers = [Kiln(BINARY, ["worker", "--scheduler", kiln.address, "--name", name, "--slots", "4",
-                                     "--data", str(self.folder / name)]) for name in ("one", "two")]
-            with workers[0], workers[1]:
-                build = subprocess.Popen(
-                    self.bazel.command("cold", f"--remote_executor=grpc://{kiln.address}", *REMOTE),
-                    cwd=self.bazel.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-                # The build is in its middle once a worker has run some actions: its log says so.
-                killer = threading.Thread(target=lambda: (workers[0].wait_for_log("action finished", times=20),
-                                                          workers[0].kill()))
-                killer.start()
-                log = build.communicate(timeout=300)[1]
-                killer.join()
-                self.assertEqual(build.returncode, 0, log[-6000:])
-                self.assertGreater(counts_in(log).get("remote", 0), 150)
-                self.assertFalse(workers[0].running())
+        with self.serve("--profile", "scheduler") as kiln, self.worker(kiln.address, "first") as first, \
+                self.worker(kiln.address, "second"):
+            command = self.bazel.command("cold", f"--remote_executor=grpc://{kiln.address}", *REMOTE, "--show_progress",
+                                         "--show_progress_rate_limit=0")
+            build = subprocess.Popen(command, cwd=self.bazel.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                     text=True)
+            log, killed_at = "", None
+            for line in build.stderr:
+                log += line
+                progress = re.search(r"\[(\d+) / \d+\].* remote", line)
+                if killed_at is None and progress and int(progress[1]) > 110:
+                    first.kill()
+                    killed_at = line
+            self.assertEqual(build.wait(timeout=300), 0, log[-6000:])
+            self.assertIsNotNone(killed_at, "the build was over before a worker could die\n" + log[-3000:])
+            self.assertGreater(counts_in(log).get("remote", 0), 150)
 
 
 if __name__ == "__main__":
