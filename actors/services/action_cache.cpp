@@ -7,6 +7,7 @@
 
 #include "actors/services/result_lookup.hpp"
 #include "actors/services/result_rules.hpp"
+#include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
@@ -17,7 +18,19 @@ namespace v2 = build::bazel::remote::execution::v2;
 namespace {
 
 using self_pointer = action_cache_service::pointer;
-using options_ptr = std::shared_ptr<const action_cache_options>;
+
+struct cache_state {
+  action_cache_options options;
+  bool hit_told = false;
+
+  // Once: for people who have just pasted the lines into their .bazelrc and wonder whether it works.
+  void note_hit(const digest& action) {
+    if (hit_told) return;
+    hit_told = true;
+    if (options.env.log != nullptr) options.env.log->info("first cache hit", {{"action", action}});
+  }
+};
+using state_ptr = std::shared_ptr<cache_state>;
 
 constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots are compared in one update
 constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
@@ -60,11 +73,11 @@ std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v
   return wanted;
 }
 
-void reply_with_inlined(self_pointer self, const options_ptr& options, const call_ptr& to,
+void reply_with_inlined(self_pointer self, const state_ptr& state, const call_ptr& to,
                         std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
   read_blobs batch;
   for (const auto& one : wanted) batch.blobs.push_back(one.blob);
-  self->request(options->content, caf::infinite, std::move(batch))
+  self->request(state->options.content, caf::infinite, std::move(batch))
       .then(
           [to, result, wanted = std::move(wanted)](const blob_batch& found) {
             for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
@@ -75,23 +88,24 @@ void reply_with_inlined(self_pointer self, const options_ptr& options, const cal
           [to, result](const caf::error&) { to->reply(serialise(*result)); });
 }
 
-expected<void> get(self_pointer self, const options_ptr& options, get_action_result& order) {
+expected<void> get(self_pointer self, const state_ptr& state, get_action_result& order) {
   auto request = parse<v2::GetActionResultRequest>(order.request);
   if (!request) return failure(request.error());
   auto wanted = named_action(*request);
   if (!wanted) return failure(wanted.error());
   auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
-  auto function = wanted->action.function;
-  auto answer = [self, options, to = order.call, asked, function](expected<result_lookup::found> found) {
+  auto answer = [self, state, to = order.call, asked,
+                 action = wanted->action](expected<result_lookup::found> found) {
     if (!found) return to->finish(std::move(found).error());
+    state->note_hit(action);
     bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
     if (plain) return to->reply(found->result);
     auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
-    auto inside = wanted_inside(*asked, *result, function);
+    auto inside = wanted_inside(*asked, *result, action.function);
     if (inside.empty()) return to->reply(found->result);
-    reply_with_inlined(self, options, to, std::move(result), std::move(inside));
+    reply_with_inlined(self, state, to, std::move(result), std::move(inside));
   };
-  std::make_shared<result_lookup>(self, *options, *wanted, std::move(answer))->start();
+  std::make_shared<result_lookup>(self, state->options, *wanted, std::move(answer))->start();
   return {};
 }
 
@@ -126,16 +140,16 @@ directories_twice told_twice(const v2::ActionResult& result, digest_function fun
   return twice;
 }
 
-expected<void> update(self_pointer self, const options_ptr& options, update_action_result& order) {
+expected<void> update(self_pointer self, const state_ptr& state, update_action_result& order) {
   auto request = parse<v2::UpdateActionResultRequest>(order.request);
   if (!request) return failure(request.error());
   auto named = named_action(*request);
   if (!named) return failure(named.error());
-  if (auto good = check_update(request->action_result(), options->settings, named->action); !good)
+  if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
     return good;
   auto key = action_key(named->instance, named->action);
-  auto keep = [self, options, key, to = order.call, result = serialise(request->action_result())] {
-    self->request(options->results, caf::infinite, write_blob{key, source_of(wrap_result(result))})
+  auto keep = [self, state, key, to = order.call, result = serialise(request->action_result())] {
+    self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))})
         .then([to, result](const receipt&) { to->reply(result); }, fails(to));
   };
   auto twice = told_twice(request->action_result(), named->action.function);
@@ -143,7 +157,7 @@ expected<void> update(self_pointer self, const options_ptr& options, update_acti
     keep();
     return {};
   }
-  self->request(options->content, caf::infinite, read_blobs{std::move(twice.trees)})
+  self->request(state->options.content, caf::infinite, read_blobs{std::move(twice.trees)})
       .then(
           [to = order.call, roots = std::move(twice.roots), keep](const blob_batch& trees) {
             answer_call(to, [&]() -> expected<void> {
@@ -159,24 +173,23 @@ expected<void> update(self_pointer self, const options_ptr& options, update_acti
   return {};
 }
 
-action_cache_service::behavior_type serve(self_pointer self, const options_ptr& options) {
+action_cache_service::behavior_type serve(self_pointer self, const state_ptr& state) {
   return {
-      [self, options](const find_result& wanted) -> caf::result<found_result> {
+      [self, state](const find_result& wanted) -> caf::result<found_result> {
         auto duty = make_answer<found_result>(self);
-        auto answer = [duty](expected<result_lookup::found> found) mutable {
-          if (found)
-            duty.deliver(found_result{std::move(found->result)});
-          else
-            duty.deliver(failure(std::move(found).error()));
+        auto answer = [duty, state, action = wanted.action](expected<result_lookup::found> found) mutable {
+          if (!found) return duty.deliver(failure(std::move(found).error()));
+          state->note_hit(action);
+          duty.deliver(found_result{std::move(found->result)});
         };
-        std::make_shared<result_lookup>(self, *options, wanted, std::move(answer))->start();
+        std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
         return duty;
       },
-      [self, options](get_action_result& order) {
-        begin_call(order.call, *options->env.time, [&] { return get(self, options, order); });
+      [self, state](get_action_result& order) {
+        begin_call(order.call, *state->options.env.time, [&] { return get(self, state, order); });
       },
-      [self, options](update_action_result& order) {
-        begin_call(order.call, *options->env.time, [&] { return update(self, options, order); });
+      [self, state](update_action_result& order) {
+        begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
       },
       [](lookup_resumed& resumed) { resumed.go_on(); },
   };
@@ -196,7 +209,7 @@ schema<action_cache_settings> action_cache_schema() {
 }
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
-  auto shared = std::make_shared<const action_cache_options>(options);
+  auto shared = std::make_shared<cache_state>(cache_state{options});
   return system.spawn([shared](self_pointer self) { return serve(self, shared); });
 }
 
