@@ -27,7 +27,7 @@ struct execution_state {
                                                execution_peers whom);
   expected<void> execute(const execute_call& order);
   void submit(const call_ptr& from, const execute_request& request, action_spec action);
-  void answer_cached(const call_ptr& from, const execute_request& request, bytes result);
+  void answer_over(const call_ptr& from, const execute_request& request, action_outcome outcome);
   expected<void> wait(const wait_execution_call& order);
   void attach(const call_ptr& from, const operation_state& state);
 
@@ -52,8 +52,12 @@ expected<void> execution_state::execute(const execute_call& order) {
   std::shared_ptr<void> counted(nullptr, [count = preparing](void*) { --*count; });
   auto then = [this, from = order.call, request = *request,
                counted](expected<action_preparation::prepared> outcome) {
+    // What the client must upload again may be a thousand names: too many for a trailer, so they come as the
+    // response of an operation that is over.
+    if (!outcome && outcome.error().code() == errc::failed_precondition)
+      return answer_over(from, request, {outcome.error(), {}, 0, false});
     if (!outcome) return from->finish(outcome.error());
-    if (outcome->cached) return answer_cached(from, request, std::move(*outcome->cached));
+    if (outcome->cached) return answer_over(from, request, {{}, std::move(*outcome->cached), 0, true});
     submit(from, request, std::move(outcome->action));
   };
   std::make_shared<action_preparation>(self, peers, options, *memory, order.call, std::move(*request), then)
@@ -61,15 +65,15 @@ expected<void> execution_state::execute(const execute_call& order) {
   return {};
 }
 
-void execution_state::answer_cached(const call_ptr& from, const execute_request& request, bytes result) {
+void execution_state::answer_over(const call_ptr& from, const execute_request& request,
+                                  action_outcome outcome) {
   operation_state state;
   // Clients want a name, though there is nothing left to wait for.
   state.name = fmt::format("{}{}operations/{:016x}{:016x}", request.instance,
                            request.instance.empty() ? "" : "/", env.random->next(), env.random->next());
   state.action = request.action;
   state.now = stage::completed;
-  state.outcome.result = std::move(result);
-  state.outcome.from_cache = true;
+  state.outcome = std::move(outcome);
   watchers.add(state, std::make_shared<operation_stream>(from), now());
 }
 
