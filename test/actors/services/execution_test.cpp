@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "actors/services/action_cache.hpp"
 #include "test/actors/services/execution_bench.hpp"
 
 /// Streams of operations: what clients hear, and when.
@@ -253,6 +254,39 @@ BOOST_AUTO_TEST_CASE(the_actions_platform_is_preferred_to_the_commands) {
 BOOST_AUTO_TEST_CASE(an_action_without_a_timeout_gets_the_default) {
   execute(request(action));
   BOOST_TEST((worker.starts().at(0).action.timeout == duration(1h)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(execution_and_action_cache)
+
+BOOST_AUTO_TEST_CASE(the_second_request_is_answered_with_what_the_first_left_behind) {
+  service_bench bench;
+  auto results = bench.spawn_store("{type: memory, capacity: 16MiB}", holds::results);
+  auto cache = bench.own(spawn_action_cache(bench.actors(), {bench.env(), results, bench.blobs, {}}));
+  auto scheduler = bench.own(spawn_scheduler(bench.actors(), bench.env(), {}, results));
+  auto execution =
+      bench.own(spawn_execution(bench.actors(), bench.env(), {}, {bench.blobs, cache, scheduler}));
+  add_routes(bench.routes, execution);
+  scripted_worker worker(bench, scheduler, {"w", {}, 1, 1});
+  BOOST_TEST_REQUIRE(worker.enlist().has_value());
+
+  v2::Action action;
+  *action.mutable_command_digest() =
+      execution_bench::wire(bench.put(std::string(serialise(execution_bench::echo()).view())));
+  *action.mutable_input_root_digest() = execution_bench::wire(digest_of(""));
+  auto request = execution_bench::request(bench.put(std::string(serialise(action).view())));
+
+  auto first = bench.start(execution_bench::execute_method, serialise(request));
+  bench.run();
+  worker.finish(worker.starts().at(0), {{}, execution_bench::a_result(), 0, false});
+  BOOST_TEST(!execution_bench::response(execution_bench::heard(*first).back()).cached_result());
+  auto second = bench.start(execution_bench::execute_method, serialise(request));
+  bench.run();
+  auto answer = execution_bench::response(execution_bench::heard(*second).back());
+  BOOST_TEST(answer.cached_result());
+  BOOST_TEST(answer.result().stdout_raw() == "done");
+  BOOST_TEST(worker.starts().size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
