@@ -9,9 +9,8 @@
 #include "core/wire/digests.hpp"
 
 namespace kiln {
-namespace {
 
-expected<void> check(const workshop& shop, const input_tree& inputs) {
+expected<void> spoil_altered(const workshop& shop, const input_tree& inputs) {
   if (shop.options.inputs == input_mode::copy) return {};
   auto altered = check_inputs(inputs);
   if (!altered.mode.empty()) {
@@ -30,13 +29,11 @@ expected<void> check(const workshop& shop, const input_tree& inputs) {
   return fail(errc::aborted, "input {} was written to while the action ran", first);
 }
 
-}  // namespace
-
 expected<blob_table> collect_all(const workshop& shop, const command_plan& plan, const input_tree& inputs,
                                  const std::shared_ptr<action_folder>& folder, digest_function function,
                                  const std::atomic<bool>& stop, bool streams_only,
                                  build::bazel::remote::execution::v2::ActionResult& result) {
-  if (auto fine = check(shop, inputs); !fine) return failure(std::move(fine).error());
+  if (auto fine = spoil_altered(shop, inputs); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
   output_collector collector(within(folder->root()), shop.options, function, stop);

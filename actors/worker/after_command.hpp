@@ -19,4 +19,7 @@ expected<blob_table> collect_all(const workshop& shop, const command_plan& plan,
                                  const std::atomic<bool>& stop, bool streams_only,
                                  build::bazel::remote::execution::v2::ActionResult& result);
 
+/// Has the lender drop what is no longer as it was lent. ABORTED if that is more than a mode. Blocks.
+expected<void> spoil_altered(const workshop& shop, const input_tree& inputs);
+
 }  // namespace kiln

@@ -13,6 +13,7 @@
 
 #include "actors/worker/joined_source.hpp"
 #include "actors/worker/private_copy.hpp"
+#include "core/cache/evicting_cache.hpp"
 #include "core/observe/log.hpp"
 
 namespace kiln {
@@ -24,6 +25,9 @@ constexpr std::int64_t batch_bytes = 4 << 20;
 constexpr std::size_t batch_blobs = 1000;
 constexpr std::size_t batches_at_once = 4;
 constexpr std::size_t streams_at_once = 8;
+constexpr std::uint64_t most_kept = 100'000;
+constexpr auto kept_idle = std::chrono::minutes(10);
+constexpr std::uint64_t least_weight = 4096;  // an empty-handed file costs something too
 
 /// One actor's wish, being gathered.
 struct borrowing {
@@ -57,6 +61,7 @@ struct lender_state {
 
   std::unordered_map<digest, std::weak_ptr<const lent_input>> lent;
   std::size_t sweep_at = 1024;
+  std::optional<evicting_cache<digest, lent_input_ptr>> kept;  // once the store has told its capacity
   std::unordered_map<digest, flight_ptr> flights;
   std::deque<flight_ptr> to_ask, small, large;
   std::size_t asking = 0, batches = 0, streams = 0;
@@ -67,6 +72,7 @@ struct lender_state {
   const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
   input_lender_actor me() const { return caf::actor_cast<input_lender_actor>(self); }
 
+  void ask_capacity();
   caf::result<borrowed_inputs> borrow(borrow_inputs order);
   void spoil(const spoil_inputs& order);
   void go_on();
@@ -85,6 +91,21 @@ struct lender_state {
   void sweep();
 };
 
+void lender_state::ask_capacity() {
+  self->request(lending_store(), caf::infinite, measure_store{})
+      .then(
+          [self = self](const store_figures& figures) {
+            auto& state = self->state;
+            eviction_limits limits;
+            limits.max_weight = state.context.kept_bytes;
+            if (figures.capacity > 0) limits.max_weight = std::min(limits.max_weight, figures.capacity / 4);
+            limits.max_entries = most_kept;
+            limits.max_idle = kept_idle;
+            state.kept.emplace(limits, *state.context.env.time);
+          },
+          [](const caf::error&) {});  // then nothing is kept
+}
+
 caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
   auto reply = make_answer<borrowed_inputs>(self);
   auto wish = std::make_shared<borrowing>(reply, order.blobs.size());
@@ -92,6 +113,7 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
     const auto& blob = order.blobs[i];
     if (auto known = lent.find(blob); known != lent.end()) {
       if (auto alive = known->second.lock()) {
+        if (kept) kept->find(blob);  // a use
         wish->result.inputs[i] = std::move(alive);
         --wish->left;
         continue;
@@ -112,6 +134,7 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
 void lender_state::spoil(const spoil_inputs& order) {
   for (const auto& blob : order.blobs) {
     lent.erase(blob);
+    if (kept) kept->erase(blob);
     if (!lends) continue;
     self->request(lending_store(), caf::infinite, forget_blob{blob})
         .then([](const forgotten&) {},
@@ -335,6 +358,8 @@ void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& r
   flights.erase(one->blob);
   if (result && *result) {
     lent[one->blob] = *result;
+    auto weight = std::max(static_cast<std::uint64_t>(one->blob.size), least_weight);
+    if (kept) (void)kept->insert(one->blob, *result, weight);  // what does not fit is not kept
     sweep();
   }
   for (auto& [wish, index] : std::exchange(one->waiters, {})) {
@@ -356,6 +381,7 @@ void lender_state::sweep() {
 input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
   self->state.self = self;
   self->state.context = context;
+  self->state.ask_capacity();
   return {
       [self](borrow_inputs& order) { return self->state.borrow(std::move(order)); },
       [self](const spoil_inputs& order) { self->state.spoil(order); },

@@ -41,6 +41,9 @@ struct lender_context {
   store_actor cache;  ///< lends them; null: `cas` is asked to lend, and nothing is written anywhere
   std::shared_ptr<work_root> root;
   std::shared_ptr<crew> hands;
+  /// Bytes of inputs kept lent when no action holds them any more, for the next that wants them; at most a
+  /// quarter of the lending store's capacity, for what is lent cannot be evicted there.
+  std::uint64_t kept_bytes = 0;
 };
 
 input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context);

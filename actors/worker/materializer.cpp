@@ -11,6 +11,11 @@
 namespace kiln {
 namespace {
 
+/// The cache was made to forget it. Another try finds it elsewhere.
+failure gone(const digest& blob) {
+  return fail(errc::unavailable, "input {} is gone from the cache that lent it", blob);
+}
+
 expected<void> make_file(const descriptor& folder, const input_tree::file& file) {
   descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                            file.executable ? 0777 : 0666));
@@ -20,6 +25,7 @@ expected<void> make_file(const descriptor& folder, const input_tree::file& file)
 
 expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from) {
   descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source && errno == ENOENT) return gone(file.blob);
   if (!source) return fail(system_error(errno, "opening the lent file " + from.path));
   descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                            file.executable ? 0777 : 0666));
@@ -77,6 +83,7 @@ private:
         ++done_.linked;
         return {};
       }
+      if (errno == ENOENT) return gone(file.blob);
       if (!copy_helps(errno)) return fail(system_error(errno, "linking the lent file " + lent.path));
     }
     ++done_.copied;

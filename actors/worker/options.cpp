@@ -27,6 +27,10 @@ schema<worker_options> worker_schema() {
           input_mode::hardlink,
           "How input files come into an action's folder: as read-only links, or as copies that the action "
           "may change.")
+      .field(
+          "kept_inputs", &options::kept_inputs, 1_GiB,
+          "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "
+          "cache meanwhile, and are never more than a quarter of it.")
       .field("absolute_symlinks", &options::absolute_symlinks, true,
              "Whether inputs and outputs may be symbolic links to absolute paths.")
       .field("default_path", &options::default_path,

@@ -27,6 +27,7 @@ struct worker_options {
   store_ref cas;
   std::optional<store_ref> cache;
   input_mode inputs = input_mode::hardlink;
+  byte_size kept_inputs;
   bool absolute_symlinks = true;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration default_timeout = std::chrono::minutes(10);

@@ -38,6 +38,7 @@ struct running_state {
   phase now = phase::fetching;
   std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
   bool overdue = false;
+  bool unchecked = false;  ///< the command may have run, and nobody has looked at its inputs since
   std::shared_ptr<const command_plan> plan;
   std::shared_ptr<input_tree> inputs;
   std::shared_ptr<action_folder> folder;
@@ -111,6 +112,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     auto hand = resume{[self, folder] { self->state.folder = folder; }};
     caf::anon_send(me, std::move(hand));
     auto done = materialise(folder->root(), *inputs, *plan, shop->options.inputs, *stop);
+    if (!done && done.error().code() == errc::unavailable) spoil_altered(*shop, *inputs);
     if (!done) return failure(std::move(done).error());
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
@@ -131,6 +133,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
 void running_state::take_prepared(expected<running_command> started) {
   if (!started) return give_up(std::move(started).error());
   now = phase::running;
+  unchecked = true;
   command.emplace(std::move(*started));
   if (*stop) command->kill();
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
@@ -159,6 +162,7 @@ void running_state::on_ended(expected<command_end> how) {
 
 void running_state::collect(const command_end& how) {
   now = phase::collecting;
+  unchecked = false;
   record.set_end(how);
   outcome.exit_code = how.exit_code;
   auto result = record.result();
@@ -195,16 +199,17 @@ void running_state::clean_up() {
   now = phase::cleaning;
   *stop = true;
   if (!folder) return say_over();
-  offload(
-      me(), *shop->hands, [folder = std::move(folder)] { return folder->remove(); },
-      [self = self](expected<void> gone) {
-        auto& state = self->state;
-        if (!gone && state.shop->env.log)
-          state.shop->env.log->error(
-              "an action's folder could not be removed",
-              {{"operation", state.order.operation}, {"error", gone.error().to_string()}});
-        state.say_over();
-      });
+  auto work = [folder = std::move(folder), shop = shop, inputs = unchecked ? inputs : nullptr] {
+    if (inputs) (void)spoil_altered(*shop, *inputs);  // the action has failed anyway
+    return folder->remove();
+  };
+  offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
+    auto& state = self->state;
+    if (!gone && state.shop->env.log)
+      state.shop->env.log->error("an action's folder could not be removed",
+                                 {{"operation", state.order.operation}, {"error", gone.error().to_string()}});
+    state.say_over();
+  });
 }
 
 void running_state::say_over() {

@@ -67,12 +67,31 @@ expected<std::shared_ptr<warden_process>> warden_process::spawn(const std::strin
   int fault =
       ::posix_spawn(&pid, path.c_str(), &settings.files, &settings.attributes, arguments, environment);
   if (fault != 0) return fail(system_error(fault, "starting the warden " + path));
-  return std::shared_ptr<warden_process>(new warden_process(std::move(ours), pid));
+  theirs = descriptor();
+  std::shared_ptr<warden_process> made(new warden_process(std::move(ours), pid));
+  if (auto ready = made->wait_until_ready(); !ready) return failure(std::move(ready).error());
+  return made;
+}
+
+expected<void> warden_process::wait_until_ready() {
+  char byte = 0;
+  ssize_t size = 0;
+  do {
+    size = ::recv(door_.number(), &byte, 1, 0);
+  } while (size < 0 && errno == EINTR);
+  if (size == 1) return {};
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == warden::exit_no_proc)
+    return fail(errc::failed_precondition, "commands need /proc, and a kernel that lists children there");
+  return fail(errc::failed_precondition, "the warden of commands ended at once, with wait status {}", status);
 }
 
 warden_process::~warden_process() {
   door_ = descriptor();
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  while (pid_ > 0 && ::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 

@@ -12,6 +12,7 @@ namespace kiln {
 /// The warden as a child of ours. It ends when this is dropped, after it has killed all that it runs.
 class warden_process {
 public:
+  /// Blocks until it is ready; FAILED_PRECONDITION if it cannot work on this machine.
   static expected<std::shared_ptr<warden_process>> spawn(const std::string& path);
   /// Waits for its end.
   ~warden_process();
@@ -23,6 +24,7 @@ public:
 
 private:
   warden_process(descriptor door, pid_t pid) : door_(std::move(door)), pid_(pid) {}
+  expected<void> wait_until_ready();
 
   descriptor door_;
   pid_t pid_;

@@ -54,6 +54,7 @@ struct worker_state {
   standing now = standing::outside;
   bool retry_planned = false;
   bool draining = false;
+  bool stopping = false;
   std::string id;
   duration interval{0};
   std::uint64_t session = 0;
@@ -73,6 +74,7 @@ struct worker_state {
   void over(action_over& news);
   void on_down(const caf::down_msg& news);
   void after_one_less();
+  void stop();
   caf::result<worker_drained> drain();
 };
 
@@ -183,9 +185,18 @@ void worker_state::on_down(const caf::down_msg& news) {
 
 void worker_state::after_one_less() {
   if (!running.empty()) return;
+  if (stopping) return self->quit(caf::exit_reason::user_shutdown);
   if (now == standing::outside && !draining) return enlist_later("the last session is over");
   if (!draining || now == standing::asking) return;
   for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
+}
+
+/// Told to go now. What runs is stopped in good order, so that nothing of it stays.
+void worker_state::stop() {
+  if (std::exchange(stopping, true)) return;
+  if (!std::exchange(draining, true) && now == standing::enlisted) self->send(master, worker_leaving{id});
+  kill_all("the worker stops");
+  after_one_less();
 }
 
 caf::result<worker_drained> worker_state::drain() {
@@ -205,6 +216,7 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
   state.profile = profile;
   self->monitor(master);
   self->set_down_handler([self](const caf::down_msg& news) { self->state.on_down(news); });
+  self->set_exit_handler([self](const caf::exit_msg&) { self->state.stop(); });
   self->send(self, enlist_again{});
   return {
       [self](start_action& order) { self->state.start(order); },
@@ -260,8 +272,8 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   auto runner = command_runner::open(shop->root->warden_path());
   if (!runner) return failure(std::move(runner).error());
   shop->runner = std::move(*runner);
-  shop->lender =
-      spawn_input_lender(system, {context.env, context.cas, context.cache, shop->root, shop->hands});
+  shop->lender = spawn_input_lender(
+      system, {context.env, context.cas, context.cache, shop->root, shop->hands, options.kept_inputs.bytes});
   return system.spawn(worker_behavior, workshop_ptr(std::move(shop)), context.master, profile);
 }
 

@@ -33,6 +33,9 @@ using local_worker = worker_actor::extend<                //
     caf::replies_to<drain_worker>::with<worker_drained>,  //
     caf::replies_to<measure_worker>::with<worker_figures>>;
 
+/// An exit message stops what runs, in good order, before the actor ends; exit_reason::kill leaves the folder
+/// of a running action to the next start.
+///
 /// Takes its work folder over and starts the warden before it returns, so it blocks shortly; then enlists.
 /// FAILED_PRECONDITION if another worker has that folder.
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,

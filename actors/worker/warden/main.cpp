@@ -31,10 +31,6 @@ namespace {
 
 using namespace kiln::warden;
 
-// Exit codes, for a worker that wonders why its warden is gone.
-constexpr int exit_no_setup = 2;
-constexpr int exit_no_proc = 3;
-
 /// The supervisors alive.
 class pid_table {
 public:
@@ -75,6 +71,7 @@ public:
   int run() {
     if (!set_up()) return exit_no_setup;
     if (!children_.read()) return exit_no_proc;
+    send(door, "", 1, MSG_NOSIGNAL);  // ready
     while (open_) {
       pollfd ends[] = {{door, POLLIN, 0}, {signals_, POLLIN, 0}};
       if (poll(ends, 2, -1) < 0) continue;

@@ -5,9 +5,13 @@
 /// How the worker and its warden speak. Both come out of one build, so plain structs will do.
 namespace kiln::warden {
 
-/// The warden finds its end of the door here. Through it come single bytes, each with the descriptors of one
-/// command; when it closes, the worker is gone.
+/// The warden finds its end of the door here. It sends one byte when it is ready. Through it come single
+/// bytes, each with the descriptors of one command; when it closes, the worker is gone.
 inline constexpr int door = 3;
+
+/// Exit codes of a warden that cannot do its work.
+inline constexpr int exit_no_setup = 2;
+inline constexpr int exit_no_proc = 3;  ///< /proc does not list children
 
 /// What comes with a command, in this order. `control` is a pair of sockets of packets: reports come out of
 /// it, and when the worker shuts its side, the command and all that descends from it is killed.

@@ -185,12 +185,12 @@ BOOST_AUTO_TEST_CASE(a_killed_warden_is_replaced) {
   BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
 }
 
-BOOST_AUTO_TEST_CASE(when_the_worker_goes_its_commands_go) {
+BOOST_AUTO_TEST_CASE(when_the_worker_is_killed_its_commands_go) {
   worker_bench bench;
   meeting_point running(bench.folder / "running");
   bench.start(bench.spec(bench.shell(running.script() + "; sleep 1000")));
   pid_t command = running.wait();
-  bench.fire();
+  caf::anon_send_exit(bench.worker, caf::exit_reason::kill);
   bench.options.work_root = (bench.folder / "other").string();
   bench.hire();
   bench.master.next_enlisted();

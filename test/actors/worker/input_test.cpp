@@ -8,6 +8,7 @@
 #include "core/wire/digests.hpp"
 #include "google/rpc/error_details.pb.h"
 #include "test/actors/worker/counting_store.hpp"
+#include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"
 #include "test/harness/print.hpp"
 
@@ -246,6 +247,34 @@ BOOST_AUTO_TEST_CASE(s11_no_way_of_altering_an_input_goes_unnoticed) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(s11_an_action_that_is_stopped_does_not_poison_the_cache_either) {
+  worker_bench bench(nullptr, false);
+  bench.hire(bench.spawn_filesystem_store());
+  v2::Directory root;
+  bench.add_file(root, "input", "honest");
+  meeting_point done(bench.folder / "done");
+  auto name = bench.start(bench.spec(
+      bench.shell("chmod u+w input; printf EVIL!! > input; " + done.script() + "; sleep 1000"), root));
+  done.wait();
+  caf::anon_send(bench.worker, kill_action{name, 1, "enough"});
+  BOOST_TEST(bench.master.next_finished().outcome.status.code() == errc::cancelled);
+  BOOST_TEST(bench.out_of(bench.run(bench.shell("cat input"), root)) == "honest");
+}
+
+BOOST_AUTO_TEST_CASE(f14_an_input_that_the_cache_was_made_to_forget_is_fetched_again_by_the_next_try) {
+  worker_bench bench(nullptr, false);
+  auto cache = bench.spawn_filesystem_store();
+  bench.hire(cache);
+  v2::Directory root;
+  bench.add_file(root, "input", "honest");
+  BOOST_TEST(bench.run(bench.shell("true"), root).status.ok());
+  BOOST_TEST(ask<forgotten>(bench.system, cache, forget_blob{digest_of("honest")})->was_present);
+  auto first = bench.run(bench.shell("cat input"), root);
+  auto second = first.status.ok() ? first : bench.run(bench.shell("cat input"), root);
+  BOOST_TEST((first.status.ok() || first.status.code() == errc::unavailable));
+  BOOST_TEST(bench.out_of(second) == "honest");
+}
+
 BOOST_AUTO_TEST_CASE(an_action_that_only_changes_a_mode_succeeds_and_the_next_finds_it_as_it_was) {
   worker_bench bench(nullptr, false);
   bench.hire(bench.spawn_filesystem_store());
@@ -292,8 +321,8 @@ BOOST_AUTO_TEST_CASE(a_store_that_lends_nothing_is_copied_from) {
              "small5242880 555\n");
 }
 
-BOOST_AUTO_TEST_CASE(f13_a_file_that_is_gone_from_the_cache_is_fetched_again) {
-  worker_bench bench(nullptr, false);
+BOOST_AUTO_TEST_CASE(f12_a_damaged_file_in_the_cache_is_fetched_again) {
+  worker_bench bench([](worker_options& options) { options.kept_inputs = {0}; }, false);
   bench.hire(bench.spawn_filesystem_store());
   v2::Directory root;
   bench.add_file(root, "input", "honest");
