@@ -99,12 +99,13 @@ class RealBazel(unittest.TestCase):
             build = subprocess.Popen(command, cwd=self.bazel.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                      text=True)
             log, killed_at = "", None
-            for line in build.stderr:
-                log += line
-                progress = re.search(r"\[(\d+) / \d+\].* remote", line)
-                if killed_at is None and progress and int(progress[1]) > 110:
-                    first.kill()
-                    killed_at = line
+            with build.stderr:
+                for line in build.stderr:
+                    log += line
+                    progress = re.search(r"\[(\d+) / \d+\].* remote", line)
+                    if killed_at is None and progress and int(progress[1]) > 110:
+                        first.kill()
+                        killed_at = line
             self.assertEqual(build.wait(timeout=300), 0, log[-6000:])
             self.assertIsNotNone(killed_at, "the build was over before a worker could die\n" + log[-3000:])
             self.assertGreater(counts_in(log).get("remote", 0), 150)

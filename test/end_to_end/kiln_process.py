@@ -60,9 +60,10 @@ class Kiln:
     env     the whole environment; by default this process's
     data    folder of the data, handed over as --data when `args` is left out; by default a new one that is
             removed at the end
+    ready   what it prints when it has started; its first group is the address
     """
 
-    def __init__(self, binary, args=None, env=None, data=None):
+    def __init__(self, binary, args=None, env=None, data=None, ready=r"kiln listens on (\S+)"):
         self._own_folder = None
         if args is None:
             if data is None:
@@ -71,6 +72,7 @@ class Kiln:
         self.data = pathlib.Path(data) if data else None
         self._command = [str(binary), *map(str, args)]
         self._env = env
+        self._ready = ready
         self._process = None
 
     def __enter__(self):
