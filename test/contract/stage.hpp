@@ -106,6 +106,9 @@ public:
   /// The first `count` blobs that the news named, waiting for them.
   std::vector<digest> gone(std::size_t count);
 
+  /// What the store counted.
+  const metric_registry& metrics() const noexcept { return metrics_; }
+
 private:
   struct notebook;
 

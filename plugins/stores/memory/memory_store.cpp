@@ -12,6 +12,7 @@
 #include "core/cache/evicting_cache.hpp"
 #include "core/contract/listeners.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
+#include "plugins/stores/memory/figures.hpp"
 #include "plugins/stores/memory/gather.hpp"
 
 namespace kiln::memory {
@@ -40,14 +41,15 @@ constexpr std::uint64_t bookkeeping = 256;
 
 class memory_state {
 public:
-  memory_state(memory_actor::pointer self, std::string name, holds what, const clock& time,
+  memory_state(memory_actor::pointer self, std::string name, holds what, const environment& env,
                std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result)
       : self_(self),
         name_(std::move(name)),
         what_(what),
         capacity_(capacity),
         max_result_(max_result),
-        blobs_({.max_weight = capacity}, time,
+        figures_(*env.metrics, name_),
+        blobs_({.max_weight = capacity}, *env.time,
                [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
         room_(std::make_shared<upload_room>(uploads)) {}
 
@@ -69,12 +71,19 @@ private:
     answer<receipt> writer;
   };
 
+  /// For a reader: counts.
+  const byte_chain* look_up(const digest& blob) {
+    const byte_chain* found = blobs_.find(blob);
+    (found != nullptr ? figures_.hits : figures_.misses).add();
+    return found;
+  }
   bool is_given(const digest& blob) const { return what_ == holds::content && is_empty_blob(blob); }
   /// What the store can say before it has seen a byte.
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
   expected<receipt> keep(const digest& blob, byte_chain content);
   void note(const digest& blob, eviction why);
-  void tell_who_left() { listeners_.tell(std::exchange(left_, {})); }
+  /// After every change of what is held.
+  void tell_what_changed();
   failure nothing_of(const digest& blob) const {
     return fail(errc::not_found, "no blob {} in store {}", blob, name_);
   }
@@ -84,6 +93,7 @@ private:
   const holds what_;
   const std::uint64_t capacity_;
   const std::uint64_t max_result_;
+  figures figures_;
   evicting_cache<digest, byte_chain> blobs_;
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
@@ -104,7 +114,7 @@ missing_blobs memory_state::find_those_missing(const find_missing& order) {
 
 expected<blob_content> memory_state::read(const read_blob& order) {
   static const byte_chain empty;
-  const byte_chain* found = is_given(order.blob) ? &empty : blobs_.find(order.blob);
+  const byte_chain* found = is_given(order.blob) ? &empty : look_up(order.blob);
   if (found == nullptr) return nothing_of(order.blob);
   if (order.offset > found->size())
     return fail(errc::out_of_range, "offset {} lies behind the end of blob {} of {} bytes", order.offset,
@@ -118,7 +128,7 @@ blob_batch memory_state::read_batch(const read_blobs& order) {
   for (const digest& blob : order.blobs) {
     if (is_given(blob))
       batch.results.emplace_back();
-    else if (const byte_chain* found = blobs_.find(blob))
+    else if (const byte_chain* found = look_up(blob))
       batch.results.emplace_back(found->flatten());
     else
       batch.results.emplace_back(nothing_of(blob));
@@ -193,15 +203,24 @@ expected<receipt> memory_state::keep(const digest& blob, byte_chain content) {
     return fail(errc::resource_exhausted, "no room for blob {} in store {}: {} of {} bytes are leased", blob,
                 name_, blobs_.pinned_weight(), capacity_);
   auto kept = blobs_.insert(blob, std::move(content), weight);
-  tell_who_left();
+  tell_what_changed();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);
   return receipt{size, false};
 }
 
 void memory_state::note(const digest& blob, eviction why) {
   if (why == eviction::replaced) return;
-  if (why == eviction::capacity) ++evictions_;
+  if (why == eviction::capacity) {
+    ++evictions_;
+    figures_.evictions.add();
+  }
   left_.push_back(blob);
+}
+
+void memory_state::tell_what_changed() {
+  figures_.blobs.set(static_cast<double>(blobs_.size()));
+  figures_.bytes.set(static_cast<double>(blobs_.weight()));
+  listeners_.tell(std::exchange(left_, {}));
 }
 
 leased memory_state::lease(const lease_blobs& order) {
@@ -225,21 +244,21 @@ leased memory_state::lease(const lease_blobs& order) {
 void memory_state::end_lease(const lease_ended& order) {
   for (const digest& blob : order.blobs)
     if (!is_given(blob)) blobs_.unpin(blob);
-  tell_who_left();
+  tell_what_changed();
 }
 
 forgotten memory_state::forget(const forget_blob& order) {
   const bool was_present = blobs_.erase(order.blob);
-  tell_who_left();
+  tell_what_changed();
   return {was_present};
 }
 
 memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::unique_ptr<memory_state>> self,
-                                         std::string name, holds what, const clock* time,
+                                         std::string name, holds what, const environment& env,
                                          std::uint64_t capacity, std::uint64_t uploads,
                                          std::uint64_t max_result) {
   self->state =
-      std::make_unique<memory_state>(self, std::move(name), what, *time, capacity, uploads, max_result);
+      std::make_unique<memory_state>(self, std::move(name), what, env, capacity, uploads, max_result);
   memory_state* state = self->state.get();
   return {
       [=](const find_missing& order) -> caf::result<missing_blobs> {
@@ -278,7 +297,7 @@ memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::uni
 namespace kiln {
 
 expected<store_actor> spawn_memory_store(const memory_options& options, const store_context& context) {
-  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env.time,
+  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env,
                                     options.capacity.bytes_of(memory_limit()), options.uploads.bytes,
                                     options.max_result_size.bytes);
   return store_actor(store);

@@ -1,3 +1,4 @@
+#include "core/observe/prometheus.hpp"
 #include "test/contract/claims.hpp"
 
 using namespace kiln;
@@ -44,6 +45,21 @@ BOOST_AUTO_TEST_CASE(refuses_a_result_larger_than_it_was_told) {
   BOOST_TEST(code_of(on.tell(write_blobs{{{action, bytes::adopt(noise(1001))}}})->results.at(0)) ==
              "INVALID_ARGUMENT");
   BOOST_TEST(code_of(write(on, action, noise(1000))) == "OK");
+}
+
+BOOST_AUTO_TEST_CASE(counts_what_it_held_and_what_was_read) {
+  stage on({"{type: memory, capacity: 10KB}"});
+  digest first = put(on, noise(6000, 1));
+  digest second = put(on, noise(6000, 2));
+  BOOST_TEST(!read(on, first));
+  BOOST_TEST(read(on, second).has_value());
+  BOOST_TEST(on.tell(read_blobs{{second, first, second}}).has_value());
+  const std::string text = prometheus_text(on.metrics());
+  for (const char* line :
+       {"kiln_memory_hits_total{store=\"subject\"} 3", "kiln_memory_misses_total{store=\"subject\"} 2",
+        "kiln_memory_evictions_total{store=\"subject\"} 1", "kiln_memory_blobs{store=\"subject\"} 1",
+        "kiln_memory_bytes{store=\"subject\"} 6256"})
+    BOOST_TEST((text.find(std::string(line) + "\n") != std::string::npos), line << " in\n" << text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,83 @@
+#include "core/base/crew.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <future>
+#include <thread>
+#include <vector>
+
+using namespace kiln;
+
+namespace {
+
+constexpr std::chrono::seconds patience{30};
+
+// A door that a job waits at until the test opens it.
+struct door {
+  void open() { opened.set_value(); }
+  void pass() { way.wait_for(patience); }
+  std::promise<void> opened;
+  std::shared_future<void> way = opened.get_future().share();
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(crews)
+
+BOOST_AUTO_TEST_CASE(runs_jobs_in_the_order_they_were_posted) {
+  std::vector<int> done;
+  auto one = make_thread_crew("one", 1);
+  for (int i = 0; i < 1000; ++i) BOOST_REQUIRE(one->post([&done, i] { done.push_back(i); }));
+  one->stop();
+  BOOST_REQUIRE(done.size() == 1000);
+  for (int i = 0; i < 1000; ++i) BOOST_TEST(done[i] == i);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_jobs_beyond_its_bound_and_takes_them_again_later) {
+  door wait_here;
+  std::promise<void> begun;
+  auto crew = make_thread_crew("bounded", 1, 2);
+  BOOST_REQUIRE(crew->post([&] {
+    begun.set_value();
+    wait_here.pass();
+  }));
+  BOOST_REQUIRE(begun.get_future().wait_for(patience) == std::future_status::ready);
+  BOOST_TEST(crew->post([] {}).has_value());
+  BOOST_TEST(crew->post([] {}).has_value());
+  auto refused = crew->post([] {});
+  BOOST_REQUIRE(!refused);
+  BOOST_CHECK(refused.error().code() == errc::resource_exhausted);
+  wait_here.open();
+  std::promise<void> again;
+  while (!crew->post([&] { again.set_value(); })) std::this_thread::yield();
+  BOOST_TEST((again.get_future().wait_for(patience) == std::future_status::ready));
+}
+
+BOOST_AUTO_TEST_CASE(takes_nothing_after_it_was_stopped) {
+  auto crew = make_thread_crew("stopped", 1);
+  crew->stop();
+  auto refused = crew->post([] {});
+  BOOST_REQUIRE(!refused);
+  BOOST_CHECK(refused.error().code() == errc::unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(may_be_dropped_by_its_own_job_and_finishes_the_others) {
+  std::promise<void> last;
+  door wait_here;
+  std::shared_ptr<crew> crew = make_thread_crew("dropped", 1);
+  BOOST_REQUIRE(crew->post([&wait_here, own = crew]() mutable {
+    wait_here.pass();
+    own.reset();
+  }));
+  BOOST_REQUIRE(crew->post([&] { last.set_value(); }));
+  crew.reset();
+  wait_here.open();
+  BOOST_TEST((last.get_future().wait_for(patience) == std::future_status::ready));
+}
+
+BOOST_AUTO_TEST_CASE(runs_at_once_when_it_is_inline) {
+  bool done = false;
+  BOOST_REQUIRE(make_inline_crew()->post([&] { done = true; }));
+  BOOST_TEST(done);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
