@@ -16,9 +16,10 @@ void set_time(google::protobuf::Timestamp* to, wall_time from) {
 
 action_record::action_record() : result_(std::make_shared<message>()) {}
 
-void action_record::begin(const std::string& worker_name, wall_time now) {
+void action_record::begin(const std::string& worker_name, wall_time queued, wall_time now) {
   auto* data = result_->mutable_execution_metadata();
   data->set_worker(worker_name);
+  if (queued != wall_time{}) set_time(data->mutable_queued_timestamp(), queued);
   set_time(data->mutable_worker_start_timestamp(), now);
 }
 

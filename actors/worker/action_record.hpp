@@ -19,7 +19,8 @@ public:
 
   action_record();
 
-  void begin(const std::string& worker_name, wall_time now);
+  /// `queued`: when the action came to the scheduler.
+  void begin(const std::string& worker_name, wall_time queued, wall_time now);
   void fetch_begins(wall_time now);
   /// Fetching has ended then.
   void command_begins(wall_time now);

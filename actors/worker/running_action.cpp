@@ -63,7 +63,7 @@ struct running_state {
 };
 
 void running_state::read_command() {
-  record.begin(shop->worker_name, shop->env.time->wall());
+  record.begin(shop->worker_name, order.action.queued, shop->env.time->wall());
   if (!order.action.command.empty() || is_empty_blob(order.action.command_digest))
     return take_command(order.action.command);
   self->request(shop->cas, caf::infinite, read_blobs{{order.action.command_digest}})

@@ -77,7 +77,9 @@ hasher::~hasher() = default;
 hasher::hasher(std::unique_ptr<engine> engine, digest_function function, std::int64_t size)
     : engine_(std::move(engine)), function_(function), size_(size) {}
 
-hasher hasher::clone() const { return {engine_->clone(), function_, size_}; }
+hasher hasher::clone() const {
+  return {engine_->clone(), function_, size_};
+}
 
 void hasher::update(std::string_view piece) {
   engine_->update(piece);
