@@ -10,8 +10,10 @@ schema<worker_options> worker_schema() {
       "Runs actions. Inputs come from a store, outputs go there before the end is reported."}
       .field("name", &options::name, std::string(),
              "Unique among the workers of a scheduler; by default the host's name and something random.")
-      .field("slots", &options::slots, std::nullopt, "Actions at once; auto is one for each processor.",
-             at_least(1U), at_most(65536U), or_word("auto"))
+      .field(
+          "slots", &options::slots, std::nullopt,
+          "Actions at once; auto is two for each processor, so that some fetch and upload while others run.",
+          at_least(1U), at_most(65536U), or_word("auto"))
       .field("properties", &options::properties, {},
              "What the worker offers: names of platform properties, each with its values.")
       .required(

@@ -21,7 +21,7 @@ enum class input_mode : std::uint8_t {
 
 struct worker_options {
   std::string name;                    ///< empty: the host's name and something random
-  std::optional<std::uint32_t> slots;  ///< none: as many as processors
+  std::optional<std::uint32_t> slots;  ///< none: twice as many as processors
   std::map<std::string, std::vector<std::string>> properties;
   std::string work_root;
   store_ref cas;

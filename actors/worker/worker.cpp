@@ -250,7 +250,8 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
   for (const auto& [name, values] : options.properties)
     for (const auto& value : values) profile.properties.emplace_back(name, value);
   std::sort(profile.properties.begin(), profile.properties.end());
-  profile.slots = options.slots.value_or(processors());
+  // Twice as many as processors, so that some fetch and upload while others run.
+  profile.slots = options.slots.value_or(2 * processors());
   profile.epoch = random.next();
   return profile;
 }
