@@ -30,27 +30,6 @@ struct assembly::parts {
 
 namespace {
 
-store_tree::demands demands_of(const node_options& options) {
-  store_tree::demands wanted;
-  if (options.serve) {
-    wanted.emplace(options.serve->content.name, holds::content);
-    if (options.serve->results) wanted.emplace(options.serve->results->name, holds::results);
-  }
-  if (options.worker) {
-    wanted.emplace(options.worker->cas.name, holds::content);
-    if (options.worker->cache) wanted.emplace(options.worker->cache->name, holds::content);
-  }
-  return wanted;
-}
-
-expected<void> check_roles(const node_options& options) {
-  if (options.serve && options.serve->results && options.serve->results->name == options.serve->content.name)
-    return fail(errc::invalid_argument,
-                "store {} cannot hold both blobs and action results; give each a store of its own",
-                options.serve->content.name);
-  return {};
-}
-
 expected<std::vector<std::pair<std::string, std::unique_ptr<transport>>>> make_transports(
     const std::vector<configured>& wanted, const plugin_registry& plugins, const environment& env) {
   std::vector<std::pair<std::string, std::unique_ptr<transport>>> made;
@@ -83,7 +62,6 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
                                                     const plugin_registry& plugins, caf::actor_system& system,
                                                     const environment& env) {
   const auto& options = wanted.options;
-  if (auto good = check_roles(options); !good) return failure(good.error());
   std::unique_ptr<assembly> made(new assembly(std::make_unique<parts>()));
   auto& all = *made->parts_;
   all.env = env;
@@ -97,7 +75,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   };
 
   store_context base{system, env, {}, holds::content, {}, dial};
-  auto stores = store_tree::spawn(wanted.stores, demands_of(options), plugins, base);
+  auto stores = store_tree::spawn(wanted.stores, wanted.roles, plugins, base);
   if (!stores) return failure(stores.error());
   all.stores = std::move(*stores);
 

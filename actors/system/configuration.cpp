@@ -32,6 +32,11 @@ expected<std::string> text_of_profile(const std::string& name) {
   return fail(errc::invalid_argument, "no profile \"{}\"; there are {}", name, known);
 }
 
+expected<std::string> text_of(const configuration_source& source) {
+  if (source.text) return *source.text;
+  return source.file.empty() ? text_of_profile(source.profile) : text_of_file(source.file);
+}
+
 variable_lookup lookup_of(const configuration_source& source) {
   return [variables = source.variables](std::string_view name) -> std::optional<std::string> {
     for (const auto& [key, value] : variables)
@@ -42,15 +47,26 @@ variable_lookup lookup_of(const configuration_source& source) {
   };
 }
 
+// What the node's own sections ask of the stores they name. What stores ask of one another follows from it.
+store_tree::demands demands_of(const std::vector<store_refs::use>& uses, faults& found) {
+  store_tree::demands wanted;
+  for (const auto& use : uses) {
+    if (use.at.path().starts_with("stores.")) continue;
+    auto what = use.at.path() == "serve.results" ? holds::results : holds::content;
+    auto [named, fresh] = wanted.emplace(use.name, what);
+    if (!fresh && named->second != what) complain_of_both(use, found);
+  }
+  return wanted;
+}
+
 }  // namespace
 
 expected<configuration> read_configuration(const configuration_source& source,
                                            const plugin_registry& plugins) {
-  bool from_file = !source.file.empty();
-  auto text = from_file ? text_of_file(source.file) : text_of_profile(source.profile);
+  auto text = text_of(source);
   if (!text) return failure(text.error());
-  auto parsed = parse_document(std::move(*text), from_file ? source.file : "profile " + source.profile,
-                               lookup_of(source));
+  auto name = source.file.empty() ? "profile " + source.profile : source.file;
+  auto parsed = parse_document(std::move(*text), std::move(name), lookup_of(source));
   if (!parsed) return failure(parsed.error());
   auto store_kinds = plugins.store_schemas();
   auto transport_kinds = plugins.transport_schemas();
@@ -58,7 +74,9 @@ expected<configuration> read_configuration(const configuration_source& source,
   store_refs references;
   configuration result;
   node_schema(store_kinds, transport_kinds).read(parsed->root(), result.options, found, references);
+  auto demands = demands_of(references.used, found);
   result.stores = resolve_stores(result.options.stores, references, store_kinds, found);
+  result.roles = store_tree::spread(result.stores, std::move(demands), found);
   if (auto good = found.as_result(); !good) return failure(good.error());
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "actors/system/node_options.hpp"
 #include "core/plugin/loader.hpp"
+#include "core/plugin/store_tree.hpp"
 
 namespace kiln {
 
@@ -14,6 +15,7 @@ namespace kiln {
 struct configuration {
   node_options options;
   std::vector<configured> stores;  ///< in the order they have to be spawned, inline ones too
+  store_tree::demands roles;       ///< what each of them holds
 };
 
 /// Where a configuration's text comes from, and what its ${VARIABLES} mean.
@@ -21,7 +23,8 @@ struct configuration_source {
   std::string file;     ///< a path; empty: the profile
   std::string profile;  ///< of the binary's own
   std::vector<std::pair<std::string, std::string>>
-      variables;  ///< before the environment's; KILN_DATA has a default
+      variables;                    ///< before the environment's; KILN_DATA has a default
+  std::optional<std::string> text;  ///< the YAML itself; `file` is then only its name
 };
 
 /// Reads and checks. NOT_FOUND for a file that is not there; INVALID_ARGUMENT with a line "file:line:column:

@@ -88,6 +88,10 @@ expected<void> plugin_registry::load_folder(const std::string& folder) {
   return {};
 }
 
+expected<void> plugin_registry::add(const char* name, const transport_plugin& transport) {
+  return keep(transports_, name, &transport);
+}
+
 const store_plugin* plugin_registry::store(const std::string& name) const noexcept {
   return find_in(stores_, name);
 }

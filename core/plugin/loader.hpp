@@ -19,6 +19,9 @@ public:
   /// Every kiln_*.so of the folder, in order of name. NOT_FOUND if there is no such folder.
   expected<void> load_folder(const std::string& folder);
 
+  /// A transport that is no shared library: a test's own. It outlives the registry.
+  expected<void> add(const char* name, const transport_plugin& transport);
+
   const store_plugin* store(const std::string& name) const noexcept;
   const transport_plugin* transport(const std::string& name) const noexcept;
 

@@ -10,33 +10,33 @@ std::string place_of(const configured& store) {
   return fmt::format("{}:{}: store {}", store.description.file(), store.description.where().line, store.name);
 }
 
-std::string_view words_for(holds what) {
-  return what == holds::content ? "blobs" : "action results";
-}
+}  // namespace
 
-// Passes demands down: those that refer come after those they refer to, so the walk goes backwards.
-expected<store_tree::demands> spread(const std::vector<configured>& stores, store_tree::demands wanted) {
+store_tree::demands store_tree::spread(const std::vector<configured>& stores, demands wanted,
+                                       faults& collected) {
+  // Those that refer come after those they refer to, so the walk goes backwards.
   for (auto store = stores.rbegin(); store != stores.rend(); ++store) {
     auto demanded = wanted.find(store->name);
     if (demanded == wanted.end()) continue;
-    holds what = demanded->second;
     for (const auto& use : store->uses) {
-      auto [inner, fresh] = wanted.emplace(use.name, what);
-      if (!fresh && inner->second != what)
-        return fail(errc::invalid_argument,
-                    "{}:{}: store {} cannot hold both {} and {}; give each a store of its own", use.at.file(),
-                    use.at.where().line, use.name, words_for(inner->second), words_for(what));
+      auto [inner, fresh] = wanted.emplace(use.name, demanded->second);
+      if (!fresh && inner->second != demanded->second) complain_of_both(use, collected);
     }
   }
   return wanted;
 }
 
-}  // namespace
+void complain_of_both(const store_refs::use& use, faults& collected) {
+  use.at.complain(collected,
+                  "store {} cannot hold both blobs and action results; give each a store of its own",
+                  use.name);
+}
 
 expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, const demands& wanted,
                                        const plugin_registry& plugins, const store_context& base) {
-  auto roles = spread(stores, wanted);
-  if (!roles) return failure(roles.error());
+  faults collected;
+  auto roles = spread(stores, wanted, collected);
+  if (auto good = collected.as_result(); !good) return failure(good.error());
   store_tree tree;
   for (const auto& store : stores) {
     const store_plugin* plugin = plugins.store(store.type);
@@ -44,8 +44,8 @@ expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, co
       return fail(errc::invalid_argument, "{}: no plugin for type {}", place_of(store), store.type);
     store_context context = base;
     context.name = store.name;
-    auto role = roles->find(store.name);
-    context.what = role == roles->end() ? holds::content : role->second;
+    auto role = roles.find(store.name);
+    context.what = role == roles.end() ? holds::content : role->second;
     context.store = [&tree](const store_ref& inner) { return tree.find(inner.name); };
     auto spawned = plugin->spawn(store.options, context);
     if (!spawned) return with_context(spawned.error(), "{}", place_of(store));

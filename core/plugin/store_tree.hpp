@@ -9,15 +9,21 @@
 
 namespace kiln {
 
+/// What is wrong where a store is named that holds something else already.
+void complain_of_both(const store_refs::use& use, faults& collected);
+
 /// The stores of a configuration, spawned: what one refers to before the one that refers to it.
 class store_tree {
 public:
-  /// What a store is used for, by name: services say it of the stores they name, and it is passed on to the
-  /// stores within. INVALID_ARGUMENT, with the line of the YAML, when one store would have to hold both.
+  /// What a store is used for, by name.
   using demands = std::map<std::string, holds>;
 
-  /// `stores` comes from resolve_stores. A store that nobody demands is spawned to hold content. An error
-  /// names the store and its line; what was spawned before it ends with the tree.
+  /// What services say of the stores they name, passed on to the stores within. Complains where one would
+  /// have to hold both. `stores` comes from resolve_stores.
+  static demands spread(const std::vector<configured>& stores, demands wanted, faults& collected);
+
+  /// A store that nobody demands is spawned to hold content. An error names the store and its line; what was
+  /// spawned before it ends with the tree. `stores` and `wanted` as above.
   static expected<store_tree> spawn(const std::vector<configured>& stores, const demands& wanted,
                                     const plugin_registry& plugins, const store_context& base);
 

@@ -1,23 +1,37 @@
 #include "test/harness/deterministic_system.hpp"
 
 #include <algorithm>
-#include <caf/atom.hpp>
 #include <map>
 
 #include "core/config/document.hpp"
 #include "core/config/kinds.hpp"
-#include "core/plugin/loader.hpp"
+
+namespace kiln::test {
+namespace {
+
+struct time_has_come {};
+
+}  // namespace
+}  // namespace kiln::test
+
+KILN_MESSAGE(kiln::test::time_has_come)
 
 namespace kiln::test {
 namespace {
 
 constexpr duration step = std::chrono::milliseconds(100);
+// Without an end in sight: more than any test takes.
+constexpr std::uint64_t too_many_turns = 50'000'000;
+// Longer than any thread needs on the slowest machine: it only ends tests that would hang.
+constexpr auto patience = std::chrono::seconds(60);
 
 [[noreturn]] void give_up(const std::string& why) {
   throw std::runtime_error(why);
 }
 
-// Loaded once: a plugin stays in the process anyway.
+}  // namespace
+
+// A plugin stays in the process anyway.
 const plugin_registry& plugins() {
   static const plugin_registry all = [] {
     plugin_registry registry;
@@ -27,18 +41,25 @@ const plugin_registry& plugins() {
   return all;
 }
 
-}  // namespace
-
-caf::actor_system_config& deterministic_system::with_test_policy(caf::actor_system_config& config) {
-  config.set("scheduler.policy", caf::atom("testing"));
-  return config;
+caf::actor_system_config& deterministic_system::configure() {
+  config_.module_factories.push_back([all = turns_](caf::actor_system& system) -> caf::actor_system::module* {
+    return new turn_scheduler(system, all);  // NOLINT: CAF owns its modules
+  });
+  return config_;
 }
 
-deterministic_system::deterministic_system(std::uint64_t seed)
+deterministic_system::deterministic_system(std::uint64_t seed, pick how)
     : random_(make_seeded_random(seed)),
-      log_([](std::string_view) { return true; }, system_clock()),
-      system_(std::make_unique<caf::actor_system>(with_test_policy(config_))),
-      scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler())) {}
+      log_(
+          [this](std::string_view lines) {
+            std::lock_guard lock(said_mutex_);
+            said_ += lines;
+            return true;
+          },
+          time_),
+      turns_(std::make_shared<turns>(how, seed)),
+      system_(std::make_unique<caf::actor_system>(configure())),
+      scheduler_(dynamic_cast<turn_scheduler&>(system_->scheduler())) {}
 
 deterministic_system::~deterministic_system() {
   while (!owned_.empty()) {
@@ -50,8 +71,20 @@ deterministic_system::~deterministic_system() {
 }
 
 void deterministic_system::run() {
-  while (scheduler_.try_run_once()) {
-  }
+  auto before = turns_->done().steps;
+  while (turns_->take())
+    if (turns_->done().steps - before > too_many_turns) give_up("the actors do not come to rest");
+}
+
+void deterministic_system::run_until(const std::function<bool()>& done) {
+  for (run(); !done(); run())
+    if (!turns_->wait(patience)) give_up("waited in vain for what a thread should have brought");
+}
+
+std::string deterministic_system::log_lines() {
+  log_.flush(patience);
+  std::lock_guard lock(said_mutex_);
+  return said_;
 }
 
 void deterministic_system::pass(duration how_long) {
@@ -63,6 +96,16 @@ void deterministic_system::pass(duration how_long) {
     run();
     how_long -= now;
   }
+}
+
+void deterministic_system::after(duration delay, std::function<void()> then) {
+  system_->spawn([delay, then = std::move(then)](caf::event_based_actor* self) -> caf::behavior {
+    self->delayed_send(self, delay, time_has_come{});
+    return {[self, then](time_has_come) {
+      then();
+      self->quit();
+    }};
+  });
 }
 
 store_actor deterministic_system::spawn_store(const std::string& yaml, holds what) {

@@ -4,9 +4,10 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,26 +21,38 @@
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/plugin/loader.hpp"
+#include "test/harness/turn_scheduler.hpp"
+#include "test/harness/turns.hpp"
 
 namespace kiln::test {
 
-/// An actor system in which nothing happens by itself: actors run when the test says so, on its thread, in
-/// the same order every time, and time stands still until the test lets it pass.
+/// An actor system in which nothing happens by itself: actors and crews run when the test says so, on its
+/// thread, in the same order every time, and time stands still until the test lets it pass.
 class deterministic_system {
 public:
-  explicit deterministic_system(std::uint64_t seed = 1);
+  explicit deterministic_system(std::uint64_t seed = 1, pick how = pick::oldest);
   ~deterministic_system();
   deterministic_system(const deterministic_system&) = delete;
   deterministic_system& operator=(const deterministic_system&) = delete;
 
   caf::actor_system& actors() noexcept { return *system_; }
-  environment env() noexcept { return {&time_, random_.get(), &log_, &metrics_}; }
+  environment env() noexcept { return {&time_, random_.get(), &log_, &metrics_, turns_.get()}; }
   metric_registry& metrics() noexcept { return metrics_; }
+  /// What was done so far, and what was said of it.
+  trace done() const noexcept { return turns_->done(); }
+  std::string log_lines();
 
-  /// Until nobody has anything left to do.
+  /// Until nobody has anything left to do. Throws if that seems to be never.
   void run();
+  /// The same where threads of others take part, as with child processes: until `done`. Throws if nothing
+  /// happens for a long while.
+  void run_until(const std::function<bool()>& done);
   /// Lets time pass in small steps, and everybody act on the way.
   void pass(duration how_long);
+
+  /// Once so much time has passed.
+  void after(duration delay, std::function<void()> then);
 
   /// What the actor answers by the time that nobody has anything left to do. Throws if that is nothing.
   template <class Answer, class Handle, class Order>
@@ -80,17 +93,23 @@ public:
   store_actor spawn_store(const std::string& yaml, holds what = holds::content);
 
 private:
-  static caf::actor_system_config& with_test_policy(caf::actor_system_config& config);
+  caf::actor_system_config& configure();
 
   manual_clock time_;
   std::unique_ptr<random_source> random_;
+  std::mutex said_mutex_;
+  std::string said_;
   logger log_;
   metric_registry metrics_;
+  std::shared_ptr<turns> turns_;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
-  caf::scheduler::test_coordinator& scheduler_;
+  turn_scheduler& scheduler_;
   std::vector<caf::strong_actor_ptr> owned_;
 };
+
+/// Those of this build, loaded once.
+const plugin_registry& plugins();
 
 /// What a store of content needs to know a blob.
 digest put_blob(deterministic_system& system, const store_actor& store, const std::string& content,

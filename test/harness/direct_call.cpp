@@ -26,17 +26,19 @@ void direct_call::close() {
   serve_read();
 }
 
-void direct_call::cancel() {
+void direct_call::cancel(error why) {
   std::function<void()> then;
   {
     std::lock_guard lock(mutex_);
     if (!open()) return;
     cancelled_ = true;
+    cut_ = std::move(why);
     then = std::exchange(cancel_then_, nullptr);
   }
   if (then) then();
   serve_read();
   let_through();
+  tell_watchers();
 }
 
 void direct_call::hold_writes() {
@@ -75,6 +77,26 @@ bool direct_call::finished_well() const {
   return said && said->ok();
 }
 
+std::optional<error> direct_call::end() const {
+  std::lock_guard lock(mutex_);
+  if (cancelled_) return cut_;
+  return status_;
+}
+
+void direct_call::watch(std::function<void()> news) {
+  std::lock_guard lock(mutex_);
+  watchers_.push_back(std::move(news));
+}
+
+void direct_call::tell_watchers() {
+  std::vector<std::function<void()>> all;
+  {
+    std::lock_guard lock(mutex_);
+    all = watchers_;
+  }
+  for (const auto& news : all) news();
+}
+
 void direct_call::read(message_in then) {
   {
     std::lock_guard lock(mutex_);
@@ -110,12 +132,10 @@ void direct_call::write(byte_chain message, std::function<void(bool)> then) {
     std::lock_guard lock(mutex_);
     well = open();
     if (well) messages_.push_back(message.flatten());
-    if (well && holding_) {
-      writing_ = std::move(then);
-      return;
-    }
+    if (well && holding_) writing_ = std::exchange(then, nullptr);
   }
-  then(well);
+  if (well) tell_watchers();
+  if (then) then(well);
 }
 
 void direct_call::finish(error status) {
@@ -127,6 +147,7 @@ void direct_call::finish(error status) {
     dropped = std::exchange(cancel_then_, nullptr);
   }
   serve_read();
+  tell_watchers();
 }
 
 void direct_call::reply(byte_chain message) {

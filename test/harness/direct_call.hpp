@@ -25,8 +25,8 @@ public:
   void send(byte_chain message);
   /// It has said all.
   void close();
-  /// It goes away.
-  void cancel();
+  /// It goes away; or the wire is cut, and this is what it is told.
+  void cancel(error why = {errc::cancelled, "the client has left"});
   /// From now on writes stay under way until `let_through` is called.
   void hold_writes();
   /// Completes the write under way, if there is one, and goes on holding.
@@ -36,9 +36,13 @@ public:
   std::vector<bytes> messages() const;
   /// Messages of the client that were not read so far.
   std::size_t unread() const;
-  /// The last word, once it was said.
+  /// The server's last word, once it was said.
   std::optional<error> status() const;
   bool finished_well() const;
+  /// How it ended for the client: the last word, or why it was cancelled.
+  std::optional<error> end() const;
+  /// `news` after each message and after the end; outside of locks, on whichever thread brings it.
+  void watch(std::function<void()> news);
 
   // The server's side.
   const call_info& info() const noexcept override { return info_; }
@@ -51,6 +55,7 @@ public:
 
 private:
   void serve_read();
+  void tell_watchers();
   bool open() const { return !status_ && !cancelled_; }
 
   call_info info_;
@@ -64,6 +69,8 @@ private:
   std::function<void()> cancel_then_;
   std::vector<bytes> messages_;
   std::optional<error> status_;
+  error cut_;
+  std::vector<std::function<void()>> watchers_;
 };
 
 }  // namespace kiln::test

@@ -46,17 +46,6 @@ store_actor spawn_store(caf::actor_system& system, const environment& env, const
 
 }  // namespace
 
-temporary_folder::temporary_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "kiln-worker-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = pattern;
-}
-
-temporary_folder::~temporary_folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 scripted_master::scripted_master(caf::actor_system& system) {
   auto notes = notes_;
   auto keep = [notes](auto which, auto news) {

@@ -18,22 +18,11 @@
 #include "core/contract/store.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
+#include "test/harness/temporary_folder.hpp"
 
 namespace kiln::test {
 
 namespace v2 = build::bazel::remote::execution::v2;
-
-/// A folder that is gone afterwards.
-class temporary_folder {
-public:
-  temporary_folder();
-  ~temporary_folder();
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
-private:
-  std::filesystem::path path_;
-};
 
 /// What a worker tells its scheduler, kept for the test, which waits for it.
 class scripted_master {

@@ -1,0 +1,279 @@
+#include "test/harness/cluster.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
+#include "google/longrunning/operations.pb.h"
+#include "test/actors/scheduler/scripted_worker.hpp"
+#include "test/harness/print.hpp"
+
+/// A whole Kiln at work, in every order that the seeds think of.
+using namespace kiln;
+using namespace kiln::test;
+using namespace std::chrono_literals;
+namespace v2 = build::bazel::remote::execution::v2;
+
+namespace {
+
+const std::string get_result = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
+const std::string update_result = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
+const std::string execute = "/build.bazel.remote.execution.v2.Execution/Execute";
+constexpr std::uint64_t seeds = 20;
+
+const std::string cache_node = R"(
+stores:
+  blobs: {type: filesystem, path: "${KILN_DATA}/blobs", capacity: 256MiB}
+  results: {type: memory, capacity: 8MiB}
+transports: {door: {type: direct, listen: [kiln]}}
+serve: {content: {type: verify, inner: blobs}, results: results}
+)";
+
+const std::string execution_node = R"(
+stores:
+  blobs: {type: memory, capacity: 64MiB}
+  results: {type: memory, capacity: 8MiB}
+transports: {door: {type: direct, listen: [kiln]}}
+serve: {content: blobs, results: results, execution: {}}
+)";
+
+const std::string local_worker_section = R"(
+worker: {cas: blobs, work_root: "${KILN_DATA}/work", slots: 2}
+)";
+
+const std::string worker_node = R"(
+stores: {upstream: {type: grpc, endpoint: kiln}}
+transports: {out: {type: direct}}
+worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1, name: elsewhere}
+scheduler: kiln
+)";
+
+std::string noise(std::size_t size) {
+  auto random = make_seeded_random(size);
+  std::string text(size, '\0');
+  for (auto& c : text) c = static_cast<char>(random->next());
+  return text;
+}
+
+v2::Digest wire(const digest& from) {
+  v2::Digest to;
+  to_wire(from, &to);
+  return to;
+}
+
+v2::ActionResult result_with(const digest& output) {
+  v2::ActionResult result;
+  auto* file = result.add_output_files();
+  file->set_path("out");
+  *file->mutable_digest() = wire(output);
+  return result;
+}
+
+errc keep_result(cluster& kiln, const digest& action, const v2::ActionResult& result) {
+  v2::UpdateActionResultRequest request;
+  *request.mutable_action_digest() = wire(action);
+  *request.mutable_action_result() = result;
+  return kiln.call(update_result, request)->end()->code();
+}
+
+errc find_result_of(cluster& kiln, const digest& action) {
+  v2::GetActionResultRequest request;
+  *request.mutable_action_digest() = wire(action);
+  return kiln.call(get_result, request)->end()->code();
+}
+
+/// Has a client ask for a command that says this.
+std::shared_ptr<direct_call> execute_echo(cluster& kiln, const std::string& said) {
+  v2::Command command;
+  for (const auto& word : {std::string("/bin/sh"), std::string("-c"), "printf " + said + " | tee out"})
+    command.add_arguments(word);
+  command.add_output_paths("out");
+  v2::Action action;
+  *action.mutable_command_digest() = wire(kiln.put(command));
+  *action.mutable_input_root_digest() = wire(kiln.put(v2::Directory()));
+  v2::ExecuteRequest request;
+  *request.mutable_action_digest() = wire(kiln.put(action));
+  return kiln.begin(execute, request);
+}
+
+v2::ExecuteResponse response_of(const direct_call& call) {
+  BOOST_TEST_REQUIRE(call.finished_well(), call.end().value_or(error()).to_string());
+  auto last = parse<google::longrunning::Operation>(byte_chain(call.messages().back())).value();
+  v2::ExecuteResponse response;
+  BOOST_TEST_REQUIRE(last.done());
+  BOOST_TEST_REQUIRE(last.response().UnpackTo(&response));
+  return response;
+}
+
+/// A day in the life of a cache, with clients at the same time.
+std::vector<std::string> a_day(cluster& kiln) {
+  std::vector<std::string> told;
+  auto small = kiln.put("small").value();
+  auto large = kiln.upload(noise(600'000), 100'000).value();
+  std::vector<std::shared_ptr<direct_call>> readers;
+  for (const auto& blob : {small, large, digest_of("not there")}) {
+    v2::BatchReadBlobsRequest request;
+    *request.add_digests() = wire(blob);
+    readers.push_back(
+        kiln.begin("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs", request));
+  }
+  told.push_back(
+      std::to_string(static_cast<int>(keep_result(kiln, digest_of("action"), result_with(large)))));
+  for (const auto& reader : readers) told.push_back(digest_of(reader->messages().at(0).view()).hex());
+  return told;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(clusters)
+
+BOOST_AUTO_TEST_CASE(what_was_written_is_found_and_read_in_every_order) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    cluster kiln(cache_node, seed);
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      auto content = noise(2'500'000);
+      BOOST_TEST(!kiln.has(digest_of("small")));
+      auto small = kiln.put("small");
+      auto large = kiln.upload(content, 300'000);
+      BOOST_TEST_REQUIRE(small.has_value());
+      BOOST_TEST_REQUIRE(large.has_value());
+      BOOST_TEST(kiln.has(*small));
+      BOOST_TEST(kiln.has(*large));
+      BOOST_TEST((kiln.download(*small) == "small"));
+      BOOST_TEST((kiln.download(*large) == content));
+      BOOST_TEST(kiln.download(digest_of("not there")).error().code() == errc::not_found);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_written_is_there_for_the_next_process) {
+  cluster kiln(cache_node);
+  auto blob = kiln.upload(noise(100'000)).value();
+  kiln.end(0);
+  kiln.join(cache_node);
+  BOOST_TEST(kiln.has(blob));
+  BOOST_TEST((kiln.download(blob) == noise(100'000)));
+}
+
+BOOST_AUTO_TEST_CASE(a_result_is_found_as_long_as_its_output_is_there) {
+  cluster kiln(R"(
+stores: {blobs: {type: memory, capacity: 1MiB}, results: {type: memory, capacity: 1MiB}}
+transports: {door: {type: direct, listen: [kiln]}}
+serve: {content: blobs, results: results}
+)");
+  auto action = digest_of("an action");
+  auto output = kiln.put("object").value();
+  BOOST_TEST(find_result_of(kiln, action) == errc::not_found);
+  BOOST_TEST(keep_result(kiln, action, result_with(output)) == errc::ok);
+  BOOST_TEST(find_result_of(kiln, action) == errc::ok);
+  // Used again, all of them: what is used once does not drive out what was used twice.
+  for (std::size_t size = 100'000; size < 100'064; ++size)
+    BOOST_TEST_REQUIRE(kiln.has(kiln.put(noise(size)).value()));
+  BOOST_TEST_REQUIRE(!kiln.has(output));
+  BOOST_TEST(find_result_of(kiln, action) == errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(an_action_is_executed_by_the_worker_of_the_same_process) {
+  cluster kiln(execution_node + local_worker_section);
+  auto call = execute_echo(kiln, "hello");
+  kiln.system().run_until([&] { return call->end().has_value(); });
+  auto response = response_of(*call);
+  BOOST_TEST(response.status().code() == 0, response.status().message());
+  BOOST_TEST(response.result().exit_code() == 0);
+  BOOST_TEST_REQUIRE(response.result().output_files_size() == 1);
+  auto out = from_wire(response.result().output_files(0).digest(), digest_function::sha256).value();
+  BOOST_TEST((kiln.download(out) == "hello"));
+  auto again = execute_echo(kiln, "hello");
+  kiln.run();
+  BOOST_TEST(response_of(*again).cached_result());
+}
+
+BOOST_AUTO_TEST_CASE(an_action_is_executed_by_the_worker_of_another_node) {
+  cluster kiln(execution_node);
+  kiln.join(worker_node);
+  auto call = execute_echo(kiln, "hello");
+  kiln.system().run_until([&] { return call->end().has_value(); });
+  auto response = response_of(*call);
+  BOOST_TEST(response.status().code() == 0, response.status().message());
+  BOOST_TEST(response.result().execution_metadata().worker() == "elsewhere");
+  auto out = from_wire(response.result().output_files(0).digest(), digest_function::sha256).value();
+  BOOST_TEST((kiln.download(out) == "hello"));
+}
+
+BOOST_AUTO_TEST_CASE(an_action_whose_worker_is_gone_is_given_to_another_one) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    cluster kiln(execution_node, seed);
+    scripted_worker first(kiln.system(), kiln.scheduler(), {"first", {}, 1, 1});
+    BOOST_TEST_REQUIRE(first.enlist().has_value());
+    auto call = execute_echo(kiln, "hello");
+    kiln.run();
+    BOOST_TEST_REQUIRE(first.starts().size() == 1u);
+    scripted_worker second(kiln.system(), kiln.scheduler(), {"second", {}, 1, 2});
+    BOOST_TEST_REQUIRE(second.enlist().has_value());
+    first.die();
+    kiln.pass(1s);
+    BOOST_TEST_REQUIRE(second.starts().size() == 1u);
+    v2::ActionResult result;
+    result.set_exit_code(3);
+    second.finish(second.starts().front(), {{}, serialise(result), 3, false});
+    BOOST_TEST(response_of(*call).result().exit_code() == 3);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    cluster kiln(execution_node, seed);
+    auto call = execute_echo(kiln, "hello");
+    kiln.run();
+    BOOST_TEST_REQUIRE(!call->end().has_value());
+    auto end = kiln.begin_drain();
+    kiln.run();
+    BOOST_TEST_REQUIRE(end->has_value());
+    BOOST_TEST((*end)->value().complete);
+    BOOST_TEST_REQUIRE(call->end().has_value());
+    auto code =
+        call->end()->ok() ? static_cast<errc>(response_of(*call).status().code()) : call->end()->code();
+    BOOST_TEST(code == errc::unavailable);
+    BOOST_TEST(kiln.put("late").error().code() == errc::unavailable);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {
+  for (bool patient : {true, false}) {
+    cluster kiln(cache_node);
+    auto reader = kiln.begin("/google.bytestream.ByteStream/Write");
+    kiln.run();
+    auto end = kiln.begin_drain();
+    kiln.pass(20s);
+    BOOST_TEST(!end->has_value());
+    if (patient)
+      reader->cancel();
+    else
+      kiln.pass(11s);
+    kiln.run();
+    BOOST_TEST_REQUIRE(end->has_value());
+    BOOST_TEST(reader->end().has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_seed_does_the_same_and_another_one_something_else) {
+  auto live = [](std::uint64_t seed) {
+    cluster kiln(cache_node, seed);
+    auto told = a_day(kiln);
+    return std::pair(told, kiln.done());
+  };
+  auto once = live(7);
+  auto twice = live(7);
+  auto other = live(8);
+  BOOST_TEST((once.second == twice.second));
+  BOOST_TEST(once.first == twice.first);
+  BOOST_TEST(once.first == other.first);
+  BOOST_TEST((once.second != other.second));
+}
+
+BOOST_AUTO_TEST_CASE(a_method_that_nobody_serves_is_unimplemented) {
+  cluster kiln(cache_node);
+  BOOST_TEST(kiln.call(execute, v2::ExecuteRequest())->end()->code() == errc::unimplemented);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,170 @@
+#include "actors/system/configuration.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "actors/system/profiles.hpp"
+#include "test/harness/deterministic_system.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+expected<configuration> read_text(const std::string& yaml) {
+  return read_configuration({"node.yaml", {}, {{"KILN_DATA", "/nowhere"}}, yaml}, plugins());
+}
+
+/// All that is wrong with it, a line each.
+std::string complaints(const std::string& yaml) {
+  auto known = read_text(yaml);
+  return known ? "nothing" : known.error().message();
+}
+
+const std::string memory_node = R"(stores:
+  blobs: {type: memory, capacity: 64MiB}
+  results: {type: memory, capacity: 8MiB}
+transports:
+  public: {type: grpc, listen: ["127.0.0.1:0"]}
+)";
+
+std::vector<fs::path> examples() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(fs::path(KILN_SOURCE_FOLDER) / "config/examples"))
+    found.push_back(entry.path());
+  return found;
+}
+
+std::set<std::string> types_of(const std::vector<configured>& things) {
+  std::set<std::string> types;
+  for (const auto& one : things) types.insert(one.type);
+  return types;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(configurations)
+
+BOOST_AUTO_TEST_CASE(every_profile_of_the_binary_is_good) {
+  BOOST_TEST(profiles().size() >= 4u);
+  for (const auto& one : profiles()) {
+    configuration_source source{{}, std::string(one.name), {}, {}};
+    source.variables = {{"KILN_DATA", "/nowhere"}, {"KILN_SCHEDULER", "scheduler:8980"}};
+    auto known = read_configuration(source, plugins());
+    BOOST_TEST(known.has_value(), one.name << ": " << (known ? "" : known.error().message()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_profile_is_refused_with_the_names_of_those_that_exist) {
+  auto known = read_configuration({{}, "all_in_two", {}, {}}, plugins());
+  BOOST_TEST_REQUIRE(!known.has_value());
+  BOOST_TEST(known.error().message() ==
+             "no profile \"all_in_two\"; there are all_in_one, cache, scheduler, worker");
+}
+
+BOOST_AUTO_TEST_CASE(every_example_is_good) {
+  for (const auto& path : examples()) {
+    auto known = read_configuration({path.string(), {}, {}, {}}, plugins());
+    BOOST_TEST(known.has_value(), path << ": " << (known ? "" : known.error().message()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_plugin_has_an_example_that_uses_it) {
+  auto folder = fs::path(KILN_SOURCE_FOLDER) / "config/examples";
+  for (const auto& [name, schema] : plugins().store_schemas()) {
+    auto known = read_configuration({(folder / ("store_" + name + ".yaml")).string(), {}, {}, {}}, plugins());
+    BOOST_TEST(known.has_value(), "store " << name << ": " << (known ? "" : known.error().message()));
+    if (known)
+      BOOST_TEST(types_of(known->stores).contains(name), "store " << name << " is not in its example");
+  }
+  for (const auto& [name, schema] : plugins().transport_schemas()) {
+    auto path = folder / ("transport_" + name + ".yaml");
+    auto known = read_configuration({path.string(), {}, {}, {}}, plugins());
+    BOOST_TEST(known.has_value(), "transport " << name << ": " << (known ? "" : known.error().message()));
+    if (known)
+      BOOST_TEST(types_of(known->options.transports).contains(name), name << " is not in its example");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(all_faults_are_told_at_once_each_with_its_place_and_what_was_probably_meant) {
+  auto told = complaints(R"(stores:
+  blobs: {type: memmory, capacity: 64MiB}
+  results: {type: memory, capacity: plenty}
+transports:
+  public: {type: grpc, lisen: ["127.0.0.1:0"]}
+serve:
+  content: blob
+  limits: {max_blob_sice: 1GiB}
+)");
+  for (const char* line :
+       {"node.yaml:2:17: stores.blobs.type: unknown type \"memmory\"",
+        "node.yaml:3:37: stores.results.capacity: ", "node.yaml:5:24: transports.public.lisen: ",
+        "node.yaml:7:12: serve.content: no store", "node.yaml:8:12: serve.limits.max_blob_sice: "})
+    BOOST_TEST(told.find(line) != std::string::npos, line << "\nis not in\n" << told);
+  for (const char* meant : {"memory", "listen", "blobs", "max_blob_size"})
+    BOOST_TEST(told.find(std::string("\"") + meant + "\"") != std::string::npos,
+               meant << " is not suggested in\n"
+                     << told);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_named_for_blobs_and_for_results_is_refused_where_it_is_named_again) {
+  BOOST_TEST(
+      complaints(memory_node + "serve: {content: blobs, results: blobs}\n") ==
+      "node.yaml:6:34: serve.results: store blobs cannot hold both blobs and action results; give each a "
+      "store of its own");
+}
+
+BOOST_AUTO_TEST_CASE(so_is_one_that_would_hold_both_for_the_stores_above_it) {
+  BOOST_TEST(complaints(R"(stores:
+  below: {type: memory, capacity: 64MiB}
+  checked: {type: verify, inner: below}
+transports:
+  public: {type: grpc, listen: ["127.0.0.1:0"]}
+serve: {content: checked, results: below}
+)") == "node.yaml:3:34: stores.checked.inner: store below cannot hold both blobs and action results; give "
+       "each a store of its own");
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_may_share_the_blobs_but_not_the_results) {
+  auto worker = [](const std::string& cas) {
+    return "serve: {content: blobs, results: results, execution: {}}\nworker: {cas: " + cas +
+           ", work_root: /nowhere}\n";
+  };
+  BOOST_TEST(complaints(memory_node + worker("blobs")) == "nothing");
+  BOOST_TEST(complaints(memory_node + worker("results")).find("node.yaml:7:15: worker.cas: ") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_without_a_scheduler_is_refused) {
+  auto told = complaints(memory_node + "worker: {cas: blobs, work_root: /nowhere}\n");
+  BOOST_TEST(told.find("the worker has no scheduler") != std::string::npos, told);
+  BOOST_TEST(complaints(memory_node + "worker: {cas: blobs, work_root: /nowhere}\nscheduler: other:8980\n") ==
+             "nothing");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_with_nothing_to_do_and_one_without_a_door_are_refused) {
+  BOOST_TEST(complaints(memory_node).find("nothing to do") != std::string::npos);
+  auto told = complaints("stores: {blobs: {type: memory, capacity: 64MiB}}\nserve: {content: blobs}\n");
+  BOOST_TEST(told.find("it has no transport") != std::string::npos, told);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_named) {
+  auto known = read_configuration({"/nowhere/node.yaml", {}, {}, {}}, plugins());
+  BOOST_TEST_REQUIRE(!known.has_value());
+  BOOST_TEST(known.error().message().find("/nowhere/node.yaml") != std::string::npos,
+             known.error().message());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_reads_as_the_same_configuration) {
+  auto known = read_text(memory_node + "serve: {content: {type: verify, inner: blobs}, results: results}\n");
+  BOOST_TEST_REQUIRE(known.has_value());
+  auto printed = print_configuration(*known, plugins());
+  auto again = read_text(printed);
+  BOOST_TEST_REQUIRE(again.has_value(), (again ? "" : again.error().message()) << printed);
+  BOOST_TEST(print_configuration(*again, plugins()) == printed);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,94 @@
+#include "test/harness/turns.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kiln::test {
+namespace {
+
+// Apart from the numbers of actors.
+constexpr std::uint64_t first_crew = std::uint64_t{1} << 63;
+
+/// A crew whose threads are turns.
+class turn_crew final : public crew {
+public:
+  turn_crew(std::shared_ptr<turns> all, std::uint64_t who, std::size_t threads)
+      : all_(std::move(all)), who_(who), threads_(threads) {}
+  ~turn_crew() override { stop(); }
+
+  expected<void> post(job work) override {
+    all_->add(who_, threads_, std::move(work));
+    return {};
+  }
+  void stop() override { all_->take_all_of(who_); }
+
+private:
+  const std::shared_ptr<turns> all_;
+  const std::uint64_t who_;
+  const std::size_t threads_;
+};
+
+}  // namespace
+
+void turns::add(std::uint64_t who, std::size_t width, task work, bool again) {
+  {
+    std::lock_guard lock(mutex_);
+    entry added{who, width, std::move(work)};
+    if (again && how_ == pick::oldest)
+      waiting_.push_front(std::move(added));
+    else
+      waiting_.push_back(std::move(added));
+  }
+  added_.notify_all();
+}
+
+std::size_t turns::choose() {
+  if (how_ == pick::oldest) return 0;
+  auto chosen = static_cast<std::size_t>(chance_() % waiting_.size());
+  auto same = [who = waiting_[chosen].who](const entry& one) { return one.who == who; };
+  auto before = std::count_if(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(chosen), same);
+  if (static_cast<std::size_t>(before) < waiting_[chosen].width) return chosen;
+  return static_cast<std::size_t>(std::find_if(waiting_.begin(), waiting_.end(), same) - waiting_.begin());
+}
+
+bool turns::take() {
+  entry next;
+  {
+    std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return false;
+    auto chosen = waiting_.begin() + static_cast<std::ptrdiff_t>(choose());
+    next = std::move(*chosen);
+    waiting_.erase(chosen);
+  }
+  ++done_.steps;
+  done_.fingerprint = (done_.fingerprint ^ next.who) * 0x100000001b3U;
+  next.work();
+  return true;
+}
+
+void turns::take_all_of(std::uint64_t who) {
+  for (;;) {
+    task next;
+    {
+      std::lock_guard lock(mutex_);
+      auto found =
+          std::find_if(waiting_.begin(), waiting_.end(), [who](const entry& one) { return one.who == who; });
+      if (found == waiting_.end()) return;
+      next = std::move(found->work);
+      waiting_.erase(found);
+    }
+    next();
+  }
+}
+
+bool turns::wait(std::chrono::seconds at_most) {
+  std::unique_lock lock(mutex_);
+  return added_.wait_for(lock, at_most, [this] { return !waiting_.empty(); });
+}
+
+std::unique_ptr<crew> turns::make(std::string, std::size_t threads) {
+  std::lock_guard lock(mutex_);
+  return std::make_unique<turn_crew>(shared_from_this(), first_crew + crews_++, threads);
+}
+
+}  // namespace kiln::test
