@@ -12,7 +12,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   python3 openssl clang-format-14 b3sum procps
 
-.PHONY: run test build bench format deps test-deps asan soak clean
+.PHONY: run test build bench reference format deps test-deps asan soak clean
 
 run: deps build
 	@$(BUILD)/bin/kiln $(ARGS)
@@ -26,6 +26,10 @@ build:
 
 bench: deps build
 	@test/bench/table $(BUILD) $(ARGS)
+
+# docs/reference, from what the binary says of its options. A test fails when it is stale.
+reference: deps build
+	@test/end_to_end/reference_test.py --binary $(BUILD)/bin/kiln --write
 
 format:
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-14 -i
