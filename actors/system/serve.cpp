@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -26,6 +27,14 @@ void fill_standard_descriptors() {
   for (int standard = 0; standard <= 2; ++standard)
     if (::fcntl(standard, F_GETFD) < 0) [[maybe_unused]]
       int opened = ::open("/dev/null", O_RDWR);
+}
+
+// A pack, a connection and an upload each hold a descriptor; the usual soft limit of 1,024 is soon met.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // What CAF is told; its own command line and files are never read. The policy is measured: docs/decisions.
@@ -68,6 +77,7 @@ int run_until_told(assembly& running, caf::actor_system& system, signal_gate& si
 int serve(const serve_request& request) {
   signal_gate signals;
   fill_standard_descriptors();
+  raise_descriptor_limit();
   plugin_registry plugins;
   if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
     return complain(loaded.error(), exit_unavailable);
