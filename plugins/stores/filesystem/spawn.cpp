@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <caf/actor_system.hpp>
+#include <filesystem>
 
 #include "plugins/stores/filesystem/store.hpp"
 
@@ -22,18 +23,17 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
 
 expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context, ground on) {
   bool durable = wishes.keep == durability::durable;
-  auto folder = store_folder::open(*on.on, wishes.path, context.what, on.boot_id, durable);
-  if (!folder) return fail(folder.error().in_context(fmt::format("store {}", context.name)));
+  // Whoever reads a message about it should find it, wherever the process was started.
+  auto path = std::filesystem::absolute(wishes.path).string();
+  auto folder = store_folder::open(*on.on, path, context.what, on.boot_id, durable);
+  if (!folder) return fail(folder.error());
   auto room = on.on->room((*folder)->root());
-  if (!room)
-    return fail(
-        room.error().in_words(fmt::format("store {}: asking for the size of {}", context.name, wishes.path)));
+  if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
   auto packs = list_packs(**folder);
-  if (!packs) return fail(packs.error().in_context(fmt::format("store {}", context.name)));
+  if (!packs) return fail(packs.error());
   std::uint64_t capacity = wishes.capacity.bytes_of(room->total);
   if (capacity < least_capacity)
-    return fail(errc::invalid_argument,
-                "store {}: a capacity of {} bytes holds next to nothing; give at least {}", context.name,
+    return fail(errc::invalid_argument, "a capacity of {} bytes holds next to nothing; give at least {}",
                 capacity, least_capacity);
   bool packing =
       context.what == holds::results || (wishes.packed_below.bytes > 0 && capacity >= least_packed_capacity);
