@@ -39,7 +39,7 @@ asan: test-deps
 
 # The long form of the crash test: ten thousand kills. The tests run a short one.
 soak: test-deps build
-	@test/end_to_end/crash_test.py --binary $(BUILD)/bin/kiln --kills 10000
+	@$(BUILD)/test/crash_driver --binary $(BUILD)/bin/kiln --kills 10000
 
 clean:
 	@rm -rf $(BUILD) build-asan

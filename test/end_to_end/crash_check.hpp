@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "test/end_to_end/crash_ledger.hpp"
+
+namespace kiln::end_to_end {
+
+struct check_outcome {
+  std::vector<std::string> violations;
+  std::vector<std::string>
+      unavailable;          ///< calls that found no server: no violation if it was killed meanwhile
+  std::uint64_t blobs = 0;  ///< read and hashed
+  std::uint64_t bytes = 0;
+  std::uint64_t results = 0;
+};
+
+/// Holds a server to what is selected: everything acknowledged is listed and reads back right, nothing is
+/// served wrong, what is not listed is not served. What was found is settled in the ledger. `may_forget`: the
+/// store is so small that blobs may have left it.
+check_outcome check(const remote& server, crash_ledger& ledger, const crash_ledger::selection& chosen,
+                    bool may_forget);
+
+}  // namespace kiln::end_to_end

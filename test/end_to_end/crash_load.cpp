@@ -1,0 +1,137 @@
+#include "test/end_to_end/crash_load.hpp"
+
+#include <cmath>
+#include <random>
+
+#include "core/wire/digests.hpp"
+
+namespace kiln::end_to_end {
+
+/// One of them: a thread's worth of calls, the same for the same seed as far as they come.
+class uploader {
+public:
+  uploader(crash_load& load, unsigned number)
+      : load_(load), number_(number), chance_(load.shape_.seed * 1000003 + number) {}
+
+  void run() {
+    while (turn()) load_.note_acknowledged();
+    load_.note_end();
+  }
+
+private:
+  bool turn() {
+    auto dice = chance_() % 100;
+    if (dice < 40) return upload_batch();
+    if (dice < 75 || kept_.empty()) return write();
+    return update_result();
+  }
+
+  // Every eighth blob is one that the others may be uploading just now.
+  remote::blob make_blob(std::uint64_t largest) {
+    bool shared = chance_() % 8 == 0;
+    std::uint64_t key = shared ? load_.shape_.seed * 64 + chance_() % 64 : chance_();
+    std::mt19937_64 of_the_key(key);
+    // As many blobs between 1 and 2 bytes as between 1 and 2 MiB.
+    double share = static_cast<double>(of_the_key() % 1000001) / 1e6;
+    auto size = static_cast<std::size_t>(std::exp2(share * std::log2(static_cast<double>(largest))));
+    auto content = made_bytes(key, size);
+    auto name = digest_of(content);
+    return {name, std::move(content)};
+  }
+
+  bool upload_batch() {
+    std::vector<remote::blob> blobs(1 + chance_() % 12);
+    for (auto& blob : blobs) blob = make_blob(8 << 10);
+    for (const auto& blob : blobs) load_.ledger_.blob_sent(blob.first);
+    auto results = load_.server_.update_blobs(blobs);
+    if (!results) return failed("BatchUpdateBlobs", results.error());
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      if (!(*results)[i].ok()) return failed("BatchUpdateBlobs", (*results)[i]);
+      keep(blobs[i].first);
+    }
+    return true;
+  }
+
+  bool write() {
+    auto [name, content] = make_blob(load_.shape_.largest);
+    load_.ledger_.blob_sent(name);
+    auto written = load_.server_.write(name, bytes::adopt(std::move(content)));
+    if (!written) return failed(fmt::format("Write of {}", name), written.error());
+    keep(name);
+    return true;
+  }
+
+  bool update_result() {
+    auto slot = chance_() % 4;
+    auto action =
+        digest_of(fmt::format("action {} of uploader {}, {}", slot, number_, load_.shape_.seed / 4));
+    v2::ActionResult result;
+    result.set_stdout_raw(fmt::format("version {:016x}", chance_()));
+    for (int i = 0; i < 2; ++i) {
+      auto* file = result.add_output_files();
+      file->set_path(fmt::format("out/{}", i));
+      to_wire(kept_[chance_() % kept_.size()], file->mutable_digest());
+    }
+    load_.ledger_.result_sent(action, result);
+    auto updated = load_.server_.update_result(action, result);
+    if (!updated) return failed("UpdateActionResult", updated.error());
+    load_.ledger_.result_acknowledged(action);
+    return true;
+  }
+
+  void keep(const digest& blob) {
+    load_.ledger_.blob_acknowledged(blob);
+    kept_.push_back(blob);
+  }
+  bool failed(const std::string& what, const error& fault) {
+    load_.note_failure(what, fault);
+    return false;
+  }
+
+  crash_load& load_;
+  const unsigned number_;
+  std::mt19937_64 chance_;
+  std::vector<digest> kept_;
+};
+
+crash_load::crash_load(const load_shape& shape, const remote& server, crash_ledger& ledger)
+    : shape_(shape), server_(server), ledger_(ledger), running_(shape.uploaders) {
+  for (unsigned i = 0; i < shape.uploaders; ++i)
+    threads_.emplace_back([this, i] { uploader(*this, i).run(); });
+}
+
+void crash_load::wait(std::uint64_t acknowledgements, duration time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, time, [&] { return acknowledged_ >= acknowledgements || running_ == 0; });
+}
+
+void crash_load::join() {
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+std::vector<std::string> crash_load::complaints() const {
+  std::lock_guard lock(mutex_);
+  return complaints_;
+}
+
+void crash_load::note_acknowledged() {
+  std::lock_guard lock(mutex_);
+  ++acknowledged_;
+  changed_.notify_all();
+}
+
+void crash_load::note_failure(const std::string& what, const error& fault) {
+  // A server that hangs is no better for having been killed in the end.
+  if (failures_expected_ && fault.code() != errc::deadline_exceeded) return;
+  std::lock_guard lock(mutex_);
+  complaints_.push_back(fmt::format("{} failed while the server was up: {}", what, fault.to_string()));
+}
+
+void crash_load::note_end() {
+  std::lock_guard lock(mutex_);
+  --running_;
+  changed_.notify_all();
+}
+
+}  // namespace kiln::end_to_end

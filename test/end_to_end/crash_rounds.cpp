@@ -1,0 +1,174 @@
+#include "test/end_to_end/crash_rounds.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <iterator>
+
+#include "test/end_to_end/data_folder.hpp"
+
+namespace kiln::end_to_end {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t wide_capacity = std::uint64_t{2} << 30;
+constexpr std::uint64_t tight_capacity = 48 << 20;
+constexpr std::uint64_t wide_enough = wide_capacity / 4;
+constexpr std::uint64_t wide_rounds = 60;
+constexpr std::uint64_t tight_rounds = 20;
+constexpr std::size_t sample_of_old = 40;
+
+// Where a write, an eviction or a start can be cut in two.
+constexpr const char* calls[] = {
+    "openat", "write",     "pwrite64", "pwritev",         "renameat2", "renameat", "linkat", "unlinkat",
+    "fsync",  "fdatasync", "mkdirat",  "sync_file_range", "utimensat", "close",    "fstat",  "newfstatat"};
+
+std::vector<std::string> killing_at(const char* call, std::uint64_t when) {
+  // -D: the server stays our own child, the tracer is somebody behind it.
+  return {"/usr/bin/strace",
+          "-D",
+          "-f",
+          "-qq",
+          "-o",
+          "/dev/null",
+          "-e",
+          fmt::format("trace={}", call),
+          "-e",
+          fmt::format("inject={}:signal=KILL:when={}", call, when)};
+}
+
+}  // namespace
+
+crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight)
+    : options_(options),
+      out_(out),
+      figures_(figures),
+      tight_(tight),
+      data_(fmt::format("{}/data{}", options.folder, figures.folders)),
+      chance_(options.seed * 1000 + figures.folders),
+      sampling_(options.seed) {
+  ++figures_.folders;
+  std::filesystem::create_directories(data_);
+}
+
+expected<server_process> crash_rounds::start(bool to_be_killed) {
+  std::vector<std::string> words;
+  if (to_be_killed && options_.at_calls)
+    words = killing_at(calls[chance_() % std::size(calls)], 1 + chance_() % 40);
+  for (const auto& word :
+       {options_.binary, std::string("serve"), std::string("--profile"), std::string("cache"),
+        std::string("--listen"), std::string("127.0.0.1:0"), std::string("--data"), data_,
+        std::string("--capacity"), fmt::format("{}B", tight_ ? tight_capacity : wide_capacity)})
+    words.push_back(word);
+  return server_process::start({std::move(words), fmt::format("{}/log", data_)});
+}
+
+void crash_rounds::round() {
+  ++round_;
+  auto server = start(true);
+  if (!server) return complain(server.error().to_string());
+  if (kill_at_start(*server)) return;
+  auto address = address_of(*server);
+  if (!address) return;
+  remote client(out_.dial(*address));
+  check_what_is_there(client, sample_of_old, true);
+  if (violations_.empty()) load_and_kill(*server, client);
+}
+
+// Every tenth server is killed while it starts.
+bool crash_rounds::kill_at_start(server_process& server) {
+  if (options_.at_calls || chance_() % 10 != 0) return false;
+  auto usual = figures_.starts_ms.empty() ? 100.0 : figures_.starts_ms.back();
+  auto patience = std::chrono::microseconds(chance_() % static_cast<std::uint64_t>(1 + usual * 1000));
+  server.prints("kiln listens on", patience);
+  server.signal(SIGKILL);
+  expect_killed(server);
+  ++figures_.kills_at_start;
+  return true;
+}
+
+std::optional<std::string> crash_rounds::address_of(server_process& server) {
+  auto started = system_clock().now();
+  auto address = server.address(60s);
+  if (!address && options_.at_calls && server.wait(0s) && server.wait(0s)->signal == SIGKILL) {
+    ++figures_.kills;
+    ++figures_.kills_at_start;
+    return std::nullopt;
+  }
+  if (!address) {
+    complain(fmt::format("round {}: {}", round_, address.error().to_string()));
+    return std::nullopt;
+  }
+  figures_.starts_ms.push_back(
+      std::chrono::duration<double, std::milli>(system_clock().now() - started).count());
+  return *address;
+}
+
+void crash_rounds::check_what_is_there(const remote& server, std::optional<std::size_t> sample,
+                                       bool to_be_killed) {
+  auto outcome = check(server, ledger_, ledger_.select(sampling_, sample), tight_);
+  figures_.blobs_read += outcome.blobs;
+  figures_.bytes_read += outcome.bytes;
+  figures_.results_read += outcome.results;
+  if (!(to_be_killed && options_.at_calls))
+    std::move(outcome.unavailable.begin(), outcome.unavailable.end(), std::back_inserter(outcome.violations));
+  for (const auto& text : outcome.violations) complain(fmt::format("round {}: {}", round_, text));
+}
+
+void crash_rounds::load_and_kill(server_process& server, const remote& client) {
+  auto before = ledger_.acknowledgements();
+  auto bytes_before = ledger_.bytes_acknowledged();
+  load_shape shape{options_.seed * 100000 + round_, options_.uploaders,
+                   tight_ ? std::uint64_t{1} << 20 : std::uint64_t{8} << 20};
+  crash_load load(shape, client, ledger_);
+  if (options_.at_calls) {
+    load.expect_failures();
+    load.wait(1000, 2s);
+  } else if (chance_() % 2 == 0) {
+    load.wait(chance_() % 100, 5s);
+  } else {
+    load.wait(UINT64_MAX, std::chrono::microseconds(chance_() % 60000));
+  }
+  load.expect_failures();
+  server.signal(SIGKILL);
+  expect_killed(server);
+  load.join();
+  for (const auto& text : load.complaints()) complain(fmt::format("round {}: {}", round_, text));
+  figures_.acknowledgements += ledger_.acknowledgements() - before;
+  figures_.bytes_acknowledged += ledger_.bytes_acknowledged() - bytes_before;
+}
+
+void crash_rounds::expect_killed(server_process& server) {
+  auto end = server.wait(60s);
+  ++figures_.kills;
+  if (!end)
+    complain(fmt::format("round {}: the server outlived SIGKILL", round_));
+  else if (end->signal != SIGKILL)
+    complain(fmt::format("round {}: the server ended with {} before it was killed and said: {}", round_,
+                         end->to_string(), server.log()));
+}
+
+bool crash_rounds::is_full() const {
+  return round_ >= (tight_ ? tight_rounds : wide_rounds) || ledger_.bytes_acknowledged() >= wide_enough;
+}
+
+void crash_rounds::end_in_order() {
+  auto server = start(false);
+  if (!server) return complain(server.error().to_string());
+  auto address = address_of(*server);
+  if (!address) return;
+  check_what_is_there(remote(out_.dial(*address)), std::nullopt, false);
+  if (!wait_for_sweep(data_, 60s)) complain("what the killed servers left is not swept after a minute");
+  server->signal(SIGTERM);
+  auto end = server->wait(60s);
+  if (!end || end->code != 0)
+    return complain(fmt::format("SIGTERM ended the last server with {}, and it said: {}",
+                                end ? end->to_string() : "nothing", server->log()));
+  for (const auto& path : left_overs(data_)) complain(fmt::format("{} was left over", path));
+  if (auto used = disk_usage(data_ + "/blobs/content"); tight_ && used > tight_capacity)
+    complain(fmt::format("{} bytes lie in a store of {}", used, tight_capacity));
+  if (violations_.empty()) std::filesystem::remove_all(data_);
+}
+
+}  // namespace kiln::end_to_end

@@ -1,0 +1,120 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "test/end_to_end/execution.hpp"
+#include "test/end_to_end/health_watch.hpp"
+#include "test/end_to_end/server_fixture.hpp"
+#include "test/end_to_end/slow_upload.hpp"
+
+namespace kiln::end_to_end {
+namespace {
+
+// An action that runs until it is told to end: it copies a pipe that we hold the other end of.
+class held_action {
+public:
+  held_action(const std::string& pipe, const remote& server) : pipe_(pipe) {
+    BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+    ::chmod(pipe.c_str(), 0666);
+    auto action = upload_action(server, "cat " + pipe + " > out");
+    BOOST_REQUIRE_MESSAGE(action, why(action));
+    execution_.emplace(server, *action);
+    BOOST_REQUIRE(execution_->reaches(stage::executing));
+    end_ = ::open(pipe.c_str(), O_WRONLY);  // once the action has opened the other one
+  }
+  ~held_action() { ::close(end_); }
+
+  expected<v2::ExecuteResponse> let_end() {
+    BOOST_TEST(::write(end_, "told to end", 11) == 11);
+    ::close(std::exchange(end_, -1));
+    return execution_->wait();
+  }
+
+private:
+  std::string pipe_;
+  std::optional<running_execution> execution_;
+  int end_ = -1;
+};
+
+std::string config_with_drain(const std::string& data, const std::string& patience) {
+  return "stores:\n"
+         "  blobs: {type: filesystem, path: " +
+         data +
+         "/blobs, capacity: 1GiB}\n"
+         "transports:\n"
+         "  public: {type: grpc, listen: [\"127.0.0.1:0\"]}\n"
+         "serve: {content: blobs}\n"
+         "drain: " +
+         patience + "\n";
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(drain, server_fixture)
+
+BOOST_AUTO_TEST_CASE(what_runs_at_sigterm_ends_well_and_what_comes_later_is_refused) {
+  auto server = serve("all_in_one");
+  auto address = address_of(server);
+  auto connection = dial(address);
+  remote client(connection);
+  held_action action(path("pipe"), client);
+  slow_upload upload(*connection, made_bytes(1, 2 << 20));
+  health_watch health(client);
+  BOOST_REQUIRE(health.says(true));
+
+  server.signal(SIGTERM);
+  BOOST_TEST(health.says(false));
+  for (const auto& late : {client, remote(dial(address))}) {
+    auto refused = late.find_missing({upload.name()});
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST(refused.error().to_string().starts_with("UNAVAILABLE"), refused.error().to_string());
+  }
+
+  auto committed = upload.finish();
+  BOOST_REQUIRE_MESSAGE(committed, why(committed));
+  BOOST_TEST(*committed == 2 << 20);
+  auto response = action.let_end();
+  BOOST_REQUIRE_MESSAGE(response, why(response));
+  BOOST_TEST(response->status().code() == 0, response->status().message());
+  BOOST_TEST(response->result().exit_code() == 0);
+  BOOST_TEST(response->result().output_files_size() == 1);
+  require_code(server, 0);
+
+  auto next = serve("cache");
+  remote later(dial(address_of(next)));
+  auto kept = later.check_blob(upload.name());
+  BOOST_TEST(kept.has_value(), why(kept));
+}
+
+BOOST_AUTO_TEST_CASE(a_second_signal_ends_at_once_and_says_so) {
+  auto server = serve("cache");
+  auto connection = dial(address_of(server));
+  slow_upload upload(*connection, made_bytes(1, 2 << 20));
+  health_watch health{remote(connection)};
+  BOOST_REQUIRE(health.says(true));
+  server.signal(SIGTERM);
+  BOOST_REQUIRE(health.says(false));
+  BOOST_TEST(!server.wait(duration(0)));
+  server.signal(SIGTERM);
+  auto end = server.wait(patience);
+  BOOST_REQUIRE(end);
+  BOOST_REQUIRE(end->code);
+  BOOST_TEST(*end->code != 0);
+  BOOST_TEST(!upload.answer());
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_end_is_cut_off_when_the_patience_is_over) {
+  auto config = write_file("node.yaml", config_with_drain(path("data"), "1s"));
+  auto server = start({"serve", config});
+  auto connection = dial(address_of(server));
+  slow_upload upload(*connection, made_bytes(1, 2 << 20));
+  server.signal(SIGTERM);
+  BOOST_TEST(!upload.answer());
+  require_code(server, 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::end_to_end

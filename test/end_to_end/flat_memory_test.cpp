@@ -1,0 +1,74 @@
+#include <csignal>
+
+#include "core/digest/hasher.hpp"
+#include "test/end_to_end/server_fixture.hpp"
+
+namespace kiln::end_to_end {
+namespace {
+
+constexpr std::uint64_t blob_size = std::uint64_t{1} << 30;
+constexpr std::uint64_t allowed_growth = 64 << 20;
+
+// A gigabyte that takes a megabyte here: each of its megabytes is its number and one shared piece.
+byte_chain large_content() {
+  constexpr std::size_t megabyte = 1 << 20;
+  auto shared = bytes::adopt(made_bytes(7, megabyte - 8));
+  byte_chain content;
+  for (std::uint64_t i = 0; i < blob_size / megabyte; ++i) {
+    content.append(bytes::adopt(fmt::format("{:08}", i)));
+    content.append(shared);
+  }
+  return content;
+}
+
+digest name_of_it(const byte_chain& content) {
+  hasher seen(digest_function::sha256);
+  seen.update(content);
+  return seen.finish();
+}
+
+std::string config(const std::string& data) {
+  return "stores:\n"
+         "  blobs: {type: filesystem, path: " +
+         data +
+         "/blobs, capacity: 4GiB, hot_memory: 16MiB}\n"
+         "transports:\n"
+         "  public: {type: grpc, listen: [\"127.0.0.1:0\"]}\n"
+         "serve: {content: blobs}\n";
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(flat_memory, server_fixture)
+
+BOOST_AUTO_TEST_CASE(a_gigabyte_passes_through_in_64_mebibytes) {
+  auto server = start({"serve", write_file("node.yaml", config(path("data")))});
+  remote client(dial(address_of(server)));
+  // What the first call brings to life is no growth.
+  auto small = made_bytes(1, 4096);
+  BOOST_REQUIRE(client.write(digest_of(small), bytes::adopt(small)));
+  auto before = server.memory("VmRSS");
+  BOOST_REQUIRE(before > 0);
+
+  auto content = large_content();
+  BOOST_REQUIRE(content.size() == blob_size);
+  auto name = name_of_it(content);
+  auto written = client.write(name, content);
+  BOOST_REQUIRE_MESSAGE(written, why(written));
+  auto after_upload = server.memory("VmHWM");
+  BOOST_TEST(after_upload - before < allowed_growth);
+
+  auto read = client.check_blob(name);
+  BOOST_REQUIRE_MESSAGE(read, why(read));
+  auto after_download = server.memory("VmHWM");
+  BOOST_TEST(after_download - before < allowed_growth);
+  BOOST_TEST_MESSAGE("resident before " << (before >> 20) << " MiB, at most " << (after_upload >> 20)
+                                        << " MiB while it came, " << (after_download >> 20)
+                                        << " MiB until it was read");
+  server.signal(SIGTERM);
+  require_code(server, 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::end_to_end
