@@ -9,6 +9,7 @@ namespace {
 
 // From here on a file is synced by the thread that wrote it; smaller ones wait for their group.
 constexpr std::uint64_t synced_alone = 1 << 20;
+constexpr std::size_t cached_step = 256 << 10;
 
 disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) {
   if (to_be_kept && with.durable() && what.size >= synced_alone)
@@ -135,17 +136,22 @@ bool upload::store(byte_chain next) {
     }
     result_->file = std::move(*made);
   }
-  auto written = result_->file.append(next);
-  if (!written) {
-    if (written.error().number != ENOSPC || retried_)
-      return refuse(written.error().in_words(fmt::format("storing blob {}", what_.blob)));
-    retried_ = true;
-    unwritten_ = std::move(next);
-    when_full_(shared_from_this());
-    return false;
+  // In steps that stay in the processor's cache from the hash to the copy into the page cache.
+  for (std::size_t done = 0; done < next.size();) {
+    byte_chain step = next.slice(done, cached_step);
+    auto written = result_->file.append(step);
+    if (!written) {
+      if (written.error().number != ENOSPC || retried_)
+        return refuse(written.error().in_words(fmt::format("storing blob {}", what_.blob)));
+      retried_ = true;
+      unwritten_ = next.slice(done);
+      when_full_(shared_from_this());
+      return false;
+    }
+    if (hash_) hash_->update(step);
+    result_->size += step.size();
+    done += step.size();
   }
-  if (hash_) hash_->update(next);
-  result_->size += next.size();
   if (result_->size <= what_.keep_small)
     small_.append(std::move(next));
   else
