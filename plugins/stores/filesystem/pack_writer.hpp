@@ -26,7 +26,7 @@ public:
 
   /// Packs are closed at `pack_size` bytes; the first one has number `first`.
   pack_writer(engine_ptr with, std::uint64_t pack_size, std::uint64_t first)
-      : with_(std::move(with)), pack_size_(pack_size), next_number_(first) {}
+      : with_(std::move(with)), pack_size_(pack_size), next_number_(first), newest_(first) {}
 
   /// Any thread. `then` is called once, on a crew thread, or at once if the crew takes nothing more.
   void submit(std::vector<order> orders, std::function<void(places)> then);
@@ -58,7 +58,7 @@ private:
   std::uint64_t size_ = 0;
   std::vector<record> records_;
 
-  std::atomic<std::uint64_t> newest_{0};
+  std::atomic<std::uint64_t> newest_;
 };
 
 }  // namespace kiln::filesystem

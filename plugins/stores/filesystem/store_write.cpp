@@ -35,6 +35,12 @@ caf::result<receipt> store::write(write_blob order) {
 
 void store::begin_writing(write_blob order, answer<receipt> reply) {
   auto reserved = reserve_for(order.blob);
+  // What could make room is not known before the packs are: a full store must not refuse because it has just
+  // started.
+  if (!reserved && loading_) {
+    when_loaded_.push_back([this, order, reply] { begin_writing(order, reply); });
+    return;
+  }
   if (!reserved) {
     order.source->cancel(reserved.error());
     return reply.deliver(fail(std::move(reserved).error()));

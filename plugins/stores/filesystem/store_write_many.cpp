@@ -54,7 +54,10 @@ caf::result<receipts> store::write_many(write_blobs order) {
   std::vector<digest> blobs;
   if (still_looking() && with_->what == holds::content)
     for (const auto& item : mine->items) blobs.push_back(item.blob);
-  when_known(std::move(blobs), [this, mine] { begin_batch(mine); });
+  if (loading_ && with_->what == holds::results)
+    when_loaded_.push_back([this, mine] { begin_batch(mine); });
+  else
+    when_known(std::move(blobs), [this, mine] { begin_batch(mine); });
   return reply;
 }
 

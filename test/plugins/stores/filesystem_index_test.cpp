@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(lets_go_of_the_older_end_whether_file_or_pack) {
 }
 
 BOOST_AUTO_TEST_CASE(drops_lent_copies_before_any_blob) {
-  blob_index index(room_for(4), 1);
+  blob_index index(room_for(3), 1);
   auto first = pack(1);
   for (std::uint64_t i = 0; i < 3; ++i) index.insert_packed(blob(i), place(first, i), i);
   index.add_copy(*index.find(blob(0)));

@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(gives_the_result_that_was_written_last_whatever_happens_in_
   filesystem_house house(wishes, holds::results);
   digest action = digest_of("action");
   for (std::uint64_t i = 0; i < 30; ++i) {
-    BOOST_REQUIRE(house.write(action, noise(1000 + i, i)));
+    auto written = house.write(action, noise(1000 + i, i));
+    BOOST_REQUIRE_MESSAGE(written, (written ? std::string() : written.error().to_string()));
     BOOST_TEST((house.read(action) == noise(1000 + i, i)));
     for (std::uint64_t j = 0; j < 40; ++j)
       BOOST_REQUIRE(house.write(digest_of(std::to_string(i * 100 + j)), noise(5000, j)));
