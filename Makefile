@@ -10,7 +10,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
   libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev zlib1g-dev librust-blake3-dev
 # What its tests are made of: real clients and tools.
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
-  python3 openssl clang-format-14 b3sum procps
+  python3 git openssl clang-format-14 b3sum procps
 
 .PHONY: run test build bench reference format deps test-deps asan soak clean
 
