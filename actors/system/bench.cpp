@@ -4,7 +4,7 @@
 #include "actors/bench/runner.hpp"
 #include "actors/system/commands.hpp"
 #include "actors/system/machine.hpp"
-#include "core/plugin/loader.hpp"
+#include "actors/system/outbound.hpp"
 
 namespace kiln {
 namespace {
@@ -12,20 +12,6 @@ namespace {
 int complain(const error& fault, int code) {
   std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
   return code;
-}
-
-// A transport with all its defaults, only to dial with.
-expected<std::unique_ptr<transport>> outbound(const plugin_registry& plugins, const environment& env) {
-  const auto* plugin = plugins.transport("grpc");
-  if (plugin == nullptr)
-    return fail(errc::not_found, "there is no transport plugin \"grpc\"; is --plugins right?");
-  faults found;
-  store_refs stores;
-  auto text = parse_document("listen: []", "bench");
-  if (!text) return failure(text.error());
-  auto options = plugin->schema()->read_any(text->root(), found, stores);
-  if (auto good = found.as_result(); !good) return failure(good.error());
-  return plugin->make(options, {env, "bench"});
 }
 
 expected<std::vector<bench::workload>> chosen_workloads(const bench_request& request, std::uint64_t seed) {
@@ -90,7 +76,7 @@ int bench_server(const bench_request& request) {
   plugin_registry plugins;
   if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
     return complain(loaded.error(), exit_unavailable);
-  auto out = outbound(plugins, env);
+  auto out = outbound_transport(plugins, env);
   if (!out) return complain(out.error(), exit_unavailable);
   bench::client server((*out)->dial(request.target), request.instance);
   return run_rounds(request, *loads, server, options) ? 0 : exit_unavailable;

@@ -51,4 +51,19 @@ struct bench_request {
 };
 int bench_server(const bench_request& request);
 
+struct conform_request {
+  std::string target;
+  std::string instance;
+  std::vector<std::string> only;      ///< sections, rules; empty: all
+  std::vector<std::string> platform;  ///< NAME=VALUE of our actions
+  bool tls = false;
+  std::string tls_ca, tls_cert, tls_key;  ///< PEM files; any of them means TLS
+  std::string token;
+  std::string report;  ///< the file that takes the JSON
+  bool quick = false, list = false, markdown = false;
+  std::string plugins;
+};
+/// 0 if no rule failed, 1 if one did.
+int conform_server(const conform_request& request);
+
 }  // namespace kiln

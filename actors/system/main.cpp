@@ -24,7 +24,8 @@ constexpr const char* examples =
     "  kiln worker --scheduler build-cache:8980  run actions for a scheduler elsewhere\n"
     "  kiln check node.yaml                      say everything that is wrong with a configuration\n"
     "  kiln describe store filesystem            explain every option\n"
-    "  kiln bench localhost:8980                 load any REAPI server and print figures";
+    "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
+    "  kiln conform localhost:8980               ask any REAPI server what the protocol demands";
 
 void add_plugins(CLI::App* command, std::string& folder) {
   command->add_option("--plugins", folder, "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
@@ -116,6 +117,30 @@ void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chos
   command->final_callback([&] { chosen = [&request] { return bench_server(request); }; });
 }
 
+void add_conform(CLI::App& app, conform_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand(
+      "conform",
+      "Ask any REAPI server over gRPC what the protocol demands, and say which answers are wrong.\n"
+      "Leaves small blobs and action results behind, which no build refers to.");
+  command->add_option("target", request.target, "HOST:PORT or unix:PATH");
+  command->add_option("--instance", request.instance, "Instance name");
+  command->add_option("--only", request.only, "Sections (5), rules (92, 1.6) or ranges (92-120)")
+      ->delimiter(',');
+  command->add_option("--platform", request.platform, "NAME=VALUE that the actions of the suite ask for");
+  command->add_flag("--tls", request.tls, "Speak TLS and believe the system's authorities");
+  command->add_option("--tls-ca", request.tls_ca,
+                      "PEM file of the authority that signed the server's certificate");
+  command->add_option("--tls-cert", request.tls_cert, "PEM file of our certificate");
+  command->add_option("--tls-key", request.tls_key, "PEM file of its key");
+  command->add_option("--token", request.token, "Bearer token for every call")->envname("KILN_TOKEN");
+  command->add_option("--report", request.report, "File for the findings as JSON, with what was said");
+  command->add_flag("--quick", request.quick, "Make the slow rules small");
+  command->add_flag("--list", request.list, "Only print the rules");
+  command->add_flag("--markdown", request.markdown, "Print Markdown");
+  add_plugins(command, request.plugins);
+  command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
+}
+
 int run(int argc, char** argv) {
   CLI::App app(about, "kiln");
   app.footer(examples);
@@ -125,11 +150,13 @@ int run(int argc, char** argv) {
   check_request checked;
   describe_request described;
   bench_request benched;
+  conform_request conformed;
   std::function<int()> chosen = [&served] { return serve(served); };
   add_serve(app, served, chosen);
   add_worker(app, worker, chosen);
   add_tools(app, checked, described, chosen);
   add_bench(app, benched, chosen);
+  add_conform(app, conformed, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {

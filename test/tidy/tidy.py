@@ -32,6 +32,7 @@ FLOORS = {
     "actors/scheduler": ["core", "actors/scheduler"],
     "actors/worker": ["core", "actors/worker"],
     "actors/bench": ["core", "actors/bench"],
+    "actors/conform": ["core", "actors/conform"],
     "actors/system": ["core", "actors"],
     "plugins": ["core", "self"],
     "plugins/sdk": ["core", "self", "test/contract"],  # a guest sees what is installed
