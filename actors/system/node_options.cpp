@@ -13,6 +13,8 @@ schema<serve_options> serve_schema() {
       .section("byte_stream", &serve_options::byte_stream, byte_stream_schema(), "Uploads and downloads.")
       .section("action_cache", &serve_options::action_cache, action_cache_schema(),
                "What was the result of an action.")
+      .section("remote_asset", &serve_options::remote_asset, remote_asset_schema(),
+               "Assets by the names that the world knows them by. They are kept with the results.")
       .section("execution", &serve_options::execution, execution_schema(),
                "Remote execution, for workers in this process or elsewhere. Left out, nothing is executed.")
       .section("scheduler", &serve_options::scheduler, scheduler_schema(),

@@ -12,6 +12,7 @@
 #include "actors/services/health.hpp"
 #include "actors/services/operations.hpp"
 #include "actors/services/reflection.hpp"
+#include "actors/services/remote_asset.hpp"
 #include "actors/services/worker_api.hpp"
 
 namespace kiln {
@@ -41,6 +42,16 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
   with_routes(services, routes, "get_tree", spawn_get_tree(system, env, {}, peers.content));
 }
 
+// Whoever may not write results may not push either: what is pushed is believed as they are.
+void serve_assets(caf::actor_system& system, const environment& env, const serve_options& options,
+                  const service_peers& peers, const action_cache_actor& results, router& routes,
+                  served_services& services) {
+  remote_asset_options assets{env,           results,        peers.results,
+                              peers.content, options.limits, options.remote_asset};
+  assets.settings.push = assets.settings.push && options.action_cache.client_updates;
+  with_routes(services, routes, "remote_asset", spawn_remote_asset(system, assets));
+}
+
 }  // namespace
 
 served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
@@ -52,6 +63,7 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
     results =
         with_routes(services, routes, "action_cache",
                     spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache}));
+  if (peers.results) serve_assets(system, env, options, peers, results, routes, services);
   if (peers.scheduler) {
     with_routes(services, routes, "execution",
                 spawn_execution(system, env, *options.execution, {peers.content, results, peers.scheduler}));

@@ -2,39 +2,30 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/message.hpp"
+#include "core/wire/times.hpp"
 
 namespace kiln {
-namespace {
-
-void set_time(google::protobuf::Timestamp* to, wall_time from) {
-  auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(from.time_since_epoch()).count();
-  to->set_seconds(since / 1'000'000'000);
-  to->set_nanos(static_cast<std::int32_t>(since % 1'000'000'000));
-}
-
-}  // namespace
-
 action_record::action_record() : result_(std::make_shared<message>()) {}
 
 void action_record::begin(const std::string& worker_name, wall_time queued, wall_time now) {
   auto* data = result_->mutable_execution_metadata();
   data->set_worker(worker_name);
-  if (queued != wall_time{}) set_time(data->mutable_queued_timestamp(), queued);
-  set_time(data->mutable_worker_start_timestamp(), now);
+  if (queued != wall_time{}) to_wire(queued, data->mutable_queued_timestamp());
+  to_wire(now, data->mutable_worker_start_timestamp());
 }
 
 void action_record::fetch_begins(wall_time now) {
-  set_time(result_->mutable_execution_metadata()->mutable_input_fetch_start_timestamp(), now);
+  to_wire(now, result_->mutable_execution_metadata()->mutable_input_fetch_start_timestamp());
 }
 
 void action_record::command_begins(wall_time now) {
   auto* data = result_->mutable_execution_metadata();
-  set_time(data->mutable_input_fetch_completed_timestamp(), now);
-  set_time(data->mutable_execution_start_timestamp(), now);
+  to_wire(now, data->mutable_input_fetch_completed_timestamp());
+  to_wire(now, data->mutable_execution_start_timestamp());
 }
 
 void action_record::command_ends(wall_time now) {
-  set_time(result_->mutable_execution_metadata()->mutable_execution_completed_timestamp(), now);
+  to_wire(now, result_->mutable_execution_metadata()->mutable_execution_completed_timestamp());
 }
 
 void action_record::set_end(const command_end& how) {
@@ -45,13 +36,13 @@ void action_record::set_end(const command_end& how) {
 }
 
 void action_record::upload_begins(wall_time now) {
-  set_time(result_->mutable_execution_metadata()->mutable_output_upload_start_timestamp(), now);
+  to_wire(now, result_->mutable_execution_metadata()->mutable_output_upload_start_timestamp());
 }
 
 void action_record::upload_ends(wall_time now) {
   auto* data = result_->mutable_execution_metadata();
-  set_time(data->mutable_output_upload_completed_timestamp(), now);
-  set_time(data->mutable_worker_completed_timestamp(), now);
+  to_wire(now, data->mutable_output_upload_completed_timestamp());
+  to_wire(now, data->mutable_worker_completed_timestamp());
 }
 
 bytes action_record::finish() const {

@@ -61,6 +61,16 @@ error_detail missing_blobs_detail(std::span<const digest> missing) {
   return pack(failure);
 }
 
+error_detail bad_request_detail(std::span<const field_violation> violations) {
+  google::rpc::BadRequest bad;
+  for (const auto& one : violations) {
+    auto* violation = bad.add_field_violations();
+    violation->set_field(one.field);
+    violation->set_description(one.description);
+  }
+  return pack(bad);
+}
+
 error_detail violation_detail(std::string type, std::string subject, std::string description) {
   google::rpc::PreconditionFailure failure;
   auto* violation = failure.add_violations();

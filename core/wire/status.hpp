@@ -23,6 +23,13 @@ error_detail retry_info(duration after);
 /// every violation is of this kind, so it must not be mixed with others.
 error_detail missing_blobs_detail(std::span<const digest> missing);
 
+/// A BadRequest: each field of the request that is at fault, and why.
+struct field_violation {
+  std::string field;
+  std::string description;
+};
+error_detail bad_request_detail(std::span<const field_violation> violations);
+
 /// A PreconditionFailure with one violation.
 error_detail violation_detail(std::string type, std::string subject, std::string description);
 

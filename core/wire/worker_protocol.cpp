@@ -5,6 +5,7 @@
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/status.hpp"
+#include "core/wire/times.hpp"
 #include "kiln/worker/v1/worker.pb.h"
 
 namespace kiln {
@@ -39,13 +40,6 @@ void write(duration from, google::protobuf::Duration* to) {
 duration read(const google::protobuf::Duration& from) {
   return std::chrono::seconds(std::clamp<std::int64_t>(from.seconds(), 0, longest_seconds)) +
          std::chrono::nanoseconds(std::clamp(from.nanos(), 0, 999'999'999));
-}
-
-void write(wall_time from, google::protobuf::Timestamp* to) {
-  auto since = std::chrono::duration_cast<duration>(from.time_since_epoch());
-  auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-  to->set_seconds(seconds.count());
-  to->set_nanos(static_cast<std::int32_t>((since - seconds).count()));
 }
 
 wall_time read(const google::protobuf::Timestamp& from) {
@@ -105,7 +99,7 @@ struct scheduler_writer {
     if (action.timeout > duration::zero()) write(action.timeout, start->mutable_timeout());
     start->set_request_metadata(action.request_metadata);
     start->set_do_not_cache(action.do_not_cache);
-    write(action.queued, start->mutable_queued_timestamp());
+    to_wire(action.queued, start->mutable_queued_timestamp());
   }
   void operator()(const kill_action& from) const {
     to.mutable_kill()->set_operation(from.operation);

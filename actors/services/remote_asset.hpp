@@ -1,0 +1,48 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/services/cache_limits.hpp"
+#include "actors/services/rpc.hpp"
+#include "core/config/schema.hpp"
+#include "core/contract/action_cache.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+/// build.bazel.remote.asset.v1.Fetch and Push: blobs and directories by the names that the world knows them
+/// by. They are kept as results (asset_record.hpp), so the action cache says whether one is still whole.
+namespace kiln {
+
+struct remote_asset_settings {
+  bool push = true;
+  std::vector<std::string> qualifiers;
+};
+schema<remote_asset_settings> remote_asset_schema();
+
+struct remote_asset_options {
+  environment env;
+  action_cache_actor lookup;  ///< answers only results that are whole
+  store_actor results;        ///< the same that `lookup` looks in
+  store_actor content;
+  cache_limits limits;
+  remote_asset_settings settings;
+};
+
+struct fetch_blob : inbound {};
+struct fetch_directory : inbound {};
+struct push_blob : inbound {};
+struct push_directory : inbound {};
+
+using remote_asset_actor = caf::typed_actor<caf::reacts_to<fetch_blob>, caf::reacts_to<fetch_directory>,
+                                            caf::reacts_to<push_blob>, caf::reacts_to<push_directory>>;
+
+remote_asset_actor spawn_remote_asset(caf::actor_system& system, const remote_asset_options& options);
+void add_routes(router& routes, const remote_asset_actor& to);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::fetch_blob)
+KILN_MESSAGE(kiln::fetch_directory)
+KILN_MESSAGE(kiln::push_blob)
+KILN_MESSAGE(kiln::push_directory)
