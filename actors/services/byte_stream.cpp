@@ -8,6 +8,7 @@
 
 #include "actors/services/byte_stream_messages.hpp"
 #include "actors/services/download.hpp"
+#include "actors/services/in_flight_source.hpp"
 #include "actors/services/upload_table.hpp"
 
 namespace kiln {
@@ -31,13 +32,15 @@ public:
         stall_ticks_(static_cast<int>(options.stall_time / tick_) + 1),
         limits_(limits),
         blobs_(std::move(blobs)),
-        uploads_(bounds_of(options, tick_)) {}
+        uploads_(bounds_of(options, tick_)),
+        in_flight_(options.in_flight) {}
 
   void read(const read_stream& order);
   void write(const write_stream& order);
   void begun(write_begun& news);
   void query(const query_write_status& order);
-  void parked() { uploads_.hold_bounds(); }
+  void parked();
+  void read_on(const read_kept& order);
   void tick();
 
 private:
@@ -52,7 +55,11 @@ private:
     int quiet = 0;
   };
 
+  using in_flight_ptr = std::shared_ptr<in_flight_blob>;
+
   void send(const call_ptr& to, const read_range& range, blob_content& content);
+  expected<void> send_in_flight(const call_ptr& to, const read_range& range, in_flight_ptr from,
+                                const error& absent);
   expected<void> route_upload(const call_ptr& from, write_request first);
   void begin_upload(const call_ptr& from, const std::string& key, const digest& blob, write_request first);
   void answer_if_present(const call_ptr& from, const digest& blob, std::int64_t offset);
@@ -68,6 +75,7 @@ private:
   const cache_limits limits_;
   const store_actor blobs_;
   upload_table uploads_;
+  in_flight_table in_flight_;
   std::unordered_map<std::uint64_t, opening> openings_;
   std::uint64_t next_opening_ = 0;
   std::vector<watched_download> downloads_;
@@ -83,6 +91,8 @@ void byte_stream_state::read(const read_stream& order) {
       order.call->finish({});
       return {};
     }
+    // Looked up first, as the upload may end before the store has answered.
+    auto in_flight = in_flight_.find(range->blob);
     self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit})
         .then(
             [this, call = order.call, range = *range](blob_content& content) {
@@ -91,9 +101,34 @@ void byte_stream_state::read(const read_stream& order) {
                 return {};
               });
             },
-            fails(order.call));
+            [this, call = order.call, range = *range, in_flight](const caf::error& fault) {
+              answer_call(call, [&] { return send_in_flight(call, range, in_flight, from_caf(fault)); });
+            });
     return {};
   });
+}
+
+// The store has the first word: what is kept is verified, and whoever uploads it again has no say in it.
+expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_range& range,
+                                                 in_flight_ptr from, const error& absent) {
+  if (absent.code() != errc::not_found) return failure(absent);
+  if (!from) from = in_flight_.find(range.blob);
+  if (!from) return failure(absent);
+  auto read = [self = byte_stream_actor(self_), blob = range.blob](std::uint64_t offset, std::uint64_t limit,
+                                                                   auto then) {
+    caf::anon_send(self, read_kept{{blob, offset, limit}, std::move(then)});
+  };
+  blob_content content{static_cast<std::uint64_t>(range.blob.size),
+                       {},
+                       read_in_flight(std::move(from), range.offset, range.size, std::move(read))};
+  send(to, range, content);
+  return {};
+}
+
+void byte_stream_state::read_on(const read_kept& order) {
+  self_->request(blobs_, caf::infinite, order.what)
+      .then([then = order.then](blob_content& content) { then(std::move(content)); },
+            [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
 }
 
 void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
@@ -165,15 +200,25 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
 
 void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const digest& blob,
                                      write_request first) {
-  auto fresh = std::make_shared<upload>(
-      blob, [to = byte_stream_actor(self_)] { caf::anon_send(to, upload_parked{}); });
+  auto in_flight = in_flight_.add(blob);
+  auto fresh = std::make_shared<upload>(blob, [to = byte_stream_actor(self_), in_flight] {
+    // Its readers are not to wait for a client that may never come back.
+    if (in_flight) in_flight->fail({errc::unavailable, "its client has left"});
+    caf::anon_send(to, upload_parked{});
+  });
   uploads_.add(key, fresh);
   fresh->attach(from, std::move(first));
-  auto ended = [this, key, fresh](expected<receipt> outcome) {
+  auto ended = [this, key, fresh, in_flight](expected<receipt> outcome) {
+    if (in_flight) {
+      in_flight_.remove(in_flight);
+      in_flight->settle(outcome);
+    }
     fresh->settle(std::move(outcome));
     uploads_.remove(key, fresh);
   };
-  self_->request(blobs_, caf::infinite, write_blob{blob, fresh})
+  blob_source_ptr source = fresh;
+  if (in_flight) source = shared_source(std::move(source), in_flight);
+  self_->request(blobs_, caf::infinite, write_blob{blob, std::move(source)})
       .then([ended](const receipt& kept) { ended(kept); },
             [ended](const caf::error& fault) { ended(fail(from_caf(fault))); });
 }
@@ -214,6 +259,11 @@ void byte_stream_state::query(const query_write_status& order) {
             fails(order.call));
     return {};
   });
+}
+
+void byte_stream_state::parked() {
+  in_flight_.remove_failed();
+  uploads_.hold_bounds();
 }
 
 void byte_stream_state::tick() {
@@ -270,7 +320,9 @@ schema<byte_stream_options> byte_stream_schema() {
       .field("max_parked_bytes", &byte_stream_options::max_parked_bytes, 8_GiB,
              "What they may have received together.")
       .field("stall_time", &byte_stream_options::stall_time, 5min,
-             "Until a client that neither sends nor takes anything is given up.", at_least(1s));
+             "Until a client that neither sends nor takes anything is given up.", at_least(1s))
+      .section("in_flight", &byte_stream_options::in_flight, in_flight_schema(),
+               "Reading what is still being uploaded.");
 }
 
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
@@ -287,6 +339,7 @@ byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment
         [state](write_begun& news) { state->begun(news); },
         [state](const upload_parked&) { state->parked(); },
         [state](const byte_stream_tick&) { state->tick(); },
+        [state](const read_kept& order) { state->read_on(order); },
     };
   });
 }

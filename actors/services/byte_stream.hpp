@@ -3,10 +3,12 @@
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "actors/services/cache_limits.hpp"
+#include "actors/services/in_flight_table.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/store.hpp"
@@ -21,6 +23,7 @@ struct byte_stream_options {
   std::size_t max_parked = 1000;
   byte_size max_parked_bytes{8ull << 30};
   duration stall_time = std::chrono::minutes(5);
+  in_flight_options in_flight;
 };
 schema<byte_stream_options> byte_stream_schema();
 
@@ -34,10 +37,16 @@ struct write_begun {
 };
 struct upload_parked {};
 struct byte_stream_tick {};
+/// Of an upload that was read while it came, the store has the rest. Answered on the actor's thread.
+struct read_kept {
+  read_blob what;
+  std::function<void(expected<blob_content>)> then;
+};
 
 using byte_stream_actor = caf::typed_actor<caf::reacts_to<read_stream>, caf::reacts_to<write_stream>,
                                            caf::reacts_to<query_write_status>, caf::reacts_to<write_begun>,
-                                           caf::reacts_to<upload_parked>, caf::reacts_to<byte_stream_tick>>;
+                                           caf::reacts_to<upload_parked>, caf::reacts_to<byte_stream_tick>,
+                                           caf::reacts_to<read_kept>>;
 
 /// `blobs` is a store of content.
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
@@ -54,3 +63,4 @@ KILN_MESSAGE(kiln::query_write_status)
 KILN_MESSAGE(kiln::write_begun)
 KILN_MESSAGE(kiln::upload_parked)
 KILN_MESSAGE(kiln::byte_stream_tick)
+KILN_MESSAGE(kiln::read_kept)

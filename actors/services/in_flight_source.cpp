@@ -1,0 +1,124 @@
+#include "actors/services/in_flight_source.hpp"
+
+#include <utility>
+
+namespace kiln {
+namespace {
+
+class teed_upload final : public blob_source, public std::enable_shared_from_this<teed_upload> {
+public:
+  teed_upload(blob_source_ptr upload, std::shared_ptr<in_flight_blob> shared)
+      : upload_(std::move(upload)), shared_(std::move(shared)) {}
+  ~teed_upload() override {
+    if (!shared_->complete())
+      shared_->fail({errc::unavailable, "the upload ended before all of it was read"});
+  }
+
+  void read(next then) override {
+    upload_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
+      self->pass(std::move(piece), then);
+    });
+  }
+  void cancel(const error& why) noexcept override { upload_->cancel(why); }
+
+private:
+  // The store first: readers are not to delay the upload.
+  void pass(expected<byte_chain> piece, const next& then) {
+    in_flight_blob::wake_up wake;
+    if (!piece)
+      shared_->fail(piece.error());
+    else if (!piece->empty())
+      wake = shared_->add(*piece);
+    then(std::move(piece));
+    if (wake) wake();
+  }
+
+  const blob_source_ptr upload_;
+  const std::shared_ptr<in_flight_blob> shared_;
+};
+
+class in_flight_reader final : public blob_source, public std::enable_shared_from_this<in_flight_reader> {
+public:
+  in_flight_reader(std::shared_ptr<in_flight_blob> from, std::uint64_t offset, std::uint64_t size,
+                   store_read store)
+      : from_(std::move(from)), store_(std::move(store)), at_(offset), left_(size) {}
+  ~in_flight_reader() override { from_->forget(this); }
+
+  void read(next then) override {
+    if (kept_) return kept_->read(std::move(then));
+    if (from_store_) return then(byte_chain());
+    // Weak, so that dropping the reader ends its waiting.
+    from_->ask(this, at_, left_,
+               [weak = weak_from_this(), then = std::move(then)](in_flight_blob::news what) {
+                 if (auto self = weak.lock()) self->hear(std::move(what), then);
+               });
+  }
+
+  void cancel(const error& why) noexcept override {
+    from_->forget(this);
+    blob_source_ptr kept;
+    {
+      std::lock_guard lock(mutex_);
+      cancelled_ = true;
+      kept = kept_;
+    }
+    if (kept) kept->cancel(why);
+  }
+
+private:
+  void hear(in_flight_blob::news what, const next& then) {
+    using state = in_flight_blob::state;
+    if (!what.data.empty()) {
+      begun_ = true;
+      at_ += what.data.size();
+      left_ -= what.data.size();
+      return then(std::move(what.data));
+    }
+    if (what.now == state::kept && left_ == 0) return then(byte_chain());
+    if (what.now == state::kept || !begun_) return go_to_store(then);
+    auto code = what.why.code() == errc::invalid_argument ? errc::not_found : errc::unavailable;
+    then(fail(code, "the upload of blob {} failed while it was read: {}", from_->blob(), what.why.message()));
+  }
+
+  void go_to_store(const next& then) {
+    from_store_ = true;
+    store_(at_, left_, [self = shared_from_this(), then = sure(then)](expected<blob_content> found) {
+      self->take_over(std::move(found), then);
+    });
+  }
+
+  void take_over(expected<blob_content> found, const next& then) {
+    if (!found) return then(fail(std::move(found).error()));
+    {
+      std::lock_guard lock(mutex_);
+      if (cancelled_) return;
+      kept_ = found->rest;
+    }
+    if (found->head.empty() && found->rest) return found->rest->read(then);
+    then(std::move(found->head));
+  }
+
+  const std::shared_ptr<in_flight_blob> from_;
+  const store_read store_;
+  std::uint64_t at_;
+  std::uint64_t left_;
+  bool begun_ = false;       // bytes of this upload were handed out
+  bool from_store_ = false;  // what is still to come, if anything, comes from there
+
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  blob_source_ptr kept_;
+};
+
+}  // namespace
+
+blob_source_ptr shared_source(blob_source_ptr upload, std::shared_ptr<in_flight_blob> shared) {
+  return std::make_shared<teed_upload>(std::move(upload), std::move(shared));
+}
+
+blob_source_ptr read_in_flight(std::shared_ptr<in_flight_blob> from, std::uint64_t offset, std::uint64_t size,
+                               store_read store) {
+  return std::make_shared<in_flight_reader>(std::move(from), offset, size, std::move(store));
+}
+
+}  // namespace kiln
