@@ -12,7 +12,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   python3 git openssl clang-format-14 b3sum procps
 
-.PHONY: run test build bench reference format deps test-deps asan soak clean
+.PHONY: run test build bench reference format deps test-deps asan soak restarts clean
 
 run: deps build
 	@$(BUILD)/bin/kiln $(ARGS)
@@ -40,6 +40,10 @@ asan: test-deps
 # The long form of the crash test: ten thousand kills. The tests run a short one.
 soak: test-deps build
 	@$(BUILD)/test/crash_driver --binary $(BUILD)/bin/kiln --kills 10000
+
+# Fifty builds of real Bazel, with a restart of the server in the midst of each. The tests do four.
+restarts: test-deps build
+	@KILN_BINARY=$(BUILD)/bin/kiln test/end_to_end/restarts_test.py --restarts 50 $(ARGS)
 
 clean:
 	@rm -rf $(BUILD) build-asan

@@ -1,4 +1,4 @@
-"""A C++ workspace for Bazel, generated: about 200 actions, one output of 32 MiB, two tests, no network."""
+"""A C++ workspace for Bazel, generated: by default 200 actions, one output of 32 MiB, two tests, no network."""
 
 import pathlib
 import shutil
@@ -8,23 +8,30 @@ RULES = pathlib.Path("/usr/share/bazel/rules")
 SKYLIB = pathlib.Path("/usr/share/bazel/tools/skylib")
 
 
-def generate(root, salt=""):
-    """Writes the workspace into `root`. Another salt makes every action another one."""
+def generate(root, salt="", libraries=LIBRARIES):
+    """Writes the workspace into `root`. Each library is some four actions."""
     root = pathlib.Path(root)
     root.mkdir(parents=True, exist_ok=True)
     _repositories(root)
+    write_sources(root, salt, libraries)
+
+
+def write_sources(root, salt, libraries=LIBRARIES):
+    """Writes what is built. Another salt makes every action another one, with other
+    outputs, so that none is left out of a build over the outputs of an earlier one."""
+    root = pathlib.Path(root)
     (root / "WORKSPACE").write_text('workspace(name = "kiln_check")\n')
     build = ['load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")', ""]
-    for i in range(LIBRARIES):
+    for i in range(libraries):
         depends = f'":part{i - 1}"' if i else ""
         build.append(_library(root, i, salt, depends))
         build.append(_genrule(i))
     build.append('genrule(name = "big", outs = ["big.bin"], '
                  f'cmd = "(echo {salt}; head -c 33554432 /dev/zero) > $@")')
-    last = LIBRARIES - 1
+    last = libraries - 1
     (root / "main.cpp").write_text(
-        f'#include "part{last}.hpp"\n#include <cstdio>\n'
-        f'int main() {{ std::printf("%d\\n", part{last}()); return part{last}() > 0 ? 0 : 1; }}\n')
+        f'#include "part{last}.hpp"\n#include <cstdio>\nconst char* salt() {{ return "{salt}"; }}\n'
+        f'int main() {{ std::printf("%s %d\\n", salt(), part{last}()); return part{last}() > 0 ? 0 : 1; }}\n')
     build.append(f'cc_binary(name = "main", srcs = ["main.cpp"], deps = [":part{last}"])')
     for name in ("first_test", "second_test"):
         build.append(f'cc_test(name = "{name}", srcs = ["main.cpp"], deps = [":part{last}"])')
@@ -36,7 +43,8 @@ def _library(root, i, salt, depends):
     before = f"part{i - 1}() + " if i else ""
     (root / f"part{i}.hpp").write_text(f"#pragma once\nint part{i}();\n")
     (root / f"part{i}.cpp").write_text(
-        f'#include "part{i}.hpp"\n{include}// {salt}\nint part{i}() {{ return {before}{i + 1}; }}\n')
+        f'#include "part{i}.hpp"\n{include}const char* salt{i}() {{ return "{salt}"; }}\n'
+        f'int part{i}() {{ return {before}{i + 1}; }}\n')
     return (f'cc_library(name = "part{i}", srcs = ["part{i}.cpp"], hdrs = ["part{i}.hpp"], '
             f"deps = [{depends}])")
 

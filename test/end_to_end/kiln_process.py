@@ -17,7 +17,7 @@ def _die_with_the_test():
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class _Heard:
+class Heard:
     """What comes out of a pipe, kept as it comes."""
 
     def __init__(self, pipe):
@@ -90,8 +90,8 @@ class Kiln:
         self._process = subprocess.Popen(self._command, env=self._env, stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
                                          preexec_fn=_die_with_the_test)
-        self._output = _Heard(self._process.stdout)
-        self._log = _Heard(self._process.stderr)
+        self._output = Heard(self._process.stdout)
+        self._log = Heard(self._process.stderr)
         try:
             self.address = self.wait_for(r"kiln (?:listens on|works for) (\S+)\n")[1]
         except BaseException:
