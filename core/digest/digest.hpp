@@ -65,7 +65,7 @@ bool is_empty_blob(const digest& blob) noexcept;
 
 template <>
 struct std::hash<kiln::digest> {
-  /// Digests are uniform already: their first eight bytes do.
+  /// Another one in each process, so that nobody can choose digests that collide.
   std::size_t operator()(const kiln::digest& d) const noexcept;
 };
 

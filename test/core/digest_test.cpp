@@ -1,8 +1,11 @@
 #include "core/digest/digest.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 #include <limits>
 #include <set>
+#include <unordered_set>
 
 using namespace kiln;
 
@@ -59,6 +62,21 @@ BOOST_AUTO_TEST_CASE(function_and_size_tell_blobs_apart) {
   BOOST_TEST(is_empty_blob(digest_of("")));
   BOOST_TEST(is_empty_blob(digest_of("", digest_function::blake3)));
   BOOST_TEST(!is_empty_blob(sha));
+}
+
+BOOST_AUTO_TEST_CASE(digests_that_somebody_chose_do_not_meet_in_one_bucket) {
+  std::unordered_set<digest> alike;
+  digest one = digest_of("");
+  for (std::uint32_t i = 0; i < 20'000; ++i) {
+    one.size = i % 100;
+    std::memcpy(one.hash.data() + 20, &i, sizeof i);
+    one.hash[8] = static_cast<std::uint8_t>(one.size);  // what a sum or an exclusive or would cancel
+    alike.insert(one);
+  }
+  std::size_t fullest = 0;
+  for (std::size_t i = 0; i < alike.bucket_count(); ++i) fullest = std::max(fullest, alike.bucket_size(i));
+  BOOST_TEST(alike.size() == 20'000u);
+  BOOST_TEST(fullest < 20u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
