@@ -48,10 +48,10 @@ public:
     if (kept_) return kept_->read(std::move(then));
     if (from_store_) return then(byte_chain());
     // Weak, so that dropping the reader ends its waiting.
-    from_->ask(this, at_, left_,
-               [weak = weak_from_this(), then = std::move(then)](in_flight_blob::news what) {
-                 if (auto self = weak.lock()) self->hear(std::move(what), then);
-               });
+    auto told = [weak = weak_from_this(), then = std::move(then)](in_flight_blob::news what) {
+      if (auto self = weak.lock()) self->hear(std::move(what), then);
+    };
+    from_->ask(this, at_, last_.empty() ? left_ : 0, std::move(told));
   }
 
   void cancel(const error& why) noexcept override {
@@ -68,16 +68,28 @@ public:
 private:
   void hear(in_flight_blob::news what, const next& then) {
     using state = in_flight_blob::state;
-    if (!what.data.empty()) {
-      begun_ = true;
-      at_ += what.data.size();
-      left_ -= what.data.size();
-      return then(std::move(what.data));
-    }
+    if (!what.data.empty()) return pass(std::move(what.data), then);
     if (what.now == state::kept && left_ == 0) return then(byte_chain());
+    if (what.now == state::kept && !last_.empty()) {
+      left_ = 0;
+      return then(std::exchange(last_, byte_chain()));
+    }
     if (what.now == state::kept || !begun_) return go_to_store(then);
     auto code = what.why.code() == errc::invalid_argument ? errc::not_found : errc::unavailable;
     then(fail(code, "the upload of blob {} failed while it was read: {}", from_->blob(), what.why.message()));
+  }
+
+  // The last byte waits for the end: many a client has what it wants once it has the size it expects.
+  void pass(byte_chain data, const next& then) {
+    if (data.size() == left_) {
+      last_ = data.slice(data.size() - 1);
+      data = data.slice(0, data.size() - 1);
+    }
+    if (data.empty()) return read(then);
+    at_ += data.size();
+    left_ -= data.size();
+    begun_ = true;
+    then(std::move(data));
   }
 
   void go_to_store(const next& then) {
@@ -101,7 +113,8 @@ private:
   const std::shared_ptr<in_flight_blob> from_;
   const store_read store_;
   std::uint64_t at_;
-  std::uint64_t left_;
+  std::uint64_t left_;  // with the byte that waits in `last_`
+  byte_chain last_;
   bool begun_ = false;       // bytes of this upload were handed out
   bool from_store_ = false;  // what is still to come, if anything, comes from there
 

@@ -18,10 +18,11 @@ using store_read = std::function<void(std::uint64_t offset, std::uint64_t limit,
                                       std::function<void(expected<blob_content>)>)>;
 
 /// Bytes [offset, offset + size) of a blob that is being uploaded, as they come; what left the window before
-/// it was read comes from the store, once that has it. It ends well when the store has kept the blob and not
-/// before. If the upload fails, and nothing was handed out yet, all comes from the store, should another
-/// upload have brought it. Otherwise the reader must not go on with what may be other bytes: NOT_FOUND if
-/// they were wrong (to go on with them would make it worse), UNAVAILABLE if the upload just ended.
+/// it was read comes from the store, once that has it. The last byte of them, and a good end, are handed out
+/// when the store has kept the blob and not before. If the upload fails, and nothing was handed out yet, all
+/// comes from the store, should another upload have brought it. Otherwise the reader must not go on with what
+/// may be other bytes: NOT_FOUND if they were wrong (to go on with them would make it worse), UNAVAILABLE if
+/// the upload just ended.
 blob_source_ptr read_in_flight(std::shared_ptr<in_flight_blob> from, std::uint64_t offset, std::uint64_t size,
                                store_read store);
 

@@ -100,14 +100,28 @@ BOOST_AUTO_TEST_CASE(a_reader_there_before_the_first_byte_hears_all_as_it_comes)
   BOOST_TEST(asked == 0);
 }
 
-// The second of the rules: all bytes are there, and still it is no end.
-BOOST_AUTO_TEST_CASE(a_reader_with_all_the_bytes_waits_for_the_receipt) {
+// The second of the rules. Who takes the size it expected for the end is not misled either.
+BOOST_AUTO_TEST_CASE(the_last_byte_and_the_end_wait_for_the_receipt) {
   auto early = read();
+  auto one = read(5'000, 1);
   send(content.size());
-  BOOST_TEST((early->text == content));
-  BOOST_TEST(!early->end.has_value());
+  BOOST_TEST((early->text == content.substr(0, content.size() - 1)));
+  BOOST_TEST(one->text.empty());
+  for (const auto& reader : {early, one}) BOOST_TEST(!reader->end.has_value());
   shared->settle(receipt{content.size()});
-  BOOST_TEST((code(*early) == errc::ok));
+  BOOST_TEST((early->text == content));
+  BOOST_TEST((one->text == content.substr(5'000, 1)));
+  for (const auto& reader : {early, one}) BOOST_TEST((code(*reader) == errc::ok));
+  BOOST_TEST(asked == 0);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_had_nothing_but_a_last_byte_that_waited_falls_through) {
+  auto one = read(5'000, 1);
+  send(content.size());
+  kept = content;
+  shared->settle(receipt{content.size(), true});
+  BOOST_TEST((one->text == content.substr(5'000, 1)));
+  BOOST_TEST((code(*one) == errc::ok));
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_joins_midway_and_reads_a_part) {
@@ -117,11 +131,13 @@ BOOST_AUTO_TEST_CASE(a_reader_joins_midway_and_reads_a_part) {
   auto ahead = read(60'000, 10);
   auto nothing = read(content.size(), 0);
   send(60'000);
-  BOOST_TEST((part->text == content.substr(10'000, 40'000)));
-  BOOST_TEST((ahead->text == content.substr(60'000, 10)));
+  BOOST_TEST((part->text == content.substr(10'000, 39'999)));
+  BOOST_TEST((ahead->text == content.substr(60'000, 9)));
   for (const auto& one : {part, ahead, nothing}) BOOST_TEST(!one->end.has_value());
   finish();
   for (const auto& one : {part, ahead, nothing}) BOOST_TEST((code(*one) == errc::ok));
+  BOOST_TEST((part->text == content.substr(10'000, 40'000)));
+  BOOST_TEST((ahead->text == content.substr(60'000, 10)));
   BOOST_TEST(asked == 0);
 }
 
