@@ -59,7 +59,7 @@ std::string path_name(digest_kind function) {
 }
 
 bool is_named_in_paths(digest_kind function) noexcept {
-  return function >= v2::DigestFunction::MURMUR3;
+  return function > v2::DigestFunction::MURMUR3;
 }
 
 blob blob_of(std::string data, digest_kind function) {

@@ -27,8 +27,7 @@ std::optional<std::string> hash_of(std::string_view data, digest_kind function);
 std::size_t hash_length(digest_kind function) noexcept;
 /// As it stands in resource names: "blake3".
 std::string path_name(digest_kind function);
-/// Whether a resource name carries the function's name: those newer than VSO, that is, and older ones whose
-/// length another one has.
+/// Whether a resource name carries the function's name: SHA256TREE, BLAKE3 and GITSHA1 do.
 bool is_named_in_paths(digest_kind function) noexcept;
 
 /// The function must be one that `hash_of` computes for that size.

@@ -211,6 +211,10 @@ void exam::skip(std::string why) {
   throw verdict{outcome::skipped, std::move(why), {}};
 }
 
+errc code_of(const google::rpc::Status& status) noexcept {
+  return static_cast<errc>(status.code());
+}
+
 std::string data_of(const exam::read_answer& got) {
   std::string data;
   for (const auto& one : got.messages) data += one.data();

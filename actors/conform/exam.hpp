@@ -1,6 +1,7 @@
 #pragma once
 
 #include <google/bytestream/bytestream.pb.h>
+#include <google/rpc/status.pb.h>
 
 #include <deque>
 #include <functional>
@@ -253,6 +254,9 @@ private:
   std::deque<std::shared_ptr<exchange>> transcript_;
   std::vector<std::function<void()>> cleaning_;
 };
+
+/// The code in a status that stands inside a message.
+errc code_of(const google::rpc::Status& status) noexcept;
 
 /// What a read brought.
 std::string data_of(const exam::read_answer& got);

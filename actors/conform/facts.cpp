@@ -43,7 +43,7 @@ std::string facts::missing_for(needs what) const {
     bool there;
     std::string_view otherwise;
   };
-  const std::array<feature, 8> features{{
+  const std::array<feature, 9> features{{
       {needs::cache, announced.has_cache_capabilities(), "no cache is announced"},
       {needs::action_cache_updates, cache().action_cache_update_capabilities().update_enabled(),
        "updates of the action cache are not announced"},
@@ -52,6 +52,7 @@ std::string facts::missing_for(needs what) const {
       {needs::split, cache().split_blob_support(), "SplitBlob is not announced"},
       {needs::splice, cache().splice_blob_support(), "SpliceBlob is not announced"},
       {needs::zstd, announces(v2::Compressor::ZSTD), "zstd is not announced"},
+      {needs::filling, fill > 0, "the cache must not be filled without --fill"},
       {needs::batch_zstd, announces_batch(v2::Compressor::ZSTD), "zstd in batches is not announced"},
   }};
   for (const auto& one : features)

@@ -13,6 +13,7 @@ namespace kiln::conform {
 struct facts {
   std::string instance;
   std::vector<std::pair<std::string, std::string>> platform;  ///< what our actions ask of a worker
+  std::uint64_t fill = 0;  ///< bytes that the cache holds at most, where we may fill it; 0: we may not
   v2::ServerCapabilities announced;
   bool has_worker = false;  ///< one of its workers ran /bin/sh for us
 

@@ -39,6 +39,7 @@ enum class needs : unsigned {
   splice = 1 << 5,
   zstd = 1 << 6,        ///< in ByteStream
   batch_zstd = 1 << 7,  ///< in BatchUpdateBlobs
+  filling = 1 << 11,    ///< leave to fill the cache, and how much that takes: `facts::fill`
   // How it runs.
   optional = 1 << 8,  ///< UNIMPLEMENTED is no failure: the server may lack the method
   alone = 1 << 9,     ///< with no other rule beside it: it measures, or fills the cache
@@ -69,8 +70,10 @@ std::span<const section> sections() noexcept;
 const section& section_of(const rule& about) noexcept;
 
 // One for each section, in a file of that name under rules/.
-std::vector<rule> digest_rules();        // 1 to 21
-std::vector<rule> batch_rules();         // 22 to 48
+std::vector<rule> digest_rules();         // 1 to 14
+std::vector<rule> resource_name_rules();  // 15 to 21
+std::vector<rule> batch_rules();          // 22 to 48
+std::vector<rule> batch_limit_rules();
 std::vector<rule> get_tree_rules();      // 49 to 61
 std::vector<rule> chunk_rules();         // 62 to 77
 std::vector<rule> reading_rules();       // 78 to 91

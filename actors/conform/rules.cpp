@@ -33,9 +33,9 @@ const section& section_of(const rule& about) noexcept {
 
 std::vector<rule> all_rules() {
   std::vector<rule> all;
-  for (auto section : {digest_rules, batch_rules, get_tree_rules, chunk_rules, reading_rules, writing_rules,
-                       write_status_rules, action_cache_rules, capabilities_rules, execution_rules,
-                       worker_rules, operations_rules}) {
+  for (auto section : {digest_rules, resource_name_rules, batch_rules, batch_limit_rules, get_tree_rules,
+                       chunk_rules, reading_rules, writing_rules, write_status_rules, action_cache_rules,
+                       capabilities_rules, execution_rules, worker_rules, operations_rules}) {
     auto some = section();
     std::move(some.begin(), some.end(), std::back_inserter(all));
   }

@@ -72,6 +72,7 @@ expected<facts> learn(const run_settings& settings) {
   facts server;
   server.instance = settings.instance;
   server.platform = settings.platform;
+  server.fill = settings.fill;
   auto how = settings.how;
   how.server = &server;
   exam ask({0, tag::must, "", needs::nothing, {}}, how);
@@ -95,6 +96,8 @@ std::vector<finding> examine(const std::vector<rule>& rules, const facts& server
   for (std::size_t i = 0; i < rules.size(); ++i)
     (has(rules[i].what, needs::alone) ? alone : together).push_back(i);
   auto run = [&](std::size_t index) { findings[index] = examine(rules[index], server, settings.how); };
+  std::stable_partition(together.begin(), together.end(),
+                        [&](std::size_t i) { return has(rules[i].what, needs::slow); });
   in_parallel(together.size(), settings.at_once, [&](std::size_t i) { run(together[i]); });
   for (auto index : alone) run(index);
   return findings;

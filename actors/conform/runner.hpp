@@ -8,6 +8,7 @@ struct run_settings {
   exam::setting how;  ///< `server` is filled in by us
   std::string instance;
   std::vector<std::pair<std::string, std::string>> platform;
+  std::uint64_t fill = 0;  ///< see facts
   unsigned at_once = 8;
 };
 

@@ -60,6 +60,7 @@ struct conform_request {
   std::string tls_ca, tls_cert, tls_key;  ///< PEM files; any of them means TLS
   std::string token;
   std::string report;  ///< the file that takes the JSON
+  std::string fill;    ///< a size; empty: the cache must not be filled
   bool quick = false, list = false, markdown = false;
   std::string plugins;
 };

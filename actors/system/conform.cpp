@@ -6,6 +6,7 @@
 #include "actors/system/commands.hpp"
 #include "actors/system/machine.hpp"
 #include "actors/system/outbound.hpp"
+#include "core/config/units.hpp"
 
 namespace kiln {
 namespace {
@@ -71,6 +72,12 @@ int conform_server(const conform_request& request) {
   }
   auto platform = platform_of(request);
   if (!platform) return complain(platform.error(), exit_usage);
+  byte_size fill{};
+  if (!request.fill.empty()) {
+    auto size = parse_byte_size(request.fill);
+    if (!size) return complain(size.error().in_context("--fill"), exit_usage);
+    fill = *size;
+  }
   auto random = make_system_random();
   environment env{&system_clock(), random.get(), nullptr, nullptr};
   plugin_registry plugins;
@@ -82,6 +89,7 @@ int conform_server(const conform_request& request) {
   conform::run_settings settings;
   settings.instance = request.instance;
   settings.platform = std::move(*platform);
+  settings.fill = fill.bytes;
   settings.how.dial = [&out, endpoint = endpoint_of(request)] { return (*out)->dial(endpoint); };
   if (!request.token.empty()) settings.how.metadata = {{"authorization", "Bearer " + request.token}};
   settings.how.time = env.time;

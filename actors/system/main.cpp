@@ -134,6 +134,8 @@ void add_conform(CLI::App& app, conform_request& request, std::function<int()>& 
   command->add_option("--tls-key", request.tls_key, "PEM file of its key");
   command->add_option("--token", request.token, "Bearer token for every call")->envname("KILN_TOKEN");
   command->add_option("--report", request.report, "File for the findings as JSON, with what was said");
+  command->add_option("--fill", request.fill,
+                      "What the cache holds (64MiB): allows the rules that fill it, with ten times as much");
   command->add_flag("--quick", request.quick, "Make the slow rules small");
   command->add_flag("--list", request.list, "Only print the rules");
   command->add_flag("--markdown", request.markdown, "Print Markdown");
