@@ -7,9 +7,11 @@
 #include <unordered_map>
 
 #include "actors/services/byte_stream_messages.hpp"
-#include "actors/services/download.hpp"
+#include "actors/services/download_table.hpp"
 #include "actors/services/in_flight_source.hpp"
 #include "actors/services/upload_table.hpp"
+#include "actors/services/zstd_upload.hpp"
+#include "core/compress/zstd_source.hpp"
 
 namespace kiln {
 namespace {
@@ -22,15 +24,22 @@ upload_table::bounds bounds_of(const byte_stream_options& options, duration tick
           options.max_parked_bytes.bytes};
 }
 
+// What an upload is told of a blob that is there: how large it would be compressed nobody knows.
+std::int64_t committed_if_present(const resource_name& name) {
+  return name.form == compressor::identity ? name.blob.size : -1;
+}
+
 class byte_stream_state {
 public:
   byte_stream_state(byte_stream_actor::pointer self, const environment& env,
-                    const byte_stream_options& options, const cache_limits& limits, store_actor blobs)
+                    const byte_stream_options& options, const cache_limits& limits, const compression& zstd,
+                    store_actor blobs)
       : self_(self),
         time_(*env.time),
         tick_(std::max<duration>(options.resume_time / ticks_to_resume, std::chrono::milliseconds(1))),
         stall_ticks_(static_cast<int>(options.stall_time / tick_) + 1),
         limits_(limits),
+        zstd_(zstd),
         blobs_(std::move(blobs)),
         uploads_(bounds_of(options, tick_)),
         in_flight_(options.in_flight) {}
@@ -49,22 +58,16 @@ private:
     call_ptr call;
     int ticks = 0;
   };
-  struct watched_download {
-    std::weak_ptr<download> what;
-    std::uint64_t progress = 0;
-    int quiet = 0;
-  };
-
   using in_flight_ptr = std::shared_ptr<in_flight_blob>;
 
   void send(const call_ptr& to, const read_range& range, blob_content& content);
   expected<void> send_in_flight(const call_ptr& to, const read_range& range, in_flight_ptr from,
                                 const error& absent);
+  void follow(std::shared_ptr<download> started);
   expected<void> route_upload(const call_ptr& from, write_request first);
-  void begin_upload(const call_ptr& from, const std::string& key, const digest& blob, write_request first);
-  void answer_if_present(const call_ptr& from, const digest& blob, std::int64_t offset);
-  void tick_downloads();
-  void prune_downloads();
+  void begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
+                    write_request first);
+  void answer_if_present(const call_ptr& from, const resource_name& name, std::int64_t offset);
   void tick_openings();
   void arm();
 
@@ -73,13 +76,13 @@ private:
   const duration tick_;
   const int stall_ticks_;
   const cache_limits limits_;
+  const compression zstd_;
   const store_actor blobs_;
   upload_table uploads_;
   in_flight_table in_flight_;
   std::unordered_map<std::uint64_t, opening> openings_;
   std::uint64_t next_opening_ = 0;
-  std::vector<watched_download> downloads_;
-  std::size_t prune_at_ = 64;  // so that those that have ended do not pile up between ticks
+  download_table downloads_;
   bool armed_ = false;
 };
 
@@ -88,7 +91,8 @@ void byte_stream_state::read(const read_stream& order) {
     auto range = read_read_request(order.request);
     if (!range) return failure(range.error());
     if (is_empty_blob(range->blob)) {
-      order.call->finish({});
+      blob_content nothing;
+      send(order.call, *range, nothing);
       return {};
     }
     // Looked up first, as the upload may end before the store has answered.
@@ -133,11 +137,18 @@ void byte_stream_state::read_on(const read_kept& order) {
 
 void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
   bool whole = !content.rest && content.head.size() == range.size;
+  if (range.form != compressor::identity)
+    return follow(std::make_shared<download>(to, byte_chain(),
+                                             zstd_encoded(std::move(content.head), std::move(content.rest),
+                                                          range.size, zstd_.level, zstd_.threads),
+                                             std::nullopt));
   if (whole && content.head.size() <= download::message_size)
     return content.head.empty() ? to->finish({}) : to->reply(write_read_response(content.head));
-  auto started = std::make_shared<download>(to, std::move(content.head), std::move(content.rest), range.size);
-  if (downloads_.size() >= prune_at_) prune_downloads();
-  downloads_.push_back({started});
+  follow(std::make_shared<download>(to, std::move(content.head), std::move(content.rest), range.size));
+}
+
+void byte_stream_state::follow(std::shared_ptr<download> started) {
+  downloads_.add(started);
   arm();
   started->start();
 }
@@ -178,6 +189,10 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
   if (first.offset < 0 || first.offset > name->blob.size)
     return fail(errc::invalid_argument, "offset {} is not within {}", first.offset, name->blob);
   if (is_empty_blob(name->blob)) {
+    if (name->form != compressor::identity) {
+      from->reply(write_write_response(committed_if_present(*name)));
+      return {};
+    }
     if (!first.data.empty()) return fail(errc::invalid_argument, "more bytes came than none");
     from->reply({});
     return {};
@@ -186,26 +201,30 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
   auto existing = uploads_.find(key);
   if (first.offset == 0) {
     if (existing && existing->parked()) existing->give_up({errc::aborted, "the upload was begun anew"});
-    begin_upload(from, key, name->blob, std::move(first));
-  } else if (existing && existing->received() == first.offset) {
+    begin_upload(from, key, *name, std::move(first));
+  } else if (existing && existing->goes_on_at(first.offset)) {
     existing->attach(from, std::move(first));
   } else if (existing) {
     return fail(errc::invalid_argument, "the upload stands at {}, not at {}", existing->received(),
                 first.offset);
   } else {
-    answer_if_present(from, name->blob, first.offset);
+    answer_if_present(from, *name, first.offset);
   }
   return {};
 }
 
-void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const digest& blob,
+void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
                                      write_request first) {
-  auto in_flight = in_flight_.add(blob);
-  auto fresh = std::make_shared<upload>(blob, [to = byte_stream_actor(self_), in_flight] {
+  auto in_flight = in_flight_.add(name.blob);
+  auto parked = [to = byte_stream_actor(self_), in_flight] {
     // Its readers are not to wait for a client that may never come back.
     if (in_flight) in_flight->fail({errc::unavailable, "its client has left"});
     caf::anon_send(to, upload_parked{});
-  });
+  };
+  auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
+  blob_source_ptr source = fresh;
+  if (name.form != compressor::identity) source = decoded(fresh, zstd_);
+  if (in_flight) source = shared_source(std::move(source), in_flight);
   uploads_.add(key, fresh);
   fresh->attach(from, std::move(first));
   auto ended = [this, key, fresh, in_flight](expected<receipt> outcome) {
@@ -216,23 +235,22 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
     fresh->settle(std::move(outcome));
     uploads_.remove(key, fresh);
   };
-  blob_source_ptr source = fresh;
-  if (in_flight) source = shared_source(std::move(source), in_flight);
-  self_->request(blobs_, caf::infinite, write_blob{blob, std::move(source)})
+  self_->request(blobs_, caf::infinite, write_blob{name.blob, std::move(source)})
       .then([ended](const receipt& kept) { ended(kept); },
             [ended](const caf::error& fault) { ended(fail(from_caf(fault))); });
 }
 
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.
-void byte_stream_state::answer_if_present(const call_ptr& from, const digest& blob, std::int64_t offset) {
-  self_->request(blobs_, caf::infinite, find_missing{{blob}})
+void byte_stream_state::answer_if_present(const call_ptr& from, const resource_name& name,
+                                          std::int64_t offset) {
+  self_->request(blobs_, caf::infinite, find_missing{{name.blob}})
       .then(
-          [from, blob, offset](const missing_blobs& missing) {
+          [from, name, offset](const missing_blobs& missing) {
             if (missing.blobs.empty())
-              from->reply(write_write_response(blob.size));
+              from->reply(write_write_response(committed_if_present(name)));
             else
               from->finish({errc::invalid_argument,
-                            fmt::format("no upload of {} stands at {}; begin at 0", blob, offset)});
+                            fmt::format("no upload of {} stands at {}; begin at 0", name.blob, offset)});
           },
           fails(from));
 }
@@ -242,7 +260,7 @@ void byte_stream_state::query(const query_write_status& order) {
     auto name = read_query_request(order.request);
     if (!name) return failure(name.error());
     if (auto existing = uploads_.find(make_write_name(*name))) {
-      order.call->reply(write_query_response(existing->received(), false));
+      order.call->reply(write_query_response(existing->tell(), false));
       return {};
     }
     if (is_empty_blob(name->blob)) {
@@ -269,27 +287,9 @@ void byte_stream_state::parked() {
 void byte_stream_state::tick() {
   armed_ = false;
   uploads_.tick();
-  tick_downloads();
+  downloads_.tick(stall_ticks_);
   tick_openings();
   if (!uploads_.empty() || !downloads_.empty() || !openings_.empty()) arm();
-}
-
-void byte_stream_state::tick_downloads() {
-  prune_downloads();
-  for (auto& entry : downloads_) {
-    auto what = entry.what.lock();
-    if (!what) continue;
-    auto progress = what->progress();
-    entry.quiet = what->writing() && progress == entry.progress ? entry.quiet + 1 : 0;
-    entry.progress = progress;
-    if (entry.quiet >= stall_ticks_)
-      what->give_up({errc::deadline_exceeded, "the client took nothing for too long"});
-  }
-}
-
-void byte_stream_state::prune_downloads() {
-  std::erase_if(downloads_, [](const watched_download& entry) { return entry.what.expired(); });
-  prune_at_ = std::max<std::size_t>(64, 2 * downloads_.size());
 }
 
 void byte_stream_state::tick_openings() {
@@ -327,10 +327,10 @@ schema<byte_stream_options> byte_stream_schema() {
 
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
                                     const byte_stream_options& options, const cache_limits& limits,
-                                    store_actor blobs) {
+                                    const compression& zstd, store_actor blobs) {
   using pointer = byte_stream_actor::stateful_pointer<std::unique_ptr<byte_stream_state>>;
   return system.spawn([=](pointer self) -> byte_stream_actor::behavior_type {
-    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, blobs);
+    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, zstd, blobs);
     auto* state = self->state.get();
     return {
         [state](const read_stream& order) { state->read(order); },

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/services/cache_limits.hpp"
+#include "actors/services/compression.hpp"
 #include "actors/services/in_flight_table.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
@@ -51,7 +52,7 @@ using byte_stream_actor = caf::typed_actor<caf::reacts_to<read_stream>, caf::rea
 /// `blobs` is a store of content.
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
                                     const byte_stream_options& options, const cache_limits& limits,
-                                    store_actor blobs);
+                                    const compression& zstd, store_actor blobs);
 /// Reads are shared among the lanes. Writes go to the first, for uploads are known by name.
 void add_routes(router& routes, const std::vector<byte_stream_actor>& lanes);
 

@@ -12,7 +12,7 @@ namespace kiln {
 namespace {
 
 expected<void> check_form(const resource_name& name) {
-  if (name.form == compressor::identity) return {};
+  if (name.form == compressor::identity || name.form == compressor::zstd) return {};
   return fail(errc::invalid_argument, "blobs are not served as {}", name_of(name.form));
 }
 
@@ -29,10 +29,12 @@ expected<read_range> read_read_request(const byte_chain& from) {
   if (offset < 0 || offset > name->blob.size)
     return fail(errc::out_of_range, "offset {} is not within {}", offset, name->blob);
   if (limit < 0) return fail(errc::invalid_argument, "a read limit of {}", limit);
+  if (limit > 0 && name->form != compressor::identity)
+    return fail(errc::invalid_argument, "a read limit of {}, and nobody knows the bytes to be read", limit);
   const auto rest = name->blob.size - offset;
   const auto size = limit == 0 ? rest : std::min(limit, rest);
   return read_range{name->blob, static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(limit),
-                    static_cast<std::uint64_t>(size)};
+                    static_cast<std::uint64_t>(size), name->form};
 }
 
 // ReadResponse: data = 10.

@@ -17,7 +17,8 @@ struct read_range {
   digest blob;
   std::uint64_t offset = 0;
   std::uint64_t limit = 0;  ///< as in read_blob: 0 for none
-  std::uint64_t size = 0;   ///< bytes that have to come
+  std::uint64_t size = 0;   ///< bytes that have to come, as they are in the blob
+  compressor form = compressor::identity;
 };
 expected<read_range> read_read_request(const byte_chain& from);
 byte_chain write_read_response(const byte_chain& data);
@@ -35,7 +36,7 @@ byte_chain write_write_response(std::int64_t committed_size);
 expected<resource_name> read_query_request(const byte_chain& from);
 byte_chain write_query_response(std::int64_t committed_size, bool complete);
 
-/// The name of an upload, in a form that we take.
+/// The name of an upload, in a form that we take: as it is, or as zstd.
 expected<resource_name> name_to_write(std::string_view text);
 
 }  // namespace kiln

@@ -6,9 +6,9 @@
 
 namespace kiln {
 
-download::download(call_ptr to, byte_chain head, blob_source_ptr rest, std::uint64_t size)
+download::download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size)
     : call_(std::move(to)), source_(std::move(rest)), pending_(std::move(head)), left_(size) {
-  left_ -= std::min<std::uint64_t>(left_, pending_.size());
+  if (left_) *left_ -= std::min<std::uint64_t>(*left_, pending_.size());
 }
 
 void download::start() {
@@ -28,7 +28,7 @@ void download::step() {
   if (writing_) return;
   if (!pending_.empty()) return write();
   if (source_) return;
-  if (left_ > 0) return end({errc::internal, fmt::format("the blob ended {} bytes early", left_)});
+  if (left_ && *left_ > 0) return end({errc::internal, fmt::format("the blob ended {} bytes early", *left_)});
   end({});
 }
 
@@ -44,8 +44,10 @@ void download::arrived(expected<byte_chain> piece) {
   reading_ = false;
   if (!piece) return end(piece.error());
   if (piece->empty()) source_.reset();
-  if (piece->size() > left_) return end({errc::internal, "the blob is longer than it should be"});
-  left_ -= piece->size();
+  if (left_) {
+    if (piece->size() > *left_) return end({errc::internal, "the blob is longer than it should be"});
+    *left_ -= piece->size();
+  }
   pending_.append(std::move(*piece));
   step();
 }

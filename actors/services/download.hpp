@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/base/strand.hpp"
 #include "core/contract/call.hpp"
@@ -18,8 +19,8 @@ public:
   static constexpr std::size_t message_size = 1 << 20;
   static constexpr std::size_t largest_message = (2 << 20) - 64;
 
-  /// `head` and then `rest` are to be exactly `size` bytes.
-  download(call_ptr to, byte_chain head, blob_source_ptr rest, std::uint64_t size);
+  /// `head` and then `rest` are to be exactly `size` bytes; none if only `rest` knows.
+  download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size);
   void start();
 
   /// Ends it for a client that takes nothing. Nothing happens if it is over.
@@ -40,7 +41,7 @@ private:
   call_ptr call_;
   blob_source_ptr source_;  // null once it has ended
   byte_chain pending_;
-  std::uint64_t left_;  // bytes still to arrive
+  std::optional<std::uint64_t> left_;  // bytes still to arrive
   bool reading_ = false;
   bool over_ = false;
   std::atomic<bool> writing_{false};

@@ -1,5 +1,7 @@
 #include "actors/services/upload.hpp"
 
+#include <algorithm>
+
 namespace kiln {
 
 void upload::attach(call_ptr from, write_request first) {
@@ -22,14 +24,27 @@ void upload::settle(expected<receipt> outcome) {
 void upload::give_up(const error& why) {
   turn_.run([self = shared_from_this(), why] {
     // A client that has sent everything but the end of its stream has nothing to lose.
-    if (self->call_ && self->outcome_ && self->outcome_->has_value()) return self->reply(self->blob_.size);
+    if (self->call_ && self->outcome_ && self->outcome_->has_value()) return self->reply(self->committed());
     self->fail_all(why);
   });
+}
+
+std::int64_t upload::tell() noexcept {
+  const auto now = received();
+  told_.store(now, std::memory_order_relaxed);
+  return now;
+}
+
+bool upload::goes_on_at(std::int64_t offset) const noexcept {
+  // What is being decoded goes on without its client.
+  bool told = form_ != compressor::identity && offset == told_.load(std::memory_order_relaxed);
+  return offset == received() || told;
 }
 
 void upload::read(next then) {
   turn_.run([self = shared_from_this(), then = std::move(then)]() mutable {
     self->waiting_ = std::move(then);
+    self->in_hand_ = 0;
     self->feed();
   });
 }
@@ -52,6 +67,13 @@ void upload::join(call_ptr from, write_request first) {
   reading_ = false;
   ++stream_;
   stream_name_ = first.resource_name;
+  next_ = received_;
+  if (form_ != compressor::identity) {
+    // Bytes that are there already will come again, and are passed over.
+    next_ = std::min(next_, first.offset);
+    begins_ = next_;
+    queue_.clear();
+  }
   call_->on_cancel([weak = weak_from_this(), stream = stream_] {
     if (auto self = weak.lock())
       self->turn_.run([self, stream] {
@@ -77,17 +99,18 @@ void upload::heard(std::uint64_t stream, expected<std::optional<byte_chain>> mes
 
 expected<void> upload::accept(write_request message) {
   ++progress_;
-  const std::int64_t at = received_;
   if (client_done_) return fail(errc::invalid_argument, "a message came after the one with finish_write");
   if (!message.resource_name.empty() && message.resource_name != stream_name_)
     return fail(errc::invalid_argument, "the resource name changed within the stream");
-  if (message.offset != at)
-    return fail(errc::invalid_argument, "data for offset {} came at offset {}", message.offset, at);
-  if (message.data.size() > static_cast<std::uint64_t>(blob_.size - at))
+  if (message.offset != next_)
+    return fail(errc::invalid_argument, "data for offset {} came at offset {}", message.offset, next_);
+  const bool plain = form_ == compressor::identity;
+  if (plain && message.data.size() > static_cast<std::uint64_t>(blob_.size - next_))
     return fail(errc::invalid_argument, "more bytes came than the {} of {}", blob_.size, blob_);
-  received_ = at + static_cast<std::int64_t>(message.data.size());
-  if (message.finish && received_ != blob_.size)
-    return fail(errc::invalid_argument, "{} bytes came for {}", received_.load(), blob_);
+  next_ += static_cast<std::int64_t>(message.data.size());
+  if (plain) received_ = next_;
+  if (plain && message.finish && next_ != blob_.size)
+    return fail(errc::invalid_argument, "{} bytes came for {}", next_, blob_);
   client_done_ = message.finish;
   if (!store_done_) queue_.append(std::move(message.data));
   return {};
@@ -100,6 +123,7 @@ void upload::client_left() {
   ++progress_;
   parked_ = true;
   parked_hook_();
+  feed();
 }
 
 void upload::half_closed() {
@@ -108,7 +132,7 @@ void upload::half_closed() {
     return answer_client();
   }
   // Not an end of the upload, only of this stream: the client learns how far it got.
-  reply(received_);
+  reply(tell());
   client_left();
 }
 
@@ -125,17 +149,24 @@ void upload::fail_all(const error& why) {
 void upload::feed() {
   if (waiting_ && (!failed_.ok() || !queue_.empty() || client_done_)) {
     auto then = std::exchange(waiting_, nullptr);
+    if (begins_ && stream_hook_) stream_hook_(std::exchange(begins_, std::nullopt));
+    if (form_ != compressor::identity) in_hand_ = queue_.size();
     if (!failed_.ok())
       then(failure(failed_));
     else
       then(std::exchange(queue_, byte_chain()));
+  } else if (waiting_ && !call_ && stream_hook_) {
+    stream_hook_(std::nullopt);
   }
   pull();
 }
 
+bool upload::has_room() const noexcept {
+  return queue_.size() + in_hand_ < (form_ == compressor::identity ? window : compressed_window);
+}
+
 void upload::pull() {
-  bool room = client_done_ || queue_.size() < window;
-  if (!call_ || reading_ || closed_ || !room) return;
+  if (!call_ || reading_ || closed_ || !(client_done_ || has_room())) return;
   reading_ = true;
   hungry_ = true;
   call_->read([self = shared_from_this(), stream = stream_](expected<std::optional<byte_chain>> message) {
@@ -151,7 +182,13 @@ void upload::answer_client() {
   if (!*outcome_)
     fail_all(outcome_->error());
   else if (closed_ || !client_done_ || (*outcome_)->was_present)
-    reply(blob_.size);
+    reply(committed());
+}
+
+// Of compressed bytes a client knows no size but that of what it has sent.
+std::int64_t upload::committed() const {
+  if (form_ == compressor::identity) return blob_.size;
+  return (*outcome_)->was_present ? -1 : next_;
 }
 
 call_ptr upload::release() {

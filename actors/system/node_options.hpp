@@ -22,6 +22,7 @@ struct serve_options {
   std::optional<store_ref> results;
   cache_limits limits;
   byte_stream_options byte_stream;
+  compression_options compression;
   action_cache_settings action_cache;
   remote_asset_settings remote_asset;
   std::optional<execution_options> execution;

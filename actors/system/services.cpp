@@ -35,10 +35,11 @@ void with_lane(served_services& services, router& routes, const char* name, Serv
 
 void serve_cache(caf::actor_system& system, const environment& env, const serve_options& options,
                  const service_peers& peers, router& routes, served_services& services) {
+  const auto zstd = make_compression(env, options.compression);
   with_lane(services, routes, "content_addressable_storage",
             spawn_content_addressable_storage(system, env, options.limits, peers.content));
   with_lane(services, routes, "byte_stream",
-            spawn_byte_stream(system, env, options.byte_stream, options.limits, peers.content));
+            spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content));
   with_routes(services, routes, "get_tree", spawn_get_tree(system, env, {}, peers.content));
 }
 

@@ -27,6 +27,7 @@ FLOORS = {
     "core/merkle": ["core/base", "core/digest", "core/merkle", "core/wire"],
     "core/wire": ["core/base", "core/digest", "core/wire", "core/merkle", "core/contract"],
     "core/contract": ["core/base", "core/digest", "core/contract"],
+    "core/compress": ["core/base", "core/contract", "core/compress"],
     "core/plugin": ["core"],
     "actors/services": ["core", "actors/services"],
     "actors/scheduler": ["core", "actors/scheduler"],

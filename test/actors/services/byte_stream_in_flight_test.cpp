@@ -38,7 +38,7 @@ struct in_flight_bench : checking_stream_bench {
   }
   /// Another service, instead of the first.
   byte_stream_actor serve(const store_actor& store) {
-    auto service = own(spawn_byte_stream(actors(), env(), {}, {}, store));
+    auto service = own(spawn_byte_stream(actors(), env(), {}, {}, make_compression(env(), {}), store));
     routes = {};
     add_routes(routes, {service});
     return service;

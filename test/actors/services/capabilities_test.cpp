@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(a_cache_announces_what_it_holds_itself_to) {
   BOOST_TEST(cache.action_cache_update_capabilities().update_enabled());
   BOOST_TEST(cache.max_cas_blob_size_bytes() == 12345);
   BOOST_TEST(cache.max_batch_total_size_bytes() < 4 << 20);
-  BOOST_TEST(cache.supported_compressors_size() == 0);
+  BOOST_TEST_REQUIRE(cache.supported_compressors_size() == 1);
+  BOOST_TEST((cache.supported_compressors(0) == v2::Compressor::ZSTD));
   BOOST_TEST((cache.symlink_absolute_path_strategy() == v2::SymlinkAbsolutePathStrategy::ALLOWED));
 }
 

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/crew.hpp"
+#include "core/config/schema.hpp"
+#include "core/config/units.hpp"
+#include "core/plugin/environment.hpp"
+
+/// How blobs travel compressed, which is as zstd, and who does the work. Stores keep them as they are.
+namespace kiln {
+
+struct compression_options {
+  int level = 1;
+  byte_size max_window{8 << 20};
+};
+schema<compression_options> compression_schema();
+
+/// Handed to the services that compress. Copies share the threads.
+struct compression {
+  int level = 1;
+  unsigned window_log = 23;
+  std::shared_ptr<crew> threads;
+
+  /// At once if it is about a few bytes only, on the threads otherwise. `size` is that of the larger form.
+  expected<void> run(std::size_t size, crew::job work) const;
+};
+compression make_compression(const environment& env, const compression_options& options);
+
+}  // namespace kiln

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/crew.hpp"
+#include "core/contract/stream.hpp"
+
+namespace kiln {
+
+/// `head` and then `rest` (null if nothing follows), exactly `size` bytes, as one frame of zstd. Compressed
+/// on `threads` as it is pulled, in pieces of at most 256 KiB, so that no more than that and one piece of
+/// `rest` lies here. A `rest` that ends early or late fails it (INTERNAL).
+blob_source_ptr zstd_encoded(byte_chain head, blob_source_ptr rest, std::uint64_t size, int level,
+                             std::shared_ptr<crew> threads);
+
+}  // namespace kiln
