@@ -71,6 +71,7 @@ void keeps_what_is_asked_for_again_and_again(const subject& what) {
   });
 }
 
+// Rule 88.
 void lets_readers_finish_when_their_blob_is_evicted(const subject& what) {
   stage on(what, small_capacity);
   std::string content = noise(2'500'000);

@@ -143,4 +143,8 @@ std::uint64_t server_process::memory(const std::string& line) const {
   return 0;
 }
 
+void server_process::forget_peak() const {
+  std::ofstream(fmt::format("/proc/{}/clear_refs", pid_)) << 5;
+}
+
 }  // namespace kiln::end_to_end

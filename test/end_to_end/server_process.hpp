@@ -47,6 +47,8 @@ public:
   std::string log() const;
   /// A line of /proc/PID/status that counts kilobytes ("VmRSS"), in bytes; 0 if the process is gone.
   std::uint64_t memory(const std::string& line) const;
+  /// From now on "VmHWM" is the most since now.
+  void forget_peak() const;
 
 private:
   server_process(pid_t pid, int process, int output, std::string log)

@@ -159,6 +159,31 @@ BOOST_AUTO_TEST_CASE(everything_under_a_root_directory_counts) {
   BOOST_TEST(code_of_get() == errc::not_found);
 }
 
+// Rule 130.
+BOOST_AUTO_TEST_CASE(a_result_that_is_asked_for_keeps_its_blobs_from_eviction) {
+  blobs = spawn_store("{type: memory, capacity: 1MiB}");
+  serve({});
+  auto result = with_tree(put("above"), put("below"));
+  to_wire(put("said"), result.mutable_stdout_digest());
+  keep(result);
+  auto unasked = put("nobody asks for this");
+  for (int i = 0; i < 100; ++i) {
+    put(fmt::format("{:0100000}", i));
+    BOOST_TEST_REQUIRE(code_of_get() == errc::ok);
+  }
+  BOOST_TEST(!has(unasked));
+}
+
+// Rule 135.
+BOOST_AUTO_TEST_CASE(a_result_for_which_there_is_no_space_is_resource_exhausted) {
+  results = spawn_store("{type: memory, capacity: 64KiB}", holds::results);
+  serve({});
+  v2::ActionResult result;
+  result.set_stdout_raw(std::string(100'000, 'x'));
+  BOOST_TEST(code_of_update(result) == errc::resource_exhausted);
+  BOOST_TEST(code_of_get() == errc::not_found);
+}
+
 BOOST_AUTO_TEST_CASE(completeness_is_not_asked_where_it_is_switched_off) {
   serve({.check_completeness = false});
   keep(with_file("out", digest_of("never uploaded")));
@@ -253,6 +278,7 @@ BOOST_AUTO_TEST_CASE(failures_are_kept_only_where_that_is_wanted) {
   BOOST_TEST(answer_of<v2::ActionResult>(get_method, asking()).exit_code() == 1);
 }
 
+// Rule 136.
 BOOST_AUTO_TEST_CASE(clients_may_be_kept_from_writing) {
   keep(with_file("out", put("x")));
   serve({.client_updates = false});
@@ -260,6 +286,7 @@ BOOST_AUTO_TEST_CASE(clients_may_be_kept_from_writing) {
   BOOST_TEST(code_of_get() == errc::ok);
 }
 
+// Rule 143.
 BOOST_AUTO_TEST_CASE(a_corrupt_record_is_not_found_and_dropped) {
   auto key = action_key("", action);
   for (const auto& record : {bytes::of_static("garbage"), wrap_result(bytes::of_static("\xff\xff"))}) {

@@ -40,6 +40,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_said_so) {
   BOOST_TEST(read("blobs/" + wrong_size.to_string())->status()->code() == errc::not_found);
 }
 
+// Rule 91.
 BOOST_AUTO_TEST_CASE(a_client_that_takes_nothing_is_not_sent_more_and_given_up_in_the_end) {
   bs::ReadRequest request;
   request.set_resource_name("blobs/" + put(noise(8 << 20)).to_string());

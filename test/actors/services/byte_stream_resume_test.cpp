@@ -53,6 +53,7 @@ BOOST_AUTO_TEST_CASE(an_upload_is_not_gone_on_with_elsewhere_than_it_stands) {
   BOOST_TEST(code_of_write({message(name, 6, "world", true)}) == errc::ok);
 }
 
+// Rule 115.
 BOOST_AUTO_TEST_CASE(an_upload_whose_client_does_not_come_back_is_forgotten) {
   auto blob = digest_of("hello world");
   auto call = begin_write();
@@ -64,6 +65,26 @@ BOOST_AUTO_TEST_CASE(an_upload_whose_client_does_not_come_back_is_forgotten) {
   BOOST_TEST(status_of(upload_name(blob)).committed_size() == 0);
   BOOST_TEST(call.use_count() == 1);
   BOOST_TEST(code_of_write({message(upload_name(blob), 6, "world", true)}) == errc::invalid_argument);
+}
+
+// Rule 127.
+BOOST_AUTO_TEST_CASE(after_a_restart_an_upload_stands_where_it_may_be_gone_on_with) {
+  auto content = noise(100'000), kept = std::string("kept");
+  auto blob = digest_of(content);
+  auto name = upload_name(blob);
+  write(digest_of(kept), kept);
+  auto call = begin_write();
+  say(call, message(name, 0, content.substr(0, 50'000)));
+  call->cancel();
+  run();
+  BOOST_TEST(status_of(name).committed_size() == 50'000);
+  // A new service over the old store is all that a restart leaves.
+  add_routes(routes, {own(spawn_byte_stream(actors(), env(), {}, {}, blobs))});
+  BOOST_TEST(status_of(name).committed_size() == 0);
+  BOOST_TEST(!status_of(name).complete());
+  BOOST_TEST(status_of(upload_name(digest_of(kept))).complete());
+  BOOST_TEST(code_of_write({message(name, 50'000, content.substr(50'000), true)}) == errc::invalid_argument);
+  BOOST_TEST(committed(*write(blob, content)) == 100'000);
 }
 
 BOOST_AUTO_TEST_CASE(only_so_many_interrupted_uploads_are_kept) {

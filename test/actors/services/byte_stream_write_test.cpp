@@ -98,6 +98,7 @@ BOOST_AUTO_TEST_CASE(empty_messages_keep_an_upload_alive) {
   BOOST_TEST(committed(*call) == 5);
 }
 
+// Rule 120.
 BOOST_AUTO_TEST_CASE(a_client_that_sends_nothing_is_given_up) {
   auto silent = begin_write();
   auto stopped = begin_write();

@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(finds_out_that_a_file_was_cut_short) {
   }
 }
 
+// Rule 87.
 BOOST_AUTO_TEST_CASE(never_hands_out_a_damaged_blob_as_whole) {
   for (auto size : sizes) {
     for (std::uint64_t at : {std::uint64_t(0), std::uint64_t(size / 2), std::uint64_t(size - 1)}) {
@@ -129,6 +130,7 @@ BOOST_AUTO_TEST_CASE(tells_a_reader_whose_file_ends_early) {
   BOOST_TEST(!house.has(blob));
 }
 
+// Rule 87.
 BOOST_AUTO_TEST_CASE(never_hands_out_what_was_damaged_in_a_pack) {
   filesystem_house house(filesystem_house::packing());
   std::vector<digest> blobs;

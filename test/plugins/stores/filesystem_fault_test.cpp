@@ -100,6 +100,7 @@ BOOST_AUTO_TEST_CASE(survives_any_one_call_that_fails_during_writes) {
   }
 }
 
+// Rule 117.
 BOOST_AUTO_TEST_CASE(never_acknowledges_what_could_not_be_synced) {
   for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
     for (std::size_t size : {3000U, 1'200'000U}) {

@@ -36,6 +36,7 @@ std::string steps(const faulty_disk& disk) {
 
 BOOST_AUTO_TEST_SUITE(filesystem_write)
 
+// Rule 117.
 BOOST_AUTO_TEST_CASE(syncs_the_bytes_before_the_name_and_the_name_before_the_answer) {
   filesystem_house house;
   house.run();

@@ -120,6 +120,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_cancels_is_noticed) {
   there->finish({});
 }
 
+// Rule 116.
 BOOST_AUTO_TEST_CASE(a_client_that_drops_its_call_is_noticed_while_it_is_read) {
   auto call = start("HoldMany");
   call.write("x");
@@ -132,6 +133,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_drops_its_call_is_noticed_while_it_is_read) {
   BOOST_TEST((messages.take().error().code() == errc::cancelled));
   there.reset();
   await_no_calls();
+  BOOST_TEST(ended_with(errc::cancelled) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(half_closing_is_told_from_vanishing) {
