@@ -125,8 +125,11 @@ void client::upload(const digest& blob, byte_chain content,
   std::make_shared<uploading>(call, std::move(name), std::move(content), std::move(done))->start();
 }
 
-void client::download(const digest& blob, std::function<void(expected<std::uint64_t>)> done) const {
+void client::download(const digest& blob, range part,
+                      std::function<void(expected<std::uint64_t>)> done) const {
   google::bytestream::ReadRequest request;
+  request.set_read_offset(static_cast<std::int64_t>(part.offset));
+  request.set_read_limit(static_cast<std::int64_t>(part.limit));
   request.set_resource_name(make_read_name({instance_, blob, compressor::identity, {}}));
   auto received = std::make_shared<std::uint64_t>(0);
   follow(

@@ -31,8 +31,13 @@ public:
 
   /// ByteStream.Write of `content` in messages of 1 MiB. Answers the committed size.
   void upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done) const;
-  /// ByteStream.Read of the whole blob. Answers the number of bytes that came.
-  void download(const digest& blob, std::function<void(expected<std::uint64_t>)> done) const;
+  /// A stretch of a blob; limit 0 for all that follows.
+  struct range {
+    std::uint64_t offset = 0;
+    std::uint64_t limit = 0;
+  };
+  /// ByteStream.Read. Answers the number of bytes that came.
+  void download(const digest& blob, range part, std::function<void(expected<std::uint64_t>)> done) const;
 
 private:
   static constexpr duration timeout = std::chrono::seconds(60);

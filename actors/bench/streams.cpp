@@ -1,3 +1,6 @@
+#include <atomic>
+#include <mutex>
+
 #include "actors/bench/workload.hpp"
 #include "core/digest/hasher.hpp"
 
@@ -56,45 +59,75 @@ workload write_large(std::uint64_t seed) {
           }};
 }
 
-workload read_workload(std::string name, std::string title, unsigned in_flight, std::uint64_t size,
-                       unsigned blobs, std::uint64_t seed) {
+// What the operations of a reading workload ask for: blobs of `size` bytes, each in `parts` reads at once.
+struct reading {
+  std::string name;
+  std::string title;
+  unsigned in_flight = 1;
+  std::uint64_t size = 0;
+  unsigned blobs = 1;
+  unsigned parts = 1;
+};
+
+expected<void> upload(const client& server, const digest& name, std::string content) {
+  return wait_for([&](finished done) {
+    server.upload(name, bytes::adopt(std::move(content)), [done](expected<std::int64_t> committed) {
+      if (!committed) return done(failure(std::move(committed).error()));
+      done({});
+    });
+  });
+}
+
+// Done when the last part has come, and fails as the last one that did.
+void read_parts(const client& server, const digest& blob, std::uint64_t size, unsigned parts, finished done) {
+  struct state {
+    std::atomic<unsigned> left;
+    std::mutex mutex;
+    expected<void> result;
+  };
+  auto all = std::make_shared<state>();
+  all->left = parts;
+  const std::uint64_t step = size / parts;
+  for (unsigned i = 0; i < parts; ++i)
+    server.download(blob, {i * step, parts > 1 ? step : 0}, [=](expected<std::uint64_t> received) {
+      {
+        std::lock_guard lock(all->mutex);
+        if (!received)
+          all->result = failure(std::move(received).error());
+        else if (*received != step)
+          all->result = fail(errc::data_loss, "{} of {} bytes came", *received, step);
+      }
+      if (--all->left == 0) done(all->result);
+    });
+}
+
+workload read_workload(const reading& what, std::uint64_t seed) {
   auto names = std::make_shared<std::vector<digest>>();
-  return {std::move(name),
-          std::move(title),
-          in_flight,
-          size,
+  return {what.name,
+          what.title,
+          what.in_flight,
+          what.size,
           false,
-          [names, size, blobs, seed](const client& server) -> expected<void> {
-            for (unsigned i = 0; i < blobs; ++i) {
+          [names, what, seed](const client& server) -> expected<void> {
+            for (unsigned i = 0; i < what.blobs; ++i) {
               std::string text = fmt::format("{:016x}{:016x}", seed, i);
-              text.resize(size, 'r');
+              text.resize(what.size, 'r');
               names->push_back(digest_of(text));
-              auto uploaded = wait_for([&](finished done) {
-                server.upload(names->back(), bytes::adopt(std::move(text)),
-                              [done](expected<std::int64_t> committed) {
-                                if (!committed) return done(failure(std::move(committed).error()));
-                                done({});
-                              });
-              });
-              if (!uploaded) return uploaded;
+              if (auto kept = upload(server, names->back(), std::move(text)); !kept) return kept;
             }
             return {};
           },
-          [names, size](const client& server, std::uint64_t n, finished done) {
-            server.download((*names)[n % names->size()], [done, size](expected<std::uint64_t> received) {
-              if (!received) return done(failure(std::move(received).error()));
-              if (*received != size)
-                return done(fail(errc::data_loss, "{} of {} bytes came", *received, size));
-              done({});
-            });
+          [names, what](const client& server, std::uint64_t n, finished done) {
+            read_parts(server, (*names)[n % names->size()], what.size, what.parts, std::move(done));
           }};
 }
 
 }  // namespace
 
 std::vector<workload> stream_workloads(std::uint64_t seed) {
-  return {write_large(seed), read_workload("read_64mib", "ByteStream read 64 MiB", 2, large, 2, seed),
-          read_workload("read_4kib", "ByteStream read 4 KiB", 32, small, 64, seed)};
+  return {write_large(seed), read_workload({"read_64mib", "ByteStream read 64 MiB", 2, large, 2, 1}, seed),
+          read_workload({"read_ranges", "ByteStream read 64 MiB in 8 ranges", 2, large, 2, 8}, seed),
+          read_workload({"read_4kib", "ByteStream read 4 KiB", 32, small, 64, 1}, seed)};
 }
 
 }  // namespace kiln::bench

@@ -169,7 +169,8 @@ class streams final : public google::bytestream::ByteStream::CallbackService {
   grpc::ServerWriteReactor<google::bytestream::ReadResponse>* Read(
       CallbackServerContext*, const google::bytestream::ReadRequest* request) override {
     const auto& name = request->resource_name();
-    return new reader(std::stoull(name.substr(name.rfind('/') + 1)));
+    const auto limit = static_cast<std::uint64_t>(request->read_limit());
+    return new reader(limit > 0 ? limit : std::stoull(name.substr(name.rfind('/') + 1)));
   }
   grpc::ServerReadReactor<google::bytestream::WriteRequest>* Write(
       CallbackServerContext*, google::bytestream::WriteResponse* response) override {
