@@ -5,6 +5,7 @@
 
 #include "actors/services/cache_limits.hpp"
 #include "actors/services/rpc.hpp"
+#include "actors/services/web_fetch.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/action_cache.hpp"
 #include "core/contract/store.hpp"
@@ -17,6 +18,7 @@ namespace kiln {
 struct remote_asset_settings {
   bool push = true;
   std::vector<std::string> qualifiers;
+  std::optional<web_fetch_settings> fetch;  ///< from the network; none: never
 };
 schema<remote_asset_settings> remote_asset_schema();
 
@@ -33,9 +35,15 @@ struct fetch_blob : inbound {};
 struct fetch_directory : inbound {};
 struct push_blob : inbound {};
 struct push_directory : inbound {};
+/// A thread has fetched what was asked for, or not.
+struct asset_fetched {
+  digest fetch;
+  std::shared_ptr<expected<web_found>> outcome;
+};
 
-using remote_asset_actor = caf::typed_actor<caf::reacts_to<fetch_blob>, caf::reacts_to<fetch_directory>,
-                                            caf::reacts_to<push_blob>, caf::reacts_to<push_directory>>;
+using remote_asset_actor =
+    caf::typed_actor<caf::reacts_to<fetch_blob>, caf::reacts_to<fetch_directory>, caf::reacts_to<push_blob>,
+                     caf::reacts_to<push_directory>, caf::reacts_to<asset_fetched>>;
 
 remote_asset_actor spawn_remote_asset(caf::actor_system& system, const remote_asset_options& options);
 void add_routes(router& routes, const remote_asset_actor& to);
@@ -46,3 +54,4 @@ KILN_MESSAGE(kiln::fetch_blob)
 KILN_MESSAGE(kiln::fetch_directory)
 KILN_MESSAGE(kiln::push_blob)
 KILN_MESSAGE(kiln::push_directory)
+KILN_MESSAGE(kiln::asset_fetched)
