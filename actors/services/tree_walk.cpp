@@ -1,20 +1,17 @@
 #include "actors/services/tree_walk.hpp"
 
-#include <charconv>
-
 #include "core/wire/digests.hpp"
 #include "core/wire/field_reader.hpp"
+#include "core/wire/message_writer.hpp"
 
 namespace kiln {
 namespace {
 
 constexpr std::size_t most_in_batch = 4096;
 constexpr std::int64_t most_bytes_in_batch = 4 << 20;
-// A larger one would not fit into a message that clients take.
 constexpr std::int64_t largest_directory = (4 << 20) - (64 << 10);
 
-// Directory: files = 1, directories = 2, symlinks = 3, node_properties = 5. GetTreeResponse: directories = 1,
-// next_page_token = 2.
+// Directory: files = 1, directories = 2, symlinks = 3, node_properties = 5. GetTreeResponse: directories = 1.
 bool is_part_of_directory(const field_reader& field) noexcept {
   return field.is(1, wire_type::length) || field.is(2, wire_type::length) || field.is(3, wire_type::length) ||
          field.is(5, wire_type::length);
@@ -22,18 +19,14 @@ bool is_part_of_directory(const field_reader& field) noexcept {
 
 }  // namespace
 
+expected<void> tree_walk::check_size(const digest& directory) {
+  if (directory.size <= largest_directory) return {};
+  return fail(errc::invalid_argument, "a directory of {} bytes is too large for a message", directory.size);
+}
+
 tree_walk::tree_walk(const digest& root, rules bounds) : root_(root), bounds_(bounds) {
   wanted_.push_back(root);
   seen_.insert(root);
-}
-
-expected<void> tree_walk::resume(std::string_view token) {
-  std::size_t position = 0;
-  auto [end, fault] = std::from_chars(token.data(), token.data() + token.size(), position);
-  if (fault != std::errc() || token != token_at(position))
-    return fail(errc::invalid_argument, "the page token is not one of this tree's");
-  skip_ = position;
-  return {};
 }
 
 std::vector<digest> tree_walk::next_batch() {
@@ -46,6 +39,7 @@ std::vector<digest> tree_walk::next_batch() {
     batch.push_back(next);
     wanted_.pop_front();
   }
+  asked_ += batch.size();
   return batch;
 }
 
@@ -53,10 +47,12 @@ expected<void> tree_walk::take(const std::vector<digest>& asked, const std::vect
   for (std::size_t i = 0; i < asked.size(); ++i) {
     if (found[i]) {
       if (auto taken = take_directory(asked[i], *found[i]); !taken) return taken;
-    } else if (asked[i] == root_ || found[i].error().code() != errc::not_found) {
+    } else if (asked[i] == root_) {
       return failure(found[i].error());
     }
   }
+  taken_ += asked.size();
+  if (over()) close();
   return {};
 }
 
@@ -69,7 +65,7 @@ expected<void> tree_walk::take_directory(const digest& name, const bytes& direct
     if (auto fine = want(fields.text()); !fine) return with_context(fine.error(), "directory {}", name);
   }
   if (fields.broken() || !any) return fail(errc::invalid_argument, "blob {} is no Directory", name);
-  deliver(directory);
+  keep(name, directory);
   return {};
 }
 
@@ -82,8 +78,7 @@ expected<void> tree_walk::want(std::string_view encoded_node) {
   if (fields.broken()) return fail(errc::invalid_argument, "an entry is no DirectoryNode");
   auto child = parse_digest(root_.function, words.hash, words.size);
   if (!child) return failure(child.error());
-  if (child->size > largest_directory)
-    return fail(errc::invalid_argument, "a directory of {} bytes is too large for a message", child->size);
+  if (auto fine = check_size(*child); !fine) return fine;
   if (!seen_.insert(*child).second) return {};
   if (seen_.size() > bounds_.max_directories)
     return fail(errc::resource_exhausted, "the tree has more than {} directories", bounds_.max_directories);
@@ -91,38 +86,37 @@ expected<void> tree_walk::want(std::string_view encoded_node) {
   return {};
 }
 
-void tree_walk::deliver(const bytes& directory) {
-  std::size_t position = position_++;
-  if (position < skip_) return;
-  bool full = bounds_.page_size != 0 && in_message_ >= bounds_.page_size;
-  full = full || (in_message_ > 0 && message_.size() + directory.size() > bounds_.message_size);
-  if (full) close(token_at(position));
-  message_.open(1, directory.size());
-  message_.append(directory);
-  ++in_message_;
+void tree_walk::keep(const digest& name, const bytes& directory) {
+  auto size = message_writer::message_size(1, directory.size());
+  if (!names_.empty() && size_ + size > bounds_.stretch_size) close();
+  names_.push_back(name);
+  directories_.push_back(directory);
+  size_ += size;
 }
 
-void tree_walk::close(std::string_view next_page_token) {
-  message_.text(2, next_page_token);
-  ready_.push_back(message_.finish());
-  in_message_ = 0;
+// Into memory of its own and of the right size: a stretch may stay for long, and what the store gave may be
+// slices of far larger buffers.
+void tree_walk::close() {
+  if (names_.empty()) return;
+  message_writer encoded;
+  encoded.reserve(size_);
+  std::vector<std::uint32_t> ends;
+  ends.reserve(names_.size());
+  for (const auto& directory : directories_) {
+    encoded.message(1, directory.view());
+    ends.push_back(static_cast<std::uint32_t>(encoded.size()));
+  }
+  names_.shrink_to_fit();
+  filled_.push_back(std::make_shared<const tree_stretch>(begin_, std::exchange(names_, {}), std::move(ends),
+                                                         encoded.finish().flatten()));
+  const auto& made = *filled_.back();
+  begin_ = {made.end(), made.trail(made.end())};
+  directories_.clear();
+  size_ = 0;
 }
 
-void tree_walk::flush() {
-  if (in_message_ > 0) close({});
-}
-
-std::size_t tree_walk::ready_bytes() const noexcept {
-  std::size_t total = 0;
-  for (const auto& message : ready_) total += message.size();
-  return total;
-}
-
-// A position is only good for the tree it was given out for.
-std::string tree_walk::token_at(std::size_t position) const {
-  auto text = fmt::format("{} in tree {}", position, root_);
-  auto check = digest_of(text, digest_function::blake3).hex();
-  return fmt::format("{}-{}", position, std::string_view(check).substr(0, 16));
+std::vector<tree_stretch_ptr> tree_walk::filled() {
+  return std::exchange(filled_, {});
 }
 
 }  // namespace kiln

@@ -2,63 +2,63 @@
 
 #include <cstddef>
 #include <deque>
-#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
+#include "actors/services/tree_stretch.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
-#include "core/wire/message_writer.hpp"
 
 namespace kiln {
 
 /// A walk through a tree of Directories, root first and level by level, each directory once however often it
-/// is referred to. It says which blobs it wants next, is given them, and leaves GetTreeResponse messages
-/// behind; the directories in them are the stored bytes, shared. Nothing recurses, so depth costs nothing.
-/// One thread.
+/// is referred to. It says which blobs it wants next, is given them, and leaves stretches behind. Nothing
+/// recurses, so depth costs nothing. One thread.
 class tree_walk {
 public:
   struct rules {
-    std::size_t page_size = 0;           ///< directories in one message; 0 for any number
-    std::size_t message_size = 1 << 20;  ///< bytes at which a message is full
+    std::size_t stretch_size = 1 << 20;  ///< bytes at which a stretch is full
     std::size_t max_directories = 1;     ///< RESOURCE_EXHAUSTED beyond
   };
 
-  tree_walk(const digest& root, rules bounds);
+  /// A larger Directory would not fit into a message that clients take: INVALID_ARGUMENT.
+  static expected<void> check_size(const digest& directory);
 
-  /// Continues behind what a walk of the same root has delivered before this token; INVALID_ARGUMENT for a
-  /// token of another walk. Before the first batch.
-  expected<void> resume(std::string_view token);
+  tree_walk(const digest& root, rules bounds);
 
   /// What to read next: of one level, bounded in number and bytes; nothing when the walk is over.
   std::vector<digest> next_batch();
-  /// The blobs of the last batch. An absent one is skipped, unless it is the root. An error ends the walk.
+  /// The blobs of the last batch, without a store's failures: where there is an error the blob is absent. An
+  /// absent one is skipped, unless it is the root: NOT_FOUND. INVALID_ARGUMENT for what is no Directory.
   expected<void> take(const std::vector<digest>& asked, const std::vector<expected<bytes>>& found);
 
-  bool over() const noexcept { return wanted_.empty(); }
-  /// Messages that are full. The last one stays until `over`, and `flush` then.
-  std::deque<byte_chain>& ready() noexcept { return ready_; }
-  std::size_t ready_bytes() const noexcept;
-  void flush();
+  bool over() const noexcept { return wanted_.empty() && asked_ == taken_; }
+  /// Directories that `next_batch` has named: what stands in front of this position is read or being read.
+  std::size_t asked() const noexcept { return asked_; }
+  /// Directories that the walk has heard of.
+  std::size_t known() const noexcept { return seen_.size(); }
+  /// Stretches that were filled since the last time, in order; when the walk is over, the rest as well.
+  std::vector<tree_stretch_ptr> filled();
 
 private:
   expected<void> take_directory(const digest& name, const bytes& directory);
   expected<void> want(std::string_view encoded_node);
-  void deliver(const bytes& directory);
-  void close(std::string_view next_page_token);
-  std::string token_at(std::size_t position) const;
+  void keep(const digest& name, const bytes& directory);
+  void close();
 
   digest root_;
   rules bounds_;
   std::deque<digest> wanted_;
   std::unordered_set<digest> seen_;
-  std::size_t position_ = 0;  // of the next directory, in the order of the walk
-  std::size_t skip_ = 0;      // directories that were delivered before
-  message_writer message_;
-  std::size_t in_message_ = 0;
-  std::deque<byte_chain> ready_;
+  std::size_t asked_ = 0;
+  std::size_t taken_ = 0;
+  tree_stretch::start begin_;  // of the stretch that is being filled
+  std::vector<digest> names_;
+  std::vector<bytes> directories_;
+  std::size_t size_ = 0;  // that these will take, encoded
+  std::vector<tree_stretch_ptr> filled_;
 };
 
 }  // namespace kiln

@@ -12,6 +12,7 @@ schema<serve_options> serve_schema() {
       .section("limits", &serve_options::limits, cache_limits_schema(), "What clients may ask of the cache.")
       .section("byte_stream", &serve_options::byte_stream, byte_stream_schema(), "Uploads and downloads.")
       .section("compression", &serve_options::compression, compression_schema(), "What travels compressed.")
+      .section("get_tree", &serve_options::get_tree, get_tree_schema(), "Whole trees of directories.")
       .section("action_cache", &serve_options::action_cache, action_cache_schema(),
                "What was the result of an action.")
       .section("remote_asset", &serve_options::remote_asset, remote_asset_schema(),

@@ -9,6 +9,7 @@
 #include "actors/services/byte_stream.hpp"
 #include "actors/services/cache_limits.hpp"
 #include "actors/services/execution.hpp"
+#include "actors/services/get_tree_options.hpp"
 #include "actors/services/remote_asset.hpp"
 #include "actors/worker/options.hpp"
 #include "core/config/kinds.hpp"
@@ -23,6 +24,7 @@ struct serve_options {
   cache_limits limits;
   byte_stream_options byte_stream;
   compression_options compression;
+  get_tree_options get_tree;
   action_cache_settings action_cache;
   remote_asset_settings remote_asset;
   std::optional<execution_options> execution;

@@ -40,7 +40,10 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
             spawn_content_addressable_storage(system, env, options.limits, peers.content));
   with_lane(services, routes, "byte_stream",
             spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content));
-  with_routes(services, routes, "get_tree", spawn_get_tree(system, env, {}, peers.content));
+  auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content);
+  services.all.emplace_back("tree_coalescer", caf::actor_cast<caf::strong_actor_ptr>(trees));
+  with_routes(services, routes, "get_tree",
+              spawn_get_tree(system, env, options.get_tree, peers.content, trees));
 }
 
 // Whoever may not write results may not push either: what is pushed is believed as they are.

@@ -9,7 +9,10 @@ counting_store spawn_counting_store(caf::actor_system& system, store_actor inner
   auto counts = std::make_shared<read_counts>();
   auto body = [inner, counts](store_actor::pointer self) -> store_actor::behavior_type {
     return {
-        [=](find_missing order) { return self->delegate(inner, std::move(order)); },
+        [=](find_missing order) {
+          counts->count_checks(order.blobs.size());
+          return self->delegate(inner, std::move(order));
+        },
         [=](read_blob order) {
           counts->count(order.blob);
           return self->delegate(inner, std::move(order));

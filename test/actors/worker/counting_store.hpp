@@ -8,12 +8,17 @@
 
 namespace kiln::test {
 
-/// How often each blob was read. Any thread.
+/// How often each blob was read, and how many were asked for. Any thread.
 class read_counts {
 public:
   void count(const digest& blob) {
     std::lock_guard lock(mutex_);
     ++reads_[blob];
+    ++total_;
+  }
+  void count_checks(std::size_t blobs) {
+    std::lock_guard lock(mutex_);
+    checks_ += blobs;
   }
   std::size_t reads(const digest& blob) const {
     std::lock_guard lock(mutex_);
@@ -21,8 +26,21 @@ public:
     return found == reads_.end() ? 0 : found->second;
   }
 
+  /// Of all blobs.
+  std::size_t reads() const {
+    std::lock_guard lock(mutex_);
+    return total_;
+  }
+  /// Blobs of which it was asked whether they are missing.
+  std::size_t checks() const {
+    std::lock_guard lock(mutex_);
+    return checks_;
+  }
+
 private:
   mutable std::mutex mutex_;
+  std::size_t total_ = 0;
+  std::size_t checks_ = 0;
   std::map<digest, std::size_t> reads_;
 };
 

@@ -27,6 +27,7 @@ struct stalling_store::state {
   std::mutex mutex;
   std::condition_variable changed;
   std::string held_kind;
+  bool hold_answers = false;
   bool has_held = false;
   std::vector<std::function<void(const error&)>> held;  // the actor's own
   caf::typed_actor<caf::reacts_to<release_held>> release;
@@ -35,6 +36,13 @@ struct stalling_store::state {
 namespace {
 
 using stalling_actor = store_actor::extend<caf::reacts_to<release_held>>;
+
+template <class Answer, class Order, class Then>
+void ask(stalling_actor::pointer self, const store_actor& inner, Order order, Then then) {
+  self->request(inner, caf::infinite, std::move(order))
+      .then([then](Answer& good) mutable { then(std::move(good)); },
+            [then](const caf::error& bad) mutable { then(failure(from_caf(bad))); });
+}
 
 template <class Answer, class Order>
 auto passing(stalling_actor::pointer self, const store_actor& inner,
@@ -48,11 +56,19 @@ auto passing(stalling_actor::pointer self, const store_actor& inner,
     }
     auto reply = make_answer<Answer>(self);
     auto shared = std::make_shared<Order>(std::move(order));
+    if (notes->hold_answers) {
+      ask<Answer>(self, inner, std::move(*shared), [=](expected<Answer> heard) {
+        auto said = std::make_shared<expected<Answer>>(std::move(heard));
+        notes->held.push_back([=](const error& fault) mutable {
+          reply.deliver(fault.ok() ? std::move(*said) : failure(fault));
+        });
+      });
+      return reply;
+    }
     notes->held.push_back([=](const error& fault) mutable {
       if (!fault.ok()) return reply.deliver(failure(fault));
-      self->request(inner, caf::infinite, std::move(*shared))
-          .then([reply](Answer& good) mutable { reply.deliver(std::move(good)); },
-                [reply](const caf::error& bad) mutable { reply.deliver(failure(from_caf(bad))); });
+      ask<Answer>(self, inner, std::move(*shared),
+                  [=](expected<Answer> heard) mutable { reply.deliver(std::move(heard)); });
     });
     return reply;
   };
@@ -60,8 +76,9 @@ auto passing(stalling_actor::pointer self, const store_actor& inner,
 
 }  // namespace
 
-void stalling_store::hold(const std::string& order) {
+void stalling_store::hold(const std::string& order, bool answers) {
   std::lock_guard lock(state_->mutex);
+  state_->hold_answers = answers;
   state_->held_kind = order;
   state_->has_held = false;
 }

@@ -15,7 +15,12 @@ public:
   /// From now on.
   template <class Order>
   void hold() {
-    hold(typeid(Order).name());
+    hold(typeid(Order).name(), false);
+  }
+  /// The same, but the store behind acts on them at once: what is held is its answers.
+  template <class Order>
+  void hold_answers() {
+    hold(typeid(Order).name(), true);
   }
   /// Until such an order has come.
   void wait() const;
@@ -30,7 +35,7 @@ public:
 
 private:
   friend stalling_store spawn_stalling_store(caf::actor_system& system, store_actor inner);
-  void hold(const std::string& order);
+  void hold(const std::string& order, bool answers);
   std::shared_ptr<state> state_;
 };
 
