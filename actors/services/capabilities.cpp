@@ -30,6 +30,7 @@ void describe_cache(const capabilities_options& options, v2::CacheCapabilities* 
   if (options.limits.max_blob_size)
     into->set_max_cas_blob_size_bytes(static_cast<std::int64_t>(options.limits.max_blob_size->bytes));
   into->add_supported_compressors(v2::Compressor::ZSTD);
+  into->add_supported_batch_update_compressors(v2::Compressor::ZSTD);
   into->set_symlink_absolute_path_strategy(v2::SymlinkAbsolutePathStrategy::ALLOWED);
 }
 

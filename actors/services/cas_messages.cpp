@@ -1,5 +1,6 @@
 #include "actors/services/cas_messages.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include "core/wire/digests.hpp"
@@ -30,9 +31,31 @@ expected<std::vector<digest>> understand(const std::vector<wire_digest>& words, 
   return blobs;
 }
 
-// Both requests are an instance, digests, and the function's number.
-expected<digests_request> read_digests(const byte_chain& from, std::uint32_t function_field,
-                                       std::string_view name) {
+// Whether the number is among those of a repeated field, which lie packed or one by one.
+bool holds_number(field_reader& fields, std::uint32_t field, std::uint64_t wanted) {
+  if (fields.is(field, wire_type::varint)) return fields.value() == wanted;
+  if (!fields.is(field, wire_type::length)) return false;
+  std::uint64_t value = 0;
+  unsigned shift = 0;
+  for (unsigned char part : fields.text()) {
+    if (shift < 64) value |= static_cast<std::uint64_t>(part & 0x7f) << shift;
+    shift += 7;
+    if ((part & 0x80) != 0) continue;
+    if (value == wanted) return true;
+    value = shift = 0;
+  }
+  return false;
+}
+
+// Where the two requests differ.
+struct digests_layout {
+  std::string_view name;
+  std::uint32_t function;
+  std::uint32_t compressors;  // 0 if there are none
+};
+
+// Both are an instance, digests, and the function's number.
+expected<digests_request> read_digests(const byte_chain& from, const digests_layout& layout) {
   // One piece, so that the words can stay where they are until they are understood.
   bytes whole = from.flatten();
   field_reader fields(whole.view());
@@ -44,12 +67,14 @@ expected<digests_request> read_digests(const byte_chain& from, std::uint32_t fun
     if (fields.is(1, wire_type::length)) {
       result.instance = fields.text();
     } else if (fields.is(2, wire_type::length)) {
-      if (!read_digest(fields.text(), words.emplace_back())) return broken(name);
-    } else if (fields.is(function_field, wire_type::varint)) {
+      if (!read_digest(fields.text(), words.emplace_back())) return broken(layout.name);
+    } else if (fields.is(layout.function, wire_type::varint)) {
       function = static_cast<int>(fields.value());
+    } else if (holds_number(fields, layout.compressors, static_cast<std::uint64_t>(compressor::zstd))) {
+      result.takes_zstd = true;
     }
   }
-  if (fields.broken()) return broken(name);
+  if (fields.broken()) return broken(layout.name);
   if (auto fine = check_instance_name(result.instance); !fine) return failure(fine.error());
   auto blobs = understand(words, function);
   if (!blobs) return failure(blobs.error());
@@ -68,7 +93,8 @@ bool read_update_entry(const byte_chain& from, update_request::entry& into, wire
     } else if (fields.is(2, wire_type::length)) {
       into.data = fields.flat();
     } else if (fields.is(3, wire_type::varint)) {
-      into.compressor = static_cast<int>(fields.value());
+      // A number that we do not know stays one: all that matters is that it is none of ours.
+      into.form = static_cast<compressor>(std::min<std::uint64_t>(fields.value(), 0xff));
     }
   }
   return !fields.broken();
@@ -77,12 +103,11 @@ bool read_update_entry(const byte_chain& from, update_request::entry& into, wire
 }  // namespace
 
 expected<digests_request> read_find_missing_request(const byte_chain& from) {
-  return read_digests(from, 3, "FindMissingBlobsRequest");
+  return read_digests(from, {"FindMissingBlobsRequest", 3, 0});
 }
 
 expected<digests_request> read_batch_read_request(const byte_chain& from) {
-  // The compressors that the client would take (3) do not matter: what we send is always taken.
-  return read_digests(from, 4, "BatchReadBlobsRequest");
+  return read_digests(from, {"BatchReadBlobsRequest", 4, 3});
 }
 
 expected<update_request> read_batch_update_request(const byte_chain& from) {
@@ -133,21 +158,25 @@ byte_chain write_batch_update_response(const std::vector<update_request::entry>&
 }
 
 byte_chain write_batch_read_response(const std::vector<digest>& asked,
-                                     const std::vector<expected<bytes>>& results, std::size_t limit) {
+                                     const std::vector<expected<bytes>>& results, std::size_t limit,
+                                     const std::vector<compressor>& forms) {
   static const bytes nothing;
   const error too_much(errc::resource_exhausted, "the answer is full; ask for this blob again");
   message_writer writer;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const error* fault = results[i] ? nullptr : &results[i].error();
+    auto form = static_cast<std::uint64_t>(forms.empty() ? compressor::identity : forms[i]);
     std::size_t beside = 2 * message_writer::digest_size(1, asked[i]);
     if (fault == nullptr && writer.size() + results[i]->size() + beside > limit) fault = &too_much;
     const bytes& data = fault == nullptr ? *results[i] : nothing;
     auto status = fault == nullptr ? std::string() : pack_status(*fault);
+    if (fault != nullptr) form = 0;
     writer.open(1, message_writer::digest_size(1, asked[i]) + message_writer::data_size(2, data.size()) +
-                       message_writer::message_size(3, status.size()));
+                       message_writer::message_size(3, status.size()) + message_writer::varint_size(4, form));
     writer.put(1, asked[i]);
     writer.data(2, data);
     writer.message(3, status);
+    writer.varint(4, form);
   }
   return writer.finish();
 }

@@ -6,6 +6,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
+#include "core/wire/resource_name.hpp"
 
 /// The messages of ContentAddressableStorage that carry many digests or many blobs, read and written by hand:
 /// a blob's bytes are shared with the message it came in or goes out with. Faults in a request are
@@ -16,6 +17,7 @@ namespace kiln {
 struct digests_request {
   std::string instance;
   std::vector<digest> blobs;
+  bool takes_zstd = false;  ///< of BatchReadBlobsRequest: the answer may be compressed so
 };
 expected<digests_request> read_find_missing_request(const byte_chain& from);
 expected<digests_request> read_batch_read_request(const byte_chain& from);
@@ -25,7 +27,7 @@ struct update_request {
   struct entry {
     digest blob;
     bytes data;
-    int compressor = 0;
+    compressor form = compressor::identity;  ///< of `data`
   };
   std::string instance;
   std::vector<entry> entries;
@@ -39,8 +41,10 @@ byte_chain write_batch_update_response(const std::vector<update_request::entry>&
                                        const std::vector<error>& outcomes);
 
 /// BatchReadBlobsResponse. Blobs that would make it larger than `limit` are RESOURCE_EXHAUSTED, each by
-/// itself: clients refuse a message they find too large as a whole.
+/// itself: clients refuse a message they find too large as a whole. `forms` are those of the results; empty
+/// if they are all as they are.
 byte_chain write_batch_read_response(const std::vector<digest>& asked,
-                                     const std::vector<expected<bytes>>& results, std::size_t limit);
+                                     const std::vector<expected<bytes>>& results, std::size_t limit,
+                                     const std::vector<compressor>& forms = {});
 
 }  // namespace kiln

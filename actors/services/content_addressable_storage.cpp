@@ -5,16 +5,27 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <memory>
 
+#include "actors/services/batch_compression.hpp"
 #include "actors/services/cas_messages.hpp"
 #include "actors/services/empty_blob.hpp"
 
 namespace kiln {
+
+// An update under way: which blobs the store was asked to keep, and how the others ended at once.
+struct batch_update {
+  call_ptr call;
+  std::vector<update_request::entry> asked;
+  std::vector<error> outcomes;
+  std::vector<std::size_t> sent;  // positions in `asked` of what the store was sent
+};
+
 namespace {
 
 using self_pointer = content_addressable_storage_actor::pointer;
 
 struct serving {
   cache_limits limits;
+  compression zstd;
   store_actor store;
 };
 
@@ -51,60 +62,91 @@ expected<void> find(self_pointer self, const serving& with, find_missing_blobs& 
   return {};
 }
 
-// An update under way: which blobs the store was asked to keep, and how the others ended at once.
-struct updating {
-  std::vector<update_request::entry> asked;
-  std::vector<error> outcomes;
-  std::vector<std::size_t> sent;  // positions in `asked` of what the store was sent
-};
-
 error check_entry(const update_request::entry& entry, const cache_limits& limits) {
-  if (entry.compressor != 0) return {errc::invalid_argument, "compressed blobs are not taken in batches"};
+  if (entry.form != compressor::identity && entry.form != compressor::zstd)
+    return {errc::invalid_argument, "blobs are taken as they are or as zstd"};
   if (limits.too_large(entry.blob.size)) return {errc::invalid_argument, "the blob is larger than is taken"};
-  if (static_cast<std::uint64_t>(entry.blob.size) != entry.data.size())
+  if (entry.form == compressor::identity && static_cast<std::uint64_t>(entry.blob.size) != entry.data.size())
     return {errc::invalid_argument, fmt::format("{} bytes came for {}", entry.data.size(), entry.blob)};
+  return {};
+}
+
+// How much a batch is, at the most, before or behind its compression.
+expected<std::uint64_t> size_of(const std::vector<update_request::entry>& entries,
+                                const cache_limits& limits) {
+  std::uint64_t total = 0;
+  for (const auto& entry : entries) {
+    total += entry.form == compressor::identity
+                 ? entry.data.size()
+                 : std::max<std::uint64_t>(entry.data.size(), static_cast<std::uint64_t>(entry.blob.size));
+    if (auto fine = check_total(total, limits); !fine) return failure(fine.error());
+  }
+  return total;
+}
+
+expected<void> keep(self_pointer self, const serving& with, const std::shared_ptr<batch_update>& state) {
+  write_blobs batch;
+  for (std::size_t i = 0; i < state->asked.size(); ++i) {
+    auto& entry = state->asked[i];
+    if (!state->outcomes[i].ok() || is_empty_blob(entry.blob)) continue;
+    batch.entries.push_back({entry.blob, std::move(entry.data)});
+    state->sent.push_back(i);
+  }
+  if (batch.entries.empty()) {
+    state->call->reply(write_batch_update_response(state->asked, state->outcomes));
+    return {};
+  }
+  self->request(with.store, caf::infinite, std::move(batch))
+      .then(
+          [state](const receipts& kept) {
+            answer_call(state->call, [&]() -> expected<void> {
+              if (kept.results.size() != state->sent.size())
+                return fail(errc::internal, "the store answered {} blobs of {}", kept.results.size(),
+                            state->sent.size());
+              for (std::size_t i = 0; i < state->sent.size(); ++i)
+                if (!kept.results[i]) state->outcomes[state->sent[i]] = kept.results[i].error();
+              state->call->reply(write_batch_update_response(state->asked, state->outcomes));
+              return {};
+            });
+          },
+          fails(state->call));
   return {};
 }
 
 expected<void> update(self_pointer self, const serving& with, batch_update_blobs& order) {
   auto request = read_batch_update_request(order.request);
   if (!request) return failure(request.error());
-  std::uint64_t total = 0;
-  for (const auto& entry : request->entries) total += entry.data.size();
-  if (auto fine = check_total(total, with.limits); !fine) return fine;
+  auto size = size_of(request->entries, with.limits);
+  if (!size) return failure(size.error());
 
-  auto state = std::make_shared<updating>();
+  auto state = std::make_shared<batch_update>();
+  state->call = order.call;
   state->asked = std::move(request->entries);
-  write_blobs batch;
-  for (std::size_t i = 0; i < state->asked.size(); ++i) {
-    auto& entry = state->asked[i];
-    auto fault = check_entry(entry, with.limits);
-    if (fault.ok() && !is_empty_blob(entry.blob)) {
-      batch.entries.push_back({entry.blob, std::move(entry.data)});
-      state->sent.push_back(i);
-    }
-    state->outcomes.push_back(std::move(fault));
-  }
-  if (batch.entries.empty()) {
-    order.call->reply(write_batch_update_response(state->asked, state->outcomes));
-    return {};
-  }
-  self->request(with.store, caf::infinite, std::move(batch))
-      .then(
-          [call = order.call, state](const receipts& kept) {
-            answer_call(call, [&]() -> expected<void> {
-              if (kept.results.size() != state->sent.size())
-                return fail(errc::internal, "the store answered {} blobs of {}", kept.results.size(),
-                            state->sent.size());
-              for (std::size_t i = 0; i < state->sent.size(); ++i)
-                if (!kept.results[i]) state->outcomes[state->sent[i]] = kept.results[i].error();
-              call->reply(write_batch_update_response(state->asked, state->outcomes));
-              return {};
-            });
-          },
-          fails(order.call));
-  return {};
+  for (const auto& entry : state->asked) state->outcomes.push_back(check_entry(entry, with.limits));
+  if (!any_compressed(state->asked)) return keep(self, with, state);
+  return with.zstd.run(*size, [self = content_addressable_storage_actor(self), state, zstd = with.zstd] {
+    unpack(state->asked, state->outcomes, zstd.window_log);
+    caf::anon_send(self, batch_unpacked{state});
+  });
 }
+
+// A read under way: what was asked, and what was found.
+struct batch_reading {
+  call_ptr call;
+  std::vector<digest> asked;
+  std::vector<expected<bytes>> results;
+  std::size_t limit = 0;
+
+  void reply(const std::vector<compressor>& forms) {
+    call->reply(write_batch_read_response(asked, results, limit, forms));
+  }
+  void pack_and_reply(int level) {
+    answer_call(call, [&]() -> expected<void> {
+      reply(pack(results, level));
+      return {};
+    });
+  }
+};
 
 expected<void> read(self_pointer self, const serving& with, batch_read_blobs& order) {
   auto request = read_batch_read_request(order.request);
@@ -116,15 +158,20 @@ expected<void> read(self_pointer self, const serving& with, batch_read_blobs& or
   }
 
   read_blobs batch{without_empty(request->blobs)};
-  auto asked = std::make_shared<std::vector<digest>>(std::move(request->blobs));
-  auto limit = answer_limit(with.limits);
+  auto reading = std::make_shared<batch_reading>();
+  reading->call = order.call;
+  reading->asked = std::move(request->blobs);
+  reading->limit = answer_limit(with.limits);
   self->request(with.store, caf::infinite, std::move(batch))
       .then(
-          [call = order.call, asked, limit](blob_batch& found) {
-            answer_call(call, [&]() -> expected<void> {
-              auto results = with_empty(*asked, std::move(found));
+          [reading, total, packed = request->takes_zstd, zstd = with.zstd](blob_batch& found) {
+            answer_call(reading->call, [&]() -> expected<void> {
+              auto results = with_empty(reading->asked, std::move(found));
               if (!results) return failure(results.error());
-              call->reply(write_batch_read_response(*asked, *results, limit));
+              reading->results = std::move(*results);
+              if (packed)
+                return zstd.run(total, [reading, level = zstd.level] { reading->pack_and_reply(level); });
+              reading->reply({});
               return {};
             });
           },
@@ -137,8 +184,9 @@ expected<void> read(self_pointer self, const serving& with, batch_read_blobs& or
 content_addressable_storage_actor spawn_content_addressable_storage(caf::actor_system& system,
                                                                     const environment& env,
                                                                     const cache_limits& limits,
+                                                                    const compression& zstd,
                                                                     store_actor blobs) {
-  return system.spawn([env, with = serving{limits, std::move(blobs)}](
+  return system.spawn([env, with = serving{limits, zstd, std::move(blobs)}](
                           self_pointer self) -> content_addressable_storage_actor::behavior_type {
     const clock& time = *env.time;
     return {
@@ -150,6 +198,9 @@ content_addressable_storage_actor spawn_content_addressable_storage(caf::actor_s
         },
         [self, with, &time](batch_read_blobs& order) {
           begin_call(order.call, time, [&] { return read(self, with, order); });
+        },
+        [self, with](const batch_unpacked& news) {
+          answer_call(news.what->call, [&] { return keep(self, with, news.what); });
         },
     };
   });

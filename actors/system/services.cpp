@@ -37,7 +37,7 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
                  const service_peers& peers, router& routes, served_services& services) {
   const auto zstd = make_compression(env, options.compression);
   with_lane(services, routes, "content_addressable_storage",
-            spawn_content_addressable_storage(system, env, options.limits, peers.content));
+            spawn_content_addressable_storage(system, env, options.limits, zstd, peers.content));
   with_lane(services, routes, "byte_stream",
             spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content));
   auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content);

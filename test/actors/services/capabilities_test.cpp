@@ -42,6 +42,8 @@ BOOST_AUTO_TEST_CASE(a_cache_announces_what_it_holds_itself_to) {
   BOOST_TEST(cache.max_batch_total_size_bytes() < 4 << 20);
   BOOST_TEST_REQUIRE(cache.supported_compressors_size() == 1);
   BOOST_TEST((cache.supported_compressors(0) == v2::Compressor::ZSTD));
+  BOOST_TEST_REQUIRE(cache.supported_batch_update_compressors_size() == 1);
+  BOOST_TEST((cache.supported_batch_update_compressors(0) == v2::Compressor::ZSTD));
   BOOST_TEST((cache.symlink_absolute_path_strategy() == v2::SymlinkAbsolutePathStrategy::ALLOWED));
 }
 

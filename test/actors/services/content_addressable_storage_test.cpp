@@ -2,8 +2,11 @@
 
 #include "actors/services/cas_messages.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/base/random.hpp"
+#include "core/compress/zstd.hpp"
 #include "core/wire/digests.hpp"
 #include "test/actors/services/service_bench.hpp"
+#include "test/harness/zstd_frames.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -20,7 +23,8 @@ struct cas_bench : service_bench {
     cache_limits limits;
     limits.max_batch_total_size.bytes = batch_limit;
     limits.max_blob_size = byte_size{50'000};
-    add_routes(routes, {own(spawn_content_addressable_storage(actors(), env(), limits, blobs))});
+    add_routes(routes, {own(spawn_content_addressable_storage(actors(), env(), limits,
+                                                              make_compression(env(), {}), blobs))});
   }
 
   v2::FindMissingBlobsRequest asking_for(const std::vector<digest>& blobs) {
@@ -39,6 +43,18 @@ struct cas_bench : service_bench {
     for (const auto& blob : blobs) to_wire(blob, request.add_digests());
     return answer_of<v2::BatchReadBlobsResponse>(service + "BatchReadBlobs", request);
   }
+  v2::BatchReadBlobsResponse read_taking(const std::vector<v2::Compressor::Value>& forms,
+                                         const std::vector<digest>& blobs) {
+    v2::BatchReadBlobsRequest request;
+    for (const auto& blob : blobs) to_wire(blob, request.add_digests());
+    for (auto form : forms) request.add_acceptable_compressors(form);
+    return answer_of<v2::BatchReadBlobsResponse>(service + "BatchReadBlobs", request);
+  }
+  static void add_packed(v2::BatchUpdateBlobsRequest& request, const digest& blob, std::string data,
+                         v2::Compressor::Value form = v2::Compressor::ZSTD) {
+    add(request, blob, std::move(data));
+    request.mutable_requests(request.requests_size() - 1)->set_compressor(form);
+  }
   static void add(v2::BatchUpdateBlobsRequest& request, const digest& blob, std::string data) {
     auto* entry = request.add_requests();
     to_wire(blob, entry->mutable_digest());
@@ -49,6 +65,10 @@ struct cas_bench : service_bench {
 struct checking_bench : cas_bench {
   checking_bench() : cas_bench(checking) {}
 };
+
+std::string frame(const std::string& text) {
+  return std::string(zstd_encode(text, 1, text.size() + 1000).value().view());
+}
 
 errc code(const google::rpc::Status& status) {
   return static_cast<errc>(status.code());
@@ -144,8 +164,7 @@ BOOST_FIXTURE_TEST_CASE(one_bad_blob_does_not_hurt_the_others, checking_bench) {
   add(request, digest_of("claimed"), "sneaked");
   add(request, good, "good");
   add(request, digest_of("short"), "sho");
-  add(request, digest_of("zipped"), "zipped");
-  request.mutable_requests(3)->set_compressor(v2::Compressor::ZSTD);
+  add_packed(request, digest_of("zipped"), "zipped");
   add(request, digest_of(std::string(50'001, 'x')), std::string(50'001, 'x'));
   auto answer = update(request);
   BOOST_TEST_REQUIRE(answer.responses_size() == 5);
@@ -207,6 +226,114 @@ BOOST_AUTO_TEST_CASE(an_answer_never_grows_beyond_its_limit) {
   BOOST_TEST(code(answer.responses(29).status()) == errc::resource_exhausted);
 }
 
+BOOST_AUTO_TEST_CASE(blobs_may_come_compressed_beside_others) {
+  const std::string large(40'000, 'l');
+  v2::BatchUpdateBlobsRequest request;
+  add_packed(request, digest_of("first"), frame("first"));
+  add(request, digest_of("second"), "second");
+  add_packed(request, digest_of(large), frame(large.substr(7)) + frame(large.substr(0, 7)));
+  add_packed(request, digest_of(""), frame(""));
+  auto answer = update(request);
+  BOOST_TEST_REQUIRE(answer.responses_size() == 4);
+  for (const auto& one : answer.responses())
+    BOOST_TEST(code(one.status()) == errc::ok, one.status().message());
+  auto kept = read({digest_of("first"), digest_of("second"), digest_of(large)});
+  BOOST_TEST(kept.responses(0).data() == "first");
+  BOOST_TEST(kept.responses(1).data() == "second");
+  BOOST_TEST(kept.responses(2).data() == large);
+}
+
+// Rules 36 and 37.
+BOOST_FIXTURE_TEST_CASE(data_that_is_not_the_blob_compressed_is_refused_for_that_blob, checking_bench) {
+  const std::string text(10'000, 't');
+  const auto blob = digest_of(text);
+  const std::vector<std::string> faulty = {"",
+                                           text,
+                                           frame(text).substr(1),
+                                           frame(text) + "!",
+                                           frame(text) + frame("!"),
+                                           frame(text.substr(1)),
+                                           zstd_bomb(10),
+                                           skippable("note") + frame(text),
+                                           frame_declaring(9'999, block_of(text)),
+                                           frame(std::string(10'000, 'u'))};
+  v2::BatchUpdateBlobsRequest request;
+  for (const auto& data : faulty) {
+    request.clear_requests();
+    add_packed(request, blob, data);
+    add_packed(request, digest_of("good"), frame("good"));
+    auto answer = update(request);
+    BOOST_TEST(code(answer.responses(0).status()) == errc::invalid_argument);
+    BOOST_TEST(code(answer.responses(1).status()) == errc::ok);
+    BOOST_TEST(!has(blob));
+  }
+  for (auto form :
+       {v2::Compressor::DEFLATE, v2::Compressor::BROTLI, static_cast<v2::Compressor::Value>(257)}) {
+    request.clear_requests();
+    add_packed(request, blob, text, form);
+    BOOST_TEST(code(update(request).responses(0).status()) == errc::invalid_argument);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_counts_as_what_it_decodes_to) {
+  const std::string half(batch_limit / 2, 'x');
+  v2::BatchUpdateBlobsRequest request;
+  for (int i = 0; i < 2; ++i) add_packed(request, digest_of(half), frame(half));
+  BOOST_TEST(code_of(service + "BatchUpdateBlobs", request) == errc::ok);
+  add_packed(request, digest_of("y"), frame("y"));
+  BOOST_TEST(code_of(service + "BatchUpdateBlobs", request) == errc::invalid_argument);
+  request.clear_requests();
+  for (int i = 0; i < 3; ++i) {
+    add_packed(request, digest_of(half), "");
+    request.mutable_requests(i)->mutable_digest()->set_size_bytes(std::numeric_limits<std::int64_t>::max());
+  }
+  BOOST_TEST(code_of(service + "BatchUpdateBlobs", request) == errc::invalid_argument);
+}
+
+// Rules 43 and 44.
+BOOST_AUTO_TEST_CASE(blobs_are_read_compressed_only_by_who_takes_that) {
+  const std::string text(10'000, 't');
+  const auto blob = put(text);
+  using forms = std::vector<v2::Compressor::Value>;
+  for (const auto& taken : {forms{}, forms{v2::Compressor::IDENTITY}, forms{v2::Compressor::BROTLI}}) {
+    auto answer = read_taking(taken, {blob});
+    BOOST_TEST((answer.responses(0).compressor() == v2::Compressor::IDENTITY));
+    BOOST_TEST(answer.responses(0).data() == text);
+  }
+  for (const auto& taken :
+       {forms{v2::Compressor::ZSTD}, forms{v2::Compressor::BROTLI, v2::Compressor::ZSTD}}) {
+    auto answer = read_taking(taken, {digest_of("absent"), blob, digest_of("")});
+    BOOST_TEST(code(answer.responses(0).status()) == errc::not_found);
+    BOOST_TEST_REQUIRE((answer.responses(1).compressor() == v2::Compressor::ZSTD));
+    BOOST_TEST(answer.responses(1).data().size() < 1000u);
+    BOOST_TEST((zstd_decode(answer.responses(1).data(), text.size(), 23).value().view() == text));
+    BOOST_TEST((answer.responses(2).compressor() == v2::Compressor::IDENTITY));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_become_smaller_is_read_as_it_is) {
+  auto random = make_seeded_random(1);
+  std::string noise(10'000, '\0');
+  for (auto& c : noise) c = static_cast<char>(random->next());
+  auto answer = read_taking({v2::Compressor::ZSTD}, {put(noise), put("tiny")});
+  for (const auto& one : answer.responses()) BOOST_TEST((one.compressor() == v2::Compressor::IDENTITY));
+  BOOST_TEST((answer.responses(0).data() == noise));
+  BOOST_TEST(answer.responses(1).data() == "tiny");
+}
+
+BOOST_AUTO_TEST_CASE(compressors_are_heard_however_they_are_written) {
+  auto takes = [](std::string_view field) {
+    return read_batch_read_request(bytes::copy_of(field))->takes_zstd;
+  };
+  using namespace std::string_view_literals;
+  BOOST_TEST(takes("\x18\x01"sv));
+  BOOST_TEST(takes("\x18\x02\x18\x01"sv));
+  BOOST_TEST(takes("\x1a\x03\x02\x00\x01"sv));
+  BOOST_TEST(!takes("\x18\x02"sv));
+  BOOST_TEST(!takes("\x1a\x03\x82\x01\x00"sv));
+  BOOST_TEST(!read_find_missing_request(bytes::copy_of("\x18\x01"sv))->takes_zstd);
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_is_gone_is_unavailable) {
   end(blobs);
   BOOST_TEST(code_of(service + "FindMissingBlobs", asking_for({digest_of("x")})) == errc::unavailable);
@@ -217,7 +344,8 @@ BOOST_AUTO_TEST_CASE(a_service_that_is_gone_leaves_no_call_behind) {
   {
     service_bench other;
     add_routes(other.routes,
-               {other.own(spawn_content_addressable_storage(other.actors(), other.env(), {}, other.blobs))});
+               {other.own(spawn_content_addressable_storage(
+                   other.actors(), other.env(), {}, make_compression(other.env(), {}), other.blobs))});
     call = other.start(service + "FindMissingBlobs");
   }
   BOOST_TEST(call.expired());
