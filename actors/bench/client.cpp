@@ -4,8 +4,6 @@
 
 #include <atomic>
 
-#include "core/wire/resource_name.hpp"
-
 namespace kiln::bench {
 namespace {
 
@@ -116,21 +114,21 @@ void client::follow(const std::string& method, const google::protobuf::MessageLi
   std::make_shared<following>(call, std::move(each), std::move(done))->next();
 }
 
-void client::upload(const digest& blob, byte_chain content,
-                    std::function<void(expected<std::int64_t>)> done) const {
+void client::upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done,
+                    compressor form) const {
   static std::atomic<std::uint64_t> uploads{0};
   auto uuid = fmt::format("00000000-0000-4000-8000-{:012x}", ++uploads);
   auto call = to_->start({"/google.bytestream.ByteStream/Write", {}, timeout});
-  auto name = make_write_name({instance_, blob, compressor::identity, std::move(uuid)});
+  auto name = make_write_name({instance_, blob, form, std::move(uuid)});
   std::make_shared<uploading>(call, std::move(name), std::move(content), std::move(done))->start();
 }
 
-void client::download(const digest& blob, range part,
-                      std::function<void(expected<std::uint64_t>)> done) const {
+void client::download(const digest& blob, range part, std::function<void(expected<std::uint64_t>)> done,
+                      compressor form) const {
   google::bytestream::ReadRequest request;
   request.set_read_offset(static_cast<std::int64_t>(part.offset));
   request.set_read_limit(static_cast<std::int64_t>(part.limit));
-  request.set_resource_name(make_read_name({instance_, blob, compressor::identity, {}}));
+  request.set_resource_name(make_read_name({instance_, blob, form, {}}));
   auto received = std::make_shared<std::uint64_t>(0);
   follow(
       "/google.bytestream.ByteStream/Read", request,

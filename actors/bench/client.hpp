@@ -9,6 +9,7 @@
 #include "core/contract/transport.hpp"
 #include "core/digest/digest.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/resource_name.hpp"
 
 namespace kiln::bench {
 
@@ -30,14 +31,16 @@ public:
               std::function<void(byte_chain)> each, std::function<void(expected<void>)> done) const;
 
   /// ByteStream.Write of `content` in messages of 1 MiB. Answers the committed size.
-  void upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done) const;
+  void upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done,
+              compressor form = compressor::identity) const;
   /// A stretch of a blob; limit 0 for all that follows.
   struct range {
     std::uint64_t offset = 0;
     std::uint64_t limit = 0;
   };
   /// ByteStream.Read. Answers the number of bytes that came.
-  void download(const digest& blob, range part, std::function<void(expected<std::uint64_t>)> done) const;
+  void download(const digest& blob, range part, std::function<void(expected<std::uint64_t>)> done,
+                compressor form = compressor::identity) const;
 
 private:
   static constexpr duration timeout = std::chrono::seconds(60);

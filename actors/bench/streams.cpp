@@ -69,15 +69,6 @@ struct reading {
   unsigned parts = 1;
 };
 
-expected<void> upload(const client& server, const digest& name, std::string content) {
-  return wait_for([&](finished done) {
-    server.upload(name, bytes::adopt(std::move(content)), [done](expected<std::int64_t> committed) {
-      if (!committed) return done(failure(std::move(committed).error()));
-      done({});
-    });
-  });
-}
-
 // Done when the last part has come, and fails as the last one that did.
 void read_parts(const client& server, const digest& blob, std::uint64_t size, unsigned parts, finished done) {
   struct state {

@@ -36,6 +36,15 @@ expected<void> store_batch(const client& server, const v2::BatchUpdateBlobsReque
 
 }  // namespace
 
+expected<void> upload(const client& server, const digest& name, std::string content) {
+  return wait_for([&](finished done) {
+    server.upload(name, bytes::adopt(std::move(content)), [done](expected<std::int64_t> committed) {
+      if (!committed) return done(failure(std::move(committed).error()));
+      done({});
+    });
+  });
+}
+
 expected<void> store(const client& server, const std::vector<std::string>& blobs) {
   constexpr std::size_t batch_limit = 3 << 20;
   v2::BatchUpdateBlobsRequest batch;
@@ -57,8 +66,8 @@ expected<void> store(const client& server, const std::vector<std::string>& blobs
 
 std::vector<workload> all_workloads(std::uint64_t seed) {
   std::vector<workload> all;
-  for (auto make :
-       {cas_workloads, stream_workloads, action_cache_workloads, tree_workloads, execution_workloads}) {
+  for (auto make : {cas_workloads, stream_workloads, compressed_stream_workloads, action_cache_workloads,
+                    tree_workloads, execution_workloads}) {
     auto some = make(seed);
     std::move(some.begin(), some.end(), std::back_inserter(all));
   }

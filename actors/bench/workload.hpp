@@ -30,12 +30,15 @@ std::vector<workload> all_workloads(std::uint64_t seed);
 
 std::vector<workload> cas_workloads(std::uint64_t seed);
 std::vector<workload> stream_workloads(std::uint64_t seed);
+std::vector<workload> compressed_stream_workloads(std::uint64_t seed);
 std::vector<workload> action_cache_workloads(std::uint64_t seed);
 std::vector<workload> tree_workloads(std::uint64_t seed);
 std::vector<workload> execution_workloads(std::uint64_t seed);
 
 /// Blocks until one asynchronous step has ended: for `prepare`.
 expected<void> wait_for(const std::function<void(finished)>& start);
+/// Uploads one blob, however large, and waits.
+expected<void> upload(const client& server, const digest& name, std::string content);
 /// Uploads in batches below 3 MiB, and waits.
 expected<void> store(const client& server, const std::vector<std::string>& blobs);
 
