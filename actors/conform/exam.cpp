@@ -64,7 +64,7 @@ std::shared_ptr<exchange> exam::note(const std::string& method) {
 }
 
 std::unique_ptr<conversation> exam::start(const std::string& method, asked_with with) {
-  auto all = where_.metadata;
+  auto all = with.anonymous ? metadata() : where_.metadata;
   all.insert(all.end(), with.metadata.begin(), with.metadata.end());
   return std::make_unique<conversation>(*to_, outbound_request{method, std::move(all), with.deadline});
 }

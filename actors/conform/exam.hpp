@@ -51,6 +51,7 @@ using metadata = std::vector<std::pair<std::string, std::string>>;
 struct asked_with {
   conform::metadata metadata;        ///< beside the token
   std::optional<duration> deadline;  ///< told to the server; by default it is told none
+  bool anonymous = false;            ///< without the token
 };
 
 class exam;
@@ -113,6 +114,7 @@ public:
   const facts& server() const noexcept { return *where_.server; }
   const std::string& instance() const noexcept { return server().instance; }
   const clock& time() const noexcept { return *where_.time; }
+  bool has_token() const noexcept { return !where_.metadata.empty(); }
   /// For slow rules: the first number, or the second with --quick.
   template <class T>
   T scaled(T full, T quick) const noexcept {

@@ -232,6 +232,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
       in_flight_.remove(in_flight);
       in_flight->settle(outcome);
     }
+    if (outcome) uploads_.overtake(fresh);
     fresh->settle(std::move(outcome));
     uploads_.remove(key, fresh);
   };

@@ -12,12 +12,24 @@ void upload::attach(call_ptr from, write_request first) {
 
 void upload::settle(expected<receipt> outcome) {
   turn_.run([self = shared_from_this(), outcome = std::move(outcome)]() mutable {
-    self->outcome_ = std::move(outcome);
+    if (!self->outcome_) self->outcome_ = std::move(outcome);
     self->store_done_ = true;
     self->waiting_ = nullptr;
     self->queue_.clear();
     self->parked_ = false;
     self->answer_client();
+  });
+}
+
+void upload::overtaken() {
+  turn_.run([self = shared_from_this()] {
+    if (self->outcome_ || self->client_done_ || !self->failed_.ok()) return;
+    self->outcome_ = receipt{static_cast<std::uint64_t>(self->blob_.size), true};
+    self->failed_ = {errc::aborted, "another upload has brought the blob"};
+    self->parked_ = false;
+    self->queue_.clear();
+    self->answer_client();
+    self->feed();
   });
 }
 

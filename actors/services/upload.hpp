@@ -37,6 +37,9 @@ public:
   void attach(call_ptr from, write_request first);
   /// How the store ended it.
   void settle(expected<receipt> outcome);
+  /// Another upload has brought the blob. The client, if there is one, hears so at once; the store reads no
+  /// more, and what it says of that does not count. One that has said all ends by itself.
+  void overtaken();
   /// Ends it: the client, if there is one, and the store hear why.
   void give_up(const error& why);
 

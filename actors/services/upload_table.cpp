@@ -19,10 +19,20 @@ void upload_table::add(const std::string& name, const std::shared_ptr<upload>& f
   if (place) watched_.at(place.get()).named = false;
   place = fresh;
   watched_[fresh.get()] = {fresh};
+  by_blob_.emplace(fresh->blob(), fresh);
   hold_bounds();
 }
 
+void upload_table::overtake(const std::shared_ptr<upload>& by) {
+  auto [first, last] = by_blob_.equal_range(by->blob());
+  for (auto entry = first; entry != last; ++entry)
+    if (entry->second != by) entry->second->overtaken();
+}
+
 void upload_table::remove(const std::string& name, const std::shared_ptr<upload>& ended) {
+  auto [first, last] = by_blob_.equal_range(ended->blob());
+  auto mine = std::find_if(first, last, [&](const auto& entry) { return entry.second == ended; });
+  if (mine != last) by_blob_.erase(mine);
   if (ended->attended())
     watched_.at(ended.get()).settled = true;
   else

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "actors/services/upload.hpp"
@@ -31,6 +32,8 @@ public:
   std::shared_ptr<upload> find(const std::string& name) const;
   /// From now on the name means this one. Another that had it goes on, but nobody can come back to it.
   void add(const std::string& name, const std::shared_ptr<upload>& fresh);
+  /// The store has this one's blob: other uploads of it need not go on.
+  void overtake(const std::shared_ptr<upload>& by);
   /// The store has settled this one. It is watched until its client is answered, too.
   void remove(const std::string& name, const std::shared_ptr<upload>& ended);
 
@@ -52,6 +55,7 @@ private:
   const bounds limits_;
   std::map<std::string, std::shared_ptr<upload>> by_name_;
   std::map<upload*, watched> watched_;
+  std::unordered_multimap<digest, std::shared_ptr<upload>> by_blob_;  // not yet settled
   std::uint64_t parkings_ = 0;
 };
 

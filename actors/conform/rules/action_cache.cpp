@@ -2,9 +2,26 @@
 
 #include <iterator>
 
-// 8. ActionCache. Three rules are about a server's inside: 130, 135 and 143.
+#include "actors/conform/rules/streams.hpp"
+
+// 8. ActionCache. Two rules are about a server's inside: 135 and 143.
 namespace kiln::conform {
 namespace {
+
+void asking_extends_life(exam& ask) {
+  auto output = ask.fresh(), said = ask.fresh();
+  ask.store({output, said});
+  v2::ActionResult result;
+  auto* file = result.add_output_files();
+  file->set_path("file");
+  *file->mutable_digest() = output.digest;
+  *result.mutable_stdout_digest() = said.digest;
+  auto action = stored_action(ask);
+  ask.ok(ask.update_result(action.digest, result));
+  flood(ask, 10 * ask.server().fill, [&](const blob&) { ask.ok(ask.get_result(action.digest)); });
+  expect_stored(ask, output);
+  expect_stored(ask, said);
+}
 
 void without_action(exam& ask) {
   auto nobody_has = ask.fresh();
@@ -146,6 +163,8 @@ std::vector<rule> action_cache_rules() {
   std::vector<rule> all{
       {128, tag::stated, "an action without a result is NOT_FOUND", needs::cache,
        [](exam& ask) { expect_no_result(ask, ask.fresh()); }},
+      {130, tag::should, "asking for a result extends the life of what it refers to",
+       updates | needs::filling | needs::alone | needs::slow, asking_extends_life},
       {133, tag::stated, "a result for an action that is not there is kept, or FAILED_PRECONDITION", updates,
        without_action},
       {136, tag::must, "an update by a client without the right to it is PERMISSION_DENIED", needs::cache,

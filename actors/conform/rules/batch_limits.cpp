@@ -1,4 +1,4 @@
-#include "actors/conform/exam.hpp"
+#include "actors/conform/rules/streams.hpp"
 
 // 2. FindMissingBlobs, BatchUpdateBlobs, BatchReadBlobs: large requests, and a cache that is full.
 namespace kiln::conform {
@@ -70,17 +70,6 @@ void answers_fit(exam& ask) {
       ask.check(one.status().code() == 0 &&
                     static_cast<std::int64_t>(one.data().size()) == one.digest().size_bytes(),
                 "every blob, whole");
-  }
-}
-
-// Writes `total` bytes of new blobs, and does something now and then.
-void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then) {
-  constexpr std::size_t size = 1 << 20;
-  auto every = std::max<std::uint64_t>(ask.server().fill / size / 16, 1);
-  for (std::uint64_t i = 0; i * size < total; ++i) {
-    auto one = ask.fresh(size);
-    ask.ok(ask.write(ask.write_name(one), one.data));
-    if (i % every == 0) now_and_then(one);
   }
 }
 

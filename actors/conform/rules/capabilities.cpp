@@ -250,6 +250,29 @@ void answered_under_load(exam& ask) {
              fmt::format("one within {:.0f} ms", median(busy)));
 }
 
+// Whether each may update results, and whether it is told so.
+void two_clients(exam& ask) {
+  if (!ask.has_token()) ask.skip("all clients are one, for no token was given");
+  auto action = stored_action(ask);
+  v2::GetCapabilitiesRequest question;
+  question.set_instance_name(ask.instance());
+  auto update = ask.request<v2::UpdateActionResultRequest>();
+  *update.mutable_action_digest() = action.digest;
+  *update.mutable_action_result() = result_saying("hello");
+  for (bool anonymous : {false, true, false}) {
+    asked_with as{{}, {}, anonymous};
+    auto told = ask.ask<v2::ServerCapabilities>(exam::reapi("Capabilities/GetCapabilities"), question, as);
+    if (!anonymous) ask.ok(told);
+    ask.expect(told, {errc::ok, errc::unauthenticated, errc::permission_denied});
+    bool allowed = told.message().cache_capabilities().action_cache_update_capabilities().update_enabled();
+    auto updated = ask.ask<v2::ActionResult>(exam::reapi("ActionCache/UpdateActionResult"), update, as);
+    if (allowed)
+      ask.ok(updated);
+    else
+      ask.expect(updated, {errc::permission_denied, errc::unauthenticated});
+  }
+}
+
 }  // namespace
 
 std::vector<rule> capabilities_rules() {
@@ -269,6 +292,7 @@ std::vector<rule> capabilities_rules() {
       {155, tag::stated, "the announced priorities are taken", needs::nothing, priorities},
       {156, tag::choice, "GetCapabilities is answered within 50 ms while blobs come and go",
        needs::cache | needs::alone | needs::slow, answered_under_load},
+      {157, tag::choice, "each client is told its own rights", needs::cache, two_clients},
   };
 }
 

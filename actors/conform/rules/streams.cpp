@@ -58,6 +58,16 @@ void expect_missing(exam& ask, const blob& what, std::string_view why) {
             fmt::format("blob {}/{} is missing, for {}", what.digest.hash(), what.digest.size_bytes(), why));
 }
 
+void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then) {
+  constexpr std::size_t size = 1 << 20;
+  auto every = std::max<std::uint64_t>(ask.server().fill / size / 16, 1);
+  for (std::uint64_t i = 0; i * size < total; ++i) {
+    auto one = ask.fresh(size);
+    ask.ok(ask.write(ask.write_name(one), one.data));
+    if (i % every == 0) now_and_then(one);
+  }
+}
+
 std::string text(exam& ask, std::size_t size) {
   std::string made;
   made.reserve(size + 64);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ void expect_committed(exam& ask, const answer<bs::WriteResponse>& got,
 void expect_stored(exam& ask, const blob& what);
 /// FindMissingBlobs says that it is not there, because of `why`.
 void expect_missing(exam& ask, const blob& what, std::string_view why);
+
+/// Writes `total` bytes of new blobs, and does something now and then.
+void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then);
 
 /// `size` bytes of text, which zstd makes much smaller.
 std::string text(exam& ask, std::size_t size);

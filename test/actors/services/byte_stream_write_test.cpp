@@ -24,6 +24,23 @@ BOOST_AUTO_TEST_CASE(a_blob_that_is_there_is_not_sent_again) {
   BOOST_TEST(committed(*call) == 100'000);
 }
 
+// Rule 99.
+BOOST_AUTO_TEST_CASE(an_upload_that_another_overtakes_ends_at_once) {
+  auto content = noise(1 << 20);
+  auto blob = digest_of(content);
+  auto slow = begin_write(), parked = begin_write();
+  say(slow, message(upload_name(blob, "slow"), 0, content.substr(0, 1000)));
+  say(parked, message(upload_name(blob, "parked"), 0, content.substr(0, 1000)));
+  parked->cancel();
+  run();
+  BOOST_TEST(committed(*write(blob, content)) == 1 << 20);
+  BOOST_TEST(committed(*slow) == 1 << 20);
+  BOOST_TEST(slow.use_count() == 1);
+  BOOST_TEST(status_of(upload_name(blob, "slow")).complete());
+  BOOST_TEST(status_of(upload_name(blob, "parked")).complete());
+  BOOST_TEST((data_of(*read("blobs/" + blob.to_string())) == content));
+}
+
 BOOST_AUTO_TEST_CASE(the_empty_blob_is_taken_as_it_is) {
   auto call = begin_write();
   say(call, message(upload_name(digest_of("")), 0, "", true));
