@@ -36,11 +36,12 @@ constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots a
 constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
 
 template <class Request>
-expected<find_result> named_action(const Request& request) {
+expected<find_result> named_action(const Request& request, const cache_limits& limits) {
   if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
   const auto& name = request.action_digest();
   auto function = resolve_function(request.digest_function(), name.hash().size());
   if (!function) return failure(function.error());
+  if (auto fine = limits.check_function(*function); !fine) return failure(fine.error());
   auto action = from_wire(name, *function);
   if (!action) return failure(action.error());
   return find_result{request.instance_name(), *action};
@@ -91,7 +92,7 @@ void reply_with_inlined(self_pointer self, const state_ptr& state, const call_pt
 expected<void> get(self_pointer self, const state_ptr& state, get_action_result& order) {
   auto request = parse<v2::GetActionResultRequest>(order.request);
   if (!request) return failure(request.error());
-  auto wanted = named_action(*request);
+  auto wanted = named_action(*request, state->options.limits);
   if (!wanted) return failure(wanted.error());
   auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
   auto answer = [self, state, to = order.call, asked,
@@ -143,7 +144,7 @@ directories_twice told_twice(const v2::ActionResult& result, digest_function fun
 expected<void> update(self_pointer self, const state_ptr& state, update_action_result& order) {
   auto request = parse<v2::UpdateActionResultRequest>(order.request);
   if (!request) return failure(request.error());
-  auto named = named_action(*request);
+  auto named = named_action(*request, state->options.limits);
   if (!named) return failure(named.error());
   if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
     return good;

@@ -4,6 +4,7 @@
 #include <caf/typed_actor.hpp>
 #include <functional>
 
+#include "actors/services/cache_limits.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
@@ -27,6 +28,7 @@ struct action_cache_options {
   store_actor results;  ///< of results
   store_actor content;  ///< of content: what results refer to
   action_cache_settings settings;
+  cache_limits limits;
 };
 
 struct get_action_result : inbound {};

@@ -90,6 +90,7 @@ void byte_stream_state::read(const read_stream& order) {
   begin_call(order.call, time_, [&]() -> expected<void> {
     auto range = read_read_request(order.request);
     if (!range) return failure(range.error());
+    if (auto fine = limits_.check_function(range->blob.function); !fine) return fine;
     if (is_empty_blob(range->blob)) {
       blob_content nothing;
       send(order.call, *range, nothing);
@@ -183,6 +184,7 @@ void byte_stream_state::begun(write_begun& news) {
 expected<void> byte_stream_state::route_upload(const call_ptr& from, write_request first) {
   auto name = name_to_write(first.resource_name);
   if (!name) return failure(name.error());
+  if (auto fine = limits_.check_function(name->blob.function); !fine) return fine;
   if (limits_.too_large(name->blob.size))
     return fail(errc::invalid_argument, "blob {} is larger than the {} bytes that are taken", name->blob,
                 limits_.max_blob_size->bytes);
@@ -260,6 +262,7 @@ void byte_stream_state::query(const query_write_status& order) {
   begin_call(order.call, time_, [&]() -> expected<void> {
     auto name = read_query_request(order.request);
     if (!name) return failure(name.error());
+    if (auto fine = limits_.check_function(name->blob.function); !fine) return fine;
     if (auto existing = uploads_.find(make_write_name(*name))) {
       order.call->reply(write_query_response(existing->tell(), false));
       return {};

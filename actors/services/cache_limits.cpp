@@ -1,8 +1,32 @@
 #include "actors/services/cache_limits.hpp"
 
+#include <algorithm>
+
 namespace kiln {
+namespace {
+
+std::vector<std::pair<std::string, digest_function>> function_words() {
+  std::vector<std::pair<std::string, digest_function>> words;
+  for (const auto& info : digest_functions()) words.emplace_back(info.name, info.function);
+  return words;
+}
+
+}  // namespace
 
 using namespace config_literals;
+
+std::vector<digest_function> strong_digest_functions() {
+  std::vector<digest_function> strong;
+  for (const auto& info : digest_functions())
+    if (!info.weak) strong.push_back(info.function);
+  return strong;
+}
+
+expected<void> cache_limits::check_function(digest_function function) const {
+  if (std::find(digest_functions.begin(), digest_functions.end(), function) != digest_functions.end())
+    return {};
+  return fail(errc::invalid_argument, "digest function {} is not served here", info_of(function).name);
+}
 
 schema<cache_limits> cache_limits_schema() {
   return schema<cache_limits>("What clients may ask of the cache; they are told so.")
@@ -11,7 +35,16 @@ schema<cache_limits> cache_limits_schema() {
              "default 4 MiB.",
              at_least(1_KiB), at_most(64_MiB))
       .field("max_blob_size", &cache_limits::max_blob_size, std::nullopt,
-             "The largest blob that is taken, or none for no limit.", or_word("none"));
+             "The largest blob that is taken, or none for no limit.", or_word("none"))
+      .choice(
+          "digest_functions", &cache_limits::digest_functions, function_words(), strong_digest_functions(),
+          "How clients may name blobs, the first being what we would choose. Others can make two contents "
+          "with one SHA-1, so it is not served unless it is asked for.")
+      .check([](const cache_limits& limits) -> expected<void> {
+        if (limits.digest_functions.empty())
+          return fail(errc::invalid_argument, "no digest function is served");
+        return {};
+      });
 }
 
 }  // namespace kiln

@@ -1,11 +1,16 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
+#include "core/digest/digest.hpp"
 
 namespace kiln {
+
+/// Every function but those for which collisions can be made.
+std::vector<digest_function> strong_digest_functions();
 
 /// What clients may ask of the cache, announced by capabilities and held by the services.
 struct cache_limits {
@@ -15,6 +20,11 @@ struct cache_limits {
   /// Of one blob; none for no limit.
   std::optional<byte_size> max_blob_size;
 
+  /// Those whose collisions cannot be made, unless told otherwise.
+  std::vector<digest_function> digest_functions = strong_digest_functions();
+
+  /// INVALID_ARGUMENT for a digest of a function that is not announced.
+  expected<void> check_function(digest_function function) const;
   bool too_large(std::int64_t size) const noexcept {
     return max_blob_size && static_cast<std::uint64_t>(size) > max_blob_size->bytes;
   }

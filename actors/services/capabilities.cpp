@@ -20,8 +20,8 @@ void describe_priorities(v2::PriorityCapabilities* into) {
 }
 
 void describe_cache(const capabilities_options& options, v2::CacheCapabilities* into) {
-  for (const auto& info : digest_functions())
-    into->add_digest_functions(static_cast<v2::DigestFunction::Value>(info.function));
+  for (auto function : options.limits.digest_functions)
+    into->add_digest_functions(static_cast<v2::DigestFunction::Value>(function));
   into->mutable_action_cache_update_capabilities()->set_update_enabled(options.action_cache_updates);
   auto* only_default = into->mutable_cache_priority_capabilities()->add_priorities();
   only_default->set_min_priority(0);
@@ -34,10 +34,11 @@ void describe_cache(const capabilities_options& options, v2::CacheCapabilities* 
   into->set_symlink_absolute_path_strategy(v2::SymlinkAbsolutePathStrategy::ALLOWED);
 }
 
-void describe_execution(v2::ExecutionCapabilities* into) {
-  into->set_digest_function(v2::DigestFunction::SHA256);
-  for (const auto& info : digest_functions())
-    into->add_digest_functions(static_cast<v2::DigestFunction::Value>(info.function));
+void describe_execution(const capabilities_options& options, v2::ExecutionCapabilities* into) {
+  const auto& functions = options.limits.digest_functions;
+  into->set_digest_function(static_cast<v2::DigestFunction::Value>(functions.front()));
+  for (auto function : functions)
+    into->add_digest_functions(static_cast<v2::DigestFunction::Value>(function));
   into->set_exec_enabled(true);
   describe_priorities(into->mutable_execution_priority_capabilities());
 }
@@ -45,7 +46,7 @@ void describe_execution(v2::ExecutionCapabilities* into) {
 bytes describe(const capabilities_options& options) {
   v2::ServerCapabilities all;
   if (options.serves_cache) describe_cache(options, all.mutable_cache_capabilities());
-  if (options.serves_execution) describe_execution(all.mutable_execution_capabilities());
+  if (options.serves_execution) describe_execution(options, all.mutable_execution_capabilities());
   // From 2.0, for there are clients that speak only that.
   all.mutable_low_api_version()->set_major(2);
   all.mutable_high_api_version()->set_major(2);

@@ -42,9 +42,15 @@ expected<void> check_total(std::uint64_t total, const cache_limits& limits) {
               limits.max_batch_total_size.bytes);
 }
 
+// The digests of one request are of one function.
+expected<void> check_functions(const std::vector<digest>& blobs, const cache_limits& limits) {
+  return blobs.empty() ? expected<void>() : limits.check_function(blobs.front().function);
+}
+
 expected<void> find(self_pointer self, const serving& with, find_missing_blobs& order) {
   auto request = read_find_missing_request(order.request);
   if (!request) return failure(request.error());
+  if (auto fine = check_functions(request->blobs, with.limits); !fine) return fine;
   request->blobs = without_empty(request->blobs);
   if (request->blobs.empty()) {
     order.call->reply({});
@@ -116,6 +122,8 @@ expected<void> keep(self_pointer self, const serving& with, const std::shared_pt
 expected<void> update(self_pointer self, const serving& with, batch_update_blobs& order) {
   auto request = read_batch_update_request(order.request);
   if (!request) return failure(request.error());
+  if (!request->entries.empty())
+    if (auto fine = with.limits.check_function(request->entries.front().blob.function); !fine) return fine;
   auto size = size_of(request->entries, with.limits);
   if (!size) return failure(size.error());
 
@@ -151,6 +159,7 @@ struct batch_reading {
 expected<void> read(self_pointer self, const serving& with, batch_read_blobs& order) {
   auto request = read_batch_read_request(order.request);
   if (!request) return failure(request.error());
+  if (auto fine = check_functions(request->blobs, with.limits); !fine) return fine;
   std::uint64_t total = 0;
   for (const auto& blob : request->blobs) {
     total += static_cast<std::uint64_t>(blob.size);

@@ -24,7 +24,7 @@ struct execution_state {
   explicit execution_state(execution_actor::pointer self) : self(self) {}
 
   execution_actor::behavior_type make_behavior(const environment& process, execution_options given,
-                                               execution_peers whom);
+                                               const cache_limits& bounds, execution_peers whom);
   expected<void> execute(const execute_call& order);
   void submit(const call_ptr& from, const execute_request& request, action_spec action);
   void answer_over(const call_ptr& from, const execute_request& request, action_outcome outcome);
@@ -36,6 +36,7 @@ struct execution_state {
   const execution_actor::pointer self;
   environment env;
   execution_options options;
+  cache_limits limits;
   execution_peers peers;
   std::optional<input_memory> memory;
   operation_watchers watchers;
@@ -46,6 +47,7 @@ struct execution_state {
 expected<void> execution_state::execute(const execute_call& order) {
   auto request = parse_execute_request(order.request);
   if (!request) return fail(request.error());
+  if (auto fine = limits.check_function(request->action.function); !fine) return fine;
   if (*preparing >= options.max_preparing) return fail(busy("too many actions are being looked at"));
   ++*preparing;
   // Counts until the last that refers to the preparation is gone, however it ends.
@@ -101,9 +103,12 @@ void execution_state::attach(const call_ptr& from, const operation_state& state)
 }
 
 execution_actor::behavior_type execution_state::make_behavior(const environment& process,
-                                                              execution_options given, execution_peers whom) {
+                                                              execution_options given,
+                                                              const cache_limits& bounds,
+                                                              execution_peers whom) {
   env = process;
   options = given;
+  limits = bounds;
   peers = std::move(whom);
   memory.emplace(eviction_limits{options.remembered_inputs}, *env.time);
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
@@ -145,12 +150,13 @@ schema<execution_options> execution_schema() {
 }
 
 execution_actor spawn_execution(caf::actor_system& system, const environment& env, execution_options options,
-                                execution_peers peers) {
+                                const cache_limits& limits, execution_peers peers) {
   auto body = [](execution_actor::stateful_pointer<execution_state> self, environment process,
-                 execution_options given, execution_peers whom) -> execution_actor::behavior_type {
-    return self->state.make_behavior(process, given, std::move(whom));
+                 execution_options given, cache_limits bounds,
+                 execution_peers whom) -> execution_actor::behavior_type {
+    return self->state.make_behavior(process, given, bounds, std::move(whom));
   };
-  return system.spawn(body, env, options, std::move(peers));
+  return system.spawn(body, env, options, limits, std::move(peers));
 }
 
 void add_routes(router& routes, const execution_actor& to) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "actors/services/cache_limits.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/action_cache.hpp"
@@ -44,7 +45,7 @@ using execution_actor =
                                caf::reacts_to<execution_client_gone>, caf::reacts_to<execution_keep_alive>>;
 
 execution_actor spawn_execution(caf::actor_system& system, const environment& env, execution_options options,
-                                execution_peers peers);
+                                const cache_limits& limits, execution_peers peers);
 /// Execute and WaitExecution.
 void add_routes(router& routes, const execution_actor& to);
 

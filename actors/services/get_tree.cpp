@@ -19,7 +19,7 @@ namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
 
-expected<tree_answer> open(const byte_chain& message) {
+expected<tree_answer> open(const byte_chain& message, const cache_limits& limits) {
   auto request = parse<v2::GetTreeRequest>(message);
   if (!request) return failure(request.error());
   if (auto fine = check_instance_name(request->instance_name()); !fine) return failure(fine.error());
@@ -27,6 +27,7 @@ expected<tree_answer> open(const byte_chain& message) {
     return fail(errc::invalid_argument, "a page size of {}", request->page_size());
   auto function = resolve_function(request->digest_function(), request->root_digest().hash().size());
   if (!function) return failure(function.error());
+  if (auto fine = limits.check_function(*function); !fine) return failure(fine.error());
   auto root = from_wire(request->root_digest(), *function);
   if (!root) return failure(root.error());
   if (auto fine = tree_walk::check_size(*root); !fine) return failure(fine.error());
@@ -48,12 +49,17 @@ struct answered_call {
 class get_tree_state {
 public:
   get_tree_state(get_tree_actor::pointer self, const environment& env, const get_tree_options& options,
-                 store_actor blobs, tree_coalescer_actor trees)
-      : self_(self), env_(env), options_(options), blobs_(std::move(blobs)), trees_(std::move(trees)) {}
+                 const cache_limits& limits, store_actor blobs, tree_coalescer_actor trees)
+      : self_(self),
+        env_(env),
+        options_(options),
+        limits_(limits),
+        blobs_(std::move(blobs)),
+        trees_(std::move(trees)) {}
 
   void begin(const get_tree& order) {
     begin_call(order.call, *env_.time, [&]() -> expected<void> {
-      auto answer = open(order.request);
+      auto answer = open(order.request, limits_);
       if (!answer) return failure(answer.error());
       if (calls_.size() >= options_.max_calls) return fail(busy("too many trees are being sent"));
       auto id = next_++;
@@ -155,6 +161,7 @@ private:
   get_tree_actor::pointer self_;
   environment env_;
   get_tree_options options_;
+  cache_limits limits_;
   store_actor blobs_;
   tree_coalescer_actor trees_;
   std::unordered_map<std::uint64_t, answered_call> calls_;
@@ -164,11 +171,11 @@ private:
 }  // namespace
 
 get_tree_actor spawn_get_tree(caf::actor_system& system, const environment& env,
-                              const get_tree_options& options, store_actor blobs,
+                              const get_tree_options& options, const cache_limits& limits, store_actor blobs,
                               tree_coalescer_actor trees) {
   using pointer = get_tree_actor::stateful_pointer<std::unique_ptr<get_tree_state>>;
   return system.spawn([=](pointer self) -> get_tree_actor::behavior_type {
-    self->state = std::make_unique<get_tree_state>(self, env, options, blobs, trees);
+    self->state = std::make_unique<get_tree_state>(self, env, options, limits, blobs, trees);
     auto* state = self->state.get();
     return {
         [state](const get_tree& order) { state->begin(order); },

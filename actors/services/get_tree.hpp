@@ -3,6 +3,7 @@
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/services/cache_limits.hpp"
 #include "actors/services/rpc.hpp"
 #include "actors/services/tree_coalescer.hpp"
 
@@ -21,7 +22,8 @@ using get_tree_actor = caf::typed_actor<caf::reacts_to<get_tree>, caf::reacts_to
 
 /// `blobs` is the store of content that the coalescer walks.
 get_tree_actor spawn_get_tree(caf::actor_system& system, const environment& env,
-                              const get_tree_options& options, store_actor blobs, tree_coalescer_actor trees);
+                              const get_tree_options& options, const cache_limits& limits, store_actor blobs,
+                              tree_coalescer_actor trees);
 void add_routes(router& routes, const get_tree_actor& to);
 
 }  // namespace kiln

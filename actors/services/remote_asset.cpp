@@ -69,6 +69,7 @@ public:
       if (!request) return failure(request.error());
       auto asked = read_question(*request, rules_);
       if (!asked) return failure(asked.error());
+      if (auto fine = options_.limits.check_function(asked->function); !fine) return fine;
       look(begin_search(order.call, std::move(*asked)));
       return {};
     });
@@ -82,6 +83,7 @@ public:
       if (!request) return failure(request.error());
       auto said = read_statement(*request, rules_, options_.env.time->wall());
       if (!said) return failure(said.error());
+      if (auto fine = options_.limits.check_function(said->record.content.function); !fine) return fine;
       auto records = records_of(*said);
       if (!records) return failure(records.error());
       keep_if_present(order.call, said->record, std::move(*records));

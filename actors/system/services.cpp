@@ -43,7 +43,7 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
   auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content);
   services.all.emplace_back("tree_coalescer", caf::actor_cast<caf::strong_actor_ptr>(trees));
   with_routes(services, routes, "get_tree",
-              spawn_get_tree(system, env, options.get_tree, peers.content, trees));
+              spawn_get_tree(system, env, options.get_tree, options.limits, peers.content, trees));
 }
 
 // Whoever may not write results may not push either: what is pushed is believed as they are.
@@ -64,13 +64,14 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   serve_cache(system, env, options, peers, routes, services);
   action_cache_actor results;
   if (peers.results)
-    results =
-        with_routes(services, routes, "action_cache",
-                    spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache}));
+    results = with_routes(services, routes, "action_cache",
+                          spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache,
+                                                      options.limits}));
   if (peers.results) serve_assets(system, env, options, peers, results, routes, services);
   if (peers.scheduler) {
     with_routes(services, routes, "execution",
-                spawn_execution(system, env, *options.execution, {peers.content, results, peers.scheduler}));
+                spawn_execution(system, env, *options.execution, options.limits,
+                                {peers.content, results, peers.scheduler}));
     with_routes(services, routes, "operations", spawn_operations(system, env, peers.scheduler));
     with_routes(services, routes, "worker_api", spawn_worker_api(system, env, peers.scheduler));
   }

@@ -10,10 +10,21 @@
 namespace kiln {
 namespace {
 
-constexpr std::array<digest_function_info, 2> known = {{
-    {digest_function::sha256, "sha256", 32, false},
-    {digest_function::blake3, "blake3", 32, true},
+constexpr std::array<digest_function_info, digest_function_count> known = {{
+    {digest_function::sha256, "sha256", 32, false, false},
+    {digest_function::blake3, "blake3", 32, true, false},
+    {digest_function::sha256tree, "sha256tree", 32, true, false},
+    {digest_function::sha384, "sha384", 48, false, false},
+    {digest_function::sha512, "sha512", 64, false, false},
+    {digest_function::sha1, "sha1", 20, false, true},
 }};
+
+// By REAPI's numbers.
+constexpr std::array<std::uint8_t, 16> places = [] {
+  std::array<std::uint8_t, 16> table{};
+  for (std::uint8_t i = 0; i < known.size(); ++i) table[static_cast<std::size_t>(known[i].function)] = i;
+  return table;
+}();
 
 constexpr std::uint8_t no_digit = 0xff;
 // A hash's digits are by chance, so branches on them are mispredicted; a table is several times as fast.
@@ -48,7 +59,11 @@ const digest_function_info* find_function(std::string_view name) noexcept {
 }
 
 const digest_function_info& info_of(digest_function function) noexcept {
-  return function == digest_function::blake3 ? known[1] : known[0];
+  return known[place_of(function)];
+}
+
+std::size_t place_of(digest_function function) noexcept {
+  return places[static_cast<std::size_t>(function)];
 }
 
 std::string digest::hex() const {

@@ -13,7 +13,15 @@
 namespace kiln {
 
 /// The digest functions we know, with REAPI's numbers (DigestFunction.Value).
-enum class digest_function : std::uint8_t { sha256 = 1, blake3 = 9 };
+enum class digest_function : std::uint8_t {
+  sha256 = 1,
+  sha1 = 2,
+  sha384 = 5,
+  sha512 = 6,
+  sha256tree = 8,
+  blake3 = 9
+};
+inline constexpr std::size_t digest_function_count = 6;
 
 /// What is fixed about a digest function.
 struct digest_function_info {
@@ -21,14 +29,16 @@ struct digest_function_info {
   std::string_view name;  ///< as it stands in resource names: "sha256", "blake3"
   std::size_t hash_size;  ///< bytes
   bool named_in_paths;    ///< resource names must carry the name (every function newer than VSO)
+  bool weak;              ///< collisions can be made, so whoever wants it has to ask for it
 };
 
-/// Every function, in the order they are announced.
+/// Every function, in the order they are announced; `place_of` is a function's place among them.
 std::span<const digest_function_info> digest_functions() noexcept;
 /// nullptr for a number or a name we do not know.
 const digest_function_info* find_function(int reapi_number) noexcept;
 const digest_function_info* find_function(std::string_view name) noexcept;
 const digest_function_info& info_of(digest_function function) noexcept;
+std::size_t place_of(digest_function function) noexcept;
 
 /// The name of a blob: function, hash and size. Plain data, compared whole, so that equal hex text under two
 /// functions is two keys. In an action cache the same type names the action, and `size` is the action's.

@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "core/digest/sha256tree.hpp"
+
 namespace kiln {
 
 class hasher::engine {
@@ -51,20 +53,39 @@ private:
   blake3_hasher state_;
 };
 
-// Fetching an algorithm takes OpenSSL longer than hashing a small blob, so it is done once.
-const EVP_MD* sha256() {
-  static const EVP_MD* algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return algorithm;
+class sha256tree_engine final : public hasher::engine {
+public:
+  std::unique_ptr<engine> clone() const override { return std::make_unique<sha256tree_engine>(*this); }
+  void update(std::string_view piece) override { tree_.update(piece); }
+  void finish(std::uint8_t* out) override { tree_.finish(out); }
+
+private:
+  sha256tree tree_;
+};
+
+// Fetching an algorithm takes OpenSSL longer than hashing a small blob, so it is done once for each.
+template <digest_function Function>
+std::unique_ptr<hasher::engine> make_evp(const char* name) {
+  static const EVP_MD* algorithm = EVP_MD_fetch(nullptr, name, nullptr);
+  return std::make_unique<evp_engine>(algorithm);
 }
 
 std::unique_ptr<hasher::engine> make_engine(digest_function function) {
   switch (function) {
     case digest_function::blake3:
       return std::make_unique<blake3_engine>();
+    case digest_function::sha256tree:
+      return std::make_unique<sha256tree_engine>();
+    case digest_function::sha1:
+      return make_evp<digest_function::sha1>("SHA1");
+    case digest_function::sha384:
+      return make_evp<digest_function::sha384>("SHA384");
+    case digest_function::sha512:
+      return make_evp<digest_function::sha512>("SHA512");
     case digest_function::sha256:
       break;
   }
-  return std::make_unique<evp_engine>(sha256());
+  return make_evp<digest_function::sha256>("SHA256");
 }
 
 }  // namespace

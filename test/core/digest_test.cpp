@@ -15,6 +15,25 @@ BOOST_AUTO_TEST_CASE(known_content_has_its_known_digest) {
   BOOST_TEST(digest_of("abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   BOOST_TEST(digest_of("", digest_function::blake3).hex() ==
              "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+  // FIPS 180-4, of "abc".
+  BOOST_TEST(digest_of("abc", digest_function::sha1).hex() == "a9993e364706816aba3e25717850c26c9cd0d89d");
+  BOOST_TEST(digest_of("abc", digest_function::sha384).hex() ==
+             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+             "8086072ba1e7cc2358baeca134c825a7");
+  BOOST_TEST(digest_of("abc", digest_function::sha512).hex() ==
+             "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+             "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
+BOOST_AUTO_TEST_CASE(each_function_has_its_place_and_its_length) {
+  std::size_t place = 0;
+  for (const auto& info : digest_functions()) {
+    BOOST_TEST(place_of(info.function) == place++);
+    BOOST_TEST(&info_of(info.function) == &info);
+    BOOST_TEST(digest_of("x", info.function).hex().size() == 2 * info.hash_size);
+    BOOST_TEST(find_function(info.name) == &info);
+  }
+  BOOST_TEST(place == digest_function_count);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_written_is_read) {

@@ -64,7 +64,11 @@ BOOST_AUTO_TEST_CASE(digests_travel_there_and_back) {
 BOOST_AUTO_TEST_CASE(the_digest_function_is_named_or_follows_from_the_length) {
   BOOST_TEST((resolve_function(0, 64).value() == digest_function::sha256));
   BOOST_TEST((resolve_function(9, 64).value() == digest_function::blake3));
-  BOOST_TEST((resolve_function(0, 40).error().code() == errc::invalid_argument));
+  BOOST_TEST((resolve_function(0, 40).value() == digest_function::sha1));
+  BOOST_TEST((resolve_function(0, 96).value() == digest_function::sha384));
+  BOOST_TEST((resolve_function(0, 128).value() == digest_function::sha512));
+  BOOST_TEST((resolve_function(8, 64).value() == digest_function::sha256tree));
+  BOOST_TEST((resolve_function(0, 42).error().code() == errc::invalid_argument));
   BOOST_TEST((resolve_function(1, 40).error().code() == errc::invalid_argument));
   BOOST_TEST((resolve_function(3, 32).error().code() == errc::invalid_argument));
 }

@@ -16,10 +16,6 @@ constexpr const char* fresh_sync_mark = "synced.new";
 constexpr std::string_view format_line = "kiln filesystem store, version 1";
 constexpr unsigned folder_mode = 0755;
 
-std::size_t place_of(digest_function function) noexcept {
-  return function == digest_function::blake3 ? 1 : 0;
-}
-
 std::string_view name_of(holds what) noexcept {
   return what == holds::content ? "content" : "results";
 }
@@ -204,10 +200,6 @@ expected<void> store_folder::make_tree(blob_tree which) {
     if (auto done = make_folder(*tree, below); !done) return done;
     auto opened = on_.open(*tree, below.c_str(), O_RDONLY | O_DIRECTORY);
     if (!opened) return fail(in_words(opened.error(), "opening", name + "/" + below));
-    for (unsigned i = 0; i < 256; ++i)
-      if (auto done = make_folder(*opened, folder_name(i).data()); !done) return done;
-    if (auto done = on_.sync(*opened); !done)
-      return fail(in_words(done.error(), "syncing", name + "/" + below));
     trees_[static_cast<std::size_t>(which)][place_of(info.function)] = std::move(*opened);
   }
   if (auto done = on_.sync(*tree); !done) return fail(in_words(done.error(), "syncing", name));
@@ -242,6 +234,13 @@ expected<descriptor> store_folder::open_below(const char* name) {
   auto folder = on_.open(root_, name, O_RDONLY | O_DIRECTORY);
   if (!folder) return fail(in_words(folder.error(), "opening", name));
   return std::move(*folder);
+}
+
+disk_result<void> store_folder::make_place(blob_tree which, const digest& blob, bool durable) {
+  const descriptor& in = tree(which, blob.function);
+  auto made = on_.make_folder(in, folder_name(blob.hash[0]).data(), folder_mode);
+  if (!made) return made.error().number == EEXIST ? disk_result<void>() : made;
+  return durable ? on_.sync(in) : made;
 }
 
 const descriptor& store_folder::tree(blob_tree which, digest_function function) const noexcept {

@@ -66,6 +66,8 @@ public:
   const descriptor& packs() const noexcept { return packs_; }
   /// content/<function> or lent/<function>
   const descriptor& tree(blob_tree which, digest_function function) const noexcept;
+  /// The folder that the blob's file goes to. They are made when they are needed first.
+  disk_result<void> make_place(blob_tree which, const digest& blob, bool durable);
   /// For those outside who open it themselves.
   std::string path_of(blob_tree which, const digest& blob) const;
   std::string path_of_empty() const { return path_ + "/empty"; }
@@ -107,7 +109,7 @@ private:
   descriptor lock_;
   descriptor temp_;
   descriptor packs_;
-  std::array<std::array<descriptor, 2>, 2> trees_;
+  std::array<std::array<descriptor, digest_function_count>, 2> trees_;
   std::atomic<std::uint64_t> temp_names_{0};
   std::chrono::system_clock::time_point doubted_from_ = std::chrono::system_clock::time_point::max();
   bool mode_needs_help_ = false;

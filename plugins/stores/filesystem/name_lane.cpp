@@ -66,6 +66,10 @@ struct name_lane::group {
     const descriptor& to = with.folder->tree(what.tree, what.blob->function);
     const char* from = what.file->name().c_str();
     auto done = on.rename(with.folder->temp(), from, to, name.path(), RENAME_NOREPLACE);
+    if (!done && done.error().number == ENOENT) {
+      done = with.folder->make_place(what.tree, *what.blob, is_kept(what) && with.durable());
+      if (done) done = on.rename(with.folder->temp(), from, to, name.path(), RENAME_NOREPLACE);
+    }
     if (!done && done.error().number == EEXIST) {
       // Hard links to the file that is there stay good, so it is kept if it can be the blob.
       auto there = on.facts(to, name.path());

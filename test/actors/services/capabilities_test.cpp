@@ -34,9 +34,10 @@ BOOST_AUTO_TEST_CASE(a_cache_announces_what_it_holds_itself_to) {
   BOOST_TEST(all.high_api_version().major() == 2);
   BOOST_TEST(all.high_api_version().minor() == 3);
   const auto& cache = all.cache_capabilities();
-  BOOST_TEST_REQUIRE(cache.digest_functions_size() == 2);
-  BOOST_TEST((cache.digest_functions(0) == v2::DigestFunction::SHA256));
-  BOOST_TEST((cache.digest_functions(1) == v2::DigestFunction::BLAKE3));
+  const std::vector<int> functions(cache.digest_functions().begin(), cache.digest_functions().end());
+  BOOST_TEST((functions == std::vector<int>{v2::DigestFunction::SHA256, v2::DigestFunction::BLAKE3,
+                                            v2::DigestFunction::SHA256TREE, v2::DigestFunction::SHA384,
+                                            v2::DigestFunction::SHA512}));
   BOOST_TEST(cache.action_cache_update_capabilities().update_enabled());
   BOOST_TEST(cache.max_cas_blob_size_bytes() == 12345);
   BOOST_TEST(cache.max_batch_total_size_bytes() < 4 << 20);
@@ -55,7 +56,17 @@ BOOST_AUTO_TEST_CASE(execution_is_announced_where_it_is_served) {
   BOOST_TEST(!all.has_cache_capabilities());
   BOOST_TEST(all.execution_capabilities().exec_enabled());
   BOOST_TEST((all.execution_capabilities().digest_function() == v2::DigestFunction::SHA256));
-  BOOST_TEST(all.execution_capabilities().digest_functions_size() == 2);
+  BOOST_TEST(all.execution_capabilities().digest_functions_size() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(the_functions_announced_are_those_of_the_configuration) {
+  capabilities_options options;
+  options.serves_execution = true;
+  options.limits.digest_functions = {digest_function::blake3, digest_function::sha1};
+  auto all = answer_with(options);
+  BOOST_TEST_REQUIRE(all.cache_capabilities().digest_functions_size() == 2);
+  BOOST_TEST((all.cache_capabilities().digest_functions(1) == v2::DigestFunction::SHA1));
+  BOOST_TEST((all.execution_capabilities().digest_function() == v2::DigestFunction::BLAKE3));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_that_makes_no_sense_is_refused) {

@@ -37,7 +37,7 @@ struct execution_bench : service_bench {
           }};
         }));
     scheduler = own(spawn_scheduler(actors(), env(), {}, {}));
-    execution = own(spawn_execution(actors(), env(), options, {blobs, results, scheduler}));
+    execution = own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler}));
     add_routes(routes, execution);
   }
 

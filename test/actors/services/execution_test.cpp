@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(the_second_request_is_answered_with_what_the_first_left_beh
   auto cache = bench.own(spawn_action_cache(bench.actors(), {bench.env(), results, bench.blobs, {}}));
   auto scheduler = bench.own(spawn_scheduler(bench.actors(), bench.env(), {}, results));
   auto execution =
-      bench.own(spawn_execution(bench.actors(), bench.env(), {}, {bench.blobs, cache, scheduler}));
+      bench.own(spawn_execution(bench.actors(), bench.env(), {}, {}, {bench.blobs, cache, scheduler}));
   add_routes(bench.routes, execution);
   scripted_worker worker(bench, scheduler, {"w", {}, 1, 1});
   BOOST_TEST_REQUIRE(worker.enlist().has_value());

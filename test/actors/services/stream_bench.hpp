@@ -29,9 +29,8 @@ struct stream_bench : service_bench {
     options.max_parked_bytes.bytes = 10 << 20;
     cache_limits limits;
     limits.max_blob_size = byte_size{64 << 20};
-    add_routes(
-        routes,
-        {own(spawn_byte_stream(actors(), env(), options, limits, make_compression(env(), {}), blobs))});
+    add_routes(routes, std::vector{own(spawn_byte_stream(actors(), env(), options, limits,
+                                                         make_compression(env(), {}), blobs))});
   }
 
   std::shared_ptr<direct_call> read(const std::string& name, std::int64_t offset = 0,

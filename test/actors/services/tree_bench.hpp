@@ -24,7 +24,7 @@ struct tree_bench : service_bench {
         counted(spawn_counting_store(actors(), blobs)),
         slow(spawn_stalling_store(actors(), own(counted.actor))),
         trees(own(spawn_tree_coalescer(actors(), env(), options, own(slow.actor)))) {
-    add_routes(routes, own(spawn_get_tree(actors(), env(), options, slow.actor, trees)));
+    add_routes(routes, own(spawn_get_tree(actors(), env(), options, {}, slow.actor, trees)));
   }
 
   digest put_directory(const v2::Directory& directory) { return put(directory.SerializeAsString()); }

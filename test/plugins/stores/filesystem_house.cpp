@@ -149,6 +149,11 @@ std::filesystem::path filesystem_house::file_of(const digest& blob) const {
          (hex + "-" + std::to_string(blob.size));
 }
 
+void filesystem_house::make_places() {
+  for (int i = 0; i < 256; ++i)
+    std::filesystem::create_directory(folder / "store" / "content" / "sha256" / fmt::format("{:02x}", i));
+}
+
 std::vector<std::filesystem::path> filesystem_house::files_in(const std::string& below) const {
   std::vector<std::filesystem::path> result;
   for (const auto& found : std::filesystem::recursive_directory_iterator(folder / "store" / below))

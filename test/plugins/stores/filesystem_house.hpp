@@ -93,6 +93,8 @@ public:
   double gauge(metric_name name, const std::string& kind);
 
   std::filesystem::path file_of(const digest& blob) const;
+  /// The folders that names of SHA-256 go to, as if there had been such names.
+  void make_places();
   /// Files in this folder of the store and below.
   std::vector<std::filesystem::path> files_in(const std::string& folder) const;
 

@@ -41,15 +41,27 @@ BOOST_AUTO_TEST_CASE(syncs_the_bytes_before_the_name_and_the_name_before_the_ans
   filesystem_house house;
   house.run();
   for (std::size_t size : {5000U, 1'500'000U}) {
+    house.make_places();
     house.disk.calls.clear();
     house.put(noise(size));
     BOOST_TEST(steps(house.disk) == "srf");
   }
 }
 
+BOOST_AUTO_TEST_CASE(makes_the_folder_of_a_first_name_and_syncs_that_too) {
+  filesystem_house house;
+  house.run();
+  house.disk.calls.clear();
+  house.put(noise(5000));
+  // The name has no folder yet: that is made and synced, and then it goes on as always.
+  BOOST_TEST(steps(house.disk) == "srfrf");
+  BOOST_TEST(house.disk.count(disk_call::make_folder) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(commits_writers_that_wait_together_in_one_group) {
   filesystem_house house;
   house.run();
+  house.make_places();
   std::vector<std::shared_ptr<std::optional<expected<receipt>>>> answers;
   for (std::uint64_t i = 0; i < 20; ++i)
     answers.push_back(house.begin(write_blob{digest_of(noise(5000, i)), contract::deliver(noise(5000, i))}));
