@@ -1,14 +1,18 @@
 #include "actors/services/tree_stretch.hpp"
 
-#include <functional>
+#include <cstring>
 
 namespace kiln {
 
+// The same in every process, unlike std::hash: a page token is made of it.
 std::uint64_t tree_stretch::trail(std::size_t position) const noexcept {
   constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;  // spreads every bit: 2^64 / the golden ratio
   auto trail = begin_.trail;
-  for (std::size_t i = 0; i < position - begin(); ++i)
-    trail = (trail ^ std::hash<digest>()(names_[i])) * odd + 1;
+  for (std::size_t i = 0; i < position - begin(); ++i) {
+    std::uint64_t start_of_hash = 0;
+    std::memcpy(&start_of_hash, names_[i].hash.data(), sizeof(start_of_hash));
+    trail = (trail ^ start_of_hash) * odd + 1;
+  }
   return trail;
 }
 
