@@ -44,7 +44,7 @@ tree_answer::step tree_answer::next() {
       message_ = *std::exchange(read_, std::nullopt);
       end = position_ + names_.size();
     } else {
-      if (checked_ < part_.read_before) {
+      if (position_ < part_.read_before && checked_ < part_.read_before) {
         if (position_ >= checked_) return check();
         end = std::min(end, checked_);
       }
@@ -72,8 +72,12 @@ tree_answer::step tree_answer::check() {
 byte_chain tree_answer::present_part(const tree_stretch& stretch, std::size_t end) const {
   if (gone_.empty()) return stretch.part(position_, end);
   byte_chain present;
-  for (auto at = position_; at < end; ++at)
-    if (!gone_.contains(stretch.name(at))) present.append(stretch.part(at, at + 1));
+  auto from = position_;
+  for (auto at = position_; at <= end; ++at) {
+    if (at < end && !gone_.contains(stretch.name(at))) continue;
+    present.append(stretch.part(from, at));
+    from = at + 1;
+  }
   return present;
 }
 
@@ -96,6 +100,7 @@ expected<void> tree_answer::lose(const std::vector<digest>& gone) {
 
 void tree_answer::put_in(const std::vector<expected<bytes>>& found) {
   if (names_.empty()) return;
+  for (const auto& name : names_) gone_.erase(name);
   message_writer writer;
   for (const auto& one : found) {
     if (!one) continue;
