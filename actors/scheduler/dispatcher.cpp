@@ -27,7 +27,7 @@ dispatcher::dispatcher(const scheduler_options& options, random_source& random, 
 expected<operation_state> dispatcher::submit(const submit_action& order, std::optional<listener_id> who,
                                              steady_time now) {
   now_ = now;
-  if (draining_) return fail(unavailable("the scheduler is shutting down"));
+  if (closed_) return fail(unavailable("the scheduler is shutting down"));
   auto asked = needs_of(order.action.platform, rules_);
   if (!asked) return fail(asked.error());
 
@@ -60,7 +60,7 @@ operation& dispatcher::enqueue(const submit_action& order, needs asked) {
   operation& added = operations_.add(std::move(made));
   worker* free = nullptr;
   // Where others wait for the same, no worker has room for it.
-  if (added.asks->waiting.empty())
+  if (!draining_ && added.asks->waiting.empty())
     free = workers_.pick([&](const worker& each) {
       return added.asks->able.contains(&each) && each.has_room_for(added.asks->asked);
     });
@@ -111,14 +111,18 @@ void dispatcher::recorded(const std::string& name, std::uint64_t attempt, steady
   complete(*found, std::move(found->outcome));
 }
 
-void dispatcher::drain(steady_time now) {
-  now_ = now;
+void dispatcher::drain() {
   draining_ = true;
+  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, {"the scheduler is shutting down", false});
+}
+
+void dispatcher::close(steady_time now) {
+  now_ = now;
+  draining_ = closed_ = true;
   for (auto* each : queue_.all()) {
     unqueue(*each);
     complete(*each, without_result(unavailable("the scheduler is shutting down")));
   }
-  for (const auto& [id, each] : workers_.all()) out_.dismiss(id, {"the scheduler is shutting down", false});
 }
 
 void dispatcher::tick(steady_time now) {
@@ -186,7 +190,7 @@ void dispatcher::withdraw(operation& what, const std::string& reason) {
 void dispatcher::requeue(operation& what, const error& why) {
   stop_executing(what);
   ++what.failures;
-  if (draining_) return complete(what, without_result(unavailable("the scheduler is shutting down")));
+  if (closed_) return complete(what, without_result(unavailable("the scheduler is shutting down")));
   if (what.failures > options_.max_retries) {
     auto sentence =
         fmt::format("the action was tried {} times and no worker brought it to an end; the last time: {}",

@@ -61,7 +61,10 @@ public:
   void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
   /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten.
   void tick(steady_time now);
-  void drain(steady_time now);
+  /// From now on nothing is given to a worker; what is queued or comes waits.
+  void drain();
+  /// What waits is answered UNAVAILABLE, and so is what still comes.
+  void close(steady_time now);
   bool drained() const noexcept { return draining_ && executing_ == 0; }
   scheduler_figures figures() const noexcept;
 
@@ -117,6 +120,7 @@ private:
   std::uint64_t sequence_ = 0;
   std::size_t executing_ = 0;  ///< given, running or recording
   bool draining_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace kiln::scheduling

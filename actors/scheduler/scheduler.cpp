@@ -208,12 +208,13 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       [this](const worker_leaving& news) { mind->leaving(news.worker_id, now()); },
       [this](const measure_scheduler&) { return mind->figures(); },
       [this](const drain_scheduler&) {
-        mind->drain(now());
+        mind->drain();
         auto promise = make_answer<scheduler_drained>(self);
         drains.push_back(promise);
         answer_drains();
         return static_cast<caf::result<scheduler_drained>>(promise);
       },
+      [this](const close_scheduler&) { mind->close(now()); },
       [this](const scheduler_tick&) {
         mind->tick(now());
         metrics->show(mind->figures());

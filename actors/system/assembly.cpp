@@ -1,5 +1,6 @@
 #include "actors/system/assembly.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <set>
@@ -109,15 +110,17 @@ guardian_actor assembly::watch_over(caf::actor_system& system) const {
   return spawn_guardian(system, std::move(all), parts_->env.log);
 }
 
-// The order is the promise: doors, matching, running work, the calls' last words, the stores.
+// The order is the promise: running work, doors, the calls' last words, the stores. While actions run to
+// their end the doors stay open: a client that is turned away comes back for a few seconds, less than many an
+// action takes, and then its build has failed.
 drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) const {
   auto& all = *parts_;
   auto calls = std::make_shared<rest>(all.transports.size());
+  auto until = std::make_shared<steady_time>();
   std::vector<drain_step> steps;
-  steps.push_back({"doors", patience, [&all, calls, patience](auto done) {
+  steps.push_back({"health", patience, [&all, until, patience](auto done) {
+                     *until = all.env.time->now() + patience;
                      if (all.services.health) caf::anon_send(all.services.health, set_serving{false});
-                     for (auto& [name, door] : all.transports)
-                       door->drain(patience, [calls] { calls->arrive(); });
                      done();
                    }});
   if (all.scheduler)
@@ -126,6 +129,13 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
   if (all.work)
     steps.push_back(
         {"worker", patience, until_answered<worker_drained>(system, all.work->worker(), drain_worker{})});
+  steps.push_back({"doors", patience, [&all, calls, until](auto done) {
+                     if (all.scheduler) caf::anon_send(all.scheduler, close_scheduler{});
+                     auto left = std::max(*until - all.env.time->now(), duration::zero());
+                     for (auto& [name, door] : all.transports)
+                       door->drain(left, [calls] { calls->arrive(); });
+                     done();
+                   }});
   steps.push_back({"calls", patience, [calls](auto done) { calls->when_reached(std::move(done)); }});
   for (const auto& [name, store] : all.stores.all())
     steps.push_back({"store " + name, patience, until_answered<store_flushed>(system, store, flush_store{})});

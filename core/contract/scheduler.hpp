@@ -92,10 +92,12 @@ struct scheduler_figures {
   std::size_t slots = 0;
 };
 
-/// -> scheduler_drained when nothing is executing any more: nothing new is matched, and what is queued is
-/// answered UNAVAILABLE.
+/// -> scheduler_drained when nothing is executing any more: nothing new is matched, and what is queued or
+/// comes now waits.
 struct drain_scheduler {};
 struct scheduler_drained {};
+/// Drained or not, this is the end: what waits is answered UNAVAILABLE, and so is what still comes.
+struct close_scheduler {};
 
 using scheduler_actor = caf::typed_actor<                         //
     caf::replies_to<submit_action>::with<operation_state>,        //
@@ -109,7 +111,8 @@ using scheduler_actor = caf::typed_actor<                         //
     caf::reacts_to<action_finished>,                              //
     caf::reacts_to<worker_leaving>,                               //
     caf::replies_to<measure_scheduler>::with<scheduler_figures>,  //
-    caf::replies_to<drain_scheduler>::with<scheduler_drained>>;
+    caf::replies_to<drain_scheduler>::with<scheduler_drained>,    //
+    caf::reacts_to<close_scheduler>>;
 
 /// The part of the scheduler that a worker speaks to. A worker on another machine finds it behind the wire.
 using worker_master = caf::typed_actor<                    //
@@ -139,3 +142,4 @@ KILN_MESSAGE(kiln::measure_scheduler)
 KILN_MESSAGE(kiln::scheduler_figures)
 KILN_MESSAGE(kiln::drain_scheduler)
 KILN_MESSAGE(kiln::scheduler_drained)
+KILN_MESSAGE(kiln::close_scheduler)

@@ -38,6 +38,14 @@ private:
   int end_ = -1;
 };
 
+// The doors close a moment after the server has said that it goes. What was asked meanwhile was answered.
+expected<std::vector<digest>> answer_behind_the_doors(const remote& client, const digest& blob) {
+  auto until = system_clock().now() + server_fixture::patience;
+  auto answer = client.find_missing({blob});
+  while (answer && system_clock().now() < until) answer = client.find_missing({blob});
+  return answer;
+}
+
 std::string config_with_drain(const std::string& data, const std::string& patience) {
   return "stores:\n"
          "  blobs: {type: filesystem, path: " +
@@ -54,12 +62,12 @@ std::string config_with_drain(const std::string& data, const std::string& patien
 
 BOOST_FIXTURE_TEST_SUITE(drain, server_fixture)
 
-BOOST_AUTO_TEST_CASE(what_runs_at_sigterm_ends_well_and_what_comes_later_is_refused) {
+// Rules 218 and 219.
+BOOST_AUTO_TEST_CASE(an_upload_at_sigterm_ends_well_and_what_comes_later_is_refused) {
   auto server = serve("all_in_one");
   auto address = address_of(server);
   auto connection = dial(address);
   remote client(connection);
-  held_action action(path("pipe"), client);
   slow_upload upload(*connection, made_bytes(1, 2 << 20));
   health_watch health(client);
   BOOST_REQUIRE(health.says(true));
@@ -67,7 +75,7 @@ BOOST_AUTO_TEST_CASE(what_runs_at_sigterm_ends_well_and_what_comes_later_is_refu
   server.signal(SIGTERM);
   BOOST_TEST(health.says(false));
   for (const auto& late : {client, remote(dial(address))}) {
-    auto refused = late.find_missing({upload.name()});
+    auto refused = answer_behind_the_doors(late, upload.name());
     BOOST_REQUIRE(!refused);
     BOOST_TEST(refused.error().to_string().starts_with("UNAVAILABLE"), refused.error().to_string());
   }
@@ -75,17 +83,41 @@ BOOST_AUTO_TEST_CASE(what_runs_at_sigterm_ends_well_and_what_comes_later_is_refu
   auto committed = upload.finish();
   BOOST_REQUIRE_MESSAGE(committed, why(committed));
   BOOST_TEST(*committed == 2 << 20);
-  auto response = action.let_end();
-  BOOST_REQUIRE_MESSAGE(response, why(response));
-  BOOST_TEST(response->status().code() == 0, response->status().message());
-  BOOST_TEST(response->result().exit_code() == 0);
-  BOOST_TEST(response->result().output_files_size() == 1);
   require_code(server, 0);
 
   auto next = serve("cache");
   remote later(dial(address_of(next)));
   auto kept = later.check_blob(upload.name());
   BOOST_TEST(kept.has_value(), why(kept));
+}
+
+BOOST_AUTO_TEST_CASE(an_action_at_sigterm_ends_well_and_until_then_others_are_served) {
+  auto server = serve("all_in_one");
+  remote client(dial(address_of(server)));
+  held_action action(path("pipe"), client);
+  auto waiting = upload_action(client, "echo > out");
+  BOOST_REQUIRE_MESSAGE(waiting, why(waiting));
+  health_watch health(client);
+  BOOST_REQUIRE(health.says(true));
+
+  server.signal(SIGTERM);
+  BOOST_TEST(health.says(false));
+  running_execution late(client, *waiting);
+  BOOST_TEST(late.reaches(stage::queued));
+  auto content = made_bytes(1, 2 << 20);
+  auto name = digest_of(content);
+  auto written = client.write(name, bytes::adopt(std::move(content)));
+  BOOST_TEST(written.has_value(), why(written));
+
+  auto response = action.let_end();
+  BOOST_REQUIRE_MESSAGE(response, why(response));
+  BOOST_TEST(response->status().code() == 0, response->status().message());
+  BOOST_TEST(response->result().exit_code() == 0);
+  BOOST_TEST(response->result().output_files_size() == 1);
+  // Nobody comes to it any more: the client is told to ask again, and asks the next server.
+  auto refused = late.wait();
+  BOOST_TEST((refused && refused->status().code() == static_cast<int>(errc::unavailable)));
+  require_code(server, 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_signal_ends_at_once_and_says_so) {

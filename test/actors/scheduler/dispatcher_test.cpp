@@ -194,14 +194,13 @@ BOOST_FIXTURE_TEST_CASE(operations_are_listed_page_by_page, dispatcher_fixture) 
   BOOST_TEST(rest[0].name > page[1].name);
 }
 
-BOOST_FIXTURE_TEST_CASE(draining_answers_what_waits_and_lets_the_rest_end, dispatcher_fixture) {
+BOOST_FIXTURE_TEST_CASE(draining_lets_what_runs_end_and_the_rest_wait, dispatcher_fixture) {
   auto w = admit("w");
   auto running = submit(action("runs"));
   auto waiting = submit(action("waits"));
-  mind.drain(now);
+  mind.drain();
   BOOST_TEST(!mind.drained());
-  BOOST_TEST(state_of(waiting.name).outcome.status.code() == errc::unavailable);
-  BOOST_TEST(!mind.submit({action("late"), 0, false, {}}, 1, now).has_value());
+  auto late = submit(action("late"));
   finish(starts[0]);
   BOOST_TEST(!mind.drained());
   mind.recorded(recording[0].first, recording[0].second, now);
@@ -209,6 +208,31 @@ BOOST_FIXTURE_TEST_CASE(draining_answers_what_waits_and_lets_the_rest_end, dispa
   BOOST_TEST(state_of(running.name).outcome.status.ok());
   BOOST_TEST(starts.size() == 1);
   BOOST_TEST((dismissed == std::vector<std::string>{w}));
+  for (const auto& each : {waiting, late}) BOOST_TEST(state_of(each.name).now == stage::queued);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_whose_worker_is_lost_in_the_drain_waits_with_the_others,
+                        dispatcher_fixture) {
+  auto w = admit("w");
+  auto running = submit(action("runs"));
+  mind.drain();
+  mind.lost(w, "gone", now);
+  BOOST_TEST(mind.drained());
+  BOOST_TEST(state_of(running.name).now == stage::queued);
+}
+
+BOOST_FIXTURE_TEST_CASE(closing_answers_what_waits_and_what_comes_and_lets_the_rest_end, dispatcher_fixture) {
+  admit("w");
+  auto running = submit(action("runs"));
+  auto waiting = submit(action("waits"));
+  mind.close(now);
+  BOOST_TEST(!mind.drained());
+  BOOST_TEST(state_of(waiting.name).outcome.status.code() == errc::unavailable);
+  BOOST_TEST(!mind.submit({action("late"), 0, false, {}}, 1, now).has_value());
+  finish(starts[0]);
+  mind.recorded(recording[0].first, recording[0].second, now);
+  BOOST_TEST(mind.drained());
+  BOOST_TEST(state_of(running.name).outcome.status.ok());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

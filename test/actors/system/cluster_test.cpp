@@ -238,6 +238,32 @@ BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
   }
 }
 
+// Bazel comes back for 3.1 seconds to a server that turns it away, and then gives up the build.
+BOOST_AUTO_TEST_CASE(while_an_action_ends_in_the_drain_everybody_else_is_served) {
+  cluster kiln(execution_node);
+  scripted_worker worker(kiln.system(), kiln.scheduler(), {"worker", {}, 1, 1});
+  BOOST_TEST_REQUIRE(worker.enlist().has_value());
+  auto running = execute_echo(kiln, "runs");
+  kiln.run();
+  BOOST_TEST_REQUIRE(worker.starts().size() == 1u);
+  auto end = kiln.begin_drain();
+  kiln.run();
+  BOOST_TEST(kiln.put("meanwhile").has_value());
+  auto waiting = execute_echo(kiln, "waits");
+  kiln.run();
+  BOOST_TEST(!waiting->end().has_value());
+  BOOST_TEST(!end->has_value());
+  v2::ActionResult result;
+  worker.finish(worker.starts().front(), {{}, serialise(result), 0, false});
+  kiln.run();
+  BOOST_TEST_REQUIRE(end->has_value());
+  BOOST_TEST((*end)->value().complete);
+  BOOST_TEST(response_of(*running).status().code() == 0);
+  BOOST_TEST(worker.starts().size() == 1u);
+  BOOST_TEST(waiting->end().has_value());
+  BOOST_TEST(kiln.put("late").error().code() == errc::unavailable);
+}
+
 BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {
   for (bool patient : {true, false}) {
     cluster kiln(cache_node);
