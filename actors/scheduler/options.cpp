@@ -36,7 +36,7 @@ schema<scheduler_options> scheduler_schema() {
              "How often an action is tried again after its worker was lost or failed.", at_most(100))
       .field("unmatched_wait", &o::unmatched_wait, seconds(60),
              "How long an action waits while no connected worker could ever take it.")
-      .field("abandon_after", &o::abandon_after, seconds(60),
+      .field("abandon_after", &o::abandon_after, seconds(30),
              "An action that no client waits for any more is cancelled after this long. Clients that lost "
              "their connection come back within it.")
       .field("heartbeat_interval", &o::heartbeat_interval, seconds(2),

@@ -18,7 +18,7 @@ struct scheduler_options {
   std::size_t max_workers = 10'000;
   std::uint32_t max_retries = 3;
   duration unmatched_wait = std::chrono::seconds(60);
-  duration abandon_after = std::chrono::seconds(60);
+  duration abandon_after = std::chrono::seconds(30);
   duration heartbeat_interval = std::chrono::seconds(2);
   std::uint32_t heartbeats_missed = 4;
   duration kill_timeout = std::chrono::seconds(30);

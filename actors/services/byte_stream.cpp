@@ -318,7 +318,7 @@ schema<byte_stream_options> byte_stream_schema() {
   using namespace config_literals;
   using namespace std::chrono_literals;
   return schema<byte_stream_options>("How patient uploads and downloads of single blobs are.")
-      .field("resume_time", &byte_stream_options::resume_time, 60s,
+      .field("resume_time", &byte_stream_options::resume_time, 30s,
              "How long an interrupted upload is kept for its client to come back.", at_least(1s))
       .field("max_parked", &byte_stream_options::max_parked, 1000, "Interrupted uploads kept at once.")
       .field("max_parked_bytes", &byte_stream_options::max_parked_bytes, 8_GiB,

@@ -11,7 +11,7 @@ BOOST_FIXTURE_TEST_CASE(client_reconnect_keeps_action_alive, dispatcher_fixture)
   auto w = admit("w");
   auto state = submit(action("a"), 1);
   mind.unwatch(state.name, 1, now);
-  pass(30s, {w});
+  pass(20s, {w});
   BOOST_REQUIRE(mind.watch(state.name, 2).has_value());
   pass(5min, {w});
   BOOST_TEST(kills.empty());
@@ -22,7 +22,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_waits_for_is_cancelled_after_a_whi
   auto w = admit("w");
   auto state = submit(action("a"), 1);
   mind.unwatch(state.name, 1, now);
-  pass(59s, {w});
+  pass(29s, {w});
   BOOST_TEST(kills.empty());
   pass(3s, {w});
   BOOST_REQUIRE_EQUAL(kills.size(), 1);
@@ -34,7 +34,7 @@ BOOST_FIXTURE_TEST_CASE(client_timesout_job_then_same_action_requested, dispatch
   auto w = admit("w", 2);
   auto first = submit(action("a"), 1);
   mind.unwatch(first.name, 1, now);
-  pass(62s, {w});
+  pass(32s, {w});
   auto second = submit(action("a"), 2);
   BOOST_TEST(first.name != second.name);
   BOOST_REQUIRE_EQUAL(starts.size(), 2);

@@ -181,9 +181,9 @@ BOOST_AUTO_TEST_CASE(only_asking_for_an_operation_is_not_listening) {
   BOOST_REQUIRE(state);
   caf::anon_send(scheduler, unwatch_operation{state->name, who.handle});
   BOOST_REQUIRE(look(state->name));
-  system.pass(30s);
+  system.pass(15s);
   BOOST_REQUIRE(look(state->name));
-  system.pass(31s);
+  system.pass(16s);
   BOOST_TEST(look(state->name)->now == stage::completed);
 }
 

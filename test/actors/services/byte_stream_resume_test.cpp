@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_where_it_stopped) {
     BOOST_TEST(!status.complete());
     BOOST_TEST(static_cast<std::size_t>(status.committed_size()) == at + part.size());
     at += part.size();
-    pass(50s);
+    pass(25s);
   }
   BOOST_TEST(committed(*write(blob, content, at)) == 10 << 20);
   BOOST_TEST((data_of(*read("blobs/" + blob.to_string())) == content));
@@ -59,9 +59,9 @@ BOOST_AUTO_TEST_CASE(an_upload_whose_client_does_not_come_back_is_forgotten) {
   auto call = begin_write();
   say(call, message(upload_name(blob), 0, "hello "));
   call->cancel();
-  pass(59s);
+  pass(29s);
   BOOST_TEST(status_of(upload_name(blob)).committed_size() == 6);
-  pass(20s);
+  pass(10s);
   BOOST_TEST(status_of(upload_name(blob)).committed_size() == 0);
   BOOST_TEST(call.use_count() == 1);
   BOOST_TEST(code_of_write({message(upload_name(blob), 6, "world", true)}) == errc::invalid_argument);
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(only_so_many_interrupted_uploads_are_kept) {
     say(call, message(upload_name(digest_of(content)), 0, content.substr(1)));
     call->cancel();
     run();
-    pass(16s);
+    pass(8s);
   };
   auto kept = [&](const std::string& content) {
     return status_of(upload_name(digest_of(content))).committed_size() > 0;

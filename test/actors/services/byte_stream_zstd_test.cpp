@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_upload_goes_on_where_the_blob_stopped) {
     BOOST_TEST(static_cast<std::size_t>(status.committed_size()) >= at);
     BOOST_TEST(status.committed_size() < blob.size);
     at = static_cast<std::size_t>(status.committed_size());
-    pass(50s);
+    pass(25s);
   }
   BOOST_TEST(at > 1u << 20);
   auto wire = frame(content.substr(at));

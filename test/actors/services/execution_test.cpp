@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_merged_client_that_leaves_cancels_nobody_else) {
 BOOST_AUTO_TEST_CASE(an_action_whose_clients_have_all_left_is_cancelled) {
   auto call = execute(request(action));
   call->cancel();
-  pass_alive(59s);
+  pass_alive(29s);
   BOOST_TEST(worker.kills().empty());
   pass_alive(3s);
   BOOST_TEST(worker.kills().size() == 1u);
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_lost_its_stream_waits_on_by_name) {
   auto lost = execute(request(action));
   auto name = heard(*lost).at(0).name();
   lost->cancel();
-  pass_alive(30s);
+  pass_alive(20s);
   auto call = wait(name);
   BOOST_TEST_REQUIRE(heard(*call).size() == 1u);
   pass_alive(2min);
