@@ -12,7 +12,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   python3 git openssl clang-format-14 b3sum procps
 
-.PHONY: run test build bench reference format deps test-deps asan soak restarts clean
+.PHONY: run test build bench reference format deps test-deps asan soak restarts vanish clean
 
 run: deps build
 	@$(BUILD)/bin/kiln $(ARGS)
@@ -44,6 +44,10 @@ soak: test-deps build
 # Fifty builds of real Bazel, with a restart of the server in the midst of each. The tests do four.
 restarts: test-deps build
 	@KILN_BINARY=$(BUILD)/bin/kiln test/end_to_end/restarts_test.py --restarts 50 $(ARGS)
+
+# Ten thousand clients that vanish in the midst of a call. The tests do three hundred.
+vanish: test-deps build
+	@$(BUILD)/test/vanish_driver --binary $(BUILD)/bin/kiln --clients 10000 $(ARGS)
 
 clean:
 	@rm -rf $(BUILD) build-asan
