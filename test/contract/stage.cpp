@@ -23,12 +23,6 @@ namespace {
   throw std::runtime_error(why);
 }
 
-std::filesystem::path make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "kiln-contract-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) give_up("no temporary folder could be made");
-  return name;
-}
-
 // Loaded once: a plugin stays in the process anyway.
 const plugin_registry& plugins() {
   static const plugin_registry all = [] {
@@ -61,9 +55,19 @@ std::vector<configured> read_stores(const subject& what, const std::string& fold
 
 }  // namespace
 
+stage::scratch_folder::scratch_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "kiln-contract-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) give_up("no temporary folder could be made");
+  path = name;
+}
+
+stage::scratch_folder::~scratch_folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
 stage::stage(const subject& what, std::uint64_t capacity)
-    : folder_(make_folder()),
-      random_(make_system_random()),
+    : random_(make_system_random()),
       log_(std::make_unique<logger>([](std::string_view) { return true; }, system_clock())),
       config_(std::make_unique<caf::actor_system_config>()) {
   config_->set("scheduler.policy", caf::atom("sharing"));
@@ -74,7 +78,7 @@ stage::stage(const subject& what, std::uint64_t capacity)
       what.dial ? what.dial : [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
     return fail(errc::unavailable, "nothing can be dialled here, not even {}", endpoint);
   };
-  auto tree = store_tree::spawn(read_stores(what, folder_.string(), capacity), {{"subject", what.what}},
+  auto tree = store_tree::spawn(read_stores(what, folder_.path.string(), capacity), {{"subject", what.what}},
                                 plugins(), context);
   if (!tree) give_up(tree.error().message());
   tree_.emplace(std::move(*tree));
@@ -90,8 +94,6 @@ stage::~stage() {
   tree_.reset();
   askers_.clear();
   system_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 void stage::watch() {

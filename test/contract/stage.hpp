@@ -111,8 +111,16 @@ public:
 
 private:
   struct notebook;
+  // Gone at the end, also of a stage whose store did not come up.
+  struct scratch_folder {
+    scratch_folder();
+    ~scratch_folder();
+    scratch_folder(const scratch_folder&) = delete;
+    scratch_folder& operator=(const scratch_folder&) = delete;
+    std::filesystem::path path;
+  };
 
-  std::filesystem::path folder_;
+  const scratch_folder folder_;
   std::unique_ptr<random_source> random_;
   std::unique_ptr<logger> log_;
   metric_registry metrics_;
