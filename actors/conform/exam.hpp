@@ -126,7 +126,7 @@ public:
   blob fresh(std::size_t size = 100) { return fresh(size, server().main_function()); }
   blob fresh(std::size_t size, digest_kind function) { return blob_of(fresh_bytes(size), function); }
   std::string fresh_bytes(std::size_t size) { return noise(fresh_number(), size); }
-  std::uint64_t fresh_number() { return where_.nonce + 0x10000 * number_ + ++made_; }
+  std::uint64_t fresh_number() { return where_.nonce + 0x100'0000 * number_ + ++made_; }
   std::string fresh_uuid();
 
   // ---- Names in ByteStream.
@@ -223,7 +223,8 @@ public:
   [[noreturn]] void fail(std::string expected, std::string received);
   [[noreturn]] void skip(std::string why);
 
-  /// Run when the rule has ended, however it did: for what it would leave behind. Must not expect anything.
+  /// Run when the rule has ended, however it did: for what it would leave behind. What it expects changes
+  /// nothing.
   void afterwards(std::function<void()> clean) { cleaning_.push_back(std::move(clean)); }
 
   /// Where the next questions go: a connection of their own.

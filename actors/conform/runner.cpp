@@ -1,10 +1,10 @@
 #include "actors/conform/runner.hpp"
 
-#include <google/longrunning/operations.pb.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
+
+#include "actors/conform/rules/actions.hpp"
 
 namespace kiln::conform {
 namespace {
@@ -45,25 +45,12 @@ void in_parallel(std::size_t count, unsigned at_once, const std::function<void(s
 
 // Whether a worker runs the simplest of actions for us.
 bool runs_an_action(exam& ask) {
-  v2::Command command;
-  for (const char* word : {"/bin/sh", "-c", "exit 0"}) command.add_arguments(word);
-  v2::Action action;
-  for (const auto& [name, value] : ask.server().platform) {
-    auto* property = action.mutable_platform()->add_properties();
-    property->set_name(name);
-    property->set_value(value);
+  try {
+    auto told = response_of(ask, execute(ask, stored_action(ask), true));
+    return told.status().code() == 0 && told.result().exit_code() == 0;
+  } catch (const verdict&) {
+    return false;
   }
-  *command.mutable_platform() = action.platform();
-  *action.mutable_command_digest() = ask.store_message(command).digest;
-  *action.mutable_input_root_digest() = ask.store_message(v2::Directory()).digest;
-  action.set_do_not_cache(true);
-  auto request = ask.request<v2::ExecuteRequest>();
-  *request.mutable_action_digest() = ask.store_message(action).digest;
-  request.set_skip_cache_lookup(true);
-  auto got = ask.ask<google::longrunning::Operation>(exam::reapi("Execution/Execute"), request);
-  v2::ExecuteResponse response;
-  return got.ok() && !got.messages.empty() && got.messages.back().response().UnpackTo(&response) &&
-         response.status().code() == 0 && response.result().exit_code() == 0;
 }
 
 }  // namespace
@@ -81,11 +68,7 @@ expected<facts> learn(const run_settings& settings) {
   if (!announced.ok()) return fail(announced.status.in_context("GetCapabilities"));
   server.announced = announced.message();
   if (!server.execution().exec_enabled() || !server.announced.has_cache_capabilities()) return server;
-  try {
-    server.has_worker = runs_an_action(ask);
-  } catch (const verdict&) {
-    server.has_worker = false;
-  }
+  server.has_worker = runs_an_action(ask);
   return server;
 }
 

@@ -2,7 +2,7 @@
 #include <numeric>
 #include <set>
 
-#include "actors/conform/exam.hpp"
+#include "actors/conform/rules/streams.hpp"
 
 // 4. SplitBlob, SpliceBlob.
 namespace kiln::conform {
@@ -98,6 +98,13 @@ void every_function_names_chunks(exam& ask) {
   }
 }
 
+void splitting_extends_life(exam& ask) {
+  auto kept = ask.fresh(std::min<std::size_t>(large, ask.server().fill / 8));
+  ask.store(kept);
+  flood(ask, 10 * ask.server().fill, [&](const blob&) { ask.ok(split(ask, kept)); });
+  checked_split(ask, kept);
+}
+
 void wrong_splice_stores_nothing(exam& ask) {
   auto made = pieces(ask, 3, 1000);
   auto other = ask.fresh(3000);
@@ -182,6 +189,8 @@ std::vector<rule> chunk_rules() {
        }},
       {65, tag::must, "chunks are named by the request's digest function", split_needs,
        every_function_names_chunks},
+      {67, tag::stated, "SplitBlob extends the life of the blob and of its chunks",
+       split_needs | needs::filling | needs::alone | needs::slow, splitting_extends_life},
       {68, tag::stated, "a splice with a chunk that is absent is NOT_FOUND", splice_needs,
        [](exam& ask) {
          auto made = pieces(ask, 2, 1000);

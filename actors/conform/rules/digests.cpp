@@ -1,8 +1,4 @@
-#include <google/longrunning/operations.pb.h>
-
-#include <array>
-
-#include "actors/conform/exam.hpp"
+#include "actors/conform/rules/actions.hpp"
 #include "actors/conform/rules/sha256tree_vectors.hpp"
 
 // 1. Digests. The names of instances and of uploads are in resource_names.cpp.
@@ -176,6 +172,21 @@ void empty_blob_is_there(exam& ask) {
   }
 }
 
+// As an input file and as stdout, though it was never uploaded.
+void empty_blob_is_executed_with(exam& ask) {
+  if (!ask.server().has_worker) return;
+  v2::Directory root;
+  auto* file = root.add_files();
+  file->set_name("nothing");
+  *file->mutable_digest() = blob_of("", ask.server().main_function()).digest;
+  auto action = action_of(ask, "test -f nothing && test ! -s nothing");
+  *action.mutable_input_root_digest() = ask.store_message(root).digest;
+  auto told = response_of(ask, execute(ask, ask.store_message(action)));
+  ask.check(told.result().exit_code() == 0, "exit_code 0 of an action that finds an empty file");
+  const auto& printed = told.result().stdout_digest();
+  ask.check(printed.hash().empty() || printed.size_bytes() == 0, "no stdout, or the empty blob's digest");
+}
+
 }  // namespace
 
 std::vector<rule> digest_rules() {
@@ -265,7 +276,11 @@ std::vector<rule> digest_rules() {
        equal_text_is_another_key},
       {12, tag::stated, "SHA256TREE passes its test vectors", needs::cache, sha256tree_vectors_pass},
       {13, tag::must, "the empty blob is there, under every function, though nobody uploaded it",
-       needs::cache, empty_blob_is_there},
+       needs::cache,
+       [](exam& ask) {
+         empty_blob_is_there(ask);
+         empty_blob_is_executed_with(ask);
+       }},
       {14, tag::choice, "the hash of the empty blob with another size names nothing", needs::cache,
        [](exam& ask) {
          auto empty = blob_of("", ask.server().main_function());
