@@ -11,11 +11,28 @@ namespace {
 
 namespace pb = google::protobuf;
 
-constexpr std::size_t longest_value = 80;
-constexpr std::size_t longest_message = 1500;
+constexpr std::size_t longest_text = 200;  // a resource name
+constexpr std::size_t longest_bytes = 24;
+constexpr std::size_t longest_message = 1000;
 constexpr int most_elements = 4;
 
 void show(const pb::Message& message, std::string& into);
+
+std::string quoted(std::string_view bytes, std::size_t longest) {
+  std::string text = "\"";
+  for (char c : bytes.substr(0, longest)) {
+    auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      text += std::string("\\") + c;
+    else if (code < 0x20 || code >= 0x7f)
+      text += fmt::format("\\x{:02x}", code);
+    else
+      text += c;
+  }
+  text += '"';
+  if (bytes.size() > longest) text += fmt::format("... ({} bytes)", bytes.size());
+  return text;
+}
 
 // The whole of a large message must not be walked for a line that is cut anyway.
 bool full(const std::string& text) {
@@ -36,7 +53,7 @@ void show_value(const pb::Message& of, const pb::FieldDescriptor* field, int ind
       std::string scratch;
       const auto& text = repeated ? reflection->GetRepeatedStringReference(of, field, index, &scratch)
                                   : reflection->GetStringReference(of, field, &scratch);
-      into += shown(text);
+      into += quoted(text, field->type() == pb::FieldDescriptor::TYPE_BYTES ? longest_bytes : longest_text);
       return;
     }
     case pb::FieldDescriptor::CPPTYPE_ENUM:
@@ -94,19 +111,7 @@ std::string shown(const error& status) {
 }
 
 std::string shown(std::string_view bytes) {
-  std::string text = "\"";
-  for (char c : bytes.substr(0, longest_value)) {
-    auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      text += std::string("\\") + c;
-    else if (code < 0x20 || code >= 0x7f)
-      text += fmt::format("\\x{:02x}", code);
-    else
-      text += c;
-  }
-  text += '"';
-  if (bytes.size() > longest_value) text += fmt::format("... ({} bytes)", bytes.size());
-  return text;
+  return quoted(bytes, longest_bytes);
 }
 
 // The first ones tell what it was about, the last one how it went on.
