@@ -1,7 +1,9 @@
 #include <csignal>
+#include <future>
 
 #include "core/digest/hasher.hpp"
 #include "test/end_to_end/server_fixture.hpp"
+#include "test/harness/zstd_frames.hpp"
 
 namespace kiln::end_to_end {
 namespace {
@@ -38,6 +40,39 @@ std::string config(const std::string& data) {
          "serve: {content: blobs}\n";
 }
 
+struct compressed_upload {
+  digest blob;
+  std::string wire;
+};
+
+// All at once. What became of each.
+std::vector<expected<void>> write_compressed(const remote& client, std::vector<compressed_upload> uploads) {
+  std::vector<std::future<expected<void>>> outcomes;
+  for (auto& one : uploads) {
+    auto outcome = std::make_shared<std::promise<expected<void>>>();
+    outcomes.push_back(outcome->get_future());
+    client.client().upload(
+        one.blob, bytes::adopt(std::move(one.wire)),
+        [outcome](const expected<std::int64_t>& committed) {
+          outcome->set_value(committed.map([](std::int64_t) {}));
+        },
+        compressor::zstd);
+  }
+  std::vector<expected<void>> results;
+  for (auto& outcome : outcomes) results.push_back(outcome.get());
+  return results;
+}
+
+// 64 MiB that take 2 KiB on the wire, and the largest window that is taken; each another blob.
+compressed_upload large_window(int number) {
+  auto tail = std::to_string(number);
+  hasher seen(digest_function::sha256);
+  const std::string letters(128 << 10, 'b');
+  for (int i = 0; i < 512; ++i) seen.update(letters);
+  seen.update(tail);
+  return {seen.finish(), test::zstd_bomb(512, 23) + test::frame_with_window(10, test::block_of(tail))};
+}
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(flat_memory, server_fixture)
@@ -70,6 +105,25 @@ BOOST_AUTO_TEST_CASE(a_gigabyte_passes_through_in_64_mebibytes) {
   BOOST_TEST_MESSAGE("resident before " << (before >> 20) << " MiB, at most " << (after_upload >> 20)
                                         << " MiB while it came, " << (after_download >> 20)
                                         << " MiB until it was read");
+  server.signal(SIGTERM);
+  require_code(server, 0);
+}
+
+// Rule 119.
+BOOST_AUTO_TEST_CASE(streams_of_zstd_take_less_than_16_mebibytes_each) {
+  auto server = start({"serve", write_file("node.yaml", config(path("data")))});
+  remote client(dial(address_of(server)));
+  for (const auto& kept : write_compressed(client, {large_window(0)})) BOOST_REQUIRE_MESSAGE(kept, why(kept));
+  auto before = server.memory("VmRSS");
+
+  server.forget_peak();
+  std::vector<compressed_upload> large;
+  for (int i = 1; i <= 8; ++i) large.push_back(large_window(i));
+  for (const auto& kept : write_compressed(client, large)) BOOST_REQUIRE_MESSAGE(kept, why(kept));
+  auto after_large = server.memory("VmHWM");
+  BOOST_TEST(after_large < before + large.size() * (16 << 20));
+  BOOST_TEST_MESSAGE("resident before " << (before >> 20) << " MiB, at most " << (after_large >> 20)
+                                        << " MiB");
   server.signal(SIGTERM);
   require_code(server, 0);
 }

@@ -38,11 +38,11 @@ inline std::string skippable(const std::string& content) {
 }
 
 /// Some 4 bytes for each 128 KiB of one letter.
-inline std::string zstd_bomb(std::size_t blocks) {
+inline std::string zstd_bomb(std::size_t blocks, unsigned window_log = 20) {
   std::string text;
   for (std::size_t i = 0; i < blocks; ++i)
     text += block_of(zstd_block::repeated, 128 << 10, "b", i + 1 == blocks);
-  return frame_with_window(20, text);
+  return frame_with_window(window_log, text);
 }
 
 }  // namespace kiln::test

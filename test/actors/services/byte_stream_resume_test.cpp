@@ -148,4 +148,18 @@ BOOST_AUTO_TEST_CASE(one_uuid_may_name_uploads_of_several_blobs) {
   BOOST_TEST(status_of(upload_name(digest_of("second"))).committed_size() == 3);
 }
 
+BOOST_FIXTURE_TEST_CASE(an_upload_that_goes_on_keeps_its_digest_function, checking_stream_bench) {
+  auto blob = digest_of("hello world", digest_function::blake3);
+  auto call = begin_write();
+  say(call, message(upload_name(blob), 0, "hello "));
+  call->cancel();
+  run();
+  BOOST_TEST(committed(*write(blob, "hello world", 6)) == 11);
+  BOOST_TEST(has(blob));
+  BOOST_TEST(!has(digest_of("hello world")));
+  // Without a function in the name this hash is one of SHA-256.
+  auto name = "uploads/u/blobs/" + blob.hex() + "/11";
+  BOOST_TEST(code_of_write({message(name, 0, "hello world", true)}) == errc::invalid_argument);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -157,6 +157,19 @@ BOOST_FIXTURE_TEST_CASE(the_digest_is_that_of_the_plain_bytes, checking_bench) {
   BOOST_TEST(code_of_sending(digest_of("hello"), wire) == errc::ok);
 }
 
+BOOST_FIXTURE_TEST_CASE(an_upload_that_goes_on_keeps_its_digest_function, checking_bench) {
+  auto blob = digest_of("hello world", digest_function::blake3);
+  auto call = begin_write();
+  // A frame that was not ended: what came is decoded all the same.
+  say(call, message(upload_name(blob), 0, frame_with_window(10, block_of("hello ", false))));
+  call->cancel();
+  run();
+  BOOST_TEST_REQUIRE(status_of(upload_name(blob)).committed_size() == 6);
+  BOOST_TEST(send(blob, frame("world"), 6)->finished_well());
+  BOOST_TEST(has(blob));
+  BOOST_TEST(plain(blob) == "hello world");
+}
+
 // Rule 104.
 BOOST_AUTO_TEST_CASE(later_offsets_count_what_was_sent) {
   auto content = noise(1000);
