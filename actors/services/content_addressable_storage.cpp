@@ -132,10 +132,11 @@ expected<void> update(self_pointer self, const serving& with, batch_update_blobs
   state->asked = std::move(request->entries);
   for (const auto& entry : state->asked) state->outcomes.push_back(check_entry(entry, with.limits));
   if (!any_compressed(state->asked)) return keep(self, with, state);
-  return with.zstd.run(*size, [self = content_addressable_storage_actor(self), state, zstd = with.zstd] {
-    unpack(state->asked, state->outcomes, zstd.window_log);
+  auto unpacking = [self = content_addressable_storage_actor(self), state, log = with.zstd.window_log] {
+    unpack(state->asked, state->outcomes, log);
     caf::anon_send(self, batch_unpacked{state});
-  });
+  };
+  return with.zstd.run(*size, std::move(unpacking));
 }
 
 // A read under way: what was asked, and what was found.

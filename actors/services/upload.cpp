@@ -79,6 +79,16 @@ void upload::join(call_ptr from, write_request first) {
   reading_ = false;
   ++stream_;
   stream_name_ = first.resource_name;
+  call_->on_cancel([weak = weak_from_this(), stream = stream_] {
+    if (auto self = weak.lock())
+      self->turn_.run([self, stream] {
+        if (stream == self->stream_) self->client_left();
+      });
+  });
+  // Who comes back when all is here only waits for what becomes of it.
+  closed_ = client_done_;
+  late_ = client_done_;
+  if (client_done_) return answer_client();
   next_ = received_;
   if (form_ != compressor::identity) {
     // Bytes that are there already will come again, and are passed over.
@@ -86,12 +96,6 @@ void upload::join(call_ptr from, write_request first) {
     begins_ = next_;
     queue_.clear();
   }
-  call_->on_cancel([weak = weak_from_this(), stream = stream_] {
-    if (auto self = weak.lock())
-      self->turn_.run([self, stream] {
-        if (stream == self->stream_) self->client_left();
-      });
-  });
   if (auto taken = accept(std::move(first)); !taken) return fail_all(taken.error());
   answer_client();
   feed();
@@ -197,10 +201,10 @@ void upload::answer_client() {
     reply(committed());
 }
 
-// Of compressed bytes a client knows no size but that of what it has sent.
+// Of compressed bytes a client knows no size but that of what it has sent and we have needed.
 std::int64_t upload::committed() const {
   if (form_ == compressor::identity) return blob_.size;
-  return (*outcome_)->was_present ? -1 : next_;
+  return (*outcome_)->was_present || late_ ? -1 : next_;
 }
 
 call_ptr upload::release() {

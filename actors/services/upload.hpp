@@ -98,6 +98,7 @@ private:
   bool reading_ = false;
   bool client_done_ = false;  // finish_write has come
   bool closed_ = false;       // and nothing behind it
+  bool late_ = false;         // the stream began after that
 
   // Towards the store.
   byte_chain queue_;

@@ -115,4 +115,24 @@ BOOST_AUTO_TEST_CASE(client_and_store_may_be_threads_of_their_own) {
   BOOST_TEST(other->finished_well());
 }
 
+BOOST_AUTO_TEST_CASE(a_client_that_comes_back_when_all_is_here_hears_the_outcome) {
+  for (auto form : {compressor::identity, compressor::zstd}) {
+    auto whole = std::make_shared<upload>(
+        digest_of("hello"), [] {}, form);
+    auto lost = std::make_shared<direct_call>();
+    whole->attach(lost, {"name", 0, true, bytes::of_static("hello")});
+    lost->cancel();
+    auto back = std::make_shared<direct_call>();
+    whole->attach(back, {"name", whole->tell(), true, {}});
+    std::string taken;
+    whole->read([&](expected<byte_chain> piece) { taken = piece->flatten().view(); });
+    BOOST_TEST(taken == "hello");
+    BOOST_TEST(!back->status().has_value());
+    whole->settle(receipt{5, false});
+    BOOST_TEST_REQUIRE(back->finished_well());
+    auto answer = parse<google::bytestream::WriteResponse>(back->messages().front()).value();
+    BOOST_TEST(answer.committed_size() == (form == compressor::identity ? 5 : -1));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
