@@ -12,6 +12,7 @@
 #include "actors/services/upload_table.hpp"
 #include "actors/services/zstd_upload.hpp"
 #include "core/compress/zstd_source.hpp"
+#include "core/wire/status.hpp"
 
 namespace kiln {
 namespace {
@@ -220,7 +221,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
   auto in_flight = in_flight_.add(name.blob);
   auto parked = [to = byte_stream_actor(self_), in_flight] {
     // Its readers are not to wait for a client that may never come back.
-    if (in_flight) in_flight->fail({errc::unavailable, "its client has left"});
+    if (in_flight) in_flight->fail(try_again(errc::unavailable, "its client has left"));
     caf::anon_send(to, upload_parked{});
   };
   auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/wire/message.hpp"
+#include "core/wire/status.hpp"
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
@@ -60,7 +61,7 @@ void tell(self_pointer self, std::uint64_t id) {
   auto now = self->state.now(one.known);
   if (one.told == now) {
     if (!self->state.ended) return;
-    one.to->finish({errc::unavailable, "the server is going away"});
+    one.to->finish(try_again(errc::unavailable, "the server is going away"));
     self->state.watchers.erase(found);
     return;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/wire/status.hpp"
+
 namespace kiln {
 namespace {
 
@@ -55,7 +57,7 @@ void in_flight_blob::settle(const expected<receipt>& outcome) {
   if (!outcome)
     fail(outcome.error());
   else if (outcome->was_present || !complete())
-    fail({errc::unavailable, fmt::format("another upload has brought blob {}", blob_)});
+    fail(try_again(errc::unavailable, fmt::format("another upload has brought blob {}", blob_)));
   else
     end(state::kept, {});
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/wire/status.hpp"
+
 namespace kiln {
 namespace {
 
@@ -11,7 +13,7 @@ public:
       : upload_(std::move(upload)), shared_(std::move(shared)) {}
   ~teed_upload() override {
     if (!shared_->complete())
-      shared_->fail({errc::unavailable, "the upload ended before all of it was read"});
+      shared_->fail(try_again(errc::unavailable, "the upload ended before all of it was read"));
   }
 
   void read(next then) override {
@@ -75,8 +77,10 @@ private:
       return then(std::exchange(last_, byte_chain()));
     }
     if (what.now == state::kept || !begun_) return go_to_store(then);
-    auto code = what.why.code() == errc::invalid_argument ? errc::not_found : errc::unavailable;
-    then(fail(code, "the upload of blob {} failed while it was read: {}", from_->blob(), what.why.message()));
+    auto told =
+        fmt::format("the upload of blob {} failed while it was read: {}", from_->blob(), what.why.message());
+    if (what.why.code() == errc::invalid_argument) return then(fail(error(errc::not_found, std::move(told))));
+    then(fail(try_again(errc::unavailable, std::move(told))));
   }
 
   // The last byte waits for the end: many a client has what it wants once it has the size it expects.

@@ -1,5 +1,7 @@
 #include "actors/services/in_flight_table.hpp"
 
+#include "core/wire/status.hpp"
+
 namespace kiln {
 
 schema<in_flight_options> in_flight_schema() {
@@ -22,7 +24,8 @@ in_flight_table::in_flight_table(const in_flight_options& options)
     : options_(options), room_(std::make_shared<window_room>(options.memory.bytes)) {}
 
 in_flight_table::~in_flight_table() {
-  for (auto& [_, entry] : by_digest_) entry->fail({errc::unavailable, "uploads are no longer taken here"});
+  for (auto& [_, entry] : by_digest_)
+    entry->fail(try_again(errc::unavailable, "uploads are no longer taken here"));
 }
 
 std::shared_ptr<in_flight_blob> in_flight_table::add(const digest& blob) {

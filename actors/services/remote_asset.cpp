@@ -124,7 +124,7 @@ private:
   }
 
   void not_kept(const search_ptr& on) {
-    if (!fetcher_ || on->asked.kind == asset_kind::directory)
+    if (!fetcher_ || !web_fetcher::concerns(on->asked))
       return on->call->reply(answer_without(
           {errc::not_found, fmt::format("no asset \"{}\" is kept here", on->asked.uris.front())}));
     answer_call(on->call, [&] { return wait_for_fetch(on); });
@@ -210,7 +210,7 @@ private:
       case errc::deadline_exceeded:
         return call->reply(answer_without(why));
       default:
-        if (why.code() == errc::unavailable) why.add_detail(retry_info(std::chrono::seconds(1)));
+        if (why.code() == errc::unavailable) why = try_again(why.code(), why.message());
         return call->finish(std::move(why));
     }
   }

@@ -5,9 +5,7 @@
 namespace kiln {
 
 error busy(std::string message) {
-  error fault(errc::resource_exhausted, std::move(message));
-  fault.add_detail(retry_info(std::chrono::seconds(1)));
-  return fault;
+  return try_again(errc::resource_exhausted, std::move(message));
 }
 
 }  // namespace kiln

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "core/wire/status.hpp"
+
 namespace kiln {
 
 upload_table::~upload_table() {
-  const error why(errc::unavailable, "uploads are no longer taken here");
+  const auto why = try_again(errc::unavailable, "uploads are no longer taken here");
   for (auto& [_, entry] : watched_) entry.what->give_up(why);
 }
 

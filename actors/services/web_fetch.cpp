@@ -42,6 +42,10 @@ bool tells_more(const error& one, const error& than) {
   return than.ok() || place(one) > place(than);
 }
 
+bool is_of_the_web(std::string_view uri) noexcept {
+  return uri.starts_with("https://") || uri.starts_with("http://");
+}
+
 web_request request_for(const asset_question& asked, std::size_t uri) {
   web_request request{asked.uris[uri], {}};
   for (const auto& header : asked.headers)
@@ -56,6 +60,10 @@ web_fetcher::web_fetcher(const web_fetch_settings& settings, const cache_limits&
       rules_(web_rules::parse(settings.hosts, names_of(settings.schemes)).value()),
       manners_(manners_in(settings, limits)),
       time_(time) {}
+
+bool web_fetcher::concerns(const asset_question& asked) {
+  return asked.kind == asset_kind::blob && std::any_of(asked.uris.begin(), asked.uris.end(), is_of_the_web);
+}
 
 expected<web_found> web_fetcher::fetch(const asset_question& asked, const std::atomic<bool>& stop) const {
   auto spool = web_spool::open(settings_.temp_folder);
@@ -78,8 +86,7 @@ expected<web_found> web_fetcher::fetch(const asset_question& asked, const std::a
 expected<web_found> web_fetcher::fetch_one(const asset_question& asked, std::size_t uri, web_spool& spool,
                                            steady_time deadline, const std::atomic<bool>& stop) const {
   const auto& url = asked.uris[uri];
-  if (!url.starts_with("http://") && !url.starts_with("https://"))
-    return fail(errc::not_found, "nothing of this kind is fetched from the network");
+  if (!is_of_the_web(url)) return fail(errc::not_found, "nothing of this kind is fetched from the network");
   if (!asked.checksum && !settings_.unchecked)
     return fail(errc::permission_denied, "without the qualifier checksum.sri nothing is fetched");
   if (auto cleared = spool.clear(); !cleared) return failure(cleared.error());

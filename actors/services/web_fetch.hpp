@@ -49,6 +49,8 @@ public:
   /// The schema has seen the settings to be good.
   web_fetcher(const web_fetch_settings& settings, const cache_limits& limits, const clock& time);
 
+  /// Whether any of its URIs says where to go at all.
+  static bool concerns(const asset_question& asked);
   expected<web_found> fetch(const asset_question& asked, const std::atomic<bool>& stop) const;
 
 private:

@@ -51,6 +51,10 @@ error_detail retry_info(duration after) {
   return pack(info);
 }
 
+error try_again(errc code, std::string message, duration after) {
+  return error(code, std::move(message)).add_detail(retry_info(after));
+}
+
 error_detail missing_blobs_detail(std::span<const digest> missing) {
   google::rpc::PreconditionFailure failure;
   for (const auto& blob : missing.first(std::min(missing.size(), most_missing_named))) {

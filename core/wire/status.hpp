@@ -19,6 +19,9 @@ error unpack_status(int code, std::string message, std::string_view packed);
 /// "Try again after so long." Makes every code one that clients retry.
 error_detail retry_info(duration after);
 
+/// A failure that another try may not meet, with that said: UNAVAILABLE or RESOURCE_EXHAUSTED.
+error try_again(errc code, std::string message, duration after = std::chrono::seconds(1));
+
 /// A PreconditionFailure that names blobs to be uploaded again, at most 1000 of them. Clients retry only if
 /// every violation is of this kind, so it must not be mixed with others.
 error_detail missing_blobs_detail(std::span<const digest> missing);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/wire/status.hpp"
+
 namespace kiln::filesystem {
 
 expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
@@ -105,7 +107,7 @@ expected<byte_chain> file_source::next_piece() {
   if (!piece) {
     tell({blob_state::broken, 0, piece.error()});
     // Part of it went out already: the reader may ask again, and be told what is there then.
-    return fail(errc::unavailable, "{}", piece.error().message());
+    return fail(try_again(errc::unavailable, piece.error().message()));
   }
   what_.offset += size;
   if (auto right = check(*piece); !right) return fail(std::move(right).error());
@@ -122,7 +124,8 @@ expected<void> file_source::check(const bytes& piece) {
     tell({blob_state::proved, 0, {}});
     return {};
   }
-  error why(errc::unavailable, fmt::format("blob {} was damaged on the disk and is dropped", what_.blob));
+  auto why =
+      try_again(errc::unavailable, fmt::format("blob {} was damaged on the disk and is dropped", what_.blob));
   tell({blob_state::broken, 0, why});
   return fail(std::move(why));
 }

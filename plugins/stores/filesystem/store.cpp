@@ -4,6 +4,7 @@
 #include <caf/send.hpp>
 
 #include "core/observe/log.hpp"
+#include "core/wire/status.hpp"
 
 namespace kiln::filesystem {
 namespace {
@@ -70,7 +71,8 @@ void store::on_exit() {
   when_loaded_.clear();
   tickets_.clear();
   for (auto& [id, one] : writings_)
-    if (auto progress = one.progress.lock()) progress->give_up({errc::unavailable, "the store is ending"});
+    if (auto progress = one.progress.lock())
+      progress->give_up(try_again(errc::unavailable, "the store is ending"));
   writings_.clear();
   with_->hands->stop();
   if (!with_->durable())

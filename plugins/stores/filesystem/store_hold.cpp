@@ -4,6 +4,8 @@
 #include "plugins/stores/filesystem/open_read.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
+#include "core/wire/status.hpp"
+
 namespace kiln::filesystem {
 namespace {
 
@@ -118,8 +120,9 @@ void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent
   bool enough = index_.reserve(weight, packer_->newest(), gone);
   evict(std::move(gone));
   if (!enough)
-    return reply.deliver(fail(errc::resource_exhausted,
-                              "no room in store {} for a copy of blob {} to be lent", with_->name, blob));
+    return reply.deliver(fail(
+        try_again(errc::resource_exhausted,
+                  fmt::format("no room in store {} for a copy of blob {} to be lent", with_->name, blob))));
   auto finish = [this, blob, serial, weight, held, reply](expected<void> done) mutable {
     index_.release(weight);
     auto there = slot_of(blob, serial);

@@ -1,4 +1,5 @@
 #include "core/observe/log.hpp"
+#include "core/wire/status.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
@@ -22,9 +23,10 @@ expected<std::uint64_t> store::reserve_for(const digest& blob) {
   evict(std::move(gone));
   if (enough) return weight;
   figures_.refused.add();
-  return fail(errc::resource_exhausted,
-              "no room for blob {} in store {}: {} of its {} bytes are leased or being written", blob,
-              with_->name, index_.pinned() + index_.reserved(), index_.capacity());
+  return fail(
+      try_again(errc::resource_exhausted,
+                fmt::format("no room for blob {} in store {}: {} of its {} bytes are leased or being written",
+                            blob, with_->name, index_.pinned() + index_.reserved(), index_.capacity())));
 }
 
 // The disk is fuller than our count says: somebody else fills it too.

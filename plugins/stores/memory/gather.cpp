@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/wire/status.hpp"
+
 namespace kiln::memory {
 namespace {
 
@@ -18,7 +20,7 @@ public:
     if (pieces.size() > limits_.size - size_)
       return fail(errc::invalid_argument, "the writer sent more than the {} bytes it may", limits_.size);
     if (!room_->take(pieces.size()))
-      return fail(errc::resource_exhausted, "too many bytes of uploads are under way");
+      return fail(try_again(errc::resource_exhausted, "too many bytes of uploads are under way"));
     size_ += pieces.size();
     std::size_t coming = pieces.size();
     for (const bytes& piece : pieces.pieces()) {

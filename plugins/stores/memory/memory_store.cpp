@@ -11,6 +11,7 @@
 #include "core/base/machine.hpp"
 #include "core/cache/evicting_cache.hpp"
 #include "core/contract/listeners.hpp"
+#include "core/wire/status.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
 #include "plugins/stores/memory/figures.hpp"
 #include "plugins/stores/memory/gather.hpp"
@@ -200,8 +201,9 @@ expected<receipt> memory_state::keep(const digest& blob, byte_chain content) {
   if (what_ == holds::content && blobs_.find(blob) != nullptr) return receipt{size, false};
   const std::uint64_t weight = size + bookkeeping;
   if (blobs_.pinned_weight() > capacity_ - std::min(capacity_, weight))
-    return fail(errc::resource_exhausted, "no room for blob {} in store {}: {} of {} bytes are leased", blob,
-                name_, blobs_.pinned_weight(), capacity_);
+    return fail(try_again(errc::resource_exhausted,
+                          fmt::format("no room for blob {} in store {}: {} of {} bytes are leased", blob,
+                                      name_, blobs_.pinned_weight(), capacity_)));
   auto kept = blobs_.insert(blob, std::move(content), weight);
   tell_what_changed();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);

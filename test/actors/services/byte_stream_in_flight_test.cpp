@@ -1,4 +1,5 @@
 #include "test/actors/services/stream_bench.hpp"
+#include "test/harness/details.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -118,6 +119,7 @@ BOOST_AUTO_TEST_CASE(a_writer_that_leaves_does_not_keep_readers_waiting) {
   writer->cancel();
   run();
   BOOST_TEST(code(*begun) == errc::unavailable);
+  BOOST_TEST(asks_to_try_again(*begun->status()));
   BOOST_TEST(code(*ahead) == errc::not_found);
   BOOST_TEST(code(*begin_read(blob)) == errc::not_found);
   BOOST_TEST(committed(*write(blob, content, 1000)) == 3000);

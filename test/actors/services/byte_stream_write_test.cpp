@@ -1,4 +1,5 @@
 #include "test/actors/services/stream_bench.hpp"
+#include "test/harness/details.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -170,6 +171,7 @@ BOOST_AUTO_TEST_CASE(a_service_that_ends_leaves_no_client_waiting) {
   end(service);
   BOOST_TEST_REQUIRE(under_way->status().has_value());
   BOOST_TEST(under_way->status()->code() == errc::unavailable);
+  BOOST_TEST(asks_to_try_again(*under_way->status()));
   waiting->send(message(upload_name(digest_of("x")), 0, "x", true));
   run();
   BOOST_TEST(waiting.use_count() == 1);

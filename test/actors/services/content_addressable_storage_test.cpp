@@ -223,7 +223,10 @@ BOOST_AUTO_TEST_CASE(an_answer_never_grows_beyond_its_limit) {
   auto answer = parse<v2::BatchReadBlobsResponse>(encoded).value();
   BOOST_TEST_REQUIRE(answer.responses_size() == 30);
   BOOST_TEST(answer.responses(0).data() == "0123456789");
-  BOOST_TEST(code(answer.responses(29).status()) == errc::resource_exhausted);
+  const auto& last = answer.responses(29).status();
+  BOOST_TEST(code(last) == errc::resource_exhausted);
+  BOOST_TEST_REQUIRE(last.details_size() == 1);
+  BOOST_TEST(last.details(0).type_url() == "type.googleapis.com/google.rpc.RetryInfo");
 }
 
 BOOST_AUTO_TEST_CASE(blobs_may_come_compressed_beside_others) {

@@ -2,6 +2,7 @@
 
 #include "grpc/health/v1/health.pb.h"
 #include "test/actors/services/service_bench.hpp"
+#include "test/harness/details.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -74,6 +75,7 @@ BOOST_AUTO_TEST_CASE(a_watcher_hears_the_end_and_is_let_go) {
   BOOST_TEST((heard(*call) == std::vector<int>{status::SERVING, status::NOT_SERVING}));
   BOOST_TEST_REQUIRE(call->status().has_value());
   BOOST_TEST(call->status()->code() == errc::unavailable);
+  BOOST_TEST(asks_to_try_again(*call->status()));
 }
 
 BOOST_AUTO_TEST_CASE(a_slow_watcher_hears_only_the_last_of_many_changes) {
@@ -92,6 +94,7 @@ BOOST_AUTO_TEST_CASE(watchers_are_bounded_and_those_that_leave_make_room) {
   auto first = watch("");
   auto second = watch("");
   BOOST_TEST(watch("")->status()->code() == errc::resource_exhausted);
+  BOOST_TEST(asks_to_try_again(*watch("")->status()));
   first->cancel();
   run();
   BOOST_TEST(first.use_count() == 1);

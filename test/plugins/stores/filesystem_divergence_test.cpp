@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "core/observe/log.hpp"
+#include "test/harness/details.hpp"
 #include "test/plugins/stores/filesystem_house.hpp"
 
 using namespace kiln;
@@ -70,6 +71,7 @@ BOOST_AUTO_TEST_CASE(never_hands_out_a_damaged_blob_as_whole) {
       // A long one is found out at its last piece, when others have gone out: that is an error, too.
       auto read = house.read(blob);
       BOOST_TEST(code_of(read) == (size > 1 << 20 ? "UNAVAILABLE" : "NOT_FOUND"));
+      BOOST_TEST(test::asks_to_try_again(read.error()) == (size > 1 << 20));
       check_gone(house, blob, noise(size));
     }
   }

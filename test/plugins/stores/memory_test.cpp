@@ -1,5 +1,6 @@
 #include "core/observe/prometheus.hpp"
 #include "test/contract/claims.hpp"
+#include "test/harness/details.hpp"
 
 using namespace kiln;
 using namespace kiln::contract;
@@ -12,7 +13,9 @@ BOOST_AUTO_TEST_CASE(refuses_writers_when_too_many_bytes_of_uploads_are_under_wa
   auto source = std::make_shared<hand_fed>();
   auto answer = on.ask(write_blob{digest_of(first), source});
   source->feed(first);
-  BOOST_TEST(code_of(write(on, digest_of(second), second)) == "RESOURCE_EXHAUSTED");
+  auto refused = write(on, digest_of(second), second);
+  BOOST_TEST(code_of(refused) == "RESOURCE_EXHAUSTED");
+  BOOST_TEST(test::asks_to_try_again(refused.error()));
   source->end();
   BOOST_TEST(code_of(wait(std::move(answer))) == "OK");
   BOOST_TEST(code_of(write(on, digest_of(second), second)) == "OK");

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "test/harness/details.hpp"
 #include "test/plugins/transports/grpc_fixture.hpp"
 
 namespace kiln::test {
@@ -148,7 +149,9 @@ BOOST_AUTO_TEST_CASE(draining_lets_running_calls_end_and_refuses_new_ones) {
   auto there = held.take().call;
   mailbox<bool> drained;
   server->drain(patience, [&] { drained.put(true); });
-  BOOST_TEST((ask("Unary", "x").error().code() == errc::unavailable));
+  auto refused = ask("Unary", "x").error();
+  BOOST_TEST((refused.code() == errc::unavailable));
+  BOOST_TEST(asks_to_try_again(refused));
   there->reply(bytes::of_static("last"));
   BOOST_TEST((*call.read())->flatten().view() == "last");
   BOOST_TEST(call.end().ok());
