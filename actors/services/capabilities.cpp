@@ -31,6 +31,12 @@ void describe_cache(const capabilities_options& options, v2::CacheCapabilities* 
     into->set_max_cas_blob_size_bytes(static_cast<std::int64_t>(options.limits.max_blob_size->bytes));
   into->add_supported_compressors(v2::Compressor::ZSTD);
   into->add_supported_batch_update_compressors(v2::Compressor::ZSTD);
+  if (options.chunking) {
+    into->set_split_blob_support(true);
+    into->set_splice_blob_support(true);
+    into->mutable_fast_cdc_2020_params()->set_avg_chunk_size_bytes(options.chunking->average);
+    into->mutable_fast_cdc_2020_params()->set_seed(options.chunking->seed);
+  }
   into->set_symlink_absolute_path_strategy(v2::SymlinkAbsolutePathStrategy::ALLOWED);
 }
 

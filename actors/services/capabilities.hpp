@@ -2,9 +2,11 @@
 
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
+#include <optional>
 
 #include "actors/services/cache_limits.hpp"
 #include "actors/services/rpc.hpp"
+#include "core/digest/chunker.hpp"
 #include "core/plugin/environment.hpp"
 
 /// What this server can do, for clients that ask before they begin.
@@ -15,6 +17,7 @@ struct capabilities_options {
   bool serves_execution = false;
   bool action_cache_updates = true;  ///< whether clients may write action results
   cache_limits limits;
+  std::optional<fast_cdc_parameters> chunking;  ///< where blobs are split and spliced
 };
 
 struct get_capabilities : inbound {};

@@ -13,6 +13,8 @@ schema<serve_options> serve_schema() {
       .section("byte_stream", &serve_options::byte_stream, byte_stream_schema(), "Uploads and downloads.")
       .section("compression", &serve_options::compression, compression_schema(), "What travels compressed.")
       .section("get_tree", &serve_options::get_tree, get_tree_schema(), "Whole trees of directories.")
+      .section("chunking", &serve_options::chunking, chunking_schema(),
+               "SplitBlob and SpliceBlob. Left out, they are not offered. Let `content` be a chunked store.")
       .section("action_cache", &serve_options::action_cache, action_cache_schema(),
                "What was the result of an action.")
       .section("remote_asset", &serve_options::remote_asset, remote_asset_schema(),

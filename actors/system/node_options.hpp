@@ -8,6 +8,7 @@
 #include "actors/services/action_cache.hpp"
 #include "actors/services/byte_stream.hpp"
 #include "actors/services/cache_limits.hpp"
+#include "actors/services/chunking.hpp"
 #include "actors/services/execution.hpp"
 #include "actors/services/get_tree_options.hpp"
 #include "actors/services/remote_asset.hpp"
@@ -25,6 +26,7 @@ struct serve_options {
   byte_stream_options byte_stream;
   compression_options compression;
   get_tree_options get_tree;
+  std::optional<chunking_options> chunking;
   action_cache_settings action_cache;
   remote_asset_settings remote_asset;
   std::optional<execution_options> execution;

@@ -6,6 +6,7 @@
 #include "actors/services/action_cache.hpp"
 #include "actors/services/byte_stream.hpp"
 #include "actors/services/capabilities.hpp"
+#include "actors/services/chunking.hpp"
 #include "actors/services/content_addressable_storage.hpp"
 #include "actors/services/execution.hpp"
 #include "actors/services/get_tree.hpp"
@@ -44,6 +45,9 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
   services.all.emplace_back("tree_coalescer", caf::actor_cast<caf::strong_actor_ptr>(trees));
   with_routes(services, routes, "get_tree",
               spawn_get_tree(system, env, options.get_tree, options.limits, peers.content, trees));
+  if (options.chunking)
+    with_routes(services, routes, "chunking",
+                spawn_chunking(system, env, *options.chunking, options.limits, peers.content));
 }
 
 // Whoever may not write results may not push either: what is pushed is believed as they are.
@@ -79,6 +83,7 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   able.serves_execution = peers.scheduler != nullptr;
   able.action_cache_updates = peers.results && options.action_cache.client_updates;
   able.limits = options.limits;
+  if (options.chunking) able.chunking = options.chunking->parameters();
   with_routes(services, routes, "capabilities", spawn_capabilities(system, env, able));
   // These two tell of all the others, so they come last.
   auto names = routes.services();

@@ -157,6 +157,12 @@ bool codec<store_ref>::read(const node& from, store_ref& into, reading& along) c
   return true;
 }
 
+bool codec<results_ref>::read(const node& from, results_ref& into, reading& along) const {
+  if (!codec<store_ref>::read(from, into, along)) return false;
+  along.stores.used.back().of_results = true;
+  return true;
+}
+
 shown codec<store_ref>::show(const store_ref& value) const {
   auto result = shown::scalar(value.name);
   result.is_store = true;

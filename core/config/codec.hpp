@@ -118,6 +118,12 @@ struct codec<store_ref> {
   shown show(const store_ref& value) const;
 };
 
+template <>
+struct codec<results_ref> : codec<store_ref> {
+  using value = results_ref;
+  bool read(const node& from, results_ref& into, reading& along) const;
+};
+
 /// Several of the same kind, in order. An empty value is an empty list.
 template <class Inner>
 struct list_codec {

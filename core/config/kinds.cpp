@@ -59,9 +59,9 @@ public:
 
   void complain_of_unknown(const store_refs& stores, faults& collected) const {
     auto known = keys_of(index_);
-    for (const auto& [name, at] : stores.used)
-      if (!index_.contains(name))
-        at.complain(collected, "no store is called {}{}", quoted(name), suggestion(name, known));
+    for (const auto& use : stores.used)
+      if (!index_.contains(use.name))
+        use.at.complain(collected, "no store is called {}{}", quoted(use.name), suggestion(use.name, known));
   }
 
   /// What is referred to comes first; otherwise as they were. Leaves out whatever depends on a circle.

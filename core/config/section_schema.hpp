@@ -27,11 +27,15 @@ struct store_ref {
   auto operator<=>(const store_ref&) const noexcept = default;
 };
 
+/// The same for a store that holds results, whatever the plugin's own holds.
+struct results_ref : store_ref {};
+
 /// What reading learned about stores, for the assembly to resolve (kinds.hpp).
 struct store_refs {
   struct use {
     std::string name;
-    node at;  ///< where it is said
+    node at;                  ///< where it is said
+    bool of_results = false;  ///< a results_ref
   };
   struct inline_store {
     std::string name;  ///< generated: "cas.inner" for the `inner` of store `cas`

@@ -19,8 +19,9 @@ store_tree::demands store_tree::spread(const std::vector<configured>& stores, de
     auto demanded = wanted.find(store->name);
     if (demanded == wanted.end()) continue;
     for (const auto& use : store->uses) {
-      auto [inner, fresh] = wanted.emplace(use.name, demanded->second);
-      if (!fresh && inner->second != demanded->second) complain_of_both(use, collected);
+      const holds what = use.of_results ? holds::results : demanded->second;
+      auto [inner, fresh] = wanted.emplace(use.name, what);
+      if (!fresh && inner->second != what) complain_of_both(use, collected);
     }
   }
   return wanted;

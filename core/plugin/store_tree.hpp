@@ -18,8 +18,8 @@ public:
   /// What a store is used for, by name.
   using demands = std::map<std::string, holds>;
 
-  /// What services say of the stores they name, passed on to the stores within. Complains where one would
-  /// have to hold both. `stores` comes from resolve_stores.
+  /// What services say of the stores they name, passed on to the stores within, but where a plugin wants
+  /// results itself. Complains where one would have to hold both. `stores` comes from resolve_stores.
   static demands spread(const std::vector<configured>& stores, demands wanted, faults& collected);
 
   /// A store that nobody demands is spawned to hold content. An error names the store and its line; what was

@@ -5,6 +5,7 @@
 
 #include "core/config/document.hpp"
 #include "core/config/kinds.hpp"
+#include "core/plugin/store_tree.hpp"
 
 namespace kiln::test {
 namespace {
@@ -116,10 +117,11 @@ store_actor deterministic_system::spawn_store(const std::string& yaml, holds wha
   auto kinds = plugins().store_schemas();
   auto described = resolve_stores(read_kinds(*parsed->root().find("stores"), kinds, collected, references),
                                   references, kinds, collected);
+  auto roles = store_tree::spread(described, {{"store", what}}, collected);
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
   std::map<std::string, store_actor> spawned;
   for (const auto& one : described) {
-    store_context context{*system_, env(), one.name, what, {}, {}};
+    store_context context{*system_, env(), one.name, roles.at(one.name), {}, {}};
     context.store = [&spawned](const store_ref& inner) { return spawned.at(inner.name); };
     auto store = plugins().store(one.type)->spawn(one.options, context);
     if (!store) give_up(store.error().message());

@@ -89,7 +89,7 @@ public:
   }
 
   /// A store out of the plugins, as a configuration would describe it: "{type: memory, capacity: 64MiB}".
-  /// Stores within may be described in place; all of them hold the same.
+  /// Stores within may be described in place; they hold the same, but where a plugin wants results.
   store_actor spawn_store(const std::string& yaml, holds what = holds::content);
 
 private:

@@ -45,7 +45,22 @@ BOOST_AUTO_TEST_CASE(a_cache_announces_what_it_holds_itself_to) {
   BOOST_TEST((cache.supported_compressors(0) == v2::Compressor::ZSTD));
   BOOST_TEST_REQUIRE(cache.supported_batch_update_compressors_size() == 1);
   BOOST_TEST((cache.supported_batch_update_compressors(0) == v2::Compressor::ZSTD));
+  BOOST_TEST(!cache.split_blob_support());
+  BOOST_TEST(!cache.splice_blob_support());
+  BOOST_TEST(!cache.has_fast_cdc_2020_params());
   BOOST_TEST((cache.symlink_absolute_path_strategy() == v2::SymlinkAbsolutePathStrategy::ALLOWED));
+}
+
+// Rule 62.
+BOOST_AUTO_TEST_CASE(chunks_are_announced_with_their_parameters_where_blobs_are_split_and_spliced) {
+  capabilities_options options;
+  options.chunking = fast_cdc_parameters{64 << 10, 7};
+  const auto cache = answer_with(options).cache_capabilities();
+  BOOST_TEST(cache.split_blob_support());
+  BOOST_TEST(cache.splice_blob_support());
+  BOOST_TEST(cache.fast_cdc_2020_params().avg_chunk_size_bytes() == 64u << 10);
+  BOOST_TEST(cache.fast_cdc_2020_params().seed() == 7u);
+  BOOST_TEST(!cache.has_rep_max_cdc_params());
 }
 
 BOOST_AUTO_TEST_CASE(execution_is_announced_where_it_is_served) {

@@ -1,0 +1,163 @@
+#include "core/contract/composition.hpp"
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace kiln::joining {
+
+/// The consumer wants the next piece.
+struct give_piece {
+  blob_source::next then;
+};
+/// It came from what is being read.
+struct piece_came {
+  expected<byte_chain> piece;
+};
+using joiner_actor = caf::typed_actor<caf::reacts_to<give_piece>, caf::reacts_to<piece_came>>;
+
+}  // namespace kiln::joining
+
+KILN_MESSAGE(kiln::joining::give_piece)
+KILN_MESSAGE(kiln::joining::piece_came)
+
+namespace kiln {
+namespace joining {
+namespace {
+
+constexpr std::size_t reads_ahead = 3;
+
+class joiner_state {
+public:
+  joiner_state(joiner_actor::pointer self, store_actor from, std::vector<read_blob> reads)
+      : self_(self), from_(std::move(from)), reads_(std::move(reads)) {}
+
+  void want(blob_source::next then) {
+    wanted_ = std::move(then);
+    go_on();
+  }
+  void came(expected<byte_chain> piece) {
+    reading_ = false;
+    if (!piece || !piece->empty()) return give(std::move(piece));
+    rest_.reset();
+    go_on();
+  }
+
+private:
+  using opened = std::shared_ptr<std::optional<expected<blob_content>>>;
+
+  void go_on() {
+    while (wanted_) {
+      if (rest_) return read_rest();
+      open_ahead();
+      if (opened_.empty()) return give(byte_chain());
+      if (!opened_.front()->has_value()) return;
+      auto content = std::move(**opened_.front());
+      opened_.pop_front();
+      if (!content) return give(failure(std::move(content).error()));
+      rest_ = std::move(content->rest);
+      if (!content->head.empty()) give(std::move(content->head));
+    }
+  }
+  void open_ahead() {
+    for (; opened_.size() < reads_ahead && next_ < reads_.size(); ++next_) {
+      opened place = opened_.emplace_back(std::make_shared<opened::element_type>());
+      self_->request(from_, caf::infinite, reads_[next_])
+          .then(
+              [this, place](blob_content& content) {
+                *place = std::move(content);
+                go_on();
+              },
+              [this, place](const caf::error& fault) {
+                *place = fail(from_caf(fault));
+                go_on();
+              });
+    }
+  }
+  void read_rest() {
+    if (std::exchange(reading_, true)) return;
+    rest_->read(sure([to = joiner_actor(self_)](expected<byte_chain> piece) {
+      caf::anon_send(to, piece_came{std::move(piece)});
+    }));
+  }
+  void give(expected<byte_chain> piece) { std::exchange(wanted_, nullptr)(std::move(piece)); }
+
+  joiner_actor::pointer self_;
+  const store_actor from_;
+  const std::vector<read_blob> reads_;
+  std::size_t next_ = 0;
+  std::deque<opened> opened_;
+  blob_source_ptr rest_;
+  bool reading_ = false;
+  blob_source::next wanted_;
+};
+
+joiner_actor::behavior_type joiner(joiner_actor::stateful_pointer<std::unique_ptr<joiner_state>> self,
+                                   const store_actor& from, const std::vector<read_blob>& reads) {
+  self->state = std::make_unique<joiner_state>(self, from, reads);
+  auto* state = self->state.get();
+  return {
+      [state](give_piece& order) { state->want(std::move(order.then)); },
+      [state](piece_came& news) { state->came(std::move(news.piece)); },
+  };
+}
+
+// The joiner lives as long as its source.
+class joined_source final : public blob_source {
+public:
+  explicit joined_source(joiner_actor joiner) : joiner_(std::move(joiner)) {}
+  ~joined_source() override { caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown); }
+
+  void read(next then) override { caf::anon_send(joiner_, give_piece{sure(std::move(then))}); }
+  void cancel(const error&) noexcept override {
+    caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown);
+  }
+
+private:
+  const joiner_actor joiner_;
+};
+
+}  // namespace
+}  // namespace joining
+
+composed_source::composed_source(composition made_of, blob_source_ptr joined)
+    : made_of_(std::move(made_of)), joined_(std::move(joined)) {}
+composed_source::~composed_source() = default;
+
+void composed_source::read(next then) {
+  joined_->read(std::move(then));
+}
+
+void composed_source::cancel(const error& why) noexcept {
+  joined_->cancel(why);
+}
+
+std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, std::uint64_t limit) {
+  std::uint64_t left = limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit;
+  std::vector<read_blob> reads;
+  for (const auto& part : whole.parts) {
+    const auto size = static_cast<std::uint64_t>(part.size);
+    if (left == 0) break;
+    if (offset < size) {
+      const auto count = std::min(size - offset, left);
+      reads.push_back({part, offset, offset + count == size ? 0 : count});
+      left -= count;
+    }
+    offset -= std::min(offset, size);
+  }
+  return reads;
+}
+
+blob_source_ptr join_reads(caf::actor_system& system, store_actor from, std::vector<read_blob> reads) {
+  return std::make_shared<joining::joined_source>(
+      system.spawn(joining::joiner, std::move(from), std::move(reads)));
+}
+
+}  // namespace kiln

@@ -1,0 +1,376 @@
+#include "plugins/stores/chunked/chunked_store.hpp"
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+
+#include "core/contract/listeners.hpp"
+#include "plugins/stores/chunked/front.hpp"
+#include "plugins/stores/chunked/layout.hpp"
+#include "plugins/stores/chunked/library.hpp"
+
+namespace kiln::chunked {
+namespace {
+
+template <class T>
+auto fails(answer<T> asker) {
+  return [asker](const caf::error& fault) mutable { asker.deliver(fail(from_caf(fault))); };
+}
+
+// Orders about small blobs go straight to the inner store (front.hpp). Of the others, what is found whole
+// there is answered from there: only what is large and missing is looked up among the layouts.
+class chunked_state {
+public:
+  chunked_state(chunked_actor::pointer self, std::int64_t min_size, store_actor inner, store_actor layouts)
+      : self_(self),
+        min_size_(min_size),
+        inner_(std::move(inner)),
+        layouts_(std::move(layouts)),
+        library_(self, inner_, layouts_) {}
+
+  caf::result<missing_blobs> find_those_missing(find_missing order);
+  caf::result<blob_content> read(const read_blob& order);
+  caf::result<blob_batch> read_batch(read_blobs order);
+  caf::result<receipt> write(write_blob order);
+  caf::result<lent_file> lend(const lend_file& order);
+  caf::result<leased> lease(lease_blobs order);
+  caf::result<forgotten> forget(const forget_blob& order);
+  caf::result<store_flushed> flush();
+  void watch(const watch_store& order) {
+    listeners_.add(order.listener);
+    self_->send(inner_, order);
+  }
+  void ended(source_ended news) {
+    auto place = reading_.extract(news.id);
+    if (!place.empty()) place.mapped()(std::move(news.outcome));
+  }
+
+private:
+  using then = std::function<void(expected<bytes>)>;
+
+  bool is_large(const digest& blob) const noexcept { return blob.size >= min_size_; }
+  std::vector<digest> large_ones(const std::vector<digest>& blobs) const {
+    std::vector<digest> large;
+    std::copy_if(blobs.begin(), blobs.end(), std::back_inserter(large),
+                 [this](const digest& blob) { return is_large(blob); });
+    return large;
+  }
+  blob_source_ptr open(const composition& whole, std::uint64_t offset = 0, std::uint64_t limit = 0) {
+    return std::make_shared<composed_source>(
+        whole, join_reads(self_->system(), inner_, reads_of(whole, offset, limit)));
+  }
+  /// What may be called on any thread, once, to go on with `next` here.
+  then back_here(then next) {
+    auto id = next_id_++;
+    reading_.emplace(id, std::move(next));
+    return [to = chunked_actor(self_), id](expected<bytes> outcome) {
+      caf::anon_send(to, source_ended{id, std::move(outcome)});
+    };
+  }
+  expected<blob_content> content_of(const composition& whole, const read_blob& order);
+  void fill_gaps(const std::vector<digest>& asked, blob_batch batch, answer<blob_batch> asker);
+  void write_whole(write_blob order, answer<receipt> asker);
+  void compose(write_blob order, const composition& whole, answer<receipt> asker);
+  void keep_layout(const digest& blob, const composition& whole, answer<receipt> asker);
+  void give_up_copy(receipt kept, const digest& blob, answer<receipt> asker);
+
+  chunked_actor::pointer self_;
+  const std::int64_t min_size_;
+  const store_actor inner_;
+  const store_actor layouts_;
+  library library_;
+  store_listeners listeners_;
+  std::unordered_map<std::uint64_t, then> reading_;
+  std::uint64_t next_id_ = 0;
+};
+
+caf::result<missing_blobs> chunked_state::find_those_missing(find_missing order) {
+  auto asker = make_answer<missing_blobs>(self_);
+  self_->request(inner_, caf::infinite, std::move(order))
+      .then(
+          [this, asker](missing_blobs& missing) mutable {
+            auto large = large_ones(missing.blobs);
+            if (large.empty()) return asker.deliver(std::move(missing));
+            library_.find(large, [asker, missing](expected<library::found> composed) mutable {
+              if (!composed) return asker.deliver(failure(std::move(composed).error()));
+              std::erase_if(missing.blobs, [&](const digest& blob) { return composed->contains(blob); });
+              asker.deliver(std::move(missing));
+            });
+          },
+          fails(asker));
+  return asker;
+}
+
+expected<blob_content> chunked_state::content_of(const composition& whole, const read_blob& order) {
+  const auto size = static_cast<std::uint64_t>(order.blob.size);
+  if (order.offset > size)
+    return fail(errc::out_of_range, "offset {} is behind the end of blob {}", order.offset, order.blob);
+  if (order.offset == size) return blob_content{size, {}, nullptr};
+  return blob_content{size, {}, open(whole, order.offset, order.limit)};
+}
+
+caf::result<blob_content> chunked_state::read(const read_blob& order) {
+  auto asker = make_answer<blob_content>(self_);
+  self_->request(inner_, caf::infinite, order)
+      .then([asker](blob_content& content) mutable { asker.deliver(std::move(content)); },
+            [this, asker, order](const caf::error& raw) mutable {
+              auto fault = from_caf(raw);
+              if (fault.code() != errc::not_found) return asker.deliver(failure(fault));
+              library_.find({order.blob}, [=, this](expected<library::found> composed) mutable {
+                if (!composed) return asker.deliver(failure(std::move(composed).error()));
+                if (composed->empty()) return asker.deliver(failure(fault));
+                asker.deliver(content_of(composed->begin()->second, order));
+              });
+            });
+  return asker;
+}
+
+caf::result<blob_batch> chunked_state::read_batch(read_blobs order) {
+  auto asker = make_answer<blob_batch>(self_);
+  auto asked = order.blobs;
+  self_->request(inner_, caf::infinite, std::move(order))
+      .then(
+          [this, asker, asked = std::move(asked)](blob_batch& batch) mutable {
+            std::vector<digest> absent;
+            for (std::size_t i = 0; i < asked.size() && i < batch.results.size(); ++i)
+              if (!batch.results[i] && batch.results[i].error().code() == errc::not_found &&
+                  is_large(asked[i]))
+                absent.push_back(asked[i]);
+            if (absent.empty()) return asker.deliver(std::move(batch));
+            fill_gaps(asked, std::move(batch), asker);
+          },
+          fails(asker));
+  return asker;
+}
+
+// The asker bounds the sum of a batch, so the composed ones may be gathered at once.
+void chunked_state::fill_gaps(const std::vector<digest>& asked, blob_batch batch, answer<blob_batch> asker) {
+  struct gathering {
+    blob_batch batch;
+    std::size_t left = 1;
+    answer<blob_batch> asker;
+    void one_less() {
+      if (--left == 0) asker.deliver(std::move(batch));
+    }
+  };
+  auto state = std::make_shared<gathering>(gathering{std::move(batch), 1, asker});
+  library_.find(large_ones(asked), [this, asked, state](expected<library::found> composed) {
+    if (!composed) return state->asker.deliver(failure(std::move(composed).error()));
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      auto whole = composed->find(asked[i]);
+      if (state->batch.results[i] || whole == composed->end()) continue;
+      ++state->left;
+      collect(open(whole->second), static_cast<std::size_t>(asked[i].size),
+              back_here([state, i](expected<bytes> content) {
+                state->batch.results[i] = std::move(content);
+                state->one_less();
+              }));
+    }
+    state->one_less();
+  });
+}
+
+caf::result<receipt> chunked_state::write(write_blob order) {
+  auto asker = make_answer<receipt>(self_);
+  auto blob = order.blob;
+  library_.find({blob}, [this, asker, order = std::move(order)](expected<library::found> composed) mutable {
+    if (!composed) return asker.deliver(failure(std::move(composed).error()));
+    auto parts = std::dynamic_pointer_cast<composed_source>(order.source);
+    const receipt present{static_cast<std::uint64_t>(order.blob.size), true};
+    if (!composed->empty()) return parts ? give_up_copy(present, order.blob, asker) : asker.deliver(present);
+    if (!parts) return write_whole(std::move(order), asker);
+    auto whole = parts->made_of();
+    self_->request(inner_, caf::infinite, find_missing{whole.parts})
+        .then(
+            [=, this, order = std::move(order)](const missing_blobs& missing) mutable {
+              // A part may itself be composed. Layouts do not nest, so such a blob is kept whole.
+              if (missing.blobs.empty())
+                compose(std::move(order), whole, asker);
+              else
+                write_whole(std::move(order), asker);
+            },
+            fails(asker));
+  });
+  return asker;
+}
+
+void chunked_state::write_whole(write_blob order, answer<receipt> asker) {
+  self_->request(inner_, caf::infinite, std::move(order))
+      .then([asker](const receipt& kept) mutable { asker.deliver(kept); }, fails(asker));
+}
+
+// The source hashes what it joins and ends in an error if that is not the blob, so it is read for that alone.
+void chunked_state::compose(write_blob order, const composition& whole, answer<receipt> asker) {
+  auto verified = back_here([=, this, blob = order.blob](expected<bytes> outcome) mutable {
+    if (!outcome) return asker.deliver(failure(std::move(outcome).error()));
+    keep_layout(blob, whole, asker);
+  });
+  pump(
+      std::move(order.source), [](const byte_chain&) { return expected<void>(); },
+      [verified](expected<void> end) {
+        verified(end ? expected<bytes>(bytes()) : failure(std::move(end).error()));
+      });
+}
+
+void chunked_state::keep_layout(const digest& blob, const composition& whole, answer<receipt> asker) {
+  self_->request(layouts_, caf::infinite, write_blob{layout_key(blob), source_of(write_layout(whole))})
+      .then(
+          [=, this](const receipt&) {
+            give_up_copy({static_cast<std::uint64_t>(blob.size), false}, blob, asker);
+          },
+          fails(asker));
+}
+
+// The parts were acknowledged before, so with the layout all is durable, and a whole copy may go.
+void chunked_state::give_up_copy(receipt kept, const digest& blob, answer<receipt> asker) {
+  self_->request(inner_, caf::infinite, forget_blob{blob})
+      .then(
+          [=](const forgotten& copy) mutable {
+            kept.was_present = kept.was_present || copy.was_present;
+            asker.deliver(kept);
+          },
+          [=](const caf::error&) mutable { asker.deliver(kept); });  // it stays, which does no harm
+}
+
+// A file has to be whole. The copy stays in the inner store until it is the one used least.
+caf::result<lent_file> chunked_state::lend(const lend_file& order) {
+  auto asker = make_answer<lent_file>(self_);
+  auto lent = [asker](lent_file& file) mutable { asker.deliver(std::move(file)); };
+  self_->request(inner_, caf::infinite, order).then(lent, [=, this](const caf::error& raw) mutable {
+    auto fault = from_caf(raw);
+    if (fault.code() != errc::not_found) return asker.deliver(failure(fault));
+    library_.find({order.blob}, [=, this](expected<library::found> composed) mutable {
+      if (!composed) return asker.deliver(failure(std::move(composed).error()));
+      if (composed->empty()) return asker.deliver(failure(fault));
+      self_->request(inner_, caf::infinite, write_blob{order.blob, open(composed->begin()->second)})
+          .then(
+              [=, this](const receipt&) {
+                self_->request(inner_, caf::infinite, order).then(lent, fails(asker));
+              },
+              fails(asker));
+    });
+  });
+  return asker;
+}
+
+caf::result<leased> chunked_state::lease(lease_blobs order) {
+  auto asker = make_answer<leased>(self_);
+  self_->request(inner_, caf::infinite, std::move(order))
+      .then(
+          [this, asker](leased& whole_ones) mutable {
+            auto large = large_ones(whole_ones.missing);
+            if (large.empty()) return asker.deliver(std::move(whole_ones));
+            library_.find(large, [this, asker, whole_ones](expected<library::found> composed) mutable {
+              if (!composed) return asker.deliver(failure(std::move(composed).error()));
+              lease_blobs parts;
+              for (const auto& [blob, whole] : *composed)
+                parts.blobs.insert(parts.blobs.end(), whole.parts.begin(), whole.parts.end());
+              std::sort(parts.blobs.begin(), parts.blobs.end());
+              parts.blobs.erase(std::unique(parts.blobs.begin(), parts.blobs.end()), parts.blobs.end());
+              self_->request(inner_, caf::infinite, std::move(parts))
+                  .then(
+                      [asker, whole_ones, composed = std::move(*composed)](leased& held) mutable {
+                        auto is_held = [&](const digest& blob) {
+                          auto found = composed.find(blob);
+                          if (found == composed.end()) return false;
+                          const auto& parts = found->second.parts;
+                          return std::find_first_of(parts.begin(), parts.end(), held.missing.begin(),
+                                                    held.missing.end()) == parts.end();
+                        };
+                        std::erase_if(whole_ones.missing, is_held);
+                        using both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+                        whole_ones.hold = std::make_shared<const both>(whole_ones.hold, held.hold);
+                        asker.deliver(std::move(whole_ones));
+                      },
+                      fails(asker));
+            });
+          },
+          fails(asker));
+  return asker;
+}
+
+// The parts may be others', too; they leave when nobody has used them for long.
+caf::result<forgotten> chunked_state::forget(const forget_blob& order) {
+  auto asker = make_answer<forgotten>(self_);
+  self_->request(layouts_, caf::infinite, forget_blob{layout_key(order.blob)})
+      .then(
+          [=, this](const forgotten& layout) {
+            self_->request(inner_, caf::infinite, order)
+                .then(
+                    [=, this, was_composed = layout.was_present](const forgotten& copy) mutable {
+                      if (was_composed && !copy.was_present) listeners_.tell({order.blob});
+                      asker.deliver(forgotten{was_composed || copy.was_present});
+                    },
+                    fails(asker));
+          },
+          fails(asker));
+  return asker;
+}
+
+caf::result<store_flushed> chunked_state::flush() {
+  auto asker = make_answer<store_flushed>(self_);
+  self_->request(inner_, caf::infinite, flush_store{})
+      .then(
+          [this, asker](const store_flushed&) {
+            self_->request(layouts_, caf::infinite, flush_store{})
+                .then([asker](const store_flushed& done) mutable { asker.deliver(done); }, fails(asker));
+          },
+          fails(asker));
+  return asker;
+}
+
+chunked_actor::behavior_type chunked_store(
+    chunked_actor::stateful_pointer<std::unique_ptr<chunked_state>> self, std::int64_t min_size,
+    const store_actor& inner, const store_actor& layouts) {
+  self->state = std::make_unique<chunked_state>(self, min_size, inner, layouts);
+  chunked_state* state = self->state.get();
+  return {
+      [=](find_missing& order) -> caf::result<missing_blobs> {
+        return guarded<missing_blobs>([&] { return state->find_those_missing(std::move(order)); });
+      },
+      [=](const read_blob& order) -> caf::result<blob_content> {
+        return guarded<blob_content>([&] { return state->read(order); });
+      },
+      [=](read_blobs& order) -> caf::result<blob_batch> {
+        return guarded<blob_batch>([&] { return state->read_batch(std::move(order)); });
+      },
+      [=](write_blob& order) -> caf::result<receipt> {
+        return guarded<receipt>([&] { return state->write(std::move(order)); });
+      },
+      [=](write_blobs& order) { return self->delegate(inner, std::move(order)); },
+      [=](const lend_file& order) -> caf::result<lent_file> {
+        return guarded<lent_file>([&] { return state->lend(order); });
+      },
+      [=](lease_blobs& order) -> caf::result<leased> {
+        return guarded<leased>([&] { return state->lease(std::move(order)); });
+      },
+      [=](const forget_blob& order) -> caf::result<forgotten> {
+        return guarded<forgotten>([&] { return state->forget(order); });
+      },
+      [=](measure_store& order) { return self->delegate(inner, std::move(order)); },
+      [=](const flush_store&) { return state->flush(); },
+      [=](const watch_store& order) { state->watch(order); },
+      [=](source_ended& news) { state->ended(std::move(news)); },
+  };
+}
+
+}  // namespace
+}  // namespace kiln::chunked
+
+namespace kiln {
+
+expected<store_actor> spawn_chunked_store(const chunked_options& options, const store_context& context) {
+  if (context.what == holds::results)
+    return fail(errc::invalid_argument,
+                "it would hold action results, which are small and not named after their bytes: there is "
+                "nothing to cut");
+  const auto min_size = static_cast<std::int64_t>(options.min_size.bytes);
+  auto inner = context.store(options.inner);
+  store_actor composed =
+      context.system.spawn(chunked::chunked_store, min_size, inner, context.store(options.layouts));
+  return chunked::make_front(context.system, min_size, inner, composed);
+}
+
+}  // namespace kiln

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/config/schema.hpp"
+
+namespace kiln {
+
+struct chunked_options {
+  store_ref inner;
+  results_ref layouts;
+  byte_size min_size;
+};
+
+schema<chunked_options> chunked_schema();
+
+}  // namespace kiln

@@ -1,0 +1,294 @@
+#include "actors/services/chunking.hpp"
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/base/random.hpp"
+#include "core/wire/digests.hpp"
+#include "test/actors/services/service_bench.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+namespace v2 = build::bazel::remote::execution::v2;
+
+namespace {
+
+const std::string split_method = "/build.bazel.remote.execution.v2.ContentAddressableStorage/SplitBlob";
+const std::string splice_method = "/build.bazel.remote.execution.v2.ContentAddressableStorage/SpliceBlob";
+
+// Bytes that repeat nothing, always the same for a size.
+std::string noise(std::size_t size) {
+  auto random = make_seeded_random(size);
+  std::string text(size, '\0');
+  for (auto& c : text) c = static_cast<char>(random->next());
+  return text;
+}
+
+constexpr const char* composing =
+    "{type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 64MiB},"
+    " layouts: {type: memory, capacity: 1MiB}}";
+constexpr const char* composing_in_little_room =
+    "{type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 150KB},"
+    " layouts: {type: memory, capacity: 1MiB}}";
+
+struct chunking_bench : service_bench {
+  explicit chunking_bench(const char* store = composing) : service_bench(store) {
+    chunking_options options;
+    options.average_chunk_size.bytes = 4 << 10;
+    options.max_chunks = 200;
+    options.max_running = 2;
+    cache_limits limits;
+    limits.max_blob_size = byte_size{16 << 20};
+    add_routes(routes, own(spawn_chunking(actors(), env(), options, limits, blobs)));
+  }
+
+  static v2::SplitBlobRequest split_of(const digest& blob,
+                                       v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
+    v2::SplitBlobRequest request;
+    to_wire(blob, request.mutable_blob_digest());
+    request.set_digest_function(static_cast<v2::DigestFunction::Value>(blob.function));
+    request.set_chunking_function(by);
+    return request;
+  }
+  static v2::SpliceBlobRequest splice_of(const digest& blob, const std::vector<digest>& chunks) {
+    v2::SpliceBlobRequest request;
+    to_wire(blob, request.mutable_blob_digest());
+    request.set_digest_function(static_cast<v2::DigestFunction::Value>(blob.function));
+    for (const auto& chunk : chunks) to_wire(chunk, request.add_chunk_digests());
+    return request;
+  }
+  v2::SplitBlobResponse split(const digest& blob,
+                              v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
+    return answer_of<v2::SplitBlobResponse>(split_method, split_of(blob, by));
+  }
+  errc splice(const digest& blob, const std::vector<digest>& chunks) {
+    return code_of(splice_method, splice_of(blob, chunks));
+  }
+  static std::vector<digest> chunks_in(const v2::SplitBlobResponse& answer, digest_function function) {
+    std::vector<digest> chunks;
+    for (const auto& name : answer.chunk_digests()) chunks.push_back(from_wire(name, function).value());
+    return chunks;
+  }
+  std::string text_of(const digest& blob) {
+    auto content = ask<blob_content>(blobs, read_blob{blob});
+    BOOST_TEST_REQUIRE(content.has_value());
+    std::optional<expected<bytes>> rest = expected<bytes>(bytes());
+    if (content->rest) {
+      rest.reset();
+      collect(content->rest, 64 << 20, [&](expected<bytes> all) { rest = std::move(all); });
+      run();
+    }
+    BOOST_TEST_REQUIRE(rest.has_value());
+    BOOST_TEST_REQUIRE(rest->has_value());
+    return std::string(content->head.flatten().view()) + std::string((*rest)->view());
+  }
+  std::string joined(const std::vector<digest>& chunks) {
+    std::string all;
+    for (const auto& chunk : chunks) all += text_of(chunk);
+    return all;
+  }
+  std::uint64_t stored() { return ask<store_figures>(blobs, measure_store{}).value().bytes; }
+  std::vector<digest> put_all(const std::vector<std::string>& texts) {
+    std::vector<digest> names;
+    for (const auto& text : texts) names.push_back(put(text));
+    return names;
+  }
+};
+
+struct plain_bench : chunking_bench {
+  plain_bench() : chunking_bench(trusting) {}
+};
+struct little_room_bench : chunking_bench {
+  little_room_bench() : chunking_bench(composing_in_little_room) {}
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(chunking, chunking_bench)
+
+// Rules 64, 65 and 75.
+BOOST_AUTO_TEST_CASE(a_split_blob_is_its_chunks_under_every_digest_function) {
+  for (const auto& info : digest_functions()) {
+    auto text = noise(100'000 + static_cast<std::size_t>(info.function));
+    auto blob = put(text, info.function);
+    auto answer = split(blob, v2::ChunkingFunction::FAST_CDC_2020);
+    BOOST_TEST((answer.chunking_function() == v2::ChunkingFunction::FAST_CDC_2020));
+    auto chunks = chunks_in(answer, info.function);
+    BOOST_TEST(chunks.size() > 10u);
+    BOOST_TEST((joined(chunks) == text));
+    BOOST_TEST((text_of(blob) == text));
+    for (const auto& chunk : chunks) {
+      BOOST_TEST(has(chunk));
+      BOOST_TEST((digest_of(text_of(chunk), info.function) == chunk));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_split_blob_takes_no_more_room_than_before) {
+  auto blob = put(noise(300'000));
+  auto before = stored();
+  split(blob);
+  BOOST_TEST(stored() < before + before / 10);
+  BOOST_TEST(has(blob));
+}
+
+BOOST_AUTO_TEST_CASE(a_blob_like_an_older_one_costs_what_is_new_in_it) {
+  auto text = noise(1'000'000);
+  split(put(text));
+  auto before = stored();
+  text.replace(500'000, 10, "other words");
+  auto blob = put(text);
+  split(blob);
+  BOOST_TEST(stored() < before + 60'000);
+  BOOST_TEST((text_of(blob) == text));
+}
+
+// Rule 63.
+BOOST_AUTO_TEST_CASE(what_is_absent_is_not_split) {
+  BOOST_TEST(code_of(split_method, split_of(digest_of(noise(5000)))) == errc::not_found);
+  BOOST_TEST(code_of(split_method, split_of(digest_of("small"))) == errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(small_blobs_are_one_chunk_and_the_empty_one_is_there) {
+  auto blob = put("small");
+  BOOST_TEST((chunks_in(split(blob), blob.function) == std::vector{blob}));
+  auto empty = digest_of("");
+  BOOST_TEST((chunks_in(split(empty), empty.function) == std::vector{empty}));
+}
+
+// Rule 74.
+BOOST_AUTO_TEST_CASE(a_function_that_is_not_offered_is_replaced) {
+  auto answer = split(put(noise(50'000)), v2::ChunkingFunction::REP_MAX_CDC);
+  BOOST_TEST((answer.chunking_function() == v2::ChunkingFunction::FAST_CDC_2020));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_asks_for_the_same_blob_waits_for_the_same_split) {
+  auto blob = put(noise(200'000));
+  std::vector<std::shared_ptr<direct_call>> calls;
+  for (int i = 0; i < 20; ++i) calls.push_back(start(split_method, serialise(split_of(blob))));
+  run();
+  for (const auto& call : calls)
+    BOOST_TEST(only_answer<v2::SplitBlobResponse>(*call).chunk_digests_size() ==
+               split(blob).chunk_digests_size());
+}
+
+BOOST_AUTO_TEST_CASE(too_many_splits_at_once_are_told_to_come_again) {
+  auto blobs = put_all({noise(50'000), noise(50'001), noise(50'002)});
+  std::vector<std::shared_ptr<direct_call>> calls;
+  for (const auto& blob : blobs) calls.push_back(start(split_method, serialise(split_of(blob))));
+  run();
+  BOOST_TEST(calls[0]->finished_well());
+  BOOST_TEST(calls[1]->finished_well());
+  BOOST_TEST(calls[2]->status()->code() == errc::resource_exhausted);
+}
+
+// A layout of which a chunk is gone is made again as soon as the blob is back.
+BOOST_AUTO_TEST_CASE(a_blob_is_split_again_when_its_layout_is_of_no_use) {
+  auto text = noise(100'000);
+  auto blob = put(text);
+  auto chunks = chunks_in(split(blob), blob.function);
+  ask<forgotten>(blobs, forget_blob{chunks[3]});
+  BOOST_TEST(code_of(split_method, split_of(blob)) == errc::not_found);
+  put(text);
+  BOOST_TEST((chunks_in(split(blob), blob.function) == chunks));
+  BOOST_TEST(has(chunks[3]));
+}
+
+BOOST_AUTO_TEST_CASE(a_spliced_blob_is_there_and_costs_nothing_more) {
+  std::vector<std::string> texts = {noise(3000), noise(50'000), noise(3000), noise(7)};
+  auto chunks = put_all(texts);
+  auto text = texts[0] + texts[1] + texts[2] + texts[3];
+  auto before = stored();
+  auto answer = answer_of<v2::SpliceBlobResponse>(splice_method, splice_of(digest_of(text), chunks));
+  BOOST_TEST(answer.blob_digest().hash() == digest_of(text).hex());
+  BOOST_TEST(stored() == before);
+  BOOST_TEST((text_of(digest_of(text)) == text));
+  // Rule 73: how it was cut is not known, and that is what a split says.
+  auto told = split(digest_of(text), v2::ChunkingFunction::FAST_CDC_2020);
+  BOOST_TEST((told.chunking_function() == v2::ChunkingFunction::UNKNOWN));
+  BOOST_TEST((chunks_in(told, digest_function::sha256) == chunks));
+}
+
+BOOST_AUTO_TEST_CASE(a_small_blob_is_spliced_too) {
+  auto chunks = put_all({"some ", "words"});
+  BOOST_TEST(splice(digest_of("some words"), chunks) == errc::ok);
+  BOOST_TEST(text_of(digest_of("some words")) == "some words");
+  BOOST_TEST(splice(digest_of(""), {}) == errc::ok);
+}
+
+// Rule 68.
+BOOST_AUTO_TEST_CASE(a_splice_with_a_chunk_missing_is_not_found) {
+  auto chunks = put_all({noise(3000), noise(4000)});
+  chunks.push_back(digest_of(noise(5000)));
+  auto whole = digest_of(noise(3000) + noise(4000) + noise(5000));
+  BOOST_TEST(splice(whole, chunks) == errc::not_found);
+  BOOST_TEST(!has(whole));
+}
+
+// Rule 69.
+BOOST_AUTO_TEST_CASE(a_splice_of_other_bytes_is_refused_and_stores_nothing) {
+  auto chunks = put_all({noise(3000), noise(4000)});
+  auto claimed = digest_of(noise(7000));
+  BOOST_TEST(splice(claimed, chunks) == errc::invalid_argument);
+  BOOST_TEST(!has(claimed));
+}
+
+// Rule 71.
+BOOST_AUTO_TEST_CASE(a_splice_of_what_is_there_changes_nothing) {
+  auto chunks = put_all({noise(3000), noise(4000)});
+  auto blob = put(noise(3000) + noise(4000));
+  BOOST_TEST(splice(blob, chunks) == errc::ok);
+  ask<forgotten>(blobs, forget_blob{chunks[0]});
+  BOOST_TEST(splice(blob, chunks) == errc::already_exists);
+  BOOST_TEST(has(blob));
+}
+
+// Rules 72 and 77, and the limit on chunks: all of it before anything is looked for.
+BOOST_AUTO_TEST_CASE(a_splice_that_cannot_be_right_is_refused_at_once) {
+  auto chunks = put_all({noise(3000), noise(4000)});
+  auto blob = digest_of(noise(3000) + noise(4000));
+  auto nameless = splice_of(blob, chunks);
+  nameless.clear_blob_digest();
+  BOOST_TEST(code_of(splice_method, nameless) == errc::invalid_argument);
+  auto absent = digest_of(noise(10));
+  BOOST_TEST(splice(blob, {chunks[0], absent}) == errc::invalid_argument);
+  BOOST_TEST(splice(blob, {chunks[0], chunks[1], absent}) == errc::invalid_argument);
+  auto one = digest_of("1");
+  auto long_one = digest_of(std::string(201, '1'));
+  BOOST_TEST(splice(long_one, std::vector<digest>(201, one)) == errc::invalid_argument);
+  auto huge = one;
+  huge.size = std::numeric_limits<std::int64_t>::max();
+  BOOST_TEST(splice(huge, {huge, huge}) == errc::invalid_argument);
+  auto request = splice_of(blob, chunks);
+  request.mutable_chunk_digests(0)->set_hash("abc");
+  BOOST_TEST(code_of(splice_method, request) == errc::invalid_argument);
+}
+
+BOOST_AUTO_TEST_CASE(a_spliced_blob_may_be_a_chunk_itself) {
+  auto inner = noise(3000) + noise(4000);
+  BOOST_TEST(splice(digest_of(inner), put_all({noise(3000), noise(4000)})) == errc::ok);
+  auto outer = inner + noise(2000);
+  BOOST_TEST(splice(digest_of(outer), {digest_of(inner), put(noise(2000))}) == errc::ok);
+  BOOST_TEST((text_of(digest_of(outer)) == outer));
+}
+
+// Rule 66.
+BOOST_FIXTURE_TEST_CASE(chunks_without_room_are_resource_exhausted, little_room_bench) {
+  auto lease = [this](const digest& blob) { return ask<leased>(blobs, lease_blobs{{blob}}).value().hold; };
+  auto blob = put(noise(100'000));
+  auto hold = lease(blob);
+  auto other = put(noise(40'000));
+  auto other_hold = lease(other);
+  BOOST_TEST(code_of(split_method, split_of(blob)) == errc::resource_exhausted);
+  BOOST_TEST(has(blob));
+}
+
+BOOST_FIXTURE_TEST_CASE(over_a_plain_store_a_spliced_blob_is_whole, plain_bench) {
+  auto chunks = put_all({noise(3000), noise(4000)});
+  auto text = noise(3000) + noise(4000);
+  BOOST_TEST(splice(digest_of(text), chunks) == errc::ok);
+  ask<forgotten>(blobs, forget_blob{chunks[0]});
+  BOOST_TEST((text_of(digest_of(text)) == text));
+  BOOST_TEST((joined(chunks_in(split(digest_of(text)), digest_function::sha256)) == text));
+  BOOST_TEST(splice(digest_of(noise(4001)), {chunks[1], put("1")}) == errc::invalid_argument);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
