@@ -261,6 +261,7 @@ void too_long_a_timeout(exam& ask) {
 
 std::vector<rule> execution_rules() {
   constexpr auto runs = needs::cache | needs::execution;
+  // Some servers look at an action only when a worker takes it.
   constexpr auto works = runs | needs::worker;
   std::vector<rule> all{
       {158, tag::must, "failures stand in the response of an operation, never in its error", runs,
@@ -270,13 +271,13 @@ std::vector<rule> execution_rules() {
       {160, tag::stated, "an operation is told at once, with its name and metadata", works, told_at_once},
       {161, tag::stated, "a bad request is INVALID_ARGUMENT before there is an operation", runs,
        bad_requests},
-      {162, tag::stated, "an action of which anything is missing is FAILED_PRECONDITION", runs,
+      {162, tag::stated, "an action of which anything is missing is FAILED_PRECONDITION", works,
        missing_inputs},
-      {163, tag::should, "what is missing is told as a violation MISSING of \"blobs/HASH/SIZE\"", runs,
+      {163, tag::should, "what is missing is told as a violation MISSING of \"blobs/HASH/SIZE\"", works,
        missing_told},
-      {164, tag::must, "violations name only the functions that resource names name", runs,
+      {164, tag::must, "violations name only the functions that resource names name", works,
        missing_in_functions},
-      {165, tag::choice, "all that is missing is told at once, and nothing else", runs, all_missing_at_once},
+      {165, tag::choice, "all that is missing is told at once, and nothing else", works, all_missing_at_once},
       {167, tag::stated, "what no worker can run is FAILED_PRECONDITION or UNAVAILABLE in the end",
        works | needs::slow, no_worker},
       {168, tag::should, "an unknown platform property is refused, rather than queued for ever",
@@ -285,7 +286,7 @@ std::vector<rule> execution_rules() {
        platform_of_the_action},
       {171, tag::stated, "an action that takes too long is DEADLINE_EXCEEDED, and not kept", works,
        timed_out},
-      {172, tag::must, "a timeout longer than is allowed is INVALID_ARGUMENT", runs, too_long_a_timeout},
+      {172, tag::must, "a timeout longer than is allowed is INVALID_ARGUMENT", works, too_long_a_timeout},
   };
   auto more = execution_stream_rules();
   std::move(more.begin(), more.end(), std::back_inserter(all));
