@@ -92,19 +92,29 @@ void environment(exam& ask) {
   }
 }
 
-void executable_inputs(exam& ask) {
+v2::Directory plain_and_program(exam& ask) {
   auto script = blob_of("#!/bin/sh\nexit 0\n", ask.server().main_function());
   ask.store(script);
   v2::Directory root;
   add_file(root, "plain", script);
   add_file(root, "program", script, true);
-  auto command = shell("./program && test ! -x plain && touch made && cp plain tool && chmod +x tool");
+  return root;
+}
+
+void executable(exam& ask) {
+  auto command = shell("./program && touch made && cp program tool");
   command.add_output_paths("made");
   command.add_output_paths("tool");
-  auto got = succeeded(ask, action_with(ask, command, root));
+  auto got = succeeded(ask, action_with(ask, command, plain_and_program(ask)));
   ask.equal("output_files", got.output_files_size(), 2);
   for (const auto& file : got.output_files())
     ask.check(file.is_executable() == (file.path() == "tool"), "is_executable of tool, and of nothing else");
+}
+
+void not_executable(exam& ask) {
+  auto root = plain_and_program(ask);
+  ask.equal("exit_code of test -x, for an input without is_executable:",
+            ran(ask, action_with(ask, shell("test -x plain"), root)).exit_code(), 1);
 }
 
 // Whether the action may do it, and whether the blob outlives that, is the server's business. What nobody may
@@ -200,14 +210,22 @@ void absolute_links(exam& ask) {
 std::vector<rule> worker_rules() {
   constexpr auto worker = needs::cache | needs::worker;
   std::vector<rule> all{
-      {188, tag::stated, "arguments reach the program as they are, without a shell", worker, arguments},
-      {188, tag::stated, "the program is found by PATH, or from the working directory", worker, program},
+      {188, tag::stated, "arguments reach the program untouched, which PATH or a relative path names", worker,
+       [](exam& ask) {
+         arguments(ask);
+         program(ask);
+       }},
       {189, tag::stated, "working_directory is a folder of the input tree", worker, working_directory},
       {190, tag::stated, "only the given variables and known defaults are seen", worker, environment},
       {198, tag::stated, "where absolute symlinks are DISALLOWED, none goes in or out", worker,
        absolute_links},
-      {199, tag::stated, "is_executable is kept, both ways", worker, executable_inputs},
-      {199, tag::stated, "what an action does to its inputs, the cache does not see", worker, inputs_stay},
+      {199, tag::stated, "is_executable is kept both ways, and no change to an input is seen elsewhere",
+       worker,
+       [](exam& ask) {
+         executable(ask);
+         inputs_stay(ask);
+         not_executable(ask);
+       }},
       {204, tag::must, "an action with digests of two functions is INVALID_ARGUMENT", worker,
        mixed_functions},
       {208, tag::must, "a Directory that is not canonical is INVALID_ARGUMENT", worker,
