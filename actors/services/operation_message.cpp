@@ -1,7 +1,9 @@
 #include "actors/services/operation_message.hpp"
 
+#include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <cstring>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
@@ -41,6 +43,15 @@ v2::ExecutionStage::Value stage_to_wire(stage now) {
   return v2::ExecutionStage::COMPLETED;
 }
 
+/// What a user is to read beside the exit code; empty for most. A shell exits with the same number when a
+/// signal ended what it ran, and nothing here tells the two apart.
+std::string remark_on(const action_outcome& outcome) {
+  constexpr int signals = 64;
+  int signal = outcome.exit_code - 128;
+  if (!outcome.status.ok() || signal < 1 || signal > signals) return {};
+  return fmt::format("exit code {}, as after signal {} ({})", outcome.exit_code, signal, ::strsignal(signal));
+}
+
 }  // namespace
 
 google::longrunning::Operation operation_to_wire(const operation_state& state) {
@@ -59,6 +70,7 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
   response.set_cached_result(state.outcome.from_cache);
   if (!state.outcome.status.ok())
     response.mutable_status()->ParseFromString(pack_status(state.outcome.status));
+  response.set_message(remark_on(state.outcome));
   auto* any = operation.mutable_response();
   any->set_type_url("type.googleapis.com/" + response.GetTypeName());
   any->set_value(with_result(response, state.outcome.result.view()));

@@ -80,6 +80,20 @@ BOOST_AUTO_TEST_CASE(another_exit_code_is_a_result_like_any) {
   BOOST_TEST(answer.result().exit_code() == 3);
 }
 
+// Rule 207.
+BOOST_AUTO_TEST_CASE(an_exit_code_that_tells_of_a_signal_comes_with_its_name) {
+  auto message_after = [&](int exit_code) {
+    auto call = execute(request(action));
+    worker.finish(worker.starts().back(), {{}, a_result(exit_code), exit_code, false});
+    return response(heard(*call).back()).message();
+  };
+  BOOST_TEST(message_after(137) == "exit code 137, as after signal 9 (Killed)");
+  BOOST_TEST(message_after(143) == "exit code 143, as after signal 15 (Terminated)");
+  BOOST_TEST(message_after(128).empty());
+  BOOST_TEST(message_after(255).empty());
+  BOOST_TEST(message_after(3).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_cached_result_is_answered_without_execution) {
   cached->emplace(action, a_result());
   auto call = execute(request(action));
