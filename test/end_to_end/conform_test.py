@@ -52,7 +52,7 @@ class Conformance(unittest.TestCase):
 
     def test_all_in_one_passes(self):
         with Kiln(BINARY) as server:
-            outcomes = self.pass_all(server.address)
+            outcomes = self.pass_all(server.address, "--quick")
         passed = sum(outcome == "pass" for outcome in outcomes.values())
         self.assertGreater(passed, 0.75 * len(outcomes))
         # There was a worker, so the rules about actions were asked: this one is about do_not_cache.
