@@ -12,13 +12,13 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   python3 git openssl clang-format-14 b3sum procps
 
-.PHONY: run test build bench reference format deps test-deps asan soak restarts vanish clean
+.PHONY: run test build bench reference conformance format deps test-deps asan soak restarts vanish clean
 
 run: deps build
 	@$(BUILD)/bin/kiln $(ARGS)
 
 test: test-deps build
-	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(or $(JOBS),2)
 
 build:
 	@test -f $(BUILD)/build.ninja || cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=$(TYPE)
@@ -30,6 +30,10 @@ bench: deps build
 # docs/reference, from what the binary says of its options. A test fails when it is stale.
 reference: deps build
 	@test/end_to_end/reference_test.py --binary $(BUILD)/bin/kiln --write
+
+# The table in docs/conformance.md, from a run of the suite; about two minutes.
+conformance: deps build
+	@test/end_to_end/conformance_table.py --binary $(BUILD)/bin/kiln
 
 format:
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-14 -i
