@@ -12,7 +12,11 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   python3 git openssl clang-format-14 b3sum procps
 
-.PHONY: run test build bench reference conformance format deps test-deps asan soak restarts vanish clean
+# libFuzzer and its sanitizers, which nothing else needs.
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+FUZZ_SECONDS ?= 60
+
+.PHONY: run test build bench reference conformance format deps test-deps asan fuzz soak restarts vanish clean
 
 run: deps build
 	@$(BUILD)/bin/kiln $(ARGS)
@@ -41,6 +45,12 @@ format:
 asan: test-deps
 	@cmake --preset asan && cmake --build --preset asan && ctest --preset asan
 
+# Each fuzz target for FUZZ_SECONDS, from the kept corpus (TARGETS="zstd yaml" for some).
+fuzz:
+	$(call install,$(PACKAGES) $(FUZZ_PACKAGES))
+	@cmake --preset fuzz && cmake --build --preset fuzz
+	@test/fuzz/run build-fuzz $(FUZZ_SECONDS) $(TARGETS)
+
 # The long form of the crash test: ten thousand kills. The tests run a short one.
 soak: test-deps build
 	@$(BUILD)/test/crash_driver --binary $(BUILD)/bin/kiln --kills 10000
@@ -54,7 +64,7 @@ vanish: test-deps build
 	@$(BUILD)/test/vanish_driver --binary $(BUILD)/bin/kiln --clients 10000 $(ARGS)
 
 clean:
-	@rm -rf $(BUILD) build-asan
+	@rm -rf $(BUILD) build-asan build-fuzz
 
 # Installs only what is missing, so that a machine that has it all needs neither network nor root.
 define install

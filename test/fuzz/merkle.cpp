@@ -1,0 +1,76 @@
+#include <string>
+
+#include "actors/services/input_walk.hpp"
+#include "actors/services/result_rules.hpp"
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/merkle/directory.hpp"
+#include "core/merkle/paths.hpp"
+#include "core/wire/message.hpp"
+#include "test/fuzz/fuzz.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+namespace v2 = build::bazel::remote::execution::v2;
+
+template <class Nodes>
+void check_order(const Nodes& nodes) {
+  for (int i = 0; i < nodes.size(); ++i) {
+    must(check_relative_path(nodes[i].name()).has_value() && nodes[i].name().find('/') == std::string::npos,
+         "an entry of a valid directory can be made");
+    must(i == 0 || nodes[i - 1].name() < nodes[i].name(), "the entries of a valid directory are in order");
+  }
+}
+
+void check_directory(const v2::Directory& directory) {
+  if (!validate_directory(directory)) return;
+  check_order(directory.files());
+  check_order(directory.directories());
+  check_order(directory.symlinks());
+  auto twice = directory;
+  for (const auto& file : directory.files()) *twice.add_files() = file;
+  if (directory.files_size() > 0)
+    must(!validate_directory(twice), "a directory with an entry twice is not valid");
+}
+
+// Feeds the same directory to a walk until it asks for nothing more: a walk ends, whatever it is told.
+void walk(const bytes& content) {
+  const auto root = digest_of(content.view());
+  input_walk::limits bounds;
+  bounds.max_entries = 1000;
+  input_walk walk(root, bounds);
+  for (int rounds = 0;; ++rounds) {
+    must(rounds < 1100, "a walk takes no more rounds than it may see directories");
+    auto wanted = walk.next();
+    if (!wanted || wanted->empty()) break;
+    for (const auto& each : *wanted)
+      if (!walk.take(each, content)) return;
+  }
+  auto found = walk.finish();
+  must(found->directories.size() + found->files.size() <= bounds.max_entries, "a walk keeps its bounds");
+}
+
+}  // namespace
+
+// Directory, Tree and paths: what was found valid can be made in a file system.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto content = bytes::copy_of(text_of(data, size));
+  if (auto directory = parse<v2::Directory>(content)) {
+    check_directory(*directory);
+    walk(content);
+  }
+  if (auto tree = parse<v2::Tree>(content)) {
+    check_directory(tree->root());
+    for (const auto& child : tree->children()) check_directory(child);
+    // Its root's bytes are hashed as they lie, so only what protobuf would write has this digest for certain.
+    const auto root = serialise(tree->root());
+    v2::Tree plain;
+    *plain.mutable_root() = tree->root();
+    must(check_same_root(serialise(plain), digest_of(root.view())).has_value(),
+         "a tree's root is the root of this tree");
+    (void)check_same_root(content, digest_of(root.view()));
+  }
+  return 0;
+}
