@@ -8,6 +8,7 @@
 #include "core/wire/message_writer.hpp"
 #include "core/wire/resource_name.hpp"
 #include "core/wire/status.hpp"
+#include "core/wire/utf8.hpp"
 
 namespace kiln {
 namespace {
@@ -31,20 +32,26 @@ expected<std::vector<digest>> understand(const std::vector<wire_digest>& words, 
   return blobs;
 }
 
-// Whether the number is among those of a repeated field, which lie packed or one by one.
-bool holds_number(field_reader& fields, std::uint32_t field, std::uint64_t wanted) {
-  if (fields.is(field, wire_type::varint)) return fields.value() == wanted;
-  if (!fields.is(field, wire_type::length)) return false;
+// Whether zstd is among the numbers of a repeated field, which lie packed or one by one. As in protobuf a
+// number counts by its low 32 bits. False if they are no numbers.
+bool read_compressors(field_reader& fields, std::uint32_t field, bool& takes_zstd) {
+  constexpr auto zstd = static_cast<std::uint32_t>(compressor::zstd);
+  const auto note = [&](std::uint64_t value) {
+    if (static_cast<std::uint32_t>(value) == zstd) takes_zstd = true;
+  };
+  if (fields.is(field, wire_type::varint)) note(fields.value());
+  if (!fields.is(field, wire_type::length)) return true;
   std::uint64_t value = 0;
   unsigned shift = 0;
   for (unsigned char part : fields.text()) {
-    if (shift < 64) value |= static_cast<std::uint64_t>(part & 0x7f) << shift;
+    if (shift >= 70) return false;
+    value |= static_cast<std::uint64_t>(part & 0x7f) << shift;
     shift += 7;
     if ((part & 0x80) != 0) continue;
-    if (value == wanted) return true;
+    note(value);
     value = shift = 0;
   }
-  return false;
+  return shift == 0;
 }
 
 // Where the two requests differ.
@@ -66,12 +73,13 @@ expected<digests_request> read_digests(const byte_chain& from, const digests_lay
   while (fields.next()) {
     if (fields.is(1, wire_type::length)) {
       result.instance = fields.text();
+      if (!is_utf8(result.instance)) return broken(layout.name);
     } else if (fields.is(2, wire_type::length)) {
       if (!read_digest(fields.text(), words.emplace_back())) return broken(layout.name);
     } else if (fields.is(layout.function, wire_type::varint)) {
       function = static_cast<int>(fields.value());
-    } else if (holds_number(fields, layout.compressors, static_cast<std::uint64_t>(compressor::zstd))) {
-      result.takes_zstd = true;
+    } else if (!read_compressors(fields, layout.compressors, result.takes_zstd)) {
+      return broken(layout.name);
     }
   }
   if (fields.broken()) return broken(layout.name);
@@ -94,7 +102,7 @@ bool read_update_entry(const byte_chain& from, update_request::entry& into, wire
       into.data = fields.flat();
     } else if (fields.is(3, wire_type::varint)) {
       // A number that we do not know stays one: all that matters is that it is none of ours.
-      into.form = static_cast<compressor>(std::min<std::uint64_t>(fields.value(), 0xff));
+      into.form = static_cast<compressor>(std::min(static_cast<std::uint32_t>(fields.value()), 0xffu));
     }
   }
   return !fields.broken();
@@ -120,6 +128,7 @@ expected<update_request> read_batch_update_request(const byte_chain& from) {
   while (fields.next()) {
     if (fields.is(1, wire_type::length)) {
       result.instance = fields.text();
+      if (!is_utf8(result.instance)) return broken(name);
     } else if (fields.is(2, wire_type::length)) {
       if (!read_update_entry(fields.chain(), result.entries.emplace_back(), words.emplace_back(), kept))
         return broken(name);

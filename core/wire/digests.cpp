@@ -2,6 +2,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/field_reader.hpp"
+#include "core/wire/utf8.hpp"
 
 namespace kiln {
 
@@ -19,7 +20,11 @@ void to_wire(const digest& from, v2::Digest* to) {
 bool read_digest(std::string_view encoded, wire_digest& into) {
   field_reader fields(encoded);
   while (fields.next()) {
-    if (fields.is(1, wire_type::length)) into.hash = fields.text();
+    if (fields.is(1, wire_type::length)) {
+      // The last one must be hexadecimal; one that it replaces has only to be text.
+      if (!into.hash.empty() && !is_utf8(into.hash)) return false;
+      into.hash = fields.text();
+    }
     if (fields.is(2, wire_type::varint)) into.size = static_cast<std::int64_t>(fields.value());
   }
   return !fields.broken();
