@@ -114,7 +114,10 @@ void inbound_call::has_read(bool ok) {
 
 expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
   if (!ok) {
-    if (grpc_call_failed_before_recv_message(context_.c_call())) return fail(call_is_over());
+    if (grpc_call_failed_before_recv_message(context_.c_call())) {
+      client_gone_ = true;
+      return fail(call_is_over());
+    }
     return std::nullopt;
   }
   auto taken = unpack(incoming_, home_->max_message_size);
@@ -132,7 +135,10 @@ void inbound_call::dispatch(const route& where, byte_chain message) {
   ++holders_;
   // Whoever drops the last reference without a last word must not leave the client waiting.
   call_ptr handle(this, [](inbound_call* held) {
-    held->last_word({errc::internal, "the call was dropped before it was answered"});
+    // To a client that is gone there was nothing to say.
+    held->last_word(held->client_gone_
+                        ? call_is_over()
+                        : error(errc::internal, "the call was dropped before it was answered"));
     held->let_go();
   });
   try {

@@ -102,6 +102,7 @@ private:
   std::mutex cancel_mutex_;
   std::function<void()> cancel_then_;
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> client_gone_{false};  // a read has told so, maybe before the call is over
 
   event_of<inbound_call> accepted_{this, &inbound_call::accepted};
   event_of<inbound_call> first_{this, &inbound_call::has_first};
