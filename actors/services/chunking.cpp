@@ -20,15 +20,6 @@ namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
 
-template <class Request>
-expected<digest> named_blob(const Request& request) {
-  if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
-  if (!request.has_blob_digest()) return fail(errc::invalid_argument, "the request names no blob");
-  auto function = resolve_function(request.digest_function(), request.blob_digest().hash().size());
-  if (!function) return failure(function.error());
-  return from_wire(request.blob_digest(), *function);
-}
-
 // The chunks of a splice, which have to come to the blob's size: what they hold is looked at later.
 expected<composition> named_chunks(const v2::SpliceBlobRequest& request, const digest& blob,
                                    std::size_t max_chunks) {
@@ -78,6 +69,8 @@ public:
   expected<void> splice(const splice_blob& order);
 
 private:
+  template <class Request>
+  expected<digest> named_blob(const Request& request) const;
   void find_layout(const digest& blob);
   void cut(const digest& blob, blob_content content);
   void check(const digest& blob, composition whole);
@@ -101,6 +94,16 @@ private:
   std::unordered_map<digest, std::vector<call_ptr>> splitting_;  // and who waits for it
   std::size_t splicing_ = 0;
 };
+
+template <class Request>
+expected<digest> chunking_state::named_blob(const Request& request) const {
+  if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
+  if (!request.has_blob_digest()) return fail(errc::invalid_argument, "the request names no blob");
+  auto function = resolve_function(request.digest_function(), request.blob_digest().hash().size());
+  if (!function) return failure(function.error());
+  if (auto served = limits_.check_function(*function); !served) return failure(served.error());
+  return from_wire(request.blob_digest(), *function);
+}
 
 // Whoever asks for a blob that is being split already waits for the same.
 expected<void> chunking_state::split(const split_blob& order) {

@@ -1,4 +1,5 @@
 #include "actors/services/action_cache.hpp"
+#include "actors/services/chunking.hpp"
 #include "actors/services/content_addressable_storage.hpp"
 #include "actors/services/get_tree.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -20,6 +21,7 @@ struct functions_bench : stream_bench {
                            actors(), env(), {}, make_compression(env(), {}), blobs))});
     auto trees = own(spawn_tree_coalescer(actors(), env(), {}, blobs));
     add_routes(routes, own(spawn_get_tree(actors(), env(), {}, {}, blobs, trees)));
+    add_routes(routes, own(spawn_chunking(actors(), env(), {}, {}, blobs)));
     add_routes(routes, own(spawn_action_cache(actors(), {env(), results, blobs, {}})));
   }
   store_actor results = spawn_store("{type: memory, capacity: 1MiB}", holds::results);
@@ -80,6 +82,13 @@ BOOST_AUTO_TEST_CASE(one_that_is_not_announced_is_refused_by_every_method) {
     put.set_digest_function(function);
     refused("/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult", put,
             put.mutable_action_digest());
+    v2::SplitBlobRequest split;
+    split.set_digest_function(function);
+    refused(cas + "SplitBlob", split, split.mutable_blob_digest());
+    v2::SpliceBlobRequest splice;
+    splice.set_digest_function(function);
+    to_wire(weak, splice.add_chunk_digests());
+    refused(cas + "SpliceBlob", splice, splice.mutable_blob_digest());
   }
   BOOST_TEST(update(digest_function::sha1, "content", weak) == errc::invalid_argument);
   BOOST_TEST(read("blobs/" + weak.to_string())->status()->code() == errc::invalid_argument);
