@@ -70,7 +70,8 @@ private:
     };
   }
   expected<blob_content> content_of(const composition& whole, const read_blob& order);
-  void fill_gaps(const std::vector<digest>& asked, blob_batch batch, answer<blob_batch> asker);
+  void fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps, blob_batch batch,
+                 answer<blob_batch> asker);
   void write_whole(write_blob order, answer<receipt> asker);
   void compose(write_blob order, const composition& whole, answer<receipt> asker);
   void keep_layout(const digest& blob, const composition& whole, answer<receipt> asker);
@@ -93,7 +94,7 @@ caf::result<missing_blobs> chunked_state::find_those_missing(find_missing order)
           [this, asker](missing_blobs& missing) mutable {
             auto large = large_ones(missing.blobs);
             if (large.empty()) return asker.deliver(std::move(missing));
-            library_.find(large, [asker, missing](expected<library::found> composed) mutable {
+            library_.find_present(large, [asker, missing](auto composed) mutable {
               if (!composed) return asker.deliver(failure(std::move(composed).error()));
               std::erase_if(missing.blobs, [&](const digest& blob) { return composed->contains(blob); });
               asker.deliver(std::move(missing));
@@ -133,20 +134,21 @@ caf::result<blob_batch> chunked_state::read_batch(read_blobs order) {
   self_->request(inner_, caf::infinite, std::move(order))
       .then(
           [this, asker, asked = std::move(asked)](blob_batch& batch) mutable {
-            std::vector<digest> absent;
+            std::vector<std::size_t> gaps;
             for (std::size_t i = 0; i < asked.size() && i < batch.results.size(); ++i)
               if (!batch.results[i] && batch.results[i].error().code() == errc::not_found &&
                   is_large(asked[i]))
-                absent.push_back(asked[i]);
-            if (absent.empty()) return asker.deliver(std::move(batch));
-            fill_gaps(asked, std::move(batch), asker);
+                gaps.push_back(i);
+            if (gaps.empty()) return asker.deliver(std::move(batch));
+            fill_gaps(asked, gaps, std::move(batch), asker);
           },
           fails(asker));
   return asker;
 }
 
 // The asker bounds the sum of a batch, so the composed ones may be gathered at once.
-void chunked_state::fill_gaps(const std::vector<digest>& asked, blob_batch batch, answer<blob_batch> asker) {
+void chunked_state::fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps,
+                              blob_batch batch, answer<blob_batch> asker) {
   struct gathering {
     blob_batch batch;
     std::size_t left = 1;
@@ -156,11 +158,13 @@ void chunked_state::fill_gaps(const std::vector<digest>& asked, blob_batch batch
     }
   };
   auto state = std::make_shared<gathering>(gathering{std::move(batch), 1, asker});
-  library_.find(large_ones(asked), [this, asked, state](expected<library::found> composed) {
+  std::vector<digest> absent;
+  for (auto i : gaps) absent.push_back(asked[i]);
+  library_.find(absent, [this, asked, gaps, state](expected<library::found> composed) {
     if (!composed) return state->asker.deliver(failure(std::move(composed).error()));
-    for (std::size_t i = 0; i < asked.size(); ++i) {
+    for (auto i : gaps) {
       auto whole = composed->find(asked[i]);
-      if (state->batch.results[i] || whole == composed->end()) continue;
+      if (whole == composed->end()) continue;
       ++state->left;
       collect(open(whole->second), static_cast<std::size_t>(asked[i].size),
               back_here([state, i](expected<bytes> content) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <caf/typed_event_based_actor.hpp>
-#include <unordered_set>
 
 #include "plugins/stores/chunked/layout.hpp"
 
@@ -18,8 +17,8 @@ struct library::search {
   std::vector<digest> blobs;  // those that have a layout
   std::vector<digest> keys;   // of the same
   std::size_t next = 0;
-  found complete;
-  std::function<void(expected<found>)> then;
+  visitor see;
+  std::function<void(expected<void>)> then;
 
   static auto fails(std::shared_ptr<search> state) {
     return [state = std::move(state)](const caf::error& fault) { state->then(fail(from_caf(fault))); };
@@ -27,7 +26,28 @@ struct library::search {
 };
 
 void library::find(const std::vector<digest>& blobs, std::function<void(expected<found>)> then) {
+  auto complete = std::make_shared<found>();
+  visit(
+      blobs, [complete](const digest& blob, composition whole) { complete->emplace(blob, std::move(whole)); },
+      [complete, then = std::move(then)](expected<void> end) {
+        then(end ? expected<found>(std::move(*complete)) : failure(std::move(end).error()));
+      });
+}
+
+void library::find_present(const std::vector<digest>& blobs,
+                           std::function<void(expected<std::unordered_set<digest>>)> then) {
+  using set = std::unordered_set<digest>;
+  auto complete = std::make_shared<set>();
+  visit(
+      blobs, [complete](const digest& blob, const composition&) { complete->insert(blob); },
+      [complete, then = std::move(then)](expected<void> end) {
+        then(end ? expected<set>(std::move(*complete)) : failure(std::move(end).error()));
+      });
+}
+
+void library::visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then) {
   auto state = std::make_shared<search>();
+  state->see = std::move(see);
   state->then = std::move(then);
   std::vector<digest> keys;
   for (const auto& blob : blobs) keys.push_back(layout_key(blob));
@@ -46,7 +66,7 @@ void library::find(const std::vector<digest>& blobs, std::function<void(expected
 }
 
 void library::read_some(const std::shared_ptr<search>& state) {
-  if (state->next == state->keys.size()) return state->then(std::move(state->complete));
+  if (state->next == state->keys.size()) return state->then({});
   const auto first = state->next;
   const auto last = std::min(first + read_at_once, state->keys.size());
   state->next = last;
@@ -79,7 +99,7 @@ void library::check_parts(const std::shared_ptr<search>& state, found candidates
             for (auto& [blob, whole] : candidates) {
               auto is_gone = [&](const digest& part) { return gone.contains(part); };
               if (std::none_of(whole.parts.begin(), whole.parts.end(), is_gone))
-                state->complete.emplace(blob, std::move(whole));
+                state->see(blob, std::move(whole));
             }
             read_some(state);
           },
