@@ -7,21 +7,29 @@ namespace {
 
 constexpr std::uint64_t prove_before_part = 64 << 20;
 
+std::uint64_t wanted_of(const read_blob& order, std::uint64_t size) noexcept {
+  std::uint64_t rest = size - order.offset;
+  return order.limit > 0 ? std::min(rest, order.limit) : rest;
+}
+
 }  // namespace
+
+bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t size) noexcept {
+  return with.verifies() && size <= prove_before_part && wanted_of(order, size) < size;
+}
 
 expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell) {
   auto opened = open_blob(*with, blob_tree::content, order.blob);
   if (!opened) return fail(std::move(opened).error());
   opened_read result{opened->size, opened->stamp};
-  std::uint64_t wanted = opened->size - order.offset;
-  if (order.limit > 0) wanted = std::min(wanted, order.limit);
+  std::uint64_t wanted = wanted_of(order, opened->size);
   std::uint64_t first = std::min(wanted, file_source::piece_size);
   std::optional<hasher> proof;
   if (with->verifies() && opened->stamp != proved) {
     if (wanted == opened->size) {
       proof.emplace(order.blob.function);
-    } else if (opened->size <= prove_before_part) {
+    } else if (is_part_to_prove(*with, order, opened->size)) {
       if (auto right = prove(*with, *opened, order.blob); !right) return fail(std::move(right).error());
       result.proved = true;
     }

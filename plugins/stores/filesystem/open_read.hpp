@@ -13,6 +13,9 @@ struct opened_read {
   blob_source_ptr rest;
 };
 
+/// Whether this asks for a part of a blob that must be read whole first, if it was never proved.
+bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t size) noexcept;
+
 /// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved when it
 /// is first read as a whole: `proved` is the stamp of the file that was, 0 for none. A part of one that was
 /// not is preceded by reading it all, up to 64 MiB. NOT_FOUND if it is gone, short, damaged or unreadable.

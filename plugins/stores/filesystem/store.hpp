@@ -91,11 +91,14 @@ private:
   // store_read.cpp
   caf::result<missing_blobs> find(find_missing order);
   caf::result<blob_content> read(read_blob order);
+  void read_now(const read_blob& order, answer<blob_content> reply);
   void read_known(const read_blob& order, slot& which, answer<blob_content> reply);
   std::optional<bytes> read_inline(slot& which, std::uint64_t offset, std::uint64_t size);
   std::optional<bytes> read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size);
   void read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply);
-  void read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply);
+  void read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
+                    std::function<void()> then = {});
+  void read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply);
 
   // store_read_many.cpp
   struct collection;
@@ -158,6 +161,8 @@ private:
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;
   std::uint64_t last_writing_ = 0;
+  // Blobs that are read whole because a part of each was asked for, and who wants other parts meanwhile.
+  std::unordered_map<digest, std::vector<std::function<void()>>> proving_;
 
   std::vector<std::uint64_t> packs_to_load_;
   bool loading_ = true;

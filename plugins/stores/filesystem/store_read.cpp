@@ -40,17 +40,19 @@ caf::result<missing_blobs> store::find(find_missing order) {
 
 caf::result<blob_content> store::read(read_blob order) {
   auto reply = make_answer<blob_content>(this);
-  when_known({order.blob}, [this, order, reply]() mutable {
-    if (auto there = index_.find(order.blob))
-      read_known(order, *there, reply);
-    else if (with_->what != holds::content || !is_empty_blob(order.blob))
-      reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
-    else if (order.offset == 0)
-      reply.deliver(blob_content{});
-    else
-      reply.deliver(fail(errc::out_of_range, "the empty blob has no offset {}", order.offset));
-  });
+  when_known({order.blob}, [this, order, reply] { read_now(order, reply); });
   return reply;
+}
+
+void store::read_now(const read_blob& order, answer<blob_content> reply) {
+  if (auto there = index_.find(order.blob))
+    read_known(order, *there, std::move(reply));
+  else if (with_->what != holds::content || !is_empty_blob(order.blob))
+    reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
+  else if (order.offset == 0)
+    reply.deliver(blob_content{});
+  else
+    reply.deliver(fail(errc::out_of_range, "the empty blob has no offset {}", order.offset));
 }
 
 void store::read_known(const read_blob& order, slot& which, answer<blob_content> reply) {
@@ -66,6 +68,8 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
   figures_.disk_reads.add();
   if (which.second.in)
     read_packed_on_crew(order, which, std::move(reply));
+  else if (which.second.verified == 0 && is_part_to_prove(*with_, order, size))
+    read_after_proof(order, which, std::move(reply));
   else
     read_on_crew(order, which, std::move(reply));
 }
@@ -127,7 +131,19 @@ void store::read_packed_on_crew(const read_blob& order, const slot& which, answe
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
-void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
+// Several parts asked for at once cost one proof: the others wait until the first was answered.
+void store::read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply) {
+  auto [proof, first] = proving_.try_emplace(order.blob);
+  if (!first) return proof->second.push_back([this, order, reply] { read_now(order, reply); });
+  read_on_crew(order, which, std::move(reply), [this, blob = order.blob] {
+    auto waiting = proving_.extract(blob);
+    for (auto& again : waiting.mapped()) again();
+  });
+}
+
+// `then` runs once the crew has answered, or will not.
+void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
+                         std::function<void()> then) {
   const std::uint64_t serial = which.second.serial;
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
   auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
@@ -141,23 +157,25 @@ void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_
       tell(late, std::make_shared<read_verdict>(std::move(found)));
     });
   };
-  auto taken =
-      on_crew(std::move(work), [this, order, serial, reply, late](expected<opened_read> result) mutable {
-        auto there = slot_of(order.blob, serial);
-        if (!result || !result->rest) tickets_.cancel(late);
-        if (!result) {
-          if (there && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
-          return reply.deliver(fail(std::move(result).error()));
-        }
-        if (there && result->proved) {
-          there->second.verified = result->stamp;
-          if (result->head.size() == there->second.size) index_.warm(*there, result->head);
-        }
-        reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
-      });
+  auto opened = [this, order, serial, reply, late, then](expected<opened_read> result) mutable {
+    auto there = slot_of(order.blob, serial);
+    if (!result || !result->rest) tickets_.cancel(late);
+    if (there && result && result->proved) {
+      there->second.verified = result->stamp;
+      if (result->head.size() == there->second.size) index_.warm(*there, result->head);
+    }
+    if (there && !result && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
+    if (result)
+      reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
+    else
+      reply.deliver(fail(std::move(result).error()));
+    if (then) then();
+  };
+  auto taken = on_crew(std::move(work), std::move(opened));
   if (taken) return;
   tickets_.cancel(late);
   reply.deliver(fail(std::move(taken).error()));
+  if (then) then();
 }
 
 }  // namespace kiln::filesystem
