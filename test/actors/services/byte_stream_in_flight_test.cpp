@@ -1,3 +1,4 @@
+#include "core/compress/zstd.hpp"
 #include "test/actors/services/stream_bench.hpp"
 #include "test/harness/details.hpp"
 
@@ -14,8 +15,12 @@ struct in_flight_bench : checking_stream_bench {
   const std::string name = "blobs/" + blob.to_string();
 
   std::shared_ptr<direct_call> begin_read(const digest& of, std::int64_t offset = 0, std::int64_t limit = 0) {
+    return begin_read("blobs/" + of.to_string(), offset, limit);
+  }
+  std::shared_ptr<direct_call> begin_read(const std::string& of, std::int64_t offset = 0,
+                                          std::int64_t limit = 0) {
     bs::ReadRequest request;
-    request.set_resource_name("blobs/" + of.to_string());
+    request.set_resource_name(of);
     request.set_read_offset(offset);
     request.set_read_limit(limit);
     auto call = start(read_method, serialise(request));
@@ -189,6 +194,29 @@ BOOST_AUTO_TEST_CASE(a_reader_that_takes_nothing_does_not_hold_up_the_upload) {
   BOOST_TEST(code(*writer) == errc::ok);
   pass(6min);
   BOOST_TEST(code(*stalled) == errc::deadline_exceeded);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_uploaded_compressed_is_read_in_every_form) {
+  std::string wire(zstd_encode(content, 1, 2 * content.size()).value().view());
+  auto writer = begin_write();
+  say(writer, message("uploads/u/compressed-blobs/zstd/" + blob.to_string(), 0, wire));
+  auto plain = begin_read(blob);
+  auto compressed = begin_read("compressed-blobs/zstd/" + blob.to_string(), 1000);
+  BOOST_TEST((heard_by(*plain) == content.substr(0, 2999)));
+  for (const auto& reader : {plain, compressed}) BOOST_TEST(!reader->status().has_value());
+  end_upload(writer, wire.size(), "");
+  BOOST_TEST((data_of(*plain) == content));
+  auto rest = zstd_decode(data_of(*compressed), 2000, 23);
+  BOOST_TEST_REQUIRE(rest.has_value());
+  BOOST_TEST((rest->view() == content.substr(1000)));
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_of_compressed_bytes_that_leaves_is_forgotten_too) {
+  auto writer = begin_upload(content.substr(0, 1000));
+  auto reader = begin_read("compressed-blobs/zstd/" + blob.to_string());
+  reader->cancel();
+  run();
+  BOOST_TEST(reader.use_count() == 1);
 }
 
 // The eighth.

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "plugins/stores/filesystem/file_source.hpp"
+#include "test/harness/print.hpp"
 #include "test/plugins/stores/filesystem_house.hpp"
 
 using namespace kiln;
