@@ -5,15 +5,17 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import unittest
 
 import bazel_workspace
-from kiln_process import Kiln
+from kiln_process import Heard, Kiln
 
 BINARY = os.environ.get("KILN_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / "build/bin/kiln"))
+BUILD_SECONDS = 240  # one takes 10 to 40
 REMOTE = ["--spawn_strategy=remote", "--genrule_strategy=remote", "--strategy=CppCompile=remote"]
 
 
@@ -26,26 +28,55 @@ class Bazel:
         bazel_workspace.generate(self.root, salt)
         self.bases = []
 
-    def command(self, base, *flags):
+    def test(self, base, *flags, watch=lambda said: None, servers=()):
+        """Builds and tests everything. `watch` is called with what Bazel says while it says it.
+
+        Returns Bazel's counts: {"remote": 170, "remote cache hit": 0, ...}. A build that does not end is ended, and
+        told of with what its Bazel and the `servers` were about."""
         base = self.folder / base
         if base not in self.bases:
             self.bases.append(base)
-        return ["bazel", "--max_idle_secs=60", f"--output_base={base}", "test", "//...", "--color=no", "--curses=no",
-                "--jobs=8", *bazel_workspace.flags(self.root), *flags]
-
-    def test(self, base, *flags):
-        """Builds and tests everything. Returns Bazel's counts: {"remote": 170, "remote cache hit": 0, ...}."""
-        done = subprocess.run(self.command(base, "--noshow_progress", *flags), cwd=self.root, capture_output=True, text=True, timeout=300,
-                              check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"bazel ended with {done.returncode}:\n{done.stderr[-6000:]}")
-        return counts_in(done.stderr)
+        command = ["bazel", "--max_idle_secs=60", f"--output_base={base}", "test", "//...", "--color=no", "--curses=no",
+                   "--jobs=8", *bazel_workspace.flags(self.root), *flags]
+        build = subprocess.Popen(command, cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True, errors="replace")
+        said = Heard(build.stderr)
+        try:
+            watch(said)
+            if not said.ended(BUILD_SECONDS):
+                raise AssertionError(f"bazel did not end in {BUILD_SECONDS} s:\n{said.text[-6000:]}\n"
+                                     f"--- its threads ---\n{threads_of(base)}\n" + logs_of(servers))
+            code = build.wait()
+        finally:
+            build.kill()
+            build.wait()
+        if code != 0:
+            raise AssertionError(f"bazel ended with {code}:\n{said.text[-6000:]}\n{logs_of(servers)}")
+        return counts_in(said.text)
 
     def close(self):
         for base in self.bases:
-            subprocess.run(["bazel", f"--output_base={base}", "shutdown"], cwd=self.root, capture_output=True,
-                           check=False)
+            try:
+                subprocess.run(["bazel", f"--output_base={base}", "shutdown"], cwd=self.root, capture_output=True,
+                               check=False, timeout=60)
+            except subprocess.TimeoutExpired:
+                os.kill(server_of(base), signal.SIGKILL)
             subprocess.run(["chmod", "-R", "u+w", str(base)], capture_output=True, check=False)
+
+
+def server_of(base):
+    return int((base / "server/server.pid.txt").read_text())
+
+
+def threads_of(base):
+    """Those of a Bazel that work for a build or talk to a server."""
+    dump = subprocess.run(["jstack", str(server_of(base))], capture_output=True, text=True, check=False).stdout
+    busy = [each for each in dump.split("\n\n") if re.search("remote|grpc|skyframe", each)]
+    return "\n\n".join(busy)[:20000]
+
+
+def logs_of(servers):
+    return "\n".join(f"--- kiln {each.pid} ---\n{each.log[-4000:]}" for each in servers)
 
 
 def counts_in(log):
@@ -72,19 +103,19 @@ class RealBazel(unittest.TestCase):
     def test_builds_remotely_and_then_from_the_cache(self):
         with self.serve() as kiln:
             remote = [f"--remote_executor=grpc://{kiln.address}", *REMOTE]
-            cold = self.bazel.test("cold", *remote)
+            cold = self.bazel.test("cold", *remote, "--noshow_progress", servers=[kiln])
             self.assertGreater(cold.get("remote", 0), 150, cold)
             self.assertNotIn("local", cold)
-            warm = self.bazel.test("warm", *remote)
+            warm = self.bazel.test("warm", *remote, "--noshow_progress", servers=[kiln])
             self.assertNotIn("remote", warm)
             self.assertEqual(warm.get("remote cache hit", 0), cold["remote"], warm)
 
     def test_fills_and_uses_the_cache_alone(self):
         with self.serve("--profile", "cache") as kiln:
             cached = [f"--remote_cache=grpc://{kiln.address}", "--spawn_strategy=standalone"]
-            cold = self.bazel.test("cold", *cached)
+            cold = self.bazel.test("cold", *cached, "--noshow_progress", servers=[kiln])
             self.assertNotIn("remote cache hit", cold)
-            warm = self.bazel.test("warm", *cached)
+            warm = self.bazel.test("warm", *cached, "--noshow_progress", servers=[kiln])
             self.assertGreater(warm.get("remote cache hit", 0), 150, warm)
 
     def worker(self, scheduler, name):
@@ -93,22 +124,17 @@ class RealBazel(unittest.TestCase):
 
     def test_survives_the_death_of_a_worker(self):
         with self.serve("--profile", "scheduler") as kiln, self.worker(kiln.address, "first") as first, \
-                self.worker(kiln.address, "second"):
-            command = self.bazel.command("cold", f"--remote_executor=grpc://{kiln.address}", *REMOTE, "--show_progress",
-                                         "--show_progress_rate_limit=0")
-            build = subprocess.Popen(command, cwd=self.bazel.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                     text=True)
-            log, killed_at = "", None
-            with build.stderr:
-                for line in build.stderr:
-                    log += line
-                    progress = re.search(r"\[(\d+) / \d+\].* remote", line)
-                    if killed_at is None and progress and int(progress[1]) > 110:
-                        first.kill()
-                        killed_at = line
-            self.assertEqual(build.wait(timeout=300), 0, log[-6000:])
-            self.assertIsNotNone(killed_at, "the build was over before a worker could die\n" + log[-3000:])
-            self.assertGreater(counts_in(log).get("remote", 0), 150)
+                self.worker(kiln.address, "second") as second:
+
+            def kill_in_the_midst(said):
+                busy = re.compile(r"\[1[1-9]\d / \d+\].* remote")
+                self.assertTrue(said.wait_for(busy.search, BUILD_SECONDS),
+                                "no worker could die in the midst of it\n" + said.text[-6000:])
+                first.kill()
+
+            counts = self.bazel.test("cold", f"--remote_executor=grpc://{kiln.address}", *REMOTE, "--show_progress",
+                                     "--show_progress_rate_limit=0", watch=kill_in_the_midst, servers=[kiln, second])
+            self.assertGreater(counts.get("remote", 0), 150)
 
 
 if __name__ == "__main__":

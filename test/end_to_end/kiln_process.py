@@ -38,6 +38,11 @@ class Heard:
             self._changed.wait_for(lambda: found(self._text) or self._ended, patience)
             return found(self._text)
 
+    def ended(self, patience):
+        """Whether the pipe has ended within `patience` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ended, patience)
+
     def join(self):
         self._reader.join()
 
