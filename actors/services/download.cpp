@@ -24,7 +24,7 @@ void download::give_up(const error& why) {
 
 void download::step() {
   if (over_) return;
-  if (source_ && !reading_ && pending_.size() < message_size) read();
+  read_ahead();
   if (writing_) return;
   if (!pending_.empty()) return write();
   if (source_) return;
@@ -32,7 +32,9 @@ void download::step() {
   end({});
 }
 
-void download::read() {
+// One message more, also while one is being written.
+void download::read_ahead() {
+  if (!source_ || reading_ || pending_.size() >= message_size) return;
   reading_ = true;
   source_->read([self = shared_from_this()](expected<byte_chain> piece) {
     self->turn_.run([self, piece = std::move(piece)]() mutable { self->arrived(std::move(piece)); });
@@ -63,6 +65,7 @@ void download::write() {
       taken ? self->step() : self->end({errc::cancelled, "the client has left"});
     });
   });
+  read_ahead();
 }
 
 void download::end(const error& status) {
