@@ -170,7 +170,8 @@ byte_chain write_batch_read_response(const std::vector<digest>& asked,
                                      const std::vector<expected<bytes>>& results, std::size_t limit,
                                      const std::vector<compressor>& forms) {
   static const bytes nothing;
-  const auto too_much = try_again(errc::resource_exhausted, "the answer is full; ask for this blob again");
+  static const auto too_much =
+      try_again(errc::resource_exhausted, "the answer is full; ask for this blob again");
   message_writer writer;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const error* fault = results[i] ? nullptr : &results[i].error();
