@@ -37,6 +37,7 @@ struct chunking_bench : service_bench {
     options.max_running = 2;
     cache_limits limits;
     limits.max_blob_size = byte_size{16 << 20};
+    limits.digest_functions.push_back(digest_function::sha1);
     add_routes(routes, own(spawn_chunking(actors(), env(), options, limits, blobs)));
   }
 
