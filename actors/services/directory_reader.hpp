@@ -22,6 +22,9 @@ public:
   /// `then` is called once; before this returns if the store need not be asked.
   void read(std::vector<digest> names, arrival then);
   void forget(const std::vector<digest>& names);
+  /// Drops what was idle for too long, so many at most. Returns how many.
+  std::size_t expire(std::size_t most) { return known_.expire(most); }
+  std::size_t size() const noexcept { return known_.size(); }
   /// Bytes that are remembered.
   std::uint64_t weight() const noexcept { return known_.weight(); }
 

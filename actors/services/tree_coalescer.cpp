@@ -1,9 +1,11 @@
 #include "actors/services/tree_coalescer.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -20,6 +22,8 @@ namespace {
 constexpr unsigned most_failures = 1;
 // Of the tree cache: no single tree may drive out most of the others.
 constexpr std::uint64_t largest_share = 8;
+// Entries of each cache that are dropped in one go.
+constexpr std::size_t dropped_at_once = 1000;
 
 struct figures {
   explicit figures(metric_registry& in)
@@ -94,6 +98,16 @@ public:
     auto walk = std::move(who->second.walk);
     followers_.erase(who);
     if (walk && walk->seats.erase(seat) > 0 && walk->seats.empty()) end(walk);
+  }
+
+  void forget_idle() {
+    armed_ = false;
+    bool all = trees_.expire(dropped_at_once) < dropped_at_once;
+    all = directories_.expire(dropped_at_once) < dropped_at_once && all;
+    show();
+    if (all) return arm();
+    armed_ = true;
+    self_->send(self_, forget_idle_trees{});
   }
 
 private:
@@ -187,6 +201,7 @@ private:
     bound_memory(*walk);
     walk->over() ? settle(walk) : go_on(walk);
     show();
+    arm();
   }
 
   // Who joined first bears the failure, as if it had walked alone; the next one asks again. Nobody waits for
@@ -264,6 +279,14 @@ private:
     load_.bytes -= before.bytes;
   }
 
+  // A server that nobody asks any more is to give its memory back, so the caches do not wait for a question.
+  void arm() {
+    if (armed_ || (trees_.size() == 0 && directories_.size() == 0)) return;
+    armed_ = true;
+    auto soon = std::min(options_.tree_cache.max_idle, options_.subtree_cache.max_idle) / 2;
+    self_->delayed_send(self_, std::chrono::ceil<std::chrono::milliseconds>(soon), forget_idle_trees{});
+  }
+
   void show() {
     figures_.walks.set(static_cast<double>(walks_));
     figures_.tree_bytes.set(static_cast<double>(trees_.weight()));
@@ -278,6 +301,7 @@ private:
   std::unordered_map<digest, shared_walk_ptr> by_root_;  // under way, for newcomers to join
   std::unordered_map<std::uint64_t, follower> followers_;
   std::uint64_t next_ = 1;
+  bool armed_ = false;      // forget_idle_trees will come
   std::size_t walks_ = 0;   // under way
   shared_walk::load load_;  // of all walks, and of trees that are followed but not remembered
 };
@@ -296,6 +320,7 @@ tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const envir
         },
         [state](const doubt_tree& order) { state->doubt(order); },
         [state](const leave_tree& order) { state->leave(order.seat); },
+        [state](const forget_idle_trees&) { state->forget_idle(); },
     };
   });
 }

@@ -50,9 +50,12 @@ struct doubt_tree {
 struct leave_tree {
   std::uint64_t seat = 0;
 };
+/// Time to drop what nobody has asked for in a while.
+struct forget_idle_trees {};
 
-using tree_coalescer_actor = caf::typed_actor<caf::replies_to<fetch_tree>::with<tree_part>,
-                                              caf::reacts_to<doubt_tree>, caf::reacts_to<leave_tree>>;
+using tree_coalescer_actor =
+    caf::typed_actor<caf::replies_to<fetch_tree>::with<tree_part>, caf::reacts_to<doubt_tree>,
+                     caf::reacts_to<leave_tree>, caf::reacts_to<forget_idle_trees>>;
 
 /// `blobs` is a store of content.
 tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const environment& env,
@@ -64,3 +67,4 @@ KILN_MESSAGE(kiln::fetch_tree)
 KILN_MESSAGE(kiln::tree_part)
 KILN_MESSAGE(kiln::doubt_tree)
 KILN_MESSAGE(kiln::leave_tree)
+KILN_MESSAGE(kiln::forget_idle_trees)

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "actors/worker/joined_source.hpp"
+#include "actors/worker/lent_inputs.hpp"
 #include "actors/worker/private_copy.hpp"
-#include "core/cache/evicting_cache.hpp"
 #include "core/observe/log.hpp"
 
 namespace kiln {
@@ -25,9 +25,7 @@ constexpr std::int64_t batch_bytes = 4 << 20;
 constexpr std::size_t batch_blobs = 1000;
 constexpr std::size_t batches_at_once = 4;
 constexpr std::size_t streams_at_once = 8;
-constexpr std::uint64_t most_kept = 100'000;
-constexpr auto kept_idle = std::chrono::minutes(10);
-constexpr std::uint64_t least_weight = 4096;  // an empty-handed file costs something too
+constexpr auto between_sweeps = std::chrono::minutes(1);
 
 /// One actor's wish, being gathered.
 struct borrowing {
@@ -59,9 +57,8 @@ struct lender_state {
   lender_context context;
   bool lends = true;  // until the cache says that it has no files
 
-  std::unordered_map<digest, std::weak_ptr<const lent_input>> lent;
-  std::size_t sweep_at = 1024;
-  std::optional<evicting_cache<digest, lent_input_ptr>> kept;  // once the store has told its capacity
+  std::optional<lent_inputs> lent;
+  bool armed = false;  // sweep_lent will come
   std::unordered_map<digest, flight_ptr> flights;
   std::deque<flight_ptr> to_ask, small, large;
   std::size_t asking = 0, batches = 0, streams = 0;
@@ -88,6 +85,7 @@ struct lender_state {
   void take_marked(const flight_ptr& one, expected<lent_input_ptr> result);
 
   void land(const flight_ptr& one, const expected<lent_input_ptr>& result);
+  void arm();
   void sweep();
 };
 
@@ -96,12 +94,9 @@ void lender_state::ask_capacity() {
       .then(
           [self = self](const store_figures& figures) {
             auto& state = self->state;
-            eviction_limits limits;
-            limits.max_weight = state.context.kept_bytes;
-            if (figures.capacity > 0) limits.max_weight = std::min(limits.max_weight, figures.capacity / 4);
-            limits.max_entries = most_kept;
-            limits.max_idle = kept_idle;
-            state.kept.emplace(limits, *state.context.env.time);
+            auto bytes = state.context.kept_bytes;
+            if (figures.capacity > 0) bytes = std::min(bytes, figures.capacity / 4);
+            state.lent->keep(bytes);
           },
           [](const caf::error&) {});  // then nothing is kept
 }
@@ -111,13 +106,10 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
   auto wish = std::make_shared<borrowing>(reply, order.blobs.size());
   for (std::size_t i = 0; i < order.blobs.size(); ++i) {
     const auto& blob = order.blobs[i];
-    if (auto known = lent.find(blob); known != lent.end()) {
-      if (auto alive = known->second.lock()) {
-        if (kept) kept->find(blob);  // a use
-        wish->result.inputs[i] = std::move(alive);
-        --wish->left;
-        continue;
-      }
+    if (auto known = lent->find(blob)) {
+      wish->result.inputs[i] = std::move(known);
+      --wish->left;
+      continue;
     }
     auto& one = flights[blob];
     if (!one) {
@@ -133,8 +125,7 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
 
 void lender_state::spoil(const spoil_inputs& order) {
   for (const auto& blob : order.blobs) {
-    lent.erase(blob);
-    if (kept) kept->erase(blob);
+    lent->drop(blob);
     if (!lends) continue;
     self->request(lending_store(), caf::infinite, forget_blob{blob})
         .then([](const forgotten&) {},
@@ -357,10 +348,8 @@ void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> r
 void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
   flights.erase(one->blob);
   if (result && *result) {
-    lent[one->blob] = *result;
-    auto weight = std::max(static_cast<std::uint64_t>(one->blob.size), least_weight);
-    if (kept) (void)kept->insert(one->blob, *result, weight);  // what does not fit is not kept
-    sweep();
+    lent->add(*result);
+    arm();
   }
   for (auto& [wish, index] : std::exchange(one->waiters, {})) {
     if (!result)
@@ -371,16 +360,23 @@ void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& r
   }
 }
 
-/// Drops what nobody holds any more, once there may be as much of it as of the rest.
+void lender_state::arm() {
+  if (armed || !lent->keeps_any()) return;
+  armed = true;
+  self->delayed_send(self, between_sweeps, resume{[self = self] { self->state.sweep(); }});
+}
+
 void lender_state::sweep() {
-  if (lent.size() < sweep_at) return;
-  std::erase_if(lent, [](const auto& entry) { return entry.second.expired(); });
-  sweep_at = std::max<std::size_t>(1024, lent.size() * 2);
+  armed = false;
+  if (!lent->drop_idle()) return arm();
+  armed = true;
+  self->send(self, resume{[self = self] { self->state.sweep(); }});
 }
 
 input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
   self->state.self = self;
   self->state.context = context;
+  self->state.lent.emplace(*context.env.time);
   self->state.ask_capacity();
   return {
       [self](borrow_inputs& order) { return self->state.borrow(std::move(order)); },

@@ -71,6 +71,19 @@ BOOST_AUTO_TEST_CASE(every_directory_of_a_remembered_tree_is_asked_for_and_so_ke
   BOOST_TEST(counted.counts->checks() == before + 34);
 }
 
+BOOST_AUTO_TEST_CASE(memory_is_given_back_though_nobody_asks_for_anything_any_more) {
+  tree_of(deep_tree(3, 10));
+  auto held = [this](const char* which) {
+    return metrics().gauges("kiln_tree_cache_bytes", "", {"cache"}).with({which}).value();
+  };
+  pass(4min);
+  BOOST_TEST(held("tree") > 0);
+  BOOST_TEST(held("subtree") > 0);
+  pass(4min);
+  BOOST_TEST(held("tree") == 0);
+  BOOST_TEST(held("subtree") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_tree_does_not_outlive_its_root) {
   auto root = flat_tree(5);
   tree_of(root);

@@ -1,0 +1,76 @@
+#include "actors/worker/input_lender.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+
+#include "core/digest/hasher.hpp"
+#include "test/harness/deterministic_system.hpp"
+#include "test/harness/temporary_folder.hpp"
+
+namespace kiln::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A lender whose store has no files to lend, so that each input that is lent is a file of the lender's own.
+struct lender_bench : deterministic_system {
+  temporary_folder folder;
+  std::shared_ptr<crew> hands = env().crews->make("hands", 1);
+  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", hands, nullptr).value();
+  store_actor cas = own(spawn_store("{type: memory, capacity: 64MiB}"));
+  input_lender_actor lender =
+      own(spawn_input_lender(actors(), {env(), cas, store_actor(), root, hands, 1 << 20}));
+
+  std::vector<digest> put(int count) {
+    std::vector<digest> blobs;
+    for (int i = 0; i < count; ++i) {
+      auto text = "input " + std::to_string(i);
+      blobs.push_back(digest_of(text));
+      BOOST_TEST_REQUIRE(
+          ask<receipt>(cas, write_blob{blobs.back(), source_of(bytes::copy_of(text))}).has_value());
+    }
+    return blobs;
+  }
+  std::vector<lent_input_ptr> borrow(const std::vector<digest>& blobs) {
+    return ask<borrowed_inputs>(lender, borrow_inputs{blobs}).value().inputs;
+  }
+  static std::vector<std::string> paths(const std::vector<lent_input_ptr>& inputs) {
+    std::vector<std::string> all;
+    for (const auto& one : inputs) all.push_back(one->path);
+    return all;
+  }
+  std::ptrdiff_t files() const {
+    return std::distance(std::filesystem::directory_iterator(root->blobs_path()), {});
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(input_lender, lender_bench)
+
+BOOST_AUTO_TEST_CASE(inputs_stay_lent_for_the_next_action) {
+  auto blobs = put(3);
+  auto first = paths(borrow(blobs));
+  pass(9min);
+  BOOST_TEST(paths(borrow(blobs)) == first, boost::test_tools::per_element());
+  BOOST_TEST(files() == 3);
+}
+
+// They cannot be evicted as long as they are lent.
+BOOST_AUTO_TEST_CASE(inputs_that_nobody_wants_any_more_are_given_back_though_nothing_happens) {
+  borrow(put(200));
+  pass(8min);
+  BOOST_TEST(files() == 200);
+  pass(4min);
+  BOOST_TEST(files() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_input_that_an_action_holds_is_not_given_back) {
+  auto held = borrow(put(1));
+  pass(1h);
+  BOOST_TEST(std::filesystem::exists(held.front()->path));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::test
