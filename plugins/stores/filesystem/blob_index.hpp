@@ -128,6 +128,12 @@ public:
   /// being written to and stay.
   bool reserve(std::uint64_t weight, std::uint64_t open, departures& gone);
   void release(std::uint64_t weight) noexcept { reserved_ -= weight; }
+  /// Room that will be reserved bit by bit: nobody else can have it, but nothing leaves for it yet. False if
+  /// what must stay leaves not enough.
+  bool promise(std::uint64_t weight) noexcept;
+  /// Reserves some of what was promised. False if too much has been pinned since.
+  bool redeem(std::uint64_t weight, std::uint64_t open, departures& gone);
+  void take_back(std::uint64_t promised) noexcept { promised_ -= promised; }
   /// Drops at least so much, or all that may leave: for when the disk is fuller than we know.
   void shed(std::uint64_t weight, std::uint64_t open, departures& gone);
   /// What could be moved was moved. A pack with nothing left in it is added to `gone`; another one stays.
@@ -137,6 +143,7 @@ public:
   std::size_t packs() const noexcept { return packs_.size(); }
   std::uint64_t weight() const noexcept { return files_weight_ + packs_weight_; }
   std::uint64_t reserved() const noexcept { return reserved_; }
+  std::uint64_t promised() const noexcept { return promised_; }
   std::uint64_t capacity() const noexcept { return limits_.capacity; }
   /// What blobs may take at most.
   std::uint64_t room() const noexcept { return limits_.capacity - limits_.spare; }
@@ -155,6 +162,8 @@ private:
   held_pack& pack_of(const pack_ptr& file);
   void put_into(slot& which, held_pack& in, const pack_place& place);
   void cool(blob_entry& entry);
+  bool can_spare(std::uint64_t weight) const noexcept;
+  bool drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone);
   bool drop_next(std::uint64_t open, departures& gone);
   slot* next_file() noexcept;
   held_pack* next_pack(std::uint64_t open) noexcept;
@@ -173,6 +182,7 @@ private:
   std::uint64_t files_weight_ = 0;
   std::uint64_t packs_weight_ = 0;
   std::uint64_t reserved_ = 0;
+  std::uint64_t promised_ = 0;
   std::uint64_t pinned_ = 0;
   std::uint64_t hot_weight_ = 0;
   std::uint64_t serials_ = 0;

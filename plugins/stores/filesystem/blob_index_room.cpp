@@ -11,12 +11,32 @@ constexpr std::size_t most_leaving = 2;
 }  // namespace
 
 bool blob_index::reserve(std::uint64_t weight, std::uint64_t open, departures& gone) {
-  std::uint64_t kept = pinned_ + reserved_;
-  if (kept > room() || weight > room() - kept) return false;
-  auto fits = [&] { return this->weight() + reserved_ + weight <= room(); };
-  while (!fits())
-    if (!drop_next(open, gone)) return false;
+  if (!can_spare(weight) || !drop_until_fits(weight, open, gone)) return false;
   reserved_ += weight;
+  return true;
+}
+
+bool blob_index::promise(std::uint64_t weight) noexcept {
+  if (!can_spare(weight)) return false;
+  promised_ += weight;
+  return true;
+}
+
+bool blob_index::redeem(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  if (!drop_until_fits(weight, open, gone)) return false;
+  promised_ -= weight;
+  reserved_ += weight;
+  return true;
+}
+
+bool blob_index::can_spare(std::uint64_t weight) const noexcept {
+  std::uint64_t kept = pinned_ + reserved_ + promised_;
+  return kept <= room() && weight <= room() - kept;
+}
+
+bool blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  while (this->weight() + reserved_ + weight > room())
+    if (!drop_next(open, gone)) return false;
   return true;
 }
 

@@ -44,8 +44,10 @@ private:
     digest blob;
     answer<receipt> reply;
     std::uint64_t reserved = 0;
+    std::uint64_t promised = 0;      ///< to a large one: reserved as its bytes come
+    std::uint64_t granted = 0;       ///< to a large one: bytes of it that may be written
     std::weak_ptr<upload> progress;  ///< of a large one
-    tickets::number when_full = 0;
+    tickets::number when_stopped = 0;
     bool retried = false;
   };
   caf::result<receipt> write(write_blob order);
@@ -54,6 +56,7 @@ private:
   void small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob placed);
   void begin_again(std::uint64_t id, small_blob what);
   void begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr source);
+  void upload_stopped(std::uint64_t id, const upload::stopped& how);
   void upload_ended(std::uint64_t id, expected<uploaded_ptr> result);
   void publish(std::uint64_t id, uploaded_ptr what);
   void published(std::uint64_t id, const uploaded_ptr& what, disk_result<void> result);
@@ -61,7 +64,13 @@ private:
   void finish_others(const digest& blob);
 
   // store_room.cpp: what enters and what leaves
+  expected<std::uint64_t> weight_of(const digest& blob) const;
   expected<std::uint64_t> reserve_for(const digest& blob);
+  /// Reserves room for a small blob; promises it to a large one, and grants the first of it.
+  expected<void> admit(writing& fresh);
+  /// To a large blob, of which so many bytes want to be written: how many now may.
+  expected<std::uint64_t> grant(writing& to, std::uint64_t wanted);
+  failure no_room(const digest& blob);
   void make_room_on_disk(std::uint64_t weight, std::function<void()> then);
   void enter_file(const digest& blob, const uploaded& what);
   void enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what);

@@ -9,24 +9,69 @@ namespace {
 constexpr std::uint64_t result_guess = 16 << 10;
 // Moved out of a leaving pack at once.
 constexpr std::uint64_t moved_at_once = 4 << 20;
+// Most blobs need no second one.
+constexpr std::uint64_t least_grant = 4 << 20;
 
 }  // namespace
 
-expected<std::uint64_t> store::reserve_for(const digest& blob) {
+expected<std::uint64_t> store::weight_of(const digest& blob) const {
   std::uint64_t weight = with_->what == holds::results ? result_guess : static_cast<std::uint64_t>(blob.size);
   weight = with_->packs(blob) ? record_size(weight) : blob_index::file_weight(weight);
-  if (weight > index_.room())
-    return fail(errc::resource_exhausted, "blob {} can never fit store {}, whose capacity is {} bytes", blob,
-                with_->name, index_.capacity());
+  if (weight <= index_.room()) return weight;
+  return fail(errc::resource_exhausted, "blob {} can never fit store {}, whose capacity is {} bytes", blob,
+              with_->name, index_.capacity());
+}
+
+expected<std::uint64_t> store::reserve_for(const digest& blob) {
+  auto weight = weight_of(blob);
+  if (!weight) return weight;
   departures gone;
-  bool enough = index_.reserve(weight, packer_->newest(), gone);
+  bool enough = index_.reserve(*weight, packer_->newest(), gone);
   evict(std::move(gone));
   if (enough) return weight;
+  return no_room(blob);
+}
+
+// A client may name any size, and leave. So what is there stays until the bytes come that it has to go for;
+// but who is let in will find room to the end.
+expected<void> store::admit(writing& fresh) {
+  if (with_->packs(fresh.blob)) {
+    auto reserved = reserve_for(fresh.blob);
+    if (!reserved) return failure(std::move(reserved).error());
+    fresh.reserved = *reserved;
+    return {};
+  }
+  auto weight = weight_of(fresh.blob);
+  if (!weight) return failure(std::move(weight).error());
+  if (!index_.promise(*weight)) return no_room(fresh.blob);
+  fresh.promised = *weight;
+  auto granted = grant(fresh, 0);
+  if (granted) return {};
+  index_.take_back(fresh.promised);
+  return failure(std::move(granted).error());
+}
+
+expected<std::uint64_t> store::grant(writing& to, std::uint64_t wanted) {
+  const auto size = static_cast<std::uint64_t>(to.blob.size);
+  const auto most = std::min(size, std::max(2 * wanted, least_grant));
+  const auto more = blob_index::file_weight(most) - to.reserved;
+  departures gone;
+  bool enough = index_.redeem(more, packer_->newest(), gone);
+  evict(std::move(gone));
+  if (!enough) return no_room(to.blob);
+  to.promised -= more;
+  to.reserved += more;
+  to.granted = most;
+  return most;
+}
+
+failure store::no_room(const digest& blob) {
   figures_.refused.add();
+  auto kept = index_.pinned() + index_.reserved() + index_.promised();
   return fail(
       try_again(errc::resource_exhausted,
                 fmt::format("no room for blob {} in store {}: {} of its {} bytes are leased or being written",
-                            blob, with_->name, index_.pinned() + index_.reserved(), index_.capacity())));
+                            blob, with_->name, kept, index_.capacity())));
 }
 
 // The disk is fuller than our count says: somebody else fills it too.

@@ -34,19 +34,20 @@ caf::result<receipt> store::write(write_blob order) {
 }
 
 void store::begin_writing(write_blob order, answer<receipt> reply) {
-  auto reserved = reserve_for(order.blob);
+  writing fresh{order.blob, reply};
+  auto admitted = admit(fresh);
   // What could make room is not known before the packs are: a full store must not refuse because it has just
   // started.
-  if (!reserved && loading_) {
+  if (!admitted && loading_) {
     when_loaded_.push_back([this, order, reply] { begin_writing(order, reply); });
     return;
   }
-  if (!reserved) {
-    order.source->cancel(reserved.error());
-    return reply.deliver(fail(std::move(reserved).error()));
+  if (!admitted) {
+    order.source->cancel(admitted.error());
+    return reply.deliver(fail(std::move(admitted).error()));
   }
   std::uint64_t id = ++last_writing_;
-  writings_.emplace(id, writing{order.blob, std::move(reply), *reserved, {}, 0, false});
+  writings_.emplace(id, std::move(fresh));
   if (with_->packs(order.blob))
     begin_small(id, order.blob, std::move(order.source));
   else
@@ -100,24 +101,31 @@ void store::begin_again(std::uint64_t id, small_blob what) {
 void store::begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr source) {
   auto ended = tickets_.issue<expected<uploaded_ptr>>(
       [this, id](expected<uploaded_ptr> result) { upload_ended(id, std::move(result)); });
-  auto full = tickets_.issue<std::shared_ptr<upload>>([this, id](std::shared_ptr<upload> waiting) {
-    auto found = writings_.find(id);
-    if (found == writings_.end()) return;
-    make_room_on_disk(found->second.reserved, [waiting] { waiting->go_on(); });
-  });
+  auto stopped = tickets_.issue_standing<upload::stopped>(
+      [this, id](const upload::stopped& how) { upload_stopped(id, how); });
+  writing& mine = writings_.at(id);
   auto progress = std::make_shared<upload>(
-      with_, upload::order{blob, std::move(source), index_.largest_hot()},
+      with_, upload::order{blob, std::move(source), mine.granted, index_.largest_hot()},
       [tell = tell_, ended](expected<uploaded_ptr> result) {
         tell(ended, std::make_shared<expected<uploaded_ptr>>(std::move(result)));
       },
-      [tell = tell_, full](std::shared_ptr<upload> waiting) {
-        tell(full, std::make_shared<std::shared_ptr<upload>>(std::move(waiting)));
+      [tell = tell_, stopped](upload::stopped how) {
+        tell(stopped, std::make_shared<upload::stopped>(std::move(how)));
       });
-  writing& mine = writings_.at(id);
   mine.progress = progress;
-  mine.when_full = full;
+  mine.when_stopped = stopped;
   uploads_of_.emplace(blob, id);
   progress->start();
+}
+
+void store::upload_stopped(std::uint64_t id, const upload::stopped& how) {
+  auto found = writings_.find(id);
+  if (found == writings_.end()) return;
+  if (!how.beyond_grant)
+    return make_room_on_disk(found->second.reserved, [waiting = how.which] { waiting->go_on(); });
+  auto granted = grant(found->second, how.wanted);
+  if (!granted && loading_) return when_loaded_.push_back([this, id, how] { upload_stopped(id, how); });
+  granted ? how.which->go_on(*granted) : how.which->give_up(granted.error());
 }
 
 void store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
@@ -167,8 +175,9 @@ void store::finish_writing(std::uint64_t id, expected<receipt> result) {
     uploads_of_.erase(at);
     break;
   }
-  tickets_.cancel(mine.when_full);
+  tickets_.cancel(mine.when_stopped);
   index_.release(mine.reserved);
+  index_.take_back(mine.promised);
   mine.reply.deliver(std::move(result));
 }
 

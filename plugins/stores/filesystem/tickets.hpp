@@ -17,17 +17,19 @@ public:
 
   template <class Result>
   number issue(std::function<void(Result)> then) {
-    number fresh = ++last_;
-    waiting_.emplace(
-        fresh, [then = std::move(then)](void* result) { then(std::move(*static_cast<Result*>(result))); });
-    return fresh;
+    return add(std::move(then), false);
+  }
+  /// One that is good any number of times, until it is cancelled.
+  template <class Result>
+  number issue_standing(std::function<void(Result)> then) {
+    return add(std::move(then), true);
   }
   /// `result` points to what the ticket was issued for.
   void redeem(number which, void* result) {
     auto found = waiting_.find(which);
     if (found == waiting_.end()) return;
-    auto then = std::move(found->second);
-    waiting_.erase(found);
+    auto then = found->second.then;  // a copy: it may cancel its own ticket
+    if (!found->second.standing) waiting_.erase(found);
     then(result);
   }
   void cancel(number which) { waiting_.erase(which); }
@@ -35,8 +37,21 @@ public:
   std::size_t size() const noexcept { return waiting_.size(); }
 
 private:
+  struct waiting {
+    std::function<void(void*)> then;
+    bool standing = false;
+  };
+
+  template <class Result>
+  number add(std::function<void(Result)> then, bool standing) {
+    number fresh = ++last_;
+    auto unpack = [then = std::move(then)](void* result) { then(std::move(*static_cast<Result*>(result))); };
+    waiting_.emplace(fresh, waiting{std::move(unpack), standing});
+    return fresh;
+  }
+
   number last_ = 0;
-  std::unordered_map<number, std::function<void(void*)>> waiting_;
+  std::unordered_map<number, waiting> waiting_;
 };
 
 }  // namespace kiln::filesystem

@@ -57,12 +57,13 @@ expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const dig
   return std::move(*result);
 }
 
-upload::upload(engine_ptr with, order what, ended then, full when_full)
+upload::upload(engine_ptr with, order what, ended then, stop when_stopped)
     : with_(std::move(with)),
       what_(std::move(what)),
       then_(std::move(then)),
-      when_full_(std::move(when_full)),
-      result_(std::make_shared<uploaded>()) {
+      when_stopped_(std::move(when_stopped)),
+      result_(std::make_shared<uploaded>()),
+      granted_(what_.granted) {
   if (with_->verifies()) hash_.emplace(what_.blob.function);
 }
 
@@ -124,15 +125,14 @@ bool upload::store(byte_chain next) {
     return false;
   };
   if (auto fits = check_more(next.size()); !fits) return refuse(std::move(fits).error());
+  if (result_->size + next.size() > granted_) return wait_for_room(std::move(next), true);
   if (!result_->file) {
     auto made = temp_file::create(with_);
     if (!made) {
       if (made.error().number != ENOSPC || retried_)
         return refuse(made.error().in_words(fmt::format("storing blob {}", what_.blob)));
       retried_ = true;
-      unwritten_ = std::move(next);
-      when_full_(shared_from_this());
-      return false;
+      return wait_for_room(std::move(next), false);
     }
     result_->file = std::move(*made);
   }
@@ -144,9 +144,7 @@ bool upload::store(byte_chain next) {
       if (written.error().number != ENOSPC || retried_)
         return refuse(written.error().in_words(fmt::format("storing blob {}", what_.blob)));
       retried_ = true;
-      unwritten_ = next.slice(done);
-      when_full_(shared_from_this());
-      return false;
+      return wait_for_room(next.slice(done), false);
     }
     if (hash_) hash_->update(step);
     result_->size += step.size();
@@ -157,6 +155,18 @@ bool upload::store(byte_chain next) {
   else
     small_.clear();
   return true;
+}
+
+bool upload::wait_for_room(byte_chain rest, bool beyond_grant) {
+  const auto wanted = result_->size + rest.size();
+  unwritten_ = std::move(rest);
+  when_stopped_({shared_from_this(), wanted, beyond_grant});
+  return false;
+}
+
+void upload::go_on(std::uint64_t granted) {
+  granted_ = granted;
+  go_on();
 }
 
 void upload::go_on() {

@@ -33,23 +33,31 @@ class upload : public std::enable_shared_from_this<upload> {
 public:
   /// Called on any thread. The result is shared, for functions want to be copied.
   using ended = std::function<void(expected<std::shared_ptr<uploaded>>)>;
-  /// The disk is full: somebody else makes room and calls `go_on`, or `give_up`. Until then only they keep
-  /// it.
-  using full = std::function<void(std::shared_ptr<upload>)>;
+  /// It can write no more: so many bytes in all are beyond what was granted, or, if they are not, the disk is
+  /// full. Somebody else makes room and calls `go_on`, or `give_up`. Until then only they keep it.
+  struct stopped {
+    std::shared_ptr<upload> which;
+    std::uint64_t wanted = 0;
+    bool beyond_grant = false;
+  };
+  using stop = std::function<void(stopped)>;
 
   struct order {
     digest blob;
     blob_source_ptr source;
+    std::uint64_t granted = 0;     ///< bytes that there is room for
     std::uint64_t keep_small = 0;  ///< largest content that is also kept in memory
   };
 
-  upload(engine_ptr with, order what, ended then, full when_full);
+  upload(engine_ptr with, order what, ended then, stop when_stopped);
   /// Between two pieces only the source's continuation keeps it: a source that lets go of that has given up.
   ~upload();
 
   /// Any thread. `ended` is called exactly once from now on.
   void start();
   void go_on();
+  /// The same, with room for more: so many bytes in all.
+  void go_on(std::uint64_t granted);
   /// Ends with this error as soon as it can; the source is cancelled at once.
   void give_up(error why);
 
@@ -60,6 +68,7 @@ private:
   void take_on_crew(piece next);
   void take(piece next);
   bool store(byte_chain next);
+  bool wait_for_room(byte_chain rest, bool beyond_grant);
   expected<void> check_more(std::uint64_t more) const;
   expected<void> check_whole();
   void finish();
@@ -68,7 +77,7 @@ private:
   const engine_ptr with_;
   const order what_;
   ended then_;
-  const full when_full_;
+  const stop when_stopped_;
   std::atomic<bool> reported_{false};
   std::atomic<bool> given_up_{false};
 
@@ -76,7 +85,8 @@ private:
   std::optional<hasher> hash_;
   std::shared_ptr<uploaded> result_;
   byte_chain small_;
-  byte_chain unwritten_;  // the piece that found the disk full
+  std::uint64_t granted_;
+  byte_chain unwritten_;  // the piece that found no room
   bool retried_ = false;
 };
 

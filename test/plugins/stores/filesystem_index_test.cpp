@@ -80,6 +80,33 @@ BOOST_AUTO_TEST_CASE(reserves_nothing_that_pinned_blobs_and_other_writers_hold) 
   BOOST_TEST(index.reserved() == 4 * block);
 }
 
+BOOST_AUTO_TEST_CASE(nothing_leaves_for_a_promise_and_nobody_else_gets_its_room) {
+  blob_index index(room_for(4), 1);
+  for (std::uint64_t i = 0; i < 4; ++i) index.insert_file(blob(i), 1);
+  departures gone;
+  BOOST_TEST(index.promise(3 * block));
+  BOOST_TEST(index.size() == 4U);
+  BOOST_TEST(!index.promise(2 * block));
+  BOOST_TEST(!index.reserve(2 * block, none_open, gone));
+  BOOST_TEST(index.redeem(block, none_open, gone));
+  BOOST_TEST((gone.blobs == std::vector{blob(0)}));
+  BOOST_TEST(index.reserved() == block);
+  BOOST_TEST(index.promised() == 2 * block);
+  index.take_back(2 * block);
+  BOOST_TEST(index.promise(3 * block));
+}
+
+BOOST_AUTO_TEST_CASE(a_promise_is_not_kept_with_what_was_pinned_since) {
+  blob_index index(room_for(2), 1);
+  index.insert_file(blob(0), 1);
+  BOOST_TEST(index.promise(2 * block));
+  index.pin(*index.find(blob(0)));
+  departures gone;
+  BOOST_TEST(index.redeem(block, none_open, gone));
+  BOOST_TEST(!index.redeem(block, none_open, gone));
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(counts_pins_and_uses_what_the_last_one_released) {
   blob_index index(room_for(2), 1);
   index.insert_file(blob(0), 1);

@@ -166,6 +166,43 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_of_an_upload_that_ends_at_any_step) {
   }
 }
 
+// A client that names a large blob, sends little and leaves must not have emptied the cache.
+BOOST_AUTO_TEST_CASE(what_is_there_leaves_only_for_bytes_that_come) {
+  constexpr std::size_t piece = 1 << 20;
+  auto wishes = filesystem_house::files_only();
+  wishes.capacity = capacity{{41 * piece}};
+  filesystem_house house(wishes);
+  for (std::uint64_t i = 0; i < 40; ++i) house.put(noise(piece, i));
+  auto held = [&] { return house.gauge("kiln_filesystem_bytes", "stored") / static_cast<double>(piece); };
+  BOOST_TEST(held() == 40.0);
+
+  std::string content = noise(38 * piece, 100);
+  auto begin = [&](std::shared_ptr<hand_fed> source) {
+    auto answer = house.begin(write_blob{digest_of(content), std::move(source)});
+    house.run();
+    return answer;
+  };
+  auto one = std::make_shared<hand_fed>();
+  auto answer = begin(one);
+  for (std::size_t i = 0; i < 3; ++i, house.run()) one->feed(content.substr(i * piece, piece));
+  BOOST_TEST(held() >= 36.0);
+  // Nobody else gets the room that it was promised.
+  BOOST_TEST(code_of(**begin(std::make_shared<hand_fed>())) == "RESOURCE_EXHAUSTED");
+  one->vanish();
+  house.run();
+  BOOST_TEST(code_of(**answer) == "CANCELLED");
+  BOOST_TEST(held() >= 36.0);
+
+  auto other = std::make_shared<hand_fed>();
+  answer = begin(other);
+  for (std::size_t i = 0; i < 38; ++i, house.run()) other->feed(content.substr(i * piece, piece));
+  other->end();
+  house.run();
+  BOOST_TEST(code_of(**answer) == "OK");
+  BOOST_TEST(held() <= 41.0);
+  BOOST_TEST((*house.read(digest_of(content)) == content));
+}
+
 BOOST_AUTO_TEST_CASE(lets_one_of_many_writers_of_a_blob_fail_without_hurting_the_others) {
   contract::stage on({"{type: filesystem, path: \"${FOLDER}/store\", capacity: 1GiB}"});
   for (std::uint64_t round = 0; round < 20; ++round) {
