@@ -120,15 +120,16 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     }
     return std::nullopt;
   }
-  auto taken = unpack(incoming_, home_->max_message_size);
-  std::uint64_t size = incoming_.Length();
-  if (taken) taken = account_->take(size);
-  if (!taken) {
-    incoming_.Clear();
-    last_word(taken.error());
-    return fail(std::move(taken).error());
-  }
-  return take_message(incoming_, byte_charge(account_, size));
+  auto held =
+      unpack(incoming_, home_->max_message_size).and_then([this] { return charge(incoming_.Length()); });
+  if (held) return take_message(incoming_, std::move(*held));
+  incoming_.Clear();
+  last_word(held.error());
+  return failure(std::move(held).error());
+}
+
+expected<byte_charge> inbound_call::charge(std::uint64_t size) {
+  return account_->take(size).map([&] { return byte_charge(account_, size); });
 }
 
 void inbound_call::dispatch(const route& where, byte_chain message) {
@@ -149,9 +150,14 @@ void inbound_call::dispatch(const route& where, byte_chain message) {
 }
 
 // ---- writing and finishing
+//
+// What a client is slow to read waits here, so it counts like what comes in.
 
 void inbound_call::write(byte_chain message, std::function<void(bool)> then) {
-  if (!begin(writing)) return then(false);
+  auto held = charge(message.size());
+  if (!held) last_word(held.error());
+  if (!held || !begin(writing)) return then(false);
+  written_charge_ = std::move(*held);
   write_then_ = std::move(then);
   stream_.Write(to_slices(message), written_.tag());
 }
@@ -159,6 +165,7 @@ void inbound_call::write(byte_chain message, std::function<void(bool)> then) {
 void inbound_call::has_written(bool ok) {
   auto then = std::move(write_then_);
   write_then_ = nullptr;
+  written_charge_ = {};
   // The last word may have been waiting for this write. One step, for between two the call could settle.
   unsigned was = state_.load();
   unsigned is = 0;
@@ -178,13 +185,16 @@ void inbound_call::finish(error status) {
 }
 
 void inbound_call::reply(byte_chain message) {
-  last_word({}, to_slices(message));
+  auto held = charge(message.size());
+  if (!held) return last_word(std::move(held).error());
+  last_word({}, to_slices(message), std::move(*held));
 }
 
-void inbound_call::last_word(error status, grpc::ByteBuffer message) {
+void inbound_call::last_word(error status, grpc::ByteBuffer message, byte_charge waiting) {
   if (state_.fetch_or(claimed) & claimed) return;
   status_ = std::move(status);
   last_message_.Swap(&message);
+  last_charge_ = std::move(waiting);
   std::function<void()> unneeded;
   {
     std::lock_guard lock(cancel_mutex_);
@@ -209,6 +219,7 @@ void inbound_call::start_finish() {
 }
 
 void inbound_call::has_finished(bool) {
+  last_charge_ = {};
   ended(finishing);
 }
 

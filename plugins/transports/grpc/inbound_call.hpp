@@ -73,9 +73,11 @@ private:
   void has_first(bool ok);
   void dispatch(const route& where, byte_chain message);
   expected<std::optional<byte_chain>> received(bool ok);
+  /// So many bytes on this client's account.
+  expected<byte_charge> charge(std::uint64_t size);
   bool begin(unsigned operation);
   /// `message` is valid if it goes along with an ok status.
-  void last_word(error status, grpc::ByteBuffer message = {});
+  void last_word(error status, grpc::ByteBuffer message = {}, byte_charge waiting = {});
   void start_finish();
   /// After what was under way has come back: settles the call if it was the last.
   void ended(unsigned what);
@@ -96,8 +98,10 @@ private:
   grpc::ByteBuffer incoming_;
   message_in read_then_;
   std::function<void(bool)> write_then_;
+  byte_charge written_charge_;  // while a write is under way
   error status_;
   grpc::ByteBuffer last_message_;
+  byte_charge last_charge_;
 
   std::mutex cancel_mutex_;
   std::function<void()> cancel_then_;

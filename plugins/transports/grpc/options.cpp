@@ -66,9 +66,9 @@ schema<grpc_options> grpc_schema() {
              at_most(1U << 20))
       .field(
           "max_bytes_in_flight", &o::max_bytes_in_flight, 25_percent,
-          "Received messages that are still in use, as a size or as a share of memory; calls whose "
-          "messages would go beyond are refused with RESOURCE_EXHAUSTED. As much again may lie in messages "
-          "that are still arriving.",
+          "Messages in use, as a size or as a share of memory: received ones until they were dealt with, "
+          "and answers until their clients took them. Calls whose messages would go beyond are refused with "
+          "RESOURCE_EXHAUSTED. As much again may lie in messages that are still arriving.",
           at_least(16_MiB))
       .field("max_bytes_in_flight_per_client", &o::max_bytes_in_flight_per_client, 20_percent,
              "The same for one client address.", at_least(16_MiB))

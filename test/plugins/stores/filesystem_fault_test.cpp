@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(makes_room_and_goes_on_when_the_disk_is_full_once) {
   }
 }
 
+// Rules 34 and 108.
 BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
   for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
     filesystem_house house(wishes);

@@ -36,6 +36,10 @@ public:
     things_.pop_front();
     return thing;
   }
+  bool empty() {
+    std::lock_guard lock(mutex_);
+    return things_.empty();
+  }
   void clear() {
     std::lock_guard lock(mutex_);
     things_.clear();

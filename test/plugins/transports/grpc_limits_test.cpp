@@ -110,6 +110,44 @@ BOOST_AUTO_TEST_CASE(a_stream_beyond_the_bytes_in_flight_is_ended_where_it_stand
   BOOST_TEST(says_when_to_come_again(refused));
 }
 
+// Rule 48. The messages are longer than what gRPC sends ahead of a reader.
+BOOST_AUTO_TEST_CASE(an_answer_that_nobody_reads_is_in_flight_until_it_is_read) {
+  auto slow = start("Hold");
+  slow.write("x");
+  held.take().call->reply(bytes::adopt(of_mib(15)));
+  auto late = start("Hold");
+  late.write("x");
+  held.take().call->reply(bytes::adopt(of_mib(2)));
+  auto refused = late.end();
+  BOOST_TEST((refused.code() == errc::resource_exhausted));
+  BOOST_TEST(says_when_to_come_again(refused));
+  BOOST_TEST((*slow.read())->size() == std::size_t{15 << 20});
+  BOOST_TEST(slow.end().ok());
+  await_no_calls();
+  BOOST_TEST(server->held().bytes == 0u);
+  BOOST_TEST(ask("Unary", of_mib(3)).value().size() == std::size_t{3 << 20});
+}
+
+// Rule 91.
+BOOST_AUTO_TEST_CASE(a_stream_that_nobody_reads_is_in_flight_message_by_message) {
+  auto slow = start("HoldMany");
+  slow.writes_done();
+  auto there = held.take().call;
+  there->write(bytes::adopt(of_mib(15)), [](bool) {});
+  BOOST_TEST(server->held().bytes == std::uint64_t{15 << 20});
+  auto late = start("HoldMany");
+  late.writes_done();
+  bool written = true;
+  held.take().call->write(bytes::adopt(of_mib(2)), [&](bool ok) { written = ok; });
+  BOOST_TEST(!written);
+  BOOST_TEST((late.end().code() == errc::resource_exhausted));
+  BOOST_TEST((*slow.read())->size() == std::size_t{15 << 20});
+  there->finish({});
+  BOOST_TEST(slow.end().ok());
+  await_no_calls();
+  BOOST_TEST(server->held().bytes == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_client_with_too_many_calls_is_refused_at_once) {
   std::vector<client_call> calls;
   std::vector<held_call> there;

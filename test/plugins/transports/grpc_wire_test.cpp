@@ -1,0 +1,62 @@
+#include <boost/test/unit_test.hpp>
+
+#include "test/harness/http2_client.hpp"
+#include "test/plugins/transports/grpc_fixture.hpp"
+
+namespace kiln::test {
+namespace {
+
+using namespace std::chrono_literals;
+using kind = http2_client::kind;
+
+// Whether the server wants no more of this client. It has a while to say so.
+bool is_sent_away(http2_client& client, std::chrono::milliseconds a_while) {
+  while (auto frame = client.next(a_while))
+    if (frame->type == kind::go_away) return true;
+  return false;
+}
+
+void await_end(http2_client& client, std::uint32_t stream) {
+  while (auto frame = client.next())
+    if (frame->stream == stream && frame->is_last()) return;
+  BOOST_FAIL("the call does not end");
+}
+
+}  // namespace
+
+/// What only clients do that are not ours.
+BOOST_AUTO_TEST_SUITE(grpc_wire)
+
+// Rule 217. By itself gRPC sends away who pings a silent call three times within five minutes.
+BOOST_AUTO_TEST_CASE(a_silent_call_may_be_pinged_as_often_as_is_allowed) {
+  BOOST_TEST((default_options().min_ping_interval <= 10s));
+  grpc_fixture here([](grpc_plugin::grpc_options& options) { options.min_ping_interval = 100ms; });
+  http2_client client(here.address());
+  client.call("/kiln.test.Echo/Hold", "x");
+  auto there = here.held.take().call;
+  for (int i = 0; i < 5; ++i) {
+    client.ping();
+    BOOST_REQUIRE(!is_sent_away(client, 110ms));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_pings_all_the_time_is_sent_away) {
+  grpc_fixture here;
+  http2_client client(here.address());
+  for (int i = 0; i < 10; ++i) client.ping();
+  BOOST_TEST(is_sent_away(client, patience));
+}
+
+// Rule 222.
+BOOST_AUTO_TEST_CASE(a_call_that_has_no_time_left_reaches_nobody) {
+  grpc_fixture here;
+  http2_client client(here.address());
+  for (const char* method : {"/kiln.test.Echo/Hold", "/kiln.test.Echo/HoldMany"})
+    for (int i = 0; i < 50; ++i) await_end(client, client.call(method, "x", {{"grpc-timeout", "0n"}}));
+  BOOST_TEST(here.held.empty());
+  await_end(client, client.call("/kiln.test.Echo/Unary", "x", {{"grpc-timeout", "1M"}}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::test
