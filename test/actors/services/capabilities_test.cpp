@@ -94,6 +94,7 @@ BOOST_AUTO_TEST_CASE(a_request_that_makes_no_sense_is_refused) {
   BOOST_TEST(call->status()->code() == errc::invalid_argument);
 }
 
+// Rule 222.
 BOOST_AUTO_TEST_CASE(nothing_is_begun_after_the_deadline) {
   answer_with({});
   auto call = std::make_shared<direct_call>(method);

@@ -100,6 +100,9 @@ struct plain_bench : chunking_bench {
 struct little_room_bench : chunking_bench {
   little_room_bench() : chunking_bench(composing_in_little_room) {}
 };
+struct plain_little_room_bench : chunking_bench {
+  plain_little_room_bench() : chunking_bench("{type: memory, capacity: 150KB}") {}
+};
 
 }  // namespace
 
@@ -273,13 +276,20 @@ BOOST_AUTO_TEST_CASE(a_spliced_blob_may_be_a_chunk_itself) {
 
 // Rule 66.
 BOOST_FIXTURE_TEST_CASE(chunks_without_room_are_resource_exhausted, little_room_bench) {
-  auto lease = [this](const digest& blob) { return ask<leased>(blobs, lease_blobs{{blob}}).value().hold; };
   auto blob = put(noise(100'000));
-  auto hold = lease(blob);
-  auto other = put(noise(40'000));
-  auto other_hold = lease(other);
+  auto kept = lease({blob, put(noise(40'000))});
   BOOST_TEST(code_of(split_method, split_of(blob)) == errc::resource_exhausted);
   BOOST_TEST(has(blob));
+}
+
+// Rule 70.
+BOOST_FIXTURE_TEST_CASE(a_splice_without_room_is_resource_exhausted, plain_little_room_bench) {
+  auto chunks = put_all({noise(40'000), noise(41'000)});
+  auto kept = lease(chunks);
+  auto whole = digest_of(noise(40'000) + noise(41'000));
+  BOOST_TEST(splice(whole, chunks) == errc::resource_exhausted);
+  BOOST_TEST(!has(whole));
+  for (const auto& chunk : chunks) BOOST_TEST(has(chunk));
 }
 
 BOOST_FIXTURE_TEST_CASE(over_a_plain_store_a_spliced_blob_is_whole, plain_bench) {

@@ -62,6 +62,10 @@ struct cas_bench : service_bench {
   }
 };
 
+struct little_room_bench : cas_bench {
+  little_room_bench() : cas_bench("{type: memory, capacity: 100KB}") {}
+};
+
 struct checking_bench : cas_bench {
   checking_bench() : cas_bench(checking) {}
 };
@@ -172,6 +176,25 @@ BOOST_FIXTURE_TEST_CASE(one_bad_blob_does_not_hurt_the_others, checking_bench) {
   BOOST_TEST(code(answer.responses(1).status()) == errc::ok);
   BOOST_TEST(has(good));
   for (std::string_view refused : {"claimed", "short", "zipped"}) BOOST_TEST(!has(digest_of(refused)));
+}
+
+// Rule 34.
+BOOST_FIXTURE_TEST_CASE(a_blob_without_room_is_resource_exhausted_and_the_others_are_kept,
+                        little_room_bench) {
+  auto kept = lease({put(std::string(40'000, 'a')), put(std::string(40'000, 'b'))});
+  v2::BatchUpdateBlobsRequest request;
+  std::string large(40'000, 'c');
+  add(request, digest_of("small"), "small");
+  add(request, digest_of(large), large);
+  auto answer = update(request);
+  BOOST_TEST_REQUIRE(answer.responses_size() == 2);
+  BOOST_TEST(code(answer.responses(0).status()) == errc::ok);
+  BOOST_TEST(code(answer.responses(1).status()) == errc::resource_exhausted);
+  BOOST_TEST(has(digest_of("small")));
+  BOOST_TEST(!has(digest_of(large)));
+  kept.reset();
+  run();
+  BOOST_TEST(code(update(request).responses(1).status()) == errc::ok);
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_over_the_limit_is_refused_as_a_whole) {

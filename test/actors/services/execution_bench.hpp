@@ -26,7 +26,7 @@ struct execution_bench : service_bench {
   static constexpr const char* execute_method = "/build.bazel.remote.execution.v2.Execution/Execute";
   static constexpr const char* wait_method = "/build.bazel.remote.execution.v2.Execution/WaitExecution";
 
-  explicit execution_bench(const execution_options& options = {}) {
+  explicit execution_bench(const execution_options& options = {}, const scheduler_options& queue = {}) {
     auto results =
         own(actors().spawn([known = cached, asked = lookups]() -> action_cache_actor::behavior_type {
           return {[known, asked](const find_result& order) -> caf::result<found_result> {
@@ -36,7 +36,7 @@ struct execution_bench : service_bench {
             return found_result{found->second};
           }};
         }));
-    scheduler = own(spawn_scheduler(actors(), env(), {}, {}));
+    scheduler = own(spawn_scheduler(actors(), env(), queue, {}));
     execution = own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler}));
     add_routes(routes, execution);
   }

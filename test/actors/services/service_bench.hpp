@@ -68,6 +68,10 @@ struct service_bench : deterministic_system {
   digest put(const std::string& content, digest_function function = digest_function::sha256) {
     return put_blob(*this, blobs, content, function);
   }
+  /// They stay in the store until this is dropped.
+  std::shared_ptr<const void> lease(const std::vector<digest>& whom) {
+    return ask<leased>(blobs, lease_blobs{whom}).value().hold;
+  }
   bool has(const digest& blob) {
     return ask<missing_blobs>(blobs, find_missing{{blob}}).value().blobs.empty();
   }

@@ -19,6 +19,7 @@ namespace {
 const std::string get_result = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
 const std::string update_result = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
 const std::string execute = "/build.bazel.remote.execution.v2.Execution/Execute";
+const std::string wait_execution = "/build.bazel.remote.execution.v2.Execution/WaitExecution";
 constexpr std::uint64_t seeds = 20;
 
 const std::string cache_node = R"(
@@ -218,6 +219,24 @@ BOOST_AUTO_TEST_CASE(an_action_whose_worker_is_gone_is_given_to_another_one) {
     second.finish(second.starts().front(), {{}, serialise(result), 3, false});
     BOOST_TEST(response_of(*call).result().exit_code() == 3);
   }
+}
+
+// Rule 184.
+BOOST_AUTO_TEST_CASE(the_name_of_an_operation_is_not_found_by_the_next_process) {
+  cluster kiln(execution_node);
+  auto call = execute_echo(kiln, "hello");
+  kiln.run();
+  auto named = parse<google::longrunning::Operation>(byte_chain(call->messages().back())).value();
+  v2::WaitExecutionRequest request;
+  request.set_name(named.name());
+  auto waiting = kiln.begin(wait_execution, request);
+  kiln.run();
+  BOOST_TEST(waiting->messages().size() == 1u);
+  BOOST_TEST(!waiting->end().has_value());
+  kiln.end(0);
+  BOOST_TEST(waiting->end().has_value());
+  kiln.join(execution_node);
+  BOOST_TEST(kiln.call(wait_execution, request)->end()->code() == errc::not_found);
 }
 
 BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
