@@ -6,15 +6,6 @@ using namespace kiln::test;
 
 namespace {
 
-struct forgetful {
-  static get_tree_options options() {
-    get_tree_options given;
-    given.tree_cache.capacity = {};
-    given.subtree_cache.capacity = {};
-    return given;
-  }
-};
-
 // As a client does that wants the pages one by one: it takes one message and leaves.
 v2::GetTreeResponse one_page(tree_bench& bench, const v2::GetTreeRequest& request) {
   auto call = std::make_shared<direct_call>(tree_bench::method);

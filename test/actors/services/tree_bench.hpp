@@ -118,4 +118,14 @@ struct bounded_tree_bench : tree_bench {
   bounded_tree_bench() : tree_bench(Bounds::options()) {}
 };
 
+/// Bounds under which nothing is remembered.
+struct forgetful {
+  static get_tree_options options() {
+    get_tree_options given;
+    given.tree_cache.capacity = {};
+    given.subtree_cache.capacity = {};
+    return given;
+  }
+};
+
 }  // namespace kiln::test

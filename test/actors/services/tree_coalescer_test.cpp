@@ -3,19 +3,6 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
-
-struct forgetful {
-  static get_tree_options options() {
-    get_tree_options given;
-    given.tree_cache.capacity = {};
-    given.subtree_cache.capacity = {};
-    return given;
-  }
-};
-
-}  // namespace
-
 BOOST_FIXTURE_TEST_SUITE(walking_once_for_many, bounded_tree_bench<forgetful>)
 
 BOOST_AUTO_TEST_CASE(of_many_equal_calls_one_walks) {
