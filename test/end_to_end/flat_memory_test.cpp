@@ -2,7 +2,9 @@
 #include <future>
 
 #include "core/digest/hasher.hpp"
+#include "core/wire/digests.hpp"
 #include "test/end_to_end/server_fixture.hpp"
+#include "test/harness/http2_client.hpp"
 #include "test/harness/zstd_frames.hpp"
 
 namespace kiln::end_to_end {
@@ -30,13 +32,15 @@ digest name_of_it(const byte_chain& content) {
   return seen.finish();
 }
 
-std::string config(const std::string& data) {
+std::string config(const std::string& data, const std::string& wire = "") {
   return "stores:\n"
          "  blobs: {type: filesystem, path: " +
          data +
          "/blobs, capacity: 4GiB, hot_memory: 16MiB}\n"
          "transports:\n"
-         "  public: {type: grpc, listen: [\"127.0.0.1:0\"]}\n"
+         "  public: {type: grpc, listen: [\"127.0.0.1:0\"]" +
+         wire +
+         "}\n"
          "serve: {content: blobs}\n";
 }
 
@@ -105,6 +109,54 @@ BOOST_AUTO_TEST_CASE(a_gigabyte_passes_through_in_64_mebibytes) {
   BOOST_TEST_MESSAGE("resident before " << (before >> 20) << " MiB, at most " << (after_upload >> 20)
                                         << " MiB while it came, " << (after_download >> 20)
                                         << " MiB until it was read");
+  server.signal(SIGTERM);
+  require_code(server, 0);
+}
+
+// Rule 48.
+BOOST_AUTO_TEST_CASE(batches_that_nobody_reads_stay_within_the_bytes_in_flight) {
+  constexpr int asked = 400;
+  auto limits = ", max_bytes_in_flight: 64MiB, max_bytes_in_flight_per_client: 64MiB";
+  auto server = start({"serve", write_file("node.yaml", config(path("data"), limits))});
+  auto address = address_of(server);
+  remote client(dial(address));
+  v2::BatchReadBlobsRequest request;
+  std::vector<digest> blobs;
+  for (std::uint64_t key = 0; key < 4; ++key) {
+    auto content = made_bytes(key, 900'000);
+    blobs.push_back(digest_of(content));
+    to_wire(blobs.back(), request.add_digests());
+    auto kept = client.write(blobs.back(), bytes::adopt(content));
+    BOOST_REQUIRE_MESSAGE(kept, why(kept));
+  }
+  auto before = server.memory("VmRSS");
+
+  std::optional<test::http2_client> slow(address);
+  for (int i = 0; i < asked; ++i)
+    slow->call(reapi("ContentAddressableStorage/BatchReadBlobs"), request.SerializeAsString());
+  // An answer begins with headers, though all of it cannot come; a refusal is nothing else.
+  int refused = 0;
+  for (int seen = 0; seen < asked;) {
+    auto frame = slow->next();
+    BOOST_REQUIRE(frame.has_value());
+    if (frame->type != test::http2_client::kind::headers) continue;
+    ++seen;
+    refused += frame->is_last();
+  }
+  BOOST_TEST(refused > 0);
+  BOOST_TEST(asked - refused > 10);
+  auto most = server.memory("VmHWM");
+  // What is being read for those who are then refused comes on top; all of it would be 1.3 GiB.
+  BOOST_TEST(most - before < 8 * allowed_growth);
+  BOOST_TEST_MESSAGE(asked - refused << " of " << asked << " answered; resident before " << (before >> 20)
+                                     << " MiB, at most " << (most >> 20) << " MiB");
+
+  slow.reset();
+  auto read = client.check_blobs(blobs);
+  for (auto until = system_clock().now() + patience; !read && system_clock().now() < until;)
+    read = client.check_blobs(blobs);
+  BOOST_REQUIRE_MESSAGE(read, why(read));
+  for (const auto& one : *read) BOOST_TEST(one.ok(), one.to_string());
   server.signal(SIGTERM);
   require_code(server, 0);
 }

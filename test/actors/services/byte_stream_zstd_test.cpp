@@ -50,6 +50,12 @@ struct zstd_streams : Bench {
     Bench::run();
     return call;
   }
+  // The same of a client that stops on the way.
+  std::shared_ptr<direct_call> send_start(const std::string& content) {
+    auto call = Bench::begin_write();
+    Bench::say(call, Bench::message(upload_name(digest_of(content)), 0, frame(content).substr(0, 200'000)));
+    return call;
+  }
   errc code_of_sending(const digest& blob, const std::string& wire) {
     auto call = send(blob, wire);
     BOOST_TEST_REQUIRE(call->status().has_value(), "the call was not finished");
@@ -256,8 +262,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_comes_back_before_it_was_missed_goes_on_where
 BOOST_AUTO_TEST_CASE(an_upload_may_begin_anew) {
   auto content = noise(300'000);
   auto blob = digest_of(content);
-  auto call = begin_write();
-  say(call, message(upload_name(blob), 0, frame(content).substr(0, 200'000)));
+  auto call = send_start(content);
   call->cancel();
   run();
   BOOST_TEST(static_cast<std::size_t>(committed(*send(blob, frame(content)))) == frame(content).size());
@@ -267,8 +272,7 @@ BOOST_AUTO_TEST_CASE(an_upload_may_begin_anew) {
 BOOST_AUTO_TEST_CASE(an_end_without_finish_write_tells_where_the_blob_stands) {
   auto content = noise(300'000);
   auto blob = digest_of(content);
-  auto call = begin_write();
-  say(call, message(upload_name(blob), 0, frame(content).substr(0, 200'000)));
+  auto call = send_start(content);
   call->close();
   run();
   auto at = committed(*call);
@@ -279,8 +283,7 @@ BOOST_AUTO_TEST_CASE(an_end_without_finish_write_tells_where_the_blob_stands) {
 
 BOOST_AUTO_TEST_CASE(an_upload_whose_client_does_not_come_back_is_forgotten) {
   auto content = noise(300'000);
-  auto call = begin_write();
-  say(call, message(upload_name(digest_of(content)), 0, frame(content).substr(0, 200'000)));
+  auto call = send_start(content);
   call->cancel();
   pass(80s);
   BOOST_TEST(status_of(upload_name(digest_of(content))).committed_size() == 0);
