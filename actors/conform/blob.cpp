@@ -48,8 +48,23 @@ std::optional<std::string> hash_of(std::string_view data, digest_kind function) 
 }
 
 std::size_t hash_length(digest_kind function) noexcept {
-  auto hash = hash_of("", function);
-  return hash ? hash->size() : 0;
+  switch (function) {
+    case v2::DigestFunction::MD5:
+      return 32;
+    case v2::DigestFunction::SHA1:
+    case v2::DigestFunction::GITSHA1:
+      return 40;
+    case v2::DigestFunction::SHA256:
+    case v2::DigestFunction::SHA256TREE:
+    case v2::DigestFunction::BLAKE3:
+      return 64;
+    case v2::DigestFunction::SHA384:
+      return 96;
+    case v2::DigestFunction::SHA512:
+      return 128;
+    default:
+      return 0;
+  }
 }
 
 std::string path_name(digest_kind function) {

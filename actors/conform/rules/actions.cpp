@@ -2,7 +2,10 @@
 
 namespace kiln::conform {
 
-v2::Action action_of(exam& ask, const std::string& script) {
+namespace {
+
+// What must be stored for it goes to `parts`.
+v2::Action made_action(exam& ask, const std::string& script, std::vector<blob>& parts) {
   v2::Command command;
   for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
   for (const auto& [name, value] : ask.server().platform) {
@@ -13,13 +16,30 @@ v2::Action action_of(exam& ask, const std::string& script) {
   v2::Action action;
   if (command.has_platform()) *action.mutable_platform() = command.platform();
   action.set_salt(ask.fresh_bytes(16));
-  *action.mutable_command_digest() = ask.store_message(command).digest;
-  *action.mutable_input_root_digest() = ask.store_message(v2::Directory()).digest;
+  auto add = [&](const auto& message) {
+    parts.push_back(blob_of(message.SerializeAsString(), ask.server().main_function()));
+    return parts.back().digest;
+  };
+  *action.mutable_command_digest() = add(command);
+  *action.mutable_input_root_digest() = add(v2::Directory());
   return action;
 }
 
+}  // namespace
+
+v2::Action action_of(exam& ask, const std::string& script) {
+  std::vector<blob> parts;
+  auto made = made_action(ask, script, parts);
+  ask.store(parts);
+  return made;
+}
+
 blob stored_action(exam& ask, const std::string& script) {
-  return ask.store_message(action_of(ask, script));
+  std::vector<blob> parts;
+  auto made = made_action(ask, script, parts);
+  parts.push_back(blob_of(made.SerializeAsString(), ask.server().main_function()));
+  ask.store(parts);
+  return parts.back();
 }
 
 answer<google::longrunning::Operation> execute(exam& ask, const blob& action, bool skip_cache_lookup) {

@@ -221,17 +221,20 @@ double median(std::vector<double> of) {
   return of[of.size() / 2];
 }
 
-// Half of the answers in time: one may be late because of us, or because of what else runs on the machine.
+// Most of the answers in time: one may be late because of us, or because of what else runs on the machine.
+// Asked until it is known what most of them do.
 void answered_under_load(exam& ask) {
   constexpr double limit = 50;
-  std::vector<double> idle, busy;
+  const auto most = ask.scaled<std::size_t>(6, 3);
+  std::size_t in_time = 0;
+  std::vector<double> idle, late;
   for (int i = 0; i < 11; ++i) idle.push_back(milliseconds_to_answer(ask));
   if (median(idle) > limit / 5) ask.skip("the way to the server is too long to tell");
-  auto wanted = ask.fresh(2 << 20);
+  auto wanted = ask.fresh(ask.scaled<std::size_t>(2, 1) << 20);
   ask.store(wanted);
   bs::ReadRequest request;
   request.set_resource_name(ask.read_name(wanted));
-  for (int round = 0; round < 11; ++round) {
+  while (in_time < most && late.size() < most) {
     std::vector<exam::write_dialogue> writes;
     std::vector<dialogue<bs::ReadRequest, bs::ReadResponse>> reads;
     for (int i = 0; i < ask.scaled(8, 4); ++i) {
@@ -241,13 +244,17 @@ void answered_under_load(exam& ask) {
       reads.push_back(ask.open<bs::ReadRequest, bs::ReadResponse>(exam::byte_stream("Read")));
       reads.back().send(request);
     }
-    busy.push_back(milliseconds_to_answer(ask));
+    auto took = milliseconds_to_answer(ask);
+    if (took < limit)
+      ++in_time;
+    else
+      late.push_back(took);
     for (auto& one : writes) ask.ok(one.finish());
     for (auto& one : reads) ask.expect(one.finish(), errc::ok);
   }
-  if (median(busy) >= limit)
+  if (late.size() == most)
     ask.fail("an answer within 50 ms, while blobs come and go",
-             fmt::format("one within {:.0f} ms", median(busy)));
+             fmt::format("one within {:.0f} ms", *std::min_element(late.begin(), late.end())));
 }
 
 // Whether each may update results, and whether it is told so.

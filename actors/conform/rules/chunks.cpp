@@ -92,7 +92,7 @@ void announced_iff_there(exam& ask) {
 void every_function_names_chunks(exam& ask) {
   for (auto function : ask.server().functions()) {
     if (function == v2::DigestFunction::SHA256TREE) continue;  // we compute it for small blobs only
-    auto one = ask.fresh(large, function);
+    auto one = ask.fresh(ask.scaled<std::size_t>(large, 2 << 20), function);
     ask.store(one);
     checked_split(ask, one);
   }

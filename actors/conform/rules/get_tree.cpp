@@ -161,7 +161,7 @@ void odd_tokens_are_refused(exam& ask) {
 void messages_stay_small(exam& ask) {
   forest trees(ask);
   std::vector<blob> children;
-  for (int i = 0; i < 400; ++i) children.push_back(trees.add({}, 20'000));
+  for (int i = 0; i < ask.scaled(400, 250); ++i) children.push_back(trees.add({}, 20'000));
   auto root = trees.add(children);
   trees.store();
   auto got = ask.get_tree(root.digest);

@@ -17,7 +17,7 @@ void limits(exam& ask) {
   struct range {
     std::int64_t offset, limit;
   };
-  for (std::size_t size : {std::size_t{100}, std::size_t{3 * mebibyte + 17}}) {
+  for (std::size_t size : {std::size_t{100}, std::size_t{2 * mebibyte + 17}}) {
     auto stored = ask.fresh(size);
     ask.store(stored);
     auto all = static_cast<std::int64_t>(size);
@@ -31,7 +31,7 @@ void limits(exam& ask) {
 }
 
 void compressed_offsets(exam& ask) {
-  for (std::size_t size : {std::size_t{100}, std::size_t{3 * mebibyte + 17}}) {
+  for (std::size_t size : {std::size_t{100}, std::size_t{2 * mebibyte + 17}}) {
     auto stored = blob_of(text(ask, size), ask.server().main_function());
     ask.store(stored);
     for (auto offset : {std::size_t{0}, std::size_t{1}, size / 2, size - 1, size})
@@ -95,7 +95,7 @@ void evicted_while_read(exam& ask) {
   reading.send(request);
   reading.half_close();
   auto first = reading.next();
-  auto others = std::max<std::uint64_t>(3 * ask.server().fill, ask.scaled(64, 16) * mebibyte);
+  auto others = std::max<std::uint64_t>(3 * ask.server().fill, ask.scaled(64, 4) * mebibyte);
   flood(ask, others, [](const blob&) {});
   auto got = reading.rest();
   if (first) got.messages.insert(got.messages.begin(), std::move(*first));
@@ -105,7 +105,7 @@ void evicted_while_read(exam& ask) {
 }
 
 void small_messages(exam& ask) {
-  auto stored = ask.fresh(9 * mebibyte);
+  auto stored = ask.fresh(ask.scaled<std::size_t>(9, 5) * mebibyte);
   ask.store(stored);
   auto got = ask.read(ask.read_name(stored));
   expect_data(ask, got, stored.data);

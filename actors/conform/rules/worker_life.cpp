@@ -12,7 +12,7 @@ namespace {
 
 // Of the moments that are told, each is not before those told ahead of it.
 void moments(exam& ask) {
-  auto got = succeeded(ask, action_with(ask, shell("sleep 0.1")));
+  auto got = succeeded(ask, action_with(ask, shell("sleep 0.3")));
   const auto& told = got.execution_metadata();
   ask.check(told.has_execution_start_timestamp() && told.has_execution_completed_timestamp(),
             "execution_metadata with start and end of the execution");
@@ -21,7 +21,8 @@ void moments(exam& ask) {
   };
   auto ran_for =
       nanoseconds(told.execution_completed_timestamp()) - nanoseconds(told.execution_start_timestamp());
-  ask.check(ran_for >= 90'000'000, "an execution of a tenth of a second");
+  // Not all of its sleep: a busy machine may note the start late.
+  ask.check(ran_for >= 100'000'000, "an execution of a tenth of a second at least");
   const google::protobuf::Timestamp* before = nullptr;
   auto follows = [&](bool is_told, const google::protobuf::Timestamp& at, const char* name) {
     if (!is_told) return;

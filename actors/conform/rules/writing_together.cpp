@@ -21,7 +21,7 @@ struct half_way {
 };
 
 void one_blob_many_ways(exam& ask) {
-  auto mine = ask.fresh(2 << 20);
+  auto mine = ask.fresh(ask.scaled<std::size_t>(2, 1) << 20);
   bool zstd = ask.server().announces(v2::Compressor::ZSTD);
   std::vector<half_way> uploads;
   for (int i = 0; i < 6; ++i) {
@@ -36,7 +36,8 @@ void one_blob_many_ways(exam& ask) {
   vanishing.talk.cancel();
   ask.expect(wrong.end(), errc::invalid_argument);
   for (auto& one : uploads)
-    expect_committed(ask, one.end(), {2 << 20, -1, static_cast<std::int64_t>(one.sent.size())});
+    expect_committed(ask, one.end(),
+                     {mine.digest.size_bytes(), -1, static_cast<std::int64_t>(one.sent.size())});
   expect_stored(ask, mine);
 }
 
