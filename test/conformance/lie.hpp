@@ -10,7 +10,9 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
+#include "core/contract/call.hpp"
 #include "core/wire/message.hpp"
+#include "test/conformance/uploads.hpp"
 
 /// What a wrong server does to calls that pass through it on their way to a right one, so that exactly one
 /// rule of the conformance suite is broken.
@@ -35,7 +37,9 @@ struct lie {
   int rule;
   std::string_view method;  ///< the path's last part: "FindMissingBlobs"
   /// For each call of the method.
-  std::function<meddling()> begin;
+  std::function<meddling(const call_info&)> begin;
+  /// Filled by who tells it, where it wants to know what clients uploaded.
+  std::shared_ptr<uploads> known = nullptr;
 };
 
 /// All that we know of, by rule.
@@ -49,6 +53,8 @@ std::vector<lie> writing_lies();
 std::vector<lie> result_lies();
 std::vector<lie> capabilities_lies();
 std::vector<lie> execution_lies();
+std::vector<lie> worker_lies();
+std::vector<lie> operations_lies();
 
 // ---- How most of them are told.
 
@@ -56,7 +62,7 @@ std::vector<lie> execution_lies();
 template <class Request>
 lie answering(int rule, std::string_view method, std::function<bool(const Request&)> such,
               std::function<std::pair<error, std::vector<byte_chain>>(const Request&)> with) {
-  return {rule, method, [such, with] {
+  return {rule, method, [such, with](const call_info&) {
             auto answer = std::make_shared<std::optional<std::pair<error, std::vector<byte_chain>>>>();
             meddling made;
             made.request = [such, with, answer, first = true](byte_chain& message) mutable {
@@ -88,7 +94,7 @@ lie refusing(int rule, std::string_view method, std::function<bool(const Request
 /// Has the right server hear something else.
 template <class Request>
 lie mishearing(int rule, std::string_view method, std::function<void(Request&)> change) {
-  return {rule, method, [change] {
+  return {rule, method, [change](const call_info&) {
             meddling made;
             made.request = [change](byte_chain& message) {
               if (auto request = parse<Request>(message)) {
@@ -104,7 +110,7 @@ lie mishearing(int rule, std::string_view method, std::function<void(Request&)> 
 /// Tells the client something else, in answer to what it said first.
 template <class Request, class Response>
 lie misquoting(int rule, std::string_view method, std::function<void(const Request&, Response&)> change) {
-  return {rule, method, [change] {
+  return {rule, method, [change](const call_info&) {
             auto asked = std::make_shared<std::optional<Request>>();
             meddling made;
             made.request = [asked](byte_chain& message) {
@@ -127,7 +133,7 @@ lie misquoting(int rule, std::string_view method, std::function<void(const Reque
 template <class Request>
 lie misjudging(int rule, std::string_view method,
                std::function<void(const Request&, error& status, std::vector<byte_chain>& more)> change) {
-  return {rule, method, [change] {
+  return {rule, method, [change](const call_info&) {
             auto asked = std::make_shared<std::optional<Request>>();
             meddling made;
             made.request = [asked](byte_chain& message) {

@@ -7,7 +7,8 @@ namespace kiln::conformance {
 
 std::vector<lie> all_lies() {
   std::vector<lie> all;
-  for (auto some : {content_lies, tree_lies, reading_lies, writing_lies, result_lies, capabilities_lies}) {
+  for (auto some : {content_lies, tree_lies, reading_lies, writing_lies, result_lies, capabilities_lies,
+                    execution_lies, worker_lies, operations_lies}) {
     auto more = some();
     std::move(more.begin(), more.end(), std::back_inserter(all));
   }

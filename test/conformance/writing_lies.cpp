@@ -42,7 +42,7 @@ struct progress {
 
 // Has the right server hear other messages than were sent, or not all of them.
 lie mishearing_writes(int rule, std::function<bool(const progress&, said&)> change) {
-  return {rule, "Write", [change] {
+  return {rule, "Write", [change](const call_info&) {
             meddling made;
             made.request = [change, so_far = progress()](byte_chain& message) mutable {
               auto request = parse<said>(message);
@@ -68,7 +68,7 @@ bs::WriteResponse committed(std::int64_t size) {
 
 // Takes the end of the stream for the end of the blob.
 lie finishing_unasked() {
-  return {97, "Write", [] {
+  return {97, "Write", [](const call_info&) {
             auto so_far = std::make_shared<progress>();
             meddling made;
             made.request = [so_far](byte_chain& message) {
@@ -90,7 +90,7 @@ lie finishing_unasked() {
 // Does not look where the pieces belong.
 lie believing_offsets() {
   return {
-      94, "Write", [] {
+      94, "Write", [](const call_info&) {
         auto so_far = std::make_shared<progress>();
         auto wrong = std::make_shared<bool>(false);
         meddling made;
@@ -113,7 +113,7 @@ lie believing_offsets() {
 
 lie content_with_silence() {
   return {
-      114, "Write", [] {
+      114, "Write", [](const call_info&) {
         auto any = std::make_shared<bool>(false), closed = std::make_shared<bool>(false);
         meddling made;
         made.request = [any](byte_chain&) { return *any = true; };

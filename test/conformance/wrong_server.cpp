@@ -5,42 +5,72 @@
 namespace kiln::conformance {
 namespace {
 
-// One call on its way to the right server and back. Kept alive by whoever holds one of its continuations.
-class passing : public std::enable_shared_from_this<passing> {
+// One call on its way from the transport to the right server and back. Kept alive by the right server and by
+// whoever holds one of its continuations.
+class lying_call final : public call, public std::enable_shared_from_this<lying_call> {
 public:
-  passing(call_ptr from, std::shared_ptr<outbound_call> to, meddling how)
-      : from_(std::move(from)), to_(std::move(to)), how_(std::move(how)) {}
+  lying_call(call_ptr wire, meddling how) : wire_(std::move(wire)), how_(std::move(how)) {}
 
-  void start() {
-    from_->on_cancel([weak = weak_from_this()] {
-      if (auto self = weak.lock()) self->to_->cancel();
+  /// For methods whose only request the transport has read: hands it on, unless it was answered by us.
+  void begin(byte_chain only, const route& right) {
+    turn_.run([self = shared_from_this(), only = std::move(only), &right]() mutable {
+      bool passes = !self->how_.request || self->how_.request(only);
+      if (self->answered() || !passes) return;
+      if (self->how_.half_close) self->how_.half_close();
+      if (!self->answered()) right.handler(self, std::move(only));
     });
-    hear_client();
-    hear_server();
   }
+
+  const call_info& info() const noexcept override { return wire_->info(); }
+
+  void read(message_in then) override {
+    wire_->read([self = shared_from_this(), then = std::move(then)](auto message) {
+      self->turn_.run([self, then, message = std::move(message)]() mutable {
+        self->client_said(std::move(message), std::move(then));
+      });
+    });
+  }
+
+  void write(byte_chain message, std::function<void(bool)> then) override {
+    turn_.run([self = shared_from_this(), message = std::move(message), then = std::move(then)]() mutable {
+      if (self->over_) return then(false);
+      if (self->how_.response && !self->how_.response(message)) return then(true);
+      self->wire_->write(std::move(message), std::move(then));
+    });
+  }
+
+  void finish(error status) override {
+    turn_.run([self = shared_from_this(), status = std::move(status)]() mutable {
+      self->end({}, std::move(status));
+    });
+  }
+
+  void reply(byte_chain message) override {
+    turn_.run([self = shared_from_this(), message = std::move(message)]() mutable {
+      if (self->over_) return;
+      bool passes = !self->how_.response || self->how_.response(message);
+      self->end(passes ? std::vector<byte_chain>{std::move(message)} : std::vector<byte_chain>(), {});
+    });
+  }
+
+  void on_cancel(std::function<void()> then) override { wire_->on_cancel(std::move(then)); }
+  bool cancelled() const noexcept override { return wire_->cancelled(); }
 
 private:
-  void hear_client() {
-    from_->read([self = shared_from_this()](expected<std::optional<byte_chain>> message) {
-      self->turn_.run(
-          [self, message = std::move(message)]() mutable { self->client_said(std::move(message)); });
-    });
-  }
+  static failure gone() { return fail(errc::cancelled, "the wrong server has answered"); }
 
-  void client_said(expected<std::optional<byte_chain>> message) {
-    if (!message) return to_->cancel();
-    if (!*message) {
-      auto more = how_.half_close ? how_.half_close() : std::nullopt;
-      if (answered()) return;
-      if (!more) return to_->writes_done();
-      return to_->write(std::move(*more), [self = shared_from_this()](bool) { self->to_->writes_done(); });
+  void client_said(expected<std::optional<byte_chain>> message, message_in then) {
+    if (over_) return then(gone());
+    if (!message || closed_) return then(std::move(message));
+    if (*message) {
+      bool passes = !how_.request || how_.request(**message);
+      if (answered()) return then(gone());
+      return passes ? then(std::move(message)) : read(std::move(then));
     }
-    bool passes = !how_.request || how_.request(**message);
-    if (answered()) return;
-    if (!passes) return hear_client();
-    to_->write(std::move(**message), [self = shared_from_this()](bool sent) {
-      if (sent) self->hear_client();
-    });
+    closed_ = true;
+    auto more = how_.half_close ? how_.half_close() : std::nullopt;
+    if (answered()) return then(gone());
+    then(std::move(more));
   }
 
   bool answered() {
@@ -48,45 +78,29 @@ private:
     auto answer = how_.instead();
     if (!answer) return false;
     over_ = true;
-    to_->cancel();
     say_all(std::move(answer->second), std::move(answer->first));
     return true;
   }
 
-  void hear_server() {
-    to_->read([self = shared_from_this()](expected<std::optional<byte_chain>> message) {
-      self->turn_.run(
-          [self, message = std::move(message)]() mutable { self->server_said(std::move(message)); });
-    });
-  }
-
-  void server_said(expected<std::optional<byte_chain>> message) {
-    if (over_) return;
-    if (message && *message) {
-      bool passes = !how_.response || how_.response(**message);
-      if (!passes) return hear_server();
-      return from_->write(std::move(**message), [self = shared_from_this()](bool taken) {
-        if (taken) self->hear_server();
-      });
-    }
-    over_ = true;
-    error status = message ? error() : message.error();
-    auto more = how_.end ? how_.end(status) : std::vector<byte_chain>();
-    say_all(std::move(more), std::move(status));
+  void end(std::vector<byte_chain> last, error status) {
+    if (std::exchange(over_, true)) return;
+    if (how_.end)
+      for (auto& more : how_.end(status)) last.push_back(std::move(more));
+    say_all(std::move(last), std::move(status));
   }
 
   void say_all(std::vector<byte_chain> messages, error status) {
-    if (messages.empty()) return from_->finish(std::move(status));
+    if (messages.empty()) return wire_->finish(std::move(status));
     auto first = std::move(messages.front());
     messages.erase(messages.begin());
-    from_->write(std::move(first), [self = shared_from_this(), messages = std::move(messages),
+    wire_->write(std::move(first), [self = shared_from_this(), messages = std::move(messages),
                                     status = std::move(status)](bool) { self->say_all(messages, status); });
   }
 
   strand turn_;
-  call_ptr from_;
-  std::shared_ptr<outbound_call> to_;
+  call_ptr wire_;
   meddling how_;
+  bool closed_ = false;
   bool over_ = false;
 };
 
@@ -116,22 +130,24 @@ const std::vector<std::string> methods = {
 
 }  // namespace
 
-wrong_server::wrong_server(std::shared_ptr<channel> right) : right_(std::move(right)) {
+wrong_server::wrong_server(const router& right) {
   for (const auto& method : methods)
-    routes_.add(method, {requests::many, [this](call_ptr from, byte_chain) { pass(std::move(from)); }});
+    if (const auto* served = right.find(method))
+      routes_.add(method, {served->takes, [this, served](call_ptr from, byte_chain first) {
+                             pass(*served, std::move(from), std::move(first));
+                           }});
 }
 
-void wrong_server::pass(call_ptr from) {
-  const auto& info = from->info();
-  outbound_request request{info.method, {}, {}};
-  for (const auto& [name, value] : info.metadata)
-    if (name.starts_with("build.bazel") || name == "authorization")
-      request.metadata.emplace_back(name, value);
+void wrong_server::pass(const route& right, call_ptr from, byte_chain first) const {
   auto told = std::atomic_load(&told_);
-  meddling how;
-  if (told && info.method.ends_with("/" + std::string(told->method))) how = told->begin();
-  auto to = right_->start(std::move(request));
-  std::make_shared<passing>(std::move(from), std::move(to), std::move(how))->start();
+  const auto& info = from->info();
+  if (told && told->known && info.method.ends_with("/BatchUpdateBlobs")) told->known->note(first);
+  if (!told || !info.method.ends_with("/" + std::string(told->method)))
+    return right.handler(std::move(from), std::move(first));
+  auto how = told->begin(info);
+  auto lying = std::make_shared<lying_call>(std::move(from), std::move(how));
+  if (right.takes == requests::one) return lying->begin(std::move(first), right);
+  right.handler(std::move(lying), {});
 }
 
 }  // namespace kiln::conformance

@@ -1,90 +1,107 @@
 #include "test/conformance/wrong_server.hpp"
 
+#include <atomic>
+#include <boost/test/unit_test.hpp>
 #include <future>
 #include <set>
+#include <thread>
 
 #include "actors/conform/runner.hpp"
-#include "core/config/document.hpp"
-#include "core/plugin/loader.hpp"
-#include "test/end_to_end/server_fixture.hpp"
+#include "test/conformance/right_server.hpp"
+#include "test/harness/temporary_folder.hpp"
 
 using namespace kiln;
 
 namespace {
 
-/// A right server, and a wrong one in front of it that listens on a port of its own.
-class wrong_server_fixture : public end_to_end::server_fixture {
+// Rules that look at a clock: what they find counts only if they find it again, for other tests and other
+// runs of the suite share the machine. What a lie breaks stays broken.
+bool is_timed(const conform::rule& about) {
+  return about.number == 60 || about.number == 156 || about.number == 205;
+}
+
+/// What the suite says of a server that tells this lie.
+struct judgement {
+  std::string broken;  ///< the rules, by number
+  std::string report;
+};
+
+/// A wrong server with a door of its own, and who examines it.
+class examination {
 public:
-  wrong_server_fixture() {
-    auto text = parse_document("listen: ['127.0.0.1:0']", "wrong server").value();
-    BOOST_REQUIRE(plugins_.load(std::string(KILN_PLUGIN_FOLDER) + "/kiln_transport_grpc.so"));
-    const auto* plugin = plugins_.transport("grpc");
-    faults found;
-    store_refs stores;
-    auto options = plugin->schema()->read_any(text.root(), found, stores);
-    BOOST_REQUIRE(found.as_result());
-    door_ = std::move(
-        *plugin->make(options, {environment{&system_clock(), random_.get(), nullptr, nullptr}, "wrong"}));
-    auto opened = door_->serve(wrong_.routes());
-    BOOST_REQUIRE_MESSAGE(opened, end_to_end::why(opened));
+  explicit examination(conformance::right_server& right)
+      : right_(right), wrong_(right.routes()), door_(right.make_door()) {
+    if (auto opened = door_->serve(wrong_.routes()); !opened)
+      throw std::runtime_error(opened.error().to_string());
   }
-  ~wrong_server_fixture() {
+  ~examination() {
     std::promise<void> drained;
     door_->drain(std::chrono::seconds(1), [&] { drained.set_value(); });
     drained.get_future().wait();
   }
 
-  /// The rules that the suite finds broken while this lie is told.
-  std::set<int> broken_by(std::shared_ptr<const conformance::lie> told) {
+  judgement judge(std::shared_ptr<const conformance::lie> told) {
     wrong_.tell(std::move(told));
     conform::run_settings settings;
-    settings.how.dial = [this] { return dial(door_->addresses().front()); };
-    settings.how.time = &system_clock();
-    settings.how.nonce = random_->next();
+    settings.how.dial = [this] { return door_->dial(door_->addresses().front()); };
+    settings.how.time = right_.env().time;
+    settings.how.nonce = right_.env().random->next();
     settings.how.quick = true;
     settings.at_once = 16;
     auto server = conform::learn(settings);
-    BOOST_REQUIRE_MESSAGE(server, end_to_end::why(server));
+    if (!server) return {"no answer", server.error().to_string()};
+    auto findings = conform::examine(conform::all_rules(), *server, settings);
     std::set<int> broken;
-    findings_ = conform::examine(rules_, *server, settings);
-    for (const auto& one : findings_)
+    for (auto& one : findings) {
+      for (int again = 0; again < 3 && one.result.what == conform::outcome::fail && is_timed(one.about);
+           ++again) {
+        settings.how.nonce = right_.env().random->next();
+        one = conform::examine({one.about}, *server, settings).front();
+      }
       if (one.result.what == conform::outcome::fail) broken.insert(one.about.number);
-    return broken;
+    }
+    return {fmt::format("{}", fmt::join(broken, ", ")), conform::as_text(findings)};
   }
-  void forget(int number) {
-    std::erase_if(rules_, [&](const conform::rule& one) { return one.number == number; });
-  }
-  std::string report() const { return conform::as_text(findings_); }
 
 private:
-  end_to_end::server_process right_ = serve("all_in_one");
-  conformance::wrong_server wrong_{dial(address_of(right_))};
-  plugin_registry plugins_;
-  std::unique_ptr<random_source> random_ = make_system_random();
+  conformance::right_server& right_;
+  conformance::wrong_server wrong_;
   std::unique_ptr<transport> door_;
-  std::vector<conform::rule> rules_ = conform::all_rules();
-  std::vector<conform::finding> findings_;
 };
 
-std::string listed(const std::set<int>& rules) {
-  return fmt::format("{}", fmt::join(rules, ", "));
-}
+struct wrong_server_fixture {
+  test::temporary_folder folder;
+  conformance::right_server right{KILN_PLUGIN_FOLDER, folder.path().string()};
+};
 
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(wrong_server, wrong_server_fixture)
 
+BOOST_AUTO_TEST_CASE(the_suite_finds_nothing_wrong_with_a_right_server) {
+  auto found = examination(right).judge(nullptr);
+  BOOST_TEST(found.broken == "", found.report);
+}
+
+// Each is told to a whole run of the suite. Some runs go side by side, for much of one is spent in waiting.
 BOOST_AUTO_TEST_CASE(the_suite_names_exactly_the_rule_that_is_broken) {
-  // What Kiln does otherwise (docs/conformance.md) is not asked again.
-  BOOST_TEST_REQUIRE(listed(broken_by(nullptr)) == "199", report());
-  forget(199);
   const auto lies = conformance::all_lies();
-  BOOST_TEST(lies.size() >= 40u);
-  for (const auto& told : lies) {
-    auto broken = broken_by(std::make_shared<const conformance::lie>(told));
-    BOOST_TEST_CONTEXT("rule " << told.rule << " broken in " << told.method)
-    BOOST_TEST(listed(broken) == fmt::format("{}", told.rule));
+  BOOST_TEST(lies.size() >= 80u);
+  std::vector<judgement> found(lies.size());
+  std::atomic<std::size_t> next{0};
+  auto judge_some = [&](examination& by) {
+    for (auto mine = next++; mine < lies.size(); mine = next++)
+      found[mine] = by.judge(std::make_shared<const conformance::lie>(lies[mine]));
+  };
+  examination one(right), another(right), third(right);
+  {
+    std::vector<std::jthread> judges;
+    for (auto* by : {&one, &another, &third}) judges.emplace_back([&, by] { judge_some(*by); });
   }
+  for (std::size_t i = 0; i < lies.size(); ++i)
+    BOOST_TEST_CONTEXT("rule " << lies[i].rule << " broken in " << lies[i].method << "; the suite says\n"
+                               << found[i].report)
+  BOOST_TEST(found[i].broken == fmt::format("{}", lies[i].rule));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
