@@ -144,7 +144,7 @@ struct list_codec {
   }
   shown show(const value& values) const {
     shown result = shown::list();
-    for (const auto& element : values) result.children.emplace_back("", inner.show(element));
+    for (const auto& element : values) result.children.push_back({"", inner.show(element)});
     return result;
   }
 };
@@ -165,7 +165,7 @@ struct map_codec {
   }
   shown show(const value& values) const {
     shown result = shown::map();
-    for (const auto& [key, element] : values) result.children.emplace_back(key, inner.show(element));
+    for (const auto& [key, element] : values) result.children.push_back({key, inner.show(element)});
     return result;
   }
 };

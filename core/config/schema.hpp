@@ -205,7 +205,7 @@ public:
     shown result = shown::map();
     for (const slot& s : slots_)
       if (shown value = s.show(options); value.kind != node_kind::null)
-        result.children.emplace_back(s.about.name, std::move(value));
+        result.children.push_back({s.about.name, std::move(value)});
     return result;
   }
 

@@ -49,13 +49,28 @@ struct store_refs {
 struct shown {
   node_kind kind = node_kind::null;
   std::string text;
-  std::vector<std::pair<std::string, shown>> children;  ///< a list's have no name
-  bool is_store = false;                                ///< a text that names a store
+  struct child;
+  std::vector<child> children;
+  bool is_store = false;  ///< a text that names a store
 
-  static shown scalar(std::string text) { return {node_kind::scalar, std::move(text), {}, false}; }
-  static shown list() { return {node_kind::list, {}, {}, false}; }
-  static shown map() { return {node_kind::map, {}, {}, false}; }
+  static shown scalar(std::string text);
+  static shown list();
+  static shown map();
 };
+struct shown::child {
+  std::string name;  ///< empty in a list
+  shown value;
+};
+
+inline shown shown::scalar(std::string text) {
+  return {node_kind::scalar, std::move(text), {}, false};
+}
+inline shown shown::list() {
+  return {node_kind::list, {}, {}, false};
+}
+inline shown shown::map() {
+  return {node_kind::map, {}, {}, false};
+}
 
 /// One option, as the reference describes it.
 struct field_description {

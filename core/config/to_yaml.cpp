@@ -72,14 +72,14 @@ shown show_kinds(const std::vector<configured>& things) {
   shown result = shown::map();
   for (const configured& thing : things) {
     if (thing.schema == nullptr || thing.name.find('.') != std::string::npos) continue;
-    result.children.emplace_back(thing.name, show_kind(thing));
+    result.children.push_back({thing.name, show_kind(thing)});
   }
   return result;
 }
 
 shown show_kind(const configured& thing) {
   shown options = thing.schema->show_any(thing.options);
-  options.children.emplace(options.children.begin(), "type", shown::scalar(thing.type));
+  options.children.insert(options.children.begin(), {"type", shown::scalar(thing.type)});
   return options;
 }
 

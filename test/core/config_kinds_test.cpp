@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(an_effective_configuration_reads_back_as_itself) {
       "  hot: {type: memory, room: 50%}\n";
   auto printed_from = [](const resolved& read) {
     auto all = shown::map();
-    all.children.emplace_back("stores", with_inline_stores(show_kinds(read.named), read.stores));
+    all.children.push_back({"stores", with_inline_stores(show_kinds(read.named), read.stores)});
     return to_yaml(all);
   };
   auto printed = printed_from(resolved(text));
