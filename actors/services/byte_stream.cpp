@@ -315,21 +315,6 @@ void byte_stream_state::arm() {
 
 }  // namespace
 
-schema<byte_stream_options> byte_stream_schema() {
-  using namespace config_literals;
-  using namespace std::chrono_literals;
-  return schema<byte_stream_options>("How patient uploads and downloads of single blobs are.")
-      .field("resume_time", &byte_stream_options::resume_time, 30s,
-             "How long an interrupted upload is kept for its client to come back.", at_least(1s))
-      .field("max_parked", &byte_stream_options::max_parked, 1000, "Interrupted uploads kept at once.")
-      .field("max_parked_bytes", &byte_stream_options::max_parked_bytes, 8_GiB,
-             "What they may have received together.")
-      .field("stall_time", &byte_stream_options::stall_time, 5min,
-             "Until a client that neither sends nor takes anything is given up.", at_least(1s))
-      .section("in_flight", &byte_stream_options::in_flight, in_flight_schema(),
-               "Reading what is still being uploaded.");
-}
-
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
                                     const byte_stream_options& options, const cache_limits& limits,
                                     const compression& zstd, store_actor blobs) {

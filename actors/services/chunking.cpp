@@ -7,53 +7,13 @@
 #include <unordered_map>
 
 #include "actors/services/blob_cutter.hpp"
-#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "actors/services/chunk_messages.hpp"
 #include "core/base/machine.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/contract/composition.hpp"
-#include "core/wire/digests.hpp"
-#include "core/wire/message.hpp"
-#include "core/wire/resource_name.hpp"
 
 namespace kiln {
 namespace {
-
-namespace v2 = build::bazel::remote::execution::v2;
-
-// The chunks of a splice, which have to come to the blob's size: what they hold is looked at later.
-expected<composition> named_chunks(const v2::SpliceBlobRequest& request, const digest& blob,
-                                   std::size_t max_chunks) {
-  const auto count = static_cast<std::size_t>(request.chunk_digests_size());
-  if (count > max_chunks)
-    return fail(errc::invalid_argument, "{} chunks; the limit is {}", count, max_chunks);
-  composition whole;
-  if (request.chunking_function() == v2::ChunkingFunction::FAST_CDC_2020)
-    whole.cut_by = chunking_function::fast_cdc_2020;
-  std::int64_t left = blob.size;
-  for (const auto& name : request.chunk_digests()) {
-    auto chunk = from_wire(name, blob.function);
-    if (!chunk) return failure(chunk.error());
-    if (chunk->size > left) return fail(errc::invalid_argument, "the chunks are longer than blob {}", blob);
-    left -= chunk->size;
-    if (!is_empty_blob(*chunk)) whole.parts.push_back(*chunk);
-  }
-  if (left > 0)
-    return fail(errc::invalid_argument, "the chunks are {} bytes shorter than blob {}", left, blob);
-  return whole;
-}
-
-bytes split_answer(const composition& whole) {
-  v2::SplitBlobResponse answer;
-  for (const auto& part : whole.parts) to_wire(part, answer.add_chunk_digests());
-  answer.set_chunking_function(static_cast<v2::ChunkingFunction::Value>(whole.cut_by));
-  return serialise(answer);
-}
-
-bytes splice_answer(const digest& blob) {
-  v2::SpliceBlobResponse answer;
-  to_wire(blob, answer.mutable_blob_digest());
-  return serialise(answer);
-}
 
 class chunking_state {
 public:
@@ -69,8 +29,6 @@ public:
   expected<void> splice(const splice_blob& order);
 
 private:
-  template <class Request>
-  expected<digest> named_blob(const Request& request) const;
   void find_layout(const digest& blob);
   void cut(const digest& blob, blob_content content);
   void check(const digest& blob, composition whole);
@@ -95,24 +53,12 @@ private:
   std::size_t splicing_ = 0;
 };
 
-template <class Request>
-expected<digest> chunking_state::named_blob(const Request& request) const {
-  if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
-  if (!request.has_blob_digest()) return fail(errc::invalid_argument, "the request names no blob");
-  auto function = resolve_function(request.digest_function(), request.blob_digest().hash().size());
-  if (!function) return failure(function.error());
-  if (auto served = limits_.check_function(*function); !served) return failure(served.error());
-  return from_wire(request.blob_digest(), *function);
-}
-
 // Whoever asks for a blob that is being split already waits for the same.
 expected<void> chunking_state::split(const split_blob& order) {
-  auto request = parse<v2::SplitBlobRequest>(order.request);
-  if (!request) return failure(request.error());
-  auto blob = named_blob(*request);
+  auto blob = read_split_request(order.request, limits_);
   if (!blob) return failure(blob.error());
   if (is_empty_blob(*blob)) {
-    order.call->reply(split_answer({chunking_function::fast_cdc_2020, {*blob}}));
+    order.call->reply(write_split_response({chunking_function::fast_cdc_2020, {*blob}}));
     return {};
   }
   auto known = splitting_.find(*blob);
@@ -172,34 +118,29 @@ void chunking_state::remember(const digest& blob, composition whole) {
 void chunking_state::settle(const digest& blob, const expected<composition>& outcome) {
   auto place = splitting_.extract(blob);
   if (place.empty()) return;
-  bytes answer = outcome ? split_answer(*outcome) : bytes();
+  bytes answer = outcome ? write_split_response(*outcome) : bytes();
   for (const auto& call : place.mapped()) outcome ? call->reply(answer) : call->finish(outcome.error());
 }
 
 expected<void> chunking_state::splice(const splice_blob& order) {
-  auto request = parse<v2::SpliceBlobRequest>(order.request);
+  auto request = read_splice_request(order.request, limits_, options_.max_chunks);
   if (!request) return failure(request.error());
-  auto blob = named_blob(*request);
-  if (!blob) return failure(blob.error());
-  if (limits_.too_large(blob->size))
-    return fail(errc::invalid_argument, "blob {} is larger than is taken", *blob);
-  auto whole = named_chunks(*request, *blob, options_.max_chunks);
-  if (!whole) return failure(whole.error());
-  if (is_empty_blob(*blob)) {
-    order.call->reply(splice_answer(*blob));
+  if (is_empty_blob(request->blob)) {
+    order.call->reply(write_splice_response(request->blob));
     return {};
   }
   if (splicing_ >= options_.max_running) return fail(busy("too many blobs are being spliced"));
   ++splicing_;
   // The blob first: what is missing comes in the order that was asked.
-  find_missing wanted{{*blob}};
-  wanted.blobs.insert(wanted.blobs.end(), whole->parts.begin(), whole->parts.end());
+  find_missing wanted{{request->blob}};
+  wanted.blobs.insert(wanted.blobs.end(), request->whole.parts.begin(), request->whole.parts.end());
   self_->request(blobs_, caf::infinite, std::move(wanted))
       .then(
-          [=, this, blob = *blob, whole = std::move(*whole), to = order.call](const missing_blobs& missing) {
+          [=, this, blob = request->blob, whole = std::move(request->whole),
+           to = order.call](const missing_blobs& missing) {
             --splicing_;
             auto absent = missing.blobs.size();
-            if (absent == 0) return to->reply(splice_answer(blob));
+            if (absent == 0) return to->reply(write_splice_response(blob));
             if (missing.blobs.front() != blob)
               return to->finish(
                   {errc::already_exists,
@@ -222,7 +163,7 @@ void chunking_state::join(const digest& blob, composition whole, const call_ptr&
       .then(
           [this, blob, to](const receipt&) {
             --splicing_;
-            to->reply(splice_answer(blob));
+            to->reply(write_splice_response(blob));
           },
           [this, to](const caf::error& fault) {
             --splicing_;
@@ -231,28 +172,6 @@ void chunking_state::join(const digest& blob, composition whole, const call_ptr&
 }
 
 }  // namespace
-
-schema<chunking_options> chunking_schema() {
-  using namespace config_literals;
-  return schema<chunking_options>{"Blobs in chunks: SplitBlob and SpliceBlob, with FastCDC 2020."}
-      .field(
-          "average_chunk_size", &chunking_options::average_chunk_size, 512_KiB,
-          "A power of two. No chunk is larger than four times this, and only a blob's last one smaller than "
-          "a quarter. Changing it makes all blobs be cut anew.",
-          at_least(byte_size{fast_cdc_parameters::least_average}),
-          at_most(byte_size{fast_cdc_parameters::largest_average}))
-      .field("seed", &chunking_options::seed, 0,
-             "Where to cut depends on it, so only servers and clients with the same one share chunks.")
-      .field("max_chunks", &chunking_options::max_chunks, 50'000, "Chunks of one splice.",
-             at_least(std::size_t{1}), at_most(std::size_t{1'000'000}))
-      .field("max_running", &chunking_options::max_running, 16,
-             "Blobs being split at once, and as many being spliced; each may hold some 10 MiB.",
-             at_least(std::size_t{1}))
-      .field("threads", &chunking_options::threads, std::nullopt,
-             "Threads that cut and hash; half of the machine's cores if not given.", at_least(std::size_t{1}),
-             at_most(std::size_t{256}))
-      .check([](const chunking_options& options) { return kiln::check(options.parameters()); });
-}
 
 chunking_actor spawn_chunking(caf::actor_system& system, const environment& env,
                               const chunking_options& options, const cache_limits& limits,

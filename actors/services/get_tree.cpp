@@ -6,39 +6,11 @@
 #include <unordered_map>
 
 #include "actors/services/empty_blob.hpp"
-#include "actors/services/page_token.hpp"
+#include "actors/services/get_tree_message.hpp"
 #include "actors/services/tree_answer.hpp"
-#include "actors/services/tree_walk.hpp"
-#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "core/wire/digests.hpp"
-#include "core/wire/message.hpp"
-#include "core/wire/resource_name.hpp"
 
 namespace kiln {
 namespace {
-
-namespace v2 = build::bazel::remote::execution::v2;
-
-expected<tree_answer> open(const byte_chain& message, const cache_limits& limits) {
-  auto request = parse<v2::GetTreeRequest>(message);
-  if (!request) return failure(request.error());
-  if (auto fine = check_instance_name(request->instance_name()); !fine) return failure(fine.error());
-  if (request->page_size() < 0)
-    return fail(errc::invalid_argument, "a page size of {}", request->page_size());
-  auto function = resolve_function(request->digest_function(), request->root_digest().hash().size());
-  if (!function) return failure(function.error());
-  if (auto fine = limits.check_function(*function); !fine) return failure(fine.error());
-  auto root = from_wire(request->root_digest(), *function);
-  if (!root) return failure(root.error());
-  if (auto fine = tree_walk::check_size(*root); !fine) return failure(fine.error());
-  tree_answer::start from;
-  if (!request->page_token().empty()) {
-    auto position = position_in(request->page_token());
-    if (!position) return failure(position.error());
-    from = {*position, request->page_token()};
-  }
-  return tree_answer(*root, std::move(from), static_cast<std::size_t>(request->page_size()));
-}
 
 struct answered_call {
   call_ptr call;
@@ -59,11 +31,12 @@ public:
 
   void begin(const get_tree& order) {
     begin_call(order.call, *env_.time, [&]() -> expected<void> {
-      auto answer = open(order.request, limits_);
-      if (!answer) return failure(answer.error());
+      auto asked = read_get_tree_request(order.request, limits_);
+      if (!asked) return failure(asked.error());
       if (calls_.size() >= options_.max_calls) return fail(busy("too many trees are being sent"));
       auto id = next_++;
-      calls_.emplace(id, answered_call{order.call, std::move(*answer)});
+      tree_answer answer(asked->root, {asked->position, std::move(asked->token)}, asked->page_size);
+      calls_.emplace(id, answered_call{order.call, std::move(answer)});
       order.call->on_cancel([to = get_tree_actor(self_), id] {
         caf::anon_send(to, tree_message_written{id, false});
       });

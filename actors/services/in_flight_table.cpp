@@ -4,22 +4,6 @@
 
 namespace kiln {
 
-schema<in_flight_options> in_flight_schema() {
-  using namespace config_literals;
-  return schema<in_flight_options>(
-             "Blobs that are being uploaded can be read already. A reader hears of their end when they are "
-             "verified and kept.")
-      .field("window", &in_flight_options::window, 4_MiB,
-             "How far a reader may be behind the upload; one that is further behind goes on when the blob is "
-             "kept. 0B keeps nothing.",
-             at_most(1_GiB))
-      .field("memory", &in_flight_options::memory, 64_MiB,
-             "What all windows may hold together. These are messages as they were received, so they count in "
-             "the transport's max_bytes_in_flight.")
-      .field("max_uploads", &in_flight_options::max_uploads, 1000,
-             "Uploads that can be read at once; others can be when they are kept.");
-}
-
 in_flight_table::in_flight_table(const in_flight_options& options)
     : options_(options), room_(std::make_shared<window_room>(options.memory.bytes)) {}
 

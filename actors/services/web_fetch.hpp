@@ -33,6 +33,8 @@ struct web_fetch_settings {
   std::string certificate_bundle;
 };
 schema<web_fetch_settings> web_fetch_schema();
+/// Where they allow to go. INVALID_ARGUMENT naming a host that is none.
+expected<web_rules> rules_of(const web_fetch_settings& from);
 
 /// What was fetched: a blob, but for its place in a store.
 struct web_found {
