@@ -73,9 +73,10 @@ expected<void> tree_walk::take_directory(const digest& name, const bytes& direct
 expected<void> tree_walk::want(std::string_view encoded_node) {
   wire_digest words;
   field_reader fields(encoded_node);
+  bool whole = true;
   while (fields.next())
-    if (fields.is(2, wire_type::length) && !read_digest(fields.text(), words)) break;
-  if (fields.broken()) return fail(errc::invalid_argument, "an entry is no DirectoryNode");
+    if (fields.is(2, wire_type::length)) whole = whole && read_digest(fields.text(), words);
+  if (!whole || fields.broken()) return fail(errc::invalid_argument, "an entry is no DirectoryNode");
   auto child = parse_digest(root_.function, words.hash, words.size);
   if (!child) return failure(child.error());
   if (auto fine = check_size(*child); !fine) return fine;
