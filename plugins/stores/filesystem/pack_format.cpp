@@ -114,6 +114,7 @@ std::optional<std::vector<record>> decode_index(std::string_view text, std::uint
   result.reserve((text.size() - index_frame) / row_size);
   while (from != end) {
     auto offset = take<std::uint64_t>(from);
+    if (offset >= pack_size) return {};
     auto one = decode_header({from, record_header_size}, offset);
     if (!one || one->offset > pack_size || one->length > pack_size - one->offset) return {};
     result.push_back(*one);
