@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -30,12 +29,13 @@ inline unsigned take_choice(std::string_view& from) {
   return choice;
 }
 
-/// Each piece in memory of its own, so that a step across its end shows. `size` 0: a single piece.
+/// Each piece in memory of its own, so that a step across its end shows; what is left after the 32nd is one
+/// piece, for each costs as much as reading a hundred bytes. `size` 0: a single piece.
 inline byte_chain in_pieces(std::string_view text, std::size_t size) {
   byte_chain chain;
-  if (size == 0) size = text.size();
-  for (; !text.empty(); text.remove_prefix(std::min(size, text.size())))
+  for (int left = size == 0 ? 0 : 32; left > 0 && text.size() > size; --left, text.remove_prefix(size))
     chain.append(bytes::copy_of(text.substr(0, size)));
+  if (!text.empty()) chain.append(bytes::copy_of(text));
   return chain;
 }
 

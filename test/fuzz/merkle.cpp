@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <string>
 
 #include "actors/services/input_walk.hpp"
 #include "actors/services/result_rules.hpp"
+#include "actors/services/tree_walk.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/merkle/directory.hpp"
 #include "core/merkle/paths.hpp"
+#include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
 #include "test/fuzz/fuzz.hpp"
 
@@ -52,12 +55,38 @@ void walk(const bytes& content) {
   must(found->directories.size() + found->files.size() <= bounds.max_entries, "a walk keeps its bounds");
 }
 
+// GetTree reads a Directory by hand, and only what it needs of it: what protobuf takes means the same to it.
+void walk_levels(const bytes& content, const expected<v2::Directory>& directory) {
+  const auto root = digest_of(content.view());
+  tree_walk walk(root, {.stretch_size = 256, .max_directories = 1000});
+  const auto taken = walk.take(walk.next_batch(), {content});
+  if (!directory) return;
+  std::vector<digest> children;
+  bool good = content.empty() || directory->files_size() > 0 || directory->directories_size() > 0 ||
+              directory->symlinks_size() > 0 || directory->has_node_properties();
+  for (const auto& node : directory->directories()) {
+    auto child = from_wire(node.digest(), root.function);
+    good = good && child && tree_walk::check_size(*child);
+    if (child && *child != root && std::find(children.begin(), children.end(), *child) == children.end())
+      children.push_back(*child);
+  }
+  good = good && children.size() < 1000;
+  must(taken.has_value() == good,
+       "a directory is taken by GetTree if and only if protobuf reads what it needs");
+  if (!good) return;
+  must(walk.known() == children.size() + 1, "GetTree hears of every directory within, each once");
+  must(children.empty() ? walk.over() : walk.next_batch().front() == children.front(),
+       "GetTree goes on where the directory says");
+}
+
 }  // namespace
 
 // Directory, Tree and paths: what was found valid can be made in a file system.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto content = bytes::copy_of(text_of(data, size));
-  if (auto directory = parse<v2::Directory>(content)) {
+  const auto directory = parse<v2::Directory>(content);
+  walk_levels(content, directory);
+  if (directory) {
     check_directory(*directory);
     walk(content);
   }

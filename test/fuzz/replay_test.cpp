@@ -9,8 +9,11 @@
 #define KILN_FUZZ_TARGET(name) extern "C" int kiln_fuzz_##name(const std::uint8_t*, std::size_t);
 KILN_FUZZ_TARGET(byte_stream_messages)
 KILN_FUZZ_TARGET(cas_messages)
+KILN_FUZZ_TARGET(configuration)
+KILN_FUZZ_TARGET(disk_records)
 KILN_FUZZ_TARGET(execute_request)
 KILN_FUZZ_TARGET(merkle)
+KILN_FUZZ_TARGET(packed_messages)
 KILN_FUZZ_TARGET(resource_name)
 KILN_FUZZ_TARGET(rpc_messages)
 KILN_FUZZ_TARGET(yaml)
@@ -41,8 +44,11 @@ BOOST_AUTO_TEST_SUITE(fuzz)
 BOOST_AUTO_TEST_CASE(what_fuzzing_began_with_and_found_breaks_no_promise) {
   replay("byte_stream_messages", kiln_fuzz_byte_stream_messages);
   replay("cas_messages", kiln_fuzz_cas_messages);
+  replay("configuration", kiln_fuzz_configuration);
+  replay("disk_records", kiln_fuzz_disk_records);
   replay("execute_request", kiln_fuzz_execute_request);
   replay("merkle", kiln_fuzz_merkle);
+  replay("packed_messages", kiln_fuzz_packed_messages);
   replay("resource_name", kiln_fuzz_resource_name);
   replay("rpc_messages", kiln_fuzz_rpc_messages);
   replay("yaml", kiln_fuzz_yaml);

@@ -2,10 +2,14 @@
 #include <vector>
 
 #include "actors/services/asset_request.hpp"
-#include "actors/services/page_token.hpp"
+#include "actors/services/chunk_messages.hpp"
+#include "actors/services/get_tree_message.hpp"
 #include "actors/services/result_rules.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/resource_name.hpp"
+#include "core/wire/status.hpp"
 #include "core/wire/times.hpp"
 #include "core/wire/worker_protocol.hpp"
 #include "google/bytestream/bytestream.pb.h"
@@ -73,8 +77,61 @@ void result_kept(std::string_view text, std::size_t piece) {
          "a path of a result can be made");
 }
 
+void result_asked(std::string_view text, std::size_t piece) {
+  auto message = taken<v2::GetActionResultRequest>(text, piece);
+  if (!message || !check_instance_name(message->instance_name())) return;
+  const auto& name = message->action_digest();
+  auto function = resolve_function(message->digest_function(), name.hash().size());
+  if (!function) return;
+  auto action = from_wire(name, *function);
+  if (!action) return;
+  v2::Digest again;
+  to_wire(*action, &again);
+  must(again.hash() == name.hash() && again.size_bytes() == name.size_bytes(), "a digest has one spelling");
+}
+
 void tree_asked(std::string_view text, std::size_t piece) {
-  if (auto message = taken<v2::GetTreeRequest>(text, piece)) (void)position_in(message->page_token());
+  auto request = read_get_tree_request(in_pieces(text, piece), cache_limits());
+  if (!request) return;
+  must(request->root.size >= 0, "the root of a tree has a size");
+  must(request->position == 0 || !request->token.empty(), "only a token says where to go on");
+}
+
+void split_asked(std::string_view text, std::size_t piece) {
+  auto blob = read_split_request(in_pieces(text, piece), cache_limits());
+  must(!blob || blob->size >= 0, "a blob to be split has a size");
+}
+
+void splice_asked(std::string_view text, std::size_t piece) {
+  auto request = read_splice_request(in_pieces(text, piece), cache_limits(), 100);
+  if (!request) return;
+  std::uint64_t total = 0;
+  for (const auto& part : request->whole.parts) {
+    must(part.size > 0 && part.function == request->blob.function, "a chunk is a blob with bytes");
+    total += static_cast<std::uint64_t>(part.size);
+  }
+  must(total == static_cast<std::uint64_t>(request->blob.size), "the chunks come to the blob's size");
+  must(request->whole.parts.size() <= 100, "no more chunks than are taken");
+}
+
+// What a peer says went wrong comes in a header, in a message of its own.
+void fault_told(std::string_view text, std::size_t piece) {
+  auto fault = unpack_status(static_cast<int>(piece), "told", text);
+  auto again = unpack_status(static_cast<int>(fault.code()), fault.message(), pack_status(fault));
+  must(again.code() == fault.code() && again.message() == fault.message(), "a fault, told on, is the same");
+  must(again.details().size() == fault.details().size(), "a fault, told on, has all its details");
+}
+
+void times_told(std::string_view text, std::size_t piece) {
+  if (auto message = taken<google::protobuf::Duration>(text, piece)) (void)from_wire(*message);
+  auto message = taken<google::protobuf::Timestamp>(text, piece);
+  if (!message) return;
+  auto time = from_wire(*message);
+  if (!time) return;
+  google::protobuf::Timestamp again;
+  to_wire(*time, &again);
+  auto back = from_wire(again);
+  must(back && *back == *time, "a time, written, reads the same");
 }
 
 template <class Decode>
@@ -91,11 +148,11 @@ const std::vector<attempt>& attempts() {
   // One for each RPC, but for those whose requests have a target of their own.
   static const std::vector<attempt> all = {
       only_parsed<v2::WaitExecutionRequest>,
-      only_parsed<v2::GetActionResultRequest>,
+      result_asked,
       result_kept,
       tree_asked,
-      only_parsed<v2::SplitBlobRequest>,
-      only_parsed<v2::SpliceBlobRequest>,
+      split_asked,
+      splice_asked,
       only_parsed<v2::GetCapabilitiesRequest>,
       asset_asked<asset_v1::FetchBlobRequest>,
       asset_asked<asset_v1::FetchDirectoryRequest>,
@@ -112,6 +169,8 @@ const std::vector<attempt>& attempts() {
       only_parsed<grpc::reflection::v1alpha::ServerReflectionRequest>,
       [](auto text, auto piece) { worker_said(text, piece, decode_worker_words); },
       [](auto text, auto piece) { worker_said(text, piece, decode_scheduler_words); },
+      fault_told,
+      times_told,
   };
   return all;
 }

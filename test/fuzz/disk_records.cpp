@@ -1,0 +1,117 @@
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "actors/services/asset_record.hpp"
+#include "core/wire/action_record.hpp"
+#include "plugins/stores/chunked/layout.hpp"
+#include "plugins/stores/filesystem/pack_format.hpp"
+#include "test/fuzz/fuzz.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+using filesystem::record_header_size;
+
+// A disk may give back anything, but nobody guesses a checksum: what stands under one is tried as well.
+void put_checksum(std::string& over) {
+  const auto covered = over.size() - sizeof(std::uint64_t);
+  const auto sum = filesystem::checksum(std::string_view(over).substr(0, covered));
+  std::memcpy(over.data() + covered, &sum, sizeof sum);
+}
+
+void check_header(std::string text, bool summed) {
+  text.resize(record_header_size);
+  std::memcpy(text.data(), "rkc1", 4);
+  if (summed) put_checksum(text);
+  const auto found = filesystem::decode_header(text, 4096);
+  if (!found) return;
+  must(found->blob.size >= 0 && found->offset == 4096 + record_header_size,
+       "a record has a size and a place");
+  const auto again = filesystem::encode_header(*found);
+  const auto twice = filesystem::decode_header({again.data(), again.size()}, 4096);
+  must(twice && twice->blob == found->blob && twice->sequence == found->sequence &&
+           twice->kind == found->kind && twice->length == found->length && twice->check == found->check,
+       "a record's header, written, reads the same");
+}
+
+// An index of a pack of this size; its rows are told where they lie by the input.
+void check_index(std::string_view text, std::uint64_t pack_size) {
+  constexpr std::size_t row = sizeof(std::uint64_t) + record_header_size;
+  (void)filesystem::decode_index(text, pack_size);
+  std::string index = filesystem::encode_index({}, pack_size);
+  index.resize(index.size() - sizeof(std::uint64_t));
+  for (; text.size() >= row; text.remove_prefix(row)) {
+    std::string header(text.substr(sizeof(std::uint64_t), record_header_size));
+    std::memcpy(header.data(), "rkc1", 4);
+    put_checksum(header);
+    index.append(text.substr(0, sizeof(std::uint64_t))).append(header);
+  }
+  index.resize(index.size() + sizeof(std::uint64_t));
+  put_checksum(index);
+  const auto found = filesystem::decode_index(index, pack_size);
+  if (!found) return;
+  for (const auto& one : *found)
+    must(one.offset >= record_header_size && one.offset <= pack_size && one.length <= pack_size - one.offset,
+         "what an index names lies in its pack");
+  must(filesystem::decode_index(filesystem::encode_index(*found, pack_size), pack_size).has_value(),
+       "an index, written, reads the same");
+}
+
+void check_layout(const bytes& record, std::int64_t size) {
+  auto blob = digest_of("blob");
+  blob.size = size;
+  auto layout = chunked::read_layout(record, blob);
+  if (!layout) return;
+  std::uint64_t total = 0;
+  for (const auto& part : layout->parts) {
+    must(part.size >= 0 && part.function == blob.function, "a part of a layout is a blob of its kind");
+    total += static_cast<std::uint64_t>(part.size);
+  }
+  must(total == static_cast<std::uint64_t>(size), "the parts of a layout are as long as the blob");
+  auto again = chunked::read_layout(chunked::write_layout(*layout), blob);
+  must(again && again->parts == layout->parts && again->cut_by == layout->cut_by,
+       "a layout, written, reads the same");
+}
+
+void check_asset(const bytes& result) {
+  auto found = from_result(result, digest_function::sha256);
+  if (!found) return;
+  auto kept = to_result(*found);
+  if (!kept) return;
+  auto again = from_result(*kept, digest_function::sha256);
+  must(again && again->content == found->content && again->uri == found->uri &&
+           again->qualifiers == found->qualifiers && again->stored_at == found->stored_at &&
+           again->expire_at == found->expire_at,
+       "an asset that was kept is found as it was");
+}
+
+}  // namespace
+
+// First byte: what it is that comes from the disk. Second: the size it is held against.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  auto text = text_of(data, size);
+  const auto choice = take_choice(text);
+  const auto measure = take_choice(text);
+  switch (choice % 8) {
+    case 0:
+    case 1:
+      check_header(std::string(text), choice % 8 == 1);
+      break;
+    case 2:
+      check_index(text, 16 * measure);
+      break;
+    case 3:
+      check_layout(bytes::copy_of(text), measure);
+      break;
+    case 4:
+    case 5:
+      check_layout(wrap_result(bytes::copy_of(text)), measure);
+      break;
+    default:
+      check_asset(bytes::copy_of(text));
+  }
+  return 0;
+}
