@@ -13,6 +13,10 @@
 namespace kiln::grpc_plugin {
 namespace {
 
+// Smaller answers are bounded by the number of calls. Those who read slowly must not keep a worker from being
+// told of an action, or a client of an operation's end.
+constexpr std::uint64_t worth_charging = 16 << 10;
+
 error call_is_over() {
   return {errc::cancelled, "the call is over"};
 }
@@ -128,6 +132,10 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
   return failure(std::move(held).error());
 }
 
+expected<byte_charge> inbound_call::charge_answer(std::uint64_t size) {
+  return size < worth_charging ? expected<byte_charge>() : charge(size);
+}
+
 expected<byte_charge> inbound_call::charge(std::uint64_t size) {
   return account_->take(size).map([&] { return byte_charge(account_, size); });
 }
@@ -154,7 +162,7 @@ void inbound_call::dispatch(const route& where, byte_chain message) {
 // What a client is slow to read waits here, so it counts like what comes in.
 
 void inbound_call::write(byte_chain message, std::function<void(bool)> then) {
-  auto held = charge(message.size());
+  auto held = charge_answer(message.size());
   if (!held) last_word(held.error());
   if (!held || !begin(writing)) return then(false);
   written_charge_ = std::move(*held);
@@ -185,7 +193,7 @@ void inbound_call::finish(error status) {
 }
 
 void inbound_call::reply(byte_chain message) {
-  auto held = charge(message.size());
+  auto held = charge_answer(message.size());
   if (!held) return last_word(std::move(held).error());
   last_word({}, to_slices(message), std::move(*held));
 }

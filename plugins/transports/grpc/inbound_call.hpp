@@ -75,6 +75,8 @@ private:
   expected<std::optional<byte_chain>> received(bool ok);
   /// So many bytes on this client's account.
   expected<byte_charge> charge(std::uint64_t size);
+  /// The same for an answer. Small ones are on nobody's account.
+  expected<byte_charge> charge_answer(std::uint64_t size);
   bool begin(unsigned operation);
   /// `message` is valid if it goes along with an ok status.
   void last_word(error status, grpc::ByteBuffer message = {}, byte_charge waiting = {});

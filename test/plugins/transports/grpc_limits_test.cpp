@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_nobody_reads_is_in_flight_until_it_is_read) 
   auto refused = late.end();
   BOOST_TEST((refused.code() == errc::resource_exhausted));
   BOOST_TEST(says_when_to_come_again(refused));
+  BOOST_TEST(ask("Unary", "a few words").has_value());
   BOOST_TEST((*slow.read())->size() == std::size_t{15 << 20});
   BOOST_TEST(slow.end().ok());
   await_no_calls();
