@@ -43,7 +43,11 @@ struct running_state {
   std::shared_ptr<input_tree> inputs;
   std::shared_ptr<action_folder> folder;
   std::optional<running_command> command;
-  std::optional<expected<command_end>> command_over;
+  struct ended {
+    expected<command_end> how;
+    wall_time at;
+  };
+  std::optional<ended> command_over;
   action_record record;
   action_outcome outcome;
 
@@ -53,8 +57,8 @@ struct running_state {
   void take_command(const bytes& content);
   void prepare(std::shared_ptr<input_tree> tree);
   void take_prepared(expected<running_command> started);
-  void on_started();
-  void on_ended(expected<command_end> how);
+  void on_started(wall_time at);
+  void on_ended(ended news);
   void collect(const command_end& how);
   void upload(expected<blob_table> blobs);
   void give_up(error why);
@@ -117,11 +121,14 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
     if (!where) return fail(system_error(errno, "opening the working directory"));
+    // The moments are taken here: on a busy machine this actor may hear of them much later.
     command_listener listener{
-        [me, self] { caf::anon_send(me, resume{[self] { self->state.on_started(); }}); },
-        [me, self, folder](expected<command_end> how) {
-          auto carried = std::make_shared<expected<command_end>>(std::move(how));
-          caf::anon_send(me, resume{[self, carried] { self->state.on_ended(std::move(*carried)); }});
+        [me, self, time = shop->env.time] {
+          caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
+        },
+        [me, self, folder, time = shop->env.time](expected<command_end> how) {
+          auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
+          caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
     return shop->runner->start(*plan, where, folder->out(), folder->err(), std::move(listener));
   };
@@ -139,19 +146,20 @@ void running_state::take_prepared(expected<running_command> started) {
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
 }
 
-void running_state::on_started() {
-  record.command_begins(shop->env.time->wall());
+void running_state::on_started(wall_time at) {
+  record.command_begins(at);
   self->delayed_send(self, plan->timeout, action_overdue{});
   self->send(owner, action_began{order.operation, order.attempt});
 }
 
-void running_state::on_ended(expected<command_end> how) {
+void running_state::on_ended(ended news) {
   if (now == phase::preparing) {  // it was faster than the news of its start
-    command_over.emplace(std::move(how));
+    command_over.emplace(std::move(news));
     return;
   }
   command.reset();
-  record.command_ends(shop->env.time->wall());
+  record.command_ends(news.at);
+  auto& how = news.how;
   if (!outcome.status.ok()) return clean_up();
   if (!how) return give_up(std::move(how).error());
   if (overdue)
