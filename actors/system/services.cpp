@@ -89,7 +89,7 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   auto names = routes.services();
   services.health = with_routes(services, routes, "health", spawn_health(system, {env, names}));
   names = routes.services();
-  names.push_back("grpc.reflection.v1alpha.ServerReflection");
+  names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
   with_routes(services, routes, "reflection", spawn_reflection(system, std::move(names)));
   return services;
 }
