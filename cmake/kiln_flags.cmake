@@ -2,10 +2,6 @@
 add_library(kiln_flags INTERFACE)
 target_include_directories(kiln_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 target_compile_options(kiln_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
-if(KILN_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  # GCC 12 sees such faults in its own std::string (its bug 105329), and tells of them where that is precompiled.
-  target_compile_options(kiln_flags INTERFACE -Wno-array-bounds -Wno-restrict)
-endif()
 if(KILN_WERROR)
   target_compile_options(kiln_flags INTERFACE -Werror)
 endif()
