@@ -24,7 +24,7 @@ void download::give_up(const error& why) {
 
 void download::step() {
   if (over_) return;
-  read_ahead();
+  if (source_ && !reading_ && pending_.size() < message_size) read();
   if (writing_) return;
   if (!pending_.empty()) return write();
   if (source_) return;
@@ -32,9 +32,7 @@ void download::step() {
   end({});
 }
 
-// One message more, also while one is being written.
-void download::read_ahead() {
-  if (!source_ || reading_ || pending_.size() >= message_size) return;
+void download::read() {
   reading_ = true;
   source_->read([self = shared_from_this()](expected<byte_chain> piece) {
     self->turn_.run([self, piece = std::move(piece)]() mutable { self->arrived(std::move(piece)); });
@@ -65,7 +63,6 @@ void download::write() {
       taken ? self->step() : self->end({errc::cancelled, "the client has left"});
     });
   });
-  read_ahead();
 }
 
 void download::end(const error& status) {

@@ -32,7 +32,7 @@ public:
 
 private:
   void step();
-  void read_ahead();
+  void read();
   void arrived(expected<byte_chain> piece);
   void write();
   void end(const error& status);
