@@ -9,7 +9,6 @@
 namespace kiln::bench {
 namespace {
 
-constexpr std::uint64_t large = 64 << 20;
 constexpr int level_of_clients = 3;  // zstd's default, and so Bazel's
 
 // Lines as programs have them: few words often, many seldom, and numbers. Becomes a fourth to a fifth of its
@@ -67,7 +66,7 @@ struct compressed_blob {
   hasher seen{digest_function::sha256};
 
   static expected<std::shared_ptr<compressed_blob>> make(std::uint64_t seed) {
-    auto text = source_text(seed, large - 32);
+    auto text = source_text(seed, large_size - 32);
     auto frame = frame_of(text);
     if (!frame) return failure(frame.error());
     auto blob = std::make_shared<compressed_blob>();
@@ -89,33 +88,33 @@ struct compressed_blob {
 
 workload write_compressed(std::uint64_t seed) {
   auto made = std::make_shared<std::shared_ptr<compressed_blob>>();
-  return {
-      "write_64mib_zstd",
-      "ByteStream write 64 MiB of source text as zstd",
-      2,
-      large,
-      false,
-      [made, seed](const client&) -> expected<void> {
-        auto blob = compressed_blob::make(seed);
-        if (!blob) return failure(blob.error());
-        *made = *blob;
-        return {};
-      },
-      [made](const client& server, std::uint64_t n, finished done) {
-        auto blob = (*made)->number(n);
-        if (!blob) return done(failure(blob.error()));
-        auto size = static_cast<std::int64_t>(blob->second.size());
-        server.upload(
-            blob->first, std::move(blob->second),
-            [done, size](expected<std::int64_t> committed) {
-              if (!committed) return done(failure(std::move(committed).error()));
-              // Servers differ in what they commit: what they got, what it was, or neither.
-              if (*committed != size && *committed != -1 && *committed != static_cast<std::int64_t>(large))
-                return done(fail(errc::data_loss, "{} bytes were committed", *committed));
-              done({});
-            },
-            compressor::zstd);
-      }};
+  return {"write_64mib_zstd",
+          "ByteStream write 64 MiB of source text as zstd",
+          2,
+          large_size,
+          false,
+          [made, seed](const client&) -> expected<void> {
+            auto blob = compressed_blob::make(seed);
+            if (!blob) return failure(blob.error());
+            *made = *blob;
+            return {};
+          },
+          [made](const client& server, std::uint64_t n, finished done) {
+            auto blob = (*made)->number(n);
+            if (!blob) return done(failure(blob.error()));
+            auto size = static_cast<std::int64_t>(blob->second.size());
+            server.upload(
+                blob->first, std::move(blob->second),
+                [done, size](expected<std::int64_t> committed) {
+                  if (!committed) return done(failure(std::move(committed).error()));
+                  // Servers differ in what they commit: what they got, what it was, or neither.
+                  if (*committed != size && *committed != -1 &&
+                      *committed != static_cast<std::int64_t>(large_size))
+                    return done(fail(errc::data_loss, "{} bytes were committed", *committed));
+                  done({});
+                },
+                compressor::zstd);
+          }};
 }
 
 // Reads a blob compressed, and looks whether it is the right one. Answers how much came.
@@ -145,10 +144,10 @@ workload read_compressed(std::uint64_t seed) {
   return {"read_64mib_zstd",
           "ByteStream read 64 MiB of source text as zstd",
           2,
-          large,
+          large_size,
           false,
           [name, size, seed](const client& server) -> expected<void> {
-            auto text = source_text(seed + 1, large);
+            auto text = source_text(seed + 1, large_size);
             *name = digest_of(text);
             if (auto kept = upload(server, *name, std::move(text)); !kept) return kept;
             auto read = read_and_check(server, *name);

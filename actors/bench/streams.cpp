@@ -8,7 +8,6 @@
 namespace kiln::bench {
 namespace {
 
-constexpr std::uint64_t large = 64 << 20;
 constexpr std::uint64_t small = 4 << 10;
 
 // A large blob differs from the others only in its last bytes, so that naming it costs no second hash of the
@@ -18,7 +17,7 @@ struct large_blob {
   hasher seen{digest_function::sha256};
 
   explicit large_blob(std::uint64_t seed) {
-    std::string text(large - 32, '\0');
+    std::string text(large_size - 32, '\0');
     std::uint64_t state = seed | 1;
     for (std::size_t i = 0; i + 8 <= text.size(); i += 8) {
       state ^= state << 13, state ^= state >> 7, state ^= state << 17;  // xorshift64: not compressible
@@ -42,7 +41,7 @@ workload write_large(std::uint64_t seed) {
   return {"write_64mib",
           "ByteStream write 64 MiB",
           2,
-          large,
+          large_size,
           false,
           [blob, seed](const client&) {
             *blob = std::make_unique<large_blob>(seed);
@@ -52,7 +51,7 @@ workload write_large(std::uint64_t seed) {
             auto [name, content] = (*blob)->number(n);
             server.upload(name, std::move(content), [done](expected<std::int64_t> committed) {
               if (!committed) return done(failure(std::move(committed).error()));
-              if (*committed != static_cast<std::int64_t>(large))
+              if (*committed != static_cast<std::int64_t>(large_size))
                 return done(fail(errc::data_loss, "{} bytes were committed", *committed));
               done({});
             });
@@ -116,8 +115,9 @@ workload read_workload(const reading& what, std::uint64_t seed) {
 }  // namespace
 
 std::vector<workload> stream_workloads(std::uint64_t seed) {
-  return {write_large(seed), read_workload({"read_64mib", "ByteStream read 64 MiB", 2, large, 2, 1}, seed),
-          read_workload({"read_ranges", "ByteStream read 64 MiB in 8 ranges", 2, large, 2, 8}, seed),
+  return {write_large(seed),
+          read_workload({"read_64mib", "ByteStream read 64 MiB", 2, large_size, 2, 1}, seed),
+          read_workload({"read_ranges", "ByteStream read 64 MiB in 8 ranges", 2, large_size, 2, 8}, seed),
           read_workload({"read_4kib", "ByteStream read 4 KiB", 32, small, 64, 1}, seed)};
 }
 

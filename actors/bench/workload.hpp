@@ -10,6 +10,9 @@
 
 namespace kiln::bench {
 
+inline constexpr std::uint64_t large_size =
+    64 << 20;  ///< bytes of a large blob, in every workload that has some
+
 using finished = std::function<void(expected<void>)>;
 
 /// One kind of load: what an operation is, and how many are under way at once.

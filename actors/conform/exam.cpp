@@ -5,13 +5,13 @@
 namespace kiln::conform {
 namespace {
 
-std::string shown(std::initializer_list<errc> codes) {
+std::string words_for(std::initializer_list<errc> codes) {
   std::string text;
   for (auto code : codes) text += (text.empty() ? "" : " or ") + std::string(name_of(code));
   return text;
 }
 
-std::string shown(const ending& got) {
+std::string words_for(const ending& got) {
   return got.silent ? "no answer in time" : kiln::conform::shown(got.status);
 }
 
@@ -187,14 +187,14 @@ void exam::expect(const ending& got, std::initializer_list<errc> any_of) {
   if (met) return;
   if (has(what_, needs::optional) && !got.silent && got.status.code() == errc::unimplemented)
     throw verdict{outcome::unimplemented, got.said ? got.said->method : "", {}};
-  fail(shown(any_of), shown(got));
+  fail(words_for(any_of), words_for(got));
 }
 
 void exam::refused(const ending& got) {
   bool broke = got.status.code() == errc::internal || got.status.code() == errc::unknown ||
                got.status.code() == errc::unavailable;
   if (!got.status.ok() && !got.silent && !broke) return;
-  fail("a refusal (such as INVALID_ARGUMENT)", shown(got));
+  fail("a refusal (such as INVALID_ARGUMENT)", words_for(got));
 }
 
 void exam::check(bool holds, const std::string& expected) {

@@ -8,7 +8,6 @@
 namespace kiln::scheduling {
 namespace {
 
-constexpr std::size_t longest_shown = 128;
 constexpr std::size_t most_values_shown = 8;
 
 comparison rule_of(const property_rules& rules, const std::string& name) {
@@ -21,8 +20,8 @@ expected<std::uint64_t> amount_of(const std::string& name, const std::string& va
   auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), amount);
   if (fault != std::errc() || end != value.data() + value.size())
     return fail(errc::invalid_argument,
-                "platform property {} is counted and must be a whole number, not \"{}\"",
-                escaped(name, longest_shown), escaped(value, longest_shown));
+                "platform property {} is counted and must be a whole number, not \"{}\"", escaped(name),
+                escaped(value));
   return amount;
 }
 
@@ -61,7 +60,7 @@ std::string listed(const std::set<std::string>& values) {
   std::size_t shown = 0;
   for (const auto& value : values) {
     if (shown == most_values_shown) return text + ", ...";
-    text += (shown++ == 0 ? "" : ", ") + ('"' + escaped(value, longest_shown) + '"');
+    text += (shown++ == 0 ? "" : ", ") + ('"' + escaped(value) + '"');
   }
   return text;
 }
@@ -131,9 +130,8 @@ std::string explain_mismatch(const needs& asked, const std::vector<const offer*>
     for (const auto* by : offers)
       for (const auto& [name, value] : by->exact)
         if (name == wanted.first) values.insert(value);
-    return fmt::format("no worker offers platform property {}=\"{}\"; offered: {}",
-                       escaped(wanted.first, longest_shown), escaped(wanted.second, longest_shown),
-                       listed(values));
+    return fmt::format("no worker offers platform property {}=\"{}\"; offered: {}", escaped(wanted.first),
+                       escaped(wanted.second), listed(values));
   }
   for (const auto& [name, amount] : asked.counted) {
     std::uint64_t most = 0;
@@ -142,7 +140,7 @@ std::string explain_mismatch(const needs& asked, const std::vector<const offer*>
         most = std::max(most, found->second);
     if (most < amount)
       return fmt::format("no worker has {} of platform property {}; the largest has {}", amount,
-                         escaped(name, longest_shown), most);
+                         escaped(name), most);
   }
   return "no single worker offers all the platform properties that the action asks for";
 }

@@ -17,7 +17,7 @@ namespace kiln {
 namespace v2 = build::bazel::remote::execution::v2;
 namespace {
 
-using self_pointer = action_cache_service::pointer;
+using cache_pointer = action_cache_service::pointer;
 
 struct cache_state {
   action_cache_options options;
@@ -74,7 +74,7 @@ std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v
   return wanted;
 }
 
-void reply_with_inlined(self_pointer self, const state_ptr& state, const call_ptr& to,
+void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_ptr& to,
                         std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
   read_blobs batch;
   for (const auto& one : wanted) batch.blobs.push_back(one.blob);
@@ -89,7 +89,7 @@ void reply_with_inlined(self_pointer self, const state_ptr& state, const call_pt
           [to, result](const caf::error&) { to->reply(serialise(*result)); });
 }
 
-expected<void> get(self_pointer self, const state_ptr& state, get_action_result& order) {
+expected<void> get(cache_pointer self, const state_ptr& state, get_action_result& order) {
   auto request = parse<v2::GetActionResultRequest>(order.request);
   if (!request) return failure(request.error());
   auto wanted = named_action(*request, state->options.limits);
@@ -141,7 +141,7 @@ directories_twice told_twice(const v2::ActionResult& result, digest_function fun
   return twice;
 }
 
-expected<void> update(self_pointer self, const state_ptr& state, update_action_result& order) {
+expected<void> update(cache_pointer self, const state_ptr& state, update_action_result& order) {
   auto request = parse<v2::UpdateActionResultRequest>(order.request);
   if (!request) return failure(request.error());
   auto named = named_action(*request, state->options.limits);
@@ -174,7 +174,7 @@ expected<void> update(self_pointer self, const state_ptr& state, update_action_r
   return {};
 }
 
-action_cache_service::behavior_type serve(self_pointer self, const state_ptr& state) {
+action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& state) {
   return {
       [self, state](const find_result& wanted) -> caf::result<found_result> {
         auto duty = make_answer<found_result>(self);
@@ -200,7 +200,7 @@ action_cache_service::behavior_type serve(self_pointer self, const state_ptr& st
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
   auto shared = std::make_shared<cache_state>(cache_state{options});
-  return system.spawn([shared](self_pointer self) { return serve(self, shared); });
+  return system.spawn([shared](cache_pointer self) { return serve(self, shared); });
 }
 
 void add_routes(router& routes, const action_cache_service& to) {

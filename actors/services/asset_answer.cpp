@@ -9,7 +9,7 @@
 namespace kiln {
 namespace {
 
-namespace v1 = build::bazel::remote::asset::v1;
+namespace asset_v1 = build::bazel::remote::asset::v1;
 using function_on_wire = build::bazel::remote::execution::v2::DigestFunction;
 
 template <class Response>
@@ -30,17 +30,17 @@ Response describe(const asset_record& found) {
 
 bytes answer_with(const asset_record& found) {
   if (found.kind == asset_kind::blob) {
-    auto response = describe<v1::FetchBlobResponse>(found);
+    auto response = describe<asset_v1::FetchBlobResponse>(found);
     to_wire(found.content, response.mutable_blob_digest());
     return serialise(response);
   }
-  auto response = describe<v1::FetchDirectoryResponse>(found);
+  auto response = describe<asset_v1::FetchDirectoryResponse>(found);
   to_wire(found.content, response.mutable_root_directory_digest());
   return serialise(response);
 }
 
 bytes answer_without(const error& why) {
-  v1::FetchBlobResponse response;  // the status stands in the same place in both
+  asset_v1::FetchBlobResponse response;  // the status stands in the same place in both
   response.mutable_status()->ParseFromString(pack_status(why));
   return serialise(response);
 }

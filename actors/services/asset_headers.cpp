@@ -13,28 +13,19 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t most_header_bytes = 32 << 10;
-constexpr std::size_t longest_shown = 200;
 // They are the connection's own: a client that set them could ask for another host than the one allowed, or
 // for something else than the whole.
 constexpr std::array<std::string_view, 11> ours{
     "host",  "connection", "content-length",      "transfer-encoding", "te", "upgrade", "expect",
     "range", "trailer",    "proxy-authorization", "proxy-connection"};
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 expected<void> check_header(std::string_view name, std::string_view value) {
   auto is_token = [](unsigned char c) {
     return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   };
   bool good = !name.empty() && std::all_of(name.begin(), name.end(), is_token) &&
-              std::find(ours.begin(), ours.end(), lower(name)) == ours.end();
-  if (!good)
-    return fail(errc::invalid_argument, "header \"{}\" may not be set", escaped(name, longest_shown));
+              std::find(ours.begin(), ours.end(), ascii_lower(name)) == ours.end();
+  if (!good) return fail(errc::invalid_argument, "header \"{}\" may not be set", escaped(name));
   return check_asset_text("header", value);
 }
 
@@ -52,8 +43,8 @@ expected<void> add_for_place(std::vector<asset_header>& to, std::string_view wor
   auto [end, fault] = std::from_chars(words.data(), words.data() + words.size(), place);
   auto read = static_cast<std::size_t>(end - words.data());
   if (fault != std::errc() || place >= uris || read >= words.size() || words[read] != ':')
-    return fail(errc::invalid_argument, "http_header_url:{} is not for any of the {} URIs",
-                escaped(words, longest_shown), uris);
+    return fail(errc::invalid_argument, "http_header_url:{} is not for any of the {} URIs", escaped(words),
+                uris);
   return add(to, place, words.substr(read + 1), value);
 }
 

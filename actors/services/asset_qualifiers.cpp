@@ -11,7 +11,6 @@ namespace {
 
 constexpr int most_qualifiers = 100;
 constexpr std::size_t longest_text = 8 << 10;  // what servers of the web take
-constexpr std::size_t longest_shown = 200;
 // They only have to be equal.
 constexpr std::array<std::string_view, 5> only_compared{"resource_type", "directory", "vcs.branch",
                                                         "vcs.commit", "bazel.canonical_id"};
@@ -28,7 +27,7 @@ expected<std::vector<qualifier>> read_all(const wire_qualifiers& from) {
   std::sort(all.begin(), all.end());
   auto same = [](const qualifier& a, const qualifier& b) { return a.name == b.name; };
   if (auto twice = std::adjacent_find(all.begin(), all.end(), same); twice != all.end())
-    return fail(errc::invalid_argument, "qualifier \"{}\" stands twice", escaped(twice->name, longest_shown));
+    return fail(errc::invalid_argument, "qualifier \"{}\" stands twice", escaped(twice->name));
   return all;
 }
 
@@ -45,7 +44,7 @@ bool is_compared(const std::string& name, asset_kind kind, const asset_rules& ru
 
 error unsupported(const std::vector<std::string>& names) {
   error fault(errc::invalid_argument,
-              fmt::format("qualifier \"{}\" is not supported", escaped(names.front(), longest_shown)));
+              fmt::format("qualifier \"{}\" is not supported", escaped(names.front())));
   std::vector<field_violation> violations;
   for (const auto& name : names)
     violations.push_back({"qualifiers.name", fmt::format("\"{}\" not supported", name)});
@@ -58,8 +57,7 @@ error unsupported(const std::vector<std::string>& names) {
 expected<void> check_asset_text(std::string_view what, std::string_view text) {
   auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (text.size() <= longest_text && std::none_of(text.begin(), text.end(), is_control)) return {};
-  return fail(errc::invalid_argument, "{} \"{}\" is too long or has control characters", what,
-              escaped(text, longest_shown));
+  return fail(errc::invalid_argument, "{} \"{}\" is too long or has control characters", what, escaped(text));
 }
 
 expected<asset_qualifiers> sort_asset_qualifiers(const wire_qualifiers& from, asset_kind kind,

@@ -21,7 +21,7 @@ struct batch_update {
 
 namespace {
 
-using self_pointer = content_addressable_storage_actor::pointer;
+using cas_pointer = content_addressable_storage_actor::pointer;
 
 struct serving {
   cache_limits limits;
@@ -47,7 +47,7 @@ expected<void> check_functions(const std::vector<digest>& blobs, const cache_lim
   return blobs.empty() ? expected<void>() : limits.check_function(blobs.front().function);
 }
 
-expected<void> find(self_pointer self, const serving& with, find_missing_blobs& order) {
+expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& order) {
   auto request = read_find_missing_request(order.request);
   if (!request) return failure(request.error());
   if (auto fine = check_functions(request->blobs, with.limits); !fine) return fine;
@@ -90,7 +90,7 @@ expected<std::uint64_t> size_of(const std::vector<update_request::entry>& entrie
   return total;
 }
 
-expected<void> keep(self_pointer self, const serving& with, const std::shared_ptr<batch_update>& state) {
+expected<void> keep(cas_pointer self, const serving& with, const std::shared_ptr<batch_update>& state) {
   write_blobs batch;
   for (std::size_t i = 0; i < state->asked.size(); ++i) {
     auto& entry = state->asked[i];
@@ -119,7 +119,7 @@ expected<void> keep(self_pointer self, const serving& with, const std::shared_pt
   return {};
 }
 
-expected<void> update(self_pointer self, const serving& with, batch_update_blobs& order) {
+expected<void> update(cas_pointer self, const serving& with, batch_update_blobs& order) {
   auto request = read_batch_update_request(order.request);
   if (!request) return failure(request.error());
   if (!request->entries.empty())
@@ -157,7 +157,7 @@ struct batch_reading {
   }
 };
 
-expected<void> read(self_pointer self, const serving& with, batch_read_blobs& order) {
+expected<void> read(cas_pointer self, const serving& with, batch_read_blobs& order) {
   auto request = read_batch_read_request(order.request);
   if (!request) return failure(request.error());
   if (auto fine = check_functions(request->blobs, with.limits); !fine) return fine;
@@ -197,7 +197,7 @@ content_addressable_storage_actor spawn_content_addressable_storage(caf::actor_s
                                                                     const compression& zstd,
                                                                     store_actor blobs) {
   return system.spawn([env, with = serving{limits, zstd, std::move(blobs)}](
-                          self_pointer self) -> content_addressable_storage_actor::behavior_type {
+                          cas_pointer self) -> content_addressable_storage_actor::behavior_type {
     const clock& time = *env.time;
     return {
         [self, with, &time](find_missing_blobs& order) {

@@ -14,8 +14,6 @@ namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
 
-constexpr std::size_t longest_shown = 128;
-
 platform_properties properties_of(const v2::Platform& platform) {
   platform_properties result;
   for (const auto& property : platform.properties()) result.emplace_back(property.name(), property.value());
@@ -41,7 +39,7 @@ expected<void> check_outputs(const google::protobuf::RepeatedPtrField<std::strin
   for (const auto& path : paths) {
     if (path.empty() && empty == empty_path::allowed) continue;
     if (auto fine = check_relative_path(path); !fine)
-      return with_context(fine.error(), "output path \"{}\" of the command", escaped(path, longest_shown));
+      return with_context(fine.error(), "output path \"{}\" of the command", escaped(path));
   }
   return {};
 }
@@ -59,7 +57,7 @@ expected<void> check_environment(const v2::Command& command) {
         variable.name().find_first_of(std::string_view("=\0", 2)) != std::string::npos ||
         variable.value().find('\0') != std::string::npos)
       return fail(errc::invalid_argument, "environment variable \"{}\" of the command cannot be set",
-                  escaped(variable.name(), longest_shown));
+                  escaped(variable.name()));
   return {};
 }
 
@@ -109,7 +107,7 @@ expected<command_content> parse_command(const bytes& blob) {
   if (auto fine = check_environment(*command); !fine) return fail(fine.error());
   if (command->output_node_properties_size() > 0)
     return fail(errc::invalid_argument, "the command asks for node property \"{}\", which is not supported",
-                escaped(command->output_node_properties(0), longest_shown));
+                escaped(command->output_node_properties(0)));
   return command_content{properties_of(command->platform()), command->working_directory()};
 }
 

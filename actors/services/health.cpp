@@ -15,10 +15,10 @@
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
-namespace v1 = grpc::health::v1;
+namespace health_v1 = grpc::health::v1;
 namespace {
 
-using status = v1::HealthCheckResponse::ServingStatus;
+using status = health_v1::HealthCheckResponse::ServingStatus;
 
 struct watcher {
   call_ptr to;
@@ -39,22 +39,22 @@ struct health_state {
            std::find(options.services.begin(), options.services.end(), service) != options.services.end();
   }
   status now(bool known) const {
-    if (!known) return v1::HealthCheckResponse::SERVICE_UNKNOWN;
-    return serving ? v1::HealthCheckResponse::SERVING : v1::HealthCheckResponse::NOT_SERVING;
+    if (!known) return health_v1::HealthCheckResponse::SERVICE_UNKNOWN;
+    return serving ? health_v1::HealthCheckResponse::SERVING : health_v1::HealthCheckResponse::NOT_SERVING;
   }
 };
 
-using self_pointer = health_actor::stateful_pointer<health_state>;
+using health_pointer = health_actor::stateful_pointer<health_state>;
 
 bytes message_of(status what) {
-  v1::HealthCheckResponse response;
+  health_v1::HealthCheckResponse response;
   response.set_status(what);
   return serialise(response);
 }
 
 // Tells what is new, one message at a time; of changes that come faster only the last is told. Once the
 // server has ended there will be no news, and a stream left open would hold up the drain.
-void tell(self_pointer self, std::uint64_t id) {
+void tell(health_pointer self, std::uint64_t id) {
   auto found = self->state.watchers.find(id);
   if (found == self->state.watchers.end() || found->second.writing) return;
   auto& one = found->second;
@@ -72,17 +72,17 @@ void tell(self_pointer self, std::uint64_t id) {
   });
 }
 
-expected<void> check(self_pointer self, const check_health& order) {
-  auto request = parse<v1::HealthCheckRequest>(order.request);
+expected<void> check(health_pointer self, const check_health& order) {
+  auto request = parse<health_v1::HealthCheckRequest>(order.request);
   if (!request) return failure(request.error());
   if (!self->state.knows(request->service()))
-    return fail(errc::not_found, "no service \"{}\" here", escaped(request->service(), 200));
+    return fail(errc::not_found, "no service \"{}\" here", escaped(request->service()));
   order.call->reply(message_of(self->state.now(true)));
   return {};
 }
 
-expected<void> watch(self_pointer self, const watch_health& order) {
-  auto request = parse<v1::HealthCheckRequest>(order.request);
+expected<void> watch(health_pointer self, const watch_health& order) {
+  auto request = parse<health_v1::HealthCheckRequest>(order.request);
   if (!request) return failure(request.error());
   auto& state = self->state;
   if (state.watchers.size() >= state.options.max_watchers)
@@ -94,7 +94,7 @@ expected<void> watch(self_pointer self, const watch_health& order) {
   return {};
 }
 
-health_actor::behavior_type behave(self_pointer self, health_options options) {
+health_actor::behavior_type health_behavior(health_pointer self, health_options options) {
   self->state.options = std::move(options);
   return {
       [self](set_serving now) {
@@ -125,7 +125,7 @@ health_actor::behavior_type behave(self_pointer self, health_options options) {
 }  // namespace
 
 health_actor spawn_health(caf::actor_system& system, health_options options) {
-  return system.spawn(behave, std::move(options));
+  return system.spawn(health_behavior, std::move(options));
 }
 
 void add_routes(router& routes, const health_actor& to) {

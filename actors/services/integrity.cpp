@@ -9,8 +9,6 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t longest_shown = 200;
-
 // The weakest first. Those with known collisions are no check at all, so they are not here.
 constexpr std::array<std::string_view, 4> strengths{"sha256", "blake3", "sha384", "sha512"};
 
@@ -58,7 +56,7 @@ expected<std::optional<claim>> read_claim(std::string_view word) {
   auto hash = from_base64(word.substr(0, word.find('?')));
   if (!hash || hash->size() != info->hash_size)
     return fail(errc::invalid_argument, "checksum.sri has a {} hash that is none: \"{}\"", name,
-                escaped(word, longest_shown));
+                escaped(word));
   return claim{static_cast<std::size_t>(place - strengths.begin()), info->function, std::move(*hash)};
 }
 
@@ -102,7 +100,7 @@ expected<integrity> parse_integrity(std::string_view text) {
   }
   if (!strongest)
     return fail(errc::invalid_argument, "checksum.sri \"{}\" has no hash that can be checked here",
-                escaped(text, longest_shown));
+                escaped(text));
   std::sort(demand.hashes.begin(), demand.hashes.end());
   demand.hashes.erase(std::unique(demand.hashes.begin(), demand.hashes.end()), demand.hashes.end());
   return demand;

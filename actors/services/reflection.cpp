@@ -13,16 +13,16 @@
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
-namespace v1 = grpc::reflection::v1alpha;
+namespace reflection_v1 = grpc::reflection::v1alpha;
 namespace {
 
-using self_pointer = reflection_actor::pointer;
+using reflection_pointer = reflection_actor::pointer;
 using google::protobuf::DescriptorPool;
 using google::protobuf::FileDescriptor;
 
 // The file and all that it needs, each once, so that a client asks no second time.
 void add_file(const FileDescriptor* file, std::set<const FileDescriptor*>& seen,
-              v1::FileDescriptorResponse& to) {
+              reflection_v1::FileDescriptorResponse& to) {
   if (!seen.insert(file).second) return;
   google::protobuf::FileDescriptorProto proto;
   file->CopyTo(&proto);
@@ -31,32 +31,32 @@ void add_file(const FileDescriptor* file, std::set<const FileDescriptor*>& seen,
 }
 
 void answer_with_file(const FileDescriptor* file, const std::string& asked,
-                      v1::ServerReflectionResponse& to) {
+                      reflection_v1::ServerReflectionResponse& to) {
   if (file == nullptr) {
     to.mutable_error_response()->set_error_code(static_cast<int>(errc::not_found));
-    to.mutable_error_response()->set_error_message("nothing is called " + escaped(asked, 200));
+    to.mutable_error_response()->set_error_message("nothing is called " + escaped(asked));
     return;
   }
   std::set<const FileDescriptor*> seen;
   add_file(file, seen, *to.mutable_file_descriptor_response());
 }
 
-v1::ServerReflectionResponse answer_to(const v1::ServerReflectionRequest& request,
-                                       const std::vector<std::string>& services) {
+reflection_v1::ServerReflectionResponse answer_to(const reflection_v1::ServerReflectionRequest& request,
+                                                  const std::vector<std::string>& services) {
   const auto* pool = DescriptorPool::generated_pool();
-  v1::ServerReflectionResponse response;
+  reflection_v1::ServerReflectionResponse response;
   response.set_valid_host(request.host());
   *response.mutable_original_request() = request;
   switch (request.message_request_case()) {
-    case v1::ServerReflectionRequest::kListServices:
+    case reflection_v1::ServerReflectionRequest::kListServices:
       for (const auto& name : services)
         response.mutable_list_services_response()->add_service()->set_name(name);
       break;
-    case v1::ServerReflectionRequest::kFileByFilename:
+    case reflection_v1::ServerReflectionRequest::kFileByFilename:
       answer_with_file(pool->FindFileByName(request.file_by_filename()), request.file_by_filename(),
                        response);
       break;
-    case v1::ServerReflectionRequest::kFileContainingSymbol:
+    case reflection_v1::ServerReflectionRequest::kFileContainingSymbol:
       answer_with_file(pool->FindFileContainingSymbol(request.file_containing_symbol()),
                        request.file_containing_symbol(), response);
       break;
@@ -76,12 +76,13 @@ void read_next(const call_ptr& from, const reflection_actor& service) {
   });
 }
 
-reflection_actor::behavior_type behave(self_pointer self, const std::vector<std::string>& services) {
+reflection_actor::behavior_type reflection_behavior(reflection_pointer self,
+                                                    const std::vector<std::string>& services) {
   return {
       [self](reflect& order) { read_next(order.call, self); },
       [self, services](reflection_question& order) {
         answer_call(order.from, [&]() -> expected<void> {
-          auto request = parse<v1::ServerReflectionRequest>(order.request);
+          auto request = parse<reflection_v1::ServerReflectionRequest>(order.request);
           if (!request) return failure(request.error());
           order.from->write(serialise(answer_to(*request, services)),
                             [from = order.from, service = reflection_actor(self)](bool taken) {
@@ -96,7 +97,7 @@ reflection_actor::behavior_type behave(self_pointer self, const std::vector<std:
 }  // namespace
 
 reflection_actor spawn_reflection(caf::actor_system& system, std::vector<std::string> services) {
-  return system.spawn(behave, std::move(services));
+  return system.spawn(reflection_behavior, std::move(services));
 }
 
 void add_routes(router& routes, const reflection_actor& to) {

@@ -22,8 +22,7 @@ expected<void> check_path(std::string_view path) {
     auto slash = rest.find('/');
     auto segment = rest.substr(0, slash);
     if (segment.empty() || segment == "." || segment == ".." || segment.find('\0') != segment.npos)
-      return fail(errc::invalid_argument, "output path \"{}\" is not a plain relative path",
-                  escaped(path, 200));
+      return fail(errc::invalid_argument, "output path \"{}\" is not a plain relative path", escaped(path));
     if (slash == rest.npos) return {};
     rest.remove_prefix(slash + 1);
   }
@@ -40,7 +39,7 @@ public:
     for (const auto& output : outputs) {
       keep(check_path(output.path()));
       if (!seen.insert(output.path()).second)
-        keep(fail(errc::invalid_argument, "output path \"{}\" stands twice", escaped(output.path(), 200)));
+        keep(fail(errc::invalid_argument, "output path \"{}\" stands twice", escaped(output.path())));
     }
   }
   void blob(const v2::Digest& name) {

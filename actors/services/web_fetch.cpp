@@ -10,8 +10,6 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t longest_shown = 200;
-
 web_manners manners_in(const web_fetch_settings& from, const cache_limits& limits) {
   web_manners manners;
   manners.max_size = std::numeric_limits<std::int64_t>::max();
@@ -68,7 +66,7 @@ expected<web_found> web_fetcher::fetch(const asset_question& asked, const std::a
       found->bytes = std::move(*spool);
       return found;
     }
-    auto told = found.error().in_context(escaped(asked.uris[uri], longest_shown));
+    auto told = found.error().in_context(escaped(asked.uris[uri]));
     if (tells_more(told, worst)) worst = std::move(told);
   }
   return fail(std::move(worst));

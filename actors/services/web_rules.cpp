@@ -12,7 +12,6 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t longest_shown = 200;
 constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 // A block of addresses: its first octets, and how many bits of them count.
@@ -74,13 +73,6 @@ address_reach reach_of_v4(const std::uint8_t* address) noexcept {
   return lies_in_any(address, inside_v4) ? address_reach::inside : address_reach::everywhere;
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (auto& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 bool is_name(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
@@ -89,7 +81,7 @@ bool is_name(std::string_view text) noexcept {
 
 std::string plain_host(std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);  // an absolute name is the same name
-  return lower(host);
+  return ascii_lower(host);
 }
 
 std::uint16_t own_port(std::string_view scheme) noexcept {
@@ -142,7 +134,7 @@ address_reach reach_of(const internet_address& address) noexcept {
 
 expected<web_rules::entry> web_rules::parse_entry(std::string_view text) {
   auto bad = [&](std::string_view why) {
-    return fail(errc::invalid_argument, "host \"{}\" {}", escaped(text, longest_shown), why);
+    return fail(errc::invalid_argument, "host \"{}\" {}", escaped(text), why);
   };
   entry rule;
   auto host = text;
@@ -193,8 +185,7 @@ bool web_rules::fits_port(const entry& rule, const web_target& target) noexcept 
 
 expected<void> web_rules::check(const web_target& target) const {
   if (std::find(schemes_.begin(), schemes_.end(), target.scheme) == schemes_.end())
-    return fail(errc::permission_denied, "nothing is fetched over {} here",
-                escaped(target.scheme, longest_shown));
+    return fail(errc::permission_denied, "nothing is fetched over {} here", escaped(target.scheme));
   auto host = plain_host(target.host);
   auto address = parse_address(host);
   for (const auto& rule : entries_) {
@@ -205,7 +196,7 @@ expected<void> web_rules::check(const web_target& target) const {
     if (same && fits_port(rule, target)) return {};
   }
   return fail(errc::permission_denied, "host {} and port {} are not among those that are fetched from here",
-              escaped(host, longest_shown), target.port);
+              escaped(host), target.port);
 }
 
 expected<void> web_rules::check(const internet_address& address, const web_target& on_the_way_to) const {
@@ -217,7 +208,7 @@ expected<void> web_rules::check(const internet_address& address, const web_targe
       });
   if (listed) return {};
   return fail(errc::permission_denied, "{} leads to {}, an address inside that is not listed",
-              escaped(on_the_way_to.host, longest_shown), text_of(address));
+              escaped(on_the_way_to.host), text_of(address));
 }
 
 }  // namespace kiln

@@ -14,7 +14,7 @@ namespace {
 constexpr auto patience_for_hello = std::chrono::seconds(10);
 /// Messages that wait for a worker to read them. It is sent no more than its slots hold, and kills: one that
 /// leaves so many unread is no use.
-constexpr std::size_t most_unsent = 100'000;
+constexpr std::size_t most_unsent_orders = 100'000;
 
 struct session_state {
   static constexpr const char* name = "worker_session";
@@ -94,7 +94,7 @@ void session_state::hear_words(worker_words words) {
 
 void session_state::say(const scheduler_words& words) {
   if (!wire) return;
-  if (unsent.size() >= most_unsent)
+  if (unsent.size() >= most_unsent_orders)
     return end({errc::unavailable, "the worker does not read what it is sent"});
   unsent.push_back(encode(words));
   spoken = true;

@@ -9,11 +9,6 @@
 namespace kiln {
 namespace {
 
-int complain(const error& fault, int code) {
-  std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
-  return code;
-}
-
 expected<std::vector<bench::workload>> chosen_workloads(const bench_request& request, std::uint64_t seed) {
   auto all = bench::all_workloads(seed);
   if (request.only.empty()) return all;

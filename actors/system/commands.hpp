@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.hpp"
+
 /// What `kiln` can be told to do. Each returns the exit code of the process: 0, 64 for a configuration that
 /// is wrong, 69 for something that is not to be had (a taken port, a full disk), 70 for our own mistakes.
 namespace kiln {
@@ -12,6 +14,9 @@ namespace kiln {
 inline constexpr int exit_usage = 64;
 inline constexpr int exit_unavailable = 69;
 inline constexpr int exit_internal = 70;
+
+/// Says on stderr why a command ends, and returns `code`.
+int complain(const error& fault, int code);
 
 struct serve_request {
   std::string config;  ///< a file; empty: the embedded profile

@@ -11,11 +11,6 @@
 namespace kiln {
 namespace {
 
-int complain(const error& fault, int code) {
-  std::fprintf(stderr, "kiln: %s\n", fault.to_string().c_str());
-  return code;
-}
-
 expected<std::vector<std::pair<std::string, std::string>>> platform_of(const conform_request& request) {
   std::vector<std::pair<std::string, std::string>> platform;
   for (const auto& word : request.platform) {

@@ -9,11 +9,6 @@
 namespace kiln {
 namespace {
 
-int complain(const error& fault, int code) {
-  std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
-  return code;
-}
-
 expected<plugin_registry> load_plugins(const std::string& folder) {
   plugin_registry plugins;
   if (auto loaded = plugins.load_folder(folder.empty() ? plugin_folder() : folder); !loaded)

@@ -45,11 +45,6 @@ caf::actor_system_config& configure(caf::actor_system_config& config) {
   return config;
 }
 
-int complain(const error& fault, int code) {
-  std::fprintf(stderr, "kiln: %s\n", fault.message().c_str());
-  return code;
-}
-
 int run_until_told(assembly& running, caf::actor_system& system, signal_gate& signals, logger& log) {
   signals.wait();
   log.info("asked to end, draining; a second signal ends at once");

@@ -10,7 +10,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::int64_t piece = 1 << 20;
+constexpr std::int64_t longest_read = 1 << 20;
 
 class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
 public:
@@ -40,7 +40,7 @@ private:
       if (!opened) return failure(std::move(opened).error());
       file_ = std::move(*opened);
     }
-    auto wanted = static_cast<std::size_t>(std::min(left_, piece));
+    auto wanted = static_cast<std::size_t>(std::min(left_, longest_read));
     buffer room(wanted);
     ssize_t count = 0;
     do {

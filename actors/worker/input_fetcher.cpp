@@ -4,15 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "actors/worker/batch_size.hpp"
 #include "actors/worker/folder_table.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
 namespace {
-
-constexpr std::int64_t batch_bytes = 4 << 20;
-constexpr std::size_t batch_blobs = 1000;
-constexpr std::size_t batches_at_once = 4;
 
 class fetching : public std::enable_shared_from_this<fetching> {
 public:

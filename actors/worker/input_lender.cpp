@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/worker/batch_size.hpp"
 #include "actors/worker/joined_source.hpp"
 #include "actors/worker/lent_inputs.hpp"
 #include "actors/worker/private_copy.hpp"
@@ -21,9 +22,6 @@ namespace {
 
 constexpr std::size_t asks_at_once = 512;
 constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
-constexpr std::int64_t batch_bytes = 4 << 20;
-constexpr std::size_t batch_blobs = 1000;
-constexpr std::size_t batches_at_once = 4;
 constexpr std::size_t streams_at_once = 8;
 constexpr auto between_sweeps = std::chrono::minutes(1);
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t most_kept = 100'000;
 constexpr auto kept_idle = std::chrono::minutes(10);
-constexpr std::size_t dropped_at_once = 1000;
+constexpr std::size_t given_back_at_once = 1000;
 constexpr std::uint64_t least_weight = 4096;  // an empty-handed file costs something too
 
 }  // namespace
@@ -37,7 +37,7 @@ void lent_inputs::drop(const digest& blob) {
 }
 
 bool lent_inputs::drop_idle() {
-  return kept_ && kept_->expire(dropped_at_once) == dropped_at_once;
+  return kept_ && kept_->expire(given_back_at_once) == given_back_at_once;
 }
 
 // Forgets what nobody holds any more, once there may be as much of it as of the rest.

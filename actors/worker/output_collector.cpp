@@ -23,7 +23,7 @@ namespace v2 = build::bazel::remote::execution::v2;
 
 constexpr std::int64_t small_file = 1 << 20;
 constexpr std::size_t kept_at_most = 32U << 20;
-constexpr std::size_t piece = 256U << 10;
+constexpr std::size_t read_at_once = 256U << 10;
 
 std::string_view kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a folder";
@@ -159,12 +159,12 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
 expected<digest> output_collector::hash(const descriptor& file, std::int64_t size,
                                         std::function<expected<descriptor>()> open_again) {
   bool keep = size <= small_file && kept_ + static_cast<std::size_t>(size) <= kept_at_most;
-  buffer room(keep ? static_cast<std::size_t>(size) + 1 : piece);
+  buffer room(keep ? static_cast<std::size_t>(size) + 1 : read_at_once);
   hasher all(function_);
   for (std::int64_t offset = 0; offset < size;) {
     if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
     char* into = room.data() + (keep ? offset : 0);
-    auto wanted = std::min<std::int64_t>(size - offset, piece);
+    auto wanted = std::min<std::int64_t>(size - offset, read_at_once);
     ssize_t count = ::pread(file.number(), into, static_cast<std::size_t>(wanted), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(system_error(errno, "reading"));

@@ -3,14 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include "actors/worker/batch_size.hpp"
 #include "actors/worker/file_source.hpp"
 
 namespace kiln {
 namespace {
 
-constexpr std::size_t batch_bytes = 4U << 20;
-constexpr std::size_t batch_blobs = 1000;
-constexpr std::size_t at_once = 8;
+constexpr std::size_t uploads_at_once = 8;
 
 class uploading : public std::enable_shared_from_this<uploading> {
 public:
@@ -39,7 +38,7 @@ public:
 
 private:
   void write_more() {
-    while (then_ && !missing_.empty() && running_ < at_once) {
+    while (then_ && !missing_.empty() && running_ < uploads_at_once) {
       auto found = blobs_.find(missing_.back());
       if (found == blobs_.end())
         return end(fail(errc::internal, "a store misses a blob it was not asked for"));
@@ -63,10 +62,10 @@ private:
   /// Small ones from the end of what is missing, until the batch is full or a large one stands there.
   void write_batch() {
     write_blobs order;
-    for (std::size_t size = 0; !missing_.empty() && order.entries.size() < batch_blobs;) {
+    for (std::int64_t size = 0; !missing_.empty() && order.entries.size() < batch_blobs;) {
       auto found = blobs_.find(missing_.back());
       if (found == blobs_.end() || found->second.open) break;
-      size += found->second.content.size();
+      size += found->first.size;
       if (size > batch_bytes && !order.entries.empty()) break;
       order.entries.push_back({found->first, std::move(found->second.content)});
       missing_.pop_back();

@@ -16,7 +16,7 @@ namespace {
 constexpr auto patience_for_welcome = std::chrono::seconds(20);
 // The scheduler may need two intervals to notice that it has said nothing.
 constexpr int silent_intervals = 4;
-constexpr std::size_t most_unsent = 10'000;
+constexpr std::size_t most_unsent_news = 10'000;
 
 /// What came over the wire, in which session.
 struct master_heard {
@@ -129,7 +129,7 @@ void remote_state::hear_welcome(const scheduler_words& words) {
 
 void remote_state::say(const worker_words& words) {
   if (!wire) return;  // of a session that is over: the scheduler has given it up already
-  if (unsent.size() >= most_unsent)
+  if (unsent.size() >= most_unsent_news)
     return end({errc::unavailable, "the scheduler does not read what it is told"});
   unsent.push_back(encode(words));
   write_next();

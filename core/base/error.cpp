@@ -28,7 +28,7 @@ std::string error::to_string() const {
 
 namespace {
 
-errc code_of(int errno_value) noexcept {
+errc errc_of_errno(int errno_value) noexcept {
   switch (errno_value) {
     case ENOENT:
       return errc::not_found;
@@ -53,7 +53,8 @@ errc code_of(int errno_value) noexcept {
 }  // namespace
 
 error system_error(int errno_value, std::string_view doing) {
-  return {code_of(errno_value), fmt::format("{}: {}", doing, std::generic_category().message(errno_value))};
+  return {errc_of_errno(errno_value),
+          fmt::format("{}: {}", doing, std::generic_category().message(errno_value))};
 }
 
 }  // namespace kiln

@@ -8,17 +8,19 @@
 #include <new>
 
 namespace kiln {
-namespace {
 
-constexpr std::size_t magic_size = 4;
-constexpr std::size_t longest_header = 18;  // RFC 8878, 3.1.1.1
-
-struct release {
+struct zstd_release {
   void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
   void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
 };
-using decoding = std::unique_ptr<ZSTD_DCtx, release>;
-using encoding = std::unique_ptr<ZSTD_CCtx, release>;
+
+namespace {
+
+using decoding = std::unique_ptr<ZSTD_DCtx, zstd_release>;
+using encoding = std::unique_ptr<ZSTD_CCtx, zstd_release>;
+
+constexpr std::size_t magic_size = 4;
+constexpr std::size_t longest_header = 18;  // RFC 8878, 3.1.1.1
 
 failure refused(std::string_view why) {
   return fail(errc::invalid_argument, "the zstd data is refused: {}", why);

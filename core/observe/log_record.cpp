@@ -76,7 +76,7 @@ bool needs_quotes(std::string_view text) noexcept {
   return false;
 }
 
-struct text_writer {
+struct text_value_writer {
   std::string& to;
 
   void operator()(std::string_view text) const {
@@ -113,7 +113,7 @@ void append_json_string(std::string& to, std::string_view text) {
   to += cut ? "...\"" : "\"";
 }
 
-struct json_writer {
+struct json_value_writer {
   std::string& to;
 
   void operator()(std::string_view text) const { append_json_string(to, text); }
@@ -154,7 +154,7 @@ void append_text(std::string& to, wall_time time, log_level level, std::string_v
   append_printable(to, message, false);
   for (const auto& field : fields) {
     print(to, " {}=", field.key());
-    std::visit(text_writer{to}, field.value());
+    std::visit(text_value_writer{to}, field.value());
   }
   to += '\n';
 }
@@ -167,7 +167,7 @@ void append_json(std::string& to, wall_time time, log_level level, std::string_v
   append_json_string(to, message);
   for (const auto& field : fields) {
     print(to, ",\"{}\":", field.key());
-    std::visit(json_writer{to}, field.value());
+    std::visit(json_value_writer{to}, field.value());
   }
   to += "}\n";
 }

@@ -8,7 +8,7 @@
 namespace kiln {
 namespace {
 
-std::string escaped(std::string_view text, bool quotes) {
+std::string label_escaped(std::string_view text, bool quotes) {
   std::string result;
   for (char c : text) {
     if (c == '\n')
@@ -33,8 +33,8 @@ struct writer {
   std::string_view name;
 
   void head(std::string_view help, std::string_view type) const {
-    fmt::format_to(std::back_inserter(to), "# HELP {0} {1}\n# TYPE {0} {2}\n", name, escaped(help, false),
-                   type);
+    fmt::format_to(std::back_inserter(to), "# HELP {0} {1}\n# TYPE {0} {2}\n", name,
+                   label_escaped(help, false), type);
   }
 
   void line(std::string_view suffix, const std::string& labels, std::string_view value) const {
@@ -85,7 +85,7 @@ void append(std::string& to, std::string_view name, const metric_family<Metric>&
     std::string labels;
     for (std::size_t i = 0; i < values.size(); ++i)
       fmt::format_to(std::back_inserter(labels), "{}{}=\"{}\"", i > 0 ? "," : "", family.labels()[i],
-                     escaped(values[i], true));
+                     label_escaped(values[i], true));
     out.series(labels, *metric);
   }
 }

@@ -40,7 +40,7 @@ private:
 };
 
 failure bad_name(std::string_view name, std::string_view why) {
-  return fail(errc::invalid_argument, "resource name \"{}\": {}", escaped(name, 256), why);
+  return fail(errc::invalid_argument, "resource name \"{}\": {}", escaped(name), why);
 }
 
 // Everything before the first keyword is the instance; returns that keyword.
@@ -158,7 +158,7 @@ expected<void> check_instance_name(std::string_view instance) {
     auto segment = rest.next();
     if (segment.empty() || is_keyword(segment))
       return fail(errc::invalid_argument, "instance name \"{}\": no segment may be empty or a keyword",
-                  escaped(instance, 256));
+                  escaped(instance));
   }
   return {};
 }

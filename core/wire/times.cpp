@@ -19,6 +19,12 @@ bool plain(std::int32_t nanos) noexcept {
   return nanos >= 0 && nanos <= 999'999'999;
 }
 
+// Of any two numbers that a message can carry.
+template <class Message>
+duration within_bounds(const Message& from) {
+  return together(std::max<std::int64_t>(from.seconds(), 0), std::clamp(from.nanos(), 0, 999'999'999));
+}
+
 }  // namespace
 
 void to_wire(wall_time from, google::protobuf::Timestamp* to) {
@@ -40,6 +46,14 @@ expected<duration> from_wire(const google::protobuf::Duration& from) {
   if (from.seconds() < 0 || !plain(from.nanos()))
     return fail(errc::invalid_argument, "a duration of {} s and {} ns is none", from.seconds(), from.nanos());
   return together(from.seconds(), from.nanos());
+}
+
+duration lenient_from_wire(const google::protobuf::Duration& from) {
+  return within_bounds(from);
+}
+
+wall_time lenient_from_wire(const google::protobuf::Timestamp& from) {
+  return wall_time(std::chrono::duration_cast<wall_time::duration>(within_bounds(from)));
 }
 
 }  // namespace kiln

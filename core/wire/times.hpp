@@ -19,4 +19,8 @@ expected<wall_time> from_wire(const google::protobuf::Timestamp& from);
 /// The same, and for one below zero.
 expected<duration> from_wire(const google::protobuf::Duration& from);
 
+/// Of a peer of ours, whose times need not be judged: what lies outside the bounds is brought inside.
+duration lenient_from_wire(const google::protobuf::Duration& from);
+wall_time lenient_from_wire(const google::protobuf::Timestamp& from);
+
 }  // namespace kiln

@@ -50,4 +50,11 @@ std::string escaped(std::string_view text, std::size_t limit) {
   return result;
 }
 
+std::string ascii_lower(std::string_view text) {
+  std::string result(text);
+  for (auto& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
 }  // namespace kiln

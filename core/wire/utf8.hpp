@@ -11,6 +11,9 @@ bool is_utf8(std::string_view text) noexcept;
 
 /// A peer's words made fit for a message to people: printable ASCII stays, all else becomes \xNN, and what
 /// is longer than `limit` is cut.
-std::string escaped(std::string_view text, std::size_t limit);
+std::string escaped(std::string_view text, std::size_t limit = 200);
+
+/// The letters of ASCII made small, all else as it is: for names of hosts and headers.
+std::string ascii_lower(std::string_view text);
 
 }  // namespace kiln

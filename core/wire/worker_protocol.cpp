@@ -14,8 +14,6 @@ namespace {
 namespace v1 = worker::v1;
 using properties_on_wire = google::protobuf::RepeatedPtrField<v1::Property>;
 
-constexpr std::int64_t longest_seconds = 9'000'000'000;
-
 void write(const platform_properties& from, properties_on_wire* to) {
   for (const auto& [name, value] : from) {
     auto* added = to->Add();
@@ -35,17 +33,6 @@ void write(duration from, google::protobuf::Duration* to) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(from);
   to->set_seconds(seconds.count());
   to->set_nanos(static_cast<std::int32_t>((from - seconds).count()));
-}
-
-duration read(const google::protobuf::Duration& from) {
-  return std::chrono::seconds(std::clamp<std::int64_t>(from.seconds(), 0, longest_seconds)) +
-         std::chrono::nanoseconds(std::clamp(from.nanos(), 0, 999'999'999));
-}
-
-wall_time read(const google::protobuf::Timestamp& from) {
-  auto since = std::chrono::seconds(std::clamp<std::int64_t>(from.seconds(), 0, longest_seconds)) +
-               std::chrono::nanoseconds(std::clamp(from.nanos(), 0, 999'999'999));
-  return wall_time(std::chrono::duration_cast<wall_time::duration>(since));
 }
 
 struct worker_writer {
@@ -142,10 +129,10 @@ expected<start_action> read(v1::Start& start) {
   result.action.input_root = *root;
   result.action.command = bytes::adopt(std::move(*start.mutable_command()));
   result.action.platform = read(start.platform());
-  if (start.has_timeout()) result.action.timeout = read(start.timeout());
+  if (start.has_timeout()) result.action.timeout = lenient_from_wire(start.timeout());
   result.action.request_metadata = std::move(*start.mutable_request_metadata());
   result.action.do_not_cache = start.do_not_cache();
-  result.action.queued = read(start.queued_timestamp());
+  result.action.queued = lenient_from_wire(start.queued_timestamp());
   return result;
 }
 
@@ -191,8 +178,8 @@ expected<scheduler_words> decode_scheduler_words(const byte_chain& message) {
   if (!parsed) return fail(parsed.error());
   switch (parsed->message_case()) {
     case v1::SchedulerMessage::kWelcome:
-      return scheduler_words(
-          worker_welcome{parsed->welcome().worker_id(), read(parsed->welcome().heartbeat_interval())});
+      return scheduler_words(worker_welcome{parsed->welcome().worker_id(),
+                                            lenient_from_wire(parsed->welcome().heartbeat_interval())});
     case v1::SchedulerMessage::kHeartbeat:
       return scheduler_words(session_heartbeat{});
     case v1::SchedulerMessage::kStart: {

@@ -111,7 +111,7 @@ std::vector<blob> blobs_of(exam& ask, std::int64_t total, std::int64_t count) {
   return made;
 }
 
-void batch_limit(exam& ask) {
+void announced_batch_limit(exam& ask) {
   auto limit = ask.server().cache().max_batch_total_size_bytes();
   if (limit <= 0) ask.skip("no max_batch_total_size_bytes is announced");
   if (limit > most_tried) ask.skip("max_batch_total_size_bytes is more than this rule sends");
@@ -292,7 +292,7 @@ std::vector<rule> capabilities_rules() {
        needs::nothing, versions},
       {151, tag::must, "each announced compressor is served", needs::cache, compressors},
       {152, tag::stated, "batches up to max_batch_total_size_bytes are taken, and not a byte more",
-       needs::cache, batch_limit},
+       needs::cache, announced_batch_limit},
       {153, tag::stated, "blobs up to max_cas_blob_size_bytes are taken, and not a byte more", needs::cache,
        blob_limit},
       {154, tag::stated, "symlink_absolute_path_strategy is told, and true", needs::cache, symlinks},

@@ -237,7 +237,7 @@ void platform_of_the_action(exam& ask) {
 
 // ---- timeouts
 
-void timed_out(exam& ask) {
+void too_long(exam& ask) {
   auto action = action_of(ask, "echo hello; sleep 9");
   action.mutable_timeout()->set_nanos(300'000'000);
   auto stored = ask.store_message(action);
@@ -284,8 +284,7 @@ std::vector<rule> execution_rules() {
        works | needs::slow, unknown_property},
       {169, tag::should, "the platform of the action counts, rather than its command's", works,
        platform_of_the_action},
-      {171, tag::stated, "an action that takes too long is DEADLINE_EXCEEDED, and not kept", works,
-       timed_out},
+      {171, tag::stated, "an action that takes too long is DEADLINE_EXCEEDED, and not kept", works, too_long},
       {172, tag::must, "a timeout longer than is allowed is INVALID_ARGUMENT", works, too_long_a_timeout},
   };
   auto more = execution_stream_rules();

@@ -7,7 +7,7 @@
 namespace kiln::conform {
 namespace {
 
-constexpr std::size_t taken_by_default = 4 << 20;  // by gRPC's clients, in one message
+constexpr std::size_t largest_message = 4 << 20;  // by gRPC's clients, in one message
 
 // Directories that refer to each other, named by what they hold.
 class forest {
@@ -167,7 +167,7 @@ void messages_stay_small(exam& ask) {
   auto got = ask.get_tree(root.digest);
   ask.ok(got);
   for (const auto& message : got.messages)
-    ask.check(message.ByteSizeLong() < taken_by_default, "messages of less than 4 MiB");
+    ask.check(message.ByteSizeLong() < largest_message, "messages of less than 4 MiB");
   ask.equal("directories", directories_of(got).size(), children.size() + 1);
 }
 

@@ -8,9 +8,6 @@
 namespace kiln::conform {
 namespace {
 
-constexpr auto invalid = errc::invalid_argument;
-constexpr auto precondition = errc::failed_precondition;
-
 void set_variable(v2::Command& of, const std::string& name, const std::string& value) {
   auto* variable = of.add_environment_variables();
   variable->set_name(name);

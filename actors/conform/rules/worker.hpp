@@ -10,6 +10,9 @@
 /// What the rules about workers have in common: commands that are run, and what became of them.
 namespace kiln::conform {
 
+inline constexpr auto invalid = errc::invalid_argument;
+inline constexpr auto precondition = errc::failed_precondition;
+
 v2::Command command_of(std::initializer_list<std::string> arguments);
 /// One that /bin/sh runs.
 v2::Command shell(const std::string& script);

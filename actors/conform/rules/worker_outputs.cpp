@@ -7,9 +7,6 @@
 namespace kiln::conform {
 namespace {
 
-constexpr auto invalid = errc::invalid_argument;
-constexpr auto precondition = errc::failed_precondition;
-
 void parents(exam& ask) {
   auto command = shell("test -d a/b && test ! -e a/b/file && test -d c/d && test ! -e c/d/folder");
   auto by_kind = command, elsewhere = command;

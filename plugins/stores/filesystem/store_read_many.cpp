@@ -8,7 +8,7 @@ namespace {
 
 // What one batch may read on the actor's own time.
 constexpr std::uint64_t inline_budget = 512 << 10;
-constexpr std::size_t worth_a_share = 8;
+constexpr std::size_t reads_worth_a_share = 8;
 
 struct wanted_blob {
   std::size_t index = 0;
@@ -84,7 +84,8 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
 }
 
 void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open) {
-  std::size_t shares = std::clamp<std::size_t>(open.size() / worth_a_share, 1, with_->wishes.io_threads);
+  std::size_t shares =
+      std::clamp<std::size_t>(open.size() / reads_worth_a_share, 1, with_->wishes.io_threads);
   which->pending = shares;
   figures_.disk_reads.add(open.size());
   for (std::size_t share = 0; share < shares; ++share) {

@@ -5,12 +5,12 @@
 namespace kiln::filesystem {
 namespace {
 
-constexpr std::size_t worth_a_share = 32;
+constexpr std::size_t writes_worth_a_share = 32;
 
 // As many shares as the crew has threads: hashing is most of the work.
 std::vector<std::vector<std::size_t>> shares_of(const std::vector<std::size_t>& all, std::size_t threads) {
   if (all.empty()) return {};
-  std::size_t count = std::clamp<std::size_t>(all.size() / worth_a_share, 1, threads);
+  std::size_t count = std::clamp<std::size_t>(all.size() / writes_worth_a_share, 1, threads);
   std::vector<std::vector<std::size_t>> result;
   for (std::size_t i = 0; i < count; ++i)
     result.emplace_back(all.begin() + static_cast<std::ptrdiff_t>(all.size() * i / count),

@@ -57,10 +57,6 @@ expected<target> parse(std::string_view endpoint) {
   return found;
 }
 
-int milliseconds(duration time) {
-  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
-}
-
 grpc::ChannelArguments arguments(const grpc_options& options) {
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_size.bytes));

@@ -35,4 +35,9 @@ struct grpc_options {
 
 schema<grpc_options> grpc_schema();
 
+/// As gRPC's settings want it.
+inline int milliseconds(duration time) {
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
 }  // namespace kiln::grpc_plugin

@@ -17,10 +17,6 @@ constexpr int calls_waited_for = 64;
 // A client's metadata may carry a long identity, but not more than this.
 constexpr int max_metadata_size = 128 * 1024;
 
-int milliseconds(duration time) {
-  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
-}
-
 // What a stream may send before anybody reads. A thousand streams that are read slowly must not fill the
 // quota, for then gRPC ends streams by chance; a long way needs a wide window.
 int window_of_a_stream(std::size_t bytes_in_flight) {
