@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/base/disk.hpp"
 #include "core/base/error.hpp"
@@ -50,5 +51,8 @@ expected<void> copy_content(const descriptor& from, const descriptor& to);
 /// Removes `name` and all below it, however deep, however its folders' modes are set. Nothing there is fine.
 /// No mode of a file is ever changed: its inode may be shared with a store.
 expected<void> remove_tree(const descriptor& folder, const std::string& name);
+
+/// The names in a folder, but for "." and "..", in any order; at most `most` of them.
+expected<std::vector<std::string>> names_in(const descriptor& folder, std::size_t most);
 
 }  // namespace kiln

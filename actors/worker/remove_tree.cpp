@@ -108,6 +108,26 @@ private:
 
 }  // namespace
 
+expected<std::vector<std::string>> names_in(const descriptor& folder, std::size_t most) {
+  int number = ::openat(folder.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  open_dir list(number < 0 ? nullptr : ::fdopendir(number));
+  if (!list) {
+    int why = errno;
+    if (number >= 0) ::close(number);
+    return fail(system_error(why, "listing a folder"));
+  }
+  std::vector<std::string> names;
+  errno = 0;
+  while (names.size() < most) {
+    const dirent* entry = ::readdir(list.get());
+    if (entry == nullptr) break;
+    std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return fail(system_error(errno, "listing a folder"));
+  return names;
+}
+
 expected<void> remove_tree(const descriptor& folder, const std::string& name) {
   return removal(folder).run(name);
 }

@@ -207,9 +207,11 @@ void running_state::clean_up() {
   now = phase::cleaning;
   *stop = true;
   if (!folder) return say_over();
-  auto work = [folder = std::move(folder), shop = shop, inputs = unchecked ? inputs : nullptr] {
+  // What has gone well to its end has no process and no reader any more.
+  auto work = [folder = std::move(folder), shop = shop, well = outcome.status.ok(),
+               inputs = unchecked ? inputs : nullptr] {
     if (inputs) (void)spoil_altered(*shop, *inputs);  // the action has failed anyway
-    return folder->remove();
+    return well ? folder->hand_back() : folder->remove();
   };
   offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
     auto& state = self->state;

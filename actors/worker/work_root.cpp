@@ -14,17 +14,13 @@
 namespace kiln {
 namespace {
 
+constexpr std::size_t most_spare = 64;  // emptied action folders, of four open files each
+
 expected<descriptor> make_folder(const descriptor& in, const std::string& name, unsigned mode) {
   if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
     return fail(system_error(errno, "making folder " + name));
   descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
   if (!made) return fail(system_error(errno, "opening folder " + name));
-  return made;
-}
-
-expected<descriptor> make_stream(const descriptor& in, const char* name) {
-  descriptor made = open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, 0600);
-  if (!made) return fail(system_error(errno, "making a file for a standard stream"));
   return made;
 }
 
@@ -37,26 +33,31 @@ expected<void> write_warden(const descriptor& in) {
 
 }  // namespace
 
-action_folder::action_folder(std::shared_ptr<work_root> home, std::string name, descriptor root,
-                             descriptor out, descriptor err)
-    : home_(std::move(home)),
-      name_(std::move(name)),
-      root_(std::move(root)),
-      out_(std::move(out)),
-      err_(std::move(err)) {}
+action_folder::action_folder(std::shared_ptr<work_root> home, action_place place)
+    : home_(std::move(home)), place_(std::move(place)) {}
 
 action_folder::~action_folder() {
-  if (!removed_) home_->remove_later("actions/" + name_);
+  if (!removed_) home_->remove_later("actions/" + place_.name);
 }
 
 expected<void> action_folder::remove() {
-  auto gone = home_->remove_action(name_);
+  auto gone = home_->remove_action(place_.name);
   if (gone) removed_ = true;
   return gone;
 }
 
+expected<void> action_folder::hand_back() {
+  if (!empty_action_place(place_) || !home_->keep_spare(place_)) return remove();
+  removed_ = true;
+  return {};
+}
+
 work_root::work_root(std::string path, std::shared_ptr<crew> hands, logger* log)
     : path_(std::move(path)), hands_(std::move(hands)), log_(log) {}
+
+work_root::~work_root() {
+  for (const auto& place : spare_) (void)remove_action(place.name);  // else the next start does it
+}
 
 expected<std::shared_ptr<work_root>> work_root::open(const std::string& path, std::shared_ptr<crew> hands,
                                                      logger* log) {
@@ -123,18 +124,22 @@ expected<void> work_root::remove_action(const std::string& name) {
   return remove_tree(actions_, name);
 }
 
+bool work_root::keep_spare(action_place& place) {
+  std::lock_guard lock(door_);
+  if (spare_.size() >= most_spare) return false;
+  spare_.push_back(std::move(place));
+  return true;
+}
+
 expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
-  std::string name = std::to_string(next_++);
-  auto home = make_folder(actions_, name, 0755);
-  if (!home) return failure(std::move(home).error());
-  auto root = make_folder(*home, "root", 0755);
-  if (!root) return failure(std::move(root).error());
-  auto out = make_stream(*home, "stdout");
-  if (!out) return failure(std::move(out).error());
-  auto err = make_stream(*home, "stderr");
-  if (!err) return failure(std::move(err).error());
-  return std::make_unique<action_folder>(shared_from_this(), std::move(name), std::move(*root),
-                                         std::move(*out), std::move(*err));
+  if (std::lock_guard lock(door_); !spare_.empty()) {
+    auto place = std::move(spare_.back());
+    spare_.pop_back();
+    return std::make_unique<action_folder>(shared_from_this(), std::move(place));
+  }
+  auto place = make_action_place(actions_, std::to_string(next_++));
+  if (!place) return failure(std::move(place).error());
+  return std::make_unique<action_folder>(shared_from_this(), std::move(*place));
 }
 
 }  // namespace kiln

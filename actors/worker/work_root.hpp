@@ -3,9 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
-#include "actors/worker/files.hpp"
+#include "actors/worker/action_place.hpp"
 #include "core/base/crew.hpp"
 #include "core/base/error.hpp"
 
@@ -18,25 +20,24 @@ class work_root;
 /// streams. Removed with all that is in it when it is dropped, or before, by `remove`.
 class action_folder {
 public:
-  action_folder(std::shared_ptr<work_root> home, std::string name, descriptor root, descriptor out,
-                descriptor err);
+  action_folder(std::shared_ptr<work_root> home, action_place place);
   ~action_folder();
   action_folder(const action_folder&) = delete;
   action_folder& operator=(const action_folder&) = delete;
 
-  const descriptor& root() const noexcept { return root_; }  ///< what the action sees as its input root
-  const descriptor& out() const noexcept { return out_; }    ///< open for reading and appending
-  const descriptor& err() const noexcept { return err_; }
+  const descriptor& root() const noexcept { return place_.root; }  ///< what the action sees as its input root
+  const descriptor& out() const noexcept { return place_.out; }    ///< open for reading and appending
+  const descriptor& err() const noexcept { return place_.err; }
 
   /// Blocks. Afterwards nothing of the action is on the disk.
   expected<void> remove();
+  /// The same, and the emptied folder may serve another action. Only for an action whose processes are gone
+  /// and whose outputs have been read.
+  expected<void> hand_back();
 
 private:
   std::shared_ptr<work_root> home_;
-  std::string name_;
-  descriptor root_;
-  descriptor out_;
-  descriptor err_;
+  action_place place_;
   bool removed_ = false;
 };
 
@@ -48,6 +49,9 @@ public:
   /// FAILED_PRECONDITION if another process works there.
   static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<crew> hands,
                                                    logger* log);
+
+  /// Blocks.
+  ~work_root();
 
   const std::string& path() const noexcept { return path_; }
   std::string warden_path() const { return path_ + "/warden"; }
@@ -65,6 +69,7 @@ private:
   expected<void> set_aside(const std::string& name);
   void remove_later(std::string name);
   expected<void> remove_action(const std::string& name);
+  bool keep_spare(action_place& place);
 
   const std::string path_;
   const std::shared_ptr<crew> hands_;
@@ -74,6 +79,8 @@ private:
   descriptor actions_;
   descriptor blobs_;
   std::atomic<std::uint64_t> next_{1};
+  std::mutex door_;
+  std::vector<action_place> spare_;  ///< emptied; as many as there ever were at once, up to a bound
 };
 
 }  // namespace kiln

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/worker/files.hpp"
+
+namespace kiln {
+
+/// A folder for an action on the disk, and what is open of it.
+struct action_place {
+  std::string name;
+  descriptor home;
+  descriptor root;  ///< what the action sees as its input root
+  descriptor out;   ///< beside it, open for reading and appending
+  descriptor err;
+};
+
+/// Blocks.
+expected<action_place> make_action_place(const descriptor& in, std::string name);
+
+/// Blocks. Empties a place whose action has ended well, so that it is as it was made: making four inodes anew
+/// for each action costs more than many a command does. False if that can't be, since the action has touched
+/// more than the content of its root and of its streams, or has left a lot: then the place is to be removed.
+bool empty_action_place(const action_place& place);
+
+}  // namespace kiln
