@@ -258,9 +258,14 @@ void worker_bench::add_file(v2::Directory& to, const std::string& name, const st
 }
 
 std::vector<std::string> worker_bench::leftovers() const {
+  namespace fs = std::filesystem;
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(options.work_root + "/actions"))
-    names.push_back(entry.path().filename());
+  for (const auto& home : fs::directory_iterator(options.work_root + "/actions"))
+    for (const auto& entry : fs::recursive_directory_iterator(home)) {
+      const auto name = entry.path().lexically_relative(home).string();
+      const bool made_for_all = name == "root" || name == "stdout" || name == "stderr";
+      if (!made_for_all || (entry.is_regular_file() && entry.file_size() > 0)) names.push_back(name);
+    }
   return names;
 }
 

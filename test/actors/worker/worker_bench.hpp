@@ -96,7 +96,7 @@ public:
   void add_file(v2::Directory& to, const std::string& name, const std::string& content,
                 bool executable = false);
 
-  /// Names below the worker's folder of actions.
+  /// What actions have left in the worker's folder of them.
   std::vector<std::string> leftovers() const;
   std::vector<std::string> log_lines() const;
 
