@@ -43,7 +43,8 @@ int list(const std::vector<conform::rule>& rules, bool markdown) {
 int examine(const conform_request& request, const std::vector<conform::rule>& rules,
             const conform::run_settings& settings) {
   auto server = conform::learn(settings);
-  if (!server) return complain(server.error(), exit_unavailable);
+  // With its code, which is all that some servers say.
+  if (!server) return complain({server.error().code(), server.error().to_string()}, exit_unavailable);
   auto findings = conform::examine(rules, *server, settings);
   auto text = request.markdown ? conform::as_markdown(findings) : conform::as_text(findings);
   std::fputs(text.c_str(), stdout);

@@ -32,6 +32,16 @@ public:
     return fail(errc::resource_exhausted, "no memory for an upload after {} bytes", size_);
   }
 
+  /// Gives the room back before anybody hears of the end: who comes again at once shall find it.
+  expected<byte_chain> end(expected<void> how) {
+    auto content = how ? finish() : expected<byte_chain>(failure(std::move(how).error()));
+    open_.reset();
+    blocks_ = {};
+    room_->give_back(std::exchange(size_, 0));
+    return content;
+  }
+
+private:
   expected<byte_chain> finish() {
     if (limits_.exact && size_ != limits_.size)
       return fail(errc::invalid_argument, "the writer sent {} bytes instead of {}", size_, limits_.size);
@@ -39,7 +49,6 @@ public:
     return std::move(blocks_);
   }
 
-private:
   // `coming` counts what is known to follow, this piece included.
   void add(std::string_view piece, std::size_t coming) {
     while (!piece.empty()) {
@@ -79,12 +88,7 @@ void gather(blob_source_ptr source, gather_limits limits, std::shared_ptr<upload
   auto all = std::make_shared<gathering>(limits, std::move(room));
   pump(
       std::move(source), [all](const byte_chain& pieces) { return all->take(pieces); },
-      [all, done = std::move(done)](expected<void> end) {
-        if (end)
-          done(all->finish());
-        else
-          done(failure(std::move(end).error()));
-      });
+      [all, done = std::move(done)](expected<void> how) { done(all->end(std::move(how))); });
 }
 
 byte_chain copy_into_blocks(std::string_view content) {

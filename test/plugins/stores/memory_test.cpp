@@ -1,4 +1,5 @@
 #include "core/observe/prometheus.hpp"
+#include "plugins/stores/memory/gather.hpp"
 #include "test/contract/claims.hpp"
 #include "test/harness/details.hpp"
 
@@ -30,6 +31,21 @@ BOOST_AUTO_TEST_CASE(gives_back_the_room_of_uploads_that_failed) {
                "CANCELLED");
   }
   put(on, noise(900'000));
+}
+
+BOOST_AUTO_TEST_CASE(has_given_the_room_back_when_an_upload_is_heard_to_have_ended) {
+  const std::string content = noise(900'000);
+  auto room = std::make_shared<memory::upload_room>(content.size());
+  for (const delivery& how :
+       {delivery{100'000}, delivery{100'000, false, error(errc::cancelled, "it left")}}) {
+    bool heard = false;
+    memory::gather(deliver(content, how), {content.size(), true}, room, [&](const auto&) {
+      heard = true;
+      BOOST_TEST(room->take(content.size()));
+      room->give_back(content.size());
+    });
+    BOOST_TEST(heard);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(charges_each_blob_for_its_bookkeeping) {
