@@ -73,7 +73,7 @@ address_reach reach_of_v4(const std::uint8_t* address) noexcept {
   return lies_in_any(address, inside_v4) ? address_reach::inside : address_reach::everywhere;
 }
 
-bool is_name(std::string_view text) noexcept {
+bool is_host_name(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
   });
@@ -162,7 +162,7 @@ expected<web_rules::entry> web_rules::parse_entry(std::string_view text) {
   rule.host = plain_host(host);
   std::string_view name = rule.host;
   if (rule.below && !name.empty()) name.remove_prefix(1);
-  if (!rule.address && (bracketed || !is_name(name) || name.front() == '.'))
+  if (!rule.address && (bracketed || !is_host_name(name) || name.front() == '.'))
     return bad("is neither a name, nor \"*.\" and a name, nor an address");
   return rule;
 }

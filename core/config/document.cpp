@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "core/config/names.hpp"
 #include "core/config/tree.hpp"
 
 namespace kiln {
@@ -27,9 +28,7 @@ const std::string no_text;
 }  // namespace
 
 std::string detail::path_of_key(const std::string& parent, std::string_view key) {
-  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  if (key.empty() || key.find_first_not_of(plain) != std::string_view::npos)
-    return parent + '[' + quoted(key) + ']';
+  if (!is_name(key)) return parent + '[' + quoted(key) + ']';
   return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
 }
 

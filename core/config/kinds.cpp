@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/config/names.hpp"
 #include "core/config/nearest.hpp"
 
 namespace kiln {
@@ -40,11 +41,6 @@ std::shared_ptr<const section_schema> schema_of(const node& section, const kind_
   }
   type = found->first;
   return found->second;
-}
-
-bool is_name(std::string_view text) {
-  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  return !text.empty() && text.find_first_not_of(plain) == std::string_view::npos;
 }
 
 /// Stores and who refers to whom, by their index.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config/faults.hpp"
+#include "core/config/names.hpp"
 
 namespace kiln {
 
@@ -56,7 +57,7 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
   std::string list;
   for (std::size_t i = 0; i < std::min(known.size(), most_listed); ++i) {
     if (i > 0) list += ", ";
-    list += known[i];
+    list += is_name(known[i]) ? std::string(known[i]) : quoted(known[i]);  // some were given by people
   }
   return fmt::format(", known are {}{}", list, known.size() > most_listed ? ", ..." : "");
 }

@@ -35,6 +35,12 @@ std::string field(const std::string& name, const std::string& value) {
   return '\0' + big_endian(name.size(), 1) + name + big_endian(value.size(), 1) + value;
 }
 
+std::string frame_of(http2_client::kind type, std::uint8_t flags, std::uint32_t stream,
+                     const std::string& payload) {
+  return big_endian(payload.size(), 3) + static_cast<char>(type) + static_cast<char>(flags) +
+         big_endian(stream, 4) + payload;
+}
+
 }  // namespace
 
 http2_client::http2_client(const std::string& address)
@@ -68,8 +74,10 @@ std::uint32_t http2_client::call(const std::string& method, const std::string& m
   return stream;
 }
 
-void http2_client::ping() {
-  send(kind::ping, 0, 0, "eight by");
+void http2_client::ping(int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += frame_of(kind::ping, 0, 0, "eight by");
+  write(all);
 }
 
 std::optional<http2_client::frame> http2_client::next(std::chrono::milliseconds patience) {
@@ -86,8 +94,7 @@ std::optional<http2_client::frame> http2_client::next(std::chrono::milliseconds 
 }
 
 void http2_client::send(kind type, std::uint8_t flags, std::uint32_t stream, const std::string& payload) {
-  write(big_endian(payload.size(), 3) + static_cast<char>(type) + static_cast<char>(flags) +
-        big_endian(stream, 4) + payload);
+  write(frame_of(type, flags, stream, payload));
 }
 
 void http2_client::write(const std::string& what) {

@@ -34,7 +34,8 @@ public:
 
   /// A whole request of gRPC with one message. -> its stream.
   std::uint32_t call(const std::string& method, const std::string& message, const headers& more = {});
-  void ping();
+  /// All at once: whoever answers the first of them by leaving has been sent the last.
+  void ping(int times = 1);
   /// What is sent to us next; nothing if that takes longer. Settings are answered and not told.
   std::optional<frame> next(std::chrono::milliseconds patience = std::chrono::minutes(1));
 
