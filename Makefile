@@ -16,9 +16,10 @@ TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-pro
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 FUZZ_SECONDS ?= 60
 
-.PHONY: run test build bench reference conformance format deps test-deps asan fuzz soak restarts vanish clean
+.PHONY: run test configure build bench reference conformance format deps test-deps asan fuzz soak restarts vanish clean
 
-run: deps build
+run: deps configure
+	@cmake --build $(BUILD) --target serving
 	@$(BUILD)/bin/kiln $(ARGS)
 
 test: test-deps build
@@ -26,8 +27,10 @@ test: test-deps build
 
 # Several files as one, which takes half the time where all are compiled. Who edits configures without
 # (cmake --preset default): then each file is compiled by itself, as `make asan` does.
-build:
+configure:
 	@test -f $(BUILD)/build.ninja || cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=$(TYPE) -DCMAKE_UNITY_BUILD=ON
+
+build: configure
 	@cmake --build $(BUILD)
 
 bench: deps build
