@@ -7,6 +7,7 @@ namespace {
 
 constexpr int deepest_group = 100;
 constexpr int longest_tag = 5;
+constexpr int longest_length = 5;  // as protobuf has it, also where the bytes beyond say nothing
 constexpr int longest_varint = 10;
 
 }  // namespace
@@ -24,7 +25,7 @@ bool field_reader::read_field() {
       return read_varint(value_, longest_varint);
     case wire_type::length: {
       std::uint64_t length = 0;
-      if (!read_varint(length, longest_varint) || length > left_) return false;
+      if (!read_varint(length, longest_length) || length > left_) return false;
       length_ = static_cast<std::size_t>(length);
       if (window_.empty()) refill();
       payload_piece_ = after_ - (pieces_.empty() ? 0 : 1);
@@ -79,7 +80,7 @@ bool field_reader::skip_value(std::uint32_t number, wire_type type, int depth) {
     case wire_type::fixed32:
       return skip(4);
     case wire_type::length:
-      return read_varint(value, longest_varint) && value <= left_ && skip(static_cast<std::size_t>(value));
+      return read_varint(value, longest_length) && value <= left_ && skip(static_cast<std::size_t>(value));
     case wire_type::group: {
       std::uint32_t inner = 0;
       while (depth < deepest_group && read_tag(inner, type)) {
