@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +22,7 @@ struct resume {
 
 /// `work()` runs on the crew and returns an expected<T>; `then(expected<T>)` runs in `actor`, and never
 /// before this returns. An exception becomes INTERNAL, a crew that is full RESOURCE_EXHAUSTED. If the actor
-/// is gone by then, the result is dropped.
+/// is gone by then, the result is dropped. What `work` holds is dropped before `then` can run.
 template <class Actor, class Work, class Then>
 void offload(const Actor& actor, crew& hands, Work work, Then then) {
   using result = std::invoke_result_t<Work>;
@@ -29,12 +30,17 @@ void offload(const Actor& actor, crew& hands, Work work, Then then) {
     auto carried = std::make_shared<result>(std::move(value));
     caf::anon_send(actor, resume{[carried, then = std::move(then)]() mutable { then(std::move(*carried)); }});
   };
-  auto posted = hands.post([work = std::move(work), come_back]() mutable {
-    try {
-      come_back(work());
-    } catch (const std::exception& fault) {
-      come_back(fail(errc::internal, "{}", fault.what()));
-    }
+  auto posted = hands.post([work = std::optional<Work>(std::move(work)), come_back]() mutable {
+    auto outcome = [&]() -> result {
+      try {
+        return (*work)();
+      } catch (const std::exception& fault) {
+        return fail(errc::internal, "{}", fault.what());
+      }
+    }();
+    // Whoever hears of the end may count on it: an input that nobody holds is looked at anew.
+    work.reset();
+    come_back(std::move(outcome));
   });
   if (!posted) come_back(failure(std::move(posted).error()));
 }
