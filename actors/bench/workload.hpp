@@ -10,8 +10,8 @@
 
 namespace kiln::bench {
 
-inline constexpr std::uint64_t large_size =
-    64 << 20;  ///< bytes of a large blob, in every workload that has some
+/// Bytes of a large blob, in every workload that has some.
+inline constexpr std::uint64_t large_size = 64 << 20;
 
 using finished = std::function<void(expected<void>)>;
 

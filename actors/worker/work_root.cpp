@@ -137,8 +137,12 @@ expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
     spare_.pop_back();
     return std::make_unique<action_folder>(shared_from_this(), std::move(place));
   }
-  auto place = make_action_place(actions_, std::to_string(next_++));
-  if (!place) return failure(std::move(place).error());
+  auto name = std::to_string(next_++);
+  auto place = make_action_place(actions_, name);
+  if (!place) {
+    remove_later("actions/" + name);  // what of it was made
+    return failure(std::move(place).error());
+  }
   return std::make_unique<action_folder>(shared_from_this(), std::move(*place));
 }
 

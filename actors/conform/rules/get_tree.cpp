@@ -7,7 +7,7 @@
 namespace kiln::conform {
 namespace {
 
-constexpr std::size_t largest_message = 4 << 20;  // by gRPC's clients, in one message
+constexpr std::size_t largest_message = 4 << 20;  // that gRPC's clients take by default
 
 // Directories that refer to each other, named by what they hold.
 class forest {

@@ -100,6 +100,16 @@ BOOST_AUTO_TEST_CASE(what_is_removed_or_dropped_is_gone) {
   BOOST_TEST(nothing_there());
 }
 
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_leaves_nothing) {
+  auto first = folder();
+  const auto next = std::to_string(std::stoi(home().filename().string()) + 1);
+  BOOST_REQUIRE(first->remove());
+  fs::create_directories(place / "work/actions" / next / "in the way");
+  BOOST_TEST(!root->make_action_folder().has_value());
+  BOOST_TEST(nothing_there());
+  BOOST_TEST(root->make_action_folder().has_value());
+}
+
 BOOST_AUTO_TEST_CASE(folders_that_wait_go_with_the_worker) {
   BOOST_REQUIRE(folder()->hand_back());
   BOOST_TEST(!nothing_there());
