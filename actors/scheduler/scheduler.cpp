@@ -41,7 +41,7 @@ struct scheduler_state : outbox {
   explicit scheduler_state(scheduler_self::pointer self) : self(self) {}
 
   scheduler_self::behavior_type make_behavior(const environment& process, scheduler_options given,
-                                              store_actor store);
+                                              store_actor store, record_names named);
 
   // What the dispatcher says.
   void start(const std::string& worker_id, start_action order) override {
@@ -71,6 +71,7 @@ struct scheduler_state : outbox {
   environment env;
   scheduler_options options;
   store_actor results;
+  record_names names;
   std::optional<scheduler_metrics> metrics;
   std::optional<dispatcher> mind;
   std::unordered_map<std::string, worker_actor> workers;
@@ -110,8 +111,8 @@ void scheduler_state::record(const operation& what) {
     env.log->warn("a result could not be kept in the action cache", {{"action", action}, {"why", why}});
   };
   write_blobs order;
-  order.entries.push_back(
-      {action_key(what.action.instance, what.action.action), wrap_result(what.outcome.result)});
+  order.entries.push_back({names.of(record_kind::action_result, what.action.instance, what.action.action),
+                           wrap_result(what.outcome.result)});
   self->request(results, options.record_timeout, std::move(order))
       .then(
           [this, settled, complain](const receipts& answer) {
@@ -172,10 +173,12 @@ void scheduler_state::answer_drains() {
 }
 
 scheduler_self::behavior_type scheduler_state::make_behavior(const environment& process,
-                                                             scheduler_options given, store_actor store) {
+                                                             scheduler_options given, store_actor store,
+                                                             record_names named) {
   env = process;
   options = std::move(given);
   results = std::move(store);
+  names = named;
   metrics.emplace(*env.metrics);
   mind.emplace(options, *env.random, *this);
   self->set_down_handler([this](caf::down_msg& news) { on_down(news); });
@@ -234,13 +237,14 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
 namespace kiln {
 
 scheduler_actor spawn_scheduler(caf::actor_system& system, const environment& env, scheduler_options options,
-                                store_actor results) {
+                                store_actor results, record_names names) {
   using namespace scheduling;
   auto body = [](scheduler_self::stateful_pointer<scheduler_state> self, environment process,
-                 scheduler_options given, store_actor store) -> scheduler_self::behavior_type {
-    return self->state.make_behavior(process, std::move(given), std::move(store));
+                 scheduler_options given, store_actor store,
+                 record_names named) -> scheduler_self::behavior_type {
+    return self->state.make_behavior(process, std::move(given), std::move(store), named);
   };
-  return system.spawn(body, env, std::move(options), std::move(results));
+  return system.spawn(body, env, std::move(options), std::move(results), names);
 }
 
 }  // namespace kiln

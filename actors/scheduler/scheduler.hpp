@@ -5,6 +5,7 @@
 #include "actors/scheduler/options.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/contract/store.hpp"
+#include "core/digest/record_key.hpp"
 #include "core/plugin/environment.hpp"
 
 namespace kiln {
@@ -13,6 +14,6 @@ namespace kiln {
 /// results; null: nowhere) before anybody hears that the action is done: the scheduler's only contact with
 /// stores.
 scheduler_actor spawn_scheduler(caf::actor_system& system, const environment& env, scheduler_options options,
-                                store_actor results);
+                                store_actor results, record_names names = record_names());
 
 }  // namespace kiln

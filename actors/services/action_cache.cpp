@@ -146,9 +146,10 @@ expected<void> update(cache_pointer self, const state_ptr& state, update_action_
   if (!request) return failure(request.error());
   auto named = named_action(*request, state->options.limits);
   if (!named) return failure(named.error());
+  clean_result(*request->mutable_action_result());
   if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
     return good;
-  auto key = action_key(named->instance, named->action);
+  auto key = state->options.names.of(record_kind::action_result, named->instance, named->action);
   auto keep = [self, state, key, to = order.call, result = serialise(request->action_result())] {
     self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))})
         .then([to, result](const receipt&) { to->reply(result); }, fails(to));

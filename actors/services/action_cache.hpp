@@ -29,6 +29,7 @@ struct action_cache_options {
   store_actor content;  ///< of content: what results refer to
   action_cache_settings settings;
   cache_limits limits;
+  record_names names = record_names();
 };
 
 struct get_action_result : inbound {};

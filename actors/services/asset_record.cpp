@@ -57,12 +57,13 @@ expected<asset_record> read_about(const asset::v1::Asset& from) {
 
 digest asset_key(asset_kind kind, digest_function function, std::string_view uri,
                  const std::vector<qualifier>& name) {
-  hasher mixed(function);
+  hasher mixed(digest_function::sha256);  // never a weak one, for clients choose the text
   auto add = [&](std::string_view text) {
     mixed.update(fmt::format("{}:", text.size()));
     mixed.update(text);
   };
   add(kind == asset_kind::blob ? "kiln asset v1, a blob" : "kiln asset v1, a directory");
+  add(info_of(function).name);
   add(uri);
   for (const auto& one : name) {
     add(one.name);

@@ -21,8 +21,8 @@ struct qualifier {
   auto operator<=>(const qualifier&) const = default;
 };
 
-/// The action that stands for an asset of this name. `name` is all that must be equal for one asset to be
-/// found by another's question, sorted. It lies in a domain of its own: no action of a client's hashes to it.
+/// What the record of an asset of this name is about (record_key.hpp). `function` is that of the digests in
+/// it; `name` is all that must be equal for one asset to be found by another's question, sorted.
 digest asset_key(asset_kind kind, digest_function function, std::string_view uri,
                  const std::vector<qualifier>& name);
 

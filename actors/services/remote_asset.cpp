@@ -95,7 +95,9 @@ private:
   void look(const search_ptr& on) {
     if (on->next == on->keys.size()) return not_kept(on);
     auto key = on->keys[on->next++];
-    self_->request(options_.lookup, caf::infinite, find_result{on->asked.instance, key})
+    self_
+        ->request(options_.lookup, caf::infinite,
+                  find_result{on->asked.instance, key, record_kind::asset, on->asked.function})
         .then([this, on, key](const found_result& found) { judge(on, key, found.result); },
               [this, on](const caf::error& fault) {
                 auto why = from_caf(fault);
@@ -117,9 +119,13 @@ private:
     });
   }
 
+  digest name_of(const std::string& instance, const digest& asset) const {
+    return options_.names.of(record_kind::asset, instance, asset);
+  }
+
   // It will never be an answer again, so it need not wait for its eviction.
   void forget(const std::string& instance, const digest& key) {
-    self_->request(options_.results, caf::infinite, forget_blob{action_key(instance, key)})
+    self_->request(options_.results, caf::infinite, forget_blob{name_of(instance, key)})
         .then([](const forgotten&) {}, [](const caf::error&) {});
   }
 
@@ -185,7 +191,7 @@ private:
     auto name = asset_key(record.kind, asked.function, record.uri, asked.full_name());
     self_
         ->request(options_.results, caf::infinite,
-                  write_blob{action_key(asked.instance, name), source_of(wrap_result(*result))})
+                  write_blob{name_of(asked.instance, name), source_of(wrap_result(*result))})
         .then([this, key, record](const receipt&) { end_fetch(key, record); },
               [this, key](const caf::error& fault) { end_fetch(key, from_caf(fault)); });
   }
@@ -216,7 +222,7 @@ private:
   }
 
   // One under every name, each with the URI that it stands for.
-  static expected<std::vector<write_blobs::entry>> records_of(asset_statement& said) {
+  expected<std::vector<write_blobs::entry>> records_of(asset_statement& said) const {
     std::vector<write_blobs::entry> records;
     std::size_t total = 0;
     for (auto& uri : said.uris) {
@@ -229,7 +235,7 @@ private:
         return fail(errc::invalid_argument, "the asset refers to too much under too many URIs");
       for (const auto& name : said.names()) {
         auto key = asset_key(said.record.kind, said.record.content.function, uri, name);
-        records.push_back({action_key(said.instance, key), wrapped});
+        records.push_back({name_of(said.instance, key), wrapped});
       }
     }
     return records;

@@ -29,6 +29,7 @@ struct remote_asset_options {
   store_actor content;
   cache_limits limits;
   remote_asset_settings settings;
+  record_names names = record_names();
 };
 
 struct fetch_blob : inbound {};

@@ -24,7 +24,8 @@ result_lookup::result_lookup(action_cache_service::pointer self, const action_ca
     : self_(self),
       options_(options),
       action_(wanted.action),
-      key_(action_key(wanted.instance, wanted.action)),
+      function_(wanted.function),
+      key_(options.names.of(wanted.kind, wanted.instance, wanted.action)),
       then_(std::move(then)) {}
 
 void result_lookup::start() {
@@ -76,7 +77,7 @@ void result_lookup::drop_record(const error& why) {
 expected<void> result_lookup::note(const v2::Digest& name) {
   if (needed_.size() == max_needed)
     return fail(errc::resource_exhausted, "it refers to over {} blobs", max_needed);
-  auto blob = from_wire(name, action_.function);
+  auto blob = from_wire(name, function_);
   if (!blob) return failure(blob.error());
   needed_.push_back(*blob);
   return {};

@@ -47,6 +47,7 @@ private:
   const action_cache_service::pointer self_;
   const action_cache_options& options_;
   const digest action_;
+  const digest_function function_;
   const digest key_;
   const outcome then_;
 

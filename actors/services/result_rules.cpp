@@ -1,11 +1,13 @@
 #include "actors/services/result_rules.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
 #include "core/wire/digests.hpp"
 #include "core/wire/field_reader.hpp"
 #include "core/wire/utf8.hpp"
+#include "kiln/asset/v1/asset.pb.h"
 
 namespace kiln {
 namespace v2 = build::bazel::remote::execution::v2;
@@ -76,6 +78,15 @@ expected<void> check_result(const v2::ActionResult& result, const digest& action
   if (result.has_stdout_digest()) all.blob(result.stdout_digest());
   if (result.has_stderr_digest()) all.blob(result.stderr_digest());
   return std::move(all).outcome();
+}
+
+void clean_result(v2::ActionResult& result) {
+  result.DiscardUnknownFields();
+  if (!result.has_execution_metadata()) return;
+  auto& notes = *result.mutable_execution_metadata()->mutable_auxiliary_metadata();
+  auto kept = std::remove_if(notes.begin(), notes.end(),
+                             [](const auto& note) { return note.template Is<asset::v1::Asset>(); });
+  notes.erase(kept, notes.end());
 }
 
 // Tree: root = 1. Its bytes are hashed as they lie there, for another encoding would be another digest.

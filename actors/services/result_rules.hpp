@@ -12,6 +12,10 @@ namespace kiln {
 expected<void> check_result(const build::bazel::remote::execution::v2::ActionResult& result,
                             const digest& action);
 
+/// Drops what no ActionResult has, and notes that only we make (of assets): nobody else's words are to be
+/// kept as ours.
+void clean_result(build::bazel::remote::execution::v2::ActionResult& result);
+
 /// A directory that is told twice, as a Tree and by its root, must be one directory: INVALID_ARGUMENT unless
 /// the root in this Tree has this digest.
 expected<void> check_same_root(const bytes& tree, const digest& root);

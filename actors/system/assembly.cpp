@@ -83,9 +83,10 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   if (options.serve) {
     const auto& serve = *options.serve;
     auto results = serve.results ? all.stores.find(serve.results->name) : store_actor();
-    if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results);
-    all.services = serve_all(system, env, serve,
-                             {all.stores.find(serve.content.name), results, all.scheduler}, all.routes);
+    const record_names names(serve.results && all.stores.shares_names(serve.results->name));
+    if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results, names);
+    all.services = serve_all(
+        system, env, serve, {all.stores.find(serve.content.name), results, all.scheduler, names}, all.routes);
   }
   if (options.worker) {
     auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial);

@@ -54,8 +54,8 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
 void serve_assets(caf::actor_system& system, const environment& env, const serve_options& options,
                   const service_peers& peers, const action_cache_actor& results, router& routes,
                   served_services& services) {
-  remote_asset_options assets{env,           results,        peers.results,
-                              peers.content, options.limits, options.remote_asset};
+  remote_asset_options assets{
+      env, results, peers.results, peers.content, options.limits, options.remote_asset, peers.names};
   assets.settings.push = assets.settings.push && options.action_cache.client_updates;
   with_routes(services, routes, "remote_asset", spawn_remote_asset(system, assets));
 }
@@ -70,7 +70,7 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   if (peers.results)
     results = with_routes(services, routes, "action_cache",
                           spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache,
-                                                      options.limits}));
+                                                      options.limits, peers.names}));
   if (peers.results) serve_assets(system, env, options, peers, results, routes, services);
   if (peers.scheduler) {
     with_routes(services, routes, "execution",

@@ -10,6 +10,7 @@
 #include "core/contract/router.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/contract/store.hpp"
+#include "core/digest/record_key.hpp"
 #include "core/plugin/environment.hpp"
 
 namespace kiln {
@@ -19,6 +20,7 @@ struct service_peers {
   store_actor content;
   store_actor results;
   scheduler_actor scheduler;
+  record_names names = record_names();
 };
 
 /// The services of a node, for those who watch over them and end them.

@@ -7,6 +7,7 @@
 #include "core/contract/actor.hpp"
 #include "core/contract/messages.hpp"
 #include "core/digest/digest.hpp"
+#include "core/digest/record_key.hpp"
 
 /// The action cache as other services ask it, results checked for completeness as it is configured to.
 namespace kiln {
@@ -14,7 +15,9 @@ namespace kiln {
 /// -> found_result, or NOT_FOUND: none, or one that refers to blobs that are gone.
 struct find_result {
   std::string instance;
-  digest action;
+  digest action;  ///< or what else the record is about
+  record_kind kind = record_kind::action_result;
+  digest_function function = action.function;  ///< of the digests in the result
 };
 struct found_result {
   bytes result;  ///< serialised ActionResult

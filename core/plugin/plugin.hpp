@@ -29,6 +29,9 @@ struct store_context {
   std::function<store_actor(const store_ref&)> store;
   /// A way out to another server, through the configuration's transport for outbound calls.
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial;
+  /// To be called by a store of results that keeps them where others than Kiln look for theirs: the services
+  /// then use names that those understand (core/digest/record_key.hpp). Empty where nobody asks.
+  std::function<void()> names_are_shared = {};
 };
 
 /// A kind of store. One object per plugin, immutable, any thread.

@@ -47,10 +47,16 @@ expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, co
     context.name = store.name;
     auto role = roles.find(store.name);
     context.what = role == roles.end() ? holds::content : role->second;
-    context.store = [&tree](const store_ref& inner) { return tree.find(inner.name); };
+    bool shared = false;
+    context.names_are_shared = [&shared] { shared = true; };
+    context.store = [&tree, &shared, what = context.what](const store_ref& inner) {
+      shared = shared || (what == holds::results && tree.shares_names(inner.name));
+      return tree.find(inner.name);
+    };
     auto spawned = plugin->spawn(store.options, context);
     if (!spawned) return with_context(spawned.error(), "{}", place_of(store));
     tree.stores_.emplace_back(store.name, std::move(*spawned));
+    if (shared) tree.shared_.insert(store.name);
   }
   return tree;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ public:
 
   /// Null if there is none of this name.
   store_actor find(const std::string& name) const;
+  /// Whether results in it lie where others than Kiln look for theirs.
+  bool shares_names(const std::string& name) const { return shared_.contains(name); }
   /// All, in the order they were spawned, with their names.
   const std::vector<std::pair<std::string, store_actor>>& all() const noexcept { return stores_; }
 
@@ -40,6 +43,7 @@ public:
 
 private:
   std::vector<std::pair<std::string, store_actor>> stores_;
+  std::set<std::string> shared_;
 };
 
 }  // namespace kiln

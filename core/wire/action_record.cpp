@@ -19,17 +19,6 @@ void write_header(char* to, std::string_view result) {
 
 }  // namespace
 
-digest action_key(std::string_view instance, const digest& action) {
-  if (instance.empty()) return action;
-  hasher mixed(action.function);
-  mixed.update(instance);
-  mixed.update(std::string_view("\0", 1));
-  mixed.update(action.to_string());
-  digest key = mixed.finish();
-  key.size = action.size;
-  return key;
-}
-
 bytes wrap_result(const bytes& result) {
   buffer record(header_size + result.size());
   write_header(record.data(), result.view());

@@ -85,10 +85,14 @@ public:
   /// Sends the order without waiting.
   template <class Order, class Answer = typename answer_of<Order>::type>
   std::future<expected<Answer>> ask(Order order) {
+    return ask(store_, std::move(order));
+  }
+  template <class Order, class Answer = typename answer_of<Order>::type>
+  std::future<expected<Answer>> ask(const store_actor& whom, Order order) {
     auto heard = std::make_shared<std::promise<expected<Answer>>>();
     auto answer = heard->get_future();
     auto words = std::make_shared<Order>(std::move(order));
-    askers_.push_back(system_->spawn([store = store_, words, heard](caf::event_based_actor* self) {
+    askers_.push_back(system_->spawn([store = whom, words, heard](caf::event_based_actor* self) {
       self->request(store, caf::infinite, std::move(*words))
           .then([heard](Answer& good) { heard->set_value(std::move(good)); },
                 [heard](const caf::error& fault) { heard->set_value(failure(from_caf(fault))); });
@@ -100,6 +104,12 @@ public:
   auto tell(Order order) {
     return wait(ask(std::move(order)));
   }
+
+  /// One of the stores within, by the option that names it.
+  store_actor within(const std::string& option) const { return tree_->find("subject." + option); }
+
+  /// What it says of the names of results.
+  bool shares_names() const { return tree_->shares_names("subject"); }
 
   /// From now on, news of the store are kept for `gone`.
   void watch();

@@ -117,14 +117,6 @@ BOOST_AUTO_TEST_CASE(a_torn_action_record_is_found_out) {
   BOOST_TEST((unwrap_result(bytes::adopt(changed)).error().code() == errc::data_loss));
 }
 
-BOOST_AUTO_TEST_CASE(instances_have_actions_of_their_own) {
-  auto action = digest_of("action");
-  BOOST_TEST((action_key("", action) == action));
-  BOOST_TEST((action_key("a", action) != action));
-  BOOST_TEST((action_key("a", action) != action_key("b", action)));
-  BOOST_TEST((action_key("a", action) == action_key("a", action)));
-}
-
 BOOST_AUTO_TEST_CASE(text_is_checked_as_utf8) {
   for (std::string_view good : {"", "plain", "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x94\xa5", "\xef\xbf\xbf"})
     BOOST_TEST(is_utf8(good));

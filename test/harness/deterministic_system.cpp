@@ -110,14 +110,19 @@ void deterministic_system::after(duration delay, std::function<void()> then) {
 }
 
 store_actor deterministic_system::spawn_store(const std::string& yaml, holds what) {
-  auto parsed = parse_document("stores: {store: " + yaml + "}", "test.yaml");
+  return spawn_stores("{store: " + yaml + "}", {{"store", what}}).at("store");
+}
+
+std::map<std::string, store_actor> deterministic_system::spawn_stores(const std::string& yaml,
+                                                                      const store_tree::demands& wanted) {
+  auto parsed = parse_document("stores: " + yaml, "test.yaml");
   if (!parsed) give_up(parsed.error().message());
   faults collected = parsed->faults_found();
   store_refs references;
   auto kinds = plugins().store_schemas();
   auto described = resolve_stores(read_kinds(*parsed->root().find("stores"), kinds, collected, references),
                                   references, kinds, collected);
-  auto roles = store_tree::spread(described, {{"store", what}}, collected);
+  auto roles = store_tree::spread(described, wanted, collected);
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
   std::map<std::string, store_actor> spawned;
   for (const auto& one : described) {
@@ -127,7 +132,7 @@ store_actor deterministic_system::spawn_store(const std::string& yaml, holds wha
     if (!store) give_up(store.error().message());
     spawned[one.name] = own(*store);
   }
-  return spawned.at("store");
+  return spawned;
 }
 
 digest put_blob(deterministic_system& system, const store_actor& store, const std::string& content,

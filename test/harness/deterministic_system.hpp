@@ -6,6 +6,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "core/observe/metrics.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/plugin/loader.hpp"
+#include "core/plugin/store_tree.hpp"
 #include "test/harness/turn_scheduler.hpp"
 #include "test/harness/turns.hpp"
 
@@ -91,6 +93,8 @@ public:
   /// A store out of the plugins, as a configuration would describe it: "{type: memory, capacity: 64MiB}".
   /// Stores within may be described in place; they hold the same, but where a plugin wants results.
   store_actor spawn_store(const std::string& yaml, holds what = holds::content);
+  /// Several, by the names in this YAML, each holding what is said of it; those within have names, too.
+  std::map<std::string, store_actor> spawn_stores(const std::string& yaml, const store_tree::demands& wanted);
 
 private:
   caf::actor_system_config& configure();

@@ -6,10 +6,12 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
+#include "core/base/machine.hpp"
 #include "core/contract/listeners.hpp"
 #include "plugins/stores/chunked/front.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/library.hpp"
+#include "plugins/stores/chunked/proven_source.hpp"
 
 namespace kiln::chunked {
 namespace {
@@ -23,12 +25,15 @@ auto fails(answer<T> asker) {
 // there is answered from there: only what is large and missing is looked up among the layouts.
 class chunked_state {
 public:
-  chunked_state(chunked_actor::pointer self, std::int64_t min_size, store_actor inner, store_actor layouts)
+  chunked_state(chunked_actor::pointer self, std::int64_t min_size, store_actor inner, store_actor layouts,
+                std::shared_ptr<crew> hashing)
       : self_(self),
         min_size_(min_size),
         inner_(std::move(inner)),
         layouts_(std::move(layouts)),
-        library_(self, inner_, layouts_) {}
+        hashing_(std::move(hashing)),
+        library_(self, inner_, layouts_, hashing_, [this](then next) { return back_here(std::move(next)); }) {
+  }
 
   caf::result<missing_blobs> find_those_missing(find_missing order);
   caf::result<blob_content> read(const read_blob& order);
@@ -41,6 +46,10 @@ public:
   void watch(const watch_store& order) {
     listeners_.add(order.listener);
     self_->send(inner_, order);
+  }
+  /// Nobody is told the blob again by this layout, and its true bytes may come.
+  void drop_layout(const digest& blob) {
+    library_.forget(blob, [](const expected<bool>&) {});
   }
   void ended(source_ended news) {
     auto place = reading_.extract(news.id);
@@ -57,9 +66,10 @@ private:
                  [this](const digest& blob) { return is_large(blob); });
     return large;
   }
-  blob_source_ptr open(const composition& whole, std::uint64_t offset = 0, std::uint64_t limit = 0) {
-    return std::make_shared<composed_source>(
-        whole, join_reads(self_->system(), inner_, reads_of(whole, offset, limit)));
+  /// What is read whole is the blob, or does not end well.
+  blob_source_ptr open(const digest& blob, const composition& whole) {
+    auto wrong = [to = chunked_actor(self_), blob] { caf::anon_send(to, layout_wrong{blob}); };
+    return proven_source(self_->system(), inner_, blob, whole, hashing_, wrong);
   }
   /// What may be called on any thread, once, to go on with `next` here.
   then back_here(then next) {
@@ -73,6 +83,7 @@ private:
   void fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps, blob_batch batch,
                  answer<blob_batch> asker);
   void write_whole(write_blob order, answer<receipt> asker);
+  void write_parts(write_blob order, const composition& whole, answer<receipt> asker);
   void compose(write_blob order, const composition& whole, answer<receipt> asker);
   void keep_layout(const digest& blob, const composition& whole, answer<receipt> asker);
   void give_up_copy(receipt kept, const digest& blob, answer<receipt> asker);
@@ -81,6 +92,7 @@ private:
   const std::int64_t min_size_;
   const store_actor inner_;
   const store_actor layouts_;
+  const std::shared_ptr<crew> hashing_;
   library library_;
   store_listeners listeners_;
   std::unordered_map<std::uint64_t, then> reading_;
@@ -109,7 +121,10 @@ expected<blob_content> chunked_state::content_of(const composition& whole, const
   if (order.offset > size)
     return fail(errc::out_of_range, "offset {} is behind the end of blob {}", order.offset, order.blob);
   if (order.offset == size) return blob_content{size, {}, nullptr};
-  return blob_content{size, {}, open(whole, order.offset, order.limit)};
+  if (order.offset == 0 && (order.limit == 0 || order.limit >= size))
+    return blob_content{size, {}, open(order.blob, whole)};
+  auto part = join_reads(self_->system(), inner_, reads_of(whole, order.offset, order.limit));
+  return blob_content{size, {}, std::make_shared<composed_source>(whole, std::move(part))};
 }
 
 caf::result<blob_content> chunked_state::read(const read_blob& order) {
@@ -166,7 +181,7 @@ void chunked_state::fill_gaps(const std::vector<digest>& asked, const std::vecto
       auto whole = composed->find(asked[i]);
       if (whole == composed->end()) continue;
       ++state->left;
-      collect(open(whole->second), static_cast<std::size_t>(asked[i].size),
+      collect(open(asked[i], whole->second), static_cast<std::size_t>(asked[i].size),
               back_here([state, i](expected<bytes> content) {
                 state->batch.results[i] = std::move(content);
                 state->one_less();
@@ -178,31 +193,37 @@ void chunked_state::fill_gaps(const std::vector<digest>& asked, const std::vecto
 
 caf::result<receipt> chunked_state::write(write_blob order) {
   auto asker = make_answer<receipt>(self_);
+  auto parts = std::dynamic_pointer_cast<composed_source>(order.source);
+  parts ? write_parts(std::move(order), parts->made_of(), asker) : write_whole(std::move(order), asker);
+  return asker;
+}
+
+void chunked_state::write_parts(write_blob order, const composition& whole, answer<receipt> asker) {
   auto blob = order.blob;
-  library_.find({blob}, [this, asker, order = std::move(order)](expected<library::found> composed) mutable {
+  library_.find({blob}, [=, this, order = std::move(order)](expected<library::found> composed) mutable {
     if (!composed) return asker.deliver(failure(std::move(composed).error()));
-    auto parts = std::dynamic_pointer_cast<composed_source>(order.source);
-    const receipt present{static_cast<std::uint64_t>(order.blob.size), true};
-    if (!composed->empty()) return parts ? give_up_copy(present, order.blob, asker) : asker.deliver(present);
-    if (!parts) return write_whole(std::move(order), asker);
-    auto whole = parts->made_of();
+    if (!composed->empty()) return give_up_copy({static_cast<std::uint64_t>(blob.size), true}, blob, asker);
     self_->request(inner_, caf::infinite, find_missing{whole.parts})
         .then(
             [=, this, order = std::move(order)](const missing_blobs& missing) mutable {
               // A part may itself be composed. Layouts do not nest, so such a blob is kept whole.
-              if (missing.blobs.empty())
-                compose(std::move(order), whole, asker);
-              else
-                write_whole(std::move(order), asker);
+              if (!missing.blobs.empty()) return write_whole(std::move(order), asker);
+              compose(std::move(order), whole, asker);
             },
             fails(asker));
   });
-  return asker;
 }
 
+// Bytes that come whole are taken whole, whatever a layout says of the blob, and take its place.
 void chunked_state::write_whole(write_blob order, answer<receipt> asker) {
+  auto blob = order.blob;
   self_->request(inner_, caf::infinite, std::move(order))
-      .then([asker](const receipt& kept) mutable { asker.deliver(kept); }, fails(asker));
+      .then(
+          [this, blob, asker](const receipt& kept) mutable {
+            drop_layout(blob);
+            asker.deliver(kept);
+          },
+          fails(asker));
 }
 
 // The source hashes what it joins and ends in an error if that is not the blob, so it is read for that alone.
@@ -248,7 +269,9 @@ caf::result<lent_file> chunked_state::lend(const lend_file& order) {
     library_.find({order.blob}, [=, this](expected<library::found> composed) mutable {
       if (!composed) return asker.deliver(failure(std::move(composed).error()));
       if (composed->empty()) return asker.deliver(failure(fault));
-      self_->request(inner_, caf::infinite, write_blob{order.blob, open(composed->begin()->second)})
+      self_
+          ->request(inner_, caf::infinite,
+                    write_blob{order.blob, open(order.blob, composed->begin()->second)})
           .then(
               [=, this](const receipt&) {
                 self_->request(inner_, caf::infinite, order).then(lent, fails(asker));
@@ -298,18 +321,16 @@ caf::result<leased> chunked_state::lease(lease_blobs order) {
 // The parts may be others', too; they leave when nobody has used them for long.
 caf::result<forgotten> chunked_state::forget(const forget_blob& order) {
   auto asker = make_answer<forgotten>(self_);
-  self_->request(layouts_, caf::infinite, forget_blob{layout_key(order.blob)})
-      .then(
-          [=, this](const forgotten& layout) {
-            self_->request(inner_, caf::infinite, order)
-                .then(
-                    [=, this, was_composed = layout.was_present](const forgotten& copy) mutable {
-                      if (was_composed && !copy.was_present) listeners_.tell({order.blob});
-                      asker.deliver(forgotten{was_composed || copy.was_present});
-                    },
-                    fails(asker));
-          },
-          fails(asker));
+  library_.forget(order.blob, [=, this](expected<bool> was_composed) mutable {
+    if (!was_composed) return asker.deliver(failure(std::move(was_composed).error()));
+    self_->request(inner_, caf::infinite, order)
+        .then(
+            [=, this, composed = *was_composed](const forgotten& copy) mutable {
+              if (composed && !copy.was_present) listeners_.tell({order.blob});
+              asker.deliver(forgotten{composed || copy.was_present});
+            },
+            fails(asker));
+  });
   return asker;
 }
 
@@ -327,8 +348,8 @@ caf::result<store_flushed> chunked_state::flush() {
 
 chunked_actor::behavior_type chunked_store(
     chunked_actor::stateful_pointer<std::unique_ptr<chunked_state>> self, std::int64_t min_size,
-    const store_actor& inner, const store_actor& layouts) {
-  self->state = std::make_unique<chunked_state>(self, min_size, inner, layouts);
+    const store_actor& inner, const store_actor& layouts, const std::shared_ptr<crew>& hashing) {
+  self->state = std::make_unique<chunked_state>(self, min_size, inner, layouts, hashing);
   chunked_state* state = self->state.get();
   return {
       [=](find_missing& order) -> caf::result<missing_blobs> {
@@ -357,6 +378,7 @@ chunked_actor::behavior_type chunked_store(
       [=](const flush_store&) { return state->flush(); },
       [=](const watch_store& order) { state->watch(order); },
       [=](source_ended& news) { state->ended(std::move(news)); },
+      [=](const layout_wrong& news) { state->drop_layout(news.blob); },
   };
 }
 
@@ -372,8 +394,9 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
                 "nothing to cut");
   const auto min_size = static_cast<std::int64_t>(options.min_size.bytes);
   auto inner = context.store(options.inner);
-  store_actor composed =
-      context.system.spawn(chunked::chunked_store, min_size, inner, context.store(options.layouts));
+  std::shared_ptr<crew> hashing = context.env.crews->make("kiln-chunked", std::max(processors() / 2, 1U));
+  store_actor composed = context.system.spawn(chunked::chunked_store, min_size, inner,
+                                              context.store(options.layouts), std::move(hashing));
   return chunked::make_front(context.system, min_size, inner, composed);
 }
 

@@ -13,9 +13,16 @@ constexpr std::size_t read_at_once = 8;  // records; one of a blob of 64 MiB has
 
 }  // namespace
 
+// A layout that is there, and of which blob.
+struct library::candidate {
+  digest blob;
+  digest key;
+  bool is_old = false;
+  composition whole;
+};
+
 struct library::search {
-  std::vector<digest> blobs;  // those that have a layout
-  std::vector<digest> keys;   // of the same
+  candidates there;
   std::size_t next = 0;
   visitor see;
   std::function<void(expected<void>)> then;
@@ -45,20 +52,34 @@ void library::find_present(const std::vector<digest>& blobs,
       });
 }
 
+void library::forget(const digest& blob, std::function<void(expected<bool>)> then) {
+  auto fails = [then](const caf::error& fault) { then(fail(from_caf(fault))); };
+  self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob)})
+      .then(
+          [this, blob, then, fails](const forgotten& layout) {
+            self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob)})
+                .then([then, was_present = layout.was_present](
+                          const forgotten& old) { then(was_present || old.was_present); },
+                      fails);
+          },
+          fails);
+}
+
 void library::visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then) {
   auto state = std::make_shared<search>();
   state->see = std::move(see);
   state->then = std::move(then);
-  std::vector<digest> keys;
-  for (const auto& blob : blobs) keys.push_back(layout_key(blob));
-  self_->request(layouts_, caf::infinite, find_missing{keys})
+  find_missing order;
+  for (const auto& blob : blobs) order.blobs.push_back(layout_key(blob));
+  for (const auto& blob : blobs) order.blobs.push_back(old_layout_key(blob));
+  self_->request(layouts_, caf::infinite, order)
       .then(
-          [this, state, blobs, keys](const missing_blobs& missing) {
+          [this, state, blobs, keys = std::move(order.blobs)](const missing_blobs& missing) {
             const std::unordered_set<digest> unknown(missing.blobs.begin(), missing.blobs.end());
-            for (std::size_t i = 0; i < keys.size(); ++i) {
-              if (unknown.contains(keys[i])) continue;
-              state->blobs.push_back(blobs[i]);
-              state->keys.push_back(keys[i]);
+            for (std::size_t i = 0; i < blobs.size(); ++i) {
+              const bool is_old = unknown.contains(keys[i]);
+              const auto& key = keys[is_old ? blobs.size() + i : i];
+              if (!unknown.contains(key)) state->there.push_back({blobs[i], key, is_old, {}});
             }
             read_some(state);
           },
@@ -66,44 +87,59 @@ void library::visit(const std::vector<digest>& blobs, visitor see, std::function
 }
 
 void library::read_some(const std::shared_ptr<search>& state) {
-  if (state->next == state->keys.size()) return state->then({});
+  if (state->next == state->there.size()) return state->then({});
   const auto first = state->next;
-  const auto last = std::min(first + read_at_once, state->keys.size());
-  state->next = last;
-  std::vector<digest> keys(state->keys.begin() + static_cast<std::ptrdiff_t>(first),
-                           state->keys.begin() + static_cast<std::ptrdiff_t>(last));
-  self_->request(layouts_, caf::infinite, read_blobs{std::move(keys)})
+  state->next = std::min(first + read_at_once, state->there.size());
+  read_blobs order;
+  for (auto i = first; i < state->next; ++i) order.blobs.push_back(state->there[i].key);
+  self_->request(layouts_, caf::infinite, std::move(order))
       .then(
           [this, state, first](const blob_batch& records) {
-            found candidates;
+            candidates readable;
             for (std::size_t i = 0; i < records.results.size(); ++i) {
-              if (!records.results[i]) continue;
-              const auto& blob = state->blobs[first + i];
-              // One that is broken is as good as none: it is made again on demand.
-              if (auto layout = read_layout(*records.results[i], blob))
-                candidates.emplace(blob, std::move(*layout));
+              const auto& record = records.results[i];
+              if (!record) continue;
+              auto one = state->there[first + i];
+              auto layout = one.is_old ? read_old_layout(*record, one.blob) : read_layout(*record, one.blob);
+              if (!layout) continue;  // as good as none: it is made again on demand
+              one.whole = std::move(*layout);
+              readable.push_back(std::move(one));
             }
-            check_parts(state, std::move(candidates));
+            check_parts(state, std::move(readable));
           },
           search::fails(state));
 }
 
-void library::check_parts(const std::shared_ptr<search>& state, found candidates) {
-  if (candidates.empty()) return read_some(state);
+void library::check_parts(const std::shared_ptr<search>& state, candidates some) {
+  if (some.empty()) return read_some(state);
   std::unordered_set<digest> parts;
-  for (const auto& [blob, whole] : candidates) parts.insert(whole.parts.begin(), whole.parts.end());
+  for (const auto& one : some) parts.insert(one.whole.parts.begin(), one.whole.parts.end());
   self_->request(inner_, caf::infinite, find_missing{{parts.begin(), parts.end()}})
       .then(
-          [this, state, candidates = std::move(candidates)](const missing_blobs& missing) mutable {
+          [this, state, some = std::move(some)](const missing_blobs& missing) mutable {
             const std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());
-            for (auto& [blob, whole] : candidates) {
-              auto is_gone = [&](const digest& part) { return gone.contains(part); };
-              if (std::none_of(whole.parts.begin(), whole.parts.end(), is_gone))
-                state->see(blob, std::move(whole));
-            }
-            read_some(state);
+            std::erase_if(some, [&](const candidate& one) {
+              const auto& parts = one.whole.parts;
+              return std::any_of(parts.begin(), parts.end(),
+                                 [&](const digest& part) { return gone.contains(part); });
+            });
+            see_next(state, std::make_shared<candidates>(std::move(some)));
           },
           search::fails(state));
+}
+
+void library::see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some) {
+  while (!some->empty()) {
+    auto one = std::move(some->back());
+    some->pop_back();
+    if (one.is_old)
+      return old_.adopt(one.blob, one.whole, [this, state, some, one](bool is_right) {
+        if (is_right) state->see(one.blob, one.whole);
+        see_next(state, some);
+      });
+    state->see(one.blob, std::move(one.whole));
+  }
+  read_some(state);
 }
 
 }  // namespace kiln::chunked

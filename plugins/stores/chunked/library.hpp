@@ -5,23 +5,22 @@
 #include <unordered_set>
 
 #include "core/contract/composition.hpp"
+#include "plugins/stores/chunked/messages.hpp"
+#include "plugins/stores/chunked/old_layouts.hpp"
 
 namespace kiln::chunked {
-
-/// What is needed to come back to the actor: the answer of a source that was read to its end elsewhere.
-struct source_ended {
-  std::uint64_t id = 0;
-  expected<bytes> outcome;
-};
-using chunked_actor = store_actor::extend<caf::reacts_to<source_ended>>;
 
 /// Which blobs are composed, and of what. Confined to the store's actor.
 class library {
 public:
   using found = std::unordered_map<digest, composition>;
 
-  library(chunked_actor::pointer self, store_actor inner, store_actor layouts)
-      : self_(self), inner_(std::move(inner)), layouts_(std::move(layouts)) {}
+  library(chunked_actor::pointer self, store_actor inner, store_actor layouts, std::shared_ptr<crew> hashing,
+          return_to_actor come_back)
+      : self_(self),
+        inner_(inner),
+        layouts_(layouts),
+        old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(come_back)) {}
 
   // Those of the blobs whose layout is known and whose parts are all there; touches all that.
 
@@ -32,19 +31,24 @@ public:
   void find_present(const std::vector<digest>& blobs,
                     std::function<void(expected<std::unordered_set<digest>>)> then);
 
+  /// Tells whether there was a layout.
+  void forget(const digest& blob, std::function<void(expected<bool>)> then);
+
 private:
   using visitor = std::function<void(const digest&, composition)>;
   struct search;
+  struct candidate;
+  using candidates = std::vector<candidate>;
   /// Shows each of them to `see`, and then tells that this was all.
   void visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then);
   void read_some(const std::shared_ptr<search>& state);
-  void check_parts(const std::shared_ptr<search>& state, found candidates);
+  void check_parts(const std::shared_ptr<search>& state, candidates some);
+  void see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some);
 
   chunked_actor::pointer self_;
   const store_actor inner_;
   const store_actor layouts_;
+  old_layouts old_;
 };
 
 }  // namespace kiln::chunked
-
-KILN_MESSAGE(kiln::chunked::source_ended)

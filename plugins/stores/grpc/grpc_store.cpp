@@ -186,6 +186,7 @@ namespace kiln {
 expected<store_actor> spawn_grpc_store(const grpc_store_options& options, const store_context& context) {
   auto wire = context.dial(options.endpoint);
   if (!wire) return with_context(wire.error(), "dialling {}", options.endpoint);
+  if (context.what == holds::results && context.names_are_shared) context.names_are_shared();
   auto store = context.system.spawn(grpc_store::grpc_store_actor, options, context.name, context.what,
                                     context.env, std::move(*wire));
   return store_actor(store);

@@ -9,6 +9,7 @@
 
 #include "core/base/machine.hpp"
 #include "core/contract/checked_source.hpp"
+#include "core/contract/composition.hpp"
 
 namespace kiln::verify {
 
@@ -64,7 +65,7 @@ public:
   const store_actor& inner() const noexcept { return inner_; }
 
   caf::result<receipt> write(write_blob order) {
-    if (order.source) order.source = checked(std::move(order.source), order.blob, hashing_);
+    if (order.source) order.source = checked_composition(std::move(order.source), order.blob);
     return self_->delegate(inner_, std::move(order));
   }
 
@@ -103,6 +104,14 @@ public:
   }
 
 private:
+  // What a blob is made of is told on, for the store below may keep that instead of the bytes.
+  blob_source_ptr checked_composition(blob_source_ptr source, const digest& blob) {
+    auto parts = std::dynamic_pointer_cast<composed_source>(source);
+    auto verified = checked(std::move(source), blob, hashing_);
+    if (!parts) return verified;
+    return std::make_shared<composed_source>(parts->made_of(), std::move(verified));
+  }
+
   verify_actor::pointer self_;
   const store_actor inner_;
   const std::shared_ptr<crew> hashing_;

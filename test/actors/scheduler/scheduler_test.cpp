@@ -41,7 +41,7 @@ struct scheduler_fixture {
   }
   /// What the action cache holds for this action.
   expected<bytes> record_of(const std::string& name) {
-    auto key = action_key("main", digest_of(name));
+    auto key = record_key(record_kind::action_result, "main", digest_of(name));
     auto batch = system.ask<blob_batch>(results, read_blobs{{key}});
     if (!batch) return fail(batch.error());
     if (!batch->results[0]) return fail(batch->results[0].error());

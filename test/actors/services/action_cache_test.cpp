@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(clients_may_be_kept_from_writing) {
 
 // Rule 143.
 BOOST_AUTO_TEST_CASE(a_corrupt_record_is_not_found_and_dropped) {
-  auto key = action_key("", action);
+  auto key = record_key(record_kind::action_result, "", action);
   for (const auto& record : {bytes::of_static("garbage"), wrap_result(bytes::of_static("\xff\xff"))}) {
     write_blobs order;
     order.entries.push_back({key, record});

@@ -1,5 +1,10 @@
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/contract/checked_source.hpp"
 #include "core/contract/composition.hpp"
+#include "core/wire/action_record.hpp"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "plugins/stores/chunked/layout.hpp"
 #include "test/contract/claims.hpp"
 #include "test/contract/stage.hpp"
 
@@ -9,7 +14,7 @@ using namespace kiln::contract;
 namespace {
 
 // Small enough a bound that small blobs are composed.
-const subject chunked{
+const subject composing{
     "{type: chunked, min_size: 1000B, inner: {type: memory, capacity: 64MiB},"
     " layouts: {type: memory, capacity: 1MiB}}"};
 
@@ -50,6 +55,16 @@ composed_blob three_parts() {
   return composed_blob({noise(3000, 1), noise(500, 2), noise(90'000, 3)});
 }
 
+// As somebody would who can write where layouts lie.
+void plant(stage& on, const digest& name, const bytes& record) {
+  BOOST_REQUIRE(on.ask(on.within("layouts"), write_blob{name, source_of(record)}).get());
+}
+bytes old_record(const composition& whole) {
+  build::bazel::remote::execution::v2::SplitBlobResponse said;
+  for (const auto& part : whole.parts) to_wire(part, said.add_chunk_digests());
+  return wrap_result(serialise(said));
+}
+
 std::uint64_t bytes_of(stage& on) {
   return on.tell(measure_store{})->bytes;
 }
@@ -59,7 +74,7 @@ std::uint64_t bytes_of(stage& on) {
 BOOST_AUTO_TEST_SUITE(chunked_store)
 
 BOOST_AUTO_TEST_CASE(a_composed_blob_costs_its_parts_and_reads_as_the_whole) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   blob.put_parts(on);
   auto before = bytes_of(on);
@@ -78,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_composed_blob_costs_its_parts_and_reads_as_the_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(any_range_of_a_composed_blob_is_read_to_the_byte) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
   const std::uint64_t size = blob.text.size();
@@ -93,7 +108,7 @@ BOOST_AUTO_TEST_CASE(any_range_of_a_composed_blob_is_read_to_the_byte) {
 }
 
 BOOST_AUTO_TEST_CASE(reading_tells_what_a_blob_is_made_of) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
   auto content = on.tell(read_blob{blob.name});
@@ -106,7 +121,7 @@ BOOST_AUTO_TEST_CASE(reading_tells_what_a_blob_is_made_of) {
 
 // Rule 69.
 BOOST_AUTO_TEST_CASE(parts_that_are_not_the_blob_are_refused_and_leave_nothing) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   blob.put_parts(on);
   std::swap(blob.texts[0], blob.texts[2]);
@@ -118,7 +133,7 @@ BOOST_AUTO_TEST_CASE(parts_that_are_not_the_blob_are_refused_and_leave_nothing) 
 }
 
 BOOST_AUTO_TEST_CASE(a_whole_copy_is_given_up_for_its_parts) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   put(on, blob.text);
   blob.put_parts(on);
@@ -130,22 +145,77 @@ BOOST_AUTO_TEST_CASE(a_whole_copy_is_given_up_for_its_parts) {
   BOOST_TEST((read(on, blob.name) == blob.text));
 }
 
-BOOST_AUTO_TEST_CASE(a_composed_blob_is_not_written_again) {
-  stage on(chunked);
+BOOST_AUTO_TEST_CASE(bytes_that_come_whole_take_the_place_of_a_layout) {
+  stage on(composing);
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
-  auto before = bytes_of(on);
-  auto source = std::make_shared<hand_fed>();
-  auto again = on.tell(write_blob{blob.name, source});
+  auto again = write(on, blob.name, blob.text);
   BOOST_REQUIRE_MESSAGE(again, text_of(again));
-  BOOST_TEST(again->was_present);
-  BOOST_TEST(!source->was_read());
+  on.tell(forget_blob{blob.whole.parts[1]});
+  BOOST_TEST((read(on, blob.name) == blob.text));
+}
+
+BOOST_AUTO_TEST_CASE(a_layout_of_other_bytes_is_found_out_before_the_last_of_them_and_goes) {
+  stage on(composing);
+  auto blob = three_parts();
+  blob.put_parts(on);
+  std::reverse(blob.whole.parts.begin(), blob.whole.parts.end());
+  for (bool in_a_batch : {false, true}) {
+    plant(on, chunked::layout_key(blob.name), chunked::write_layout(blob.whole));
+    BOOST_TEST(!is_missing(on, blob.name));
+    auto told =
+        in_a_batch ? code_of(on.tell(read_blobs{{blob.name}})->results[0]) : code_of(read(on, blob.name));
+    BOOST_TEST(told == "DATA_LOSS");
+    BOOST_TEST(code_of(read(on, blob.name)) == "NOT_FOUND");
+  }
+  plant(on, chunked::layout_key(blob.name), chunked::write_layout(blob.whole));
+  BOOST_REQUIRE(write(on, blob.name, blob.text));
+  BOOST_TEST((read(on, blob.name) == blob.text));
+}
+
+BOOST_AUTO_TEST_CASE(a_layout_of_an_older_release_is_taken_over_once_it_is_proven) {
+  stage on(composing);
+  auto blob = three_parts();
+  blob.put_parts(on);
+  plant(on, chunked::old_layout_key(blob.name), old_record(blob.whole));
+  BOOST_TEST(!is_missing(on, blob.name));
+  BOOST_TEST((read(on, blob.name) == blob.text));
+  auto kept = on.ask(on.within("layouts"), find_missing{{chunked::layout_key(blob.name)}}).get();
+  BOOST_REQUIRE(kept);
+  BOOST_TEST(kept->blobs.empty());
+}
+
+// Clients could write there.
+BOOST_AUTO_TEST_CASE(a_forged_layout_of_an_older_release_is_as_good_as_none) {
+  stage on(composing);
+  auto blob = three_parts();
+  blob.put_parts(on);
+  std::reverse(blob.whole.parts.begin(), blob.whole.parts.end());
+  plant(on, chunked::old_layout_key(blob.name), old_record(blob.whole));
+  BOOST_TEST(is_missing(on, blob.name));
+  BOOST_TEST(code_of(read(on, blob.name)) == "NOT_FOUND");
+}
+
+// What is above may look at the bytes, and tells on what they are made of.
+BOOST_AUTO_TEST_CASE(below_a_store_that_verifies_it_still_keeps_compositions) {
+  stage on(
+      subject{"{type: verify, inner: {type: chunked, min_size: 1000B, inner: {type: memory, capacity: 64MiB},"
+              " layouts: {type: memory, capacity: 1MiB}}}"});
+  auto blob = three_parts();
+  blob.put_parts(on);
+  auto before = bytes_of(on);
+  BOOST_REQUIRE(on.tell(write_blob{blob.name, blob.source()}));
   BOOST_TEST(bytes_of(on) == before);
+  BOOST_TEST((read(on, blob.name) == blob.text));
+  composed_blob other({blob.texts[1], blob.texts[0]});
+  auto lie = std::make_shared<composed_source>(blob.whole, source_of(bytes::copy_of(blob.text)));
+  BOOST_TEST(code_of(on.tell(write_blob{other.name, lie})) == "INVALID_ARGUMENT");
+  BOOST_TEST(is_missing(on, other.name));
 }
 
 // Rule 63: a layout of which a part is gone is no use to anybody.
 BOOST_AUTO_TEST_CASE(a_blob_is_missing_while_one_of_its_parts_is) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
   on.tell(forget_blob{blob.whole.parts[1]});
@@ -158,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_blob_is_missing_while_one_of_its_parts_is) {
 }
 
 BOOST_AUTO_TEST_CASE(a_blob_of_which_a_part_was_lost_can_be_written_anew) {
-  stage on(chunked);
+  stage on(composing);
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
   on.tell(forget_blob{blob.whole.parts[2]});
@@ -190,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_lease_on_a_composed_blob_keeps_its_parts) {
 }
 
 BOOST_AUTO_TEST_CASE(a_forgotten_composed_blob_leaves_its_parts) {
-  stage on(chunked);
+  stage on(composing);
   on.watch();
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
@@ -201,7 +271,7 @@ BOOST_AUTO_TEST_CASE(a_forgotten_composed_blob_leaves_its_parts) {
 }
 
 BOOST_AUTO_TEST_CASE(a_blob_whose_parts_are_composed_themselves_is_kept_whole) {
-  stage on(chunked);
+  stage on(composing);
   auto inner = three_parts();
   BOOST_REQUIRE(inner.compose(on));
   composed_blob outer({inner.text, noise(2000, 8)});
@@ -224,7 +294,7 @@ BOOST_AUTO_TEST_CASE(a_composed_blob_is_lent_as_one_file) {
 }
 
 BOOST_AUTO_TEST_CASE(does_not_come_up_over_a_store_of_results) {
-  subject results = chunked;
+  subject results = composing;
   results.what = holds::results;
   BOOST_CHECK_EXCEPTION(stage{results}, std::runtime_error, [](const std::runtime_error& fault) {
     return std::string(fault.what()).find("action results") != std::string::npos;

@@ -1,0 +1,46 @@
+#include "plugins/stores/chunked/proven_source.hpp"
+
+#include <atomic>
+#include <utility>
+
+#include "core/contract/checked_source.hpp"
+
+namespace kiln::chunked {
+namespace {
+
+// Tells of the error that a source ends with.
+class heard_source final : public blob_source {
+public:
+  using hearer = std::function<void(const error&)>;
+  heard_source(blob_source_ptr source, hearer hear) : source_(std::move(source)), hear_(std::move(hear)) {}
+
+  void read(next then) override {
+    source_->read([hear = hear_, then = std::move(then)](expected<byte_chain> piece) {
+      if (!piece) hear(piece.error());
+      then(std::move(piece));
+    });
+  }
+  void cancel(const error& why) noexcept override { source_->cancel(why); }
+
+private:
+  const blob_source_ptr source_;
+  const hearer hear_;
+};
+
+}  // namespace
+
+std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
+                                               const digest& blob, const composition& whole,
+                                               std::shared_ptr<crew> hashing, std::function<void()> wrong) {
+  auto unreadable = std::make_shared<std::atomic<bool>>(false);
+  auto parts = std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),
+                                              [unreadable](const error&) { *unreadable = true; });
+  auto hashed = checked(std::move(parts), blob, std::move(hashing), errc::data_loss);
+  auto judged = std::make_shared<heard_source>(std::move(hashed),
+                                               [unreadable, wrong = std::move(wrong)](const error& fault) {
+                                                 if (!*unreadable && fault.code() == errc::data_loss) wrong();
+                                               });
+  return std::make_shared<composed_source>(whole, std::move(judged));
+}
+
+}  // namespace kiln::chunked
