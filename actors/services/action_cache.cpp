@@ -1,5 +1,6 @@
 #include "actors/services/action_cache.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/resource_name.hpp"
 
 namespace kiln {
@@ -56,7 +58,7 @@ struct inlining {
 std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v2::ActionResult& result,
                                     digest_function function) {
   std::vector<inlining> wanted;
-  std::int64_t room = max_inlined;
+  auto room = std::min(max_inlined, largest::result.bytes - static_cast<std::int64_t>(result.ByteSizeLong()));
   auto want = [&](const v2::Digest& name, std::string* into) {
     auto blob = from_wire(name, function);
     if (!blob || blob->size > room || !into->empty()) return;
@@ -124,21 +126,43 @@ expected<void> check_update(const v2::ActionResult& result, const action_cache_s
 struct directories_twice {
   std::vector<digest> trees;
   std::vector<digest> roots;
+  std::int64_t size = 0;  ///< of the trees
 };
 
 directories_twice told_twice(const v2::ActionResult& result, digest_function function) {
   directories_twice twice;
-  std::int64_t total = 0;
   for (const auto& directory : result.output_directories()) {
     if (!directory.has_tree_digest() || !directory.has_root_directory_digest()) continue;
     auto tree = from_wire(directory.tree_digest(), function);
     auto root = from_wire(directory.root_directory_digest(), function);
-    if (!tree || !root || tree->size > max_compared - total) continue;
-    total += tree->size;
+    if (!tree || !root || tree->size > max_compared - twice.size) continue;
+    twice.size += tree->size;
     twice.trees.push_back(*tree);
     twice.roots.push_back(*root);
   }
   return twice;
+}
+
+// A tree that is not there makes no result wrong; it will not be found, though.
+expected<void> check_same_roots(const std::vector<digest>& roots, const blob_batch& trees) {
+  for (std::size_t i = 0; i < roots.size() && i < trees.results.size(); ++i)
+    if (trees.results[i])
+      if (auto same = check_same_root(*trees.results[i], roots[i]); !same) return same;
+  return {};
+}
+
+void compare_roots(cache_pointer self, const state_ptr& state, const call_ptr& to, directories_twice twice,
+                   std::function<void()> keep) {
+  std::shared_ptr<work_budget::share> room = state->options.reading.memory->begin();
+  const auto size = static_cast<std::uint64_t>(twice.size);
+  auto compare = [=](blob_batch& trees) {
+    auto work = [roots = twice.roots, trees = std::move(trees)] { return check_same_roots(roots, trees); };
+    interpret(action_cache_service(self), state->options.reading, size, std::move(work),
+              [to, keep, room](const expected<void>& same) { same ? keep() : to->finish(same.error()); });
+  };
+  with_room(action_cache_service(self), *room, size, [=] {
+    self->request(state->options.content, caf::infinite, read_blobs{twice.trees}).then(compare, fails(to));
+  });
 }
 
 expected<void> update(cache_pointer self, const state_ptr& state, update_action_result& order) {
@@ -147,6 +171,7 @@ expected<void> update(cache_pointer self, const state_ptr& state, update_action_
   auto named = named_action(*request, state->options.limits);
   if (!named) return failure(named.error());
   clean_result(*request->mutable_action_result());
+  slim_result(*request->mutable_action_result());
   if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
     return good;
   auto key = state->options.names.of(record_kind::action_result, named->instance, named->action);
@@ -155,23 +180,10 @@ expected<void> update(cache_pointer self, const state_ptr& state, update_action_
         .then([to, result](const receipt&) { to->reply(result); }, fails(to));
   };
   auto twice = told_twice(request->action_result(), named->action.function);
-  if (twice.trees.empty()) {
+  if (twice.trees.empty())
     keep();
-    return {};
-  }
-  self->request(state->options.content, caf::infinite, read_blobs{std::move(twice.trees)})
-      .then(
-          [to = order.call, roots = std::move(twice.roots), keep](const blob_batch& trees) {
-            answer_call(to, [&]() -> expected<void> {
-              // A tree that is not there makes no result wrong; it will not be found, though.
-              for (std::size_t i = 0; i < roots.size() && i < trees.results.size(); ++i)
-                if (trees.results[i])
-                  if (auto same = check_same_root(*trees.results[i], roots[i]); !same) return same;
-              keep();
-              return {};
-            });
-          },
-          fails(order.call));
+  else
+    compare_roots(self, state, order.call, std::move(twice), std::move(keep));
   return {};
 }
 
@@ -193,7 +205,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
       [self, state](update_action_result& order) {
         begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
       },
-      [](lookup_resumed& resumed) { resumed.go_on(); },
+      [](const resume& next) { next.then(); },
   };
 }
 
@@ -201,6 +213,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
   auto shared = std::make_shared<cache_state>(cache_state{options});
+  if (!shared->options.reading.hands) shared->options.reading = make_interpreting(options.env);
   return system.spawn([shared](cache_pointer self) { return serve(self, shared); });
 }
 

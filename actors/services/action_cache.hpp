@@ -2,9 +2,9 @@
 
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
-#include <functional>
 
 #include "actors/services/cache_limits.hpp"
+#include "actors/services/interpreting.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
@@ -30,18 +30,14 @@ struct action_cache_options {
   action_cache_settings settings;
   cache_limits limits;
   record_names names = record_names();
+  interpreting reading = {};  ///< of its own if null
 };
 
 struct get_action_result : inbound {};
 struct update_action_result : inbound {};
-/// Something that another thread brought, to be gone on with here.
-struct lookup_resumed {
-  std::function<void()> go_on;
-};
-
 using action_cache_service =
     action_cache_actor::extend<caf::reacts_to<get_action_result>, caf::reacts_to<update_action_result>,
-                               caf::reacts_to<lookup_resumed>>;
+                               caf::reacts_to<resume>>;
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options);
 void add_routes(router& routes, const action_cache_service& to);
@@ -50,4 +46,3 @@ void add_routes(router& routes, const action_cache_service& to);
 
 KILN_MESSAGE(kiln::get_action_result)
 KILN_MESSAGE(kiln::update_action_result)
-KILN_MESSAGE(kiln::lookup_resumed)

@@ -9,33 +9,62 @@ namespace {
 
 /// Digests in one question: enough to be cheap, not so many that the store keeps others waiting.
 constexpr std::size_t find_batch = 4096;
+/// Missing blobs that a client is told of.
+constexpr std::size_t most_told = 1000;
+/// What a message takes of memory when it is parsed, in times of its size.
+constexpr std::uint64_t parsed_size = 4;
 
-constexpr std::string_view request_metadata = "build.bazel.remote.execution.v2.requestmetadata-bin";
-constexpr std::size_t longest_metadata = 16 << 10;
+error another_batch() {
+  return {errc::internal, "the store answered with another batch"};
+}
+
+expected<bytes> only_one(blob_batch batch) {
+  if (batch.results.size() != 1) return failure(another_batch());
+  return std::move(batch.results.front());
+}
 
 }  // namespace
 
 action_preparation::action_preparation(execution_actor::pointer self, const execution_peers& peers,
-                                       const execution_options& options, input_memory& memory,
-                                       call_ptr client, execute_request request, outcome then)
+                                       const execution_options& options, const interpreting& reading,
+                                       input_memory& memory, execute_request request, abandoned is_over,
+                                       outcome then)
     : self_(self),
       peers_(peers),
       options_(options),
+      reading_(reading),
       memory_(memory),
-      client_(std::move(client)),
       request_(std::move(request)),
-      then_(std::move(then)) {}
+      is_over_(std::move(is_over)),
+      then_(std::move(then)),
+      room_(reading.memory->begin()) {}
 
 template <class Answer, class Handle, class Order, class Next>
 void action_preparation::ask(const Handle& whom, Order order, Next next) {
   self_->request(whom, caf::infinite, std::move(order))
       .then(
           [me = shared_from_this(), next](Answer& answer) {
-            if (!me->client_->cancelled()) next(std::move(answer));
+            if (me->is_over_()) return me->refuse({errc::cancelled, "nobody waits for the action"});
+            next(std::move(answer));
           },
-          [me = shared_from_this()](const caf::error& fault) {
-            if (!me->client_->cancelled()) me->refuse(from_caf(fault));
-          });
+          [me = shared_from_this()](const caf::error& fault) { me->refuse(from_caf(fault)); });
+}
+
+template <class Then>
+void action_preparation::make_room(std::uint64_t bytes, Then then) {
+  with_room(me(), *room_, bytes, [me = shared_from_this(), then = std::move(then)]() mutable { then(); });
+}
+
+template <class Next>
+void action_preparation::read(const digest& blob, Next next) {
+  auto size = static_cast<std::uint64_t>(blob.size);
+  auto begin = [this, blob, next] {
+    ask<blob_batch>(peers_.content, read_blobs{{blob}},
+                    [next](blob_batch batch) { next(only_one(std::move(batch))); });
+  };
+  // What is small is there and gone before anybody could wait for its memory.
+  if (size <= parsed_in_place) return begin();
+  make_room(size * parsed_size, begin);
 }
 
 void action_preparation::start() {
@@ -56,30 +85,51 @@ void action_preparation::start() {
               me->answered();
             });
   }
-  ask<blob_batch>(peers_.content, read_blobs{{request_.action}}, [this](blob_batch batch) {
-    if (batch.results.size() == 1) action_blob_ = std::move(batch.results.front());
-    answered();
-  });
+  read_action();
+}
+
+void action_preparation::read_action() {
+  auto size = static_cast<std::uint64_t>(request_.action.size);
+  auto begin = [me = shared_from_this()] {
+    me->self_->request(me->peers_.content, caf::infinite, read_blobs{{me->request_.action}})
+        .then(
+            [me](blob_batch& batch) {
+              me->action_blob_ = only_one(std::move(batch));
+              me->answered();
+            },
+            [me](const caf::error& fault) {
+              me->action_blob_ = failure(from_caf(fault));
+              me->answered();
+            });
+  };
+  if (size <= parsed_in_place) return begin();
+  make_room(size * parsed_size, begin);
 }
 
 void action_preparation::answered() {
-  if (--unanswered_ > 0 || client_->cancelled()) return;
-  judge();
+  if (--unanswered_ > 0) return;
+  if (is_over_()) return refuse({errc::cancelled, "nobody waits for the action"});
+  if (!action_blob_) {
+    if (cached_) return then_(prepared{std::move(*cached_), {}});
+    if (action_blob_.error().code() != errc::not_found) return refuse(action_blob_.error());
+    note_missing({request_.action});
+    return refuse_missing();
+  }
+  interpret(
+      me(), reading_, action_blob_->size(),
+      [blob = *action_blob_, function = request_.action.function] { return parse_action(blob, function); },
+      [me = shared_from_this()](expected<action_content> action) {
+        if (!action)
+          return me->refuse(action.error().in_context("action " + me->request_.action.to_string()));
+        me->action_ = std::move(*action);
+        me->action_blob_ = bytes();
+        me->judge();
+      });
 }
 
 void action_preparation::judge() {
-  bool is_there = action_blob_.has_value();
-  if (is_there) {
-    auto action = parse_action(*action_blob_, request_.action.function);
-    if (!action) return refuse(action.error().in_context("action " + request_.action.to_string()));
-    action_ = std::move(*action);
-  }
+  room_->hold(0);
   if (cached_ && !action_.do_not_cache) return then_(prepared{std::move(*cached_), {}});
-  if (!is_there) {
-    if (action_blob_.error().code() != errc::not_found) return refuse(action_blob_.error());
-    missing_.push_back(request_.action);
-    return refuse_missing();
-  }
   if (auto fine = check_action(); !fine) return refuse(fine.error());
   read_command();
 }
@@ -94,80 +144,115 @@ expected<void> action_preparation::check_action() {
 }
 
 void action_preparation::read_command() {
-  ask<blob_batch>(peers_.content, read_blobs{{action_.command}}, [this](blob_batch batch) {
-    if (batch.results.size() != 1)
-      return refuse(error(errc::internal, "the store answered with another batch"));
-    auto& blob = batch.results.front();
-    if (!blob) {
-      if (blob.error().code() != errc::not_found)
-        return refuse(blob.error().in_context("reading the command"));
-      missing_.push_back(action_.command);
-    } else {
-      auto command = parse_command(*blob);
-      if (!command) return refuse(command.error());
-      command_ = std::move(*command);
-      command_blob_ = std::move(*blob);
-    }
-    if (auto* known = memory_.find(action_.input_root)) {
-      inputs_ = *known;
-      // The directories as well: nobody has read them this time.
-      to_find_ = inputs_->directories;
-      to_find_.insert(to_find_.end(), inputs_->files.begin(), inputs_->files.end());
-      return ask_missing(0);
-    }
-    walk_.emplace(action_.input_root);
-    walk();
-  });
+  read(action_.command, [this](expected<bytes> blob) { take_command(std::move(blob)); });
+}
+
+void action_preparation::take_command(expected<bytes> blob) {
+  if (!blob) {
+    if (blob.error().code() != errc::not_found) return refuse(blob.error().in_context("reading the command"));
+    note_missing({action_.command});
+    return look_at_inputs();
+  }
+  // A large one would lie in the queue until its turn comes: the worker reads it for itself.
+  if (blob->size() <= parsed_in_place) command_blob_ = *blob;
+  interpret(
+      me(), reading_, blob->size(), [blob = *blob] { return parse_command(blob); },
+      [me = shared_from_this()](expected<command_content> command) {
+        if (!command) return me->refuse(command.error());
+        me->command_ = std::move(*command);
+        me->look_at_inputs();
+      });
+}
+
+void action_preparation::look_at_inputs() {
+  room_->hold(0);
+  if (auto* known = memory_.find(action_.input_root)) {
+    inputs_ = *known;
+    ask_directories_ = true;
+    return ask_missing(0);
+  }
+  walk_ = std::make_shared<input_walk>(action_.input_root);
+  walk();
 }
 
 void action_preparation::walk() {
+  room_->hold(walk_->memory());
   auto next = walk_->next();
   if (!next) return refuse(next.error());
-  if (!next->empty()) {
-    auto asked = *next;
-    ask<blob_batch>(peers_.content, read_blobs{std::move(*next)},
-                    [this, asked = std::move(asked)](const blob_batch& batch) { take_batch(asked, batch); });
-    return;
-  }
+  if (next->empty()) return end_walk();
+  std::size_t size = 0;
+  for (const auto& directory : *next) size += static_cast<std::size_t>(directory.size);
+  make_room(size * parsed_size,
+            [this, batch = std::move(*next), size]() mutable { read_batch(std::move(batch), size); });
+}
+
+void action_preparation::read_batch(std::vector<digest> batch, std::size_t size) {
+  auto asked = batch;
+  ask<blob_batch>(peers_.content, read_blobs{std::move(batch)},
+                  [this, asked = std::move(asked), size](blob_batch found) {
+                    take_batch(asked, size, std::move(found));
+                  });
+}
+
+void action_preparation::take_batch(const std::vector<digest>& asked, std::size_t size, blob_batch batch) {
+  if (batch.results.size() != asked.size()) return refuse(another_batch());
+  // Nobody else touches the walk meanwhile.
+  auto work = [walk = walk_, asked, batch = std::move(batch)]() -> expected<void> {
+    for (std::size_t i = 0; i < asked.size(); ++i)
+      if (auto taken = walk->take(asked[i], batch.results[i]); !taken) return taken;
+    return {};
+  };
+  interpret(me(), reading_, size, std::move(work), [me = shared_from_this()](const expected<void>& taken) {
+    taken ? me->walk() : me->refuse(taken.error());
+  });
+}
+
+void action_preparation::end_walk() {
   bool whole = walk_->missing().empty();
-  missing_.insert(missing_.end(), walk_->missing().begin(), walk_->missing().end());
+  note_missing(walk_->missing());
   inputs_ = walk_->finish();
   walk_.reset();
   // One that does not fit is walked again next time.
   if (whole && inputs_->weight() > 1) (void)memory_.insert(action_.input_root, inputs_, inputs_->weight());
-  to_find_ = inputs_->files;
   ask_missing(0);
 }
 
-void action_preparation::take_batch(const std::vector<digest>& asked, const blob_batch& batch) {
-  if (batch.results.size() != asked.size())
-    return refuse(error(errc::internal, "the store answered with another batch"));
-  for (std::size_t i = 0; i < asked.size(); ++i)
-    if (auto taken = walk_->take(asked[i], batch.results[i]); !taken) return refuse(taken.error());
-  walk();
-}
-
+// First the directories, where nobody has read them, then the files.
 void action_preparation::ask_missing(std::size_t from) {
-  if (from >= to_find_.size()) return conclude();
-  auto until = std::min(to_find_.size(), from + find_batch);
+  const auto& directories = inputs_->directories;
+  const auto count = ask_directories_ ? directories.size() : 0;
+  const auto until = std::min(count + inputs_->files.size(), from + find_batch);
+  if (from == until) return conclude();
   find_missing order;
-  order.blobs.assign(to_find_.begin() + static_cast<std::ptrdiff_t>(from),
-                     to_find_.begin() + static_cast<std::ptrdiff_t>(until));
+  order.blobs.reserve(until - from);
+  for (auto i = from; i < until; ++i)
+    order.blobs.push_back(i < count ? directories[i] : inputs_->files[i - count]);
   ask<missing_blobs>(peers_.content, std::move(order), [this, until](const missing_blobs& answer) {
-    missing_.insert(missing_.end(), answer.blobs.begin(), answer.blobs.end());
+    note_missing(answer.blobs);
     ask_missing(until);
   });
+}
+
+void action_preparation::note_missing(const std::vector<digest>& some) {
+  missing_count_ += some.size();
+  for (const auto& blob : some)
+    if (missing_.size() < most_told) missing_.push_back(blob);
+}
+
+void action_preparation::refuse(error fault) {
+  room_.reset();
+  then_(failure(std::move(fault)));
 }
 
 void action_preparation::refuse_missing() {
   auto fault =
       error(errc::failed_precondition, fmt::format("{} blobs of action {} are missing, the first is {}",
-                                                   missing_.size(), request_.action, missing_.front()));
+                                                   missing_count_, request_.action, missing_.front()));
   refuse(std::move(fault.add_detail(missing_blobs_detail(missing_))));
 }
 
 void action_preparation::conclude() {
-  if (!missing_.empty()) return refuse_missing();
+  if (missing_count_ > 0) return refuse_missing();
   if (!command_.working_directory.empty() &&
       !inputs_->has_directory(action_.input_root, command_.working_directory))
     return refuse(
@@ -182,9 +267,6 @@ void action_preparation::conclude() {
   spec.platform = action_.has_platform ? action_.platform : command_.platform;
   spec.timeout = action_.timeout > duration::zero() ? action_.timeout : options_.default_timeout;
   spec.do_not_cache = action_.do_not_cache;
-  // Clients may send what they like here; nobody fails for it.
-  if (auto metadata = client_->info().value_of(request_metadata); metadata.size() <= longest_metadata)
-    spec.request_metadata = metadata;
   then_(std::move(result));
 }
 

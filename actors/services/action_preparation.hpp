@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caf/typed_event_based_actor.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "actors/services/execute_request.hpp"
 #include "actors/services/execution.hpp"
 #include "actors/services/input_walk.hpp"
+#include "actors/services/interpreting.hpp"
 #include "core/cache/evicting_cache.hpp"
 
 namespace kiln {
@@ -17,7 +19,7 @@ using input_memory = evicting_cache<digest, std::shared_ptr<const input_inventor
 
 /// From a request to an action that can be scheduled: reads Action and Command, looks into the action cache,
 /// checks everything, and makes sure that all inputs are there. Lives in the execution actor, held by the
-/// answers it waits for; when its client is gone it stops.
+/// answers it waits for; what it takes of memory it asks for, and waits where others have it.
 class action_preparation : public std::enable_shared_from_this<action_preparation> {
 public:
   struct prepared {
@@ -25,37 +27,53 @@ public:
     action_spec action;
   };
   using outcome = std::function<void(expected<prepared>)>;
+  /// Whether nobody waits for the end any more.
+  using abandoned = std::function<bool()>;
 
-  /// `memory` and `options` belong to the actor's state, as does what `then` refers to.
+  /// `memory`, `options` and `reading` belong to the actor's state, as does what the functions refer to.
   action_preparation(execution_actor::pointer self, const execution_peers& peers,
-                     const execution_options& options, input_memory& memory, call_ptr client,
-                     execute_request request, outcome then);
-  /// Calls `then` once, unless the client goes away before.
+                     const execution_options& options, const interpreting& reading, input_memory& memory,
+                     execute_request request, abandoned is_over, outcome then);
+  /// Calls `then` once: with CANCELLED if it is abandoned.
   void start();
 
 private:
   void answered();
   void judge();
+  void read_action();
   void read_command();
+  void take_command(expected<bytes> blob);
+  void look_at_inputs();
   void walk();
-  void take_batch(const std::vector<digest>& asked, const blob_batch& batch);
+  void read_batch(std::vector<digest> batch, std::size_t size);
+  void take_batch(const std::vector<digest>& asked, std::size_t size, blob_batch batch);
+  void end_walk();
   void ask_missing(std::size_t from);
+  void note_missing(const std::vector<digest>& some);
   void conclude();
-  void refuse(error fault) { then_(fail(std::move(fault))); }
+  void refuse(error fault);
   void refuse_missing();
   expected<void> check_action();
 
-  /// Asks, and goes on with `next` unless the client is gone by then; a failure refuses the request.
+  execution_actor me() const { return execution_actor(self_); }
+  /// Asks, and goes on with `next` unless this is abandoned by then; a failure refuses the request.
   template <class Answer, class Handle, class Order, class Next>
   void ask(const Handle& whom, Order order, Next next);
+  /// Reads a blob, which is as large as its digest says. A failure is for `next`.
+  template <class Next>
+  void read(const digest& blob, Next next);
+  template <class Then>
+  void make_room(std::uint64_t bytes, Then then);
 
   const execution_actor::pointer self_;
   const execution_peers& peers_;
   const execution_options& options_;
+  const interpreting& reading_;
   input_memory& memory_;
-  const call_ptr client_;
   const execute_request request_;
+  const abandoned is_over_;
   const outcome then_;
+  std::shared_ptr<work_budget::share> room_;
 
   int unanswered_ = 0;
   expected<bytes> action_blob_ = fail(errc::internal, "the store answered with another batch");
@@ -63,10 +81,11 @@ private:
   action_content action_;
   bytes command_blob_;
   command_content command_;
-  std::optional<input_walk> walk_;
+  std::shared_ptr<input_walk> walk_;
   std::shared_ptr<const input_inventory> inputs_;
-  std::vector<digest> to_find_;
-  std::vector<digest> missing_;
+  bool ask_directories_ = false;  ///< nobody has read them this time
+  std::vector<digest> missing_;   ///< as many as are told
+  std::size_t missing_count_ = 0;
 };
 
 }  // namespace kiln

@@ -62,13 +62,17 @@ private:
   void cut(byte_chain piece) {
     auto posted = hands_->post([to = blob_cutter_actor(self_), cutting = chunker_, function = blob_.function,
                                 piece = std::move(piece), last = !rest_]() mutable {
-      cutting->feed(std::move(piece));
-      if (last) cutting->end();
-      piece_cut news;
-      news.last = last;
-      while (auto chunk = cutting->next())
-        news.chunks.push_back({digest_of(chunk->view(), function), std::move(*chunk)});
-      caf::anon_send(to, std::move(news));
+      auto news = caught([&]() -> expected<piece_cut> {
+        cutting->feed(std::move(piece));
+        if (last) cutting->end();
+        piece_cut cut;
+        cut.last = last;
+        while (auto chunk = cutting->next())
+          cut.chunks.push_back({digest_of(chunk->view(), function), std::move(*chunk)});
+        return cut;
+      });
+      if (!news) return caf::anon_send(to, piece_read{failure(news.error())});
+      caf::anon_send(to, std::move(*news));
     });
     if (!posted) end(failure(posted.error()));
   }

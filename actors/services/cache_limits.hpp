@@ -23,6 +23,9 @@ struct cache_limits {
   /// Those whose collisions cannot be made, unless told otherwise.
   std::vector<digest_function> digest_functions = strong_digest_functions();
 
+  /// That reading of what requests name may take, all together.
+  byte_size max_parsing_memory{256 << 20};
+
   /// INVALID_ARGUMENT for a digest of a function that is not announced.
   expected<void> check_function(digest_function function) const;
   bool too_large(std::int64_t size) const noexcept {

@@ -133,8 +133,11 @@ expected<void> update(cas_pointer self, const serving& with, batch_update_blobs&
   for (const auto& entry : state->asked) state->outcomes.push_back(check_entry(entry, with.limits));
   if (!any_compressed(state->asked)) return keep(self, with, state);
   auto unpacking = [self = content_addressable_storage_actor(self), state, log = with.zstd.window_log] {
-    unpack(state->asked, state->outcomes, log);
-    caf::anon_send(self, batch_unpacked{state});
+    answer_call(state->call, [&]() -> expected<void> {
+      unpack(state->asked, state->outcomes, log);
+      caf::anon_send(self, batch_unpacked{state});
+      return {};
+    });
   };
   return with.zstd.run(*size, std::move(unpacking));
 }

@@ -6,6 +6,7 @@
 #include "core/merkle/paths.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/resource_name.hpp"
 #include "core/wire/utf8.hpp"
 
@@ -71,6 +72,8 @@ expected<execute_request> parse_execute_request(const byte_chain& message) {
   if (!function) return fail(function.error());
   auto action = from_wire(request->action_digest(), *function);
   if (!action) return with_context(action.error(), "action_digest");
+  if (auto fine = check_size(largest::action, *action); !fine)
+    return with_context(fine.error(), "action_digest");
   return execute_request{request->instance_name(), *action, request->execution_policy().priority(),
                          request->skip_cache_lookup()};
 }
@@ -84,6 +87,10 @@ expected<action_content> parse_action(const bytes& blob, digest_function functio
   if (!root) return with_context(root.error(), "input_root_digest of the action");
   auto timeout = timeout_of(*action);
   if (!timeout) return fail(timeout.error());
+  if (auto fine = check_size(largest::platform, action->platform().ByteSizeLong()); !fine)
+    return fail(fine.error());
+  if (auto fine = check_size(largest::command, *command); !fine) return fail(fine.error());
+  if (auto fine = check_size(largest::directory, *root); !fine) return fail(fine.error());
   return action_content{*command,
                         *root,
                         *timeout,
@@ -105,6 +112,8 @@ expected<command_content> parse_command(const bytes& blob) {
       return with_context(fine.error(), "working_directory of the command");
   if (auto fine = check_all_outputs(*command); !fine) return fail(fine.error());
   if (auto fine = check_environment(*command); !fine) return fail(fine.error());
+  if (auto fine = check_size(largest::platform, command->platform().ByteSizeLong()); !fine)
+    return fail(fine.error());
   if (command->output_node_properties_size() > 0)
     return fail(errc::invalid_argument, "the command asks for node property \"{}\", which is not supported",
                 escaped(command->output_node_properties(0)));

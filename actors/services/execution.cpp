@@ -5,6 +5,7 @@
 
 #include "actors/services/action_preparation.hpp"
 #include "actors/services/operation_watchers.hpp"
+#include "actors/services/preparations.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/random.hpp"
 #include "core/wire/message.hpp"
@@ -18,6 +19,9 @@ namespace v2 = build::bazel::remote::execution::v2;
 constexpr auto keep_alive_interval = std::chrono::seconds(15);
 constexpr auto longest_silence = std::chrono::seconds(40);
 
+constexpr std::string_view request_metadata = "build.bazel.remote.execution.v2.requestmetadata-bin";
+constexpr std::size_t longest_metadata = 16 << 10;
+
 struct execution_state {
   static constexpr const char* name = "execution";
 
@@ -26,6 +30,10 @@ struct execution_state {
   execution_actor::behavior_type make_behavior(const environment& process, execution_options given,
                                                const cache_limits& bounds, execution_peers whom);
   expected<void> execute(const execute_call& order);
+  void prepared(const call_ptr& from, const execute_request& request,
+                expected<action_preparation::prepared> outcome);
+  void begin_preparation(const execute_request& request, action_preparation::abandoned is_over,
+                         action_preparation::outcome then);
   void submit(const call_ptr& from, const execute_request& request, action_spec action);
   void answer_over(const call_ptr& from, const execute_request& request, action_outcome outcome);
   expected<void> wait(const wait_execution_call& order);
@@ -40,31 +48,37 @@ struct execution_state {
   execution_peers peers;
   std::optional<input_memory> memory;
   operation_watchers watchers;
-  /// Shared with those it counts: they may outlive this state by a moment.
-  std::shared_ptr<std::size_t> preparing = std::make_shared<std::size_t>(0);
+  interpreting reading;
+  std::optional<preparations> requests;
 };
 
 expected<void> execution_state::execute(const execute_call& order) {
   auto request = parse_execute_request(order.request);
   if (!request) return fail(request.error());
   if (auto fine = limits.check_function(request->action.function); !fine) return fine;
-  if (*preparing >= options.max_preparing) return fail(busy("too many actions are being looked at"));
-  ++*preparing;
-  // Counts until the last that refers to the preparation is gone, however it ends.
-  std::shared_ptr<void> counted(nullptr, [count = preparing](void*) { --*count; });
-  auto then = [this, from = order.call, request = *request,
-               counted](expected<action_preparation::prepared> outcome) {
-    // What the client must upload again may be a thousand names: too many for a trailer, so they come as the
-    // response of an operation that is over.
-    if (!outcome && outcome.error().code() == errc::failed_precondition)
-      return answer_over(from, request, {outcome.error(), {}, 0, false});
-    if (!outcome) return from->finish(outcome.error());
-    if (outcome->cached) return answer_over(from, request, {{}, std::move(*outcome->cached), 0, true});
-    submit(from, request, std::move(outcome->action));
-  };
-  std::make_shared<action_preparation>(self, peers, options, *memory, order.call, std::move(*request), then)
+  return requests->add(order.call, std::move(*request));
+}
+
+void execution_state::prepared(const call_ptr& from, const execute_request& request,
+                               expected<action_preparation::prepared> outcome) {
+  // What the client must upload again may be a thousand names: too many for a trailer, so they come as the
+  // response of an operation that is over.
+  if (!outcome && outcome.error().code() == errc::failed_precondition)
+    return answer_over(from, request, {outcome.error(), {}, 0, false});
+  if (!outcome) return from->finish(outcome.error());
+  if (outcome->cached) return answer_over(from, request, {{}, std::move(*outcome->cached), 0, true});
+  auto& action = outcome->action;
+  // Clients may send what they like here; nobody fails for it.
+  if (auto metadata = from->info().value_of(request_metadata); metadata.size() <= longest_metadata)
+    action.request_metadata = metadata;
+  submit(from, request, std::move(action));
+}
+
+void execution_state::begin_preparation(const execute_request& request, action_preparation::abandoned is_over,
+                                        action_preparation::outcome then) {
+  std::make_shared<action_preparation>(self, peers, options, reading, *memory, request, std::move(is_over),
+                                       std::move(then))
       ->start();
-  return {};
 }
 
 void execution_state::answer_over(const call_ptr& from, const execute_request& request,
@@ -111,6 +125,17 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
   limits = bounds;
   peers = std::move(whom);
   memory.emplace(eviction_limits{options.remembered_inputs}, *env.time);
+  reading = peers.reading.hands ? peers.reading : make_interpreting(env);
+  requests.emplace(
+      options.max_preparing,
+      [this](const execute_request& request, action_preparation::abandoned is_over,
+             action_preparation::outcome then) {
+        begin_preparation(request, std::move(is_over), std::move(then));
+      },
+      [this](const call_ptr& from, const execute_request& request,
+             expected<action_preparation::prepared> outcome) {
+        prepared(from, request, std::move(outcome));
+      });
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
   return {
       [this](const operation_changed& news) { watchers.tell(news.state, now()); },
@@ -124,6 +149,7 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
         if (auto operation = watchers.remove(news.watcher))
           self->send(peers.scheduler, unwatch_operation{*operation, self});
       },
+      [](const resume& next) { next.then(); },
       [this](const execution_keep_alive&) {
         watchers.repeat_unheard_since(now() - longest_silence, now());
         self->delayed_send(self, keep_alive_interval, execution_keep_alive{});

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "actors/services/cache_limits.hpp"
+#include "actors/services/interpreting.hpp"
 #include "actors/services/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/action_cache.hpp"
@@ -30,6 +31,7 @@ struct execution_peers {
   store_actor content;
   action_cache_actor results;  ///< may be null: then nothing is ever found
   scheduler_actor scheduler;
+  interpreting reading = {};  ///< of its own if null
 };
 
 struct execute_call : inbound {};
@@ -42,7 +44,8 @@ struct execution_keep_alive {};
 
 using execution_actor =
     operation_listener::extend<caf::reacts_to<execute_call>, caf::reacts_to<wait_execution_call>,
-                               caf::reacts_to<execution_client_gone>, caf::reacts_to<execution_keep_alive>>;
+                               caf::reacts_to<execution_client_gone>, caf::reacts_to<execution_keep_alive>,
+                               caf::reacts_to<resume>>;
 
 execution_actor spawn_execution(caf::actor_system& system, const environment& env, execution_options options,
                                 const cache_limits& limits, execution_peers peers);

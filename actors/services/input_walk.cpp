@@ -6,6 +6,7 @@
 #include "core/merkle/directory.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
 
 namespace kiln {
 
@@ -42,9 +43,8 @@ expected<std::vector<digest>> input_walk::next() {
   std::int64_t sum = 0;
   while (!open_.empty() && batch.size() < limits_.batch_directories) {
     const auto& which = open_.back();
-    if (which.size > limits_.max_directory_size)
-      return fail(errc::invalid_argument, "directory {} of the input tree is larger than {} bytes", which,
-                  limits_.max_directory_size);
+    if (auto fine = check_size(largest::directory, which); !fine)
+      return with_context(fine.error(), "the input tree");
     if (!batch.empty() && sum + which.size > limits_.batch_bytes) break;
     sum += which.size;
     batch.push_back(which);
@@ -79,10 +79,18 @@ expected<void> input_walk::take(const digest& which, const expected<bytes>& cont
       add_directory(*blob);
     }
     inventory_->weight_ += children.size() + 1;
+    edges_ += children.size();
   }
   if (seen_directories_.size() + seen_files_.size() > limits_.max_entries)
     return fail(errc::invalid_argument, "the input tree refers to more than {} blobs", limits_.max_entries);
   return {};
+}
+
+std::uint64_t input_walk::memory() const noexcept {
+  // In a set and in a list, and with a name of some length.
+  constexpr std::uint64_t a_digest = 2 * sizeof(digest) + 3 * sizeof(void*);
+  constexpr std::uint64_t an_edge = sizeof(digest) + 2 * sizeof(std::string);
+  return (seen_directories_.size() + seen_files_.size()) * a_digest + edges_ * an_edge;
 }
 
 std::shared_ptr<const input_inventory> input_walk::finish() {

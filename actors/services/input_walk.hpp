@@ -37,10 +37,9 @@ private:
 class input_walk {
 public:
   struct limits {
-    std::size_t max_entries = 1'000'000;         ///< directories and files, told apart by digest
-    std::int64_t max_directory_size = 16 << 20;  ///< bytes of one serialised Directory
-    std::size_t batch_directories = 1000;        ///< in one read
-    std::int64_t batch_bytes = 8 << 20;          ///< in one read, unless one directory is larger
+    std::size_t max_entries = 1'000'000;   ///< directories and files, told apart by digest
+    std::size_t batch_directories = 1000;  ///< in one read
+    std::int64_t batch_bytes = 8 << 20;    ///< in one read, unless one directory is larger
   };
 
   explicit input_walk(const digest& root) : input_walk(root, limits{}) {}
@@ -52,6 +51,8 @@ public:
   /// INVALID_ARGUMENT: it is no Directory in canonical form, or the tree is too large.
   expected<void> take(const digest& which, const expected<bytes>& content);
 
+  /// Bytes of memory that it takes, about.
+  std::uint64_t memory() const noexcept;
   const std::vector<digest>& missing() const noexcept { return missing_; }
   /// Call once, at the end.
   std::shared_ptr<const input_inventory> finish();
@@ -63,6 +64,7 @@ private:
   std::vector<digest> open_;  ///< known and not asked for yet
   std::unordered_set<digest> seen_directories_;
   std::unordered_set<digest> seen_files_;
+  std::size_t edges_ = 0;  ///< names of directories in directories
   std::vector<digest> missing_;
   std::shared_ptr<input_inventory> inventory_ = std::make_shared<input_inventory>();
 };

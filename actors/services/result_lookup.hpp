@@ -2,12 +2,14 @@
 
 #include <build/bazel/remote/execution/v2/remote_execution.pb.h>
 
+#include <caf/typed_event_based_actor.hpp>
 #include <functional>
 #include <memory>
 #include <set>
 #include <vector>
 
 #include "actors/services/action_cache.hpp"
+#include "actors/services/referred_blobs.hpp"
 
 namespace kiln {
 
@@ -32,17 +34,30 @@ public:
 private:
   // A wait for bytes that another thread may bring: it comes back to the actor as a message.
   void collect_blob(const store_actor& from, const digest& name, std::size_t limit,
-                    std::function<void(expected<bytes>)> then);
-  void take_record(expected<bytes> record);
+                    std::function<void(expected<byte_chain>)> then);
+  void take_record(expected<byte_chain> record);
+  void take_parsed(expected<found> parsed);
   void drop_record(const error& why);
   expected<void> note_outputs();
   expected<void> note(const build::bazel::remote::execution::v2::Digest& name);
-  expected<void> note_files(const build::bazel::remote::execution::v2::Directory& directory);
+  expected<void> note_all(const std::vector<digest>& blobs);
+  expected<void> note_directory(const digest& name);
   void read_next_tree();
-  expected<void> take_tree(const bytes& content);
+  void read_tree(const digest& name);
+  void take_tree(expected<std::vector<digest>> files);
   void read_directories();
-  expected<void> take_directories(const blob_batch& level);
-  void ask_missing();
+  void take_directories(const expected<referred_blobs>& level);
+  void ask_missing(std::size_t from);
+  void end(expected<found> outcome);
+
+  action_cache_service me() const { return action_cache_service(self_); }
+  /// Goes on with `then` here, when there is memory for so many bytes more.
+  template <class Then>
+  void make_room(std::uint64_t bytes, Then then);
+  template <class Work, class Then>
+  void work_on(std::size_t size, Work work, Then then) {
+    interpret(me(), options_.reading, size, std::move(work), std::move(then));
+  }
 
   const action_cache_service::pointer self_;
   const action_cache_options& options_;
@@ -52,10 +67,11 @@ private:
   const outcome then_;
 
   found found_;
-  std::vector<digest> needed_;       ///< everything that must be present
-  std::vector<digest> trees_;        ///< Trees still to be read
-  std::vector<digest> directories_;  ///< the level of Directories to be read next
-  std::set<digest> seen_;            ///< Directories that were read or will be
+  std::shared_ptr<work_budget::share> memory_;  ///< once there was something large
+  std::vector<digest> needed_;                  ///< everything that must be present
+  std::vector<digest> trees_;                   ///< Trees still to be read
+  std::vector<digest> directories_;             ///< the level of Directories to be read next
+  std::set<digest> seen_;                       ///< Directories that were read or will be
 };
 
 }  // namespace kiln

@@ -6,15 +6,13 @@
 
 #include "core/wire/digests.hpp"
 #include "core/wire/field_reader.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/utf8.hpp"
 #include "kiln/asset/v1/asset.pb.h"
 
 namespace kiln {
 namespace v2 = build::bazel::remote::execution::v2;
 namespace {
-
-constexpr std::size_t max_result =
-    (4 << 20) - (64 << 10);  // what a client takes by default, less its framing
 
 // An empty path stands for the working directory itself, which only a directory may be.
 expected<void> check_path(std::string_view path) {
@@ -47,6 +45,9 @@ public:
   void blob(const v2::Digest& name) {
     if (auto good = from_wire(name, function_); !good) keep(failure(good.error()));
   }
+  void message(const v2::Digest& name, const message_limit& of) {
+    keep(from_wire(name, function_).and_then([&](const digest& blob) { return check_size(of, blob); }));
+  }
   expected<void> outcome() && { return std::move(first_); }
 
 private:
@@ -60,9 +61,7 @@ private:
 }  // namespace
 
 expected<void> check_result(const v2::ActionResult& result, const digest& action) {
-  if (result.ByteSizeLong() > max_result)
-    return fail(errc::invalid_argument, "an action result of {} bytes; clients take {}",
-                result.ByteSizeLong(), max_result);
+  if (auto fine = check_size(largest::result, result.ByteSizeLong()); !fine) return fine;
   checking all(action.function);
   all.paths(result.output_files());
   all.paths(result.output_directories());
@@ -72,8 +71,9 @@ expected<void> check_result(const v2::ActionResult& result, const digest& action
   for (const auto& file : result.output_files()) all.blob(file.digest());
   for (const auto& directory : result.output_directories()) {
     if (directory.has_tree_digest() || !directory.has_root_directory_digest())
-      all.blob(directory.tree_digest());
-    if (directory.has_root_directory_digest()) all.blob(directory.root_directory_digest());
+      all.message(directory.tree_digest(), largest::tree);
+    if (directory.has_root_directory_digest())
+      all.message(directory.root_directory_digest(), largest::directory);
   }
   if (result.has_stdout_digest()) all.blob(result.stdout_digest());
   if (result.has_stderr_digest()) all.blob(result.stderr_digest());
@@ -87,6 +87,13 @@ void clean_result(v2::ActionResult& result) {
   auto kept = std::remove_if(notes.begin(), notes.end(),
                              [](const auto& note) { return note.template Is<asset::v1::Asset>(); });
   notes.erase(kept, notes.end());
+}
+
+void slim_result(v2::ActionResult& result) {
+  if (check_size(largest::result, result.ByteSizeLong())) return;
+  for (auto& file : *result.mutable_output_files()) file.clear_contents();
+  if (result.has_stdout_digest()) result.clear_stdout_raw();
+  if (result.has_stderr_digest()) result.clear_stderr_raw();
 }
 
 // Tree: root = 1. Its bytes are hashed as they lie there, for another encoding would be another digest.

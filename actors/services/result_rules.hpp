@@ -16,6 +16,9 @@ expected<void> check_result(const build::bazel::remote::execution::v2::ActionRes
 /// kept as ours.
 void clean_result(build::bazel::remote::execution::v2::ActionResult& result);
 
+/// One that is larger than clients take loses the bytes that came inside and stand in blobs as well.
+void slim_result(build::bazel::remote::execution::v2::ActionResult& result);
+
 /// A directory that is told twice, as a Tree and by its root, must be one directory: INVALID_ARGUMENT unless
 /// the root in this Tree has this digest.
 expected<void> check_same_root(const bytes& tree, const digest& root);

@@ -3,13 +3,13 @@
 #include <atomic>
 #include <caf/error.hpp>
 #include <caf/send.hpp>
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/crew.hpp"
 #include "core/contract/actor.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"
@@ -46,8 +46,8 @@ template <class Body>
 void answer_call(const call_ptr& from, Body body) {
   try {
     if (expected<void> done = body(); !done) from->finish(std::move(done).error());
-  } catch (const std::exception& fault) {
-    from->finish({errc::internal, fault.what()});
+  } catch (...) {
+    from->finish(current_fault());
   }
 }
 

@@ -13,23 +13,28 @@ constexpr std::size_t most_ahead = 4;
 }  // namespace
 
 std::size_t shared_walk::asked() const noexcept {
-  return over() ? std::numeric_limits<std::size_t>::max() : mind_->asked();
+  return over() ? std::numeric_limits<std::size_t>::max() : asked_;
 }
 
 const std::vector<digest>& shared_walk::batch() {
   if (batch_.empty()) batch_ = mind_->next_batch();
+  asked_ = mind_->asked();
   return batch_;
 }
 
-expected<void> shared_walk::take(const std::vector<expected<bytes>>& found) {
-  auto asked = std::exchange(batch_, {});
-  if (auto taken = mind_->take(asked, found); !taken) return taken;
+shared_walk::lent_walk shared_walk::lend() {
+  return {std::move(mind_), std::exchange(batch_, {})};
+}
+
+void shared_walk::take_back(lent_walk lent) {
+  mind_ = std::move(lent.mind);
+  known_ = mind_->known();
   for (auto& one : mind_->filled()) {
     bytes_ += one->size_in_bytes();
     stretches_.push_back(std::move(one));
   }
-  if (mind_->over()) mind_.reset();
-  return {};
+  over_ = mind_->over();
+  if (over_) mind_.reset();
 }
 
 bool shared_walk::far_ahead() const noexcept {
@@ -50,7 +55,7 @@ std::optional<tree_part> shared_walk::from(std::size_t position) {
 }
 
 shared_walk::load shared_walk::size() const noexcept {
-  if (!over()) return {mind_->known(), bytes_};
+  if (!over()) return {known_, bytes_};
   return {stretches_.empty() ? 0 : stretches_.back()->end(), bytes_};
 }
 

@@ -8,6 +8,7 @@
 
 #include "actors/services/tree_coalescer.hpp"
 #include "actors/services/tree_walk.hpp"
+#include "core/base/work_budget.hpp"
 
 namespace kiln {
 
@@ -16,16 +17,24 @@ namespace kiln {
 class shared_walk {
 public:
   shared_walk(const digest& root, tree_walk::rules bounds)
-      : root_(root), mind_(std::in_place, root, bounds) {}
+      : root_(root), mind_(std::make_unique<tree_walk>(root, bounds)) {}
 
   const digest& root() const noexcept { return root_; }
-  bool over() const noexcept { return !mind_; }
+  bool over() const noexcept { return over_; }
   /// Directories in front of this position are read, or being read.
   std::size_t asked() const noexcept;
 
   /// What to read: the next batch, or the same as long as none was taken.
   const std::vector<digest>& batch();
-  expected<void> take(const std::vector<expected<bytes>>& found);
+  /// What was found is taken by the walk itself, which may be elsewhere for that; nothing else is asked of it
+  /// meanwhile.
+  struct lent_walk {
+    std::unique_ptr<tree_walk> mind;
+    std::vector<digest> asked;
+    expected<void> take(const std::vector<expected<bytes>>& found) { return mind->take(asked, found); }
+  };
+  lent_walk lend();
+  void take_back(lent_walk lent);
 
   /// Far enough in front of the fastest who follows.
   bool far_ahead() const noexcept;
@@ -48,15 +57,19 @@ public:
 
   std::set<std::uint64_t> seats;  ///< of those who follow, the oldest first
   bool reading = false;
-  bool joined_since_asked = false;  ///< somebody came after the batch was asked for
-  bool sound = true;                ///< nothing was absent: newcomers may join, and it may be remembered
-  load charged;                     ///< what of its size is counted
+  std::shared_ptr<work_budget::share> room;  ///< of what is being read, where that is large
+  bool joined_since_asked = false;           ///< somebody came after the batch was asked for
+  bool sound = true;  ///< nothing was absent: newcomers may join, and it may be remembered
+  load charged;       ///< what of its size is counted
 
 private:
   void forget_bytes(tree_stretch_ptr& of);
 
   digest root_;
-  std::optional<tree_walk> mind_;  // while it walks
+  std::unique_ptr<tree_walk> mind_;  // while it walks and is here
+  bool over_ = false;
+  std::size_t asked_ = 0;  // of the walk, also while it is elsewhere
+  std::size_t known_ = 1;
   std::vector<digest> batch_;
   std::vector<tree_stretch_ptr> stretches_;
   std::size_t handed_out_ = 0;  // stretches that the fastest has had, or has no need of

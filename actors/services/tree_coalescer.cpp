@@ -65,9 +65,10 @@ struct follower {
 class tree_coalescer_state {
 public:
   tree_coalescer_state(tree_coalescer_actor::pointer self, const environment& env,
-                       const get_tree_options& options, store_actor blobs)
+                       const get_tree_options& options, store_actor blobs, interpreting reading)
       : self_(self),
         options_(options),
+        reading_(std::move(reading)),
         figures_(*env.metrics),
         trees_({.max_weight = options.tree_cache.capacity.bytes,
                 .max_entries = options.tree_cache.max_entries,
@@ -173,6 +174,17 @@ private:
     if (walk->reading || walk->over() || walk->far_ahead()) return;
     walk->reading = true;
     walk->joined_since_asked = false;
+    std::uint64_t size = 0;
+    for (const auto& name : walk->batch()) size += static_cast<std::uint64_t>(name.size);
+    auto read = [this, weak = std::weak_ptr(walk)] {
+      if (auto alive = weak.lock()) read_batch(alive);
+    };
+    if (size <= parsed_in_place) return read();
+    if (!walk->room) walk->room = reading_.memory->begin();
+    with_room(tree_coalescer_actor(self_), *walk->room, size, read);
+  }
+
+  void read_batch(const shared_walk_ptr& walk) {
     directories_.read(walk->batch(), [this, weak = std::weak_ptr(walk)](auto found) {
       auto alive = weak.lock();
       if (alive && !alive->seats.empty()) arrived(alive, std::move(found));
@@ -193,7 +205,21 @@ private:
       close(walk);
       if (walk->joined_since_asked) return go_on(walk);
     }
-    if (auto taken = walk->take(*found); !taken) return fail_all(walk, taken.error());
+    std::size_t size = 0;
+    for (const auto& one : *found) size += one ? one->size() : 0;
+    walk->reading = true;
+    auto lent = std::make_shared<shared_walk::lent_walk>(walk->lend());
+    auto work = [lent, found = std::move(*found)] { return lent->take(found); };
+    interpret(tree_coalescer_actor(self_), reading_, size, std::move(work),
+              [this, walk, lent](const expected<void>& taken) { parsed(walk, std::move(*lent), taken); });
+  }
+
+  void parsed(const shared_walk_ptr& walk, shared_walk::lent_walk lent, const expected<void>& taken) {
+    walk->reading = false;
+    walk->take_back(std::move(lent));
+    walk->room.reset();
+    if (walk->seats.empty()) return;  // it has ended meanwhile
+    if (!taken) return fail_all(walk, taken.error());
     charge(*walk);
     if (load_.directories > options_.max_directories_walked && walks_ > 1)
       return fail_all(walk, busy("too many directories are being walked"));
@@ -295,6 +321,7 @@ private:
 
   tree_coalescer_actor::pointer self_;
   const get_tree_options options_;
+  const interpreting reading_;
   figures figures_;
   evicting_cache<digest, shared_walk_ptr> trees_;  // of whole trees: walks that are over
   directory_reader directories_;
@@ -309,10 +336,12 @@ private:
 }  // namespace
 
 tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const environment& env,
-                                          const get_tree_options& options, store_actor blobs) {
+                                          const get_tree_options& options, store_actor blobs,
+                                          interpreting reading) {
+  if (!reading.hands) reading = make_interpreting(env);
   using pointer = tree_coalescer_actor::stateful_pointer<std::unique_ptr<tree_coalescer_state>>;
   return system.spawn([=](pointer self) -> tree_coalescer_actor::behavior_type {
-    self->state = std::make_unique<tree_coalescer_state>(self, env, options, blobs);
+    self->state = std::make_unique<tree_coalescer_state>(self, env, options, blobs, reading);
     auto* state = self->state.get();
     return {
         [state](const fetch_tree& order) -> caf::result<tree_part> {
@@ -321,6 +350,7 @@ tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const envir
         [state](const doubt_tree& order) { state->doubt(order); },
         [state](const leave_tree& order) { state->leave(order.seat); },
         [state](const forget_idle_trees&) { state->forget_idle(); },
+        [](const resume& next) { next.then(); },
     };
   });
 }

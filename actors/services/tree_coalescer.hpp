@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/services/get_tree_options.hpp"
+#include "actors/services/interpreting.hpp"
 #include "actors/services/tree_stretch.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
@@ -55,11 +56,12 @@ struct forget_idle_trees {};
 
 using tree_coalescer_actor =
     caf::typed_actor<caf::replies_to<fetch_tree>::with<tree_part>, caf::reacts_to<doubt_tree>,
-                     caf::reacts_to<leave_tree>, caf::reacts_to<forget_idle_trees>>;
+                     caf::reacts_to<leave_tree>, caf::reacts_to<forget_idle_trees>, caf::reacts_to<resume>>;
 
 /// `blobs` is a store of content.
 tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const environment& env,
-                                          const get_tree_options& options, store_actor blobs);
+                                          const get_tree_options& options, store_actor blobs,
+                                          interpreting reading = {});
 
 }  // namespace kiln
 

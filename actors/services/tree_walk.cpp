@@ -2,6 +2,7 @@
 
 #include "core/wire/digests.hpp"
 #include "core/wire/field_reader.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/message_writer.hpp"
 
 namespace kiln {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr std::size_t most_in_batch = 4096;
 constexpr std::int64_t most_bytes_in_batch = 4 << 20;
-constexpr std::int64_t largest_directory = (4 << 20) - (64 << 10);
 
 // Directory: files = 1, directories = 2, symlinks = 3, node_properties = 5. GetTreeResponse: directories = 1.
 bool is_part_of_directory(const field_reader& field) noexcept {
@@ -20,8 +20,7 @@ bool is_part_of_directory(const field_reader& field) noexcept {
 }  // namespace
 
 expected<void> tree_walk::check_size(const digest& directory) {
-  if (directory.size <= largest_directory) return {};
-  return fail(errc::invalid_argument, "a directory of {} bytes is too large for a message", directory.size);
+  return kiln::check_size(largest::directory, directory);
 }
 
 tree_walk::tree_walk(const digest& root, rules bounds) : root_(root), bounds_(bounds) {

@@ -23,7 +23,8 @@ public:
     std::size_t max_directories = 1;     ///< RESOURCE_EXHAUSTED beyond
   };
 
-  /// A larger Directory would not fit into a message that clients take: INVALID_ARGUMENT.
+  /// INVALID_ARGUMENT for a Directory that is larger than is taken. One that is larger than a message by
+  /// default is sent alone, to clients that take such messages.
   static expected<void> check_size(const digest& directory);
 
   tree_walk(const digest& root, rules bounds);

@@ -5,11 +5,32 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <deque>
 
+#include "actors/services/result_rules.hpp"
 #include "core/observe/log.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/worker_protocol.hpp"
 
 namespace kiln {
 namespace {
+
+// A result is kept and told as if it were ours, so it has to be one, of the size that clients take.
+void accept_result(action_outcome& outcome) {
+  if (outcome.result.empty()) return;
+  auto fine = caught([&]() -> expected<void> {
+    auto result = parse<build::bazel::remote::execution::v2::ActionResult>(outcome.result);
+    if (!result) return failure(result.error());
+    clean_result(*result);
+    slim_result(*result);
+    outcome.result = serialise(*result);
+    return check_size(largest::result, outcome.result.size());
+  });
+  if (fine) return;
+  outcome.result = {};
+  if (outcome.status.ok())
+    outcome.status = {errc::failed_precondition,
+                      fmt::format("the worker's result cannot be taken: {}", fine.error().message())};
+}
 
 constexpr auto patience_for_hello = std::chrono::seconds(10);
 /// Messages that wait for a worker to read them. It is sent no more than its slots hold, and kills: one that
@@ -84,6 +105,7 @@ void session_state::hear_words(worker_words words) {
     self->send(scheduler, std::move(*started));
   } else if (auto* finished = std::get_if<action_finished>(&words)) {
     finished->worker_id = worker_id;
+    accept_result(finished->outcome);
     self->send(scheduler, std::move(*finished));
   } else if (std::holds_alternative<worker_leaving>(words)) {
     self->send(scheduler, worker_leaving{worker_id});

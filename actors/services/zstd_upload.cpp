@@ -52,17 +52,21 @@ private:
   }
   void work(const next& then) {
     if (cancelled_) return;
+    auto fresh = caught([this] { return next_piece(); });
+    if (!fresh) return refuse(fresh.error(), then);
+    if (fresh->empty()) return read(then);
+    at_ += static_cast<std::int64_t>(fresh->size());
+    from_->decoded(at_);
+    then(std::move(*fresh));
+  }
+  expected<bytes> next_piece() {
     // A byte more than is to come, so that a surplus shows at once.
     buffer out(std::min<std::uint64_t>(piece_size, decoder_->remaining() + 1));
     auto wrote = fill(out);
-    if (!wrote) return refuse(wrote.error(), then);
+    if (!wrote) return failure(wrote.error());
     auto known = std::min(repeated_, *wrote);
     repeated_ -= known;
-    auto fresh = out.freeze(*wrote).slice(known);
-    if (fresh.empty()) return read(then);
-    at_ += static_cast<std::int64_t>(fresh.size());
-    from_->decoded(at_);
-    then(fresh);
+    return out.freeze(*wrote).slice(known);
   }
   expected<std::size_t> fill(buffer& out) {
     std::size_t total = 0;

@@ -4,6 +4,7 @@
 #include "actors/system/configuration.hpp"
 #include "actors/system/machine.hpp"
 #include "core/config/describe.hpp"
+#include "core/wire/message_limits.hpp"
 
 // The commands that look and do not serve: check and describe.
 namespace kiln {
@@ -22,6 +23,20 @@ public:
   template <class What>
   std::string operator()(std::string_view title, const What& what) const {
     return markdown_ ? describe_markdown(title, what) : describe_text(title, what);
+  }
+
+  /// The limits that are no options.
+  std::string messages() const {
+    std::string text = markdown_ ? "\n## messages\n\n" : "\nmessages\n\n";
+    text +=
+        "The largest of each message that is read and not only kept, by the server and by workers alike. A "
+        "larger "
+        "one is refused before a byte of it is read.\n\n";
+    if (markdown_) text += "| message | bytes | meaning |\n|---|---|---|\n";
+    for (const auto& limit : message_limits())
+      text += fmt::format(fmt::runtime(markdown_ ? "| `{}` | {} | {} |\n" : "  {:<13} {:>9}  {}\n"),
+                          limit.message, limit.bytes, limit.sentence);
+    return text;
   }
 
 private:
@@ -50,10 +65,10 @@ int describe(const describe_request& request) {
   describer write(request.markdown);
   std::string text;
   if (request.kind.empty()) {
-    text = write("node", node_schema(stores, transports)) + "\n" + write("store", stores) + "\n" +
-           write("transport", transports);
+    text = write("node", node_schema(stores, transports)) + write.messages() + "\n" + write("store", stores) +
+           "\n" + write("transport", transports);
   } else if (request.kind == "node") {
-    text = write("node", node_schema(stores, transports));
+    text = write("node", node_schema(stores, transports)) + write.messages();
   } else if (request.kind != "store" && request.kind != "transport") {
     return complain(error(errc::invalid_argument,
                           fmt::format("there is nothing called \"{}\" to describe: node, store or "

@@ -35,13 +35,14 @@ void with_lane(served_services& services, router& routes, const char* name, Serv
 }
 
 void serve_cache(caf::actor_system& system, const environment& env, const serve_options& options,
-                 const service_peers& peers, router& routes, served_services& services) {
+                 const service_peers& peers, const interpreting& reading, router& routes,
+                 served_services& services) {
   const auto zstd = make_compression(env, options.compression);
   with_lane(services, routes, "content_addressable_storage",
             spawn_content_addressable_storage(system, env, options.limits, zstd, peers.content));
   with_lane(services, routes, "byte_stream",
             spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content));
-  auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content);
+  auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content, reading);
   services.all.emplace_back("tree_coalescer", caf::actor_cast<caf::strong_actor_ptr>(trees));
   with_routes(services, routes, "get_tree",
               spawn_get_tree(system, env, options.get_tree, options.limits, peers.content, trees));
@@ -65,17 +66,18 @@ void serve_assets(caf::actor_system& system, const environment& env, const serve
 served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
                           const service_peers& peers, router& routes) {
   served_services services;
-  serve_cache(system, env, options, peers, routes, services);
+  const auto reading = make_interpreting(env, options.limits.max_parsing_memory);
+  serve_cache(system, env, options, peers, reading, routes, services);
   action_cache_actor results;
   if (peers.results)
     results = with_routes(services, routes, "action_cache",
                           spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache,
-                                                      options.limits, peers.names}));
+                                                      options.limits, peers.names, reading}));
   if (peers.results) serve_assets(system, env, options, peers, results, routes, services);
   if (peers.scheduler) {
     with_routes(services, routes, "execution",
                 spawn_execution(system, env, *options.execution, options.limits,
-                                {peers.content, results, peers.scheduler}));
+                                {peers.content, results, peers.scheduler, reading}));
     with_routes(services, routes, "operations", spawn_operations(system, env, peers.scheduler));
     with_routes(services, routes, "worker_api", spawn_worker_api(system, env, peers.scheduler));
   }

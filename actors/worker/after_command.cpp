@@ -7,6 +7,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
 #include "core/wire/digests.hpp"
+#include "core/wire/message_limits.hpp"
 
 namespace kiln {
 
@@ -45,6 +46,8 @@ expected<blob_table> collect_all(const workshop& shop, const command_plan& plan,
   if (!is_empty_blob(*err)) to_wire(*err, result.mutable_stderr_digest());
   if (!streams_only)
     if (auto added = collector.add_outputs(plan, result); !added) return failure(std::move(added).error());
+  if (auto fine = check_size(largest::result, result.ByteSizeLong()); !fine)
+    return fail(errc::failed_precondition, "the action has too many outputs: {}", fine.error().message());
   return collector.take_blobs();
 }
 

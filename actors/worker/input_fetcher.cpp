@@ -6,6 +6,7 @@
 
 #include "actors/worker/batch_size.hpp"
 #include "actors/worker/folder_table.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -46,9 +47,8 @@ private:
       }
       room -= next.size;
       if (room < 0 && !order.blobs.empty()) break;
-      if (next.size > batch_bytes)
-        return end(
-            fail(errc::invalid_argument, "input folder {} is larger than {} bytes", next, batch_bytes));
+      if (auto fine = check_size(largest::directory, next); !fine)
+        return end(with_context(fine.error(), "the input tree"));
       order.blobs.push_back(next);
       wanted_.pop_back();
     }

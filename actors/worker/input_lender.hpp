@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "actors/worker/input_tree.hpp"
-#include "actors/worker/resume.hpp"
 #include "actors/worker/work_root.hpp"
 #include "core/contract/actor.hpp"
+#include "core/contract/resume.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
 

@@ -14,6 +14,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/digest/hasher.hpp"
 #include "core/wire/digests.hpp"
+#include "core/wire/message_limits.hpp"
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
@@ -36,6 +37,16 @@ std::string_view kind_of(mode_t mode) {
 
 failure wrong_kind(const std::string& path, mode_t mode, std::string_view wanted) {
   return fail(errc::failed_precondition, "output \"{}\" is {}, not {}", path, kind_of(mode), wanted);
+}
+
+// What nobody takes is not made.
+expected<void> check_folder_size(const bytes& tree, const std::vector<bytes>& folders,
+                                 const std::string& path) {
+  auto fine = check_size(largest::tree, tree.size());
+  for (const auto& folder : folders)
+    if (fine) fine = check_size(largest::directory, folder.size());
+  if (fine) return {};
+  return fail(errc::failed_precondition, "output \"{}\" holds too much: {}", path, fine.error().message());
 }
 
 }  // namespace
@@ -94,6 +105,7 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
   if (output.kind == output_kind::file) return wrong_kind(path, facts.st_mode, "a file");
   auto tree = tree_walk(*this, path).run();
   if (!tree) return failure(std::move(tree).error());
+  if (auto fine = check_folder_size(tree->tree, tree->folders, path); !fine) return fine;
   auto* entry = result.add_output_directories();
   entry->set_path(output.path);
   if (plan.format != folder_format::directories) {

@@ -16,6 +16,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
 
 namespace kiln {
 namespace {
@@ -70,6 +71,8 @@ void running_state::read_command() {
   record.begin(shop->worker_name, order.action.queued, shop->env.time->wall());
   if (!order.action.command.empty() || is_empty_blob(order.action.command_digest))
     return take_command(order.action.command);
+  if (auto fine = check_size(largest::command, order.action.command_digest); !fine)
+    return give_up(std::move(fine).error());
   self->request(shop->cas, caf::infinite, read_blobs{{order.action.command_digest}})
       .then(
           [self = self](const blob_batch& batch) {

@@ -5,9 +5,9 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <string>
 
-#include "actors/worker/resume.hpp"
 #include "actors/worker/workshop.hpp"
 #include "core/contract/actor.hpp"
+#include "core/contract/resume.hpp"
 #include "core/contract/worker.hpp"
 
 /// One action from its start to its end: inputs, command, outputs, cleanup.

@@ -4,7 +4,9 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -24,7 +26,10 @@ struct crew_room {
       crew::job next = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
-      next();
+      try {
+        next();
+      } catch (...) {  // nothing that one call brings may end the others
+      }
       next = nullptr;  // what the job held is dropped outside the lock
       lock.lock();
     }
@@ -101,6 +106,18 @@ public:
 
 std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, std::size_t queue_limit) {
   return std::make_unique<thread_crew>(std::move(name), threads, queue_limit);
+}
+
+error current_fault() noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return {errc::resource_exhausted, "there is not enough memory for this"};
+  } catch (const std::exception& fault) {
+    return {errc::internal, fault.what()};
+  } catch (...) {
+    return {errc::internal, "something was thrown that is no exception"};
+  }
 }
 
 std::unique_ptr<crew> make_inline_crew() {

@@ -4,13 +4,15 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "core/base/error.hpp"
 
 namespace kiln {
 
 /// A few threads for work that blocks (disk, hashing, child processes), owned by the one actor that needs
-/// them. Jobs start in the order they were posted; a job must not throw.
+/// them. Jobs start in the order they were posted. What a job throws ends that job and nothing else; it is
+/// for the job to see to it that whoever waits hears of it (`caught`).
 class crew {
 public:
   using job = std::function<void()>;
@@ -30,6 +32,19 @@ std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads,
 
 /// Runs each job at once on the caller's thread: for tests under the deterministic scheduler.
 std::unique_ptr<crew> make_inline_crew();
+
+/// In a handler of all exceptions: what was thrown, as the error of one call. Memory that is not there is
+/// RESOURCE_EXHAUSTED, anything else INTERNAL.
+error current_fault() noexcept;
+/// `work()`, with what it throws as its error. It returns an expected<T>.
+template <class Work>
+std::invoke_result_t<Work&> caught(Work&& work) {
+  try {
+    return work();
+  } catch (...) {
+    return failure(current_fault());
+  }
+}
 
 /// Where crews come from: whoever needs one is handed a source, so that a test can decide when jobs run.
 class crew_source {

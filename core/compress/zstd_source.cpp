@@ -49,14 +49,17 @@ private:
   }
   void work(const next& then) {
     if (cancelled_) return;
-    buffer out(piece_size);
-    auto wrote = fill(out);
-    if (!wrote) {
-      cancel(wrote.error());
-      return then(failure(wrote.error()));
+    auto piece = caught([this] { return next_piece(); });
+    if (!piece) {
+      cancel(piece.error());
+      return then(failure(piece.error()));
     }
-    if (*wrote == 0 && !encoder_.done()) return read(then);
-    then(out.freeze(*wrote));
+    if (piece->empty() && !encoder_.done()) return read(then);
+    then(std::move(*piece));
+  }
+  expected<bytes> next_piece() {
+    buffer out(piece_size);
+    return fill(out).map([&](std::size_t wrote) { return out.freeze(wrote); });
   }
   expected<std::size_t> fill(buffer& out) {
     std::size_t total = 0;

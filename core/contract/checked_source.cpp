@@ -44,11 +44,14 @@ private:
     if (!posted) refuse(posted.error(), then);
   }
   void pass(byte_chain pieces, const next& then) {
+    auto good = caught([&] { return hash(pieces); });
+    if (!good) return refuse(good.error(), then);
+    then(std::move(pieces));
+  }
+  expected<void> hash(const byte_chain& pieces) {
     hasher_.update(pieces);
     passed_ += pieces.size();
-    if (remaining() > 0) return then(std::move(pieces));
-    if (auto same = matches(); !same) return refuse(same.error(), then);
-    then(std::move(pieces));
+    return remaining() > 0 ? expected<void>() : matches();
   }
   expected<byte_chain> end() {
     if (remaining() > 0) return fail(code_, "only {} bytes came as blob {}", passed_, blob_);

@@ -74,6 +74,27 @@ BOOST_AUTO_TEST_CASE(may_be_dropped_by_its_own_job_and_finishes_the_others) {
   BOOST_TEST((last.get_future().wait_for(patience) == std::future_status::ready));
 }
 
+BOOST_AUTO_TEST_CASE(a_job_that_throws_ends_itself_and_no_other) {
+  auto crew = make_thread_crew("throwing", 1);
+  auto held = std::make_shared<int>(1);
+  std::weak_ptr<int> watched = held;
+  BOOST_REQUIRE(crew->post([held = std::move(held)] { throw std::bad_alloc(); }));
+  BOOST_REQUIRE(crew->post([] { throw 1; }));
+  std::promise<bool> next;
+  BOOST_REQUIRE(crew->post([&] { next.set_value(watched.expired()); }));
+  auto dropped = next.get_future();
+  BOOST_REQUIRE(dropped.wait_for(patience) == std::future_status::ready);
+  BOOST_TEST(dropped.get());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_thrown_is_the_error_of_one_call) {
+  auto thrown = [](auto fault) { return caught([&]() -> expected<int> { throw fault; }).error().code(); };
+  BOOST_CHECK(thrown(std::bad_alloc()) == errc::resource_exhausted);
+  BOOST_CHECK(thrown(std::runtime_error("why")) == errc::internal);
+  BOOST_CHECK(thrown(1) == errc::internal);
+  BOOST_TEST(caught([]() -> expected<int> { return 3; }).value() == 3);
+}
+
 BOOST_AUTO_TEST_CASE(runs_at_once_when_it_is_inline) {
   bool done = false;
   BOOST_REQUIRE(make_inline_crew()->post([&] { done = true; }));

@@ -8,7 +8,9 @@
 
 #include "core/base/machine.hpp"
 #include "core/contract/listeners.hpp"
+#include "core/wire/message_limits.hpp"
 #include "plugins/stores/chunked/front.hpp"
+#include "plugins/stores/chunked/gathered_batch.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/library.hpp"
 #include "plugins/stores/chunked/proven_source.hpp"
@@ -19,6 +21,10 @@ namespace {
 template <class T>
 auto fails(answer<T> asker) {
   return [asker](const caf::error& fault) mutable { asker.deliver(fail(from_caf(fault))); };
+}
+
+bool is_missing(const expected<bytes>& one) {
+  return !one && one.error().code() == errc::not_found;
 }
 
 // Orders about small blobs go straight to the inner store (front.hpp). Of the others, what is found whole
@@ -151,9 +157,7 @@ caf::result<blob_batch> chunked_state::read_batch(read_blobs order) {
           [this, asker, asked = std::move(asked)](blob_batch& batch) mutable {
             std::vector<std::size_t> gaps;
             for (std::size_t i = 0; i < asked.size() && i < batch.results.size(); ++i)
-              if (!batch.results[i] && batch.results[i].error().code() == errc::not_found &&
-                  is_large(asked[i]))
-                gaps.push_back(i);
+              if (is_missing(batch.results[i]) && is_large(asked[i])) gaps.push_back(i);
             if (gaps.empty()) return asker.deliver(std::move(batch));
             fill_gaps(asked, gaps, std::move(batch), asker);
           },
@@ -164,15 +168,7 @@ caf::result<blob_batch> chunked_state::read_batch(read_blobs order) {
 // The asker bounds the sum of a batch, so the composed ones may be gathered at once.
 void chunked_state::fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps,
                               blob_batch batch, answer<blob_batch> asker) {
-  struct gathering {
-    blob_batch batch;
-    std::size_t left = 1;
-    answer<blob_batch> asker;
-    void one_less() {
-      if (--left == 0) asker.deliver(std::move(batch));
-    }
-  };
-  auto state = std::make_shared<gathering>(gathering{std::move(batch), 1, asker});
+  auto state = std::make_shared<gathered_batch>(gathered_batch{std::move(batch), asker});
   std::vector<digest> absent;
   for (auto i : gaps) absent.push_back(asked[i]);
   library_.find(absent, [this, asked, gaps, state](expected<library::found> composed) {
@@ -207,7 +203,8 @@ void chunked_state::write_parts(write_blob order, const composition& whole, answ
         .then(
             [=, this, order = std::move(order)](const missing_blobs& missing) mutable {
               // A part may itself be composed. Layouts do not nest, so such a blob is kept whole.
-              if (!missing.blobs.empty()) return write_whole(std::move(order), asker);
+              const bool fits = check_size(largest::layout, write_layout(whole).size()).has_value();
+              if (!missing.blobs.empty() || !fits) return write_whole(std::move(order), asker);
               compose(std::move(order), whole, asker);
             },
             fails(asker));
@@ -336,13 +333,11 @@ caf::result<forgotten> chunked_state::forget(const forget_blob& order) {
 
 caf::result<store_flushed> chunked_state::flush() {
   auto asker = make_answer<store_flushed>(self_);
-  self_->request(inner_, caf::infinite, flush_store{})
-      .then(
-          [this, asker](const store_flushed&) {
-            self_->request(layouts_, caf::infinite, flush_store{})
-                .then([asker](const store_flushed& done) mutable { asker.deliver(done); }, fails(asker));
-          },
-          fails(asker));
+  auto both = [asker](const store_flushed& done) mutable { asker.deliver(done); };
+  auto first = [=, this](const store_flushed&) {
+    self_->request(layouts_, caf::infinite, flush_store{}).then(both, fails(asker));
+  };
+  self_->request(inner_, caf::infinite, flush_store{}).then(first, fails(asker));
   return asker;
 }
 

@@ -31,7 +31,8 @@ private:
                     return go();
                   }
                   auto posted = where_->hashing()->post([self, this, &batch, answer = std::move(*answer)] {
-                    if (auto noted = note(answer, batch.function); !noted) settle_all(batch, noted.error());
+                    auto noted = caught([&] { return note(answer, batch.function); });
+                    if (!noted) settle_all(batch, noted.error());
                     go();
                   });
                   if (posted) return;

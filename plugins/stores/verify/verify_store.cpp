@@ -31,7 +31,9 @@ namespace {
 
 batch_checked check_batch(std::uint64_t id, write_blobs order) {
   batch_checked checked{id, {}, {}};
-  for (const auto& [blob, content] : order.entries) checked.verdicts.push_back(check(blob, content));
+  checked.verdicts.reserve(order.entries.size());
+  for (const auto& entry : order.entries)
+    checked.verdicts.push_back(caught([&] { return check(entry.blob, entry.content); }));
   checked.order = std::move(order);
   return checked;
 }

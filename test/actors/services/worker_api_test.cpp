@@ -74,6 +74,31 @@ BOOST_AUTO_TEST_CASE(a_far_worker_is_welcomed_given_work_and_heard) {
   BOOST_TEST(response(heard(*client).back()).result().stdout_raw() == "done");
 }
 
+// It is kept and told as ours.
+BOOST_AUTO_TEST_CASE(what_a_worker_says_is_a_result_or_is_not_taken) {
+  auto worker = connect("far", 1, 3);
+  v2::ActionResult odd;
+  odd.set_stdout_raw("done");
+  odd.GetReflection()->MutableUnknownFields(&odd)->AddVarint(1000, 1);
+  const std::vector<bytes> told{serialise(odd), bytes::of_static("\xff no result"),
+                                a_result(0, std::string(5 << 20, 'x'))};
+  std::vector<v2::ExecuteResponse> answers;
+  for (const auto& result : told) {
+    auto command = echo();
+    command.add_arguments(std::to_string(answers.size()));
+    auto client = execute(request(put_action(command), true));
+    auto start = worker.heard<start_action>().back();
+    worker.say(action_finished{{}, start.operation, start.attempt, {{}, result, 0, false}});
+    answers.push_back(response(heard(*client).back()));
+  }
+  BOOST_TEST(answers[0].result().stdout_raw() == "done");
+  BOOST_TEST(answers[0].result().GetReflection()->GetUnknownFields(answers[0].result()).empty());
+  for (std::size_t i : {1U, 2U}) {
+    BOOST_TEST(answers[i].status().code() == static_cast<int>(errc::failed_precondition));
+    BOOST_TEST(answers[i].result().stdout_raw().empty());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(details_of_a_failure_reach_the_client) {
   auto worker = connect("far");
   auto client = begin();

@@ -55,6 +55,15 @@ std::string subject_of(const digest& blob) {
 
 BOOST_AUTO_TEST_SUITE(inputs)
 
+// Larger than a message by default, as outputs of one action may be inputs of the next.
+BOOST_AUTO_TEST_CASE(a_folder_of_five_megabytes_is_an_input_like_others) {
+  worker_bench bench;
+  v2::Directory root;
+  for (int i = 0; i < 15'000; ++i) bench.add_file(root, fmt::format("{:05}", i) + std::string(250, 'n'), "");
+  BOOST_REQUIRE(root.ByteSizeLong() > 4 << 20);
+  BOOST_TEST(bench.out_of(bench.run(bench.shell("ls | wc -l"), root)) == "15000\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_tree_is_there_as_it_was_described) {
   worker_bench bench;
   v2::Directory leaf;

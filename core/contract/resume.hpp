@@ -1,7 +1,6 @@
 #pragma once
 
 #include <caf/send.hpp>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,7 +11,7 @@
 #include "core/base/error.hpp"
 #include "core/contract/messages.hpp"
 
-/// How an actor has blocking work done and goes on with the result.
+/// How an actor has work done that it has no time for, and goes on with the result.
 namespace kiln {
 
 /// Runs in the actor that it is sent to, which has a handler for it: [](resume& next) { next.then(); }
@@ -21,8 +20,8 @@ struct resume {
 };
 
 /// `work()` runs on the crew and returns an expected<T>; `then(expected<T>)` runs in `actor`, and never
-/// before this returns. An exception becomes INTERNAL, a crew that is full RESOURCE_EXHAUSTED. If the actor
-/// is gone by then, the result is dropped. What `work` holds is dropped before `then` can run.
+/// before this returns. An exception becomes an error (crew.hpp), a crew that is full RESOURCE_EXHAUSTED. If
+/// the actor is gone by then, the result is dropped. What `work` holds is dropped before `then` can run.
 template <class Actor, class Work, class Then>
 void offload(const Actor& actor, crew& hands, Work work, Then then) {
   using result = std::invoke_result_t<Work>;
@@ -34,8 +33,8 @@ void offload(const Actor& actor, crew& hands, Work work, Then then) {
     auto outcome = [&]() -> result {
       try {
         return (*work)();
-      } catch (const std::exception& fault) {
-        return fail(errc::internal, "{}", fault.what());
+      } catch (...) {
+        return failure(current_fault());
       }
     }();
     // Whoever hears of the end may count on it: an input that nobody holds is looked at anew.
