@@ -31,6 +31,9 @@ struct assembly::parts {
 
 namespace {
 
+/// For the calls' last words and the stores' last writes, after what was left of the patience.
+constexpr duration time_to_close = std::chrono::seconds(5);
+
 expected<std::vector<std::pair<std::string, std::unique_ptr<transport>>>> make_transports(
     const std::vector<configured>& wanted, const plugin_registry& plugins, const environment& env) {
   std::vector<std::pair<std::string, std::unique_ptr<transport>>> made;
@@ -113,11 +116,13 @@ guardian_actor assembly::watch_over(caf::actor_system& system) const {
 
 // The order is the promise: running work, doors, the calls' last words, the stores. While actions run to
 // their end the doors stay open: a client that is turned away comes back for a few seconds, less than many an
-// action takes, and then its build has failed.
+// action takes, and then its build has failed. What runs has `patience` once, whoever waits for it: scheduler
+// and worker of one node wait for the same actions.
 drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) const {
   auto& all = *parts_;
   auto calls = std::make_shared<rest>(all.transports.size());
   auto until = std::make_shared<steady_time>();
+  const auto closing = patience + time_to_close;
   std::vector<drain_step> steps;
   steps.push_back({"health", patience, [&all, until, patience](auto done) {
                      *until = all.env.time->now() + patience;
@@ -130,16 +135,16 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
   if (all.work)
     steps.push_back(
         {"worker", patience, until_answered<worker_drained>(system, all.work->worker(), drain_worker{})});
-  steps.push_back({"doors", patience, [&all, calls, until](auto done) {
+  steps.push_back({"doors", closing, [&all, calls, until](auto done) {
                      if (all.scheduler) caf::anon_send(all.scheduler, close_scheduler{});
                      auto left = std::max(*until - all.env.time->now(), duration::zero());
                      for (auto& [name, door] : all.transports)
                        door->drain(left, [calls] { calls->arrive(); });
                      done();
                    }});
-  steps.push_back({"calls", patience, [calls](auto done) { calls->when_reached(std::move(done)); }});
+  steps.push_back({"calls", closing, [calls](auto done) { calls->when_reached(std::move(done)); }});
   for (const auto& [name, store] : all.stores.all())
-    steps.push_back({"store " + name, patience, until_answered<store_flushed>(system, store, flush_store{})});
+    steps.push_back({"store " + name, closing, until_answered<store_flushed>(system, store, flush_store{})});
   return spawn_drain(system, std::move(steps), all.env.log);
 }
 

@@ -1,5 +1,6 @@
 #include "actors/system/drain.hpp"
 
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -15,6 +16,7 @@ struct drain_state {
   std::vector<drain_step> steps;
   logger* log = nullptr;
   std::vector<answer<drained>> askers;
+  steady_time begun;
   std::optional<std::size_t> running;
   std::optional<drained> ended;
 };
@@ -34,7 +36,8 @@ void start_step(drain_self self, std::size_t step) {
   state.running = step;
   const auto& next = state.steps[step];
   if (state.log) state.log->info("draining", {{"step", next.name}});
-  self->delayed_send(self, next.patience, drain_step_overdue{step});
+  auto left = std::max(state.begun + next.until - self->clock().now(), duration::zero());
+  self->delayed_send(self, left, drain_step_overdue{step});
   auto me = caf::actor_cast<caf::weak_actor_ptr>(self);
   next.run([me, step] {
     if (auto drain = caf::actor_cast<drain_actor>(me)) caf::anon_send(drain, drain_step_done{step});
@@ -50,7 +53,10 @@ drain_actor::behavior_type drain_behavior(drain_self self, std::vector<drain_ste
         if (state.ended && !state.running) return *state.ended;
         auto asker = make_answer<drained>(self);
         state.askers.push_back(asker);
-        if (!state.running) start_step(self, 0);
+        if (!state.running) {
+          state.begun = self->clock().now();
+          start_step(self, 0);
+        }
         return asker;
       },
       [self](drain_step_done done) {

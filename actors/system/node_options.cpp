@@ -65,8 +65,10 @@ schema<node_options> node_schema(const kind_table& stores, const kind_table& tra
              "HOST:PORT of the scheduler that the worker enlists at; left out, the one in this process.")
       .section("log", &node_options::log, logging_schema(), "The log.")
       .field("drain", &node_options::drain_patience, 30s,
-             "How long running calls and actions may take after SIGTERM.", at_least(duration(0s)),
-             at_most(duration(1h)))
+             "How long running calls and actions may take after SIGTERM, all in all. What still runs then is "
+             "cut "
+             "off, and the process ends at most 15 s later, whatever hangs.",
+             at_least(duration(0s)), at_most(duration(1h)))
       .check(check_parts);
 }
 

@@ -2,11 +2,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
 #include <cstdio>
+#include <future>
+#include <memory>
 
 #include "actors/system/assembly.hpp"
 #include "actors/system/banner.hpp"
@@ -45,32 +46,39 @@ caf::actor_system_config& configure(caf::actor_system_config& config) {
   return config;
 }
 
-int run_until_told(assembly& running, caf::actor_system& system, signal_gate& signals, logger& log) {
+/// After the drain: folders of actions are removed, connections are cut, threads end. What takes longer
+/// hangs.
+constexpr auto time_to_end = std::chrono::seconds(10);
+
+int run_until_told(assembly& running, caf::actor_system& system, signal_watch& signals, logger& log) {
   signals.wait();
   log.info("asked to end, draining; a second signal ends at once");
-  std::atomic<bool> complete = false;
-  system.spawn([&, drain = running.drain()](caf::event_based_actor* self) {
+  auto end = std::make_shared<std::promise<bool>>();
+  system.spawn([end, drain = running.drain()](caf::event_based_actor* self) {
     self->request(drain, caf::infinite, begin_drain{})
-        .then(
-            [&](const drained& end) {
-              complete = end.complete;
-              signals.open();
-            },
-            [&](const caf::error&) { signals.open(); });
+        .then([end](const drained& news) { end->set_value(news.complete); },
+              [end](const caf::error&) { end->set_value(false); });
   });
-  if (signals.wait() == signal_gate::event::terminate) {
-    log.warn("ended by a second signal");
-    log.flush(std::chrono::seconds(1));
-    ::_exit(exit_internal);
-  }
+  bool complete = end->get_future().get();
   log.info(complete ? "drained" : "drained what would end in time");
+  signals.expect_end_within(time_to_end);
   return 0;
+}
+
+/// On the thread that watches: nothing else of the process may ever answer again.
+[[noreturn]] void end_at_once(logger& log, signal_watch::reason why) {
+  if (why == signal_watch::reason::second_signal)
+    log.warn("ended by a second signal");
+  else
+    log.error("what is left does not end, perhaps for a disk that hangs, so the process is ended");
+  log.flush(std::chrono::seconds(1));
+  ::_exit(exit_internal);
 }
 
 }  // namespace
 
 int serve(const serve_request& request) {
-  signal_gate signals;
+  blocked_signals blocked;
   fill_standard_descriptors();
   raise_descriptor_limit();
   plugin_registry plugins;
@@ -80,6 +88,7 @@ int serve(const serve_request& request) {
   if (!wanted) return complain(wanted.error(), exit_usage);
   const auto& logging = wanted->options.log;
   logger log(descriptor_sink(STDERR_FILENO), system_clock(), {logging.level, logging.format});
+  signal_watch signals(blocked, [&log](signal_watch::reason why) { end_at_once(log, why); });
   auto random = make_system_random();
   metric_registry metrics;
   environment env{&system_clock(), random.get(), &log, &metrics};

@@ -6,46 +6,94 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <initializer_list>
+#include <utility>
 
 namespace kiln {
+namespace {
 
-signal_gate::signal_gate() {
+int milliseconds_until(std::optional<std::chrono::steady_clock::time_point> limit) {
+  if (!limit) return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(*limit - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+}  // namespace
+
+blocked_signals::blocked_signals() {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t wanted;
   sigemptyset(&wanted);
   for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&wanted, number);
   pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-  signals_ = ::signalfd(-1, &wanted, SFD_CLOEXEC);
-  opened_ = ::eventfd(0, EFD_CLOEXEC);
+  descriptor_ = ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-signal_gate::~signal_gate() {
-  ::close(signals_);
-  ::close(opened_);
+blocked_signals::~blocked_signals() {
+  ::close(descriptor_);
 }
 
-signal_gate::event signal_gate::wait() {
+signal_watch::signal_watch(const blocked_signals& signals, std::function<void(reason)> end_now)
+    : signals_(signals.descriptor()),
+      end_now_(std::move(end_now)),
+      stirred_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      thread_([this] { run(); }) {}
+
+signal_watch::~signal_watch() {
+  {
+    std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  stir();
+  thread_.join();
+  ::close(stirred_);
+}
+
+void signal_watch::run() {
   for (;;) {
-    pollfd watched[] = {{signals_, POLLIN, 0}, {opened_, POLLIN, 0}};
-    if (::poll(watched, 2, -1) < 0) continue;
-    if (watched[0].revents != 0) {
-      signalfd_siginfo what;
-      // A terminal that went away says SIGHUP; a server has no reason to follow it.
-      if (::read(signals_, &what, sizeof what) == sizeof what && what.ssi_signo != SIGHUP)
-        return event::terminate;
-      continue;
+    int patience = -1;
+    {
+      std::lock_guard lock(mutex_);
+      if (over_) return;
+      patience = milliseconds_until(limit_);
     }
-    std::uint64_t count;
-    if (watched[1].revents != 0 && ::read(opened_, &count, sizeof count) == sizeof count) return event::open;
+    if (patience == 0) return end_now_(reason::hangs);
+    pollfd watched[] = {{signals_, POLLIN, 0}, {stirred_, POLLIN, 0}};
+    if (::poll(watched, 2, patience) <= 0) continue;
+    std::uint64_t count = 0;
+    [[maybe_unused]] auto stirred = ::read(stirred_, &count, sizeof count);
+    signalfd_siginfo what;
+    while (::read(signals_, &what, sizeof what) == sizeof what) {
+      if (what.ssi_signo == SIGHUP) continue;
+      std::unique_lock lock(mutex_);
+      if (std::exchange(asked_, true)) {
+        lock.unlock();
+        return end_now_(reason::second_signal);
+      }
+      changed_.notify_all();
+    }
   }
 }
 
-void signal_gate::open() {
+void signal_watch::stir() {
   std::uint64_t one = 1;
-  [[maybe_unused]] auto written = ::write(opened_, &one, sizeof one);
+  [[maybe_unused]] auto written = ::write(stirred_, &one, sizeof one);
+}
+
+void signal_watch::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return asked_; });
+}
+
+void signal_watch::expect_end_within(duration time) {
+  {
+    std::lock_guard lock(mutex_);
+    limit_ = std::chrono::steady_clock::now() + time;
+  }
+  stir();
 }
 
 }  // namespace kiln

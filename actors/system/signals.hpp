@@ -1,26 +1,62 @@
 #pragma once
 
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/base/clock.hpp"
+
 namespace kiln {
 
-/// Signals as something to wait for. The constructor blocks SIGTERM, SIGINT and SIGHUP in this thread and so
-/// in every thread it starts afterwards, and ignores SIGPIPE; so it is made first, by main. (Children of a
-/// worker start with their mask empty again.)
-class signal_gate {
+/// The constructor blocks SIGTERM, SIGINT and SIGHUP in this thread and so in every thread it starts
+/// afterwards, and ignores SIGPIPE; so it is made first, by main. They are kept until they are watched for.
+/// (Children of a worker start with their mask empty again.)
+class blocked_signals {
 public:
-  signal_gate();
-  ~signal_gate();
-  signal_gate(const signal_gate&) = delete;
-  signal_gate& operator=(const signal_gate&) = delete;
+  blocked_signals();
+  ~blocked_signals();
+  blocked_signals(const blocked_signals&) = delete;
+  blocked_signals& operator=(const blocked_signals&) = delete;
 
-  enum class event { terminate, open };
-  /// Blocks until somebody wants the process to end (`terminate`), or until `open` was called.
-  event wait();
-  /// Any thread: lets `wait` return.
-  void open();
+  int descriptor() const noexcept { return descriptor_; }
 
 private:
-  int signals_ = -1;
-  int opened_ = -1;
+  int descriptor_ = -1;
+};
+
+/// Signals as something to wait for. The first that wants the process to end asks for an orderly end; a
+/// second one does not ask: whatever the process is doing, at its start or while it is taken down, it ends at
+/// once. A terminal that went away (SIGHUP) is no reason to end.
+class signal_watch {
+public:
+  enum class reason : std::uint8_t { second_signal, hangs };
+  /// `end_now` does not return. It is called on a thread of the watch.
+  signal_watch(const blocked_signals& signals, std::function<void(reason)> end_now);
+  /// Nobody is ended any more.
+  ~signal_watch();
+  signal_watch(const signal_watch&) = delete;
+  signal_watch& operator=(const signal_watch&) = delete;
+
+  /// Blocks until a signal has asked for the end.
+  void wait();
+  /// From now on the process has so long to come to its end by itself.
+  void expect_end_within(duration time);
+
+private:
+  void run();
+  void stir();
+
+  const int signals_;
+  const std::function<void(reason)> end_now_;
+  int stirred_ = -1;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool asked_ = false;
+  bool over_ = false;
+  std::optional<std::chrono::steady_clock::time_point> limit_;
+  std::thread thread_;
 };
 
 }  // namespace kiln

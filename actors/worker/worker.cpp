@@ -50,7 +50,8 @@ struct worker_state {
   worker_profile profile;
   backoff patience;
 
-  enum class standing : std::uint8_t { outside, asking, enlisted };
+  /// `dismissed`: the session lasts until what runs has ended, but brings no more work.
+  enum class standing : std::uint8_t { outside, asking, enlisted, dismissed };
   standing now = standing::outside;
   bool retry_planned = false;
   bool draining = false;
@@ -70,6 +71,9 @@ struct worker_state {
   void kill(const kill_action& order);
   void kill_all(const std::string& why);
   void dismiss(const dismiss_worker& order);
+  bool in_session() const noexcept { return now == standing::enlisted || now == standing::dismissed; }
+  void end_session();
+  void say_leaving();
   void report(const std::string& operation, std::uint64_t attempt, action_outcome outcome);
   void over(action_over& news);
   void on_down(const caf::down_msg& news);
@@ -146,15 +150,24 @@ void worker_state::kill_all(const std::string& why) {
   for (auto& [which, action] : running) self->send(action, stop_action{error(errc::cancelled, why)});
 }
 
-/// We are not wanted in this session any more. Once nothing runs, we ask to be taken again.
+/// We are not wanted in this session any more. Once nothing runs, we ask to be taken again. Until then the
+/// scheduler waits for what runs, and must hear that we live: it would take silence for our death.
 void worker_state::dismiss(const dismiss_worker& order) {
-  if (now != standing::enlisted) return;  // meant for a session before the one that we are asking for
-  now = standing::outside;
-  ++session;
+  if (!in_session()) return;  // meant for a session before the one that we are asking for
+  if (now == standing::dismissed && !order.given_up) return;
+  now = standing::dismissed;
   if (shop->env.log)
     shop->env.log->warn("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
-  if (order.given_up) kill_all(order.reason);
+  if (order.given_up) {
+    end_session();
+    kill_all(order.reason);
+  }
   after_one_less();
+}
+
+void worker_state::end_session() {
+  now = standing::outside;
+  ++session;
 }
 
 void worker_state::report(const std::string& operation, std::uint64_t attempt, action_outcome outcome) {
@@ -169,8 +182,7 @@ void worker_state::over(action_over& news) {
 
 void worker_state::on_down(const caf::down_msg& news) {
   if (news.source == master.address()) {
-    now = standing::outside;
-    ++session;
+    end_session();
     kill_all("the scheduler is gone");
     return after_one_less();
   }
@@ -186,15 +198,20 @@ void worker_state::on_down(const caf::down_msg& news) {
 void worker_state::after_one_less() {
   if (!running.empty()) return;
   if (stopping) return self->quit(caf::exit_reason::user_shutdown);
+  if (now == standing::dismissed) end_session();
   if (now == standing::outside && !draining) return enlist_later("the last session is over");
   if (!draining || now == standing::asking) return;
   for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
 }
 
+void worker_state::say_leaving() {
+  if (!std::exchange(draining, true) && in_session()) self->send(master, worker_leaving{id});
+}
+
 /// Told to go now. What runs is stopped in good order, so that nothing of it stays.
 void worker_state::stop() {
   if (std::exchange(stopping, true)) return;
-  if (!std::exchange(draining, true) && now == standing::enlisted) self->send(master, worker_leaving{id});
+  say_leaving();
   kill_all("the worker stops");
   after_one_less();
 }
@@ -202,7 +219,7 @@ void worker_state::stop() {
 caf::result<worker_drained> worker_state::drain() {
   auto reply = make_answer<worker_drained>(self);
   waiting.push_back(reply);
-  if (!std::exchange(draining, true) && now == standing::enlisted) self->send(master, worker_leaving{id});
+  say_leaving();
   after_one_less();
   return reply;
 }

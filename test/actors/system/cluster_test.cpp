@@ -1,11 +1,13 @@
 #include "test/harness/cluster.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "google/longrunning/operations.pb.h"
 #include "test/actors/scheduler/scripted_worker.hpp"
+#include "test/actors/worker/meeting_point.hpp"
 #include "test/harness/print.hpp"
 
 /// A whole Kiln at work, in every order that the seeds think of.
@@ -83,11 +85,10 @@ errc find_result_of(cluster& kiln, const digest& action) {
   return kiln.call(get_result, request)->end()->code();
 }
 
-/// Has a client ask for a command that says this.
-std::shared_ptr<direct_call> execute_echo(cluster& kiln, const std::string& said) {
+/// Has a client ask for a shell script to be run.
+std::shared_ptr<direct_call> execute_script(cluster& kiln, const std::string& script) {
   v2::Command command;
-  for (const auto& word : {std::string("/bin/sh"), std::string("-c"), "printf " + said + " | tee out"})
-    command.add_arguments(word);
+  for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
   command.add_output_paths("out");
   v2::Action action;
   *action.mutable_command_digest() = wire(kiln.put(command));
@@ -97,6 +98,11 @@ std::shared_ptr<direct_call> execute_echo(cluster& kiln, const std::string& said
   return kiln.begin(execute, request);
 }
 
+/// Has a client ask for a command that says this.
+std::shared_ptr<direct_call> execute_echo(cluster& kiln, const std::string& said) {
+  return execute_script(kiln, "printf " + said + " | tee out");
+}
+
 v2::ExecuteResponse response_of(const direct_call& call) {
   BOOST_TEST_REQUIRE(call.finished_well(), call.end().value_or(error()).to_string());
   auto last = parse<google::longrunning::Operation>(byte_chain(call.messages().back())).value();
@@ -104,6 +110,17 @@ v2::ExecuteResponse response_of(const direct_call& call) {
   BOOST_TEST_REQUIRE(last.done());
   BOOST_TEST_REQUIRE(last.response().UnpackTo(&response));
   return response;
+}
+
+/// What the client of Execute was told last; nothing was told: UNKNOWN.
+v2::ExecutionStage::Value stage_of(const direct_call& call) {
+  v2::ExecuteOperationMetadata metadata;
+  if (!call.messages().empty())
+    parse<google::longrunning::Operation>(byte_chain(call.messages().back()))
+        .value()
+        .metadata()
+        .UnpackTo(&metadata);
+  return metadata.stage();
 }
 
 /// A day in the life of a cache, with clients at the same time.
@@ -281,6 +298,47 @@ BOOST_AUTO_TEST_CASE(while_an_action_ends_in_the_drain_everybody_else_is_served)
   BOOST_TEST(worker.starts().size() == 1u);
   BOOST_TEST(waiting->end().has_value());
   BOOST_TEST(kiln.put("late").error().code() == errc::unavailable);
+}
+
+// Longer than a worker may be silent: one that was told to go is heard until its last action has ended.
+BOOST_AUTO_TEST_CASE(an_action_may_use_all_the_time_of_the_drain) {
+  for (bool beside : {true, false}) {
+    cluster kiln(beside ? execution_node + local_worker_section : execution_node);
+    if (!beside) kiln.join(worker_node);
+    meeting_point running(kiln.data() + "/running");
+    meeting_point go_on(kiln.data() + "/go_on");
+    auto call = execute_script(kiln, running.script() + "; cat " + go_on.path() + " > out");
+    pid_t command = 0;
+    std::thread met([&] { command = running.wait(); });
+    kiln.system().run_until([&] { return stage_of(*call) == v2::ExecutionStage::EXECUTING; });
+    met.join();
+    auto end = kiln.begin_drain();
+    kiln.pass(29s);
+    BOOST_TEST(!end->has_value());
+    go_on.send("ended");
+    kiln.system().run_until([&] { return end->has_value(); });
+    BOOST_TEST((*end)->value().complete);
+    auto response = response_of(*call);
+    BOOST_TEST(response.status().code() == 0, response.status().message());
+    BOOST_TEST(response.result().output_files_size() == 1);
+    BOOST_TEST(!is_alive(command));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
+  cluster kiln(execution_node + local_worker_section);
+  meeting_point running(kiln.data() + "/running");
+  auto call = execute_script(kiln, running.script() + "; sleep 1000");
+  std::thread met([&] { running.wait(); });
+  kiln.system().run_until([&] { return stage_of(*call) == v2::ExecutionStage::EXECUTING; });
+  met.join();
+  auto end = kiln.begin_drain();
+  kiln.pass(29s);
+  BOOST_TEST(!end->has_value());
+  kiln.pass(6s);
+  BOOST_TEST_REQUIRE(end->has_value());
+  BOOST_TEST(!(*end)->value().complete);
+  BOOST_TEST_REQUIRE(call->end().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {

@@ -12,8 +12,8 @@ namespace {
 
 struct drain_bench : deterministic_system {
   /// A step that is begun, and done when the test says so.
-  drain_step step(const std::string& name, duration patience = 10s) {
-    return {name, patience, [this, name](std::function<void()> done) {
+  drain_step step(const std::string& name, duration until = 10s) {
+    return {name, until, [this, name](std::function<void()> done) {
               begun.push_back(name);
               dones.push_back(std::move(done));
             }};
@@ -95,14 +95,24 @@ BOOST_AUTO_TEST_CASE(what_is_done_after_it_was_given_up_ends_nothing_else) {
   BOOST_TEST((begun == names{"late", "next"}));
 }
 
-BOOST_AUTO_TEST_CASE(the_patience_of_a_step_that_is_done_is_not_counted_against_the_next) {
-  spawn({step("quick", 1s), step("slow", 10s)});
+BOOST_AUTO_TEST_CASE(steps_share_the_time_that_is_counted_from_the_beginning) {
+  spawn({step("scheduler", 10s), step("worker", 10s), step("stores", 12s)});
   auto heard = ask_for_it();
-  finish(0);
   pass(9s);
-  finish(1);
+  finish(0);
+  BOOST_TEST((begun == names{"scheduler", "worker"}));
+  pass(1s);
+  BOOST_TEST((begun == names{"scheduler", "worker", "stores"}));
+  pass(2s);
   BOOST_TEST_REQUIRE(heard->has_value());
-  BOOST_TEST((*heard)->value().complete);
+  BOOST_TEST(!(*heard)->value().complete);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_whose_time_is_over_when_it_comes_is_begun_and_not_waited_for) {
+  spawn({step("stuck", 10s), step("also stuck", 10s), step("last", 11s)});
+  ask_for_it();
+  pass(10s);
+  BOOST_TEST((begun == names{"stuck", "also stuck", "last"}));
 }
 
 BOOST_AUTO_TEST_CASE(who_asks_meanwhile_is_answered_at_the_same_end) {
