@@ -49,7 +49,7 @@ public:
   void write(const write_stream& order);
   void begun(write_begun& news);
   void query(const query_write_status& order);
-  void parked();
+  void parked(const upload_parked& news);
   void read_on(const read_kept& order);
   void tick();
 
@@ -219,25 +219,26 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
 void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
                                      write_request first) {
   auto in_flight = in_flight_.add(name.blob);
-  auto parked = [to = byte_stream_actor(self_), in_flight] {
+  auto number = uploads_.new_number();
+  auto parked = [to = byte_stream_actor(self_), in_flight, number] {
     // Its readers are not to wait for a client that may never come back.
     if (in_flight) in_flight->fail(try_again(errc::unavailable, "its client has left"));
-    caf::anon_send(to, upload_parked{});
+    caf::anon_send(to, upload_parked{number});
   };
   auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
   blob_source_ptr source = fresh;
   if (name.form != compressor::identity) source = decoded(fresh, zstd_);
   if (in_flight) source = shared_source(std::move(source), in_flight);
-  uploads_.add(key, fresh);
+  uploads_.add(key, number, fresh);
   fresh->attach(from, std::move(first));
-  auto ended = [this, key, fresh, in_flight](expected<receipt> outcome) {
+  auto ended = [this, key, number, fresh, in_flight](expected<receipt> outcome) {
     if (in_flight) {
       in_flight_.remove(in_flight);
       in_flight->settle(outcome);
     }
     if (outcome) uploads_.overtake(fresh);
     fresh->settle(std::move(outcome));
-    uploads_.remove(key, fresh);
+    uploads_.remove(key, number, fresh);
   };
   self_->request(blobs_, caf::infinite, write_blob{name.blob, std::move(source)})
       .then([ended](const receipt& kept) { ended(kept); },
@@ -284,9 +285,9 @@ void byte_stream_state::query(const query_write_status& order) {
   });
 }
 
-void byte_stream_state::parked() {
+void byte_stream_state::parked(const upload_parked& news) {
   in_flight_.remove_failed();
-  uploads_.hold_bounds();
+  uploads_.parked(news.number);
 }
 
 void byte_stream_state::tick() {
@@ -327,7 +328,7 @@ byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment
         [state](const write_stream& order) { state->write(order); },
         [state](const query_write_status& order) { state->query(order); },
         [state](write_begun& news) { state->begun(news); },
-        [state](const upload_parked&) { state->parked(); },
+        [state](const upload_parked& news) { state->parked(news); },
         [state](const byte_stream_tick&) { state->tick(); },
         [state](const read_kept& order) { state->read_on(order); },
     };

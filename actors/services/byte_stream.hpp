@@ -36,7 +36,10 @@ struct write_begun {
   std::uint64_t id = 0;
   expected<std::optional<byte_chain>> first;
 };
-struct upload_parked {};
+/// The client of an upload is gone before it has said all.
+struct upload_parked {
+  std::uint64_t number = 0;
+};
 struct byte_stream_tick {};
 /// Of an upload that was read while it came, the store has the rest. Answered on the actor's thread.
 struct read_kept {

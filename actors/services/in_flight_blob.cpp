@@ -37,13 +37,14 @@ in_flight_blob::wake_up in_flight_blob::add(const byte_chain& more) {
     for (const bytes& piece : more.pieces()) keep(piece);
     // Who waits for bytes has all that came before, so what it wants is in these, kept or not.
     for (auto at = waiting_.begin(); at != waiting_.end();) {
-      auto& [offset, limit, then] = at->second;
+      auto& [reader, offset, limit, then] = at->second;
       if (limit == 0 || offset < before || offset >= total_) {
         ++at;
         continue;
       }
       auto size = static_cast<std::size_t>(std::min<std::uint64_t>(limit, largest_answer));
       woken.emplace_back(std::move(then), news{state::writing, more.slice(offset - before, size), {}});
+      places_.erase(reader);
       at = waiting_.erase(at);
     }
   }
@@ -68,14 +69,19 @@ void in_flight_blob::fail(const error& why) {
 
 void in_flight_blob::ask(const void* reader, std::uint64_t offset, std::uint64_t limit, listener then) {
   news now;
+  decltype(waiting_)::node_type before;  // its last question, if that is open: dropped outside of the lock
   {
     std::lock_guard lock(mutex_);
     now = {state_, {}, why_};
     if (state_ == state::writing) {
       if (limit > 0 && offset >= base_ && offset < total_)
         now.data = kept_from(offset, limit);
-      else
-        waiting_[reader] = {offset, limit, std::move(then)};
+      else {
+        auto [place, is_new] = places_.try_emplace(reader);
+        if (!is_new) before = waiting_.extract(place->second);
+        place->second = ++asked_;
+        waiting_[asked_] = {reader, offset, limit, std::move(then)};
+      }
     }
   }
   if (then) then(std::move(now));
@@ -84,7 +90,10 @@ void in_flight_blob::ask(const void* reader, std::uint64_t offset, std::uint64_t
 void in_flight_blob::forget(const void* reader) {
   decltype(waiting_)::node_type dropped;  // outside of the lock
   std::lock_guard lock(mutex_);
-  dropped = waiting_.extract(reader);
+  auto place = places_.find(reader);
+  if (place == places_.end()) return;
+  dropped = waiting_.extract(place->second);
+  places_.erase(place);
 }
 
 byte_chain in_flight_blob::kept_from(std::uint64_t offset, std::uint64_t limit) const {
@@ -139,6 +148,7 @@ void in_flight_blob::end(state how, const error& why) {
     state_ = how;
     why_ = why;
     told.swap(waiting_);
+    places_.clear();
     dropped.swap(pieces_);
     room_->give_back(std::exchange(charged_, 0));
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -90,6 +91,7 @@ public:
 
 private:
   struct waiting {
+    const void* reader;
     std::uint64_t offset;
     std::uint64_t limit;
     listener then;
@@ -111,7 +113,9 @@ private:
   std::uint64_t base_ = 0;
   std::uint64_t total_ = 0;
   std::uint64_t charged_ = 0;
-  std::unordered_map<const void*, waiting> waiting_;
+  std::map<std::uint64_t, waiting> waiting_;               // in the order they asked
+  std::unordered_map<const void*, std::uint64_t> places_;  // of the readers in it
+  std::uint64_t asked_ = 0;
 };
 
 }  // namespace kiln

@@ -30,33 +30,48 @@ public:
 
   /// The upload that a client may go on with under this name, or null.
   std::shared_ptr<upload> find(const std::string& name) const;
-  /// From now on the name means this one. Another that had it goes on, but nobody can come back to it.
-  void add(const std::string& name, const std::shared_ptr<upload>& fresh);
+  /// For an upload to come, so that its news can say which it is.
+  std::uint64_t new_number() noexcept { return ++numbered_; }
+  /// From now on the name means this one. Another that had it goes on, but nobody can come back to it. Looks
+  /// at no others.
+  void add(const std::string& name, std::uint64_t number, const std::shared_ptr<upload>& fresh);
   /// The store has this one's blob: other uploads of it need not go on.
   void overtake(const std::shared_ptr<upload>& by);
   /// The store has settled this one. It is watched until its client is answered, too.
-  void remove(const std::string& name, const std::shared_ptr<upload>& ended);
+  void remove(const std::string& name, std::uint64_t number, const std::shared_ptr<upload>& ended);
 
   void tick();
-  /// After an upload was parked: those that are too many end, and those whose name means another by now.
-  void hold_bounds();
+  /// An upload was parked: it ends if its name means another by now; and those that have become too many end.
+  void parked(std::uint64_t number);
   bool empty() const noexcept { return watched_.empty(); }
 
 private:
   struct watched {
     std::shared_ptr<upload> what;
     bool named = true;
-    bool settled = false;      // by the store; the client is still to be heard to its end
-    std::uint64_t parked = 0;  // which parking it was, counted through; 0 while a client is there
+    bool settled = false;  // by the store; the client is still to be heard to its end
     std::uint64_t progress = 0;
     int quiet = 0;  // ticks without progress
   };
 
+  struct parking {
+    std::uint64_t number = 0;
+    std::uint64_t bytes = 0;
+  };
+  using parkings = std::map<std::uint64_t, parking>;
+
+  bool still_parked(const parkings::value_type& entry) const;
+  void hold_bounds();
+
   const bounds limits_;
-  std::map<std::string, std::shared_ptr<upload>> by_name_;
-  std::map<upload*, watched> watched_;
+  std::map<std::string, std::uint64_t> by_name_;
+  std::map<std::uint64_t, watched> watched_;  // by number, so in the order they came
+  // The longest parked first. Some may have gone on or ended since: they are dropped when room is sought.
+  parkings parked_;
+  std::uint64_t parked_bytes_ = 0;
   std::unordered_multimap<digest, std::shared_ptr<upload>> by_blob_;  // not yet settled
   std::uint64_t parkings_ = 0;
+  std::uint64_t numbered_ = 0;
 };
 
 }  // namespace kiln
