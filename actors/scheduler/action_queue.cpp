@@ -6,23 +6,29 @@
 namespace kiln::scheduling {
 namespace {
 
-/// More than a farm has kinds of machines. Beyond it, demands that nothing refers to are dropped.
+/// More than a farm has kinds of actions. Beyond it, demands that nothing refers to are dropped.
 constexpr std::size_t most_idle_demands = 1024;
 
 /// How long smaller actions may pass over one that has not enough room.
 constexpr duration passed_over_long = std::chrono::seconds(30);
+
+/// How many actions of one demand are looked at for one that this worker has not failed before.
+constexpr std::size_t most_choosy_asked = 8;
 
 }  // namespace
 
 std::shared_ptr<demand> action_queue::demand_of(needs asked, const worker_table& workers, steady_time now) {
   auto key = asked.key();
   if (auto found = demands_.find(key); found != demands_.end()) return found->second;
-  if (demands_.size() >= most_idle_demands) drop_idle_demands();
+  if (demands_.size() >= sweep_at_) drop_idle_demands();
   auto made = std::make_shared<demand>();
   made->asked = std::move(asked);
   made->key = key;
-  for (const auto& [id, each] : workers.all())
-    if (each->accepting && could_take(each->offered, made->asked)) made->able.insert(each.get());
+  made->number = ++demands_made_;
+  for (const auto& [number, kind] : workers.kinds()) {
+    ++steps_;
+    if (could_take(kind->offered, made->asked)) made->able.push_back({kind.get(), {}});
+  }
   if (made->able.empty()) made->barren_since = now;
   demands_.emplace(std::move(key), made);
   return made;
@@ -30,39 +36,71 @@ std::shared_ptr<demand> action_queue::demand_of(needs asked, const worker_table&
 
 void action_queue::drop_idle_demands() {
   std::erase_if(demands_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  // Twice what is left, so that a sweep is paid for by as many new demands.
+  sweep_at_ = std::max(most_idle_demands, 2 * demands_.size());
 }
 
-void action_queue::push(operation& what) {
-  what.asks->waiting.emplace(what.where, &what);
-  wanted_.insert(what.asks.get());
-  ++size_;
-}
-
-void action_queue::remove(operation& what) {
-  auto& waiting = what.asks->waiting;
-  if (waiting.erase(what.where) == 0) return;
-  if (waiting.empty()) wanted_.erase(what.asks.get());
-  --size_;
-}
-
-void action_queue::hasten(operation& what, std::int32_t priority) {
-  if (priority >= what.where.priority || what.asks->waiting.erase(what.where) == 0) return;
-  what.where.priority = priority;
-  what.asks->waiting.emplace(what.where, &what);
-}
-
-void action_queue::worker_joined(const worker& who) {
-  for (auto& [key, each] : demands_) {
-    if (!could_take(who.offered, each->asked)) continue;
-    each->able.insert(&who);
-    each->barren_since.reset();
+/// Its first action may have become sooner.
+void action_queue::list(demand& which) {
+  auto first = which.waiting.begin()->first;
+  for (auto& taker : which.able) {
+    if (taker.listed && !(first < *taker.listed)) continue;
+    ++steps_;
+    if (taker.listed) taker.kind->waiting.erase(*taker.listed);
+    taker.kind->waiting.emplace(first, &which);
+    taker.listed = first;
   }
 }
 
-void action_queue::worker_left(worker& who, steady_time now) {
-  if (who.kept_for != nullptr) release(*who.kept_for);
-  for (auto& [key, each] : demands_)
-    if (each->able.erase(&who) > 0 && each->able.empty()) each->barren_since = now;
+void action_queue::push(operation& what) {
+  auto& asks = *what.asks;
+  auto [entry, is_new] = asks.waiting.emplace(what.where, &what);
+  if (!is_new) return;
+  ++size_;
+  if (!what.failed_at.empty()) ++asks.choosy;
+  if (entry == asks.waiting.begin()) list(asks);
+  if (asks.barren_since) barren_.emplace(moment{*asks.barren_since, asks.number}, &asks);
+}
+
+void action_queue::remove(operation& what) {
+  auto& asks = *what.asks;
+  if (asks.waiting.erase(what.where) == 0) return;
+  if (!what.failed_at.empty()) --asks.choosy;
+  --size_;
+  if (!asks.waiting.empty()) return;
+  if (asks.barren_since) barren_.erase({*asks.barren_since, asks.number});
+  for (auto& taker : asks.able)
+    if (taker.listed) taker.kind->waiting.erase(*std::exchange(taker.listed, std::nullopt));
+}
+
+void action_queue::hasten(operation& what, std::int32_t priority) {
+  if (priority >= what.where.priority) return;
+  auto waits = what.asks->waiting.erase(what.where) > 0;
+  what.where.priority = priority;
+  if (!waits) return;
+  auto entry = what.asks->waiting.emplace(what.where, &what).first;
+  if (entry == what.asks->waiting.begin()) list(*what.asks);
+}
+
+void action_queue::kind_came(worker_kind& kind) {
+  for (auto& [key, each] : demands_) {
+    if (!could_take(kind.offered, each->asked)) continue;
+    each->able.push_back({&kind, {}});
+    if (each->barren_since) barren_.erase({*each->barren_since, each->number});
+    each->barren_since.reset();
+    each->complaint.clear();
+    if (!each->waiting.empty()) list(*each);
+  }
+}
+
+void action_queue::kind_left(worker_kind& kind, steady_time now) {
+  for (auto& [key, each] : demands_) {
+    if (std::erase_if(each->able, [&](const auto& taker) { return taker.kind == &kind; }) == 0) continue;
+    if (!each->able.empty()) continue;
+    each->barren_since = now;
+    if (!each->waiting.empty()) barren_.emplace(moment{now, each->number}, each.get());
+  }
+  kind.waiting.clear();
 }
 
 worker* action_queue::release(operation& what) noexcept {
@@ -71,41 +109,86 @@ worker* action_queue::release(operation& what) noexcept {
   return kept;
 }
 
+worker* action_queue::free_for(const operation& what) const {
+  const auto& asks = *what.asks;
+  // Where others wait for the same, no worker has room for it.
+  if (asks.waiting.size() > asks.choosy) return nullptr;
+  worker* best = nullptr;
+  for (const auto& taker : asks.able) {
+    std::size_t asked = 0;
+    for (auto* each : taker.kind->ready) {
+      if (++asked > most_asked || (best != nullptr && !worker_kind::less_loaded{}(each, best))) break;
+      ++steps_;
+      if (!each->has_room_for(asks.asked) || what.avoids(each->profile.name)) continue;
+      best = each;
+      break;
+    }
+  }
+  return best;
+}
+
+/// The first of a demand that this worker may be given: others first for what it has failed.
+operation* action_queue::first_for(const demand& which, const worker& who) const {
+  std::size_t asked = 0;
+  for (const auto& [where, what] : which.waiting) {
+    ++steps_;
+    if (!what->avoids(who.profile.name)) return what;
+    if (++asked == most_choosy_asked) break;
+  }
+  return nullptr;
+}
+
 operation* action_queue::best_for(worker& who, steady_time now) {
-  if (!who.has_slot()) return nullptr;
+  if (!who.has_slot() || who.kind == nullptr) return nullptr;
   if (who.kept_for != nullptr)
     return covers(who.left, who.kept_for->asks->asked.counted) ? who.kept_for : nullptr;
-  operation* best = nullptr;
+  auto& waiting = who.kind->waiting;
   operation* passed_over = nullptr;
-  for (demand* each : wanted_) {
-    operation* first = each->waiting.begin()->second;
-    if ((best != nullptr && best->where < first->where) || !each->able.contains(&who)) continue;
-    if (who.has_room_for(each->asked))
-      best = first;
-    else if (first->kept == nullptr && first->queued_since + passed_over_long < now &&
-             (passed_over == nullptr || first->where < passed_over->where))
+  std::size_t asked = 0;
+  for (auto entry = waiting.begin(); entry != waiting.end() && asked < most_asked;) {
+    ++steps_;
+    auto [listed, which] = *entry;
+    if (auto first = which->waiting.begin()->first; listed != first) {
+      // It stands where it stood before its first was taken.
+      entry = waiting.erase(entry);
+      for (auto& taker : which->able)
+        if (taker.kind == who.kind) taker.listed.reset();
+      list(*which);
+      if (entry == waiting.end() || first < entry->first) entry = waiting.find(first);
+      continue;
+    }
+    ++entry;
+    ++asked;
+    auto* first = first_for(*which, who);
+    if (first == nullptr) continue;
+    if (who.has_room_for(which->asked)) {
+      if (passed_over == nullptr) return first;
+      break;
+    }
+    if (passed_over == nullptr && first->kept == nullptr && first->queued_since + passed_over_long < now)
       passed_over = first;
   }
-  if (passed_over == nullptr || (best != nullptr && best->where < passed_over->where)) return best;
+  if (passed_over == nullptr) return nullptr;
   passed_over->kept = &who;
   who.kept_for = passed_over;
   return nullptr;
 }
 
-std::vector<operation*> action_queue::hopeless_since(steady_time time) {
-  std::vector<operation*> result;
-  for (demand* each : wanted_) {
-    if (!each->barren_since || *each->barren_since >= time) continue;
-    for (const auto& [where, what] : each->waiting)
-      if (what->queued_since < time) result.push_back(what);
+std::vector<demand*> action_queue::barren_since(steady_time time) const {
+  std::vector<demand*> result;
+  for (const auto& [since, which] : barren_) {
+    if (since.first >= time) break;
+    result.push_back(which);
   }
   return result;
 }
 
 std::vector<operation*> action_queue::all() {
   std::vector<operation*> result;
-  for (demand* each : wanted_)
+  for (const auto& [key, each] : demands_)
     for (const auto& [where, what] : each->waiting) result.push_back(what);
+  std::sort(result.begin(), result.end(),
+            [](const operation* left, const operation* right) { return left->where < right->where; });
   return result;
 }
 

@@ -7,6 +7,12 @@ namespace {
 
 constexpr duration retry_soon = std::chrono::seconds(1);
 
+/// Since when nobody can take an action: workers that restart are back by then.
+constexpr duration complain_after = std::chrono::seconds(5);
+/// Clients that are told something at one tick, and lines in the log: others have their turn between.
+constexpr std::size_t most_told_at_once = 500;
+constexpr std::size_t most_logged_at_once = 5;
+
 action_outcome without_result(error status) {
   return {std::move(status), {}, 0, false};
 }
@@ -28,59 +34,64 @@ expected<operation_state> dispatcher::submit(const submit_action& order, std::op
                                              steady_time now) {
   now_ = now;
   if (closed_) return fail(unavailable("the scheduler is shutting down"));
-  auto asked = needs_of(order.action.platform, rules_);
+  auto asked = needs_of(order.action.platform, order.action.timeout, rules_);
   if (!asked) return fail(asked.error());
+  if (auto undeclared = explain_undeclared(*asked, options_.platforms); !undeclared.empty())
+    return fail(error(errc::failed_precondition, std::move(undeclared)));
 
   operation* joined = nullptr;
   if (!order.action.do_not_cache)
     joined = operations_.find_joinable(order.action.instance, order.action.action);
   // What has been given to a worker began before a fresh request was made.
   if (joined != nullptr && order.fresh && joined->attempt > 0) joined = nullptr;
+  claim* made = nullptr;
   if (joined != nullptr) {
     queue_.hasten(*joined, order.priority);
+    made = &operations_.claim_for(*joined, new_name(order.action.instance), now_);
   } else {
-    if (queue_.size() >= options_.max_queued)
-      return fail(
-          error(errc::resource_exhausted,
-                fmt::format("{} actions are waiting for a worker, and more are not taken", queue_.size()))
-              .add_detail(retry_info(retry_soon)));
-    joined = &enqueue(order, std::move(*asked));
+    if (queue_.size() + resting_ >= options_.max_queued)
+      return fail(error(errc::resource_exhausted,
+                        fmt::format("{} actions are waiting for a worker, and more are not taken",
+                                    queue_.size() + resting_))
+                      .add_detail(retry_info(retry_soon)));
+    auto& added = enqueue(order, std::move(*asked));
+    made = &operations_.claim_for(added, added.name, now_);
+    place_or_queue(added);
   }
-  if (who) operations_.listen(*joined, *who);
-  return joined->state();
+  if (who) operations_.listen(*made, *who);
+  return made->state();
 }
 
 operation& dispatcher::enqueue(const submit_action& order, needs asked) {
-  auto made = std::make_unique<operation>();
+  auto made = std::make_shared<operation>();
   made->name = new_name(order.action.instance);
   made->action = order.action;
   made->where = {order.priority, ++sequence_};
   made->asks = queue_.demand_of(std::move(asked), workers_, now_);
   made->queued_since = now_;
-  operation& added = operations_.add(std::move(made));
-  worker* free = nullptr;
-  // Where others wait for the same, no worker has room for it.
-  if (!draining_ && added.asks->waiting.empty())
-    free = workers_.pick([&](const worker& each) {
-      return added.asks->able.contains(&each) && each.has_room_for(added.asks->asked);
-    });
+  return operations_.add(std::move(made));
+}
+
+void dispatcher::place_or_queue(operation& what) {
+  auto* free = draining_ ? nullptr : queue_.free_for(what);
   if (free != nullptr)
-    assign(added, *free);
+    assign(what, *free);
   else
-    queue_.push(added);
-  return added;
+    queue_.push(what);
 }
 
 expected<operation_state> dispatcher::watch(const std::string& name, std::optional<listener_id> who) {
-  auto* found = operations_.find(name);
+  auto* found = operations_.find_claim(name);
   if (found == nullptr) return no_operation(name);
   if (who) operations_.listen(*found, *who);
   return found->state();
 }
 
-void dispatcher::unwatch(const std::string& name, listener_id who, steady_time now) {
+void dispatcher::unwatch(const std::string& name, listener_id who, bool for_good, steady_time now) {
   now_ = now;
-  if (auto* found = operations_.find(name)) operations_.unlisten(*found, who, now_);
+  auto* found = operations_.find_claim(name);
+  if (found == nullptr || !operations_.unlisten(*found, who, now_) || !for_good) return;
+  end_claim(*found, "the client cancelled its request");
 }
 
 void dispatcher::listener_gone(listener_id who, steady_time now) {
@@ -90,13 +101,22 @@ void dispatcher::listener_gone(listener_id who, steady_time now) {
 
 expected<operation_state> dispatcher::cancel(const std::string& name, steady_time now) {
   now_ = now;
-  auto* found = operations_.find(name);
+  auto* found = operations_.find_claim(name);
   if (found == nullptr) return no_operation(name);
-  if (found->now != phase::done) {
-    withdraw(*found, "the client cancelled the operation");
-    complete(*found, without_result({errc::cancelled, "the operation was cancelled"}));
-  }
+  if (!found->over()) end_claim(*found, "the client cancelled the operation");
   return found->state();
+}
+
+void dispatcher::end_claim(claim& which, const std::string& reason) {
+  auto what = which.of;
+  // With the last client the operation itself ends, and that is what it is told.
+  if (what->claims.size() == 1) {
+    withdraw(*what, reason);
+    return complete(*what, without_result({errc::cancelled, "the operation was cancelled: " + reason}));
+  }
+  which.cancelled = true;
+  tell(which);
+  operations_.cancel(which, now_);
 }
 
 std::vector<operation_state> dispatcher::list(const std::string& after, std::size_t limit) const {
@@ -119,7 +139,10 @@ void dispatcher::drain() {
 void dispatcher::close(steady_time now) {
   now_ = now;
   draining_ = closed_ = true;
-  for (auto* each : queue_.all()) {
+  auto waiting = queue_.all();
+  for (const auto& [when, each] : rests_)
+    if (!each->asks->waiting.contains(each->where)) waiting.push_back(each);
+  for (auto* each : waiting) {
     unqueue(*each);
     complete(*each, without_result(unavailable("the scheduler is shutting down")));
   }
@@ -131,25 +154,27 @@ void dispatcher::tick(steady_time now) {
   give_up_deaf_workers();
   cancel_abandoned();
   stop_overdue();
+  complain_of_barren();
   refuse_hopeless();
-  operations_.forget(now_ - options_.retain_for, options_.max_retained);
+  take_back_workers();
+  wake_rested();
+  operations_.forget(now_ - options_.retain_for,
+                     {options_.max_retained, static_cast<std::uint64_t>(options_.max_retained_bytes.bytes)});
 }
 
 scheduler_figures dispatcher::figures() const noexcept {
-  scheduler_figures result{queue_.size(), executing_, workers_.all().size(), 0};
+  scheduler_figures result{queue_.size() + resting_, executing_, workers_.all().size(), 0, aside_};
   for (const auto& [id, each] : workers_.all()) result.slots += each->profile.slots;
   return result;
 }
 
 void dispatcher::cancel_abandoned() {
-  for (auto* each : operations_.abandoned_before(now_ - options_.abandon_after)) {
-    withdraw(*each, "no client waits for the action any more");
-    complete(*each, without_result({errc::cancelled, "no client waited for the operation any more"}));
-  }
+  for (auto* each : operations_.abandoned_before(now_ - options_.abandon_after))
+    end_claim(*each, "no client waited for it any more");
 }
 
 void dispatcher::stop_overdue() {
-  while (!due_.empty() && due_.begin()->first < now_) {
+  while (!due_.empty() && due_.begin()->first.first < now_) {
     operation& late = *due_.begin()->second;
     auto sentence =
         fmt::format("the action had a timeout of {} s, and {} s for what goes before and after it",
@@ -160,22 +185,47 @@ void dispatcher::stop_overdue() {
   }
 }
 
-void dispatcher::refuse_hopeless() {
-  auto hopeless = queue_.hopeless_since(now_ - options_.unmatched_wait);
-  if (hopeless.empty()) return;
+error dispatcher::why_barren(const demand& which) const {
   std::vector<const offer*> offers;
-  for (const auto& [id, live] : workers_.all())
-    if (live->accepting) offers.push_back(&live->offered);
-  for (auto* each : hopeless) {
-    auto why = offers.empty() ? unavailable("no worker is connected")
-                              : error(errc::failed_precondition, explain_mismatch(each->asks->asked, offers));
-    unqueue(*each);
-    complete(*each, without_result(std::move(why)));
+  for (const auto& [number, kind] : workers_.kinds()) offers.push_back(&kind->offered);
+  if (offers.empty()) return unavailable("no worker is connected");
+  return {errc::failed_precondition, explain_mismatch(which.asked, offers)};
+}
+
+/// Long before they are refused, those who wait are told why: a worker that is missing can be started.
+void dispatcher::complain_of_barren() {
+  std::size_t told = 0;
+  std::size_t logged = 0;
+  for (auto* each : queue_.barren_since(now_ - complain_after)) {
+    if (!each->complaint.empty()) continue;
+    if (told >= most_told_at_once) return;
+    each->complaint = why_barren(*each).message();
+    if (++logged <= most_logged_at_once) out_.in_vain(each->complaint, each->waiting.size());
+    told += each->waiting.size();
+    for (const auto& [where, what] : each->waiting) tell_all(*what);
+  }
+}
+
+void dispatcher::refuse_hopeless() {
+  auto limit = now_ - options_.unmatched_wait;
+  std::size_t refused = 0;
+  for (auto* each : queue_.barren_since(limit)) {
+    auto asks = each->waiting.begin()->second->asks;  // outlives them
+    std::optional<error> why;
+    // Each ends with a message to its clients: what is more than that has time until the next tick.
+    for (auto next = asks->waiting.begin(); next != asks->waiting.end() && refused < most_told_at_once;) {
+      auto* what = (next++)->second;
+      if (what->queued_since >= limit) continue;
+      if (!why) why = why_barren(*asks);
+      ++refused;
+      unqueue(*what);
+      complete(*what, without_result(*why));
+    }
   }
 }
 
 void dispatcher::stop_executing(operation& what) {
-  due_.erase({what.due, &what});
+  due_.erase({what.due, what.where.sequence});
   --executing_;
 }
 
@@ -187,30 +237,13 @@ void dispatcher::withdraw(operation& what, const std::string& reason) {
   kills_.push_back({now_, what.worker_id, {what.name, what.attempt}});
 }
 
-void dispatcher::requeue(operation& what, const error& why) {
-  stop_executing(what);
-  ++what.failures;
-  if (closed_) return complete(what, without_result(unavailable("the scheduler is shutting down")));
-  if (what.failures > options_.max_retries) {
-    auto sentence =
-        fmt::format("the action was tried {} times and no worker brought it to an end; the last time: {}",
-                    what.failures, why.to_string());
-    return complete(what, without_result({errc::internal, std::move(sentence)}));
-  }
-  bool was_running = what.now == phase::running;
-  what.now = phase::queued;
-  what.worker_id.clear();
-  queue_.push(what);
-  if (was_running) tell_all(what);
-}
-
 void dispatcher::settle(operation& what, action_outcome outcome) {
   bool keep = outcome.status.ok() && outcome.exit_code == 0 && !what.action.do_not_cache;
   if (!keep) {
     stop_executing(what);
     return complete(what, std::move(outcome));
   }
-  due_.erase({what.due, &what});
+  due_.erase({what.due, what.where.sequence});
   what.now = phase::recording;
   what.worker_id.clear();
   what.outcome = std::move(outcome);
@@ -226,8 +259,12 @@ void dispatcher::complete(operation& what, action_outcome outcome) {
 }
 
 void dispatcher::tell_all(const operation& what) {
-  auto news = what.state();
-  for (const auto& [who, times] : what.listeners) out_.tell(who, news);
+  for (const auto* each : what.claims) tell(*each);
+}
+
+void dispatcher::tell(const claim& whom) {
+  auto news = whom.state();
+  for (const auto& [who, times] : whom.listeners) out_.tell(who, news);
 }
 
 std::string dispatcher::new_name(const std::string& instance) {

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/scheduler/action_queue.hpp"
-#include "actors/scheduler/operation.hpp"
+#include "actors/scheduler/operation_table.hpp"
 #include "actors/scheduler/options.hpp"
 #include "actors/scheduler/worker_table.hpp"
 #include "core/base/random.hpp"
@@ -30,6 +31,11 @@ public:
   virtual void record(const operation& what) = 0;
   /// It is done, whoever listens. For those who count.
   virtual void ended(const operation& what) = 0;
+  /// This worker is given nothing for so long. For people, as what follows.
+  virtual void set_aside(const worker& which, duration how_long, const error& why) = 0;
+  virtual void taken_back(const worker& which) = 0;
+  /// So many actions wait for what no worker offers.
+  virtual void in_vain(const std::string& why, std::size_t actions) = 0;
 };
 
 /// The scheduler's mind: every decision, no actor, no clock, no I/O. Time comes with each call and must not
@@ -43,8 +49,10 @@ public:
   expected<operation_state> submit(const submit_action& order, std::optional<listener_id> who,
                                    steady_time now);
   expected<operation_state> watch(const std::string& name, std::optional<listener_id> who);
-  void unwatch(const std::string& name, listener_id who, steady_time now);
+  /// `for_good`: the client said so itself. Otherwise it may have lost its connection, and may come back.
+  void unwatch(const std::string& name, listener_id who, bool for_good, steady_time now);
   void listener_gone(listener_id who, steady_time now);
+  /// It ends for the client that has this name. When that was the last one, the action is stopped.
   expected<operation_state> cancel(const std::string& name, steady_time now);
   std::vector<operation_state> list(const std::string& after, std::size_t limit) const;
 
@@ -59,7 +67,8 @@ public:
   void lost(std::string worker_id, const std::string& why, steady_time now);
 
   void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
-  /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten.
+  /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten,
+  /// the next attempts of what rests, workers that were set aside.
   void tick(steady_time now);
   /// From now on nothing is given to a worker; what is queued or comes waits.
   void drain();
@@ -67,6 +76,8 @@ public:
   void close(steady_time now);
   bool drained() const noexcept { return draining_ && executing_ == 0; }
   scheduler_figures figures() const noexcept;
+  /// Actions and workers looked at so far to bring them together: what a decision costs, without a clock.
+  std::uint64_t steps() const noexcept { return queue_.steps(); }
 
 private:
   struct pending_kill {
@@ -76,23 +87,38 @@ private:
   };
 
   operation& enqueue(const submit_action& order, needs asked);
+  /// Gives it to a worker that is free for it, else it waits.
+  void place_or_queue(operation& what);
   void assign(operation& what, worker& to);
-  /// Takes it out of the queue. A worker that was kept free for it is given other work.
+  /// Takes it out of the queue, or from its rest. A worker that was kept free for it is given other work.
   void unqueue(operation& what);
   /// Gives this worker what suits it, as long as it has room.
   void fill(worker& which);
-  /// Gives all workers with room what suits them, one at a time and the least loaded first.
-  void match();
 
   /// It is given, running or recording no more. Whatever comes next is for the caller to say.
   void stop_executing(operation& what);
   /// Takes an operation away from wherever it is, so that it can be completed.
   void withdraw(operation& what, const std::string& reason);
-  void requeue(operation& what, const error& why);
+  void end_claim(claim& which, const std::string& reason);
   void settle(operation& what, action_outcome outcome);
   void complete(operation& what, action_outcome outcome);
   void tell_all(const operation& what);
+  void tell(const claim& whom);
 
+  // Attempts that workers failed: dispatcher_retries.cpp.
+  void requeue(operation& what, const error& why, const std::string& worker_name);
+  bool others_able(const operation& what) const;
+  duration pause(std::uint32_t failures);
+  void wake_at(operation& what, steady_time when);
+  void forget_waking(operation& what);
+  void wake_rested();
+  bool has_other(const worker& than) const;
+  void blame(worker& which, const digest& action, const error& why);
+  void clear_trouble(worker& which);
+  void take_back_workers();
+
+  void enlist(worker& which);
+  void withdraw_worker(worker& which);
   void remove_if_idle(worker& which);
   void remove_worker(worker& which);
 
@@ -101,7 +127,9 @@ private:
   void give_up_deaf_workers();
   void cancel_abandoned();
   void stop_overdue();
+  void complain_of_barren();
   void refuse_hopeless();
+  error why_barren(const demand& which) const;
 
   std::string new_name(const std::string& instance);
   std::string hex_id();
@@ -115,8 +143,10 @@ private:
   worker_table workers_;
   action_queue queue_;
   std::deque<pending_kill> kills_;
-  std::set<std::pair<steady_time, operation*>>
-      due_;  ///< when an attempt must have ended, where that is known
+  std::map<moment, operation*> due_;    ///< when an attempt must have ended, where that is known
+  std::map<moment, operation*> rests_;  ///< when to try again, or to be less choosy of workers
+  std::size_t resting_ = 0;             ///< of those, what is not in the queue meanwhile
+  std::size_t aside_ = 0;               ///< workers
   std::uint64_t sequence_ = 0;
   std::size_t executing_ = 0;  ///< given, running or recording
   bool draining_ = false;

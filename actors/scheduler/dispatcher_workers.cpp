@@ -36,10 +36,12 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   if (draining_) return fail(errc::unavailable, "the scheduler is shutting down");
   auto offered = offer_of(profile.properties, rules_);
   if (!offered) return with_context(offered.error(), "worker {}", profile.name);
+  worker_trouble trouble;
   if (auto* known = workers_.find_by_name(profile.name)) {
     // The same process again: its old connection is dead, whether or not that was noticed.
     if (known->profile.epoch != profile.epoch)
       return fail(errc::already_exists, "a live worker is called {} already", profile.name);
+    trouble = known->trouble;
     out_.dismiss(known->id, {"the worker has connected anew", true});
     lost(known->id, "it connected anew", now);
   }
@@ -52,10 +54,26 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   made->profile = profile;
   made->left = offered->counted;
   made->offered = std::move(*offered);
+  made->offered.longest = profile.max_timeout;
   made->heard = now;
+  made->trouble = std::move(trouble);
+  if (made->trouble.aside) ++aside_;
   auto& added = workers_.add(std::move(made));
-  queue_.worker_joined(added);
+  enlist(added);
   return worker_welcome{added.id, options_.heartbeat_interval};
+}
+
+void dispatcher::enlist(worker& which) {
+  if (auto* kind = workers_.join_kind(which)) queue_.kind_came(*kind);
+}
+
+/// It is given no more.
+void dispatcher::withdraw_worker(worker& which) {
+  if (which.kept_for != nullptr) queue_.release(*which.kept_for);
+  if (auto* kind = workers_.leave_kind(which)) {
+    queue_.kind_left(*kind, now_);
+    workers_.drop(*kind);
+  }
 }
 
 void dispatcher::ready(const std::string& worker_id) {
@@ -65,20 +83,6 @@ void dispatcher::ready(const std::string& worker_id) {
 void dispatcher::beat(const std::string& worker_id, steady_time now) {
   now_ = now;
   if (auto* who = workers_.find(worker_id)) who->heard = now;
-}
-
-void dispatcher::match() {
-  if (draining_) return;
-  while (queue_.size() > 0) {
-    operation* next = nullptr;
-    auto* who = workers_.pick([&](worker& each) {
-      next = queue_.best_for(each, now_);
-      return next != nullptr;
-    });
-    if (who == nullptr) return;
-    unqueue(*next);
-    assign(*next, *who);
-  }
 }
 
 void dispatcher::fill(worker& which) {
@@ -91,6 +95,7 @@ void dispatcher::fill(worker& which) {
 }
 
 void dispatcher::unqueue(operation& what) {
+  forget_waking(what);
   queue_.remove(what);
   auto* kept = queue_.release(what);
   if (kept != nullptr && !kept->has_room_for(what.asks->asked)) fill(*kept);
@@ -104,7 +109,7 @@ void dispatcher::assign(operation& what, worker& to) {
   ++executing_;
   if (what.action.timeout > duration::zero()) {
     what.due = now_ + what.action.timeout + options_.overrun;
-    due_.emplace(what.due, &what);
+    due_.emplace(moment{what.due, what.where.sequence}, &what);
   }
   workers_.occupy(to, {what.name, what.attempt}, what.asks->asked.counted);
   out_.start(to.id, {what.name, what.attempt, what.action});
@@ -135,14 +140,14 @@ void dispatcher::finished(const action_finished& news, steady_time now) {
   bool ours = what != nullptr && what->attempt == news.attempt && what->worker_id == news.worker_id &&
               what->now != phase::done;
   if (ours) {
-    bool failed = is_the_workers_fault(news.outcome.status);
-    workers_.set_troubled(*who, failed);
-    if (failed)
-      requeue(*what, news.outcome.status.in_context("worker " + who->profile.name));
-    else
+    if (is_the_workers_fault(news.outcome.status)) {
+      auto why = news.outcome.status.in_context("worker " + who->profile.name);
+      blame(*who, what->action.action, why);
+      requeue(*what, why, who->profile.name);
+    } else {
+      clear_trouble(*who);
       settle(*what, news.outcome);
-    // Others get the chance before the one that failed.
-    if (failed) match();
+    }
   }
   fill(*who);
   remove_if_idle(*who);
@@ -153,8 +158,8 @@ void dispatcher::leaving(const std::string& worker_id, steady_time now) {
   auto* who = workers_.find(worker_id);
   if (who == nullptr) return;
   if (who->accepting) {
-    workers_.stop_accepting(*who);
-    queue_.worker_left(*who, now_);
+    withdraw_worker(*who);
+    who->accepting = false;
   }
   remove_if_idle(*who);
 }
@@ -165,7 +170,8 @@ void dispatcher::remove_if_idle(worker& which) {
 
 void dispatcher::remove_worker(worker& which) {
   auto id = which.id;
-  queue_.worker_left(which, now_);
+  if (which.trouble.aside) --aside_;
+  withdraw_worker(which);
   workers_.remove(id);
   out_.forget_worker(id);
 }
@@ -175,16 +181,18 @@ void dispatcher::lost(std::string worker_id, const std::string& why, steady_time
   now_ = now;
   auto* who = workers_.find(worker_id);
   if (who == nullptr) return;
-  auto fault = error(errc::unavailable, fmt::format("worker {}: {}", who->profile.name, why));
+  auto name = who->profile.name;
+  auto fault = error(errc::unavailable, fmt::format("worker {}: {}", name, why));
   auto held = std::move(who->held);
   remove_worker(*who);
+  std::map<place, operation*> orphans;
   for (const auto& [key, amounts] : held) {
     auto* what = operations_.find(key.operation);
     if (what != nullptr && what->attempt == key.attempt && what->worker_id == worker_id &&
         what->now != phase::done)
-      requeue(*what, fault);
+      orphans.emplace(what->where, what);
   }
-  match();
+  for (const auto& [where, what] : orphans) requeue(*what, fault, name);
 }
 
 void dispatcher::give_up_silent_workers() {

@@ -2,11 +2,8 @@
 
 #include <compare>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -17,6 +14,7 @@
 namespace kiln::scheduling {
 
 struct demand;
+struct operation;
 struct worker;
 
 /// Who hears of an operation. The actor knows the handle behind the number.
@@ -24,7 +22,7 @@ using listener_id = std::uint64_t;
 
 /// Where an operation stands. Clients see less: see stage_of.
 enum class phase : std::uint8_t {
-  queued,
+  queued,     ///< or resting between two attempts
   given,      ///< to a worker, which is fetching inputs
   running,    ///< the worker said so
   recording,  ///< the result is on its way into the action cache
@@ -38,8 +36,25 @@ struct place {
   auto operator<=>(const place&) const noexcept = default;
 };
 
-struct operation {
+/// A moment, and among those of one moment the order in which they came. Never an address.
+using moment = std::pair<steady_time, std::uint64_t>;
+
+/// One client's share in an operation, under a name of its own: merged clients know nothing of each other, so
+/// what one of them cancels ends for that one alone.
+struct claim {
   std::string name;
+  std::uint64_t number = 0;  ///< counted through all claims
+  std::shared_ptr<operation> of;
+  bool cancelled = false;  ///< ended for this client, whatever becomes of the operation
+  std::vector<std::pair<listener_id, std::size_t>> listeners;  ///< and how often each of them listens
+  steady_time abandoned_since;                                 ///< while there is no listener
+
+  bool over() const noexcept;
+  operation_state state() const;
+};
+
+struct operation {
+  std::string name;  ///< as workers know it, and the client that asked first
   action_spec action;
   place where;
   std::shared_ptr<demand> asks;  ///< none once it is done
@@ -54,51 +69,14 @@ struct operation {
   steady_time due{};           ///< when this attempt must have ended; without a timeout never
   action_outcome outcome;      ///< from recording on
 
-  std::vector<std::pair<listener_id, std::size_t>> listeners;  ///< and how often each of them listens
-  steady_time abandoned_since;                                 ///< while there is no listener
-  steady_time done_since;
+  std::vector<std::string> failed_at;  ///< names of workers; others go first until `wake`
+  steady_time wake{};                  ///< while it rests, or waits for a worker that has not failed it
 
-  operation_state state() const;
+  std::vector<claim*> claims;  ///< those that are neither cancelled nor forgotten
+
+  bool avoids(const std::string& worker_name) const noexcept;
 };
 
 stage stage_of(phase now) noexcept;
-
-/// All operations by name, and by action where they can be joined. Confined to one actor. Addresses stay good
-/// until an operation is forgotten.
-class operation_table {
-public:
-  operation& add(std::unique_ptr<operation> made);
-  operation* find(const std::string& name) noexcept;
-  /// The newest operation in flight for this action that others may join.
-  operation* find_joinable(const std::string& instance, const digest& action) noexcept;
-
-  void listen(operation& to, listener_id who);
-  void unlisten(operation& from, listener_id who, steady_time now);
-  /// Ends all that this listener heard.
-  void listener_gone(listener_id who, steady_time now);
-  /// In flight and without a listener since before `time`, longest first.
-  std::vector<operation*> abandoned_before(steady_time time);
-
-  /// The operation is done: nobody joins or abandons it any more, and it waits to be forgotten.
-  void retire(operation& what, steady_time now);
-  /// Forgets those that were done before `time`, and the oldest beyond `most`.
-  void forget(steady_time time, std::size_t most);
-
-  /// At most `limit` behind `after`, by name. Looks at all of them: for people, not for the way of an action.
-  std::vector<operation_state> list(const std::string& after, std::size_t limit) const;
-  std::size_t size() const noexcept { return by_name_.size(); }
-
-private:
-  struct action_hash {
-    std::size_t operator()(const std::pair<std::string, digest>& key) const noexcept {
-      return std::hash<digest>{}(key.second) ^ std::hash<std::string>{}(key.first);
-    }
-  };
-
-  std::unordered_map<std::string, std::unique_ptr<operation>> by_name_;
-  std::unordered_map<std::pair<std::string, digest>, operation*, action_hash> joinable_;
-  std::set<std::pair<steady_time, operation*>> abandoned_;
-  std::deque<operation*> done_;
-};
 
 }  // namespace kiln::scheduling

@@ -9,16 +9,27 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+/// What is declared of counted properties must be numbers, as it must be where workers offer them.
+expected<void> check_declared(const scheduler_options& options) {
+  platform_properties all;
+  for (const auto& [name, values] : options.platforms)
+    for (const auto& value : values) all.emplace_back(name, value);
+  if (auto fine = scheduling::offer_of(all, rules_of(options)); !fine)
+    return with_context(fine.error(), "platforms");
+  return {};
+}
+
 expected<void> told_apart(const scheduler_options& options) {
   for (const auto& name : options.counted_properties)
     if (std::count(options.ignored_properties.begin(), options.ignored_properties.end(), name) > 0)
       return fail(errc::invalid_argument, "property \"{}\" cannot be both counted and ignored", name);
-  return {};
+  return check_declared(options);
 }
 
 }  // namespace
 
 schema<scheduler_options> scheduler_schema() {
+  using namespace config_literals;
   using o = scheduler_options;
   return schema<o>{
       "Finds a worker for every action: queues by priority and age, merges equal actions, tries again when a "
@@ -29,11 +40,23 @@ schema<scheduler_options> scheduler_schema() {
       .field("ignored_properties", &o::ignored_properties, {},
              "Platform properties that say nothing about where to run. All others must be offered by the "
              "worker with the very value that the action asks for.")
+      .field(
+          "platforms", &o::platforms, {},
+          "What the workers of this scheduler offer, all of them that may ever come: names of platform "
+          "properties, each with its values; of a counted one the largest amounts. An action that asks for "
+          "anything else is refused at once. Left out, it waits for `unmatched_wait` first.")
       .field("max_queued", &o::max_queued, 100'000,
              "Actions that may wait for a worker. Beyond it clients are told to try later.", at_least(1))
       .field("max_workers", &o::max_workers, 10'000, "Workers that may be connected at once.", at_least(1))
-      .field("max_retries", &o::max_retries, 3,
-             "How often an action is tried again after its worker was lost or failed.", at_most(100))
+      .field(
+          "max_retries", &o::max_retries, 3,
+          "How often an action is tried again after its worker was lost or failed. Other workers are tried "
+          "first; from the second time on, or where there is no other, after a pause that doubles from 1 s.",
+          at_most(100))
+      .field(
+          "set_aside_after", &o::set_aside_after, 3,
+          "A worker that fails so many different actions by itself, and none well between, is given nothing "
+          "for 30 s while others offer the same, then one action to see. 0: never.")
       .field("unmatched_wait", &o::unmatched_wait, seconds(60),
              "How long an action waits while no connected worker could ever take it.")
       .field("abandon_after", &o::abandon_after, seconds(30),
@@ -53,6 +76,8 @@ schema<scheduler_options> scheduler_schema() {
       .field("retain_for", &o::retain_for, minutes(5),
              "How long the name of a finished operation can be asked for.")
       .field("max_retained", &o::max_retained, 10'000, "Finished operations that are remembered at most.")
+      .field("max_retained_bytes", &o::max_retained_bytes, 256_MiB,
+             "Bytes of results that are remembered with them at most.")
       .field("record_timeout", &o::record_timeout, seconds(30),
              "How long a result may take into the action cache before clients get it regardless.",
              at_least(seconds(1)))

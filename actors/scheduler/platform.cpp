@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/config/units.hpp"
 #include "core/wire/utf8.hpp"
 
 namespace kiln::scheduling {
@@ -54,6 +55,22 @@ void append_escaped(std::string& key, const std::string& text) {
   key += text;
 }
 
+std::string key_of(const std::set<std::pair<std::string, std::string>>& exact, const counted_amounts& counted,
+                   duration time) {
+  std::string key;
+  for (const auto& [name, value] : exact) {
+    append_escaped(key, name);
+    append_escaped(key, value);
+  }
+  key += '#';
+  for (const auto& [name, amount] : counted) {
+    append_escaped(key, name);
+    key += std::to_string(amount) + ';';
+  }
+  if (time > duration::zero()) key += '#' + std::to_string(time.count());
+  return key;
+}
+
 std::string listed(const std::set<std::string>& values) {
   if (values.empty()) return "none does";
   std::string text;
@@ -68,21 +85,16 @@ std::string listed(const std::set<std::string>& values) {
 }  // namespace
 
 std::string needs::key() const {
-  std::string key;
-  for (const auto& [name, value] : exact) {
-    append_escaped(key, name);
-    append_escaped(key, value);
-  }
-  key += '#';
-  for (const auto& [name, amount] : counted) {
-    append_escaped(key, name);
-    key += std::to_string(amount) + ';';
-  }
-  return key;
+  return key_of(exact, counted, timeout);
 }
 
-expected<needs> needs_of(const platform_properties& asked, const property_rules& rules) {
+std::string offer::key() const {
+  return key_of(exact, counted, longest);
+}
+
+expected<needs> needs_of(const platform_properties& asked, duration timeout, const property_rules& rules) {
   needs result;
+  result.timeout = timeout;
   auto sorted = sort_out(asked, rules, result.exact, [&](const std::string& name, std::uint64_t amount) {
     auto& there = result.counted[name];
     there = std::max(there, amount);
@@ -108,7 +120,8 @@ bool covers(const counted_amounts& there, const counted_amounts& asked) noexcept
 }
 
 bool could_take(const offer& by, const needs& asked) noexcept {
-  return std::includes(by.exact.begin(), by.exact.end(), asked.exact.begin(), asked.exact.end()) &&
+  return (by.longest == duration::zero() || asked.timeout <= by.longest) &&
+         std::includes(by.exact.begin(), by.exact.end(), asked.exact.begin(), asked.exact.end()) &&
          covers(by.counted, asked.counted);
 }
 
@@ -142,7 +155,36 @@ std::string explain_mismatch(const needs& asked, const std::vector<const offer*>
       return fmt::format("no worker has {} of platform property {}; the largest has {}", amount,
                          escaped(name), most);
   }
+  duration longest{0};
+  for (const auto* by : offers) longest = std::max(longest, by->longest);
+  if (longest > duration::zero() && asked.timeout > longest)
+    return fmt::format("the action's timeout is {}, and no worker allows more than {} (worker.max_timeout)",
+                       to_string(asked.timeout), to_string(longest));
   return "no single worker offers all the platform properties that the action asks for";
+}
+
+std::string explain_undeclared(const needs& asked, const declared_properties& declared) {
+  if (declared.empty()) return {};
+  for (const auto& [name, value] : asked.exact) {
+    auto found = declared.find(name);
+    if (found != declared.end() && std::count(found->second.begin(), found->second.end(), value) > 0)
+      continue;
+    std::set<std::string> values;
+    if (found != declared.end()) values.insert(found->second.begin(), found->second.end());
+    return fmt::format(
+        "no worker here offers platform property {}=\"{}\"; declared in scheduler.platforms: {}",
+        escaped(name), escaped(value), values.empty() ? "none" : listed(values));
+  }
+  for (const auto& [name, amount] : asked.counted) {
+    std::uint64_t most = 0;
+    if (auto found = declared.find(name); found != declared.end())
+      for (const auto& value : found->second) most = std::max(most, amount_of(name, value).value_or(0));
+    if (most < amount)
+      return fmt::format(
+          "no worker here has {} of platform property {}; the largest declared in scheduler.platforms is {}",
+          amount, escaped(name), most);
+  }
+  return {};
 }
 
 }  // namespace kiln::scheduling

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/execution.hpp"
 
@@ -28,18 +29,23 @@ using counted_amounts = std::map<std::string, std::uint64_t>;
 struct needs {
   std::set<std::pair<std::string, std::string>> exact;
   counted_amounts counted;  ///< named twice, the larger amount counts
+  duration timeout{0};      ///< how long it may run; 0: as long as the worker lets it
 
   bool operator==(const needs&) const = default;
   /// Equal text, equal needs.
   std::string key() const;
 };
 /// INVALID_ARGUMENT for an amount that is no number.
-expected<needs> needs_of(const platform_properties& asked, const property_rules& rules);
+expected<needs> needs_of(const platform_properties& asked, duration timeout, const property_rules& rules);
 
 /// What a worker has when nothing runs on it.
 struct offer {
   std::set<std::pair<std::string, std::string>> exact;
   counted_amounts counted;  ///< named twice, the amounts add up
+  duration longest{0};      ///< it lets an action run; 0: no limit is known
+
+  /// Equal text, equal offers.
+  std::string key() const;
 };
 /// INVALID_ARGUMENT for an amount that is no number.
 expected<offer> offer_of(const platform_properties& declared, const property_rules& rules);
@@ -54,5 +60,11 @@ void give_back(counted_amounts& to, const counted_amounts& amounts) noexcept;
 /// Why none of these offers meets the needs, in a sentence for the client: the first property that nobody
 /// offers as wanted, and what is offered; or that no single worker has all of it.
 std::string explain_mismatch(const needs& asked, const std::vector<const offer*>& offers);
+
+/// What exists, as a configuration declares it: names with their values, and amounts with the largest of
+/// them.
+using declared_properties = std::map<std::string, std::vector<std::string>>;
+/// Nothing to say if all that is asked for exists, or nothing is declared; else the sentence for the client.
+std::string explain_undeclared(const needs& asked, const declared_properties& declared);
 
 }  // namespace kiln::scheduling

@@ -55,6 +55,9 @@ struct scheduler_state : outbox {
   void tell(listener_id who, const operation_state& news) override;
   void record(const operation& what) override;
   void ended(const operation& what) override { metrics->count(what); }
+  void set_aside(const worker& which, duration how_long, const error& why) override;
+  void taken_back(const worker& which) override;
+  void in_vain(const std::string& why, std::size_t actions) override;
 
   template <class Order>
   void send_to(const std::string& worker_id, Order order) {
@@ -126,6 +129,19 @@ void scheduler_state::record(const operation& what) {
           });
 }
 
+void scheduler_state::set_aside(const worker& which, duration how_long, const error& why) {
+  env.log->warn("worker set aside: it failed several actions by itself",
+                {{"worker", which.id}, {"how_long", to_string(how_long)}, {"last", why.to_string()}});
+}
+
+void scheduler_state::taken_back(const worker& which) {
+  env.log->info("worker taken back, for one action to begin with", {{"worker", which.id}});
+}
+
+void scheduler_state::in_vain(const std::string& why, std::size_t actions) {
+  env.log->warn("actions wait for what no worker offers", {{"why", why}, {"actions", actions}});
+}
+
 std::optional<listener_id> scheduler_state::id_of(const operation_listener& listener) {
   if (!listener) return std::nullopt;
   auto [found, is_new] = listener_ids.try_emplace(listener.address(), last_listener + 1);
@@ -193,7 +209,8 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       },
       [this](const unwatch_operation& order) {
         if (auto found = listener_ids.find(order.listener.address()); found != listener_ids.end())
-          mind->unwatch(order.name, found->second, now());
+          mind->unwatch(order.name, found->second, order.for_good, now());
+        answer_drains();
       },
       [this](const cancel_operation& order) {
         auto state = mind->cancel(order.name, now());

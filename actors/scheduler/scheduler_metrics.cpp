@@ -7,6 +7,10 @@ scheduler_metrics::scheduler_metrics(metric_registry& metrics)
       executing_(metrics.gauges("kiln_scheduler_executing_actions", "Actions that workers have.").with()),
       workers_(metrics.gauges("kiln_scheduler_workers", "Connected workers.").with()),
       slots_(metrics.gauges("kiln_scheduler_slots", "Actions that the workers can run at once.").with()),
+      set_aside_(metrics
+                     .gauges("kiln_scheduler_workers_set_aside",
+                             "Workers that failed several actions and are given nothing for a while.")
+                     .with()),
       ended_(metrics.counters("kiln_scheduler_actions_total", "Actions that ended, by status.", {"status"})),
       lost_attempts_(metrics
                          .counters("kiln_scheduler_lost_attempts_total",
@@ -22,6 +26,7 @@ void scheduler_metrics::show(const scheduler_figures& figures) {
   executing_.set(static_cast<double>(figures.executing));
   workers_.set(static_cast<double>(figures.workers));
   slots_.set(static_cast<double>(figures.slots));
+  set_aside_.set(static_cast<double>(figures.set_aside));
 }
 
 void scheduler_metrics::count(const operation& ended) {

@@ -19,6 +19,7 @@ private:
   gauge& executing_;
   gauge& workers_;
   gauge& slots_;
+  gauge& set_aside_;
   metric_family<counter>& ended_;
   counter& lost_attempts_;
   histogram& waited_;

@@ -2,8 +2,8 @@
 
 namespace kiln::scheduling {
 
-bool worker_table::less_loaded::operator()(const worker* left, const worker* right) const noexcept {
-  if (left->troubled != right->troubled) return right->troubled;
+bool worker_kind::less_loaded::operator()(const worker* left, const worker* right) const noexcept {
+  if (left->trouble.actions.empty() != right->trouble.actions.empty()) return left->trouble.actions.empty();
   // held / slots, without dividing.
   auto left_load = left->held.size() * right->profile.slots;
   auto right_load = right->held.size() * left->profile.slots;
@@ -16,7 +16,6 @@ worker& worker_table::add(std::unique_ptr<worker> made) {
   worker& added = *made;
   by_name_[added.profile.name] = &added;
   by_id_.emplace(added.id, std::move(made));
-  if (added.has_slot()) ready_.insert(&added);
   return added;
 }
 
@@ -24,7 +23,6 @@ void worker_table::remove(const std::string& id) {
   auto found = by_id_.find(id);
   if (found == by_id_.end()) return;
   worker* gone = found->second.get();
-  ready_.erase(gone);
   if (auto named = by_name_.find(gone->profile.name); named != by_name_.end() && named->second == gone)
     by_name_.erase(named);
   by_id_.erase(found);
@@ -38,6 +36,37 @@ worker* worker_table::find(const std::string& id) noexcept {
 worker* worker_table::find_by_name(const std::string& name) noexcept {
   auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
+}
+
+worker_kind* worker_table::join_kind(worker& which) {
+  if (!which.accepting || which.kind != nullptr) return nullptr;
+  auto [known, is_new] = kinds_by_offer_.try_emplace(which.offered.key());
+  if (is_new) {
+    auto made = std::make_unique<worker_kind>();
+    made->number = ++kinds_made_;
+    made->offered = which.offered;
+    known->second = made.get();
+    kinds_.emplace(made->number, std::move(made));
+  }
+  auto& kind = *known->second;
+  which.kind = &kind;
+  kind.members.emplace(which.id, &which);
+  if (which.has_slot()) kind.ready.insert(&which);
+  return is_new ? &kind : nullptr;
+}
+
+worker_kind* worker_table::leave_kind(worker& which) {
+  auto* kind = which.kind;
+  if (kind == nullptr) return nullptr;
+  kind->ready.erase(&which);
+  kind->members.erase(which.id);
+  which.kind = nullptr;
+  return kind->members.empty() ? kind : nullptr;
+}
+
+void worker_table::drop(const worker_kind& kind) {
+  kinds_by_offer_.erase(kind.offered.key());
+  kinds_.erase(kind.number);
 }
 
 void worker_table::occupy(worker& by, attempt_key what, const counted_amounts& amounts) {
@@ -56,15 +85,6 @@ bool worker_table::vacate(worker& by, const attempt_key& what) {
     w.held.erase(found);
   });
   return true;
-}
-
-void worker_table::stop_accepting(worker& which) {
-  change(which, [](worker& w) { w.accepting = false; });
-}
-
-void worker_table::set_troubled(worker& which, bool troubled) {
-  if (which.troubled == troubled) return;
-  change(which, [&](worker& w) { w.troubled = troubled; });
 }
 
 std::vector<std::string> worker_table::silent_since(steady_time time) const {

@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "actors/scheduler/operation.hpp"
 #include "actors/scheduler/platform.hpp"
 #include "core/base/clock.hpp"
 #include "core/contract/worker.hpp"
@@ -24,7 +24,16 @@ struct attempt_key {
   auto operator<=>(const attempt_key&) const noexcept = default;
 };
 
-struct operation;
+struct worker_kind;
+
+/// What a worker has failed by itself since it last did its work.
+struct worker_trouble {
+  std::vector<digest> actions;  ///< different ones, the first of them
+  std::uint32_t times_aside = 0;
+  bool aside = false;     ///< it is given nothing until `until`
+  bool on_trial = false;  ///< back from that: it is given one action at a time until it has done one
+  steady_time until{};
+};
 
 struct worker {
   std::string id;
@@ -36,19 +45,38 @@ struct worker {
   std::map<attempt_key, counted_amounts> held;
   steady_time heard;
   bool accepting = true;
-  bool troubled = false;  ///< its last report was a failure of its own: others are asked first
+  worker_trouble trouble;
   std::uint64_t last_given = 0;
   operation* kept_for = nullptr;  ///< it takes nothing else until this fits
+  worker_kind* kind = nullptr;    ///< while it accepts work
 
-  bool has_slot() const noexcept { return accepting && held.size() < profile.slots; }
+  bool has_slot() const noexcept {
+    return accepting && !trouble.aside && held.size() < (trouble.on_trial ? 1 : profile.slots);
+  }
   /// Whether it could start this now.
   bool has_room_for(const needs& asked) const noexcept {
     return has_slot() && kept_for == nullptr && covers(left, asked.counted);
   }
 };
 
-/// Live workers by id and by name, and those with a free slot, least loaded first. Confined to one actor.
-/// Addresses stay good until a worker is removed.
+/// Workers that offer the same: a farm has few kinds, however many workers. Who could take what is decided
+/// once for a kind.
+struct worker_kind {
+  struct less_loaded {
+    bool operator()(const worker* left, const worker* right) const noexcept;
+  };
+
+  std::uint64_t number = 0;  ///< counted through all kinds
+  offer offered;
+  std::map<std::string, worker*> members;  ///< by id
+  std::set<worker*, less_loaded> ready;    ///< those with a free slot, least loaded first
+  /// What waits that they could take, most urgent first. Kept by the queue, lazily: a place may be one that
+  /// has been left since, for a later one or for good.
+  std::map<place, demand*> waiting;
+};
+
+/// Live workers by id and by name, and by kind. Confined to one actor. Addresses stay good until a worker is
+/// removed, or the last one of a kind.
 class worker_table {
 public:
   worker& add(std::unique_ptr<worker> made);
@@ -56,42 +84,37 @@ public:
   worker* find(const std::string& id) noexcept;
   worker* find_by_name(const std::string& name) noexcept;
 
+  /// Makes it one of its kind, if it accepts work and is none yet. The kind, if that is new.
+  worker_kind* join_kind(worker& which);
+  /// The other way round. The kind, if that was its last worker: to be given to `drop` when nobody refers to
+  /// it.
+  worker_kind* leave_kind(worker& which);
+  void drop(const worker_kind& kind);
+  const std::map<std::uint64_t, std::unique_ptr<worker_kind>>& kinds() const noexcept { return kinds_; }
+
   /// Occupies a slot and what the action counts.
   void occupy(worker& by, attempt_key what, const counted_amounts& amounts);
   /// False if it held no such thing: a report that came twice or too late.
   bool vacate(worker& by, const attempt_key& what);
-  /// It finishes what it has and is given no more.
-  void stop_accepting(worker& which);
-  void set_troubled(worker& which, bool troubled);
-
-  /// The least loaded worker that `suits`, among those with a free slot; the one that was given work longest
-  /// ago among equals; those in trouble last.
-  template <class Suits>
-  worker* pick(Suits suits) {
-    for (worker* each : ready_)
-      if (suits(*each)) return each;
-    return nullptr;
+  /// Any other change of what decides whether and when it is given work.
+  template <class Change>
+  void change(worker& which, Change how) {
+    if (which.kind != nullptr) which.kind->ready.erase(&which);
+    how(which);
+    if (which.kind != nullptr && which.has_slot()) which.kind->ready.insert(&which);
   }
 
   /// Those that were last heard before `time`.
   std::vector<std::string> silent_since(steady_time time) const;
-  const std::unordered_map<std::string, std::unique_ptr<worker>>& all() const noexcept { return by_id_; }
+  /// By id.
+  const std::map<std::string, std::unique_ptr<worker>>& all() const noexcept { return by_id_; }
 
 private:
-  struct less_loaded {
-    bool operator()(const worker* left, const worker* right) const noexcept;
-  };
-  /// Changes what the order of `ready_` depends on.
-  template <class Change>
-  void change(worker& which, Change how) {
-    ready_.erase(&which);
-    how(which);
-    if (which.has_slot()) ready_.insert(&which);
-  }
-
-  std::unordered_map<std::string, std::unique_ptr<worker>> by_id_;
+  std::map<std::string, std::unique_ptr<worker>> by_id_;
   std::unordered_map<std::string, worker*> by_name_;
-  std::set<worker*, less_loaded> ready_;
+  std::map<std::uint64_t, std::unique_ptr<worker_kind>> kinds_;
+  std::map<std::string, worker_kind*> kinds_by_offer_;
+  std::uint64_t kinds_made_ = 0;
   std::uint64_t given_ = 0;
 };
 

@@ -137,7 +137,8 @@ void action_preparation::judge() {
 expected<void> action_preparation::check_action() {
   if (action_.timeout > options_.max_timeout)
     return fail(errc::invalid_argument,
-                "the action's timeout of {} s is longer than the {} s that are allowed",
+                "the action's timeout of {} s is longer than the {} s that are allowed "
+                "(serve.execution.max_timeout)",
                 std::chrono::duration_cast<std::chrono::seconds>(action_.timeout).count(),
                 std::chrono::duration_cast<std::chrono::seconds>(options_.max_timeout).count());
   return {};
@@ -265,7 +266,9 @@ void action_preparation::conclude() {
   spec.input_root = action_.input_root;
   spec.command = command_blob_;
   spec.platform = action_.has_platform ? action_.platform : command_.platform;
-  spec.timeout = action_.timeout > duration::zero() ? action_.timeout : options_.default_timeout;
+  spec.timeout = action_.timeout > duration::zero()
+                     ? action_.timeout
+                     : std::min(options_.default_timeout, options_.max_timeout);
   spec.do_not_cache = action_.do_not_cache;
   then_(std::move(result));
 }

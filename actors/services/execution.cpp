@@ -96,7 +96,14 @@ void execution_state::answer_over(const call_ptr& from, const execute_request& r
 void execution_state::submit(const call_ptr& from, const execute_request& request, action_spec action) {
   submit_action order{std::move(action), request.priority, request.skip_cache_lookup, self};
   self->request(peers.scheduler, caf::infinite, std::move(order))
-      .then([this, from](const operation_state& state) { attach(from, state); }, fails(from));
+      .then([this, from](const operation_state& state) { attach(from, state); },
+            [this, from, request](const caf::error& fault) {
+              auto why = from_caf(fault);
+              // As if it had waited for the worker that will never come.
+              if (why.code() == errc::failed_precondition)
+                return answer_over(from, request, {std::move(why), {}, 0, false});
+              from->finish(std::move(why));
+            });
 }
 
 expected<void> execution_state::wait(const wait_execution_call& order) {

@@ -6,9 +6,12 @@ schema<execution_options> execution_schema() {
   using o = execution_options;
   return schema<o>{"Execution of actions, beside the cache."}
       .field("default_timeout", &o::default_timeout, std::chrono::hours(1),
-             "How long an action may run that does not say so itself.", at_least(std::chrono::seconds(1)))
+             "How long an action may run that does not say so itself; no longer than `max_timeout`.",
+             at_least(std::chrono::seconds(1)))
       .field("max_timeout", &o::max_timeout, std::chrono::hours(24),
-             "The longest timeout that an action may ask for; a longer one is refused.",
+             "The longest timeout that an action may ask for; a longer one is refused. Workers may be given "
+             "less "
+             "(worker.max_timeout).",
              at_least(std::chrono::seconds(1)))
       .field("max_preparing", &o::max_preparing, 10'000,
              "Requests that may be checked at the same time, before their actions are queued.", at_least(1))

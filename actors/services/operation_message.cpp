@@ -10,6 +10,7 @@
 #include "core/wire/message.hpp"
 #include "core/wire/status.hpp"
 #include "google/longrunning/operations.pb.h"
+#include "google/rpc/status.pb.h"
 
 namespace kiln {
 namespace {
@@ -62,6 +63,12 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
   metadata.set_stage(stage_to_wire(state.now));
   metadata.set_digest_function(static_cast<v2::DigestFunction::Value>(state.action.function));
   to_wire(state.action, metadata.mutable_action_digest());
+  if (!state.remark.empty()) {
+    google::rpc::Status remark;
+    remark.set_code(static_cast<int>(errc::failed_precondition));
+    remark.set_message(state.remark);
+    metadata.mutable_partial_execution_metadata()->add_auxiliary_metadata()->PackFrom(remark);
+  }
   operation.mutable_metadata()->PackFrom(metadata);
   if (state.now != stage::completed) return operation;
 

@@ -90,9 +90,10 @@ folder_format format_of(const v2::Command& command) {
 
 expected<duration> plan_timeout(duration asked, const worker_options& options) {
   if (asked < duration(0)) return fail(errc::invalid_argument, "the action's timeout is negative");
-  if (asked == duration(0)) return std::min(options.default_timeout, options.max_timeout);
+  if (asked == duration(0)) return options.max_timeout;
   if (asked > options.max_timeout)
-    return fail(errc::invalid_argument, "the action's timeout is {}, and this worker allows {} at most",
+    return fail(errc::invalid_argument,
+                "the action's timeout is {}, and this worker allows {} at most (worker.max_timeout)",
                 to_string(asked), to_string(options.max_timeout));
   return asked;
 }

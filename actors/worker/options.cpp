@@ -38,10 +38,12 @@ schema<worker_options> worker_schema() {
       .field("default_path", &options::default_path,
              std::string("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
              "PATH of actions that bring none of their own.")
-      .field("default_timeout", &options::default_timeout, 10min, "For actions that name no timeout.",
-             at_least(duration(1s)))
-      .field("max_timeout", &options::max_timeout, 1h, "Actions that ask for more are refused.",
-             at_least(duration(1s)))
+      .field(
+          "max_timeout", &options::max_timeout, 24h,
+          "The longest timeout of actions that are given to this worker; the scheduler keeps longer ones for "
+          "others. What clients may ask for, and what holds where they ask for nothing, is "
+          "`serve.execution`.",
+          at_least(duration(1s)))
       .field("max_input_size", &options::max_input_size, 64_GiB, "Bytes in one action's input tree.")
       .field("max_input_entries", &options::max_input_entries, 1'000'000U,
              "Files, folders and links in one action's input tree.")

@@ -30,8 +30,7 @@ struct worker_options {
   byte_size kept_inputs;
   bool absolute_symlinks = true;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  duration default_timeout = std::chrono::minutes(10);
-  duration max_timeout = std::chrono::hours(1);
+  duration max_timeout = std::chrono::hours(24);
   byte_size max_input_size;
   std::uint32_t max_input_entries = 0;
   byte_size max_stream_size;

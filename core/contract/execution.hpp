@@ -46,6 +46,7 @@ struct operation_state {
   digest action;
   stage now = stage::queued;
   action_outcome outcome;  ///< when completed
+  std::string remark;      ///< while queued: why it will not begin as things are; empty for most
 };
 
 }  // namespace kiln

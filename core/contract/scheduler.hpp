@@ -18,9 +18,9 @@ struct operation_changed {
 };
 using operation_listener = caf::typed_actor<caf::reacts_to<operation_changed>>;
 
-/// -> operation_state. Joins an equal action in flight (same instance and action digest, unless do_not_cache
-/// or `fresh`), else queues it. The listener hears of changes after the state in the answer, until unwatched
-/// or done.
+/// -> operation_state, under a name of its own. Joins an equal action in flight (same instance and action
+/// digest, unless do_not_cache or `fresh`), else queues it. The listener hears of changes after the state in
+/// the answer, until unwatched or done.
 struct submit_action {
   action_spec action;
   std::int32_t priority = 0;  ///< REAPI: smaller is more urgent
@@ -32,13 +32,15 @@ struct watch_operation {
   std::string name;
   operation_listener listener;  ///< null: only ask
 };
-/// This listener's interest in one submission or watch ends. When the last one is gone for a configured time,
-/// the action is cancelled.
+/// This listener's interest in one submission or watch ends. When an operation's last one is gone for a
+/// configured time, it is cancelled; at once where the client said itself that it does not want it any more.
 struct unwatch_operation {
   std::string name;
   operation_listener listener;
+  bool for_good = false;
 };
-/// -> operation_state: completed with CANCELLED, or as it ended before; NOT_FOUND.
+/// -> operation_state: completed with CANCELLED, or as it ended before; NOT_FOUND. Whoever asked for the same
+/// action has an operation of his own: the action is stopped when nobody is left.
 struct cancel_operation {
   std::string name;
 };
@@ -90,6 +92,7 @@ struct scheduler_figures {
   std::size_t executing = 0;
   std::size_t workers = 0;
   std::size_t slots = 0;
+  std::size_t set_aside = 0;  ///< of the workers: those that are given nothing for a while
 };
 
 /// -> scheduler_drained when nothing is executing any more: nothing new is matched, and what is queued or

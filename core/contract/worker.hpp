@@ -20,6 +20,7 @@ struct worker_profile {
       properties;           ///< what it offers; how each name is compared is the scheduler's configuration
   std::uint32_t slots = 1;  ///< actions at once
   std::uint64_t epoch = 0;  ///< random at each start of the worker's process
+  duration max_timeout{0};  ///< the longest that it lets an action run; 0: no limit is known
 };
 
 /// Run this. Answered by action_started and action_finished, with the same operation and attempt.

@@ -44,6 +44,7 @@ struct worker_writer {
     hello->set_slots(static_cast<std::int32_t>(from.slots));
     hello->set_epoch(from.epoch);
     write(from.properties, hello->mutable_properties());
+    if (from.max_timeout > duration::zero()) write(from.max_timeout, hello->mutable_max_timeout());
   }
   void operator()(const session_heartbeat&) const { to.mutable_heartbeat(); }
   void operator()(const action_started& from) const {
@@ -100,7 +101,7 @@ expected<worker_profile> read(const v1::Hello& hello) {
   if (hello.slots() < 0)
     return fail(errc::invalid_argument, "worker {} offers {} slots", hello.name(), hello.slots());
   return worker_profile{hello.name(), read(hello.properties()), static_cast<std::uint32_t>(hello.slots()),
-                        hello.epoch()};
+                        hello.epoch(), std::max(lenient_from_wire(hello.max_timeout()), duration::zero())};
 }
 
 action_finished read(v1::Finished& finished) {

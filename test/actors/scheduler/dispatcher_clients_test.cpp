@@ -10,7 +10,7 @@ BOOST_AUTO_TEST_SUITE(dispatcher_clients)
 BOOST_FIXTURE_TEST_CASE(client_reconnect_keeps_action_alive, dispatcher_fixture) {
   auto w = admit("w");
   auto state = submit(action("a"), 1);
-  mind.unwatch(state.name, 1, now);
+  mind.unwatch(state.name, 1, false, now);
   pass(20s, {w});
   BOOST_REQUIRE(mind.watch(state.name, 2).has_value());
   pass(5min, {w});
@@ -21,7 +21,7 @@ BOOST_FIXTURE_TEST_CASE(client_reconnect_keeps_action_alive, dispatcher_fixture)
 BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_waits_for_is_cancelled_after_a_while, dispatcher_fixture) {
   auto w = admit("w");
   auto state = submit(action("a"), 1);
-  mind.unwatch(state.name, 1, now);
+  mind.unwatch(state.name, 1, false, now);
   pass(29s, {w});
   BOOST_TEST(kills.empty());
   pass(3s, {w});
@@ -33,7 +33,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_waits_for_is_cancelled_after_a_whi
 BOOST_FIXTURE_TEST_CASE(client_timesout_job_then_same_action_requested, dispatcher_fixture) {
   auto w = admit("w", 2);
   auto first = submit(action("a"), 1);
-  mind.unwatch(first.name, 1, now);
+  mind.unwatch(first.name, 1, false, now);
   pass(32s, {w});
   auto second = submit(action("a"), 2);
   BOOST_TEST(first.name != second.name);
@@ -49,7 +49,7 @@ BOOST_FIXTURE_TEST_CASE(late_client_drop_does_not_orphan_replacement_operation, 
   auto state = submit(action("a"), 1);
   // The connection broke, and the client came back before that was noticed.
   BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
-  mind.unwatch(state.name, 1, now);
+  mind.unwatch(state.name, 1, false, now);
   pass(5min, {w});
   BOOST_TEST(kills.empty());
   BOOST_TEST(state_of(state.name).now == stage::queued);
@@ -59,9 +59,11 @@ BOOST_FIXTURE_TEST_CASE(one_merged_client_leaving_does_not_cancel_the_others, di
   auto w = admit("w");
   auto state = submit(action("a"), 1);
   submit(action("a"), 2);
-  mind.unwatch(state.name, 1, now);
+  mind.unwatch(state.name, 1, false, now);
   pass(5min, {w});
   BOOST_TEST(kills.empty());
+  // The one that left was not forgotten by chance: its own operation is over.
+  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::cancelled);
   finish(starts[0]);
   mind.recorded(recording[0].first, recording[0].second, now);
   BOOST_REQUIRE_EQUAL(news.size(), 1);
@@ -71,9 +73,76 @@ BOOST_FIXTURE_TEST_CASE(one_merged_client_leaving_does_not_cancel_the_others, di
 BOOST_FIXTURE_TEST_CASE(a_listener_that_listens_twice_hears_once, dispatcher_fixture) {
   admit("w");
   auto state = submit(action("a"), 1);
-  submit(action("a"), 1);
+  BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
   run(starts[0]);
   BOOST_TEST(news.size() == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_merged_operation_that_is_cancelled_ends_for_that_client_alone, dispatcher_fixture) {
+  auto w = admit("w");
+  auto first = submit(action("a"), 1);
+  auto second = submit(action("a"), 2);
+  BOOST_TEST(starts.size() == 1u);
+  BOOST_TEST(first.name != second.name);
+  auto cancelled = mind.cancel(first.name, now);
+  BOOST_REQUIRE(cancelled);
+  BOOST_TEST(cancelled->outcome.status.code() == errc::cancelled);
+  BOOST_TEST(kills.empty());
+  BOOST_REQUIRE_EQUAL(news.size(), 1u);
+  BOOST_TEST(news[0].who == 1u);
+  BOOST_TEST(news[0].state.name == first.name);
+  BOOST_TEST(news[0].state.now == stage::completed);
+  // The first was the one that began it, and still the second gets its result.
+  finish(starts[0], {{}, bytes::of_static("r"), 1, false});
+  BOOST_REQUIRE_EQUAL(news.size(), 2u);
+  BOOST_TEST(news[1].who == 2u);
+  BOOST_TEST(news[1].state.outcome.result.view() == "r");
+  BOOST_TEST(state_of(first.name).outcome.status.code() == errc::cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_action_stops_when_the_last_merged_client_has_cancelled, dispatcher_fixture) {
+  admit("w");
+  auto first = submit(action("a"), 1);
+  auto second = submit(action("a"), 2);
+  mind.cancel(first.name, now);
+  BOOST_TEST(kills.empty());
+  mind.cancel(second.name, now);
+  BOOST_TEST(kills.size() == 1u);
+  BOOST_TEST(mind.figures().executing == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_client_that_cancels_its_call_is_not_waited_for, dispatcher_fixture) {
+  admit("w");
+  auto state = submit(action("a"), 1);
+  mind.unwatch(state.name, 1, true, now);
+  BOOST_TEST(kills.size() == 1u);
+  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::cancelled);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_that_cancels_its_call_leaves_those_that_lost_their_connection,
+                        dispatcher_fixture) {
+  auto w = admit("w");
+  auto lost = submit(action("a"), 1);
+  auto given_up = submit(action("a"), 2);
+  mind.unwatch(lost.name, 1, false, now);
+  mind.unwatch(given_up.name, 2, true, now);
+  BOOST_TEST(kills.empty());
+  pass(20s, {w});
+  BOOST_REQUIRE(mind.watch(lost.name, 3).has_value());
+  pass(5min, {w});
+  BOOST_TEST(kills.empty());
+  BOOST_TEST(state_of(lost.name).now == stage::queued);
+}
+
+// A call of the same client may have taken over from one that is cancelled later.
+BOOST_FIXTURE_TEST_CASE(cancelling_one_of_two_calls_for_an_operation_ends_nothing, dispatcher_fixture) {
+  admit("w");
+  auto state = submit(action("a"), 1);
+  BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
+  mind.unwatch(state.name, 1, true, now);
+  BOOST_TEST(kills.empty());
+  mind.unwatch(state.name, 1, true, now);
+  BOOST_TEST(kills.size() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_listener_that_is_gone_has_left_everything, dispatcher_fixture) {

@@ -71,6 +71,70 @@ BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_could_take_fails_and_names_the_pro
   BOOST_TEST(status.message() == "no worker offers platform property ISA=\"x86-64\"; offered: \"arm-a64\"");
 }
 
+BOOST_FIXTURE_TEST_CASE(who_waits_for_what_nobody_offers_is_told_so_long_before_it_fails,
+                        dispatcher_fixture) {
+  auto w = admit("w", 1, {{"ISA", "arm-a64"}});
+  auto state = submit(action("a", {{"ISA", "x86-64"}}));
+  pass(4s, {w});
+  BOOST_TEST(news.empty());
+  BOOST_TEST(state_of(state.name).remark.empty());
+  pass(2s, {w});
+  const std::string sentence = "no worker offers platform property ISA=\"x86-64\"; offered: \"arm-a64\"";
+  BOOST_TEST((complaints == std::vector{sentence}));
+  BOOST_REQUIRE_EQUAL(news.size(), 1u);
+  BOOST_TEST(news[0].state.now == stage::queued);
+  BOOST_TEST(news[0].state.remark == sentence);
+  // Once is enough, and the next one hears it at once.
+  pass(20s, {w});
+  BOOST_TEST(complaints.size() == 1u);
+  BOOST_TEST(submit(action("b", {{"ISA", "x86-64"}}), 2).remark == sentence);
+  admit("intel", 1, {{"ISA", "x86-64"}});
+  BOOST_TEST(state_of(state.name).remark.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_declared_not_to_exist_is_refused_at_once) {
+  scheduler_options options;
+  options.platforms = {{"ISA", {"arm-a64", "x86-64"}}, {"cpu", {"8", "64"}}};
+  dispatcher_fixture fixture(options);
+  auto refusal = [&](platform_properties asked) {
+    auto state = fixture.mind.submit({dispatcher_fixture::action("a", std::move(asked)), 0, false, {}}, 1,
+                                     fixture.now);
+    BOOST_REQUIRE(!state);
+    BOOST_TEST(state.error().code() == errc::failed_precondition);
+    return state.error().message();
+  };
+  BOOST_TEST(refusal({{"ISA", "riscv"}}) ==
+             "no worker here offers platform property ISA=\"riscv\"; declared in scheduler.platforms: "
+             "\"arm-a64\", \"x86-64\"");
+  BOOST_TEST(refusal({{"image", "one"}}) ==
+             "no worker here offers platform property image=\"one\"; declared in scheduler.platforms: none");
+  BOOST_TEST(
+      refusal({{"cpu", "65"}}) ==
+      "no worker here has 65 of platform property cpu; the largest declared in scheduler.platforms is 64");
+  // What exists is waited for, whether or not a worker has it today.
+  BOOST_TEST(fixture.submit(dispatcher_fixture::action("a", {{"ISA", "x86-64"}, {"cpu", "64"}})).now ==
+             stage::queued);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_worker_is_not_given_what_runs_longer_than_it_allows, dispatcher_fixture) {
+  auto welcome = mind.admit({"short", {}, 2, 1, 1h}, now);
+  BOOST_REQUIRE(welcome);
+  mind.ready(welcome->worker_id);
+  auto spec = action("a");
+  spec.timeout = 2h;
+  auto state = submit(spec);
+  BOOST_TEST(starts.empty());
+  spec.action = digest_of("b");
+  spec.timeout = 1h;
+  submit(spec);
+  BOOST_TEST(starts.size() == 1u);
+  pass(62s, {welcome->worker_id});
+  auto status = state_of(state.name).outcome.status;
+  BOOST_TEST(status.code() == errc::failed_precondition);
+  BOOST_TEST(status.message() ==
+             "the action's timeout is 2h, and no worker allows more than 1h (worker.max_timeout)");
+}
+
 BOOST_FIXTURE_TEST_CASE(too_large_a_count_is_named_with_what_there_is, dispatcher_fixture) {
   auto w = admit("w", 1, {{"cpu", "8"}});
   auto state = submit(action("a", {{"cpu", "64"}}));

@@ -131,7 +131,7 @@ struct storm : dispatcher_fixture {
         if (!begun.empty()) (void)mind.cancel(begun[roll(begun.size())], now);
         break;
       case 3:
-        if (!begun.empty()) mind.unwatch(begun[roll(begun.size())], 1 + roll(3), now);
+        if (!begun.empty()) mind.unwatch(begun[roll(begun.size())], 1 + roll(3), roll(3) == 0, now);
         break;
       case 4:
         if (roll(4) == 0) mind.listener_gone(1 + roll(3), now);

@@ -35,6 +35,11 @@ struct dispatcher_fixture : scheduling::outbox {
   }
   void record(const scheduling::operation& what) override { recording.emplace_back(what.name, what.attempt); }
   void ended(const scheduling::operation& what) override { waits.push_back(what.waited); }
+  void set_aside(const scheduling::worker& which, duration how_long, const error&) override {
+    aside.emplace_back(which.id, how_long);
+  }
+  void taken_back(const scheduling::worker& which) override { back.push_back(which.id); }
+  void in_vain(const std::string& why, std::size_t) override { complaints.push_back(why); }
 
   dispatcher_fixture() = default;
   explicit dispatcher_fixture(scheduler_options given) : options(std::move(given)) {}
@@ -94,6 +99,9 @@ struct dispatcher_fixture : scheduling::outbox {
   std::vector<news_for> news;
   std::vector<std::pair<std::string, std::uint64_t>> recording;
   std::vector<duration> waits;
+  std::vector<std::pair<std::string, duration>> aside;
+  std::vector<std::string> back;
+  std::vector<std::string> complaints;
 };
 
 }  // namespace kiln::test

@@ -27,7 +27,6 @@ void set(v2::Command& in, const std::string& name, const std::string& value) {
 expected<command_plan> plan(const v2::Command& command, duration timeout = {}) {
   worker_options options;
   options.default_path = "/usr/bin:/bin";
-  options.default_timeout = 10min;
   options.max_timeout = 1h;
   return plan_command(command, timeout, options);
 }
@@ -149,7 +148,7 @@ BOOST_AUTO_TEST_CASE(rule_202_an_unknown_format_of_folders_means_trees) {
 BOOST_AUTO_TEST_CASE(rules_172_and_173_timeouts_are_bounded_and_have_a_default) {
   BOOST_TEST(code_of(plan(command({"true"}), 2h)) == errc::invalid_argument);
   BOOST_TEST((plan(command({"true"}), 1h)->timeout == 1h));
-  BOOST_TEST((plan(command({"true"}))->timeout == 10min));
+  BOOST_TEST((plan(command({"true"}))->timeout == 1h));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
