@@ -99,19 +99,21 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   for (auto& [name, door] : all.transports)
     if (auto open = door->serve(all.routes); !open) return with_context(open.error(), "transport {}", name);
   if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
-  all.guardian = made->watch_over(system);
+  all.guardian = spawn_guardian(system, made->guarded(), env.log);
   all.drain = made->plan_drain(system, options.drain_patience);
   return made;
 }
 
-guardian_actor assembly::watch_over(caf::actor_system& system) const {
+std::vector<guarded_actor> assembly::guarded() const {
   std::vector<guarded_actor> all;
   for (const auto& [name, store] : parts_->stores.all())
     all.push_back({"store " + name, caf::actor_cast<caf::strong_actor_ptr>(store)});
   for (const auto& [name, service] : parts_->services.all) all.push_back({name, service});
   if (parts_->scheduler)
     all.push_back({"scheduler", caf::actor_cast<caf::strong_actor_ptr>(parts_->scheduler)});
-  return spawn_guardian(system, std::move(all), parts_->env.log);
+  if (parts_->work)
+    for (const auto& each : parts_->work->guarded()) all.push_back(each);
+  return all;
 }
 
 // The order is the promise: running work, doors, the calls' last words, the stores. While actions run to

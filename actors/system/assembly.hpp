@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/system/configuration.hpp"
+#include "actors/system/guardian.hpp"
 #include "core/contract/lifecycle.hpp"
 #include "core/contract/router.hpp"
 #include "core/contract/scheduler.hpp"
@@ -39,10 +40,11 @@ public:
   /// Brings everything to rest, in the order of docs/ARCHITECTURE.md, when it is told begin_drain. The node
   /// must live until it has answered.
   drain_actor drain() const noexcept;
+  /// Those it cannot be without: when one dies, the process ends.
+  std::vector<guarded_actor> guarded() const;
 
 private:
   struct parts;
-  caf::actor watch_over(caf::actor_system& system) const;
   drain_actor plan_drain(caf::actor_system& system, duration patience) const;
   explicit assembly(std::unique_ptr<parts> all);
   std::unique_ptr<parts> parts_;

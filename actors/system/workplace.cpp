@@ -7,8 +7,13 @@
 
 namespace kiln {
 
-workplace::workplace(worker_master master, bool remote, local_worker worker)
-    : master_(std::move(master)), remote_(remote), worker_(std::move(worker)) {}
+workplace::workplace(worker_master master, bool remote, local_worker worker,
+                     std::vector<guarded_actor> guarded)
+    : master_(std::move(master)), remote_(remote), worker_(std::move(worker)), guarded_(std::move(guarded)) {
+  guarded_.push_back({"worker", caf::actor_cast<caf::strong_actor_ptr>(worker_)});
+  if (remote_)
+    guarded_.push_back({"session with the scheduler", caf::actor_cast<caf::strong_actor_ptr>(master_)});
+}
 
 workplace::~workplace() {
   caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
@@ -27,12 +32,17 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
   }
   const auto& wanted = *options.worker;
   auto cache = wanted.cache ? stores.find(wanted.cache->name) : store_actor();
-  auto worker = spawn_worker(system, wanted, {env, stores.find(wanted.cas.name), cache, master});
+  std::vector<guarded_actor> guarded;
+  auto watch = [&guarded](const char* name, caf::strong_actor_ptr who) {
+    guarded.push_back({name, std::move(who)});
+  };
+  auto worker = spawn_worker(system, wanted, {env, stores.find(wanted.cas.name), cache, master, watch});
   if (!worker) {
     if (remote) caf::anon_send_exit(master, caf::exit_reason::user_shutdown);
     return failure(worker.error());
   }
-  return std::unique_ptr<workplace>(new workplace(std::move(master), remote, std::move(*worker)));
+  return std::unique_ptr<workplace>(
+      new workplace(std::move(master), remote, std::move(*worker), std::move(guarded)));
 }
 
 }  // namespace kiln

@@ -3,7 +3,10 @@
 #include <caf/fwd.hpp>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "actors/system/guardian.hpp"
 #include "actors/system/node_options.hpp"
 #include "actors/worker/worker.hpp"
 #include "core/contract/transport.hpp"
@@ -25,13 +28,16 @@ public:
   workplace& operator=(const workplace&) = delete;
 
   const local_worker& worker() const noexcept { return worker_; }
+  /// The actors that it cannot be without.
+  const std::vector<guarded_actor>& guarded() const noexcept { return guarded_; }
 
 private:
-  workplace(worker_master master, bool remote, local_worker worker);
+  workplace(worker_master master, bool remote, local_worker worker, std::vector<guarded_actor> guarded);
 
   worker_master master_;
   bool remote_;  ///< then the master is ours to end
   local_worker worker_;
+  std::vector<guarded_actor> guarded_;
 };
 
 }  // namespace kiln

@@ -270,6 +270,7 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
   // Twice as many as processors, so that some fetch and upload while others run.
   profile.slots = options.slots.value_or(2 * processors());
   profile.epoch = random.next();
+  profile.max_timeout = options.max_timeout;
   return profile;
 }
 
@@ -292,6 +293,8 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   shop->runner = std::move(*runner);
   shop->lender = spawn_input_lender(
       system, {context.env, context.cas, context.cache, shop->root, shop->hands, options.kept_inputs.bytes});
+  if (context.also_needs)
+    context.also_needs("input_lender", caf::actor_cast<caf::strong_actor_ptr>(shop->lender));
   return system.spawn(worker_behavior, workshop_ptr(std::move(shop)), context.master, profile);
 }
 

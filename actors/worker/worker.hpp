@@ -1,6 +1,8 @@
 #pragma once
 
+#include <caf/actor_control_block.hpp>
 #include <caf/fwd.hpp>
+#include <functional>
 
 #include "actors/worker/options.hpp"
 #include "core/contract/scheduler.hpp"
@@ -16,6 +18,9 @@ struct worker_context {
   store_actor cas;       ///< inputs come from there, outputs go there
   store_actor cache;     ///< lends files; null: `cas` is asked to
   worker_master master;  ///< the scheduler, or what stands for it (remote_master)
+  /// Told, before spawn_worker returns, of the actors beside it that the worker cannot be without; may be
+  /// null.
+  std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;
 };
 
 /// -> worker_drained once nothing runs here and the scheduler knows that nothing will.

@@ -43,6 +43,7 @@ public:
   deterministic_system& system() noexcept { return system_; }
   std::string data() const { return folder_.path().string(); }
   scheduler_actor scheduler() const { return nodes_.front()->scheduler(); }
+  const assembly& node(std::size_t which) const { return *nodes_.at(which); }
   trace done() const noexcept { return system_.done(); }
   void run() { system_.run(); }
   void pass(duration how_long) { system_.pass(how_long); }

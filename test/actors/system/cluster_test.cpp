@@ -1,6 +1,7 @@
 #include "test/harness/cluster.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <set>
 #include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -357,6 +358,21 @@ BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {
     BOOST_TEST_REQUIRE(end->has_value());
     BOOST_TEST(reader->end().has_value());
   }
+}
+
+// A worker that lost one of these would take actions and never end them.
+BOOST_AUTO_TEST_CASE(whatever_a_node_cannot_be_without_is_watched_over) {
+  auto names = [](const assembly& node) {
+    std::set<std::string> all;
+    for (const auto& each : node.guarded()) all.insert(each.name);
+    return all;
+  };
+  cluster kiln(execution_node + local_worker_section);
+  kiln.join(worker_node);
+  for (const auto* name : {"store blobs", "scheduler", "execution", "worker", "input_lender"})
+    BOOST_TEST(names(kiln.node(0)).contains(name), name);
+  BOOST_TEST((names(kiln.node(1)) == std::set<std::string>{"store upstream", "worker", "input_lender",
+                                                           "session with the scheduler"}));
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_does_the_same_and_another_one_something_else) {
