@@ -145,7 +145,7 @@ void running_state::take_prepared(expected<running_command> started) {
   now = phase::running;
   unchecked = true;
   command.emplace(std::move(*started));
-  if (*stop) command->kill();
+  if (*stop || overdue) command->kill();
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
 }
 
@@ -250,9 +250,10 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
       },
       [self](const action_overdue&) {
         auto& state = self->state;
-        if (state.now != phase::running || *state.stop) return;
+        if (*state.stop || (state.now != phase::preparing && state.now != phase::running)) return;
+        // It may come before the news that the command runs, which then ends it.
         state.overdue = true;
-        state.command->kill();
+        if (state.command) state.command->kill();
       },
       [self](const resume& next) {
         (void)self;
