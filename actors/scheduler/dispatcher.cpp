@@ -92,6 +92,8 @@ void dispatcher::unwatch(const std::string& name, listener_id who, bool for_good
   auto* found = operations_.find_claim(name);
   if (found == nullptr || !operations_.unlisten(*found, who, now_) || !for_good) return;
   end_claim(*found, "the client cancelled its request");
+  // Should it come back all the same, through a proxy that keeps connections of its own, it executes anew.
+  operations_.drop(name);
 }
 
 void dispatcher::listener_gone(listener_id who, steady_time now) {

@@ -108,9 +108,8 @@ void operation_table::retire(operation& what, steady_time now) {
   if (what.claims.empty()) retained_bytes_ -= what.outcome.result.size();
 }
 
-void operation_table::forget_oldest() {
-  auto found = claims_.find(done_.front().name);
-  done_.pop_front();
+void operation_table::drop(const std::string& name) {
+  auto found = claims_.find(name);
   if (found == claims_.end()) return;
   auto& what = *found->second.of;
   if (std::erase(what.claims, &found->second) > 0 && what.claims.empty())
@@ -120,8 +119,10 @@ void operation_table::forget_oldest() {
 
 void operation_table::forget(steady_time time, const bounds& most) {
   while (!done_.empty() &&
-         (done_.front().since < time || done_.size() > most.most || retained_bytes_ > most.bytes))
-    forget_oldest();
+         (done_.front().since < time || done_.size() > most.most || retained_bytes_ > most.bytes)) {
+    drop(done_.front().name);
+    done_.pop_front();
+  }
 }
 
 std::vector<operation_state> operation_table::list(const std::string& after, std::size_t limit) const {

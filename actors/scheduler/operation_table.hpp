@@ -42,6 +42,8 @@ public:
 
   /// It is over for this client: it hears nothing more, and its name waits to be forgotten.
   void cancel(claim& which, steady_time now);
+  /// Its name is forgotten now. The operation must be over for this client.
+  void drop(const std::string& name);
   /// The operation is done: nobody joins it any more, and the names of all its clients wait to be forgotten.
   void retire(operation& what, steady_time now);
   /// Forgets what ended before `time`, and the oldest of what is beyond the bounds.
@@ -64,7 +66,6 @@ private:
   };
 
   void end(claim& which, steady_time now);
-  void forget_oldest();
 
   std::unordered_map<std::string, std::shared_ptr<operation>> by_name_;
   std::unordered_map<std::pair<std::string, digest>, operation*, action_hash> joinable_;

@@ -18,6 +18,7 @@ namespace v2 = build::bazel::remote::execution::v2;
 /// A client hears something at least once a minute.
 constexpr auto keep_alive_interval = std::chrono::seconds(15);
 constexpr auto longest_silence = std::chrono::seconds(40);
+constexpr auto moment_to_break = std::chrono::milliseconds(250);
 
 constexpr std::string_view request_metadata = "build.bazel.remote.execution.v2.requestmetadata-bin";
 constexpr std::size_t longest_metadata = 16 << 10;
@@ -38,6 +39,8 @@ struct execution_state {
   void answer_over(const call_ptr& from, const execute_request& request, action_outcome outcome);
   expected<void> wait(const wait_execution_call& order);
   void attach(const call_ptr& from, const operation_state& state);
+  void left(const execution_client_gone& news);
+  void judge_leavers();
 
   steady_time now() const { return self->clock().now(); }
 
@@ -50,6 +53,8 @@ struct execution_state {
   operation_watchers watchers;
   interpreting reading;
   std::optional<preparations> requests;
+  std::vector<std::pair<std::string, std::string>> leavers;  ///< operations, and whose calls left them
+  std::unique_ptr<crew> asking;                              ///< the kernel about connections
 };
 
 expected<void> execution_state::execute(const execute_call& order) {
@@ -118,9 +123,37 @@ expected<void> execution_state::wait(const wait_execution_call& order) {
 void execution_state::attach(const call_ptr& from, const operation_state& state) {
   auto watcher = watchers.add(state, std::make_shared<operation_stream>(from), now());
   if (state.now == stage::completed) return;
-  from->on_cancel([service = execution_actor(self), watcher] {
-    caf::anon_send(service, execution_client_gone{watcher});
-  });
+  const auto& info = from->info();
+  from->on_cancel(
+      [service = execution_actor(self), news = execution_client_gone{watcher, info.peer, info.deadline}] {
+        caf::anon_send(service, news);
+      });
+}
+
+/// A call that is cancelled looks the same whether its client does not want it any more or its connection
+/// broke. What broke is gone for the kernel too, a moment later at most.
+void execution_state::left(const execution_client_gone& news) {
+  auto operation = watchers.remove(news.watcher);
+  if (!operation) return;
+  if (leavers.empty()) self->delayed_send(self, moment_to_break, execution_leavers_due{});
+  // A deadline ends the call and not the wish.
+  bool in_time = !news.deadline || env.time->now() < *news.deadline;
+  leavers.emplace_back(std::move(*operation), in_time ? news.peer : std::string());
+}
+
+void execution_state::judge_leavers() {
+  auto all = std::make_shared<const decltype(leavers)>(std::exchange(leavers, {}));
+  auto judge = [service = execution_actor(self), standing = peers.standing, all] {
+    std::set<std::string> whom;
+    for (const auto& [operation, peer] : *all) whom.insert(peer);
+    auto stand = standing(whom);
+    execution_leavers_judged news;
+    for (const auto& [operation, peer] : *all) news.leavers.emplace_back(operation, stand.contains(peer));
+    caf::anon_send(service, std::move(news));
+  };
+  if (asking->post(judge)) return;
+  // It cannot be asked, so they may come back.
+  for (const auto& [operation, peer] : *all) self->send(peers.scheduler, unwatch_operation{operation, self});
 }
 
 execution_actor::behavior_type execution_state::make_behavior(const environment& process,
@@ -131,6 +164,7 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
   options = given;
   limits = bounds;
   peers = std::move(whom);
+  asking = env.crews->make("kiln-execution", 1);
   memory.emplace(eviction_limits{options.remembered_inputs}, *env.time);
   reading = peers.reading.hands ? peers.reading : make_interpreting(env);
   requests.emplace(
@@ -152,9 +186,11 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
       [this](const wait_execution_call& order) {
         begin_call(order.call, *env.time, [&] { return wait(order); });
       },
-      [this](const execution_client_gone& news) {
-        if (auto operation = watchers.remove(news.watcher))
-          self->send(peers.scheduler, unwatch_operation{*operation, self});
+      [this](const execution_client_gone& news) { left(news); },
+      [this](const execution_leavers_due&) { judge_leavers(); },
+      [this](const execution_leavers_judged& news) {
+        for (const auto& [operation, for_good] : news.leavers)
+          self->send(peers.scheduler, unwatch_operation{operation, self, for_good});
       },
       [](const resume& next) { next.then(); },
       [this](const execution_keep_alive&) {

@@ -27,11 +27,13 @@ Words through_scheduler(Words words) {
 BOOST_AUTO_TEST_SUITE(worker_protocol)
 
 BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
-  auto back = through_worker(worker_profile{"w", {{"ISA", "x86-64"}, {"cpu", "4"}}, 4, ~0ULL});
+  auto back =
+      through_worker(worker_profile{"w", {{"ISA", "x86-64"}, {"cpu", "4"}}, 4, ~0ULL, std::chrono::hours(2)});
   BOOST_TEST(back.name == "w");
   BOOST_TEST(back.properties.size() == 2u);
   BOOST_TEST(back.slots == 4u);
   BOOST_TEST(back.epoch == ~0ULL);
+  BOOST_TEST((back.max_timeout == std::chrono::hours(2)));
 }
 
 BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {

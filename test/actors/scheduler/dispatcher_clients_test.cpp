@@ -116,7 +116,8 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_cancels_its_call_is_not_waited_for, dispat
   auto state = submit(action("a"), 1);
   mind.unwatch(state.name, 1, true, now);
   BOOST_TEST(kills.size() == 1u);
-  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::cancelled);
+  BOOST_TEST(mind.figures().executing == 0u);
+  BOOST_TEST(mind.watch(state.name, 2).error().code() == errc::not_found);
 }
 
 BOOST_FIXTURE_TEST_CASE(one_that_cancels_its_call_leaves_those_that_lost_their_connection,

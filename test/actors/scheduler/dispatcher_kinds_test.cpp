@@ -29,8 +29,8 @@ struct kinds_fixture : dispatcher_fixture {
       spent += system_clock().now() - begun;
       most = std::max(most, mind.steps() - before);
     }
-    BOOST_TEST_MESSAGE(what << ": " << std::chrono::duration<double, std::micro>(spent).count() / times
-                            << " us each, at most " << most << " steps");
+    auto each = std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count() / times;
+    BOOST_TEST_MESSAGE(what << ": " << each << " ns each, at most " << most << " steps");
     return most;
   }
   std::uint64_t submit_all(const char* what, const std::function<action_spec(int)>& spec) {

@@ -3,6 +3,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/wire/status.hpp"
 #include "google/longrunning/operations.pb.h"
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "test/actors/scheduler/scripted_worker.hpp"
 #include "test/actors/services/service_bench.hpp"
 
@@ -36,14 +38,18 @@ struct execution_bench : service_bench {
             return found_result{found->second};
           }};
         }));
+    auto standing = [stand = connections_stand](const std::set<std::string>& peers) {
+      return *stand ? peers : std::set<std::string>();
+    };
     scheduler = own(spawn_scheduler(actors(), env(), queue, {}));
-    execution = own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler}));
+    execution = own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler, {}, standing}));
     add_routes(routes, execution);
   }
 
   scheduler_actor scheduler;
   execution_actor execution;
   std::shared_ptr<std::map<digest, bytes>> cached = std::make_shared<std::map<digest, bytes>>();
+  std::shared_ptr<bool> connections_stand = std::make_shared<bool>(false);
   std::shared_ptr<int> lookups = std::make_shared<int>(0);
 
   static v2::Digest wire(const digest& from) {

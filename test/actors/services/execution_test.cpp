@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(equal_actions_run_once_and_each_client_has_its_own_stream) 
   auto first = execute(request(action));
   auto second = execute(request(action));
   BOOST_TEST(worker.starts().size() == 1u);
-  BOOST_TEST(heard(*first).at(0).name() == heard(*second).at(0).name());
+  BOOST_TEST(heard(*first).at(0).name() != heard(*second).at(0).name());
   worker.finish(worker.starts()[0], {{}, a_result(), 0, false});
   for (const auto& call : {first, second}) {
     BOOST_TEST(call->finished_well());
@@ -177,6 +177,19 @@ BOOST_AUTO_TEST_CASE(an_action_whose_clients_have_all_left_is_cancelled) {
   pass_alive(29s);
   BOOST_TEST(worker.kills().empty());
   pass_alive(3s);
+  BOOST_TEST(worker.kills().size() == 1u);
+}
+
+// As Ctrl-C of a build does.
+BOOST_AUTO_TEST_CASE(an_action_ends_as_soon_as_its_last_client_has_cancelled) {
+  *connections_stand = true;
+  auto first = execute(request(action));
+  auto second = execute(request(action));
+  first->cancel();
+  pass_alive(2s);
+  BOOST_TEST(worker.kills().empty());
+  second->cancel();
+  pass_alive(1s);
   BOOST_TEST(worker.kills().size() == 1u);
 }
 
@@ -204,6 +217,21 @@ BOOST_AUTO_TEST_CASE(waiting_for_what_has_ended_is_answered_at_once) {
 
 BOOST_AUTO_TEST_CASE(waiting_for_an_unknown_name_is_not_found) {
   BOOST_TEST(wait("main/operations/none")->status()->code() == errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(what_an_action_waits_for_in_vain_stands_in_its_metadata) {
+  auto command = echo();
+  auto* property = command.mutable_platform()->add_properties();
+  property->set_name("gpu");
+  property->set_value("yes");
+  auto call = execute(request(put_action(command)));
+  pass_alive(7s);
+  auto partial = metadata(heard(*call).back()).partial_execution_metadata();
+  BOOST_TEST_REQUIRE(partial.auxiliary_metadata_size() == 1);
+  google::rpc::Status remark;
+  BOOST_TEST_REQUIRE(partial.auxiliary_metadata(0).UnpackTo(&remark));
+  BOOST_TEST(remark.message() == "no worker offers platform property gpu=\"yes\"; offered: none does");
+  BOOST_TEST(!call->status().has_value());
 }
 
 // Rule 186.
