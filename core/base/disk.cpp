@@ -193,7 +193,11 @@ public:
   }
 
   disk_result<void> set_mode(const descriptor& file, unsigned mode) override {
-    return nothing_or_errno(::fchmod(file.number(), mode));
+    if (::fchmod(file.number(), mode) == 0) return {};
+    if (errno != EBADF) return failed();
+    // Opened with O_PATH, since its mode keeps us from more.
+    auto there = "/proc/self/fd/" + std::to_string(file.number());
+    return nothing_or_errno(::chmod(there.c_str(), mode));
   }
   disk_result<void> mark_used(const descriptor& folder, const char* path) override {
     timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/wire/status.hpp"
-
 namespace kiln::filesystem {
 
 expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
@@ -106,8 +104,8 @@ expected<byte_chain> file_source::next_piece() {
   auto piece = read_stretch(with_->on(), *what_.file, what_.blob, what_.offset, size);
   if (!piece) {
     tell({blob_state::broken, 0, piece.error()});
-    // Part of it went out already: the reader may ask again, and be told what is there then.
-    return fail(try_again(errc::unavailable, piece.error().message()));
+    // Part of it went out already, so this is not the blob's absence: it is its end.
+    return fail(errc::data_loss, "{}; it is dropped", piece.error().message());
   }
   what_.offset += size;
   if (auto right = check(*piece); !right) return fail(std::move(right).error());
@@ -124,8 +122,7 @@ expected<void> file_source::check(const bytes& piece) {
     tell({blob_state::proved, 0, {}});
     return {};
   }
-  auto why =
-      try_again(errc::unavailable, fmt::format("blob {} was damaged on the disk and is dropped", what_.blob));
+  error why(errc::data_loss, fmt::format("blob {} was damaged on the disk and is dropped", what_.blob));
   tell({blob_state::broken, 0, why});
   return fail(std::move(why));
 }

@@ -58,6 +58,22 @@ folder_listing list_blobs(const engine& with, digest_function function, unsigned
   return result;
 }
 
+std::vector<digest> names_in_folder(const engine& with, unsigned number) {
+  std::vector<digest> result;
+  auto two = folder_name(number);
+  for (auto tree : {blob_tree::content, blob_tree::lent})
+    for (const auto& info : digest_functions()) {
+      auto folder =
+          with.on().open(with.folder->tree(tree, info.function), two.data(), O_RDONLY | O_DIRECTORY);
+      if (!folder) continue;
+      (void)with.on().list(*folder, [&](std::string_view leaf, file_kind) {
+        if (auto blob = parse_blob_name(info.function, two.data(), leaf)) result.push_back(*blob);
+        return true;
+      });
+    }
+  return result;
+}
+
 std::vector<std::optional<found_blob>> look_for(const engine& with, std::span<const digest> blobs) {
   std::vector<std::optional<found_blob>> result;
   result.reserve(blobs.size());
@@ -73,7 +89,13 @@ file_stamp stamp_of(const file_facts& facts) noexcept {
 }
 
 expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob) {
-  auto file = with.on().open(with.folder->tree(tree, blob.function), blob_name(blob).path(), O_RDONLY);
+  const descriptor& in = with.folder->tree(tree, blob.function);
+  blob_name name(blob);
+  auto file = with.on().open(in, name.path(), O_RDONLY);
+  if (!file && file.error().number == EACCES) {
+    auto closed = with.on().open(in, name.path(), O_PATH | O_NOFOLLOW);
+    if (closed && with.on().set_mode(*closed, lent_mode)) file = with.on().open(in, name.path(), O_RDONLY);
+  }
   if (!file) {
     if (file.error().number == ENOENT)
       return fail(errc::not_found, "no blob {} in store {}", blob, with.name);
@@ -83,7 +105,17 @@ expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest
   if (!facts) return fail(errc::not_found, "the file of blob {} cannot be examined", blob);
   if (facts->size != static_cast<std::uint64_t>(blob.size))
     return fail(errc::not_found, "the file of blob {} has {} bytes", blob, facts->size);
-  return opened_blob{std::move(*file), facts->size, stamp_of(*facts)};
+  return opened_blob{std::move(*file), facts->size, stamp_of(*facts), facts->mode};
+}
+
+expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const digest& blob, file_stamp proved) {
+  auto opened = open_blob(with, tree, blob);
+  if (!opened) return fail(std::move(opened).error());
+  if (opened->stamp != proved)
+    if (auto right = prove(with, *opened, blob); !right) return fail(std::move(right).error());
+  // Another owner's file keeps its mode: whoever borrows it sees that, and copies.
+  if (opened->mode != lent_mode) (void)with.on().set_mode(opened->file, lent_mode);
+  return opened->stamp;
 }
 
 expected<void> prove(const engine& with, const opened_blob& which, const digest& blob) {

@@ -25,6 +25,10 @@ struct folder_listing {
 };
 folder_listing list_blobs(const engine& with, digest_function function, unsigned folder);
 
+/// The blobs with a file, or a copy in one, in the folders of this number: content/*/<folder> and
+/// lent/*/<folder>.
+std::vector<digest> names_in_folder(const engine& with, unsigned folder);
+
 /// Whether these blobs are there, for as long as not all folders were listed; in the order asked.
 std::vector<std::optional<found_blob>> look_for(const engine& with, std::span<const digest> blobs);
 
@@ -38,10 +42,18 @@ struct opened_blob {
   descriptor file;
   std::uint64_t size = 0;
   file_stamp stamp = 0;
+  std::uint32_t mode = 0;
 };
+/// Whoever had the file in hand may have made it unreadable, which is mended.
 expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob);
 /// Reads all of it: NOT_FOUND unless it has the digest.
 expected<void> prove(const engine& with, const opened_blob& which, const digest& blob);
+
+/// What everybody who is lent a file finds, whatever others did to its mode.
+constexpr unsigned lent_mode = 0555;
+/// Looks at a file that is to be lent, or was: its bytes are read unless it is as it was when they were
+/// proved, and its mode is mended as far as it is ours. NOT_FOUND if it is gone or damaged.
+expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const digest& blob, file_stamp proved);
 
 /// Removes some of what earlier processes left in trash/: false when nothing is left.
 bool sweep_trash(const engine& with);

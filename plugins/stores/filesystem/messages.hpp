@@ -24,11 +24,15 @@ struct hold_dropped {
   pins held;
 };
 
-using inner_actor =
-    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>>;
+/// To itself: see whether there is time to prove something.
+struct proof_due {};
+
+using inner_actor = store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>,
+                                        caf::reacts_to<hold_dropped>, caf::reacts_to<proof_due>>;
 
 }  // namespace kiln::filesystem
 
 KILN_MESSAGE(kiln::filesystem::crew_done)
 KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)
+KILN_MESSAGE(kiln::filesystem::proof_due)

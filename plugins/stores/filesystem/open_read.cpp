@@ -26,10 +26,10 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
   std::uint64_t wanted = wanted_of(order, opened->size);
   std::uint64_t first = std::min(wanted, file_source::piece_size);
   std::optional<hasher> proof;
-  if (with->verifies() && opened->stamp != proved) {
+  if (with->verifies()) {
     if (wanted == opened->size) {
       proof.emplace(order.blob.function);
-    } else if (is_part_to_prove(*with, order, opened->size)) {
+    } else if (opened->stamp != proved && is_part_to_prove(*with, order, opened->size)) {
       if (auto right = prove(*with, *opened, order.blob); !right) return fail(std::move(right).error());
       result.proved = true;
     }
@@ -54,15 +54,14 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
   return result;
 }
 
-expected<opened_read> read_whole(const engine& with, const digest& blob, file_stamp proved) {
+expected<opened_read> read_whole(const engine& with, const digest& blob) {
   auto opened = open_blob(with, blob_tree::content, blob);
   if (!opened) return fail(std::move(opened).error());
   auto all = read_stretch(with.on(), opened->file, blob, 0, opened->size);
   if (!all) return fail(std::move(all).error());
-  bool to_prove = with.verifies() && opened->stamp != proved;
-  if (to_prove && digest_of(all->view(), blob.function) != blob)
+  if (with.verifies() && digest_of(all->view(), blob.function) != blob)
     return fail(errc::not_found, "blob {} was damaged on the disk", blob);
-  return opened_read{opened->size, opened->stamp, to_prove, std::move(*all), nullptr};
+  return opened_read{opened->size, opened->stamp, with.verifies(), std::move(*all), nullptr};
 }
 
 }  // namespace kiln::filesystem

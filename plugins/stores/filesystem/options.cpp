@@ -3,6 +3,7 @@
 namespace kiln::filesystem {
 
 schema<options> filesystem_schema() {
+  using namespace std::chrono_literals;
   using namespace config_literals;
   return schema<options>{
       "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
@@ -26,6 +27,12 @@ schema<options> filesystem_schema() {
       .field("hot_memory", &options::hot_memory, 256_MiB,
              "Memory for small blobs that were written or read last, so that reading them again costs no "
              "system call.")
+      .field(
+          "prove_again_after", &options::prove_again_after, duration(168h),
+          "How long a file may be trusted that was hashed and found right, for reads of a part of it and for "
+          "lending: all files are read again in this time, when nobody else wants the disk if that can be. "
+          "What is read whole is hashed each time. With never, a file is trusted as long as its time stands.",
+          at_least(duration(1min)), or_word("never"))
       .field("io_threads", &options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
              at_most(64));
 }

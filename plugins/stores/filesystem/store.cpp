@@ -40,13 +40,24 @@ std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() cons
 
 store::behavior_type store::make_behavior() {
   load_packs(0);
+  plan_proofs();
   return {
       [this](find_missing& order) { return guarded<missing_blobs>([&] { return find(std::move(order)); }); },
-      [this](read_blob& order) { return guarded<blob_content>([&] { return read(std::move(order)); }); },
-      [this](read_blobs& order) { return guarded<blob_batch>([&] { return read_many(std::move(order)); }); },
-      [this](write_blob& order) { return guarded<receipt>([&] { return write(std::move(order)); }); },
-      [this](write_blobs& order) { return guarded<receipts>([&] { return write_many(std::move(order)); }); },
-      [this](lend_file& order) { return guarded<lent_file>([&] { return lend(std::move(order)); }); },
+      [this](read_blob& order) {
+        return ++orders_, guarded<blob_content>([&] { return read(std::move(order)); });
+      },
+      [this](read_blobs& order) {
+        return ++orders_, guarded<blob_batch>([&] { return read_many(std::move(order)); });
+      },
+      [this](write_blob& order) {
+        return ++orders_, guarded<receipt>([&] { return write(std::move(order)); });
+      },
+      [this](write_blobs& order) {
+        return ++orders_, guarded<receipts>([&] { return write_many(std::move(order)); });
+      },
+      [this](lend_file& order) {
+        return ++orders_, guarded<lent_file>([&] { return lend(std::move(order)); });
+      },
       [this](lease_blobs& order) { return guarded<leased>([&] { return lease(std::move(order)); }); },
       [this](forget_blob& order) { return guarded<forgotten>([&] { return forget(std::move(order)); }); },
       [this](measure_store) { return guarded<store_figures>([&] { return measure(); }); },
@@ -61,6 +72,7 @@ store::behavior_type store::make_behavior() {
         for (auto& outcome : done.outcomes) tickets_.redeem(outcome.ticket, &outcome.result);
         show_figures();
       },
+      [this](proof_due) { prove_some(); },
       [this](hold_dropped& hold) {
         for (const auto& [blob, serial] : hold.held) index_.unpin(blob, serial);
       },

@@ -124,6 +124,14 @@ private:
   caf::result<forgotten> forget(forget_blob order);
   std::shared_ptr<const void> hold_of(pins held);
 
+  // store_prove.cpp: what was proved is proved again
+  void plan_proofs();
+  void prove_some();
+  void list_next_folder();
+  bool prove_next();
+  /// Reads all of its file; `then` hears whether that was damaged, and has been dropped.
+  void prove_file(slot& which, std::function<void(expected<bool>)> then);
+
   // store_start.cpp
   void load_packs(std::size_t next);
   void take_pack(const loaded_pack& pack);
@@ -172,6 +180,14 @@ private:
   std::uint64_t last_writing_ = 0;
   // Blobs that are read whole because a part of each was asked for, and who wants other parts meanwhile.
   std::unordered_map<digest, std::vector<std::function<void()>>> proving_;
+
+  struct {
+    unsigned folder = 0;       ///< the next
+    steady_time folder_due;    ///< when it is to be listed
+    std::vector<digest> left;  ///< of the last one
+    std::uint64_t seen = 0;    ///< orders, when it looked last
+  } proofs_;
+  std::uint64_t orders_ = 0;  // that want bytes from the disk or bring some
 
   std::vector<std::uint64_t> packs_to_load_;
   bool loading_ = true;

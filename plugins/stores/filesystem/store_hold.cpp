@@ -82,18 +82,14 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
   const digest blob = which.first;
   const std::uint64_t serial = which.second.serial;
   const auto tree = which.second.in ? blob_tree::lent : blob_tree::content;
-  auto look = [with = with_, tree, blob, proved = which.second.verified]() -> expected<file_stamp> {
-    auto opened = open_blob(*with, tree, blob);
-    if (!opened) return fail(std::move(opened).error());
-    if (with->verifies() && opened->stamp != proved)
-      if (auto right = prove(*with, *opened, blob); !right) return fail(std::move(right).error());
-    return opened->stamp;
+  auto look = [with = with_, tree, blob, proved = which.second.verified] {
+    return examine_lent(*with, tree, blob, proved);
   };
   auto taken =
       on_crew(std::move(look), [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
         auto there = slot_of(blob, serial);
         if (found) {
-          if (there && with_->verifies()) there->second.verified = *found;
+          if (there) there->second.verified = *found;
           return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
         }
         if (!there || found.error().code() != errc::not_found)

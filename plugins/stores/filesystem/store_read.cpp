@@ -98,7 +98,8 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   auto file = on.open(tree, blob_name(blob).path(), O_RDONLY, 0, disk::lookup::cached);
   if (!file) return {};
   bool whole = size == entry.size;
-  bool prove_here = with_->verifies() && whole && size <= prove_inline_limit;
+  bool prove_here = with_->verifies() && whole;
+  if (prove_here && size > prove_inline_limit) return {};
   if (with_->verifies() && !prove_here) {
     auto facts = on.facts(*file);
     if (!facts || facts->size != entry.size || stamp_of(*facts) != entry.verified) return {};

@@ -14,12 +14,11 @@ struct wanted_blob {
   std::size_t index = 0;
   digest blob;
   std::uint64_t serial = 0;
-  file_stamp proved = 0;
   std::optional<pack_place> place;
 };
 
 expected<opened_read> read_one(const engine& with, const wanted_blob& which) {
-  if (!which.place) return read_whole(with, which.blob, which.proved);
+  if (!which.place) return read_whole(with, which.blob);
   auto content = read_packed(with, which.blob, *which.place);
   if (!content) return fail(std::move(content).error());
   return opened_read{content->size(), 0, true, std::move(*content), nullptr};
@@ -92,7 +91,7 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
     std::vector<wanted_blob> jobs;
     for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at) {
       const slot& there = *index_.find(which->blobs[open[at]]);
-      wanted_blob one{open[at], there.first, there.second.serial, there.second.verified, {}};
+      wanted_blob one{open[at], there.first, there.second.serial, {}};
       if (there.second.in) one.place = index_.place_of(there);
       jobs.push_back(std::move(one));
     }

@@ -2,7 +2,6 @@
 #include <fstream>
 
 #include "core/observe/log.hpp"
-#include "test/harness/details.hpp"
 #include "test/plugins/stores/filesystem_house.hpp"
 
 using namespace kiln;
@@ -28,6 +27,13 @@ constexpr std::size_t sizes[] = {5000, 200'000, 2'000'000};
 void truncate(const std::filesystem::path& file, std::uint64_t size) {
   std::filesystem::permissions(file, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
   std::filesystem::resize_file(file, size);
+}
+
+// Other bytes, and nobody has written them.
+void rot(const std::filesystem::path& file, std::uint64_t at) {
+  auto written = std::filesystem::last_write_time(file);
+  damage(file, at);
+  std::filesystem::last_write_time(file, written);
 }
 
 std::filesystem::path only_pack(const filesystem_house& house) {
@@ -70,11 +76,93 @@ BOOST_AUTO_TEST_CASE(never_hands_out_a_damaged_blob_as_whole) {
       damage(house.file_of(blob), at);
       // A long one is found out at its last piece, when others have gone out: that is an error, too.
       auto read = house.read(blob);
-      BOOST_TEST(code_of(read) == (size > 1 << 20 ? "UNAVAILABLE" : "NOT_FOUND"));
-      BOOST_TEST(test::asks_to_try_again(read.error()) == (size > 1 << 20));
+      BOOST_TEST(code_of(read) == (size > 1 << 20 ? "DATA_LOSS" : "NOT_FOUND"));
       check_gone(house, blob, noise(size));
     }
   }
+}
+
+// Rot leaves the time of writing as it was, and a file that was right once is read again.
+BOOST_AUTO_TEST_CASE(proves_what_is_read_whole_each_time) {
+  for (auto size : {5000U, 200'000U, 2'000'000U, 5'000'001U}) {
+    filesystem_house house;
+    digest blob = house.put(noise(size));
+    for (int i = 0; i < 3; ++i) BOOST_TEST((house.read(blob) == noise(size)));
+    rot(house.file_of(blob), size - 1);
+    if (size > 1 << 20) {
+      std::uint64_t came = 0;
+      auto answer = house.ask(read_blob{blob});
+      BOOST_REQUIRE((answer && answer->rest));
+      came += answer->head.size();
+      std::optional<expected<void>> end;
+      pump(
+          answer->rest,
+          [&](const byte_chain& piece) {
+            came += piece.size();
+            return expected<void>();
+          },
+          [&](expected<void> result) { end = std::move(result); });
+      house.run();
+      BOOST_REQUIRE((end && !*end));
+      BOOST_TEST((end->error().code() == errc::data_loss));
+      BOOST_TEST(came < size);
+    } else {
+      BOOST_TEST(code_of(house.read(blob)) == "NOT_FOUND");
+    }
+    check_gone(house, blob, noise(size));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(proves_what_is_read_in_a_batch_each_time) {
+  for (auto size : {5000U, 100'000U, 300'000U}) {
+    filesystem_house house;
+    digest blob = house.put(noise(size));
+    BOOST_TEST((house.read(blob) == noise(size)));
+    rot(house.file_of(blob), 0);
+    auto batch = house.ask(read_blobs{{blob}});
+    BOOST_REQUIRE(batch);
+    BOOST_TEST((!batch->results[0] && batch->results[0].error().code() == errc::not_found));
+    check_gone(house, blob, noise(size));
+  }
+}
+
+// Parts of it, and links to it, are trusted for a time: at its end it is read again.
+BOOST_AUTO_TEST_CASE(trusts_no_file_for_longer_than_configured) {
+  for (bool busy : {false, true}) {
+    auto wishes = filesystem_house::files_only();
+    wishes.prove_again_after = std::chrono::hours(1);
+    filesystem_house house(wishes);
+    digest rotten = house.put(noise(200'000, 1));
+    digest sound = house.put(noise(200'000, 2));
+    for (const auto& blob : {rotten, sound}) BOOST_TEST(house.read(blob, 10, 10).has_value());
+    rot(house.file_of(rotten), 150'000);
+    BOOST_TEST(house.read(rotten, 10, 10).has_value());
+    for (int i = 0; i < 600 && house.has(rotten); ++i) {
+      if (busy) BOOST_TEST(house.read(sound, 10, 10).has_value());
+      house.system.pass(std::chrono::seconds(7));
+      house.run();
+    }
+    BOOST_TEST(!house.has(rotten));
+    BOOST_TEST(house.has(sound));
+    check_gone(house, rotten, noise(200'000, 1));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(makes_a_rotten_copy_anew_in_time) {
+  auto wishes = filesystem_house::packing();
+  wishes.prove_again_after = std::chrono::hours(1);
+  filesystem_house house(wishes);
+  digest blob = house.put(noise(5000));
+  auto lent = house.ask(lend_file{blob});
+  BOOST_REQUIRE(lent);
+  rot(lent->path, 100);
+  for (int i = 0; i < 600 && std::filesystem::exists(lent->path); ++i) {
+    house.system.pass(std::chrono::seconds(7));
+    house.run();
+  }
+  BOOST_TEST(!std::filesystem::exists(lent->path));
+  BOOST_TEST((house.read(blob) == noise(5000)));
+  BOOST_TEST(house.ask(lend_file{blob}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(finds_damage_outside_of_the_part_that_was_asked_for) {

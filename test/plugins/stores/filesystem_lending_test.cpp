@@ -17,6 +17,11 @@ std::string bytes_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(from), {}};
 }
 
+unsigned mode_of(const std::filesystem::path& file) {
+  struct stat facts {};
+  return ::stat(file.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
+}
+
 filesystem::options tiny() {
   auto wishes = filesystem_house::files_only();
   wishes.capacity = byte_size{1 << 20};
@@ -106,6 +111,41 @@ BOOST_AUTO_TEST_CASE(makes_a_new_copy_of_a_packed_blob_when_the_old_one_was_dama
     BOOST_REQUIRE(lent);
     BOOST_TEST((bytes_of(lent->path) == noise(5000)));
     BOOST_TEST(house.has(blob));
+  }
+}
+
+// A mode or a time says nothing about bytes.
+BOOST_AUTO_TEST_CASE(keeps_a_whole_blob_whose_file_somebody_had_in_hand) {
+  for (std::size_t size : {5000U, 200'000U}) {
+    filesystem_house house(filesystem_house::packing());
+    digest blob = house.put(noise(size));
+    auto lent = house.ask(lend_file{blob});
+    BOOST_REQUIRE(lent);
+    for (unsigned mode : {0777U, 0000U, 04755U}) {
+      BOOST_REQUIRE(::chmod(lent->path.c_str(), mode) == 0);
+      std::filesystem::last_write_time(lent->path, std::filesystem::file_time_type());
+      auto again = house.ask(lend_file{blob});
+      BOOST_REQUIRE(again);
+      BOOST_TEST(again->path == lent->path);
+      BOOST_TEST(mode_of(lent->path) == 0555U);
+      BOOST_TEST((house.read(blob) == noise(size)));
+    }
+  }
+}
+
+// By a tool that copies no modes, or a cluster that gives its group rights to all that is there.
+BOOST_AUTO_TEST_CASE(gives_a_data_folder_with_other_modes_its_modes_back) {
+  for (unsigned mode : {0644U, 0664U, 0575U, 0600U, 0400U}) {
+    filesystem_house house;
+    digest blob = house.put(noise(200'000));
+    house.close();
+    BOOST_REQUIRE(::chmod(house.file_of(blob).c_str(), mode) == 0);
+    house.open();
+    house.run();
+    auto lent = house.ask(lend_file{blob});
+    BOOST_REQUIRE(lent);
+    BOOST_TEST(mode_of(lent->path) == 0555U);
+    BOOST_TEST((house.read(blob) == noise(200'000)));
   }
 }
 
