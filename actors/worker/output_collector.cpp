@@ -83,8 +83,8 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
   if (!found) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     if (errno == EXDEV || errno == ELOOP)
-      return fail(errc::failed_precondition, "output \"{}\" lies behind a link that leads out of the tree",
-                  path);
+      return fail(errc::failed_precondition,
+                  "output \"{}\" lies behind a link or a mount that leads out of the tree", path);
     return fail(system_error(errno, "looking at output " + path));
   }
   struct stat facts {};
@@ -153,6 +153,8 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
   constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
   descriptor file = open_beneath(*root_, path, flags, follow::but_the_last);
   if (!file && errno == EACCES) return fail(errc::failed_precondition, "output \"{}\" may not be read", path);
+  if (!file && errno == EXDEV)
+    return fail(errc::failed_precondition, "something is mounted over output \"{}\"", path);
   struct stat facts {};
   if (!file || ::fstat(file.number(), &facts) != 0)
     return fail(system_error(errno, "opening output " + path));

@@ -71,6 +71,8 @@ expected<void> output_collector::tree_walk::read(std::size_t index) {
   descriptor folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
   if (!folder && (errno == EACCES || errno == ENAMETOOLONG))
     return fail(errc::failed_precondition, "output folder \"{}\" cannot be listed", path);
+  if (!folder && errno == EXDEV)
+    return fail(errc::failed_precondition, "something is mounted over output folder \"{}\"", path);
   if (!folder) return fail(system_error(errno, "opening output " + path));
   auto names = names_in(folder, path);
   if (!names) return failure(std::move(names).error());

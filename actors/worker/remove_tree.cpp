@@ -1,5 +1,8 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +17,8 @@ namespace {
 
 // Deeper than this, folders are first moved up, so that no tree costs more open files than this.
 constexpr std::size_t deepest = 32;
+// Over one another at one place. Nobody has so many by accident.
+constexpr int most_mounts = 1000;
 
 struct close_folder {
   void operator()(DIR* folder) const noexcept { ::closedir(folder); }
@@ -39,11 +44,19 @@ private:
 
   int current() const { return stack_.empty() ? top_ : ::dirfd(stack_.back().folder.get()); }
 
-  /// Unlinks what is no folder; opens what is one, to be emptied.
+  /// Unlinks what is no folder; opens what is one, to be emptied. What is mounted there is not ours to empty:
+  /// it is unmounted.
   expected<void> enter(int in, const std::string& name) {
-    if (::unlinkat(in, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-    int number = open_folder_at(in, name);
-    if (number < 0) return fail(system_error(errno, "removing " + name));
+    int number = -1;
+    for (int mounts = 0; number < 0; ++mounts) {
+      if (::unlinkat(in, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+      const bool is_busy = errno == EBUSY;  // a file, and something is mounted over it
+      if (!is_busy) number = open_folder_at(in, name);
+      if (number >= 0) break;
+      if (!is_busy && errno != EXDEV) return fail(system_error(errno, "removing " + name));
+      if (mounts == most_mounts) return fail(errc::failed_precondition, "too much is mounted over {}", name);
+      if (auto gone = unmount(in, name); !gone) return gone;
+    }
     open_dir folder(::fdopendir(number));
     if (!folder) {
       int why = errno;
@@ -54,9 +67,9 @@ private:
     return {};
   }
 
+  /// -1, with EXDEV where another file system or folder is mounted over it.
   static int open_folder_at(int in, const std::string& name) {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    int number = ::openat(in, name.c_str(), flags);
+    int number = open_on_this_mount(in, name, O_RDONLY | O_DIRECTORY);
     if (number >= 0) {
       if (::faccessat(number, ".", W_OK | X_OK, AT_EACCESS) != 0) ::fchmod(number, 0700);
       return number;
@@ -64,7 +77,24 @@ private:
     if (errno != EACCES) return -1;
     // Only a folder of ours gets here: unlinkat has refused, so it is no file.
     if (::fchmodat(in, name.c_str(), 0700, 0) != 0) return -1;
-    return ::openat(in, name.c_str(), flags);
+    return open_on_this_mount(in, name, O_RDONLY | O_DIRECTORY);
+  }
+
+  static int open_on_this_mount(int in, const std::string& name, int flags) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_NOFOLLOW | O_CLOEXEC);
+    how.resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    for (;;) {
+      long number = ::syscall(SYS_openat2, in, name.c_str(), &how, sizeof how);
+      if (number >= 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(number);
+    }
+  }
+
+  /// The last of what is mounted there: it disappears here at once, whoever still uses it.
+  static expected<void> unmount(int in, const std::string& name) {
+    auto path = "/proc/self/fd/" + std::to_string(in) + "/" + name;
+    if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
+    return fail(system_error(errno, "unmounting what was left at " + name));
   }
 
   expected<void> step() {
@@ -76,6 +106,7 @@ private:
     if (name == "." || name == "..") return {};
     if (stack_.size() < deepest) return enter(::dirfd(here), name);
     if (::unlinkat(::dirfd(here), name.c_str(), 0) == 0) return {};
+    if (errno == EBUSY) return enter(::dirfd(here), name);
     return move_up(::dirfd(here), name);
   }
 
@@ -84,6 +115,11 @@ private:
     for (;;) {
       std::string moved = "kiln-removed-" + std::to_string(moved_++);
       if (::renameat2(from, name.c_str(), base, moved.c_str(), RENAME_NOREPLACE) == 0) return {};
+      // Over what something is mounted does not move.
+      if (errno == EBUSY) {
+        if (auto gone = unmount(from, name); !gone) return gone;
+        continue;
+      }
       // A folder that moves is written to itself; it must be one, for it could not be unlinked.
       if (errno == EACCES && ::fchmodat(from, name.c_str(), 0700, 0) == 0 &&
           ::renameat2(from, name.c_str(), base, moved.c_str(), RENAME_NOREPLACE) == 0)
