@@ -3,7 +3,7 @@
 #include <caf/send.hpp>
 #include <utility>
 
-#include "actors/worker/materializer.hpp"
+#include "actors/worker/altered_inputs.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
 #include "core/wire/digests.hpp"
@@ -11,30 +11,44 @@
 
 namespace kiln {
 
-expected<void> spoil_altered(const workshop& shop, const input_tree& inputs) {
-  if (shop.options.inputs == input_mode::copy) return {};
-  auto altered = check_inputs(inputs);
-  if (!altered.mode.empty()) {
-    // Its bytes are as they were, so the result stands; but the next action is to find it read-only.
+namespace {
+
+/// Where the action has it; in several places perhaps.
+std::string path_in(const input_tree& inputs, const wanted_input& which) {
+  for (const auto& file : inputs.files)
+    if (inputs.wanted(file) == which) return join_path(inputs.folders[file.in].path, file.name);
+  return which.blob.to_string();
+}
+
+}  // namespace
+
+expected<void> recheck_altered(const workshop& shop, const input_tree& inputs,
+                               const std::atomic<bool>& stop) {
+  if (!shop.watches) return {};
+  auto altered = find_altered(inputs, stop);
+  if (!altered.touched.empty()) {
     if (shop.env.log)
-      shop.env.log->warn("an action changed the mode of its inputs",
-                         {{"inputs", altered.mode.size()}, {"first", altered.mode.front().to_string()}});
-    caf::anon_send(shop.lender, spoil_inputs{std::move(altered.mode)});
+      shop.env.log->warn(
+          "an action changed modes or times of its inputs; their bytes are whole",
+          {{"inputs", altered.touched.size()}, {"first", path_in(inputs, altered.touched.front())}});
+    caf::anon_send(shop.lender, recheck_inputs{std::move(altered.touched)});
   }
-  if (altered.content.empty()) return {};
-  auto first = altered.content.front();
+  if (altered.changed.empty()) return {};
+  auto first = path_in(inputs, altered.changed.front());
   if (shop.env.log)
-    shop.env.log->error("inputs were written to while an action ran; they are dropped from the cache",
-                        {{"inputs", altered.content.size()}, {"first", first.to_string()}});
-  caf::anon_send(shop.lender, spoil_inputs{std::move(altered.content)});
-  return fail(errc::aborted, "input {} was written to while the action ran", first);
+    shop.env.log->error("inputs were written to while an action ran; the cache looks at them",
+                        {{"inputs", altered.changed.size()}, {"first", first}});
+  caf::anon_send(shop.lender, recheck_inputs{std::move(altered.changed)});
+  if (altered.by_this_action)
+    return fail(errc::failed_precondition, "the action wrote to its input \"{}\"", first);
+  return fail(errc::aborted, "input \"{}\" was written to while the action ran, by it or by another", first);
 }
 
 expected<blob_table> collect_all(const workshop& shop, const command_plan& plan, const input_tree& inputs,
                                  const std::shared_ptr<action_folder>& folder, digest_function function,
                                  const std::atomic<bool>& stop, bool streams_only,
                                  build::bazel::remote::execution::v2::ActionResult& result) {
-  if (auto fine = spoil_altered(shop, inputs); !fine) return failure(std::move(fine).error());
+  if (auto fine = recheck_altered(shop, inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
   output_collector collector(within(folder->root()), shop.options, function, stop);

@@ -105,8 +105,8 @@ expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
 
 expected<running_command> command_runner::start(const command_plan& plan, const descriptor& folder,
                                                 const descriptor& out, const descriptor& err,
-                                                command_listener listener) {
-  auto image = make_command_image(plan);
+                                                user_number user, command_listener listener) {
+  auto image = make_command_image(plan, user);
   if (!image) return failure(std::move(image).error());
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)

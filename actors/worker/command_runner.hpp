@@ -8,6 +8,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "actors/worker/action_users.hpp"
 #include "actors/worker/command_plan.hpp"
 #include "actors/worker/files.hpp"
 #include "core/base/clock.hpp"
@@ -60,10 +61,10 @@ public:
   command_runner(const command_runner&) = delete;
   command_runner& operator=(const command_runner&) = delete;
 
-  /// The standard input is empty. Blocks as long as it takes to write the arguments into memory. After an
-  /// error nobody is called.
+  /// Runs as `user`, who must be able to reach `folder`. The standard input is empty. Blocks as long as it
+  /// takes to write the arguments into memory. After an error nobody is called.
   expected<running_command> start(const command_plan& plan, const descriptor& folder, const descriptor& out,
-                                  const descriptor& err, command_listener listener);
+                                  const descriptor& err, user_number user, command_listener listener);
 
 private:
   struct entry {

@@ -1,7 +1,9 @@
 #include "actors/worker/files.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@ descriptor open_beneath(const descriptor& folder, const std::string& path, int f
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | (links == follow::all ? 0 : O_NOFOLLOW));
   how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   if (links == follow::none) how.resolve |= RESOLVE_NO_SYMLINKS;
   const char* where = path.empty() ? "." : path.c_str();
   for (;;) {
@@ -37,7 +39,15 @@ expected<descriptor> open_folder(const std::string& path) {
   return folder;
 }
 
-expected<void> make_folders(const descriptor& root, const std::string& path) {
+expected<void> make_owned_folder(const descriptor& in, const std::string& name, user_number owner) {
+  if (::mkdirat(in.number(), name.c_str(), 0777) != 0)
+    return fail(system_error(errno, "making folder " + name));
+  if (owner != same_user && ::fchownat(in.number(), name.c_str(), owner, owner, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail(system_error(errno, "giving folder " + name + " to the user of the action"));
+  return {};
+}
+
+expected<void> make_folders(const descriptor& root, const std::string& path, user_number owner) {
   for (std::size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end == 0 ? 0 : end + 1);
     std::string part = path.substr(0, end);
@@ -48,8 +58,10 @@ expected<void> make_folders(const descriptor& root, const std::string& path) {
     if (!folder)
       return fail(errc::failed_precondition, "no folder can be made in \"{}\": {}", above,
                   system_error(errno, "opening").message());
-    if (::mkdirat(folder.number(), name.c_str(), 0777) == 0) continue;
-    if (errno != EEXIST) return fail(system_error(errno, "making folder " + part));
+    if (auto made = make_owned_folder(folder, name, owner); made)
+      continue;
+    else if (::faccessat(folder.number(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+      return made;
     if (!open_beneath(root, part, O_PATH | O_DIRECTORY, follow::all))
       return fail(errc::failed_precondition, "\"{}\" is to be a folder, and something else is there", part);
   }
@@ -66,11 +78,13 @@ expected<void> write_all(const descriptor& file, std::string_view content) {
   return {};
 }
 
-expected<void> copy_content(const descriptor& from, const descriptor& to) {
-  constexpr std::size_t at_once = 1U << 30;
+expected<void> copy_content(const descriptor& from, const descriptor& to, const std::atomic<bool>& stop) {
+  if (::ioctl(to.number(), FICLONE, from.number()) == 0) return {};
+  constexpr std::size_t at_once = 16U << 20;
   bool in_kernel = true;  // copy_file_range shares blocks where the file system can
   off_t offset = 0;
   for (;;) {
+    if (stop.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
     ssize_t copied = in_kernel ? ::copy_file_range(from.number(), &offset, to.number(), nullptr, at_once, 0)
                                : ::sendfile(to.number(), from.number(), &offset, at_once);
     if (copied == 0) return {};

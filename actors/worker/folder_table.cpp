@@ -57,8 +57,9 @@ std::vector<digest> folder_table::files() const {
   return result;
 }
 
-expected<std::shared_ptr<input_tree>> folder_table::expand(const digest& root) const {
+expected<std::shared_ptr<input_tree>> folder_table::expand(const digest& root, bool links) const {
   auto tree = std::make_shared<input_tree>();
+  tree->links = links;
   std::vector<const folder*> contents{folders_.at(root).get()};
   tree->folders.push_back({});
   std::uint64_t left = options_.max_input_entries;
@@ -77,7 +78,7 @@ expected<std::shared_ptr<input_tree>> folder_table::expand(const digest& root) c
                     to_string(options_.max_input_size));
       room -= size;
       tree->files.push_back({index, file.name, file.blob, file.executable});
-      if (!is_empty_blob(file.blob)) tree->lent.try_emplace(file.blob);
+      if (!is_empty_blob(file.blob)) tree->lent.try_emplace(tree->wanted(tree->files.back()));
     }
     for (const auto& [name, target] : one.symlinks) tree->symlinks.push_back({index, name, target});
     for (const auto& child : one.folders) {

@@ -28,7 +28,7 @@ public:
   std::vector<digest> files() const;
   /// All of it laid out. A folder that stands in several places is several folders then, so it is only here
   /// that the tree shows its size: INVALID_ARGUMENT beyond the options' bounds.
-  expected<std::shared_ptr<input_tree>> expand(const digest& root) const;
+  expected<std::shared_ptr<input_tree>> expand(const digest& root, bool links) const;
 
 private:
   struct folder {

@@ -86,25 +86,25 @@ private:
 
   void all_read() {
     if (!missing_.empty()) return name_all_missing();
-    auto tree = table_.expand(root_);
+    auto tree = table_.expand(root_, shop_->links);
     if (!tree) return end(failure(std::move(tree).error()));
     borrow_inputs order;
-    for (const auto& [blob, lent] : (*tree)->lent) order.blobs.push_back(blob);
-    if (order.blobs.empty()) return end(std::move(tree));
-    auto asked = order.blobs;
+    for (const auto& [which, lent] : (*tree)->lent) order.inputs.push_back(which);
+    if (order.inputs.empty()) return end(std::move(tree));
+    auto asked = order.inputs;
     self_->request(shop_->lender, caf::infinite, std::move(order))
         .then([me = shared_from_this(), asked, tree = *tree](
                   const borrowed_inputs& borrowed) { me->take_files(tree, asked, borrowed.inputs); },
               [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
   }
 
-  void take_files(const std::shared_ptr<input_tree>& tree, const std::vector<digest>& asked,
+  void take_files(const std::shared_ptr<input_tree>& tree, const std::vector<wanted_input>& asked,
                   const std::vector<lent_input_ptr>& lent) {
     for (std::size_t i = 0; i < asked.size(); ++i) {
       if (lent[i])
         tree->lent[asked[i]] = lent[i];
       else
-        missing_.push_back(asked[i]);
+        missing_.push_back(asked[i].blob);
     }
     if (missing_.empty()) return end(tree);
     end(failure(missing_inputs(missing_)));
@@ -145,6 +145,7 @@ void fetch_inputs(action_self* self, const workshop_ptr& shop, const digest& roo
 error missing_inputs(const std::vector<digest>& missing) {
   auto sorted = missing;
   std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   error fault(errc::failed_precondition,
               fmt::format("{} inputs are not in the store, {} among them", sorted.size(), sorted.front()));
   return fault.add_detail(missing_blobs_detail(sorted));

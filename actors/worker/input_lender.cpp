@@ -1,6 +1,5 @@
 #include "actors/worker/input_lender.hpp"
 
-#include <sys/stat.h>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -12,7 +11,9 @@
 #include <utility>
 
 #include "actors/worker/batch_size.hpp"
+#include "actors/worker/input_flight.hpp"
 #include "actors/worker/joined_source.hpp"
+#include "actors/worker/lent_file.hpp"
 #include "actors/worker/lent_inputs.hpp"
 #include "actors/worker/private_copy.hpp"
 #include "core/observe/log.hpp"
@@ -25,28 +26,6 @@ constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batc
 constexpr std::size_t streams_at_once = 8;
 constexpr auto between_sweeps = std::chrono::minutes(1);
 
-/// One actor's wish, being gathered.
-struct borrowing {
-  explicit borrowing(answer<borrowed_inputs> to, std::size_t count) : reply(std::move(to)), left(count) {
-    result.inputs.resize(count);
-  }
-  answer<borrowed_inputs> reply;
-  borrowed_inputs result;
-  std::size_t left;
-};
-
-/// One blob on its way, for all who wait for it.
-struct flight {
-  struct waiter {
-    std::shared_ptr<borrowing> wish;
-    std::size_t index;
-  };
-  digest blob;
-  std::vector<waiter> waiters;
-  bool fetched = false;  ///< into the cache: what it does not lend now, it will not lend
-};
-using flight_ptr = std::shared_ptr<flight>;
-
 struct lender_state;
 using lender_self = input_lender_actor::stateful_pointer<lender_state>;
 
@@ -57,11 +36,16 @@ struct lender_state {
 
   std::optional<lent_inputs> lent;
   bool armed = false;  // sweep_lent will come
-  std::unordered_map<digest, flight_ptr> flights;
+  std::unordered_map<wanted_input, flight_ptr> flights;
   std::deque<flight_ptr> to_ask, small, large;
   std::size_t asking = 0, batches = 0, streams = 0;
-  std::vector<std::pair<flight_ptr, lent_file>> to_mark;
-  bool marking = false;
+  struct to_look_at {
+    flight_ptr one;
+    lent_file file;
+    std::shared_ptr<lent_input::sharing> shared;
+  };
+  std::vector<to_look_at> to_mark;
+  std::size_t marking = 0;  ///< jobs that look at lent files
 
   bool has_cache() const { return static_cast<bool>(context.cache); }
   const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
@@ -69,7 +53,7 @@ struct lender_state {
 
   void ask_capacity();
   caf::result<borrowed_inputs> borrow(borrow_inputs order);
-  void spoil(const spoil_inputs& order);
+  void recheck(const recheck_inputs& order);
   void go_on();
 
   void ask(const flight_ptr& one);
@@ -80,6 +64,7 @@ struct lender_state {
   void fetch_large(const flight_ptr& one);
   void keep_large(const flight_ptr& one, blob_content content);
   void mark_some();
+  void mark(std::vector<to_look_at> some, std::size_t& jobs);
   void take_marked(const flight_ptr& one, expected<lent_input_ptr> result);
 
   void land(const flight_ptr& one, const expected<lent_input_ptr>& result);
@@ -101,17 +86,17 @@ void lender_state::ask_capacity() {
 
 caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
   auto reply = make_answer<borrowed_inputs>(self);
-  auto wish = std::make_shared<borrowing>(reply, order.blobs.size());
-  for (std::size_t i = 0; i < order.blobs.size(); ++i) {
-    const auto& blob = order.blobs[i];
-    if (auto known = lent->find(blob)) {
+  auto wish = std::make_shared<borrowing>(reply, order.inputs.size());
+  for (std::size_t i = 0; i < order.inputs.size(); ++i) {
+    const auto& which = order.inputs[i];
+    if (auto known = lent->find(which)) {
       wish->result.inputs[i] = std::move(known);
       --wish->left;
       continue;
     }
-    auto& one = flights[blob];
+    auto& one = flights[which];
     if (!one) {
-      one = std::make_shared<flight>(flight{blob});
+      one = std::make_shared<flight>(flight{which});
       lends ? to_ask.push_back(one) : fetch(one);
     }
     one->waiters.push_back({wish, i});
@@ -121,18 +106,20 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
   return reply;
 }
 
-void lender_state::spoil(const spoil_inputs& order) {
-  for (const auto& blob : order.blobs) {
-    lent->drop(blob);
-    if (!lends) continue;
-    self->request(lending_store(), caf::infinite, forget_blob{blob})
-        .then([](const forgotten&) {},
-              [self = self, blob](const caf::error& fault) {
-                if (auto* log = self->state.context.env.log)
-                  log->error("a spoilt input could not be dropped from the cache",
-                             {{"blob", blob.to_string()}, {"error", from_caf(fault).to_string()}});
-              });
+/// Whoever lends a file looks at it first: so it is asked to lend these again.
+void lender_state::recheck(const recheck_inputs& order) {
+  for (const auto& which : order.inputs) {
+    lent->drop(which);
+    if (!lends || !which.executable) continue;  // a copy of our own goes with the last that holds it
+    auto& one = flights[which];
+    if (one) {
+      one->again = true;
+      continue;
+    }
+    one = std::make_shared<flight>(flight{which});
+    to_ask.push_back(one);
   }
+  go_on();
 }
 
 /// Starts whatever there is room for.
@@ -155,12 +142,12 @@ void lender_state::go_on() {
 
 void lender_state::ask(const flight_ptr& one) {
   ++asking;
-  self->request(lending_store(), caf::infinite, lend_file{one->blob})
+  self->request(lending_store(), caf::infinite, lend_file{one->which.blob})
       .then(
           [self = self, one](lent_file& file) {
             auto& state = self->state;
             --state.asking;
-            state.to_mark.emplace_back(one, std::move(file));
+            state.to_mark.push_back({one, std::move(file), state.lent->sharing_of(one->which)});
             state.go_on();
           },
           [self = self, one](const caf::error& fault) {
@@ -181,7 +168,7 @@ void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
 }
 
 void lender_state::fetch(const flight_ptr& one) {
-  (one->blob.size <= small_blob ? small : large).push_back(one);
+  (one->which.blob.size <= small_blob ? small : large).push_back(one);
 }
 
 void lender_state::fetch_batch() {
@@ -189,11 +176,11 @@ void lender_state::fetch_batch() {
   std::vector<flight_ptr> batch;
   read_blobs order;
   for (std::int64_t room = batch_bytes; !small.empty() && batch.size() < batch_blobs;) {
-    room -= small.front()->blob.size;
+    room -= small.front()->which.blob.size;
     if (room < 0 && !batch.empty()) break;
     batch.push_back(std::move(small.front()));
     small.pop_front();
-    order.blobs.push_back(batch.back()->blob);
+    order.blobs.push_back(batch.back()->which.blob);
   }
   self->request(context.cas, caf::infinite, std::move(order))
       .then([self = self, batch](blob_batch& content) { self->state.keep_batch(batch, std::move(content)); },
@@ -212,7 +199,7 @@ void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content)
     auto& result = content.results[i];
     if (result) {
       kept.push_back(batch[i]);
-      order.entries.push_back({batch[i]->blob, std::move(*result)});
+      order.entries.push_back({batch[i]->which.blob, std::move(*result)});
     } else if (result.error().code() == errc::not_found) {
       land(batch[i], lent_input_ptr());
     } else {
@@ -220,10 +207,10 @@ void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content)
     }
   }
   if (!lends) {
-    auto write_all = [root = context.root, hands = context.hands, order = std::move(order)] {
+    auto write_all = [root = context.root, hands = context.hands, kept, order = std::move(order)] {
       std::vector<expected<lent_input_ptr>> results;
-      for (const auto& entry : order.entries)
-        results.push_back(make_private_copy(root, hands, entry.blob, entry.content));
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        results.push_back(make_private_copy(root, hands, kept[i]->which, order.entries[i].content));
       return expected<std::vector<expected<lent_input_ptr>>>(std::move(results));
     };
     return offload(me(), *context.hands, std::move(write_all),
@@ -258,7 +245,7 @@ void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content)
 
 void lender_state::fetch_large(const flight_ptr& one) {
   ++streams;
-  self->request(context.cas, caf::infinite, read_blob{one->blob})
+  self->request(context.cas, caf::infinite, read_blob{one->which.blob})
       .then([self = self, one](blob_content& content) { self->state.keep_large(one, std::move(content)); },
             [self = self, one](const caf::error& failed) {
               auto fault = from_caf(failed);
@@ -281,9 +268,9 @@ void lender_state::keep_large(const flight_ptr& one, blob_content content) {
                        self->state.go_on();
                      }});
     };
-    return make_private_copy(context.root, context.hands, one->blob, std::move(source), std::move(done));
+    return make_private_copy(context.root, context.hands, one->which, std::move(source), std::move(done));
   }
-  self->request(context.cache, caf::infinite, write_blob{one->blob, std::move(source)})
+  self->request(context.cache, caf::infinite, write_blob{one->which.blob, std::move(source)})
       .then(
           [self = self, one](const receipt&) {
             --self->state.streams;
@@ -298,33 +285,35 @@ void lender_state::keep_large(const flight_ptr& one, blob_content content) {
           });
 }
 
-/// Looks at lent files, all that came in meanwhile with one job.
+/// Looks at lent files, all that came in meanwhile with one job; what has to be copied at length has its own.
 void lender_state::mark_some() {
-  if (marking || to_mark.empty()) return;
-  marking = true;
-  auto batch = std::make_shared<std::vector<std::pair<flight_ptr, lent_file>>>(std::move(to_mark));
-  to_mark.clear();
+  std::vector<to_look_at> little;
+  for (auto& next : std::exchange(to_mark, {})) {
+    if (!marking && is_taken_as_it_is(next.one->which))
+      little.push_back(std::move(next));
+    else if (!is_taken_as_it_is(next.one->which) && streams < streams_at_once)
+      mark({std::move(next)}, streams);
+    else
+      to_mark.push_back(std::move(next));
+  }
+  if (!little.empty()) mark(std::move(little), marking);
+}
+
+void lender_state::mark(std::vector<to_look_at> some, std::size_t& jobs) {
+  ++jobs;
+  auto batch = std::make_shared<std::vector<to_look_at>>(std::move(some));
   using marked = std::vector<expected<lent_input_ptr>>;
-  auto look = [batch]() -> expected<marked> {
+  auto look = [batch, root = context.root, hands = context.hands]() -> expected<marked> {
     marked results;
-    for (auto& [one, file] : *batch) {
-      struct stat facts {};
-      if (::lstat(file.path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) ||
-          facts.st_size != one->blob.size || (facts.st_mode & 07777) != 0555) {
-        results.push_back(fail(errc::data_loss, "the cache lent {}, which is not as blob {} should be",
-                               file.path, one->blob));
-        continue;
-      }
-      results.push_back(
-          std::make_shared<const lent_input>(lent_input{one->blob, file.path, mark_of(facts), file.hold}));
-    }
+    for (auto& [one, file, shared] : *batch)
+      results.push_back(take_lent_file(root, hands, one->which, file, shared));
     return results;
   };
-  offload(me(), *context.hands, look, [self = self, batch](expected<marked> results) {
+  offload(me(), *context.hands, look, [self = self, batch, &jobs](expected<marked> results) {
     auto& state = self->state;
-    state.marking = false;
+    --jobs;
     for (std::size_t i = 0; i < batch->size(); ++i)
-      state.take_marked((*batch)[i].first, results ? (*results)[i] : failure(results.error()));
+      state.take_marked((*batch)[i].one, results ? (*results)[i] : failure(results.error()));
     state.go_on();
   });
 }
@@ -333,7 +322,6 @@ void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> r
   if (result || result.error().code() != errc::data_loss) return land(one, result);
   if (context.env.log)
     context.env.log->error("a damaged file in the cache", {{"error", result.error().message()}});
-  spoil({{one->blob}});
   // A store that is the only one has lost it; beside another, it gets it anew, once.
   if (!has_cache())
     land(one, lent_input_ptr());
@@ -344,14 +332,18 @@ void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> r
 }
 
 void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
-  flights.erase(one->blob);
+  if (result && std::exchange(one->again, false)) {
+    to_ask.push_back(one);
+    return go_on();
+  }
+  flights.erase(one->which);
   if (result && *result) {
-    lent->add(*result);
+    lent->add(one->which, *result);
     arm();
   }
   for (auto& [wish, index] : std::exchange(one->waiters, {})) {
     if (!result)
-      wish->reply.deliver(with_context(result.error(), "fetching input {}", one->blob));
+      wish->reply.deliver(with_context(result.error(), "fetching input {}", one->which.blob));
     else
       wish->result.inputs[index] = *result;
     if (--wish->left == 0) wish->reply.deliver(std::move(wish->result));
@@ -378,7 +370,7 @@ input_lender_actor::behavior_type lender_behavior(lender_self self, const lender
   self->state.ask_capacity();
   return {
       [self](borrow_inputs& order) { return self->state.borrow(std::move(order)); },
-      [self](const spoil_inputs& order) { self->state.spoil(order); },
+      [self](const recheck_inputs& order) { self->state.recheck(order); },
       [self](const resume& next) { (void)self, next.then(); },
   };
 }

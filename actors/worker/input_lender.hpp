@@ -16,23 +16,24 @@
 /// Gets inputs as files, each once, however many actions ask at the same time.
 namespace kiln {
 
-/// -> borrowed_inputs. Each digest once, the empty blob not among them. An error is of another kind than
+/// -> borrowed_inputs. Each once, the empty blob not among them. An error is of another kind than
 /// absence: then nothing is borrowed.
 struct borrow_inputs {
-  std::vector<digest> blobs;
+  std::vector<wanted_input> inputs;
 };
 struct borrowed_inputs {
   std::vector<lent_input_ptr> inputs;  ///< in the order asked, null where the blob is nowhere
 };
 
-/// These files were tampered with: nobody is lent them again.
-struct spoil_inputs {
-  std::vector<digest> blobs;
+/// An action had these files in hand: nobody is lent them again before their store has looked at the bytes,
+/// and what it finds damaged goes.
+struct recheck_inputs {
+  std::vector<wanted_input> inputs;
 };
 
 using input_lender_actor = caf::typed_actor<                //
     caf::replies_to<borrow_inputs>::with<borrowed_inputs>,  //
-    caf::reacts_to<spoil_inputs>,                           //
+    caf::reacts_to<recheck_inputs>,                         //
     caf::reacts_to<resume>>;
 
 struct lender_context {
@@ -52,4 +53,4 @@ input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context 
 
 KILN_MESSAGE(kiln::borrow_inputs)
 KILN_MESSAGE(kiln::borrowed_inputs)
-KILN_MESSAGE(kiln::spoil_inputs)
+KILN_MESSAGE(kiln::recheck_inputs)

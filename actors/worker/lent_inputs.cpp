@@ -16,24 +16,33 @@ void lent_inputs::keep(std::uint64_t bytes) {
   kept_.emplace(eviction_limits{.max_weight = bytes, .max_entries = most_kept, .max_idle = kept_idle}, time_);
 }
 
-lent_input_ptr lent_inputs::find(const digest& blob) {
-  auto known = lent_.find(blob);
+lent_input_ptr lent_inputs::find(const wanted_input& which) {
+  auto known = lent_.find(which);
   if (known == lent_.end()) return nullptr;
   auto alive = known->second.lock();
-  if (alive && kept_) kept_->find(blob);  // a use
+  if (alive && kept_) kept_->find(which);  // a use
   return alive;
 }
 
-void lent_inputs::add(const lent_input_ptr& fresh) {
-  lent_[fresh->blob] = fresh;
+void lent_inputs::add(const wanted_input& which, const lent_input_ptr& fresh) {
+  lent_[which] = fresh;
   auto weight = std::max(static_cast<std::uint64_t>(fresh->blob.size), least_weight);
-  if (kept_) (void)kept_->insert(fresh->blob, fresh, weight);  // what does not fit is not kept
+  if (kept_) (void)kept_->insert(which, fresh, weight);  // what does not fit is not kept
   sweep();
 }
 
-void lent_inputs::drop(const digest& blob) {
-  lent_.erase(blob);
-  if (kept_) kept_->erase(blob);
+void lent_inputs::drop(const wanted_input& which) {
+  if (auto known = lent_.find(which); known != lent_.end()) {
+    if (auto alive = known->second.lock()) dropped_[which] = alive->shared;
+    lent_.erase(known);
+  }
+  if (kept_) kept_->erase(which);
+}
+
+std::shared_ptr<lent_input::sharing> lent_inputs::sharing_of(const wanted_input& which) const {
+  auto known = dropped_.find(which);
+  auto alive = known == dropped_.end() ? nullptr : known->second.lock();
+  return alive ? alive : std::make_shared<lent_input::sharing>();
 }
 
 bool lent_inputs::drop_idle() {
@@ -42,9 +51,11 @@ bool lent_inputs::drop_idle() {
 
 // Forgets what nobody holds any more, once there may be as much of it as of the rest.
 void lent_inputs::sweep() {
-  if (lent_.size() < sweep_at_) return;
-  std::erase_if(lent_, [](const auto& entry) { return entry.second.expired(); });
-  sweep_at_ = std::max<std::size_t>(1024, lent_.size() * 2);
+  if (lent_.size() + dropped_.size() < sweep_at_) return;
+  auto is_gone = [](const auto& entry) { return entry.second.expired(); };
+  std::erase_if(lent_, is_gone);
+  std::erase_if(dropped_, is_gone);
+  sweep_at_ = std::max<std::size_t>(1024, (lent_.size() + dropped_.size()) * 2);
 }
 
 }  // namespace kiln

@@ -16,21 +16,22 @@ failure gone(const digest& blob) {
   return fail(errc::unavailable, "input {} is gone from the cache that lent it", blob);
 }
 
-expected<void> make_file(const descriptor& folder, const input_tree::file& file) {
+expected<descriptor> make_file(const descriptor& folder, const input_tree::file& file, user_number owner) {
   descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                            file.executable ? 0777 : 0666));
-  if (!made) return fail(system_error(errno, "making the empty file " + file.name));
-  return {};
+  if (!made || ::fchown(made.number(), owner, owner) != 0)
+    return fail(system_error(errno, "making the file " + file.name));
+  return made;
 }
 
-expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from) {
+expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from,
+                         user_number owner, const std::atomic<bool>& stop) {
   descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!source && errno == ENOENT) return gone(file.blob);
   if (!source) return fail(system_error(errno, "opening the lent file " + from.path));
-  descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                           file.executable ? 0777 : 0666));
-  if (!made) return fail(system_error(errno, "making the file " + file.name));
-  return copy_content(source, made);
+  auto made = make_file(folder, file, owner);
+  if (!made) return failure(std::move(made).error());
+  return copy_content(source, *made, stop);
 }
 
 /// Whether a link failed for a reason that a copy gets around.
@@ -40,8 +41,8 @@ bool copy_helps(int number) noexcept {
 
 class making {
 public:
-  making(const descriptor& root, const input_tree& tree, input_mode mode, const std::atomic<bool>& stop)
-      : root_(root), tree_(tree), mode_(mode), stop_(stop) {}
+  making(const descriptor& root, const input_tree& tree, user_number owner, const std::atomic<bool>& stop)
+      : root_(root), tree_(tree), owner_(owner), stop_(stop) {}
 
   expected<materialised> run() {
     for (std::uint32_t index = 0; index < tree_.folders.size(); ++index)
@@ -57,8 +58,8 @@ private:
       descriptor above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
       if (!above) return fail(system_error(errno, "opening the folder of " + path));
       auto name = path.substr(path.rfind('/') + 1);
-      if (::mkdirat(above.number(), name.c_str(), 0777) != 0)
-        return fail(system_error(errno, "making folder " + path));
+      if (auto made = make_owned_folder(above, name, owner_); !made)
+        return with_context(made.error(), "input folder \"{}\"", path);
     }
     descriptor folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
     if (!folder) return fail(system_error(errno, "opening folder " + path));
@@ -76,9 +77,12 @@ private:
   }
 
   expected<void> make(const descriptor& folder, const input_tree::file& file) {
-    if (is_empty_blob(file.blob)) return make_file(folder, file);
-    const auto& lent = *tree_.lent.at(file.blob);
-    if (mode_ == input_mode::hardlink) {
+    if (is_empty_blob(file.blob)) {
+      auto made = make_file(folder, file, owner_);
+      return made ? expected<void>() : failure(std::move(made).error());
+    }
+    const auto& lent = *tree_.lent.at(tree_.wanted(file));
+    if (tree_.links) {
       if (::linkat(AT_FDCWD, lent.path.c_str(), folder.number(), file.name.c_str(), 0) == 0) {
         ++done_.linked;
         return {};
@@ -87,26 +91,26 @@ private:
       if (!copy_helps(errno)) return fail(system_error(errno, "linking the lent file " + lent.path));
     }
     ++done_.copied;
-    return copy_file(folder, file, lent);
+    return copy_file(folder, file, lent, owner_, stop_);
   }
 
   const descriptor& root_;
   const input_tree& tree_;
-  const input_mode mode_;
+  const user_number owner_;
   const std::atomic<bool>& stop_;
   std::size_t file_ = 0;
   std::size_t link_ = 0;
   materialised done_;
 };
 
-expected<void> make_output_parents(const descriptor& root, const command_plan& plan) {
+expected<void> make_output_parents(const descriptor& root, const command_plan& plan, user_number owner) {
   const auto& inside = plan.working_directory;
   if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
     return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
   for (const auto& output : plan.outputs) {
     auto parent = parent_path(output.path);
     if (parent.empty()) continue;
-    if (auto made = make_folders(root, join_path(inside, parent)); !made)
+    if (auto made = make_folders(root, join_path(inside, parent), owner); !made)
       return with_context(made.error(), "output \"{}\"", output.path);
   }
   return {};
@@ -115,23 +119,12 @@ expected<void> make_output_parents(const descriptor& root, const command_plan& p
 }  // namespace
 
 expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
-                                   input_mode mode, const std::atomic<bool>& stop) {
-  auto made = making(root, tree, mode, stop).run();
+                                   user_number owner, const std::atomic<bool>& stop) {
+  auto made = making(root, tree, owner, stop).run();
   if (!made) return made;
-  if (auto parents = make_output_parents(root, plan); !parents) return failure(std::move(parents).error());
+  if (auto parents = make_output_parents(root, plan, owner); !parents)
+    return failure(std::move(parents).error());
   return made;
-}
-
-altered_inputs check_inputs(const input_tree& tree) {
-  altered_inputs found;
-  for (const auto& [blob, lent] : tree.lent) {
-    struct stat facts {};
-    if (::lstat(lent->path.c_str(), &facts) != 0 || !mark_of(facts).same_content(lent->mark))
-      found.content.push_back(blob);
-    else if (mark_of(facts).mode != lent->mark.mode)
-      found.mode.push_back(blob);
-  }
-  return found;
 }
 
 }  // namespace kiln

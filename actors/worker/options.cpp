@@ -1,5 +1,7 @@
 #include "actors/worker/options.hpp"
 
+#include "actors/worker/action_users.hpp"
+
 namespace kiln {
 
 schema<worker_options> worker_schema() {
@@ -25,10 +27,23 @@ schema<worker_options> worker_schema() {
              "A store that lends files, near the worker: inputs are kept there. Left out, `cas` is asked to "
              "lend, and what it does not lend is copied for each action that runs.")
       .choice(
-          "inputs", &options::inputs, {{"hardlink", input_mode::hardlink}, {"copy", input_mode::copy}},
-          input_mode::hardlink,
-          "How input files come into an action's folder: as read-only links, or as copies that the action "
-          "may change.")
+          "inputs", &options::inputs,
+          {{"auto", input_mode::safe},
+           {"hardlink_trusting_actions", input_mode::trusted_links},
+           {"copy", input_mode::copy}},
+          input_mode::safe,
+          "How input files come into an action's folder. copy: as copies that the action may change, which "
+          "share their blocks with the cache where the file system can. auto: as read-only links to the "
+          "cache's files where actions run as users of their own, who cannot change them, else as copies. "
+          "hardlink_trusting_actions: as links in any case; whoever may run an action here can then change "
+          "what all clients read, and is trusted not to.")
+      .field(
+          "action_users", &options::action_users, std::string("auto"),
+          "Who actions run as. A range of user numbers, 200000-200999: each action as one that no other has "
+          "at the same time, without any group or right of Kiln's user; Kiln must be root, and others must "
+          "be "
+          "able to pass through the folders that work_root lies in. auto: the same with numbers that are "
+          "free on common systems, where Kiln may; else, and with none, as Kiln's own user.")
       .field(
           "kept_inputs", &options::kept_inputs, 1_GiB,
           "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "
@@ -51,7 +66,11 @@ schema<worker_options> worker_schema() {
              "Bytes an action may write to its standard output, and as many to its standard error.")
       .field("max_output_size", &options::max_output_size, 64_GiB, "Bytes in all outputs of an action.")
       .field("max_output_entries", &options::max_output_entries, 1'000'000U,
-             "Files, folders and links in all outputs of an action.");
+             "Files, folders and links in all outputs of an action.")
+      .check([](const options& wanted) -> expected<void> {
+        if (auto users = parse_users(wanted.action_users); !users) return failure(std::move(users).error());
+        return {};
+      });
 }
 
 }  // namespace kiln

@@ -15,8 +15,9 @@ namespace kiln {
 
 /// How input files come into an action's folder.
 enum class input_mode : std::uint8_t {
-  hardlink,  ///< links to the cache's own files, read-only; copied only where no link can be made
-  copy,      ///< every action has copies, which it may change
+  safe,           ///< links where actions have users of their own, else copies
+  trusted_links,  ///< links to the cache's own files, whoever the actions run as
+  copy,           ///< every action has copies, which it may change
 };
 
 struct worker_options {
@@ -26,7 +27,8 @@ struct worker_options {
   std::string work_root;
   store_ref cas;
   std::optional<store_ref> cache;
-  input_mode inputs = input_mode::hardlink;
+  input_mode inputs = input_mode::safe;
+  std::string action_users = "auto";
   byte_size kept_inputs;
   bool absolute_symlinks = true;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

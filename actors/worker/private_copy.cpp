@@ -36,7 +36,8 @@ private:
 class copying {
 public:
   static expected<std::unique_ptr<copying>> begin(std::shared_ptr<work_root> root,
-                                                  std::shared_ptr<crew> hands, const digest& blob) {
+                                                  std::shared_ptr<crew> hands, const wanted_input& which) {
+    const auto& blob = which.blob;
     static std::atomic<std::uint64_t> next{0};
     auto name = blob.hex() + "-" + std::to_string(next++);
     descriptor file(
@@ -44,7 +45,7 @@ public:
     if (!file) return fail(system_error(errno, "making a file for input " + blob.to_string()));
     auto path = root->blobs_path() + "/" + name;
     auto owned = std::make_shared<owned_file>(std::move(root), std::move(hands), std::move(name));
-    return std::unique_ptr<copying>(new copying(blob, std::move(path), std::move(file), std::move(owned)));
+    return std::unique_ptr<copying>(new copying(which, std::move(path), std::move(file), std::move(owned)));
   }
 
   expected<void> add(std::string_view piece) {
@@ -57,22 +58,40 @@ public:
   expected<lent_input_ptr> finish() {
     if (auto real = seen_.finish(); real != blob_)
       return fail(errc::data_loss, "input {} came with the bytes of {}", blob_, real);
-    struct stat facts {};
-    // It was ours alone until here: this is the one moment at which its mode may be set.
-    if (::fchmod(file_.number(), 0555) != 0 || ::fstat(file_.number(), &facts) != 0)
-      return fail(system_error(errno, "publishing input " + blob_.to_string()));
-    return std::make_shared<const lent_input>(lent_input{blob_, path_, mark_of(facts), owned_});
+    return publish();
+  }
+
+  /// Instead of adding pieces.
+  expected<lent_input_ptr> clone(const std::string& lent_path) {
+    descriptor lent(::open(lent_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!lent && errno == ENOENT)
+      return fail(errc::unavailable, "input {} is gone from the cache that lent it", blob_);
+    if (!lent) return fail(system_error(errno, "opening the lent file " + lent_path));
+    const std::atomic<bool> never{false};
+    if (auto copied = copy_content(lent, file_, never); !copied) return failure(std::move(copied).error());
+    return publish();
   }
 
 private:
-  copying(const digest& blob, std::string path, descriptor file, std::shared_ptr<owned_file> owned)
-      : blob_(blob),
+  expected<lent_input_ptr> publish() {
+    struct stat facts {};
+    // It was ours alone until here: this is the one moment at which its mode may be set.
+    if (::fchmod(file_.number(), mode_) != 0 || ::fstat(file_.number(), &facts) != 0)
+      return fail(system_error(errno, "publishing input " + blob_.to_string()));
+    return std::make_shared<const lent_input>(
+        lent_input{blob_, path_, mark_of(facts), owned_, std::make_shared<lent_input::sharing>()});
+  }
+
+  copying(const wanted_input& which, std::string path, descriptor file, std::shared_ptr<owned_file> owned)
+      : blob_(which.blob),
+        mode_(which.executable ? 0555 : 0444),
         path_(std::move(path)),
         file_(std::move(file)),
         owned_(std::move(owned)),
-        seen_(blob.function) {}
+        seen_(blob_.function) {}
 
-  digest blob_;
+  const digest blob_;
+  const mode_t mode_;
   std::string path_;
   descriptor file_;
   std::shared_ptr<owned_file> owned_;
@@ -122,22 +141,30 @@ private:
 }  // namespace
 
 expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
-                                           const digest& blob, const bytes& content) {
-  auto file = copying::begin(std::move(root), std::move(hands), blob);
+                                           const wanted_input& which, const bytes& content) {
+  auto file = copying::begin(std::move(root), std::move(hands), which);
   if (!file) return failure(std::move(file).error());
   if (auto added = (*file)->add(content.view()); !added) return failure(std::move(added).error());
   return (*file)->finish();
 }
 
-void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands, const digest& blob,
-                       blob_source_ptr content, std::function<void(expected<lent_input_ptr>)> done) {
+void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+                       const wanted_input& which, blob_source_ptr content,
+                       std::function<void(expected<lent_input_ptr>)> done) {
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  auto begin = [root = std::move(root), hands, blob, content = std::move(content), shared_done] {
-    auto file = copying::begin(root, hands, blob);
+  auto begin = [root = std::move(root), hands, which, content = std::move(content), shared_done] {
+    auto file = copying::begin(root, hands, which);
     if (!file) return (*shared_done)(failure(std::move(file).error()));
     std::make_shared<receiving>(std::move(*file), hands, content, *shared_done)->next();
   };
   if (auto posted = hands->post(begin); !posted) (*shared_done)(failure(std::move(posted).error()));
+}
+
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+                                           const wanted_input& which, const std::string& lent_path) {
+  auto file = copying::begin(std::move(root), std::move(hands), which);
+  if (!file) return failure(std::move(file).error());
+  return (*file)->clone(lent_path);
 }
 
 }  // namespace kiln

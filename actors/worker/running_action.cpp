@@ -118,8 +118,9 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     std::shared_ptr<action_folder> folder = std::move(*made);
     auto hand = resume{[self, folder] { self->state.folder = folder; }};
     caf::anon_send(me, std::move(hand));
-    auto done = materialise(folder->root(), *inputs, *plan, shop->options.inputs, *stop);
-    if (!done && done.error().code() == errc::unavailable) spoil_altered(*shop, *inputs);
+    if (shop->watches) inputs->link();
+    auto done = materialise(folder->root(), *inputs, *plan, folder->user(), *stop);
+    if (!done && done.error().code() == errc::unavailable) (void)recheck_altered(*shop, *inputs, *stop);
     if (!done) return failure(std::move(done).error());
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
@@ -133,7 +134,8 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
           auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
           caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
-    return shop->runner->start(*plan, where, folder->out(), folder->err(), std::move(listener));
+    return shop->runner->start(*plan, where, folder->out(), folder->err(), folder->user(),
+                               std::move(listener));
   };
   offload(me(), *shop->hands, std::move(work), [self = self](expected<running_command> started) {
     self->state.take_prepared(std::move(started));
@@ -213,7 +215,8 @@ void running_state::clean_up() {
   // What has gone well to its end has no process and no reader any more.
   auto work = [folder = std::move(folder), shop = shop, well = outcome.status.ok(),
                inputs = unchecked ? inputs : nullptr] {
-    if (inputs) (void)spoil_altered(*shop, *inputs);  // the action has failed anyway
+    std::atomic<bool> never{false};
+    if (inputs) (void)recheck_altered(*shop, *inputs, never);  // the action has failed anyway
     return well ? folder->hand_back() : folder->remove();
   };
   offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {

@@ -18,6 +18,8 @@
 namespace kiln {
 namespace {
 
+static_assert(warden::same_user == same_user);
+
 /// The warden's descriptors: nothing on the standard ones, the door behind them. Its signals are its own.
 class spawn_settings {
 public:
@@ -115,13 +117,14 @@ bool warden_process::send(const int (&descriptors)[5]) noexcept {
   }
 }
 
-expected<descriptor> make_command_image(const command_plan& plan) {
+expected<descriptor> make_command_image(const command_plan& plan, user_number user) {
   descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
   if (!image) return fail(system_error(errno, "making room for a command"));
   warden::command_head head;
   head.paths = static_cast<std::uint32_t>(plan.paths.size());
   head.arguments = static_cast<std::uint32_t>(plan.arguments.size());
   head.variables = static_cast<std::uint32_t>(plan.environment.size());
+  head.user = user;
   std::string content(reinterpret_cast<const char*>(&head), sizeof head);
   for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
     for (const auto& text : *list) content.append(text.c_str(), text.size() + 1);

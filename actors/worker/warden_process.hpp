@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "actors/worker/action_users.hpp"
 #include "actors/worker/files.hpp"
 
 namespace kiln {
@@ -31,6 +32,6 @@ private:
 };
 
 /// What a supervisor needs to start a command (see warden::command_head), in a file that is only memory.
-expected<descriptor> make_command_image(const struct command_plan& plan);
+expected<descriptor> make_command_image(const struct command_plan& plan, user_number user);
 
 }  // namespace kiln

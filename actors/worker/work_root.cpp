@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::size_t most_spare = 64;  // emptied action folders, of four open files each
 
-expected<descriptor> make_folder(const descriptor& in, const std::string& name, unsigned mode) {
+expected<descriptor> keep_folder(const descriptor& in, const std::string& name, unsigned mode) {
   if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
     return fail(system_error(errno, "making folder " + name));
   descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
@@ -37,11 +38,11 @@ action_folder::action_folder(std::shared_ptr<work_root> home, action_place place
     : home_(std::move(home)), place_(std::move(place)) {}
 
 action_folder::~action_folder() {
-  if (!removed_) home_->remove_later("actions/" + place_.name);
+  if (!removed_) home_->remove_place_later(place_.name, place_.user);
 }
 
 expected<void> action_folder::remove() {
-  auto gone = home_->remove_action(place_.name);
+  auto gone = home_->remove_place(place_.name, place_.user);
   if (gone) removed_ = true;
   return gone;
 }
@@ -56,7 +57,7 @@ work_root::work_root(std::string path, std::shared_ptr<crew> hands, logger* log)
     : path_(std::move(path)), hands_(std::move(hands)), log_(log) {}
 
 work_root::~work_root() {
-  for (const auto& place : spare_) (void)remove_action(place.name);  // else the next start does it
+  for (const auto& place : spare_) (void)remove_place(place.name, place.user);  // else the next start does it
 }
 
 expected<std::shared_ptr<work_root>> work_root::open(const std::string& path, std::shared_ptr<crew> hands,
@@ -85,17 +86,17 @@ expected<void> work_root::take_over() {
     if (auto aside = set_aside(name); !aside) return aside;
   remove_later("old");
   // Private: what actions read and write is nobody else's business.
-  auto actions = make_folder(folder_, "actions", 0700);
+  auto actions = keep_folder(folder_, "actions", 0700);
   if (!actions) return failure(std::move(actions).error());
   actions_ = std::move(*actions);
-  auto blobs = make_folder(folder_, "blobs", 0700);
+  auto blobs = keep_folder(folder_, "blobs", 0700);
   if (!blobs) return failure(std::move(blobs).error());
   blobs_ = std::move(*blobs);
   return write_warden(folder_);
 }
 
 expected<void> work_root::set_aside(const std::string& name) {
-  auto old = make_folder(folder_, "old", 0700);
+  auto old = keep_folder(folder_, "old", 0700);
   if (!old) return failure(std::move(old).error());
   for (;;) {
     std::string there = std::to_string(next_++);
@@ -107,12 +108,9 @@ expected<void> work_root::set_aside(const std::string& name) {
   return {};
 }
 
-void work_root::remove_later(std::string name) {
-  auto work = [self = shared_from_this(), name] {
-    auto slash = name.find('/');
-    auto gone = slash == std::string::npos ? remove_tree(self->folder_, name)
-                                           : self->remove_action(name.substr(slash + 1));
-    if (!gone && self->log_)
+void work_root::do_later(const std::string& name, std::function<expected<void>(work_root&)> remove) {
+  auto work = [self = shared_from_this(), name, remove = std::move(remove)] {
+    if (auto gone = remove(*self); !gone && self->log_)
       self->log_->error("a folder of an action could not be removed",
                         {{"folder", self->path_ + "/" + name}, {"error", gone.error().to_string()}});
   };
@@ -120,8 +118,29 @@ void work_root::remove_later(std::string name) {
     log_->warn("a folder is left until the next start", {{"folder", path_ + "/" + name}});
 }
 
-expected<void> work_root::remove_action(const std::string& name) {
-  return remove_tree(actions_, name);
+void work_root::remove_later(const std::string& name) {
+  do_later(name, [name](work_root& self) { return remove_tree(self.folder_, name); });
+}
+
+void work_root::remove_place_later(const std::string& name, user_number user) {
+  do_later("actions/" + name, [name, user](work_root& self) { return self.remove_place(name, user); });
+}
+
+/// What cannot be removed keeps its user, for the next action could do something to it.
+expected<void> work_root::remove_place(const std::string& name, user_number user) {
+  auto gone = remove_tree(actions_, name);
+  if (gone && users_) users_->give_back(user);
+  return gone;
+}
+
+expected<void> work_root::share_with(std::shared_ptr<action_users> users) {
+  // To be passed through, and no more: names in it cannot be listed.
+  struct stat facts {};
+  if (::fstat(folder_.number(), &facts) != 0 || ::fchmod(actions_.number(), 0711) != 0 ||
+      ((facts.st_mode & S_IXOTH) == 0 && ::fchmod(folder_.number(), (facts.st_mode & 07777) | S_IXOTH) != 0))
+    return fail(system_error(errno, "letting the users of actions through the work folder " + path_));
+  users_ = std::move(users);
+  return {};
 }
 
 bool work_root::keep_spare(action_place& place) {
@@ -137,13 +156,22 @@ expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
     spare_.pop_back();
     return std::make_unique<action_folder>(shared_from_this(), std::move(place));
   }
-  auto name = std::to_string(next_++);
-  auto place = make_action_place(actions_, name);
-  if (!place) {
-    remove_later("actions/" + name);  // what of it was made
-    return failure(std::move(place).error());
-  }
+  auto place = make_place();
+  if (!place) return failure(std::move(place).error());
   return std::make_unique<action_folder>(shared_from_this(), std::move(*place));
+}
+
+expected<action_place> work_root::make_place() {
+  user_number user = same_user;
+  if (users_) {
+    auto taken = users_->take();
+    if (!taken) return failure(std::move(taken).error());
+    user = *taken;
+  }
+  auto name = std::to_string(next_++);
+  auto place = make_action_place(actions_, name, user);
+  if (!place) remove_place_later(name, user);  // what of it was made
+  return place;
 }
 
 }  // namespace kiln

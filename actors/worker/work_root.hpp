@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,7 @@ public:
   const descriptor& root() const noexcept { return place_.root; }  ///< what the action sees as its input root
   const descriptor& out() const noexcept { return place_.out; }    ///< open for reading and appending
   const descriptor& err() const noexcept { return place_.err; }
+  user_number user() const noexcept { return place_.user; }  ///< whose it is, and who the action is to run as
 
   /// Blocks. Afterwards nothing of the action is on the disk.
   expected<void> remove();
@@ -50,6 +52,10 @@ public:
   static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<crew> hands,
                                                    logger* log);
 
+  /// From now on each action folder belongs to one of these users, as long as it is there. Blocks. To be
+  /// called before the first is made.
+  expected<void> share_with(std::shared_ptr<action_users> users);
+
   /// Blocks.
   ~work_root();
 
@@ -67,8 +73,11 @@ private:
   work_root(std::string path, std::shared_ptr<crew> hands, logger* log);
   expected<void> take_over();
   expected<void> set_aside(const std::string& name);
-  void remove_later(std::string name);
-  expected<void> remove_action(const std::string& name);
+  void do_later(const std::string& name, std::function<expected<void>(work_root&)> remove);
+  void remove_later(const std::string& name);
+  void remove_place_later(const std::string& name, user_number user);
+  expected<void> remove_place(const std::string& name, user_number user);
+  expected<action_place> make_place();
   bool keep_spare(action_place& place);
 
   const std::string path_;
@@ -78,6 +87,7 @@ private:
   descriptor lock_;
   descriptor actions_;
   descriptor blobs_;
+  std::shared_ptr<action_users> users_;  ///< null: all is Kiln's own
   std::atomic<std::uint64_t> next_{1};
   std::mutex door_;
   std::vector<action_place> spare_;  ///< emptied; as many as there ever were at once, up to a bound

@@ -274,6 +274,32 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
   return profile;
 }
 
+/// How actions are kept from the files that all clients read; said once.
+expected<void> keep_apart(workshop& shop, std::uint32_t slots) {
+  auto wanted = parse_users(shop.options.action_users);
+  if (!wanted) return failure(std::move(wanted).error());
+  std::string why;
+  // Beside those that run there are emptied folders, and some on their way out.
+  auto users = find_action_users(*wanted, shop.root->path(), 2 * std::uint64_t{slots}, why);
+  if (!users) return failure(std::move(users).error());
+  if (*users)
+    if (auto shared = shop.root->share_with(*users); !shared) return shared;
+  const auto mode = shop.options.inputs;
+  shop.links = mode == input_mode::trusted_links || (mode == input_mode::safe && *users);
+  shop.watches = shop.links && !*users;
+  if (!shop.env.log) return {};
+  const std::string inputs = shop.links ? "links" : "copies";
+  if (*users)
+    shop.env.log->info("actions run as users of their own",
+                       {{"users", (*users)->all().to_string()}, {"inputs", inputs}});
+  else if (shop.watches)
+    shop.env.log->warn("actions run as kiln's own user and are trusted: they could change what clients read",
+                       {{"why", why}, {"inputs", inputs}});
+  else
+    shop.env.log->info("actions run as kiln's own user", {{"why", why}, {"inputs", inputs}});
+  return {};
+}
+
 }  // namespace
 
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
@@ -288,6 +314,7 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   auto root = work_root::open(options.work_root, shop->hands, context.env.log);
   if (!root) return failure(std::move(root).error());
   shop->root = std::move(*root);
+  if (auto apart = keep_apart(*shop, profile.slots); !apart) return failure(std::move(apart).error());
   auto runner = command_runner::open(shop->root->warden_path());
   if (!runner) return failure(std::move(runner).error());
   shop->runner = std::move(*runner);

@@ -18,6 +18,8 @@ struct workshop {
   worker_options options;
   environment env;
   std::string worker_name;
+  bool links = false;    ///< inputs are links to files that actions share; else each action has copies
+  bool watches = false;  ///< and actions run as a user who could change those
   store_actor cas;
   input_lender_actor lender;
   std::shared_ptr<crew> hands;

@@ -23,12 +23,16 @@ struct command_descriptors {
   int err;
 };
 
+inline constexpr std::uint32_t same_user = 0xffffffff;
+
 /// The image begins with this. Behind it stand the strings, each with a NUL: paths to try to execute, in
 /// order; the arguments; the environment.
 struct command_head {
   std::uint32_t paths = 0;
   std::uint32_t arguments = 0;
   std::uint32_t variables = 0;
+  /// The user and the group to run as, without any other group; `same_user` is ours.
+  std::uint32_t user = same_user;
 };
 
 enum class word : std::uint32_t {

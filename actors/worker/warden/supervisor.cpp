@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,7 +36,15 @@ struct command {
   const char** paths = nullptr;  // each of the three ends with a null
   char** arguments = nullptr;
   char** variables = nullptr;
+  std::uint32_t user = same_user;
 };
+
+/// The system calls themselves: a library would set every thread's, and we share memory with our parent here.
+bool become(std::uint32_t user) {
+  return user == same_user ||
+         (syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, user, user, user) == 0 &&
+          syscall(SYS_setresuid, user, user, user) == 0);
+}
 
 bool read_image(int image, command& into) {
   struct stat facts {};
@@ -47,6 +56,7 @@ bool read_image(int image, command& into) {
   auto* begin = static_cast<char*>(mapped);
   command_head head;
   memcpy(&head, begin, sizeof head);
+  into.user = head.user;
   std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables;
   auto* pointers = static_cast<char**>(calloc(strings + 3, sizeof(char*)));
   if (pointers == nullptr) return false;
@@ -79,10 +89,10 @@ pid_t start(const command& what, const command_descriptors& with, int null, vola
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   int found = ENOENT;
+  // Another user's death signal is forgotten, so it comes last.
   if (fchdir(with.folder) != 0 || dup2(null, 0) < 0 || dup2(with.out, 1) < 0 || dup2(with.err, 2) < 0 ||
-      close_range(3, ~0U, 0) != 0) {
+      close_range(3, ~0U, 0) != 0 || !become(what.user) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
     found = errno;
   } else {
     for (const char** path = what.paths; *path != nullptr; ++path) {

@@ -32,7 +32,9 @@ struct lender_bench : deterministic_system {
     return blobs;
   }
   std::vector<lent_input_ptr> borrow(const std::vector<digest>& blobs) {
-    return ask<borrowed_inputs>(lender, borrow_inputs{blobs}).value().inputs;
+    borrow_inputs order;
+    for (const auto& blob : blobs) order.inputs.push_back({blob});
+    return ask<borrowed_inputs>(lender, std::move(order)).value().inputs;
   }
   static std::vector<std::string> paths(const std::vector<lent_input_ptr>& inputs) {
     std::vector<std::string> all;

@@ -31,7 +31,7 @@ struct copy_bench {
   std::optional<expected<lent_input_ptr>> copy;
 
   copy_bench() {
-    make_private_copy(root, hands, blob, source, [this](expected<lent_input_ptr> made) { copy = made; });
+    make_private_copy(root, hands, {blob}, source, [this](expected<lent_input_ptr> made) { copy = made; });
     source->say(byte_chain(bytes::of_static("input")));
   }
   bool nothing_is_left() const { return std::filesystem::is_empty(root->blobs_path()); }
