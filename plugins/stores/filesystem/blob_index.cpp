@@ -1,9 +1,22 @@
 #include "plugins/stores/filesystem/blob_index.hpp"
 
-#include <boost/intrusive/parent_from_member.hpp>
 #include <cassert>
+#include <cstring>
 
 namespace kiln::filesystem {
+namespace {
+
+// Of the order of use: told apart, and a few for what is older than they.
+constexpr std::uint64_t generations_of_space = 48;
+
+}  // namespace
+
+blob_index::blob_index(limits bounds, std::uint64_t first_pack, std::uint32_t now)
+    : limits_(bounds),
+      order_((bounds.capacity - bounds.spare) / generations_of_space, now),
+      hot_(entries_, bounds.hot_memory),
+      packs_(1),
+      sequences_(first_pack << 32) {}
 
 std::uint64_t blob_index::file_weight(std::uint64_t size) noexcept {
   std::uint64_t blocks = size / block + (size % block != 0 || size == 0 ? 1 : 0);
@@ -11,130 +24,210 @@ std::uint64_t blob_index::file_weight(std::uint64_t size) noexcept {
 }
 
 // What of the disk goes free with this blob: what lies in a pack stays with the pack.
-std::uint64_t blob_index::weight_of(const blob_entry& entry) noexcept {
-  return !entry.in || entry.copied ? file_weight(entry.size) : 0;
+std::uint64_t blob_index::weight_of(const slot& which) noexcept {
+  return !which.packed() || which.copied ? file_weight(which.size()) : 0;
+}
+
+// What it has of the order of use.
+std::uint64_t blob_index::share_of(const slot& which) noexcept {
+  return which.packed() ? record_size(which.size()) : file_weight(which.size());
 }
 
 // What cannot go as long as this blob is pinned.
-std::uint64_t blob_index::held_by(const blob_entry& entry) noexcept {
-  if (entry.pins == 0) return 0;
-  return weight_of(entry) + (entry.in ? record_size(entry.size) : 0);
+std::uint64_t blob_index::held_by(const slot& which) noexcept {
+  return which.pinned ? weight_of(which) + (which.packed() ? record_size(which.size()) : 0) : 0;
+}
+
+bool blob_index::is(const slot& which, const digest& blob) const noexcept {
+  if (which.named_size != blob.size || which.function != blob.function ||
+      std::memcmp(which.hash.data(), blob.hash.data(), blob_entry::kept_hash) != 0)
+    return false;
+  if (info_of(blob.function).hash_size <= blob_entry::kept_hash) return true;
+  return std::memcmp(tails_.at(which.self).data(), blob.hash.data() + blob_entry::kept_hash, tail_size) == 0;
+}
+
+digest blob_index::name_of(const slot& which) const {
+  digest name;
+  std::memcpy(name.hash.data(), which.hash.data(), blob_entry::kept_hash);
+  name.size = which.named_size;
+  name.function = which.function;
+  if (info_of(name.function).hash_size > blob_entry::kept_hash)
+    std::memcpy(name.hash.data() + blob_entry::kept_hash, tails_.at(which.self).data(), tail_size);
+  return name;
 }
 
 blob_index::slot* blob_index::find(const digest& blob) {
-  auto found = slots_.find(blob);
-  return found == slots_.end() ? nullptr : &*found;
+  auto found = table_.find(hash_of(blob), [&](entry_id one) { return is(entries_[one], blob); });
+  return found != 0 ? &entries_[found] : nullptr;
 }
 
-void blob_index::use(slot& which) {
-  blob_entry& entry = which.second;
-  entry.used = now_;
-  if (entry.in_hot_line.is_linked()) {
-    entry.in_hot_line.unlink();
-    hot_.push_back(entry);
+void blob_index::touch(slot& which) {
+  if (which.hot != 0) hot_.mark(which);
+  if (which.pinned) {
+    which.used = order_.now();
+    return;
   }
-  if (entry.in_copy_line.is_linked()) {
-    entry.in_copy_line.unlink();
-    copies_.push_back(entry);
-  }
-  if (entry.pins > 0 || entry.in) return;
-  entry.in_line.unlink();
-  used_.push_back(entry);
+  if (which.copied) copy_line_.splice(copy_line_.end(), copy_line_, copies_.at(which.self).in_line);
+  order_.remove(which.used, share_of(which));
+  if (!which.packed()) entries_.unlink(order_.files(which.used), which);
+  which.used = order_.now();
+  if (!which.packed()) entries_.push_back(order_.files(which.used), which);
+  order_.add(which.used, share_of(which));
+  order_.advance(entries_);
 }
 
 blob_index::slot& blob_index::add(const digest& blob) {
-  auto [at, is_new] = slots_.try_emplace(blob);
-  assert(is_new);
-  (void)is_new;
-  at->second.serial = ++serials_;
-  return *at;
+  slot& fresh = entries_.make();
+  std::memcpy(fresh.hash.data(), blob.hash.data(), blob_entry::kept_hash);
+  fresh.named_size = blob.size;
+  fresh.function = blob.function;
+  fresh.serial = ++serials_;
+  if (info_of(blob.function).hash_size > blob_entry::kept_hash)
+    std::memcpy(tails_[fresh.self].data(), blob.hash.data() + blob_entry::kept_hash, tail_size);
+  table_.insert(hash_of(blob), fresh.self);
+  return fresh;
+}
+
+// Into the sums and lines that it belongs to, as it is now; and out of them, before it changes.
+void blob_index::attach(slot& which) {
+  files_weight_ += weight_of(which);
+  pinned_ += held_by(which);
+  if (which.packed()) entries_.push_back(pack_of(which)->blobs, which);
+  if (which.pinned) return;
+  if (!which.packed()) entries_.push_back(order_.files(which.used), which);
+  order_.add(which.used, share_of(which));
+}
+
+void blob_index::detach(slot& which) {
+  files_weight_ -= weight_of(which);
+  pinned_ -= held_by(which);
+  if (which.packed()) {
+    held_pack& in = *pack_of(which);
+    entries_.unlink(in.blobs, which);
+    if (in.leaving) {
+      in.carried -= record_size(which.size());
+      carried_ -= record_size(which.size());
+    }
+  }
+  if (which.pinned) return;
+  if (!which.packed()) entries_.unlink(order_.files(which.used), which);
+  order_.remove(which.used, share_of(which));
 }
 
 blob_index::slot& blob_index::insert_file(const digest& blob, std::uint64_t size) {
-  slot& which = add(blob);
-  which.second.size = size;
-  files_weight_ += weight_of(which.second);
-  now_ += static_cast<std::int64_t>(weight_of(which.second));
-  which.second.used = now_;
-  used_.push_back(which.second);
+  slot& which = insert_old_file(blob, size, order_.now());
+  order_.advance(entries_);
   return which;
 }
 
-blob_index::slot& blob_index::insert_old_file(const digest& blob, std::uint64_t size,
-                                              std::uint64_t hours_ago) {
+blob_index::slot& blob_index::insert_old_file(const digest& blob, std::uint64_t size, std::uint32_t used) {
   slot& which = add(blob);
-  which.second.size = size;
-  files_weight_ += weight_of(which.second);
-  which.second.used = -1 - static_cast<std::int64_t>(hours_ago);
-  std::size_t age = age_of(hours_ago);
-  unused_[age].push_back(which.second);
-  oldest_ = std::max(oldest_, age);
+  which.offset = static_cast<std::uint32_t>(size >> 32);
+  which.length = static_cast<std::uint32_t>(size);
+  which.used = order_.known(used);
+  attach(which);
   return which;
 }
 
-held_pack& blob_index::pack_of(const pack_ptr& file) {
-  auto [at, is_new] = packs_.try_emplace(file->number);
-  if (is_new) at->second.file = file;
-  return at->second;
+held_pack& blob_index::pack_with(const pack_ptr& file) {
+  held_pack*& there = numbers_[file->number];
+  if (there) return *there;
+  auto fresh = std::make_unique<held_pack>();
+  fresh->file = file;
+  if (free_packs_.empty()) {
+    free_packs_.push_back(static_cast<std::uint32_t>(packs_.size()));
+    packs_.emplace_back();
+  }
+  fresh->place = free_packs_.back();
+  free_packs_.pop_back();
+  there = fresh.get();
+  packs_[fresh->place] = std::move(fresh);
+  set_turn(*there, file->number);
+  return *there;
 }
 
-held_pack& blob_index::insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint64_t hours_ago) {
-  held_pack& which = pack_of(file);
+void blob_index::set_turn(held_pack& which, std::uint64_t turn) {
+  turns_.erase({which.turn, which.file->number});
+  which.turn = turn;
+  turns_[{turn, which.file->number}] = &which;
+}
+
+// It must not leave after what says that its records count no more: not even if it was passed over before.
+void blob_index::make_stale(held_pack& which) {
+  if (std::exchange(which.stale, true)) return;
+  set_turn(which, which.file->number);
+}
+
+void blob_index::forget_pack(held_pack& which, departures& gone) {
+  gone.packs.push_back(which.file->number);
+  turns_.erase({which.turn, which.file->number});
+  numbers_.erase(which.file->number);
+  free_packs_.push_back(which.place);
+  packs_[which.place] = nullptr;
+}
+
+held_pack& blob_index::insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled) {
+  held_pack& which = pack_with(file);
   which.size = size;
-  which.filled = -1 - static_cast<std::int64_t>(hours_ago);
+  which.filled = order_.known(filled);
   packs_weight_ += size;
   return which;
 }
 
-// The entry's own figures must be taken out of the sums before.
-void blob_index::put_into(slot& which, held_pack& in, const pack_place& place) {
-  blob_entry& entry = which.second;
-  if (entry.in_line.is_linked()) entry.in_line.unlink();
-  entry.in = &in;
-  entry.size = place.length;
-  entry.offset = place.offset;
-  entry.check = place.check;
-  in.blobs.push_back(entry);
+// It is detached.
+void blob_index::put_into(slot& which, held_pack& in, const pack_place& place, std::uint64_t sequence) {
+  which.pack = in.place;
+  which.offset = static_cast<std::uint32_t>(place.offset);
+  which.length = place.length;
+  which.proof = place.check;
+  which.sequence = sequence;
 }
 
 blob_index::slot& blob_index::insert_packed(const digest& blob, const pack_place& place,
                                             std::uint64_t sequence) {
   slot* there = find(blob);
   slot& which = there ? *there : add(blob);
-  blob_entry& entry = which.second;
-  cool(entry);
-  pinned_ -= held_by(entry);
-  if (there) files_weight_ -= weight_of(entry);
-  held_pack& in = pack_of(place.in);
+  if (there) {
+    hot_.drop(which);
+    detach(which);
+    if (held_pack* before = pack_of(which); before && before->file->number != place.in->number)
+      make_stale(*before);
+  }
+  held_pack& in = pack_with(place.in);
   if (std::uint64_t end = place.offset + place.length; end > in.size) {
     packs_weight_ += end - in.size;
-    now_ += static_cast<std::int64_t>(end - in.size);
     in.size = end;
   }
-  in.filled = now_;
-  put_into(which, in, place);
-  files_weight_ += weight_of(entry);
-  pinned_ += held_by(entry);
-  entry.sequence = sequence;
-  entry.used = now_;
+  in.filled = order_.now();
+  put_into(which, in, place, sequence);
+  which.used = order_.now();
+  attach(which);
+  order_.advance(entries_);
   return which;
 }
 
-void blob_index::insert_old_packed(held_pack& in, const record& what) {
+void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used) {
   slot* there = find(what.blob);
   if (what.kind == record_kind::erasure) {
     note_erasure(what.blob, what.sequence);
     departures ignored;  // nobody knew of it yet
-    if (there && there->second.in && there->second.sequence <= what.sequence) erase(*there, ignored);
+    if (there && there->packed() && there->sequence <= what.sequence) erase(*there, ignored);
     return;
   }
-  if (auto erased = erasures_.find(what.blob); erased != erasures_.end() && erased->second >= what.sequence)
-    return;
-  if (there && (!there->second.in || there->second.sequence >= what.sequence)) return;
+  if (there && pack_of(*there) == &in && there->sequence == what.sequence) return;  // the same one again
+  auto erased = erasures_.find(what.blob);
+  bool counts = erased == erasures_.end() || erased->second < what.sequence;
+  if (there && (!there->packed() || there->sequence >= what.sequence)) counts = false;
+  if (what.offset + what.length > UINT32_MAX) counts = false;  // no pack of ours
+  if (!counts) return make_stale(in);
   slot& which = there ? *there : add(what.blob);
-  put_into(which, in, {in.file, what.offset, what.length, what.check});
-  which.second.sequence = what.sequence;
-  which.second.used = in.filled;
+  if (there) {
+    detach(which);
+    make_stale(*pack_of(which));
+  }
+  put_into(which, in, {in.file, what.offset, what.length, what.check}, what.sequence);
+  which.used = order_.known(used);
+  attach(which);
 }
 
 void blob_index::note_erasure(const digest& blob, std::uint64_t sequence) {
@@ -143,108 +236,53 @@ void blob_index::note_erasure(const digest& blob, std::uint64_t sequence) {
 }
 
 held_pack* blob_index::find_pack(std::uint64_t number) {
-  auto found = packs_.find(number);
-  return found == packs_.end() ? nullptr : &found->second;
+  auto found = numbers_.find(number);
+  return found == numbers_.end() ? nullptr : found->second;
+}
+
+std::vector<blob_index::slot*> blob_index::blobs_in(const held_pack& which, std::uint64_t most) {
+  std::vector<slot*> result;
+  std::uint64_t sum = 0;
+  for (entry_id one = which.blobs.front; one != 0 && sum < most; one = entries_[one].next) {
+    result.push_back(&entries_[one]);
+    sum += entries_[one].length;
+  }
+  return result;
 }
 
 void blob_index::move(slot& which, const pack_place& place) {
-  std::int64_t used = which.second.used;
-  bytes hot = which.second.hot;
-  insert_packed(which.first, place, which.second.sequence);
-  which.second.used = used;
-  if (!hot.empty()) warm(which, std::move(hot));
+  held_pack& to = pack_with(place.in);
+  if (std::uint64_t end = place.offset + place.length; end > to.size) {
+    packs_weight_ += end - to.size;
+    to.size = end;
+  }
+  // Of the pack that it fills, it is as old as what else comes now.
+  to.filled = order_.now();
+  detach(which);
+  put_into(which, to, place, which.sequence);
+  attach(which);
 }
 
 pack_place blob_index::place_of(const slot& which) const {
-  const blob_entry& entry = which.second;
-  return {entry.in->file, entry.offset, static_cast<std::uint32_t>(entry.size), entry.check};
+  return {packs_[which.pack]->file, which.offset, which.length, which.proof};
 }
 
 void blob_index::erase(slot& which, departures& gone) {
-  blob_entry& entry = which.second;
-  gone.blobs.push_back(which.first);
-  if (!entry.in) gone.files.push_back(which.first);
-  if (entry.copied) gone.copies.push_back(which.first);
-  cool(entry);
-  pinned_ -= held_by(entry);
-  files_weight_ -= weight_of(entry);
-  slots_.erase(slots_.find(which.first));
+  const digest name = name_of(which);
+  gone.blobs.push_back(name);
+  if (!which.packed()) gone.files.push_back(name);
+  if (which.copied) drop_copy(which, gone);
+  hot_.drop(which);
+  detach(which);
+  if (held_pack* in = pack_of(which); in && !in->leaving) make_stale(*in);
+  if (which.pinned) pins_.erase(which.self);
+  if (info_of(which.function).hash_size > blob_entry::kept_hash) tails_.erase(which.self);
+  table_.erase(hash_of(name), which.self);
+  entries_.drop(which);
 }
 
 void blob_index::warm(slot& which, bytes content) {
-  blob_entry& entry = which.second;
-  if (content.size() > largest_hot()) return;
-  cool(entry);
-  hot_weight_ += content.size();
-  entry.hot = std::move(content);
-  hot_.push_back(entry);
-  while (hot_weight_ > limits_.hot_memory) cool(hot_.front());
-}
-
-void blob_index::cool(blob_entry& entry) {
-  if (!entry.in_hot_line.is_linked()) return;
-  entry.in_hot_line.unlink();
-  hot_weight_ -= entry.hot.size();
-  entry.hot = {};
-}
-
-void blob_index::add_copy(slot& which) {
-  blob_entry& entry = which.second;
-  if (entry.copied || !entry.in) return;
-  pinned_ -= held_by(entry);
-  entry.copied = true;
-  files_weight_ += weight_of(entry);
-  pinned_ += held_by(entry);
-  if (entry.pins == 0) copies_.push_back(entry);
-}
-
-void blob_index::drop_copy(slot& which, departures& gone) {
-  blob_entry& entry = which.second;
-  if (!entry.copied) return;
-  gone.copies.push_back(which.first);
-  pinned_ -= held_by(entry);
-  files_weight_ -= weight_of(entry);
-  entry.copied = false;
-  entry.verified = 0;
-  pinned_ += held_by(entry);
-  if (entry.in_copy_line.is_linked()) entry.in_copy_line.unlink();
-}
-
-std::uint64_t blob_index::pin(slot& which) {
-  blob_entry& entry = which.second;
-  if (entry.pins++ == 0) {
-    if (!entry.in) entry.in_line.unlink();
-    if (entry.in_copy_line.is_linked()) entry.in_copy_line.unlink();
-    pinned_ += held_by(entry);
-  }
-  return entry.serial;
-}
-
-void blob_index::unpin(const digest& blob, std::uint64_t serial) {
-  slot* which = find(blob);
-  if (!which || which->second.serial != serial) return;
-  blob_entry& entry = which->second;
-  assert(entry.pins > 0);
-  if (entry.pins > 1) {
-    --entry.pins;
-    return;
-  }
-  pinned_ -= held_by(entry);
-  entry.pins = 0;
-  entry.used = now_;
-  if (!entry.in) used_.push_back(entry);
-  if (entry.copied) copies_.push_back(entry);
-}
-
-blob_index::slot& blob_index::slot_of(blob_entry& entry) noexcept {
-  return *intrusive::get_parent_from_member(&entry, &slot::second);
-}
-
-// To the hour for the first days, to two days for most of a year.
-std::size_t blob_index::age_of(std::uint64_t hours_ago) noexcept {
-  constexpr std::uint64_t hourly = 128;
-  if (hours_ago < hourly) return static_cast<std::size_t>(hours_ago);
-  return static_cast<std::size_t>(std::min<std::uint64_t>(255, hourly + (hours_ago - hourly) / 48));
+  if (content.size() <= largest_hot()) hot_.put(which, std::move(content));
 }
 
 }  // namespace kiln::filesystem

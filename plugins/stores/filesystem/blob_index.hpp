@@ -1,54 +1,36 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <list>
 #include <map>
+#include <memory>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/base/bytes.hpp"
 #include "core/digest/digest.hpp"
+#include "plugins/stores/filesystem/blob_table.hpp"
+#include "plugins/stores/filesystem/generations.hpp"
+#include "plugins/stores/filesystem/hot_blobs.hpp"
 #include "plugins/stores/filesystem/pack_file.hpp"
 
 namespace kiln::filesystem {
-
-namespace intrusive = boost::intrusive;
-using line_hook = intrusive::list_member_hook<intrusive::link_mode<intrusive::auto_unlink>>;
-
-struct held_pack;
-
-/// One blob that is there: in a file of its own, or in a pack.
-struct blob_entry {
-  std::uint64_t size = 0;      ///< of its bytes
-  std::uint64_t serial = 0;    ///< of this coming: a blob that left and came back has another one
-  std::uint64_t sequence = 0;  ///< of its record
-  std::int64_t used = 0;       ///< when it was used last, by the index's clock
-  std::int64_t verified = 0;   ///< stamp of its file when that was known to be right; 0 is never
-  held_pack* in = nullptr;     ///< null: it has a file
-  std::uint64_t offset = 0;    ///< in the pack
-  std::uint64_t check = 0;     ///< of the record
-  std::uint32_t pins = 0;      ///< holds: as long as there are any it does not leave
-  bool copied = false;         ///< packed, and there is a copy in a file to be lent
-  bytes hot;                   ///< its bytes, where they are small and were used lately
-  line_hook in_line{};         ///< of files, or of the pack
-  line_hook in_hot_line{};
-  line_hook in_copy_line{};
-};
-
-template <line_hook blob_entry::*Hook>
-using entry_line = intrusive::list<blob_entry, intrusive::member_hook<blob_entry, line_hook, Hook>,
-                                   intrusive::constant_time_size<false>>;
 
 /// A pack that is there, and which of the blobs in it still count.
 struct held_pack {
   pack_ptr file;
   std::uint64_t size = 0;
-  std::int64_t filled = 0;  ///< when it got its last blob
-  bool leaving = false;     ///< what is still in it is being moved
-  entry_line<&blob_entry::in_line> blobs;
+  std::uint64_t turn = 0;     ///< to leave: its number, or that of the newest when it was passed over
+  std::uint64_t carried = 0;  ///< of a leaving one: bytes of the records that are still to be moved
+  std::uint32_t filled = 0;   ///< the generation in which it got its last blob, or was passed over
+  std::uint32_t place = 0;    ///< among the index's packs
+  bool leaving = false;       ///< what is still in it is being moved
+  bool stale = false;         ///< a record in it counts no more, and what says so lies in a later pack
+  bool stuck = false;         ///< what is in it could not be moved
+  entry_line blobs;
 };
 
 /// What has to be done on the disk because the index decided so.
@@ -60,12 +42,21 @@ struct departures {
   std::vector<held_pack*> leaving;   ///< with blobs in them that have to be moved elsewhere
 };
 
+/// Whether there is room now.
+enum class room : std::uint8_t {
+  made,
+  later,  ///< ask again when a pack has left
+  none,   ///< what must stay leaves not enough
+};
+
 /// What is there, what leaves when room is needed, and how much room is left.
 ///
-/// Blobs in files leave in the order of use. Packs leave in the order in which they were filled, but what was
-/// used lately is moved on to a newer one. Of the two ends the older is next. Pinned blobs stay. A file
-/// counts with its blocks (4 KiB each, at least one), a pack with all its bytes, and what is being written is
-/// reserved before: the disk never holds more than the capacity.
+/// Blobs leave in the order of use, to within a generation (a fiftieth of the capacity). Files leave one by
+/// one, packs as a whole, in the order in which they were filled. What was used again since, and among the
+/// last three quarters of all, is moved on to a newer pack, and so is what is pinned. Few packs leave at
+/// once, so whoever needs more room has to wait until they have. A file counts with its blocks (4 KiB each,
+/// at least one), a pack with all its bytes, and what is being written is reserved before: the disk never
+/// holds more than the capacity.
 ///
 /// Confined to one actor: no locks inside.
 class blob_index {
@@ -75,38 +66,54 @@ public:
     std::uint64_t spare = 0;  ///< part of the capacity that packs on their way out may take
     std::uint64_t hot_memory = 0;
     std::uint64_t hot_blob = 64 << 10;  ///< the largest that is kept in memory
+    std::size_t blobs = SIZE_MAX;       ///< so many at most
   };
-  using slot = std::pair<const digest, blob_entry>;
+  using slot = blob_entry;
 
   static constexpr std::uint64_t block = 4096;
   static std::uint64_t file_weight(std::uint64_t size) noexcept;
+  /// Bytes of memory that a blob takes at most, if its hash has no more than 32 bytes.
+  static constexpr std::uint64_t memory_of_blob = 120;
 
   /// `first_pack` is the number of the first pack that this process may write. Every record of it gets a
-  /// sequence above those of all processes before.
-  blob_index(limits bounds, std::uint64_t first_pack) : limits_(bounds), sequences_(first_pack << 32) {}
+  /// sequence above those of all processes before. `now` is a generation after theirs.
+  blob_index(limits bounds, std::uint64_t first_pack, std::uint32_t now = generations::first);
   blob_index(const blob_index&) = delete;
   blob_index& operator=(const blob_index&) = delete;
 
   /// Does not count as a use. The pointer is good until the blob leaves.
   slot* find(const digest& blob);
-  void use(slot& which);
+  /// The same for many, side by side, which is several times as fast: `each` gets the place of a digest among
+  /// them, its hash, and what was found.
+  template <class Each>
+  void find_all(std::span<const digest> blobs, Each each);
+  void use(slot& which) {
+    if (which.used != order_.now()) touch(which);
+  }
+  digest name_of(const slot& which) const;
 
   /// In a file, as used last. The digest must be unknown.
   slot& insert_file(const digest& blob, std::uint64_t size);
-  /// Found on the disk, last used so many hours before the start: older than all that was used since.
-  slot& insert_old_file(const digest& blob, std::uint64_t size, std::uint64_t hours_ago);
+  /// Found on the disk, last used in that generation.
+  slot& insert_old_file(const digest& blob, std::uint64_t size, std::uint32_t used);
   /// In a pack. What was there under this digest before counts no more, but keeps its pins.
   slot& insert_packed(const digest& blob, const pack_place& place, std::uint64_t sequence);
   /// The same for what an earlier process left; of records with one digest the one with the highest sequence
   /// counts, and its erasure if that is higher still.
-  void insert_old_packed(held_pack& in, const record& what);
-  held_pack& insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint64_t hours_ago);
+  void insert_old_packed(held_pack& in, const record& what, std::uint32_t used);
+  void insert_old_packed(held_pack& in, const record& what) { insert_old_packed(in, what, in.filled); }
+  held_pack& insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled);
+  /// The generation of what was last used so many hours before the start.
+  std::uint32_t hours_before(std::uint64_t hours_ago) const noexcept { return order_.before(hours_ago); }
   /// The same bytes at another place: they were used lately, and their pack leaves.
   void move(slot& which, const pack_place& place);
   void erase(slot& which, departures& gone);
 
-  static slot& slot_of(blob_entry& entry) noexcept;
   held_pack* find_pack(std::uint64_t number);
+  /// Null if it has a file.
+  held_pack* pack_of(const slot& which) noexcept { return packs_[which.pack].get(); }
+  /// The first of those in it, with so many bytes or a little more.
+  std::vector<slot*> blobs_in(const held_pack& which, std::uint64_t most = UINT64_MAX);
   std::uint64_t next_sequence() noexcept { return ++sequences_; }
   /// Old records of this digest, up to this sequence, count no more when they come.
   void note_erasure(const digest& blob, std::uint64_t sequence);
@@ -116,80 +123,145 @@ public:
 
   /// Keeps the blob's bytes in memory, if they are small enough to.
   void warm(slot& which, bytes content);
+  /// Empty if they are not in memory.
+  const bytes& hot(const slot& which) noexcept { return hot_.read(which); }
   void add_copy(slot& which);
   void drop_copy(slot& which, departures& gone);
+  /// The stamp of its file, or of its copy, when that was known to be right; 0 is never.
+  std::int64_t verified(const slot& which) const;
+  void set_verified(slot& which, std::int64_t stamp);
 
   /// The serial by which to unpin. A blob that was erased meanwhile is unpinned by that; one that came anew
   /// under the digest has pins of its own.
   std::uint64_t pin(slot& which);
   void unpin(const digest& blob, std::uint64_t serial);
 
-  /// Makes room, and reserves it. False if what must stay leaves not enough. Packs from number `open` on are
-  /// being written to and stay.
-  bool reserve(std::uint64_t weight, std::uint64_t open, departures& gone);
+  /// Makes room, and reserves it. Packs from number `open` on are being written to and stay.
+  room reserve(std::uint64_t weight, std::uint64_t open, departures& gone);
   void release(std::uint64_t weight) noexcept { reserved_ -= weight; }
-  /// Room that will be reserved bit by bit: nobody else can have it, but nothing leaves for it yet. False if
-  /// what must stay leaves not enough.
+  /// Room that will be reserved later or bit by bit: nobody else can have it, but nothing leaves for it yet.
+  /// False if what must stay leaves not enough.
   bool promise(std::uint64_t weight) noexcept;
-  /// Reserves some of what was promised. False if too much has been pinned since.
-  bool redeem(std::uint64_t weight, std::uint64_t open, departures& gone);
+  /// Reserves some of what was promised. None if too much has been pinned since.
+  room redeem(std::uint64_t weight, std::uint64_t open, departures& gone);
   void take_back(std::uint64_t promised) noexcept { promised_ -= promised; }
-  /// Drops at least so much, or all that may leave: for when the disk is fuller than we know.
+  /// Drops at least so much, or all that may leave: for when the disk is fuller than we know, so that nothing
+  /// can be moved either.
   void shed(std::uint64_t weight, std::uint64_t open, departures& gone);
-  /// What could be moved was moved. A pack with nothing left in it is added to `gone`; another one stays.
+  /// What could be moved was moved. A pack with nothing left in it is added to `gone`; another one stays, and
+  /// is not tried again before others were.
   void finish_leaving(held_pack& which, departures& gone);
+  bool is_leaving() const noexcept { return leaving_ > 0; }
 
-  std::size_t size() const noexcept { return slots_.size(); }
-  std::size_t packs() const noexcept { return packs_.size(); }
-  std::uint64_t weight() const noexcept { return files_weight_ + packs_weight_; }
+  std::size_t size() const noexcept { return table_.size(); }
+  std::size_t packs() const noexcept { return numbers_.size(); }
+  std::uint64_t weight() const noexcept { return files_weight_ + packs_weight_ + carried_; }
   std::uint64_t reserved() const noexcept { return reserved_; }
   std::uint64_t promised() const noexcept { return promised_; }
   std::uint64_t capacity() const noexcept { return limits_.capacity; }
+  std::size_t most_blobs() const noexcept { return limits_.blobs; }
   /// What blobs may take at most.
-  std::uint64_t room() const noexcept { return limits_.capacity - limits_.spare; }
+  std::uint64_t space() const noexcept { return limits_.capacity - limits_.spare; }
   std::uint64_t pinned() const noexcept { return pinned_; }
-  std::uint64_t hot_weight() const noexcept { return hot_weight_; }
+  std::uint64_t hot_weight() const noexcept { return hot_.weight(); }
   /// What is larger is not kept in memory.
   std::uint64_t largest_hot() const noexcept { return std::min(limits_.hot_blob, limits_.hot_memory); }
-  void expect(std::size_t more) { slots_.reserve(slots_.size() + more); }
+  std::uint32_t now() const noexcept { return order_.now(); }
 
 private:
-  static std::size_t age_of(std::uint64_t hours_ago) noexcept;
-  static std::uint64_t weight_of(const blob_entry& entry) noexcept;
-  static std::uint64_t held_by(const blob_entry& entry) noexcept;
+  struct copy {
+    std::int64_t verified = 0;
+    std::list<entry_id>::iterator in_line;
+  };
+  /// What of a pack would stay if it left.
+  struct survivors {
+    std::uint64_t weight = 0;
+    bool any_pinned = false;
+  };
+  static constexpr std::size_t tail_size = digest::max_hash_size - blob_entry::kept_hash;
+  using hash_tail = std::array<std::uint8_t, tail_size>;
 
+  static std::uint64_t hash_of(const digest& blob) noexcept { return std::hash<digest>{}(blob); }
+  static std::uint64_t weight_of(const slot& which) noexcept;
+  static std::uint64_t share_of(const slot& which) noexcept;
+  static std::uint64_t held_by(const slot& which) noexcept;
+
+  bool is(const slot& which, const digest& blob) const noexcept;
+  void touch(slot& which);
   slot& add(const digest& blob);
-  held_pack& pack_of(const pack_ptr& file);
-  void put_into(slot& which, held_pack& in, const pack_place& place);
-  void cool(blob_entry& entry);
+  void attach(slot& which);
+  void detach(slot& which);
+  held_pack& pack_with(const pack_ptr& file);
+  void put_into(slot& which, held_pack& in, const pack_place& place, std::uint64_t sequence);
+  void set_turn(held_pack& which, std::uint64_t turn);
+  void make_stale(held_pack& which);
+  void forget_pack(held_pack& which, departures& gone);
+
   bool can_spare(std::uint64_t weight) const noexcept;
-  bool drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone);
-  bool drop_next(std::uint64_t open, departures& gone);
+  bool fits(std::uint64_t weight) const noexcept;
+  room drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone);
+  room drop_next(std::uint64_t open, departures& gone);
+  room drop_a_pack(held_pack* next, std::uint64_t open, departures& gone);
   slot* next_file() noexcept;
   held_pack* next_pack(std::uint64_t open) noexcept;
-  void drop_pack(held_pack& which, departures& gone);
-  std::vector<slot*> survivors_of(held_pack& which);
+  bool survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept;
+  survivors survivors_of(const held_pack& which, std::uint32_t since) const noexcept;
+  void pass_over(held_pack& which);
+  void drop_pack(held_pack& which, std::uint32_t since, departures& gone);
+  bool shed_one(std::uint64_t open, departures& gone);
 
   const limits limits_;
-  // Before the slots, whose entries leave their lines when they die.
-  entry_line<&blob_entry::in_line> used_;                     // since the start, last at the back
-  std::array<entry_line<&blob_entry::in_line>, 256> unused_;  // since the start, by age
-  std::size_t oldest_ = 0;                                    // no line behind this one has any
-  entry_line<&blob_entry::in_hot_line> hot_;
-  entry_line<&blob_entry::in_copy_line> copies_;  // those that are not pinned
-  std::map<std::uint64_t, held_pack> packs_;
-  std::unordered_map<digest, blob_entry> slots_;
+  entry_slab entries_;
+  blob_table table_;
+  generations order_;
+  hot_blobs hot_;
+  std::vector<std::unique_ptr<held_pack>> packs_;  // the first is nobody's
+  std::vector<std::uint32_t> free_packs_;
+  std::map<std::uint64_t, held_pack*> numbers_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, held_pack*> turns_;  // by turn and number
+  std::unordered_map<entry_id, hash_tail> tails_;                        // of hashes above 32 bytes
+  std::unordered_map<entry_id, std::uint32_t> pins_;
+  std::unordered_map<entry_id, copy> copies_;
+  std::list<entry_id> copy_line_;  // of all but pinned ones, used last at the back
   std::uint64_t files_weight_ = 0;
   std::uint64_t packs_weight_ = 0;
+  std::uint64_t carried_ = 0;
   std::uint64_t reserved_ = 0;
   std::uint64_t promised_ = 0;
   std::uint64_t pinned_ = 0;
-  std::uint64_t hot_weight_ = 0;
-  std::uint64_t serials_ = 0;
   std::uint64_t sequences_;
+  std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
+  std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start
-  std::int64_t now_ = 0;  // bytes that came since the start; before it, hours count backwards
 };
+
+// The three waits for memory, of the table, of the entry and of what it is asked about, are each begun for
+// all before the first is needed.
+template <class Each>
+void blob_index::find_all(std::span<const digest> blobs, Each each) {
+  constexpr std::size_t together = 32;
+  std::array<std::uint64_t, together> hashes;
+  std::array<entry_id, together> candidates;
+  for (std::size_t from = 0; from < blobs.size(); from += together) {
+    auto some = blobs.subspan(from, std::min(together, blobs.size() - from));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      hashes[i] = hash_of(some[i]);
+      table_.prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      candidates[i] = table_.find(hashes[i], [](entry_id) { return true; });
+      if (candidates[i] == 0) continue;
+      const char* entry = reinterpret_cast<const char*>(&entries_[candidates[i]]);
+      __builtin_prefetch(entry);
+      __builtin_prefetch(entry + sizeof(slot) - 1);
+    }
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      slot* found = candidates[i] != 0 ? &entries_[candidates[i]] : nullptr;
+      if (found && !is(*found, some[i])) found = find(some[i]);  // two with one half of a hash
+      each(from + i, hashes[i], found);
+    }
+  }
+}
 
 }  // namespace kiln::filesystem

@@ -7,13 +7,21 @@ namespace {
 
 // How many packs may be on their way out at once: `limits::spare` covers their bytes.
 constexpr std::size_t most_leaving = 2;
+// For one piece of room. Each has up to some ten thousand blobs, which are all looked at.
+constexpr std::size_t most_looked_at = 8;
+
+// As much of a pack, or of all, as may be worth moving.
+constexpr std::uint64_t most_of(std::uint64_t size) noexcept {
+  return size / 4 * 3;
+}
 
 }  // namespace
 
-bool blob_index::reserve(std::uint64_t weight, std::uint64_t open, departures& gone) {
-  if (!can_spare(weight) || !drop_until_fits(weight, open, gone)) return false;
-  reserved_ += weight;
-  return true;
+room blob_index::reserve(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  if (!can_spare(weight)) return room::none;
+  room answer = drop_until_fits(weight, open, gone);
+  if (answer == room::made) reserved_ += weight;
+  return answer;
 }
 
 bool blob_index::promise(std::uint64_t weight) noexcept {
@@ -22,114 +30,178 @@ bool blob_index::promise(std::uint64_t weight) noexcept {
   return true;
 }
 
-bool blob_index::redeem(std::uint64_t weight, std::uint64_t open, departures& gone) {
-  if (!drop_until_fits(weight, open, gone)) return false;
+room blob_index::redeem(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  room answer = drop_until_fits(weight, open, gone);
+  if (answer != room::made) return answer;
   promised_ -= weight;
   reserved_ += weight;
-  return true;
+  return answer;
 }
 
 bool blob_index::can_spare(std::uint64_t weight) const noexcept {
   std::uint64_t kept = pinned_ + reserved_ + promised_;
-  return kept <= room() && weight <= room() - kept;
+  return kept <= space() && weight <= space() - kept;
 }
 
-bool blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone) {
-  while (this->weight() + reserved_ + weight > room())
-    if (!drop_next(open, gone)) return false;
-  return true;
+bool blob_index::fits(std::uint64_t weight) const noexcept {
+  return this->weight() + reserved_ + weight <= space();
 }
 
-void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone) {
-  std::uint64_t before = this->weight();
-  while (before - this->weight() < weight)
-    if (!drop_next(open, gone)) return;
-}
-
-// Copies first, for they can be made again. Then the older of the two ends.
-bool blob_index::drop_next(std::uint64_t open, departures& gone) {
-  if (!copies_.empty()) {
-    drop_copy(slot_of(copies_.front()), gone);
-    return true;
+room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  while (!fits(weight) || size() > limits_.blobs) {
+    // Copies first, for they can be made again.
+    if (!fits(weight) && !copy_line_.empty())
+      drop_copy(entries_[copy_line_.front()], gone);
+    else if (room answer = drop_next(open, gone); answer != room::made)
+      return answer;
   }
+  return room::made;
+}
+
+// The older of the two ends.
+room blob_index::drop_next(std::uint64_t open, departures& gone) {
   slot* file = next_file();
   held_pack* pack = next_pack(open);
-  if (pack && (!file || pack->filled < file->second.used))
-    drop_pack(*pack, gone);
-  else if (file)
+  if (file && (!pack || order_.known(file->used) <= order_.known(pack->filled))) {
     erase(*file, gone);
-  else
-    return false;
-  return true;
+    return room::made;
+  }
+  if (pack && leaving_ < most_leaving) {
+    room answer = drop_a_pack(pack, open, gone);
+    if (answer != room::none || !file) return answer;
+    erase(*file, gone);
+    return room::made;
+  }
+  if (leaving_ > 0) return room::later;
+  // Next time those are tried that could not be moved now.
+  for (auto& [turn, one] : turns_) one->stuck = false;
+  return room::none;
+}
+
+// In their turn, but for those from which too little would be won. Where all of several are so, the best.
+room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, departures& gone) {
+  const std::uint32_t since = order_.since(most_of(order_.weight()));
+  held_pack* best = nullptr;
+  std::uint64_t won = 0;
+  for (std::size_t looked_at = 0; next && looked_at < most_looked_at; ++looked_at) {
+    const std::uint64_t stays = survivors_of(*next, since).weight;
+    const std::uint64_t leaves = next->size - std::min(stays, next->size);
+    if (leaves > won || next->stale) {
+      best = next;
+      won = leaves;
+    }
+    if (next->stale || stays <= most_of(next->size)) break;
+    pass_over(*next);
+    next = next_pack(open);
+    if (++passed_over_ > 2 * numbers_.size()) break;
+  }
+  if (best) {
+    passed_over_ = 0;
+    drop_pack(*best, since, gone);
+    return room::made;
+  }
+  if (passed_over_ <= 2 * numbers_.size()) return room::later;
+  passed_over_ = 0;
+  return room::none;
+}
+
+void blob_index::pass_over(held_pack& which) {
+  which.filled = order_.now();
+  set_turn(which, numbers_.rbegin()->first);
 }
 
 blob_index::slot* blob_index::next_file() noexcept {
-  while (unused_[oldest_].empty() && oldest_ > 0) --oldest_;
-  auto& from = unused_[oldest_].empty() ? used_ : unused_[oldest_];
-  return from.empty() ? nullptr : &slot_of(from.front());
-}
-
-held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
-  for (auto& [number, pack] : packs_) {
-    if (number >= open) break;
-    if (pack.leaving) continue;
-    bool has_pinned = false;
-    if (leaving_ == most_leaving)
-      for (const auto& entry : pack.blobs) has_pinned = has_pinned || entry.pins > 0;
-    if (!has_pinned) return &pack;
-  }
+  for (std::uint32_t age = order_.oldest(); age <= order_.now(); ++age)
+    if (auto& files = order_.files(age); !files.empty()) return &entries_[files.front];
   return nullptr;
 }
 
-void blob_index::drop_pack(held_pack& which, departures& gone) {
-  std::vector<slot*> survivors = survivors_of(which);
-  for (slot* one : survivors) one->second.in_line.unlink();
-  while (!which.blobs.empty()) erase(slot_of(which.blobs.front()), gone);
-  for (slot* one : survivors) which.blobs.push_back(one->second);
-  packs_weight_ -= which.size;
-  if (survivors.empty()) {
-    gone.packs.push_back(which.file->number);
-    packs_.erase(which.file->number);
-    return;
-  }
-  which.leaving = true;
-  ++leaving_;
-  gone.leaving.push_back(&which);
+held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
+  for (auto& [turn, pack] : turns_)
+    if (turn.second < open && !pack->leaving && !pack->stuck) return pack;
+  return nullptr;
 }
 
-// Pinned, or used again not long ago; but not so many that too little room is won by moving them.
-std::vector<blob_index::slot*> blob_index::survivors_of(held_pack& which) {
-  std::vector<slot*> pinned;
-  std::vector<slot*> used;
-  std::uint64_t weight = 0;
-  const std::int64_t lately = now_ - static_cast<std::int64_t>(limits_.capacity / 2);
-  for (auto& entry : which.blobs) {
-    if (entry.pins > 0) {
-      pinned.push_back(&slot_of(entry));
-      weight += record_size(entry.size);
-    } else if (leaving_ < most_leaving && entry.used > which.filled && entry.used > lately) {
-      used.push_back(&slot_of(entry));
-    }
+// In its turn, a pack is older than all that was used after it was filled.
+bool blob_index::survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept {
+  const std::uint32_t used = order_.known(which.used);
+  return which.pinned || (used >= since && used > order_.known(in.filled));
+}
+
+blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint32_t since) const noexcept {
+  survivors result;
+  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next) {
+    const slot& blob = entries_[one];
+    if (survives(blob, which, since)) result.weight += record_size(blob.length);
+    result.any_pinned = result.any_pinned || blob.pinned;
   }
-  std::sort(used.begin(), used.end(), [](slot* a, slot* b) { return a->second.used > b->second.used; });
-  for (slot* one : used) {
-    weight += record_size(one->second.size);
-    if (weight > which.size / 4 * 3) break;
-    pinned.push_back(one);
+  return result;
+}
+
+void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& gone) {
+  which.leaving = true;  // before: its records need not be counted as stale
+  ++leaving_;
+  which.carried = 0;
+  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next)
+    which.carried += record_size(entries_[one].length);
+  carried_ += which.carried;
+  packs_weight_ -= which.size;
+  for (entry_id one = which.blobs.front; one != 0;) {
+    slot& blob = entries_[one];
+    one = blob.next;
+    if (!survives(blob, which, since)) erase(blob, gone);
   }
-  return pinned;
+  if (which.blobs.empty())
+    finish_leaving(which, gone);
+  else
+    gone.leaving.push_back(&which);
 }
 
 void blob_index::finish_leaving(held_pack& which, departures& gone) {
   assert(which.leaving);
   --leaving_;
   which.leaving = false;
-  if (!which.blobs.empty()) {
-    packs_weight_ += which.size;
-    return;
+  carried_ -= std::exchange(which.carried, 0);
+  if (which.blobs.empty()) {
+    for (auto& [turn, one] : turns_) one->stuck = false;  // the disk takes what is moved
+    return forget_pack(which, gone);
   }
-  gone.packs.push_back(which.file->number);
-  packs_.erase(which.file->number);
+  which.stuck = true;
+  packs_weight_ += which.size;
+}
+
+void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  std::uint64_t before = this->weight();
+  while (before - this->weight() < weight) {
+    if (!copy_line_.empty())
+      drop_copy(entries_[copy_line_.front()], gone);
+    else if (!shed_one(open, gone))
+      return;
+  }
+}
+
+// Of a pack everything goes, for where would it be moved to? So rather one from which little was used.
+bool blob_index::shed_one(std::uint64_t open, departures& gone) {
+  const std::uint32_t since = order_.since(most_of(order_.weight()));
+  slot* file = next_file();
+  held_pack* best = nullptr;
+  std::uint64_t least = UINT64_MAX;
+  std::size_t looked_at = 0;
+  for (auto& [turn, pack] : turns_) {
+    if (turn.second >= open || pack->leaving) continue;
+    if (++looked_at > most_looked_at) break;
+    auto stays = survivors_of(*pack, since);
+    if (stays.any_pinned || stays.weight >= least) continue;
+    best = pack;
+    least = stays.weight;
+  }
+  if (file && (!best || least > 0 || order_.known(file->used) <= order_.known(best->filled)))
+    erase(*file, gone);
+  else if (best)
+    drop_pack(*best, UINT32_MAX, gone);
+  else
+    return false;
+  return true;
 }
 
 }  // namespace kiln::filesystem

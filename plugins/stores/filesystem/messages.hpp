@@ -26,9 +26,12 @@ struct hold_dropped {
 
 /// To itself: see whether there is time to prove something.
 struct proof_due {};
+/// To itself: there are more packs to be looked at than one turn may take.
+struct room_wanted {};
 
-using inner_actor = store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>,
-                                        caf::reacts_to<hold_dropped>, caf::reacts_to<proof_due>>;
+using inner_actor =
+    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>,
+                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>>;
 
 }  // namespace kiln::filesystem
 
@@ -36,3 +39,4 @@ KILN_MESSAGE(kiln::filesystem::crew_done)
 KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)
 KILN_MESSAGE(kiln::filesystem::proof_due)
+KILN_MESSAGE(kiln::filesystem::room_wanted)

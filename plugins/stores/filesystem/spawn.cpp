@@ -41,7 +41,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   from.pack_size = std::clamp<std::uint64_t>(capacity / 64, 16 << 10, 64 << 20);
   from.packs = std::move(*packs);
   from.bounds.capacity = capacity;
-  from.bounds.spare = packing ? 2 * from.pack_size : 0;
+  // A pack is closed by the record with which it is full.
+  from.bounds.spare = packing ? 2 * (from.pack_size + wishes.packed_below.bytes) : 0;
   from.bounds.hot_memory = wishes.hot_memory.bytes;
   auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.hands), wishes,
                                                     context.what, packing ? wishes.packed_below.bytes : 0,

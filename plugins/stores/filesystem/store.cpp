@@ -75,12 +75,15 @@ store::behavior_type store::make_behavior() {
       [this](proof_due) { prove_some(); },
       [this](hold_dropped& hold) {
         for (const auto& [blob, serial] : hold.held) index_.unpin(blob, serial);
+        give_room();
       },
+      [this](room_wanted) { give_room(); },
   };
 }
 
 void store::on_exit() {
   when_loaded_.clear();
+  wanting_room_.clear();
   tickets_.clear();
   for (auto& [id, one] : writings_)
     if (auto progress = one.progress.lock())
@@ -98,7 +101,7 @@ void store::on_exit() {
 
 store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
   auto which = index_.find(blob);
-  return which && which->second.serial == serial ? which : nullptr;
+  return which && which->serial == serial ? which : nullptr;
 }
 
 void store::show_figures() {

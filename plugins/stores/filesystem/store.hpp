@@ -2,6 +2,7 @@
 
 #include <caf/actor_config.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -44,14 +45,17 @@ private:
     digest blob;
     answer<receipt> reply;
     std::uint64_t reserved = 0;
-    std::uint64_t promised = 0;      ///< to a large one: reserved as its bytes come
-    std::uint64_t granted = 0;       ///< to a large one: bytes of it that may be written
-    std::weak_ptr<upload> progress;  ///< of a large one
+    std::uint64_t promised = 0;        ///< to a large one: reserved as its bytes come
+    std::uint64_t granted = 0;         ///< to a large one: bytes of it that may be written
+    std::weak_ptr<upload> progress{};  ///< of a large one
     tickets::number when_stopped = 0;
     bool retried = false;
   };
   caf::result<receipt> write(write_blob order);
   void begin_writing(write_blob order, answer<receipt> reply);
+  void bring_small(std::uint64_t id, const blob_source_ptr& source);
+  void bring_large(std::uint64_t id, const blob_source_ptr& source);
+  void turn_away(std::uint64_t id, const blob_source_ptr& source, error why);
   void begin_small(std::uint64_t id, const digest& blob, blob_source_ptr source);
   void small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob placed);
   void begin_again(std::uint64_t id, small_blob what);
@@ -65,11 +69,13 @@ private:
 
   // store_room.cpp: what enters and what leaves
   expected<std::uint64_t> weight_of(const digest& blob) const;
-  expected<std::uint64_t> reserve_for(const digest& blob);
-  /// Reserves room for a small blob; promises it to a large one, and grants the first of it.
-  expected<void> admit(writing& fresh);
+  /// Runs `then` when there is room, which is reserved for it, or when it is known that there will be none.
+  void want_room(std::uint64_t weight, std::function<void(bool reserved)> then);
+  /// The same for what was promised already; if there is none, it is taken back.
+  void wait_for_room(std::uint64_t promised, std::function<void(bool reserved)> then);
+  void give_room();
   /// To a large blob, of which so many bytes want to be written: how many now may.
-  expected<std::uint64_t> grant(writing& to, std::uint64_t wanted);
+  void grant(std::uint64_t id, std::uint64_t wanted, std::function<void(expected<std::uint64_t>)> then);
   failure no_room(const digest& blob);
   void make_room_on_disk(std::uint64_t weight, std::function<void()> then);
   void enter_file(const digest& blob, const uploaded& what);
@@ -86,6 +92,7 @@ private:
   void move_on(std::uint64_t pack);
   void moved(std::uint64_t pack, const std::vector<std::pair<digest, std::uint64_t>>& which,
              const std::vector<placed_blob>& placed);
+  void stop_moving(std::uint64_t pack);
 
   // store_write_many.cpp
   struct batch;
@@ -119,6 +126,8 @@ private:
   caf::result<lent_file> lend(lend_file order);
   void lend_known(slot& which, answer<lent_file> reply);
   void lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
+  void copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_t weight,
+                     std::shared_ptr<const void> held, answer<lent_file> reply);
   void look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
   caf::result<leased> lease(lease_blobs order);
   caf::result<forgotten> forget(forget_blob order);
@@ -178,6 +187,13 @@ private:
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;
   std::uint64_t last_writing_ = 0;
+  struct room_wish {
+    std::uint64_t promised = 0;
+    std::function<void(bool reserved)> then;
+  };
+  // Bounded by what can be promised; each belongs to a write or a lending that has not been answered yet.
+  std::deque<room_wish> wanting_room_;
+  bool giving_room_ = false;
   // Blobs that are read whole because a part of each was asked for, and who wants other parts meanwhile.
   std::unordered_map<digest, std::vector<std::function<void()>>> proving_;
 

@@ -71,25 +71,25 @@ caf::result<lent_file> store::lend(lend_file order) {
 // It is pinned first, and then looked at: what is lent is there, and has been proved once.
 void store::lend_known(slot& which, answer<lent_file> reply) {
   index_.use(which);
-  auto held = hold_of({{which.first, index_.pin(which)}});
-  if (which.second.in && !which.second.copied)
+  auto held = hold_of({{index_.name_of(which), index_.pin(which)}});
+  if (which.packed() && !which.copied)
     lend_copy(which, std::move(held), std::move(reply));
   else
     look_and_lend(which, std::move(held), std::move(reply));
 }
 
 void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
-  const digest blob = which.first;
-  const std::uint64_t serial = which.second.serial;
-  const auto tree = which.second.in ? blob_tree::lent : blob_tree::content;
-  auto look = [with = with_, tree, blob, proved = which.second.verified] {
+  const digest blob = index_.name_of(which);
+  const std::uint64_t serial = which.serial;
+  const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
+  auto look = [with = with_, tree, blob, proved = index_.verified(which)] {
     return examine_lent(*with, tree, blob, proved);
   };
   auto taken =
       on_crew(std::move(look), [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
         auto there = slot_of(blob, serial);
         if (found) {
-          if (there) there->second.verified = *found;
+          if (there) index_.set_verified(*there, *found);
           return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
         }
         if (!there || found.error().code() != errc::not_found)
@@ -109,20 +109,32 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
 
 // Out of its pack into a file of its own. It is not synced, for no copy outlives the process.
 void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
-  const digest blob = which.first;
-  const std::uint64_t serial = which.second.serial;
-  const std::uint64_t weight = blob_index::file_weight(which.second.size);
-  departures gone;
-  bool enough = index_.reserve(weight, packer_->newest(), gone);
-  evict(std::move(gone));
-  if (!enough)
-    return reply.deliver(fail(
+  const digest blob = index_.name_of(which);
+  const std::uint64_t serial = which.serial;
+  const std::uint64_t weight = blob_index::file_weight(which.size());
+  want_room(weight, [this, blob, serial, weight, held, reply](bool reserved) mutable {
+    if (reserved) return copy_and_lend(blob, serial, weight, std::move(held), std::move(reply));
+    reply.deliver(fail(
         try_again(errc::resource_exhausted,
                   fmt::format("no room in store {} for a copy of blob {} to be lent", with_->name, blob))));
-  auto finish = [this, blob, serial, weight, held, reply](expected<void> done) mutable {
+  });
+}
+
+void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_t weight,
+                          std::shared_ptr<const void> held, answer<lent_file> reply) {
+  slot* which = slot_of(blob, serial);
+  if (!which || !which->packed() || which->copied) {  // not as it was, after the wait for room
+    index_.release(weight);
+    if (which) return look_and_lend(*which, std::move(held), std::move(reply));
+    return reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
+  }
+  auto finish = [this, blob, serial, weight, held, reply](expected<void> done, std::int64_t stamp) mutable {
     index_.release(weight);
     auto there = slot_of(blob, serial);
-    if (there && done) index_.add_copy(*there);
+    if (there && done) {
+      index_.add_copy(*there);
+      index_.set_verified(*there, stamp);
+    }
     if (!there && done) {  // it was forgotten while it was copied
       done = fail(errc::not_found, "no blob {} in store {}", blob, with_->name);
       (void)lane_->submit({{blob, blob_tree::lent, nullptr, 0}});
@@ -132,8 +144,8 @@ void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent
     else
       reply.deliver(fail(std::move(done).error()));
   };
-  auto copy = [with = with_, blob, place = index_.place_of(which),
-               hot = which.second.hot]() -> expected<uploaded_ptr> {
+  auto copy = [with = with_, blob, place = index_.place_of(*which),
+               hot = index_.hot(*which)]() -> expected<uploaded_ptr> {
     auto content = hot.empty() && blob.size > 0 ? read_packed(*with, blob, place) : expected<bytes>(hot);
     if (!content) return fail(std::move(content).error());
     return store_copy(with, blob, *content);
@@ -142,20 +154,20 @@ void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent
     auto there = slot_of(blob, serial);
     if (!made) {
       if (there && made.error().code() == errc::not_found) drop_broken(blob, made.error());
-      return finish(fail(std::move(made).error()));
+      return finish(fail(std::move(made).error()), 0);
     }
-    if (there) there->second.verified = (*made)->stamp;
-    auto ticket = tickets_.issue<disk_result<void>>([blob, finish](disk_result<void> named) mutable {
-      if (named) return finish({});
-      finish(fail(named.error().in_words(fmt::format("lending blob {}", blob))));
-    });
+    auto ticket = tickets_.issue<disk_result<void>>(
+        [blob, finish, stamp = (*made)->stamp](disk_result<void> named) mutable {
+          if (named) return finish({}, stamp);
+          finish(fail(named.error().in_words(fmt::format("lending blob {}", blob))), 0);
+        });
     std::shared_ptr<temp_file> file(*made, &(*made)->file);
     if (auto queued = lane_->submit({{blob, blob_tree::lent, std::move(file), ticket}}); !queued) {
       tickets_.cancel(ticket);
-      finish(fail(std::move(queued).error()));
+      finish(fail(std::move(queued).error()), 0);
     }
   });
-  if (!taken) finish(fail(std::move(taken).error()));
+  if (!taken) finish(fail(std::move(taken).error()), 0);
 }
 
 // Done when the next start would not find it either.
@@ -164,8 +176,8 @@ caf::result<forgotten> store::forget(forget_blob order) {
   when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
     auto there = index_.find(blob);
     if (!there) return reply.deliver(forgotten{false});
-    const bool packed = there->second.in != nullptr;
-    const std::uint64_t sequence = there->second.sequence;
+    const bool packed = there->packed();
+    const std::uint64_t sequence = there->sequence;
     departures gone;
     index_.erase(*there, gone);
     dismiss(std::move(gone));

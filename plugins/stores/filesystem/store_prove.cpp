@@ -51,7 +51,7 @@ bool store::prove_next() {
   while (!proofs_.left.empty()) {
     auto there = index_.find(proofs_.left.back());
     proofs_.left.pop_back();
-    if (!there || there->second.verified == 0) continue;
+    if (!there || index_.verified(*there) == 0) continue;
     prove_file(*there, [this](const expected<bool>&) { prove_some(); });
     return true;
   }
@@ -60,23 +60,23 @@ bool store::prove_next() {
 
 // A copy of what is packed can be made anew, so only the copy goes.
 void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
-  const digest blob = which.first;
-  const std::uint64_t serial = which.second.serial;
-  const auto tree = which.second.in ? blob_tree::lent : blob_tree::content;
-  if (which.second.in && !which.second.copied) return then(false);
+  const digest blob = index_.name_of(which);
+  const std::uint64_t serial = which.serial;
+  const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
+  if (which.packed() && !which.copied) return then(false);
   auto taken = on_crew([with = with_, tree, blob] { return examine_lent(*with, tree, blob, 0); },
                        [this, tree, blob, serial, then](expected<file_stamp> found) {
                          auto there = slot_of(blob, serial);
                          if (!there) return then(false);
                          if (found) {
-                           there->second.verified = *found;
+                           index_.set_verified(*there, *found);
                            return then(false);
                          }
                          if (found.error().code() != errc::not_found)
                            return then(fail(std::move(found).error()));
                          if (tree == blob_tree::content) {
                            drop_broken(blob, found.error());
-                         } else if (there->second.copied) {
+                         } else if (there->copied) {
                            departures gone;
                            index_.drop_copy(*there, gone);
                            dismiss(std::move(gone));

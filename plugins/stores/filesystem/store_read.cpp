@@ -57,7 +57,7 @@ void store::read_now(const read_blob& order, answer<blob_content> reply) {
 
 void store::read_known(const read_blob& order, slot& which, answer<blob_content> reply) {
   index_.use(which);
-  std::uint64_t size = which.second.size;
+  std::uint64_t size = which.size();
   if (order.offset > size)
     return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
   std::uint64_t wanted = size - order.offset;
@@ -66,9 +66,9 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
   if (auto read = read_inline(which, order.offset, wanted))
     return reply.deliver(blob_content{size, std::move(*read), nullptr});
   figures_.disk_reads.add();
-  if (which.second.in)
+  if (which.packed())
     read_packed_on_crew(order, which, std::move(reply));
-  else if (which.second.verified == 0 && is_part_to_prove(*with_, order, size))
+  else if (index_.verified(which) == 0 && is_part_to_prove(*with_, order, size))
     read_after_proof(order, which, std::move(reply));
   else
     read_on_crew(order, which, std::move(reply));
@@ -76,14 +76,13 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
 
 // Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the crew.
 std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
-  blob_entry& entry = which.second;
-  if (!entry.hot.empty()) {
+  if (const bytes& hot = index_.hot(which); !hot.empty()) {
     figures_.hot_reads.add();
-    return entry.hot.slice(offset, size);
+    return hot.slice(offset, size);
   }
-  if (!entry.in) return read_file_inline(which, offset, size);
-  if (entry.size > read_inline_limit) return {};
-  auto content = read_packed_cached(*with_, which.first, index_.place_of(which));
+  if (!which.packed()) return read_file_inline(which, offset, size);
+  if (which.size() > read_inline_limit) return {};
+  auto content = read_packed_cached(*with_, index_.name_of(which), index_.place_of(which));
   if (!content) return {};
   figures_.cached_reads.add();
   index_.warm(which, *content);
@@ -91,18 +90,18 @@ std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::
 }
 
 std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
-  const auto& [blob, entry] = which;
+  const digest blob = index_.name_of(which);
   if (size > read_inline_limit) return {};
   disk& on = with_->on();
   const descriptor& tree = with_->folder->tree(blob_tree::content, blob.function);
   auto file = on.open(tree, blob_name(blob).path(), O_RDONLY, 0, disk::lookup::cached);
   if (!file) return {};
-  bool whole = size == entry.size;
+  bool whole = size == which.size();
   bool prove_here = with_->verifies() && whole;
   if (prove_here && size > prove_inline_limit) return {};
   if (with_->verifies() && !prove_here) {
     auto facts = on.facts(*file);
-    if (!facts || facts->size != entry.size || stamp_of(*facts) != entry.verified) return {};
+    if (!facts || facts->size != which.size() || stamp_of(*facts) != index_.verified(which)) return {};
   }
   buffer into(size);
   auto count = on.read_cached(*file, {into.data(), size}, offset);
@@ -118,14 +117,14 @@ void store::read_packed_on_crew(const read_blob& order, const slot& which, answe
   auto work = [with = with_, blob = order.blob, place = index_.place_of(which)] {
     return read_packed(*with, blob, place);
   };
-  auto taken = on_crew(
-      std::move(work), [this, order, serial = which.second.serial, reply](expected<bytes> read) mutable {
+  auto taken =
+      on_crew(std::move(work), [this, order, serial = which.serial, reply](expected<bytes> read) mutable {
         auto there = slot_of(order.blob, serial);
         if (!read) {
           if (there) drop_broken(order.blob, read.error());
           return reply.deliver(fail(std::move(read).error()));
         }
-        if (there && there->second.size == read->size()) index_.warm(*there, *read);
+        if (there && there->size() == read->size()) index_.warm(*there, *read);
         bytes part = read->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
         reply.deliver(blob_content{read->size(), std::move(part), nullptr});
       });
@@ -145,15 +144,15 @@ void store::read_after_proof(const read_blob& order, const slot& which, answer<b
 // `then` runs once the crew has answered, or will not.
 void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
                          std::function<void()> then) {
-  const std::uint64_t serial = which.second.serial;
+  const std::uint64_t serial = which.serial;
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
   auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
     auto there = slot_of(blob, serial);
-    if (!there || there->second.in) return;
-    if (found.found == blob_state::proved) there->second.verified = found.stamp;
+    if (!there || there->packed()) return;
+    if (found.found == blob_state::proved) index_.set_verified(*there, found.stamp);
     if (found.found == blob_state::broken) drop_broken(blob, found.why);
   });
-  auto work = [with = with_, order, proved = which.second.verified, tell = tell_, late] {
+  auto work = [with = with_, order, proved = index_.verified(which), tell = tell_, late] {
     return open_read(with, order, proved, [tell, late](read_verdict found) {
       tell(late, std::make_shared<read_verdict>(std::move(found)));
     });
@@ -162,8 +161,8 @@ void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(order.blob, serial);
     if (!result || !result->rest) tickets_.cancel(late);
     if (there && result && result->proved) {
-      there->second.verified = result->stamp;
-      if (result->head.size() == there->second.size) index_.warm(*there, result->head);
+      index_.set_verified(*there, result->stamp);
+      if (result->head.size() == there->size()) index_.warm(*there, result->head);
     }
     if (there && !result && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
     if (result)

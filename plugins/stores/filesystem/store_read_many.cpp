@@ -65,8 +65,8 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
       continue;
     }
     index_.use(*there);
-    std::uint64_t size = there->second.size;
-    bool hot = !there->second.hot.empty();
+    std::uint64_t size = there->size();
+    bool hot = there->hot != 0;
     if (size == 0) {
       which->results[i] = bytes();
     } else if (auto read = hot || size <= budget ? read_inline(*there, 0, size) : std::nullopt) {
@@ -91,8 +91,8 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
     std::vector<wanted_blob> jobs;
     for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at) {
       const slot& there = *index_.find(which->blobs[open[at]]);
-      wanted_blob one{open[at], there.first, there.second.serial, {}};
-      if (there.second.in) one.place = index_.place_of(there);
+      wanted_blob one{open[at], index_.name_of(there), there.serial, {}};
+      if (there.packed()) one.place = index_.place_of(there);
       jobs.push_back(std::move(one));
     }
     auto read_all = [with = with_, jobs] {
@@ -105,8 +105,8 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
       for (std::size_t i = 0; i < jobs.size(); ++i) {
         auto there = slot_of(jobs[i].blob, jobs[i].serial);
         if (read[i]) {
-          if (there && read[i]->proved && !there->second.in) there->second.verified = read[i]->stamp;
-          if (there && read[i]->head.size() == there->second.size) index_.warm(*there, read[i]->head);
+          if (there && read[i]->proved && !there->packed()) index_.set_verified(*there, read[i]->stamp);
+          if (there && read[i]->head.size() == there->size()) index_.warm(*there, read[i]->head);
           which->results[jobs[i].index] = std::move(read[i]->head);
         } else {
           if (there && read[i].error().code() == errc::not_found) drop_broken(jobs[i].blob, read[i].error());

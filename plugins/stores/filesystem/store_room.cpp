@@ -1,3 +1,6 @@
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
 #include "core/observe/log.hpp"
 #include "core/wire/status.hpp"
 #include "plugins/stores/filesystem/store.hpp"
@@ -17,52 +20,69 @@ constexpr std::uint64_t least_grant = 4 << 20;
 expected<std::uint64_t> store::weight_of(const digest& blob) const {
   std::uint64_t weight = with_->what == holds::results ? result_guess : static_cast<std::uint64_t>(blob.size);
   weight = with_->packs(blob) ? record_size(weight) : blob_index::file_weight(weight);
-  if (weight <= index_.room()) return weight;
+  if (weight <= index_.space()) return weight;
   return fail(errc::resource_exhausted, "blob {} can never fit store {}, whose capacity is {} bytes", blob,
               with_->name, index_.capacity());
 }
 
-expected<std::uint64_t> store::reserve_for(const digest& blob) {
-  auto weight = weight_of(blob);
-  if (!weight) return weight;
-  departures gone;
-  bool enough = index_.reserve(*weight, packer_->newest(), gone);
-  evict(std::move(gone));
-  if (enough) return weight;
-  return no_room(blob);
+// What could make room is not known before the packs are: a full store must not refuse because it has just
+// started.
+void store::want_room(std::uint64_t weight, std::function<void(bool)> then) {
+  if (index_.promise(weight))
+    wait_for_room(weight, std::move(then));
+  else if (loading_)
+    when_loaded_.push_back([this, weight, then = std::move(then)] { want_room(weight, then); });
+  else
+    then(false);
+}
+
+void store::wait_for_room(std::uint64_t promised, std::function<void(bool)> then) {
+  wanting_room_.push_back({promised, std::move(then)});
+  give_room();
+}
+
+// In the order in which they came.
+void store::give_room() {
+  if (std::exchange(giving_room_, true)) return;
+  while (!wanting_room_.empty()) {
+    departures gone;
+    room answer = index_.redeem(wanting_room_.front().promised, packer_->newest(), gone);
+    evict(std::move(gone));
+    if (answer == room::none && loading_) {
+      when_loaded_.push_back([this] { give_room(); });
+      break;
+    }
+    if (answer == room::later) {
+      if (!index_.is_leaving()) caf::anon_send(caf::actor_cast<inner_actor>(this), room_wanted{});
+      break;
+    }
+    room_wish first = std::move(wanting_room_.front());
+    wanting_room_.pop_front();
+    if (answer == room::none) index_.take_back(first.promised);
+    first.then(answer == room::made);
+  }
+  giving_room_ = false;
 }
 
 // A client may name any size, and leave. So what is there stays until the bytes come that it has to go for;
 // but who is let in will find room to the end.
-expected<void> store::admit(writing& fresh) {
-  if (with_->packs(fresh.blob)) {
-    auto reserved = reserve_for(fresh.blob);
-    if (!reserved) return failure(std::move(reserved).error());
-    fresh.reserved = *reserved;
-    return {};
-  }
-  auto weight = weight_of(fresh.blob);
-  if (!weight) return failure(std::move(weight).error());
-  if (!index_.promise(*weight)) return no_room(fresh.blob);
-  fresh.promised = *weight;
-  auto granted = grant(fresh, 0);
-  if (granted) return {};
-  index_.take_back(fresh.promised);
-  return failure(std::move(granted).error());
-}
-
-expected<std::uint64_t> store::grant(writing& to, std::uint64_t wanted) {
+void store::grant(std::uint64_t id, std::uint64_t wanted, std::function<void(expected<std::uint64_t>)> then) {
+  writing& to = writings_.at(id);
   const auto size = static_cast<std::uint64_t>(to.blob.size);
   const auto most = std::min(size, std::max(2 * wanted, least_grant));
   const auto more = blob_index::file_weight(most) - to.reserved;
-  departures gone;
-  bool enough = index_.redeem(more, packer_->newest(), gone);
-  evict(std::move(gone));
-  if (!enough) return no_room(to.blob);
   to.promised -= more;
-  to.reserved += more;
-  to.granted = most;
-  return most;
+  wait_for_room(more, [this, id, more, most, then = std::move(then)](bool reserved) {
+    auto found = writings_.find(id);
+    if (found == writings_.end()) {  // it has ended meanwhile
+      if (reserved) index_.release(more);
+      return;
+    }
+    if (!reserved) return then(no_room(found->second.blob));
+    found->second.reserved += more;
+    found->second.granted = most;
+    then(most);
+  });
 }
 
 failure store::no_room(const digest& blob) {
@@ -93,7 +113,7 @@ void store::enter_file(const digest& blob, const uploaded& what) {
   if (auto there = index_.find(blob)) return index_.use(*there);
   removed_meanwhile_.erase(blob);
   slot& which = index_.insert_file(blob, what.size);
-  which.second.verified = what.stamp;
+  index_.set_verified(which, what.stamp);
   if (!what.small.empty()) index_.warm(which, what.small);
 }
 
@@ -101,7 +121,7 @@ void store::enter_file(const digest& blob, const uploaded& what) {
 void store::enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what) {
   if (auto there = index_.find(blob)) {
     index_.use(*there);
-    if (with_->what == holds::content || there->second.sequence > sequence) return;
+    if (with_->what == holds::content || there->sequence > sequence) return;
   }
   slot& which = index_.insert_packed(blob, *what.place, sequence);
   index_.warm(which, what.content);
@@ -109,9 +129,7 @@ void store::enter_packed(const digest& blob, std::uint64_t sequence, const place
 
 // Only now the size of a result is known.
 void store::trim() {
-  departures gone;
-  index_.reserve(0, packer_->newest(), gone);
-  evict(std::move(gone));
+  if (wanting_room_.empty()) want_room(0, [](bool) {});
 }
 
 void store::evict(departures gone) {
@@ -143,7 +161,7 @@ void store::dismiss(departures gone) {
 void store::drop_broken(const digest& blob, const error& why) {
   auto which = index_.find(blob);
   if (!which) return;
-  if (which->second.in) record_erasure(blob, which->second.sequence);
+  if (which->packed()) record_erasure(blob, which->sequence);
   departures gone;
   index_.erase(*which, gone);
   figures_.broken.add();
@@ -170,23 +188,14 @@ void store::record_erasure(const digest& blob, std::uint64_t sequence,
 void store::move_on(std::uint64_t number) {
   held_pack* pack = index_.find_pack(number);
   if (!pack || !pack->leaving) return;
-  auto finish = [&] {
-    departures gone;
-    index_.finish_leaving(*pack, gone);
-    dismiss(std::move(gone));
-  };
-  if (pack->blobs.empty()) return finish();
+  if (pack->blobs.empty()) return stop_moving(number);
   std::vector<std::pair<digest, std::uint64_t>> which;
   std::vector<std::pair<digest, pack_place>> places;
   std::vector<std::uint64_t> sequences;
-  std::uint64_t weight = 0;
-  for (auto& entry : pack->blobs) {
-    const slot& one = blob_index::slot_of(entry);
-    which.emplace_back(one.first, entry.serial);
-    places.emplace_back(one.first, index_.place_of(one));
-    sequences.push_back(entry.sequence);
-    weight += entry.size;
-    if (weight > moved_at_once) break;
+  for (const slot* one : index_.blobs_in(*pack, moved_at_once)) {
+    which.emplace_back(index_.name_of(*one), one->serial);
+    places.emplace_back(which.back().first, index_.place_of(*one));
+    sequences.push_back(one->sequence);
   }
   auto ticket = tickets_.issue<std::vector<placed_blob>>(
       [this, number, which](const std::vector<placed_blob>& placed) { moved(number, which, placed); });
@@ -211,34 +220,41 @@ void store::move_on(std::uint64_t number) {
   });
   if (taken) return;
   tickets_.cancel(ticket);
-  finish();
+  stop_moving(number);
 }
 
+// What cannot be written anew stays where it is: it was used lately, or is leased.
 void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std::uint64_t>>& which,
                   const std::vector<placed_blob>& placed) {
   bool stuck = false;
-  departures gone;
   for (std::size_t i = 0; i < which.size(); ++i) {
     slot* one = slot_of(which[i].first, which[i].second);
-    bool still_here = one && one->second.in && one->second.in->file->number == number;
+    held_pack* in = one ? index_.pack_of(*one) : nullptr;
+    const bool still_here = in && in->file->number == number;
     if (still_here && placed[i].place) {
       index_.move(*one, *placed[i].place);
-    } else if (still_here && one->second.pins == 0) {
-      index_.erase(*one, gone);
+    } else if (still_here && placed[i].place.error().code() == errc::not_found && !one->pinned) {
+      drop_broken(which[i].first, placed[i].place.error());
     } else if (still_here) {
-      stuck = true;  // leased, and the disk does not take it: it stays where it is
+      stuck = true;
     } else if (placed[i].place) {
       // It left or was replaced while it was moved: the moved record must not count at the next start.
       record_erasure(which[i].first, placed[i].sequence);
     }
   }
-  evict(std::move(gone));
-  if (!stuck) return move_on(number);
-  if (held_pack* pack = index_.find_pack(number)) {
-    departures none;
-    index_.finish_leaving(*pack, none);
-    dismiss(std::move(none));
-  }
+  if (stuck)
+    stop_moving(number);
+  else
+    move_on(number);
+}
+
+void store::stop_moving(std::uint64_t number) {
+  held_pack* pack = index_.find_pack(number);
+  if (!pack || !pack->leaving) return;
+  departures gone;
+  index_.finish_leaving(*pack, gone);
+  dismiss(std::move(gone));
+  give_room();
 }
 
 }  // namespace kiln::filesystem

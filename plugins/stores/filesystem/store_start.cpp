@@ -44,8 +44,7 @@ void store::take_pack(const loaded_pack& pack) {
     (void)with_->hands->post([with = with_, number = pack.file->number] { remove_pack(*with, number); });
     return;
   }
-  index_.expect(pack.records.size());
-  held_pack& held = index_.insert_old_pack(pack.file, pack.size, pack.hours_unused);
+  held_pack& held = index_.insert_old_pack(pack.file, pack.size, index_.hours_before(pack.hours_unused));
   for (const auto& record : pack.records) index_.insert_old_packed(held, record);
 }
 
@@ -79,8 +78,8 @@ void store::take_found(const found_blob& found) {
   if (removed_meanwhile_.contains(found.blob)) return;
   auto there = index_.find(found.blob);
   if (!there) {
-    index_.insert_old_file(found.blob, found.size, found.hours_unused);
-  } else if (there->second.in) {  // it is in a pack, too
+    index_.insert_old_file(found.blob, found.size, index_.hours_before(found.hours_unused));
+  } else if (there->packed()) {  // it is in a pack, too
     removed_meanwhile_.insert(found.blob);
     (void)lane_->submit({{found.blob, blob_tree::content, nullptr, 0}});
   }

@@ -16,7 +16,7 @@ caf::result<receipt> store::write(write_blob order) {
     if (is_empty_blob(order.blob)) return receipt{0, true};
     if (auto there = index_.find(order.blob)) {
       index_.use(*there);
-      return receipt{there->second.size, true};
+      return receipt{there->size(), true};
     }
   }
   auto reply = make_answer<receipt>(this);
@@ -25,7 +25,7 @@ caf::result<receipt> store::write(write_blob order) {
   } else {
     when_known({order.blob}, [this, order, reply]() mutable {
       if (auto there = index_.find(order.blob))
-        reply.deliver(receipt{there->second.size, true});
+        reply.deliver(receipt{there->size(), true});
       else
         begin_writing(std::move(order), reply);
     });
@@ -34,24 +34,48 @@ caf::result<receipt> store::write(write_blob order) {
 }
 
 void store::begin_writing(write_blob order, answer<receipt> reply) {
-  writing fresh{order.blob, reply};
-  auto admitted = admit(fresh);
-  // What could make room is not known before the packs are: a full store must not refuse because it has just
-  // started.
-  if (!admitted && loading_) {
-    when_loaded_.push_back([this, order, reply] { begin_writing(order, reply); });
-    return;
+  auto refuse = [&](error why) {
+    order.source->cancel(why);
+    reply.deliver(fail(std::move(why)));
+  };
+  auto weight = weight_of(order.blob);
+  if (!weight) return refuse(std::move(weight).error());
+  if (!index_.promise(*weight)) {
+    if (!loading_) return refuse(no_room(order.blob).value());
+    return when_loaded_.push_back([this, order, reply] { begin_writing(order, reply); });
   }
-  if (!admitted) {
-    order.source->cancel(admitted.error());
-    return reply.deliver(fail(std::move(admitted).error()));
-  }
-  std::uint64_t id = ++last_writing_;
-  writings_.emplace(id, std::move(fresh));
+  const std::uint64_t id = ++last_writing_;
+  writing& fresh = writings_.emplace(id, writing{order.blob, reply}).first->second;
+  fresh.promised = *weight;
   if (with_->packs(order.blob))
-    begin_small(id, order.blob, std::move(order.source));
+    bring_small(id, order.source);
   else
-    begin_upload(id, order.blob, std::move(order.source));
+    bring_large(id, order.source);
+}
+
+void store::bring_small(std::uint64_t id, const blob_source_ptr& source) {
+  const std::uint64_t weight = std::exchange(writings_.at(id).promised, 0);
+  wait_for_room(weight, [this, id, weight, source](bool reserved) {
+    writing& mine = writings_.at(id);
+    if (!reserved) return turn_away(id, source, no_room(mine.blob).value());
+    mine.reserved = weight;
+    begin_small(id, mine.blob, source);
+  });
+}
+
+void store::bring_large(std::uint64_t id, const blob_source_ptr& source) {
+  grant(id, 0, [this, id, source](expected<std::uint64_t> granted) {
+    const digest blob = writings_.at(id).blob;
+    if (!granted) return turn_away(id, source, std::move(granted).error());
+    if (index_.find(blob))  // it came while this one waited
+      return finish_writing(id, receipt{static_cast<std::uint64_t>(blob.size), true});
+    begin_upload(id, blob, source);
+  });
+}
+
+void store::turn_away(std::uint64_t id, const blob_source_ptr& source, error why) {
+  source->cancel(why);
+  finish_writing(id, fail(std::move(why)));
 }
 
 void store::begin_small(std::uint64_t id, const digest& blob, blob_source_ptr source) {
@@ -123,9 +147,9 @@ void store::upload_stopped(std::uint64_t id, const upload::stopped& how) {
   if (found == writings_.end()) return;
   if (!how.beyond_grant)
     return make_room_on_disk(found->second.reserved, [waiting = how.which] { waiting->go_on(); });
-  auto granted = grant(found->second, how.wanted);
-  if (!granted && loading_) return when_loaded_.push_back([this, id, how] { upload_stopped(id, how); });
-  granted ? how.which->go_on(*granted) : how.which->give_up(granted.error());
+  grant(id, how.wanted, [waiting = how.which](expected<std::uint64_t> granted) {
+    granted ? waiting->go_on(*granted) : waiting->give_up(granted.error());
+  });
 }
 
 void store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
@@ -179,6 +203,7 @@ void store::finish_writing(std::uint64_t id, expected<receipt> result) {
   index_.release(mine.reserved);
   index_.take_back(mine.promised);
   mine.reply.deliver(std::move(result));
+  give_room();
 }
 
 // They need not bring the rest of what is there now.

@@ -62,6 +62,7 @@ caf::result<receipts> store::write_many(write_blobs order) {
 }
 
 void store::begin_batch(const std::shared_ptr<batch>& which) {
+  std::uint64_t promised = 0;
   for (auto& item : which->items) {
     if (with_->what == holds::content) {
       if (is_empty_blob(item.blob)) {
@@ -70,18 +71,30 @@ void store::begin_batch(const std::shared_ptr<batch>& which) {
       }
       if (auto there = index_.find(item.blob)) {
         index_.use(*there);
-        item.outcome = receipt{there->second.size, true};
+        item.outcome = receipt{there->size(), true};
         continue;
       }
     }
-    auto reserved = reserve_for(item.blob);
-    if (reserved)
-      item.reserved = *reserved;
-    else
-      item.outcome = fail(std::move(reserved).error());
     item.sequence = index_.next_sequence();
+    auto weight = weight_of(item.blob);
+    if (!weight) {
+      item.outcome = fail(std::move(weight).error());
+    } else if (index_.promise(*weight)) {
+      item.reserved = *weight;
+      promised += *weight;
+    } else {
+      item.outcome = no_room(item.blob);
+    }
   }
-  store_batch(which);
+  if (promised == 0) return store_batch(which);
+  wait_for_room(promised, [this, which](bool reserved) {
+    for (auto& item : which->items) {
+      if (reserved || item.outcome) continue;
+      item.reserved = 0;
+      item.outcome = no_room(item.blob);
+    }
+    store_batch(which);
+  });
 }
 
 void store::store_batch(const std::shared_ptr<batch>& which) {
@@ -205,6 +218,7 @@ void store::finish_batch(const std::shared_ptr<batch>& which) {
     result.results.push_back(std::move(*item.outcome));
   }
   which->reply.deliver(std::move(result));
+  give_room();
 }
 
 }  // namespace kiln::filesystem

@@ -1,0 +1,49 @@
+#include "plugins/stores/filesystem/blob_entry.hpp"
+
+#include <stdexcept>
+
+namespace kiln::filesystem {
+
+blob_entry& entry_slab::make() {
+  entry_id id = free_;
+  if (id != 0) {
+    free_ = (*this)[id].next;
+  } else {
+    if (made_ + 1 == 0) throw std::length_error("an index holds no more blobs");
+    if ((made_ + 1) / chunk >= chunks_.size()) chunks_.emplace_back(new blob_entry[chunk]);
+    id = ++made_;
+  }
+  blob_entry& fresh = (*this)[id];
+  fresh = {};
+  fresh.self = id;
+  return fresh;
+}
+
+void entry_slab::drop(blob_entry& which) noexcept {
+  which.next = free_;
+  free_ = which.self;
+}
+
+void entry_slab::push_back(entry_line& to, blob_entry& which) noexcept {
+  which.before = to.back;
+  which.next = 0;
+  (to.back != 0 ? (*this)[to.back].next : to.front) = which.self;
+  to.back = which.self;
+}
+
+void entry_slab::unlink(entry_line& from, blob_entry& which) noexcept {
+  (which.before != 0 ? (*this)[which.before].next : from.front) = which.next;
+  (which.next != 0 ? (*this)[which.next].before : from.back) = which.before;
+}
+
+void entry_slab::prepend(entry_line& to, entry_line from) noexcept {
+  if (from.empty()) return;
+  if (!to.empty()) {
+    (*this)[from.back].next = to.front;
+    (*this)[to.front].before = from.back;
+    from.back = to.back;
+  }
+  to = from;
+}
+
+}  // namespace kiln::filesystem
