@@ -1,6 +1,7 @@
 #include "plugins/stores/filesystem/blob_entry.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace kiln::filesystem {
 
@@ -11,6 +12,7 @@ blob_entry& entry_slab::make() {
   } else {
     if (made_ + 1 == 0) throw std::length_error("an index holds no more blobs");
     if ((made_ + 1) / chunk >= chunks_.size()) chunks_.emplace_back(new blob_entry[chunk]);
+    if (made_ == 0) (*this)[0].self = 0;  // nobody's
     id = ++made_;
   }
   blob_entry& fresh = (*this)[id];
@@ -21,7 +23,7 @@ blob_entry& entry_slab::make() {
 
 void entry_slab::drop(blob_entry& which) noexcept {
   which.next = free_;
-  free_ = which.self;
+  free_ = std::exchange(which.self, 0);
 }
 
 void entry_slab::push_back(entry_line& to, blob_entry& which) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -58,6 +59,14 @@ public:
 
   void push_back(entry_line& to, blob_entry& which) noexcept;
   void unlink(entry_line& from, blob_entry& which) noexcept;
+  /// Parts of all that ever were, of this many.
+  static constexpr entry_id part = 65536;
+  template <class Each>
+  void each_of(std::size_t which, Each each) const {
+    const std::uint64_t end = std::min<std::uint64_t>((which + 1) * part, std::uint64_t{made_} + 1);
+    for (std::uint64_t id = which * part; id < end; ++id)
+      if (const blob_entry& one = (*this)[static_cast<entry_id>(id)]; one.self != 0) each(one);
+  }
   /// All of `from` goes before all of `to`.
   void prepend(entry_line& to, entry_line from) noexcept;
 

@@ -61,8 +61,19 @@ blob_index::slot* blob_index::find(const digest& blob) {
   return found != 0 ? &entries_[found] : nullptr;
 }
 
+void blob_index::note_change(const slot& which) {
+  if (held_pack* in = pack_of(which)) {
+    in->changed = true;
+    return;
+  }
+  const std::size_t part = which.self / entry_slab::part;
+  if (part >= changed_files_.size()) changed_files_.resize(part + 1);
+  changed_files_[part] = true;
+}
+
 void blob_index::touch(slot& which) {
   if (which.hot != 0) hot_.mark(which);
+  note_change(which);
   if (which.pinned) {
     which.used = order_.now();
     return;
@@ -92,6 +103,7 @@ blob_index::slot& blob_index::add(const digest& blob) {
 void blob_index::attach(slot& which) {
   files_weight_ += weight_of(which);
   pinned_ += held_by(which);
+  note_change(which);
   if (which.packed()) entries_.push_back(pack_of(which)->blobs, which);
   if (which.pinned) return;
   if (!which.packed()) entries_.push_back(order_.files(which.used), which);
@@ -172,6 +184,11 @@ held_pack& blob_index::insert_old_pack(const pack_ptr& file, std::uint64_t size,
   which.filled = order_.known(filled);
   packs_weight_ += size;
   return which;
+}
+
+void blob_index::set_order(held_pack& which, const use_marks& marks) {
+  which.filled = order_.known(marks.filled);
+  if (!which.stale) set_turn(which, std::max(marks.turn, which.file->number));
 }
 
 // It is detached.

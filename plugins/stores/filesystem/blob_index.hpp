@@ -16,6 +16,7 @@
 #include "plugins/stores/filesystem/generations.hpp"
 #include "plugins/stores/filesystem/hot_blobs.hpp"
 #include "plugins/stores/filesystem/pack_file.hpp"
+#include "plugins/stores/filesystem/use_marks.hpp"
 
 namespace kiln::filesystem {
 
@@ -30,6 +31,7 @@ struct held_pack {
   bool leaving = false;       ///< what is still in it is being moved
   bool stale = false;         ///< a record in it counts no more, and what says so lies in a later pack
   bool stuck = false;         ///< what is in it could not be moved
+  bool changed = false;       ///< since its marks were taken
   entry_line blobs;
 };
 
@@ -153,6 +155,12 @@ public:
   void finish_leaving(held_pack& which, departures& gone);
   bool is_leaving() const noexcept { return leaving_ > 0; }
 
+  /// The order of use, for the next start: of so many packs, and parts of the files, whose order changed since
+  /// it was taken last.
+  std::vector<std::pair<std::string, use_marks>> take_changed_marks(std::size_t most, bool with_files);
+  /// As an earlier process left it.
+  void set_order(held_pack& which, const use_marks& marks);
+
   std::size_t size() const noexcept { return table_.size(); }
   std::size_t packs() const noexcept { return numbers_.size(); }
   std::uint64_t weight() const noexcept { return files_weight_ + packs_weight_ + carried_; }
@@ -188,6 +196,9 @@ private:
 
   bool is(const slot& which, const digest& blob) const noexcept;
   void touch(slot& which);
+  void note_change(const slot& which);
+  use_marks marks_of(const held_pack& which) const;
+  use_marks marks_of_files(std::size_t part) const;
   slot& add(const digest& blob);
   void attach(slot& which);
   void detach(slot& which);
@@ -232,6 +243,7 @@ private:
   std::uint64_t sequences_;
   std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
+  std::vector<bool> changed_files_;  // by the parts of the slab
   std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start
 };

@@ -26,6 +26,7 @@ void blob_index::unpin(const digest& blob, std::uint64_t serial) {
   slot& which = *there;
   pinned_ -= held_by(which);
   which.pinned = false;
+  note_change(which);
   which.used = order_.now();
   order_.add(which.used, share_of(which));
   if (!which.packed()) entries_.push_back(order_.files(which.used), which);

@@ -107,6 +107,7 @@ room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, departures& go
 
 void blob_index::pass_over(held_pack& which) {
   which.filled = order_.now();
+  which.changed = true;
   set_turn(which, numbers_.rbegin()->first);
 }
 

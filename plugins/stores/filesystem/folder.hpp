@@ -42,6 +42,7 @@ std::array<char, 3> folder_name(unsigned number) noexcept;
 ///
 ///     kiln-store            format version, what the store holds, the boot in which it was last opened
 ///     synced                its mtime is when the last complete sync began
+///     used/...              the order of use, as far as the last process has told
 ///     lock                  flock, so that two servers never share a folder
 ///     content/<function>/<2 hex>/<hash>-<size>      large blobs
 ///     packs/<number>.pack   small blobs together

@@ -28,10 +28,13 @@ struct hold_dropped {
 struct proof_due {};
 /// To itself: there are more packs to be looked at than one turn may take.
 struct room_wanted {};
+/// To itself: the order of use is to be kept for the next start.
+struct order_due {};
 
 using inner_actor =
     store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>,
-                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>>;
+                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>,
+                        caf::reacts_to<order_due>>;
 
 }  // namespace kiln::filesystem
 
@@ -40,3 +43,4 @@ KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)
 KILN_MESSAGE(kiln::filesystem::proof_due)
 KILN_MESSAGE(kiln::filesystem::room_wanted)
+KILN_MESSAGE(kiln::filesystem::order_due)

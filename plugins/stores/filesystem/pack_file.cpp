@@ -108,6 +108,7 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
     result.records = walk(with, *file, facts->size);
     write_pack_index(with, number, facts->size, result.records);
   }
+  result.marks = read_marks(*with.folder, marks_of_pack(number));
   result.file = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});
   return result;
 }
@@ -127,6 +128,7 @@ void remove_pack(const engine& with, std::uint64_t number) {
   // The index first: without the pack it would stay for ever.
   (void)with.on().remove(with.folder->packs(), pack_index_name(number).c_str());
   (void)with.on().remove(with.folder->packs(), pack_name(number).c_str());
+  remove_marks(*with.folder, marks_of_pack(number));
 }
 
 expected<bytes> read_packed(const engine& with, const digest& blob, const pack_place& place) {

@@ -6,6 +6,7 @@
 
 #include "plugins/stores/filesystem/engine.hpp"
 #include "plugins/stores/filesystem/pack_format.hpp"
+#include "plugins/stores/filesystem/use_marks.hpp"
 
 namespace kiln::filesystem {
 
@@ -37,6 +38,7 @@ struct loaded_pack {
   std::uint64_t size = 0;
   std::uint64_t hours_unused = 0;
   std::vector<record> records;
+  std::optional<use_marks> marks;
 };
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number);
 

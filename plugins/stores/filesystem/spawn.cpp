@@ -39,6 +39,7 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
       context.what == holds::results || (wishes.packed_below.bytes > 0 && capacity >= least_packed_capacity);
   beginning from;
   from.pack_size = std::clamp<std::uint64_t>(capacity / 64, 16 << 10, 64 << 20);
+  from.order = read_order(**folder, *packs);
   from.packs = std::move(*packs);
   from.bounds.capacity = capacity;
   // A pack is closed by the record with which it is full.

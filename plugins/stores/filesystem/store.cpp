@@ -18,10 +18,11 @@ std::uint64_t first_number(const beginning& from) {
 store::store(caf::actor_config& config, engine_ptr with, beginning from)
     : inner_actor::base(config),
       with_(std::move(with)),
-      index_(from.bounds, first_number(from)),
+      index_(from.bounds, first_number(from), from.order.now),
       figures_(figures::with(with_->env.metrics, with_->name)),
       tell_(teller()),
       packer_(std::make_shared<pack_writer>(with_, from.pack_size, first_number(from))),
+      file_marks_(std::move(from.order.files)),
       packs_to_load_(std::move(from.packs)) {
   auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this));
   lane_ = std::make_shared<name_lane>(with_, [self](std::vector<name_lane::outcome> outcomes) {
@@ -40,6 +41,7 @@ std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() cons
 
 store::behavior_type store::make_behavior() {
   load_packs(0);
+  keep_order_later();
   plan_proofs();
   return {
       [this](find_missing& order) { return guarded<missing_blobs>([&] { return find(std::move(order)); }); },
@@ -78,6 +80,7 @@ store::behavior_type store::make_behavior() {
         give_room();
       },
       [this](room_wanted) { give_room(); },
+      [this](order_due) { keep_order(); },
   };
 }
 
@@ -89,6 +92,7 @@ void store::on_exit() {
     if (auto progress = one.progress.lock())
       progress->give_up(try_again(errc::unavailable, "the store is ending"));
   writings_.clear();
+  leave_order();
   with_->hands->stop();
   if (!with_->durable())
     if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)

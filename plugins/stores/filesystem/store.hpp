@@ -24,6 +24,7 @@ struct beginning {
   blob_index::limits bounds;
   std::uint64_t pack_size = 0;
   std::vector<std::uint64_t> packs;  ///< that are there, the newest first
+  kept_order order;
 };
 
 /// Listens, asks the index, and sends the crew to the disk. It alone decides what is there: a blob counts as
@@ -153,6 +154,11 @@ private:
   bool still_looking() const noexcept { return loading_ || scanning_ || looking_ > 0; }
   void stop_looking();
 
+  // store_order.cpp: the order of use, for the next start
+  void keep_order_later();
+  void keep_order();
+  void leave_order();
+
   slot* slot_of(const digest& blob, std::uint64_t serial);
   void show_figures();
   caf::result<store_figures> measure();
@@ -204,6 +210,9 @@ private:
     std::uint64_t seen = 0;    ///< orders, when it looked last
   } proofs_;
   std::uint64_t orders_ = 0;  // that want bytes from the disk or bring some
+
+  bool keeping_order_ = false;
+  use_marks file_marks_;  // of an earlier process, until all files are known
 
   std::vector<std::uint64_t> packs_to_load_;
   bool loading_ = true;

@@ -45,7 +45,12 @@ void store::take_pack(const loaded_pack& pack) {
     return;
   }
   held_pack& held = index_.insert_old_pack(pack.file, pack.size, index_.hours_before(pack.hours_unused));
-  for (const auto& record : pack.records) index_.insert_old_packed(held, record);
+  if (pack.marks) index_.set_order(held, *pack.marks);
+  for (const auto& record : pack.records) {
+    auto used = pack.marks ? pack.marks->find(record.offset) : std::nullopt;
+    index_.insert_old_packed(held, record, used.value_or(held.filled));
+  }
+  held.changed = !pack.marks;
 }
 
 // One folder after the other: the crew lists, the actor enters. Until the last one a miss asks the disk.
@@ -53,6 +58,7 @@ void store::scan(unsigned folder) {
   auto functions = digest_functions();
   if (folder == functions.size() * folders_of_function) {
     scanning_ = false;
+    file_marks_ = {};
     stop_looking();
     if (with_->env.log)
       with_->env.log->info("a store knows all its blobs",
@@ -78,7 +84,8 @@ void store::take_found(const found_blob& found) {
   if (removed_meanwhile_.contains(found.blob)) return;
   auto there = index_.find(found.blob);
   if (!there) {
-    index_.insert_old_file(found.blob, found.size, index_.hours_before(found.hours_unused));
+    auto used = file_marks_.find(mark_key(found.blob));
+    index_.insert_old_file(found.blob, found.size, used.value_or(index_.hours_before(found.hours_unused)));
   } else if (there->packed()) {  // it is in a pack, too
     removed_meanwhile_.insert(found.blob);
     (void)lane_->submit({{found.blob, blob_tree::content, nullptr, 0}});
