@@ -62,6 +62,7 @@ public:
   void beat(const std::string& worker_id, steady_time now);
   void started(const action_started& news, steady_time now);
   void finished(const action_finished& news, steady_time now);
+  void has_slots(const worker_slots& news, steady_time now);
   void leaving(const std::string& worker_id, steady_time now);
   /// It is gone, with all that it was doing.
   void lost(std::string worker_id, const std::string& why, steady_time now);

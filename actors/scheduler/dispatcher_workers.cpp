@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "actors/scheduler/dispatcher.hpp"
 
 /// The half of the dispatcher that faces the workers.
@@ -7,21 +9,10 @@ namespace {
 constexpr std::uint32_t most_slots = 65'536;
 constexpr std::size_t longest_name = 256;
 
-/// Whether the worker failed, and not the action: then another try may end better.
-bool is_the_workers_fault(const error& status) noexcept {
-  switch (status.code()) {
-    case errc::cancelled:
-    case errc::unknown:
-    case errc::resource_exhausted:
-    case errc::aborted:
-    case errc::internal:
-    case errc::unavailable:
-    case errc::data_loss:
-    case errc::unauthenticated:
-      return true;
-    default:
-      return false;
-  }
+/// What took its worker's process down twice does so again.
+action_outcome as_its_own_fault(const action_outcome& outcome) {
+  auto sentence = fmt::format("the action was lost twice in the same way: {}", outcome.status.message());
+  return {{errc::failed_precondition, std::move(sentence)}, {}, 0, false, fault_owner::action};
 }
 
 }  // namespace
@@ -52,6 +43,7 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   auto made = std::make_unique<worker>();
   made->id = profile.name + "/" + hex_id();
   made->profile = profile;
+  made->enlisted_slots = profile.slots;
   made->left = offered->counted;
   made->offered = std::move(*offered);
   made->offered.longest = profile.max_timeout;
@@ -140,17 +132,27 @@ void dispatcher::finished(const action_finished& news, steady_time now) {
   bool ours = what != nullptr && what->attempt == news.attempt && what->worker_id == news.worker_id &&
               what->now != phase::done;
   if (ours) {
-    if (is_the_workers_fault(news.outcome.status)) {
+    auto owner = news.outcome.status.ok() ? fault_owner::action : owner_of(news.outcome);
+    bool repeated = owner == fault_owner::suspect && what->suspicions++ > 0;
+    if (owner != fault_owner::action && !repeated) {
       auto why = news.outcome.status.in_context("worker " + who->profile.name);
-      blame(*who, what->action.action, why);
+      if (owner != fault_owner::elsewhere) blame(*who, what->action.action, why);
       requeue(*what, why, who->profile.name);
     } else {
       clear_trouble(*who);
-      settle(*what, news.outcome);
+      settle(*what, repeated ? as_its_own_fault(news.outcome) : news.outcome);
     }
   }
   fill(*who);
   remove_if_idle(*who);
+}
+
+void dispatcher::has_slots(const worker_slots& news, steady_time now) {
+  beat(news.worker_id, now);
+  auto* who = workers_.find(news.worker_id);
+  if (who == nullptr) return;
+  workers_.change(*who, [&](worker& w) { w.profile.slots = std::min(news.slots, w.enlisted_slots); });
+  fill(*who);
 }
 
 void dispatcher::leaving(const std::string& worker_id, steady_time now) {

@@ -63,11 +63,12 @@ struct operation {
   worker* kept = nullptr;  ///< takes nothing else until this fits
 
   phase now = phase::queued;
-  std::string worker_id;       ///< while given or running
-  std::uint64_t attempt = 0;   ///< counts from 1; 0: never given to anyone
-  std::uint32_t failures = 0;  ///< attempts lost to workers, not to the action
-  steady_time due{};           ///< when this attempt must have ended; without a timeout never
-  action_outcome outcome;      ///< from recording on
+  std::string worker_id;         ///< while given or running
+  std::uint64_t attempt = 0;     ///< counts from 1; 0: never given to anyone
+  std::uint32_t failures = 0;    ///< attempts lost to workers, not to the action
+  std::uint32_t suspicions = 0;  ///< of them, those that the action may have caused
+  steady_time due{};             ///< when this attempt must have ended; without a timeout never
+  action_outcome outcome;        ///< from recording on
 
   std::vector<std::string> failed_at;  ///< names of workers; others go first until `wake`
   steady_time wake{};                  ///< while it rests, or waits for a worker that has not failed it

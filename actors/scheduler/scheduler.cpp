@@ -225,6 +225,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
         mind->finished(news, now());
         answer_drains();
       },
+      [this](const worker_slots& news) { mind->has_slots(news, now()); },
       [this](const worker_leaving& news) { mind->leaving(news.worker_id, now()); },
       [this](const measure_scheduler&) { return mind->figures(); },
       [this](const drain_scheduler&) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -37,7 +38,8 @@ struct worker_trouble {
 
 struct worker {
   std::string id;
-  worker_profile profile;
+  worker_profile profile;  ///< its slots are those it has now
+  std::uint32_t enlisted_slots = 0;
   offer offered;
   counted_amounts left;  ///< of what is counted
   /// What occupies a slot, and how much of the counted properties with it. An attempt that was killed stays
@@ -51,7 +53,8 @@ struct worker {
   worker_kind* kind = nullptr;    ///< while it accepts work
 
   bool has_slot() const noexcept {
-    return accepting && !trouble.aside && held.size() < (trouble.on_trial ? 1 : profile.slots);
+    return accepting && !trouble.aside &&
+           held.size() < (trouble.on_trial ? std::min(1U, profile.slots) : profile.slots);
   }
   /// Whether it could start this now.
   bool has_room_for(const needs& asked) const noexcept {

@@ -107,6 +107,8 @@ void session_state::hear_words(worker_words words) {
     finished->worker_id = worker_id;
     accept_result(finished->outcome);
     self->send(scheduler, std::move(*finished));
+  } else if (auto* slots = std::get_if<worker_slots>(&words)) {
+    self->send(scheduler, worker_slots{worker_id, slots->slots});
   } else if (std::holds_alternative<worker_leaving>(words)) {
     self->send(scheduler, worker_leaving{worker_id});
   } else {

@@ -183,6 +183,7 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
       },
       [self](const action_started& news) { self->state.say(news); },
       [self](const action_finished& news) { self->state.say(news); },
+      [self](const worker_slots& news) { self->state.say(news); },
       [self](const worker_leaving& news) {
         self->state.leaving = true;
         self->state.say(news);

@@ -29,6 +29,16 @@ struct action_spec {
   wall_time queued{};            ///< when it came to the scheduler, for the result's metadata
 };
 
+/// Whose fault it is that an action did not run to its end. It decides who tries again.
+enum class fault_owner : std::uint8_t {
+  unsaid,     ///< by a worker that knows of no owners: the code tells, see owner_of
+  action,     ///< it would end so on any worker: the client is told, and nobody tries again
+  worker,     ///< another try may end better, on another worker first; speaks against the worker
+  suspect,    ///< the worker lost the action, which may have caused it: the worker's once, the action's if
+              ///< repeated
+  elsewhere,  ///< a store's, a neighbour's: another try may end better; says nothing of the worker
+};
+
 /// How an action ended. `status` not ok: it did not run to an end (or ran over its time), and `result` holds
 /// what there is to tell, possibly nothing.
 struct action_outcome {
@@ -36,7 +46,28 @@ struct action_outcome {
   bytes result;  ///< serialised ActionResult
   std::int32_t exit_code = 0;
   bool from_cache = false;
+  fault_owner fault = fault_owner::unsaid;  ///< when `status` is not ok
 };
+
+/// Never `unsaid`.
+constexpr fault_owner owner_of(errc code) noexcept {
+  switch (code) {
+    case errc::cancelled:
+    case errc::unknown:
+    case errc::resource_exhausted:
+    case errc::aborted:
+    case errc::internal:
+    case errc::unavailable:
+    case errc::data_loss:
+    case errc::unauthenticated:
+      return fault_owner::worker;
+    default:
+      return fault_owner::action;
+  }
+}
+inline fault_owner owner_of(const action_outcome& outcome) noexcept {
+  return outcome.fault == fault_owner::unsaid ? owner_of(outcome.status.code()) : outcome.fault;
+}
 
 enum class stage : std::uint8_t { queued = 2, executing = 3, completed = 4 };  // ExecutionStage's numbers
 

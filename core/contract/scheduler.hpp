@@ -80,6 +80,12 @@ struct action_finished {
   std::uint64_t attempt = 0;
   action_outcome outcome;
 };
+/// So many slots it has from now on, at most those that it enlisted with, possibly none: what cannot be ended
+/// there (a process that hangs on a disk) keeps its own, though its end was told.
+struct worker_slots {
+  std::string worker_id;
+  std::uint32_t slots = 0;
+};
 /// Gives back its actions and takes no more. Graceful: those still running may finish.
 struct worker_leaving {
   std::string worker_id;
@@ -112,6 +118,7 @@ using scheduler_actor = caf::typed_actor<                         //
     caf::reacts_to<worker_beat>,                                  //
     caf::reacts_to<action_started>,                               //
     caf::reacts_to<action_finished>,                              //
+    caf::reacts_to<worker_slots>,                                 //
     caf::reacts_to<worker_leaving>,                               //
     caf::replies_to<measure_scheduler>::with<scheduler_figures>,  //
     caf::replies_to<drain_scheduler>::with<scheduler_drained>,    //
@@ -123,6 +130,7 @@ using worker_master = caf::typed_actor<                    //
     caf::reacts_to<worker_beat>,                           //
     caf::reacts_to<action_started>,                        //
     caf::reacts_to<action_finished>,                       //
+    caf::reacts_to<worker_slots>,                          //
     caf::reacts_to<worker_leaving>>;
 
 }  // namespace kiln
@@ -140,6 +148,7 @@ KILN_MESSAGE(kiln::worker_welcome)
 KILN_MESSAGE(kiln::worker_beat)
 KILN_MESSAGE(kiln::action_started)
 KILN_MESSAGE(kiln::action_finished)
+KILN_MESSAGE(kiln::worker_slots)
 KILN_MESSAGE(kiln::worker_leaving)
 KILN_MESSAGE(kiln::measure_scheduler)
 KILN_MESSAGE(kiln::scheduler_figures)

@@ -59,6 +59,10 @@ struct worker_writer {
       finished->mutable_status()->ParseFromString(pack_status(from.outcome.status));
     finished->set_action_result(from.outcome.result.data(), from.outcome.result.size());
     finished->set_exit_code(from.outcome.exit_code);
+    finished->set_fault(static_cast<v1::Fault>(from.outcome.fault));
+  }
+  void operator()(const worker_slots& from) const {
+    to.mutable_slots()->set_slots(static_cast<std::int32_t>(from.slots));
   }
   void operator()(const worker_leaving&) const { to.mutable_leaving(); }
 };
@@ -111,6 +115,8 @@ action_finished read(v1::Finished& finished) {
     result.outcome.status = unpack_status(status.code(), status.message(), status.SerializeAsString());
   result.outcome.result = bytes::adopt(std::move(*finished.mutable_action_result()));
   result.outcome.exit_code = finished.exit_code();
+  // The numbers are the same; what a newer worker may say beyond them is left to the code.
+  if (v1::Fault_IsValid(finished.fault())) result.outcome.fault = static_cast<fault_owner>(finished.fault());
   return result;
 }
 
@@ -166,6 +172,8 @@ expected<worker_words> decode_worker_words(const byte_chain& message) {
       return worker_words(action_started{{}, parsed->started().operation(), parsed->started().attempt()});
     case v1::WorkerMessage::kFinished:
       return worker_words(read(*parsed->mutable_finished()));
+    case v1::WorkerMessage::kSlots:
+      return worker_words(worker_slots{{}, static_cast<std::uint32_t>(std::max(0, parsed->slots().slots()))});
     case v1::WorkerMessage::kLeaving:
       return worker_words(worker_leaving{});
     case v1::WorkerMessage::MESSAGE_NOT_SET:

@@ -19,8 +19,8 @@ inline constexpr std::string_view connect_method = "/kiln.worker.v1.Workers/Conn
 struct session_heartbeat {};
 
 /// What a worker says. The receiver knows which worker it is: `worker_id` is empty.
-using worker_words =
-    std::variant<worker_profile, session_heartbeat, action_started, action_finished, worker_leaving>;
+using worker_words = std::variant<worker_profile, session_heartbeat, action_started, action_finished,
+                                  worker_slots, worker_leaving>;
 bytes encode(const worker_words& words);
 expected<worker_words> decode_worker_words(const byte_chain& message);
 

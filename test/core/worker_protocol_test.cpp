@@ -38,7 +38,9 @@ BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
   auto fault = error(errc::not_found, "gone").add_detail({"url", "value"});
-  auto back = through_worker(action_finished{{}, "op", 3, {fault, bytes::of_static("result"), 7, false}});
+  auto back = through_worker(
+      action_finished{{}, "op", 3, {fault, bytes::of_static("result"), 7, false, fault_owner::suspect}});
+  BOOST_TEST((back.outcome.fault == fault_owner::suspect));
   BOOST_TEST(back.operation == "op");
   BOOST_TEST(back.attempt == 3u);
   BOOST_TEST((back.outcome.status.code() == errc::not_found));
@@ -48,6 +50,11 @@ BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
   BOOST_TEST(back.outcome.result.view() == "result");
   BOOST_TEST(back.outcome.exit_code == 7);
   BOOST_TEST(through_worker(action_finished{{}, "op", 1, {}}).outcome.status.ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_number_of_slots_arrives_and_is_never_negative) {
+  BOOST_TEST(through_worker(worker_slots{{}, 3}).slots == 3u);
+  BOOST_TEST(through_worker(worker_slots{{}, ~0U}).slots == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(an_order_to_start_arrives_as_it_was) {

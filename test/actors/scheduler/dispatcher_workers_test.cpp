@@ -158,6 +158,62 @@ BOOST_FIXTURE_TEST_CASE(a_leaving_worker_finishes_what_it_has_and_gets_no_more, 
   BOOST_TEST((forgotten == std::vector<std::string>{w}));
 }
 
+BOOST_FIXTURE_TEST_CASE(the_owner_of_a_failure_decides_who_tries_again_whatever_the_code,
+                        dispatcher_fixture) {
+  auto w = admit("w");
+  auto ends_as = [&](errc code, fault_owner owner) {
+    auto state = submit(action(fmt::format("{} {}", static_cast<int>(code), static_cast<int>(owner))));
+    auto outcome = failed(code);
+    outcome.fault = owner;
+    finish(starts.back(), outcome);
+    bool again = state_of(state.name).now != stage::completed;
+    if (again) {
+      pass(2min, {w});
+      finish(starts.back());
+    }
+    return again;
+  };
+  BOOST_TEST(!ends_as(errc::internal, fault_owner::action));
+  BOOST_TEST(ends_as(errc::permission_denied, fault_owner::worker));
+  BOOST_TEST(ends_as(errc::not_found, fault_owner::elsewhere));
+  // A worker that names no owner.
+  BOOST_TEST(ends_as(errc::internal, fault_owner::unsaid));
+  BOOST_TEST(!ends_as(errc::failed_precondition, fault_owner::unsaid));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_takes_its_worker_down_twice_is_to_blame_itself, dispatcher_fixture) {
+  auto w = admit("w");
+  auto state = submit(action("a"));
+  auto lost = failed(errc::unavailable);
+  lost.fault = fault_owner::suspect;
+  finish(starts[0], lost);
+  BOOST_TEST(state_of(state.name).now != stage::completed);
+  pass(2min, {w});
+  BOOST_REQUIRE_EQUAL(starts.size(), 2);
+  finish(starts[1], lost);
+  pass(2min, {w});
+  BOOST_TEST(starts.size() == 2);
+  BOOST_TEST(state_of(state.name).outcome.status.code() == errc::failed_precondition);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_slot_that_is_lost_gets_no_work_until_it_is_back, dispatcher_fixture) {
+  auto w = admit("w", 2);
+  submit(action("a"));
+  submit(action("b"));
+  submit(action("c"));
+  submit(action("d"));
+  mind.has_slots({w, 1}, now);
+  finish(starts[0], failed(errc::deadline_exceeded));
+  BOOST_TEST(starts.size() == 2);
+  BOOST_TEST(mind.figures().slots == 1);
+  finish(starts[1]);
+  BOOST_TEST(starts.size() == 3);
+  // Never more than it enlisted with, whatever it says.
+  mind.has_slots({w, 100}, now);
+  BOOST_TEST(starts.size() == 4);
+  BOOST_TEST(mind.figures().slots == 2);
+}
+
 BOOST_FIXTURE_TEST_CASE(failed_final_update_does_not_leak_worker_capacity, dispatcher_fixture) {
   admit("w");
   submit(action("a"));

@@ -70,6 +70,7 @@ scripted_master::scripted_master(caf::actor_system& system) {
         [keep](const worker_beat& news) { keep(&notebook::beats, news); },
         [keep](const action_started& news) { keep(&notebook::started, news); },
         [keep](const action_finished& news) { keep(&notebook::finished, news); },
+        [keep](const worker_slots& news) { keep(&notebook::slots, news); },
         [notes](const worker_leaving&) {
           std::lock_guard lock(notes->mutex);
           ++notes->left;
@@ -101,6 +102,10 @@ action_finished scripted_master::next_finished() {
 }
 worker_beat scripted_master::next_beat() {
   return next(&notebook::beats, "a heartbeat");
+}
+
+worker_slots scripted_master::next_slots() {
+  return next(&notebook::slots, "news of slots");
 }
 
 void scripted_master::wait_until_left() {

@@ -35,6 +35,7 @@ public:
   action_started next_started();
   action_finished next_finished();
   worker_beat next_beat();
+  worker_slots next_slots();
   void wait_until_left();
   /// The next one to enlist is refused.
   void refuse_next();
@@ -48,6 +49,7 @@ private:
     std::deque<action_started> started;
     std::deque<action_finished> finished;
     std::deque<worker_beat> beats;
+    std::deque<worker_slots> slots;
     std::size_t left = 0;
     std::size_t refusals = 0;
     std::size_t admitted = 0;
