@@ -36,20 +36,24 @@ expected<duration> timeout_of(const v2::Action& action) {
 /// The whole working directory, as some clients ask for, is written as the empty path.
 enum class empty_path : bool { refused, allowed };
 
-expected<void> check_outputs(const google::protobuf::RepeatedPtrField<std::string>& paths, empty_path empty) {
+expected<void> check_outputs(const google::protobuf::RepeatedPtrField<std::string>& paths,
+                             const std::string& folder, empty_path empty) {
   for (const auto& path : paths) {
-    if (path.empty() && empty == empty_path::allowed) continue;
-    if (auto fine = check_relative_path(path); !fine)
-      return with_context(fine.error(), "output path \"{}\" of the command", escaped(path));
+    auto meant = resolve_path(folder, path);
+    if (!meant) return with_context(meant.error(), "output path \"{}\" of the command", escaped(path));
+    // Only a folder is where the command runs.
+    if (empty == empty_path::refused && (path.empty() || *meant == folder))
+      return fail(errc::invalid_argument, "output path \"{}\" of the command is no file's", escaped(path));
   }
   return {};
 }
 
-expected<void> check_all_outputs(const v2::Command& command) {
+expected<void> check_all_outputs(const v2::Command& command, const std::string& folder) {
   // The older fields do not count where the newer one is used.
-  if (command.output_paths_size() > 0) return check_outputs(command.output_paths(), empty_path::allowed);
-  if (auto fine = check_outputs(command.output_files(), empty_path::refused); !fine) return fine;
-  return check_outputs(command.output_directories(), empty_path::allowed);
+  if (command.output_paths_size() > 0)
+    return check_outputs(command.output_paths(), folder, empty_path::allowed);
+  if (auto fine = check_outputs(command.output_files(), folder, empty_path::refused); !fine) return fine;
+  return check_outputs(command.output_directories(), folder, empty_path::allowed);
 }
 
 expected<void> check_environment(const v2::Command& command) {
@@ -107,17 +111,16 @@ expected<command_content> parse_command(const bytes& blob) {
   for (const auto& argument : command->arguments())
     if (argument.find('\0') != std::string::npos)
       return fail(errc::invalid_argument, "an argument of the command holds a NUL character");
-  if (!command->working_directory().empty())
-    if (auto fine = check_relative_path(command->working_directory()); !fine)
-      return with_context(fine.error(), "working_directory of the command");
-  if (auto fine = check_all_outputs(*command); !fine) return fail(fine.error());
+  auto folder = resolve_path("", command->working_directory());
+  if (!folder) return with_context(folder.error(), "working_directory of the command");
+  if (auto fine = check_all_outputs(*command, *folder); !fine) return fail(fine.error());
   if (auto fine = check_environment(*command); !fine) return fail(fine.error());
   if (auto fine = check_size(largest::platform, command->platform().ByteSizeLong()); !fine)
     return fail(fine.error());
   if (command->output_node_properties_size() > 0)
     return fail(errc::invalid_argument, "the command asks for node property \"{}\", which is not supported",
                 escaped(command->output_node_properties(0)));
-  return command_content{properties_of(command->platform()), command->working_directory()};
+  return command_content{properties_of(command->platform()), std::move(*folder)};
 }
 
 }  // namespace kiln

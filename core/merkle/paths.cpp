@@ -30,4 +30,26 @@ expected<void> check_relative_path(std::string_view path) {
   }
 }
 
+expected<std::string> resolve_path(std::string_view folder, std::string_view path) {
+  std::string resolved(folder);
+  auto shown = path.substr(0, path.find('\0'));
+  for (std::string_view rest = path; !path.empty();) {
+    auto slash = rest.find('/');
+    auto part = rest.substr(0, slash);
+    if (part == "..") {
+      if (resolved.empty())
+        return fail(errc::invalid_argument, "path \"{}\" leads out of the input root", shown);
+      auto above = resolved.rfind('/');
+      resolved.resize(above == std::string::npos ? 0 : above);
+    } else if (part != ".") {
+      if (auto fine = check_entry_name(part); !fine) return with_context(fine.error(), "path \"{}\"", shown);
+      if (!resolved.empty()) resolved += '/';
+      resolved += part;
+    }
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  return resolved;
+}
+
 }  // namespace kiln

@@ -54,4 +54,21 @@ BOOST_AUTO_TEST_CASE(a_relative_path_stays_below_its_root) {
     BOOST_TEST(!check_relative_path(bad).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_path_with_dots_is_resolved_inside_its_root) {
+  auto meant = [](std::string_view folder, std::string_view path) {
+    auto found = resolve_path(folder, path);
+    return found ? *found : "refused";
+  };
+  BOOST_TEST(meant("", "") == "");
+  BOOST_TEST(meant("w", "") == "w");
+  BOOST_TEST(meant("w", ".") == "w");
+  BOOST_TEST(meant("w", "./a/./b") == "w/a/b");
+  BOOST_TEST(meant("w/v", "../a") == "w/a");
+  BOOST_TEST(meant("w", "..") == "");
+  BOOST_TEST(meant("w", "../a/..b") == "a/..b");
+  for (std::string_view bad : {"/", "/a", "a/", "a//b", "../..", "a/../../..", "./", "a/./"})
+    BOOST_TEST(meant("w", bad) == "refused", bad);
+  BOOST_TEST(meant("", std::string_view("a\0b", 3)) == "refused");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -34,7 +34,7 @@ void check_command(const bytes& blob) {
   auto said = parse<v2::Command>(blob);
   must(said && said->arguments_size() > 0, "a command has a program");
   for (const auto& path : said->output_paths())
-    must(path.empty() || check_relative_path(path).has_value(), "an output lies below the working directory");
+    must(resolve_path(command->working_directory, path).has_value(), "an output lies below the input root");
   for (const auto& each : said->environment_variables())
     must(!each.name().empty() && each.name().find('=') == std::string::npos, "a variable can be set");
 }

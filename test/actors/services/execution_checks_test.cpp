@@ -180,12 +180,12 @@ BOOST_AUTO_TEST_CASE(the_working_directory_is_in_the_input_tree) {
   v2::Directory root;
   add_directory(root, "outer", put(outer));
   auto command = echo();
-  for (const auto* bad : {"/outer", "outer/", "outer/../outer", "outer//inner", "other", "outer/file",
+  for (const auto* bad : {"/outer", "outer/", "outer/../../outer", "outer//inner", "other", "outer/file",
                           "outer/inner/file", "outer/inner/deeper"}) {
     command.set_working_directory(bad);
     BOOST_TEST(code_for(command, root) == errc::invalid_argument, bad);
   }
-  for (const auto* good : {"outer", "outer/inner"}) {
+  for (const auto* good : {"outer", "outer/inner", ".", "./outer", "outer/inner/..", "other/../outer"}) {
     command.set_working_directory(good);
     auto call = execute(request(put_action(command, root)));
     BOOST_TEST(heard(*call).size() == 1u, good);
@@ -205,6 +205,22 @@ BOOST_AUTO_TEST_CASE(output_paths_stay_inside) {
     command.add_output_directories(bad);
     BOOST_TEST(code_for(command) == errc::invalid_argument, bad);
   }
+}
+
+BOOST_AUTO_TEST_CASE(output_paths_may_have_dots_as_long_as_they_stay_inside) {
+  v2::Directory root;
+  add_directory(root, "work", put(v2::Directory()));
+  for (const auto* good : {"./out", "a/../out", "../out", "."}) {
+    auto command = echo();
+    command.set_working_directory("work");
+    command.add_output_paths(good);
+    auto call = execute(request(put_action(command, root)));
+    BOOST_TEST(heard(*call).size() == 1u, good);
+  }
+  auto command = echo();
+  command.set_working_directory("work");
+  command.add_output_paths("../../out");
+  BOOST_TEST(code_for(command, root) == errc::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(the_older_output_fields_do_not_count_beside_the_newer) {
