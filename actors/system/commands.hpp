@@ -24,6 +24,8 @@ struct serve_request {
   std::string plugins;  ///< a folder; empty: this build's
   std::vector<std::pair<std::string, std::string>>
       variables;  ///< ${NAME} of the configuration, before the environment
+  std::vector<std::string>
+      properties;  ///< NAME=VALUE that the worker offers besides those of the configuration
 };
 int serve(const serve_request& request);
 

@@ -5,6 +5,7 @@
 #include "actors/system/commands.hpp"
 #include "actors/system/machine.hpp"
 #include "actors/system/version.hpp"
+#include "core/base/machine.hpp"
 
 namespace {
 
@@ -31,6 +32,13 @@ void add_plugins(CLI::App* command, std::string& folder) {
   command->add_option("--plugins", folder, "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
 }
 
+void add_property(CLI::App* command, serve_request& request) {
+  command
+      ->add_option("--property", request.properties,
+                   "NAME=VALUE that the worker offers as a platform property; may be given several times")
+      ->allow_extra_args(false);
+}
+
 void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
   command->add_option("config", request.config, "YAML file; without one, a profile is served");
@@ -46,6 +54,7 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
       "--capacity",
       [&request](const std::string& value) { request.variables.emplace_back("KILN_CAPACITY", value); },
       "Size of a profile's blob store: 50GiB or 60%");
+  add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });
 }
@@ -67,6 +76,7 @@ void add_worker(CLI::App& app, serve_request& request, std::function<int()>& cho
   command->add_option_function<std::string>("--data", variable("KILN_DATA"), "Folder for inputs and work");
   command->add_option_function<std::string>("--capacity", variable("KILN_CAPACITY"),
                                             "Size of the cache of inputs");
+  add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] {
     request.profile = "worker";
@@ -154,6 +164,7 @@ int run(int argc, char** argv) {
   bench_request benched;
   conform_request conformed;
   std::function<int()> chosen = [&served] { return serve(served); };
+  add_property(&app, served);
   add_serve(app, served, chosen);
   add_worker(app, worker, chosen);
   add_tools(app, checked, described, chosen);
@@ -171,6 +182,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    kiln::hide_environment();
     return run(argc, argv);
   } catch (const std::exception& fault) {
     std::fprintf(stderr, "kiln: %s\n", fault.what());

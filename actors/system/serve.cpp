@@ -1,5 +1,5 @@
 #include <fcntl.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <caf/actor_system.hpp>
@@ -15,6 +15,7 @@
 #include "actors/system/machine.hpp"
 #include "actors/system/signals.hpp"
 #include "actors/system/version.hpp"
+#include "core/base/descriptors.hpp"
 #include "core/base/machine.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
@@ -30,12 +31,30 @@ void fill_standard_descriptors() {
       int opened = ::open("/dev/null", O_RDWR);
 }
 
-// A pack, a connection and an upload each hold a descriptor; the usual soft limit of 1,024 is soon met.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+// Actions may be the same user as we are, and what we were started with may be a secret.
+void keep_to_ourselves() {
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+expected<void> offer(const std::vector<std::string>& properties, node_options& node) {
+  if (!properties.empty() && !node.worker)
+    return fail(errc::invalid_argument, "--property {}: there is no worker here that could offer it",
+                properties.front());
+  for (const auto& property : properties) {
+    auto equals = property.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      return fail(errc::invalid_argument, "--property {}: NAME=VALUE is wanted", property);
+    node.worker->properties[property.substr(0, equals)].push_back(property.substr(equals + 1));
+  }
+  return {};
+}
+
+void tell_of_too_few_descriptors(logger& log) {
+  if (descriptors_needed() <= descriptor_limit()) return;
+  log.error(
+      "too few open files are allowed; uploads and clients will be refused when they are used up. Raise "
+      "`ulimit -n` or systemd's LimitNOFILE, or make the stores smaller",
+      {{"allowed", descriptor_limit()}, {"needed", descriptors_needed()}});
 }
 
 // What CAF is told; its own command line and files are never read. The policy is measured: docs/decisions.
@@ -86,6 +105,9 @@ int serve(const serve_request& request) {
     return complain(loaded.error(), exit_unavailable);
   auto wanted = read_configuration({request.config, request.profile, request.variables}, plugins);
   if (!wanted) return complain(wanted.error(), exit_usage);
+  if (auto offered = offer(request.properties, wanted->options); !offered)
+    return complain(offered.error(), exit_usage);
+  if (wanted->options.worker) keep_to_ourselves();
   const auto& logging = wanted->options.log;
   logger log(descriptor_sink(STDERR_FILENO), system_clock(), {logging.level, logging.format});
   signal_watch signals(blocked, [&log](signal_watch::reason why) { end_at_once(log, why); });
@@ -100,6 +122,7 @@ int serve(const serve_request& request) {
     log.flush(std::chrono::seconds(1));
     return complain(started.error(), exit_unavailable);
   }
+  tell_of_too_few_descriptors(log);
   print_banner(**started, wanted->options);
   int code = run_until_told(**started, system, signals, log);
   started->reset();

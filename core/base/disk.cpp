@@ -15,6 +15,8 @@
 #include <climits>
 #include <vector>
 
+#include "core/base/descriptors.hpp"
+
 namespace kiln {
 
 descriptor::~descriptor() {
@@ -30,6 +32,12 @@ tl::unexpected<disk_error> failed(int number = errno) {
 disk_result<void> nothing_or_errno(int result) {
   if (result < 0) return failed();
   return {};
+}
+
+/// The kernel hands out the lowest number that is free: a high one says how many are in use.
+disk_result<descriptor> unless_reserved(descriptor opened) {
+  if (static_cast<std::uint64_t>(opened.number()) < descriptors_for_files()) return opened;
+  return failed(EMFILE);
 }
 
 template <class Call>
@@ -84,14 +92,14 @@ public:
       if (how == lookup::cached) request.resolve |= RESOLVE_CACHED;
       long number =
           repeated([&] { return ::syscall(SYS_openat2, folder.number(), path, &request, sizeof request); });
-      if (number >= 0) return descriptor(static_cast<int>(number));
+      if (number >= 0) return unless_reserved(descriptor(static_cast<int>(number)));
       if (errno != ENOSYS) return failed();
       has_openat2_.store(false, std::memory_order_relaxed);  // an old kernel, or a filter around us
     }
     if (how == lookup::cached) return failed(EAGAIN);
     int number = repeated([&] { return ::openat(folder.number(), path, flags | O_NOFOLLOW, mode); });
     if (number < 0) return failed();
-    return descriptor(number);
+    return unless_reserved(descriptor(number));
   }
 
   disk_result<std::size_t> read(const descriptor& file, std::span<char> into, std::uint64_t offset) override {

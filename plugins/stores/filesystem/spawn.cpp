@@ -4,6 +4,7 @@
 #include <caf/actor_system.hpp>
 #include <filesystem>
 
+#include "core/base/descriptors.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint64_t least_capacity = 64 << 10;
 // In a smaller store few packs would make up all of it, and each that leaves a good part of it.
 constexpr std::uint64_t least_packed_capacity = 64 << 20;
+constexpr std::uint64_t files_at_once = 256;  // read, written and lent that are no packs
 
 }  // namespace
 
@@ -44,6 +46,9 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   from.bounds.capacity = capacity;
   // A pack is closed by the record with which it is full.
   from.bounds.spare = packing ? 2 * (from.pack_size + wishes.packed_below.bytes) : 0;
+  // Every pack is open; of other files as many as are read, written and lent at once.
+  if (packing) expect_descriptors(capacity / from.pack_size + 2);
+  expect_descriptors(files_at_once);
   from.bounds.hot_memory = wishes.hot_memory.bytes;
   auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.hands), wishes,
                                                     context.what, packing ? wishes.packed_below.bytes : 0,
