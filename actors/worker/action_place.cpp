@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
+
 namespace kiln {
 namespace {
 
@@ -25,11 +27,11 @@ mode_t root_mode(user_number user) {
 expected<descriptor> make_folder(const descriptor& in, const std::string& name, mode_t mode,
                                  user_number user) {
   if (::mkdirat(in.number(), name.c_str(), mode) != 0)
-    return fail(system_error(errno, "making folder " + name));
+    return failure(fault_of(purpose::own_folder, errno, "making folder " + name));
   descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
   // Whatever the umask says: what is made is what an emptied place is held against.
   if (!made || ::fchmod(made.number(), mode) != 0 || ::fchown(made.number(), user, user) != 0)
-    return fail(system_error(errno, "opening folder " + name));
+    return failure(fault_of(purpose::own_folder, errno, "opening folder " + name));
   return made;
 }
 
@@ -37,7 +39,7 @@ expected<descriptor> make_stream(const descriptor& in, const char* name, user_nu
   descriptor made = open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, stream_mode);
   // The action's own, for many a script opens /dev/stderr anew.
   if (!made || ::fchmod(made.number(), stream_mode) != 0 || ::fchown(made.number(), user, user) != 0)
-    return fail(system_error(errno, "making a file for a standard stream"));
+    return failure(fault_of(purpose::own_folder, errno, "making a file for a standard stream"));
   return made;
 }
 

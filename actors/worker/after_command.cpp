@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "actors/worker/altered_inputs.hpp"
+#include "actors/worker/faults.hpp"
+#include "actors/worker/usage_watch.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
 #include "core/wire/digests.hpp"
@@ -41,28 +43,43 @@ expected<void> recheck_altered(const workshop& shop, const input_tree& inputs,
   caf::anon_send(shop.lender, recheck_inputs{std::move(altered.changed)});
   if (altered.by_this_action)
     return fail(errc::failed_precondition, "the action wrote to its input \"{}\"", first);
-  return fail(errc::aborted, "input \"{}\" was written to while the action ran, by it or by another", first);
+  return failure(owned_by(
+      fault_owner::elsewhere,
+      {errc::aborted,
+       fmt::format("input \"{}\" was written to while the action ran, by it or by another", first)}));
 }
 
-expected<blob_table> collect_all(const workshop& shop, const command_plan& plan, const input_tree& inputs,
-                                 const std::shared_ptr<action_folder>& folder, digest_function function,
-                                 const std::atomic<bool>& stop, bool streams_only,
-                                 build::bazel::remote::execution::v2::ActionResult& result) {
+expected<collected> collect_all(const workshop& shop, const command_plan& plan, const input_tree& inputs,
+                                const std::shared_ptr<action_folder>& folder, digest_function function,
+                                const std::atomic<bool>& stop, bool streams_only,
+                                build::bazel::remote::execution::v2::ActionResult& result) {
   if (auto fine = recheck_altered(shop, inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
   output_collector collector(within(folder->root()), shop.options, function, stop);
-  auto out = collector.add_stream(within(folder->out()), "output");
-  if (!out) return failure(std::move(out).error());
-  if (!is_empty_blob(*out)) to_wire(*out, result.mutable_stdout_digest());
-  auto err = collector.add_stream(within(folder->err()), "error");
-  if (!err) return failure(std::move(err).error());
-  if (!is_empty_blob(*err)) to_wire(*err, result.mutable_stderr_digest());
-  if (!streams_only)
-    if (auto added = collector.add_outputs(plan, result); !added) return failure(std::move(added).error());
+  collected made;
+  auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {
+    auto end = collector.add_stream(within(stream));
+    if (!end) return failure(std::move(end).error());
+    if (!is_empty_blob(end->blob)) to_wire(end->blob, digest_in());
+    if (end->cut) made.fault = too_much_in_stream(name, shop.options.max_stream_size);
+    return {};
+  };
+  if (auto out = add(folder->out(), "output", [&] { return result.mutable_stdout_digest(); }); !out)
+    return failure(std::move(out).error());
+  if (auto err = add(folder->err(), "error", [&] { return result.mutable_stderr_digest(); }); !err)
+    return failure(std::move(err).error());
+  if (!streams_only && made.fault.ok()) {
+    if (auto added = collector.add_outputs(plan, result); !added) {
+      auto fault = std::move(added).error();
+      if (owner_in(fault, fault_place::worker) != fault_owner::action) return failure(std::move(fault));
+      made.fault = std::move(fault);
+    }
+  }
   if (auto fine = check_size(largest::result, result.ByteSizeLong()); !fine)
     return fail(errc::failed_precondition, "the action has too many outputs: {}", fine.error().message());
-  return collector.take_blobs();
+  made.blobs = collector.take_blobs();
+  return made;
 }
 
 }  // namespace kiln

@@ -59,11 +59,13 @@ expected<void> plan_environment(const v2::Command& command, const worker_options
 expected<void> plan_outputs(const v2::Command& command, command_plan& plan) {
   std::unordered_set<std::string> seen;
   auto add = [&](const std::string& path, output_kind kind) -> expected<void> {
+    auto where = resolve_path(plan.working_directory, path);
+    if (!where) return with_context(where.error(), "an output");
     // Only a folder can be named by nothing: it is the working directory then.
-    if (!path.empty() || kind == output_kind::file)
-      if (auto fine = check_relative_path(path); !fine) return with_context(fine.error(), "an output");
+    if (kind == output_kind::file && *where == plan.working_directory)
+      return fail(errc::invalid_argument, "an output that is to be a file is named \"{}\"", path);
     if (seen.insert(path + (kind == output_kind::folder ? "/" : "")).second)
-      plan.outputs.push_back({path, kind});
+      plan.outputs.push_back({path, std::move(*where), kind});
     return {};
   };
   auto add_all = [&](const auto& paths, output_kind kind) -> expected<void> {
@@ -113,10 +115,9 @@ expected<command_plan> plan_command(const v2::Command& command, duration timeout
     if (has_nul(argument)) return fail(errc::invalid_argument, "an argument of the command has a NUL in it");
     plan.arguments.push_back(argument);
   }
-  plan.working_directory = command.working_directory();
-  if (!plan.working_directory.empty())
-    if (auto fine = check_relative_path(plan.working_directory); !fine)
-      return with_context(fine.error(), "the working directory");
+  auto folder = resolve_path("", command.working_directory());
+  if (!folder) return with_context(folder.error(), "the working directory");
+  plan.working_directory = std::move(*folder);
   if (command.output_node_properties_size() > 0)
     return fail(errc::invalid_argument, "node properties of outputs are not known here: \"{}\"",
                 command.output_node_properties(0));
@@ -124,6 +125,8 @@ expected<command_plan> plan_command(const v2::Command& command, duration timeout
     return failure(std::move(planned).error());
   if (auto planned = plan_outputs(command, plan); !planned) return failure(std::move(planned).error());
   plan.format = format_of(command);
+  // A standard stream may grow beyond its limit as far as the next look at it; no file beyond all outputs.
+  plan.largest_file = std::max(options.max_output_size.bytes, options.max_stream_size.bytes);
   return plan;
 }
 

@@ -19,7 +19,8 @@ struct worker_options;
 enum class output_kind : std::uint8_t { any, file, folder };
 
 struct declared_output {
-  std::string path;  ///< relative to the working directory; empty for that itself
+  std::string path;   ///< relative to the working directory, as the client wrote it
+  std::string where;  ///< the same from the input root, and plain; empty for that itself
   output_kind kind = output_kind::any;
 };
 
@@ -35,6 +36,7 @@ struct command_plan {
   bool old_outputs = false;              ///< declared by output_files and output_directories
   folder_format format = folder_format::tree;
   duration timeout{0};
+  std::uint64_t largest_file = 0;  ///< that it may write, in bytes; 0: no limit
 };
 
 /// INVALID_ARGUMENT, naming what is wrong, for a command that no worker should run: without arguments, with

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
 #include "actors/worker/warden/protocol.hpp"
 #include "actors/worker/warden_process.hpp"
 
@@ -16,6 +17,8 @@ namespace kiln {
 namespace {
 
 constexpr std::uint64_t wake_id = 0;
+constexpr auto longest_farewell = std::chrono::seconds(5);
+constexpr int between_looks_ms = 1000;  // at the warden, while commands run
 
 command_end end_of(const warden::report& said) {
   command_end end;
@@ -28,25 +31,15 @@ command_end end_of(const warden::report& said) {
   return end;
 }
 
-error start_fault(int number) {
-  auto fault = system_error(number, "starting the command");
-  switch (number) {
-    case E2BIG:
-      return {errc::invalid_argument, fault.message()};
-    case EAGAIN:
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-      return {errc::resource_exhausted, fault.message()};
-    default:
-      return {errc::failed_precondition, fault.message()};
-  }
-}
-
 }  // namespace
 
 void running_command::kill() noexcept {
   if (control_) ::shutdown(control_->number(), SHUT_WR);
+}
+
+void running_command::ask_to_end() noexcept {
+  // Nobody is left to read it, or it is there: either is fine.
+  if (control_) ::send(control_->number(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 expected<std::shared_ptr<command_runner>> command_runner::open(std::string warden) {
@@ -72,6 +65,7 @@ command_runner::~command_runner() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
+    patient_until_ = std::chrono::steady_clock::now() + longest_farewell;
     for (auto& [id, one] : commands_) ::shutdown(one.control->number(), SHUT_WR);
   }
   if (!thread_.joinable()) return;
@@ -110,7 +104,7 @@ expected<running_command> command_runner::start(const command_plan& plan, const 
   if (!image) return failure(std::move(image).error());
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(system_error(errno, "making a way to a command"));
+    return failure(fault_of(purpose::own_folder, errno, "making a way to a command"));
   descriptor ours(ends[0]);
   descriptor theirs(ends[1]);
   auto watched = watch(std::move(ours), std::move(listener));
@@ -137,17 +131,20 @@ expected<running_command> command_runner::watch(descriptor control, command_list
   int why = errno;
   std::lock_guard lock(mutex_);
   commands_.erase(id);
-  return fail(system_error(why, "watching a command"));
+  return failure(fault_of(purpose::own_folder, why, "watching a command"));
 }
 
 void command_runner::listen() {
   for (;;) {
+    int patience = -1;
     {
       std::lock_guard lock(mutex_);
-      if (stopping_ && commands_.empty()) return;
+      if (stopping_ && (commands_.empty() || std::chrono::steady_clock::now() > patient_until_)) return;
+      if (!commands_.empty()) patience = between_looks_ms;
     }
     epoll_event events[64];
-    int count = ::epoll_wait(events_.number(), events, 64, -1);
+    int count = ::epoll_wait(events_.number(), events, 64, patience);
+    if (count == 0) look_after_the_warden();
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 != wake_id) {
         while (hear(events[i].data.u64)) {
@@ -176,7 +173,9 @@ bool command_runner::hear(std::uint64_t id) {
   if (size < 0 && errno == EAGAIN) return false;
   if (size < 0 && errno == EINTR) return true;
   if (size != sizeof said) {
-    say_end(id, fail(errc::unavailable, "the supervisor of the command is gone"));
+    say_end(id,
+            failure(owned_by(fault_owner::suspect,
+                             {errc::unavailable, "the supervisor of the command was killed or stopped"})));
     return false;
   }
   switch (said.what) {
@@ -184,13 +183,43 @@ bool command_runner::hear(std::uint64_t id) {
       if (started) started();
       return true;
     case warden::word::not_started:
-      say_end(id, failure(start_fault(said.number)));
+      say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
+      return false;
+    case warden::word::lost:
+      say_end(id, failure(lost_with_the_warden(id)));
       return false;
     case warden::word::ended:
       say_end(id, end_of(said));
       return false;
   }
   return false;
+}
+
+/// One command alone may have killed the warden. Of several, none is suspected: the others are innocent.
+error command_runner::lost_with_the_warden(std::uint64_t id) {
+  bool shared = false;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [other, one] : commands_) {
+      if (other == id) {
+        shared = shared || one.shares_loss;
+      } else {
+        shared = one.shares_loss = true;
+      }
+    }
+  }
+  return owned_by(shared ? fault_owner::worker : fault_owner::suspect,
+                  {errc::unavailable, "the worker's supervisor of commands was killed or stopped"});
+}
+
+/// An action that is the same user as we are can stop it; then nothing would ever end.
+void command_runner::look_after_the_warden() {
+  std::shared_ptr<warden_process> now;
+  {
+    std::lock_guard lock(mutex_);
+    now = warden_;
+  }
+  if (now) now->kill_if_stopped();
 }
 
 void command_runner::say_end(std::uint64_t id, expected<command_end> how) {

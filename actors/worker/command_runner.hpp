@@ -38,38 +38,53 @@ public:
 
   /// The command and all that descends from it are killed; the end is heard of as ever. Never blocks.
   void kill() noexcept;
+  /// SIGTERM for the command and its process group. Never blocks.
+  void ask_to_end() noexcept;
 
 private:
   std::shared_ptr<descriptor> control_;
 };
 
 /// Who hears of a command, on the runner's thread. `ended` is the last call, and comes when no process is
-/// left; FAILED_PRECONDITION if the command could not be executed. Must not block.
+/// left; with an owned error (actors/worker/faults.hpp) if the command could not be executed, or was lost
+/// since its supervisor was. Must not block.
 struct command_listener {
   std::function<void()> started;
   std::function<void(expected<command_end>)> ended;
 };
 
+/// Starts commands: what actions see of the runner, so that a test can stand between them.
+class command_starter {
+public:
+  virtual ~command_starter() = default;
+  /// Runs as `user`, who must be able to reach `folder`. The standard input is empty. Blocks as long as it
+  /// takes to write the arguments into memory. After an error nobody is called.
+  virtual expected<running_command> start(const command_plan& plan, const descriptor& folder,
+                                          const descriptor& out, const descriptor& err, user_number user,
+                                          command_listener listener) = 0;
+};
+
 /// Runs commands through the warden (actors/worker/warden), which it starts, and starts again should it die.
 /// One thread hears of all of them. Any thread may call.
-class command_runner {
+class command_runner final : public command_starter {
 public:
   /// `warden` is the program's path.
   static expected<std::shared_ptr<command_runner>> open(std::string warden);
-  /// Kills what runs and waits until it is gone.
-  ~command_runner();
+  /// Kills what runs and waits until it is gone, but not for ever: a process that hangs on a disk is left
+  /// behind.
+  ~command_runner() override;
   command_runner(const command_runner&) = delete;
   command_runner& operator=(const command_runner&) = delete;
 
-  /// Runs as `user`, who must be able to reach `folder`. The standard input is empty. Blocks as long as it
-  /// takes to write the arguments into memory. After an error nobody is called.
   expected<running_command> start(const command_plan& plan, const descriptor& folder, const descriptor& out,
-                                  const descriptor& err, user_number user, command_listener listener);
+                                  const descriptor& err, user_number user,
+                                  command_listener listener) override;
 
 private:
   struct entry {
     std::shared_ptr<descriptor> control;
     command_listener listener;
+    bool shares_loss = false;  ///< it ran when a warden died that others had as well
   };
 
   explicit command_runner(std::string warden) : warden_path_(std::move(warden)) {}
@@ -79,6 +94,8 @@ private:
   expected<running_command> watch(descriptor control, command_listener listener);
   void listen();
   bool hear(std::uint64_t id);
+  error lost_with_the_warden(std::uint64_t id);
+  void look_after_the_warden();
   void say_end(std::uint64_t id, expected<command_end> how);
 
   const std::string warden_path_;
@@ -89,6 +106,7 @@ private:
   std::unordered_map<std::uint64_t, entry> commands_;
   std::uint64_t next_ = 1;
   bool stopping_ = false;
+  std::chrono::steady_clock::time_point patient_until_;  ///< while stopping
   std::thread thread_;
 };
 

@@ -7,6 +7,8 @@
 #include <exception>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
+
 namespace kiln {
 namespace {
 
@@ -46,7 +48,7 @@ private:
     do {
       count = ::pread(file_.number(), room.data(), wanted, offset_);
     } while (count < 0 && errno == EINTR);
-    if (count < 0) return fail(system_error(errno, "reading an output"));
+    if (count < 0) return failure(fault_of(purpose::own_folder, errno, "reading an output"));
     if (count == 0) return fail(errc::aborted, "an output became shorter while it was read");
     offset_ += count;
     left_ -= count;

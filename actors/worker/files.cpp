@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <string_view>
 
+#include "actors/worker/faults.hpp"
+
 namespace kiln {
 
 file_mark mark_of(const struct stat& facts) noexcept {
@@ -41,9 +43,10 @@ expected<descriptor> open_folder(const std::string& path) {
 
 expected<void> make_owned_folder(const descriptor& in, const std::string& name, user_number owner) {
   if (::mkdirat(in.number(), name.c_str(), 0777) != 0)
-    return fail(system_error(errno, "making folder " + name));
+    return failure(fault_of(purpose::inputs, errno, "making folder " + name));
   if (owner != same_user && ::fchownat(in.number(), name.c_str(), owner, owner, AT_SYMLINK_NOFOLLOW) != 0)
-    return fail(system_error(errno, "giving folder " + name + " to the user of the action"));
+    return failure(
+        fault_of(purpose::own_folder, errno, "giving folder " + name + " to the user of the action"));
   return {};
 }
 
@@ -55,9 +58,9 @@ expected<void> make_folders(const descriptor& root, const std::string& path, use
     std::string above = slash == std::string::npos ? "" : part.substr(0, slash);
     std::string name = slash == std::string::npos ? part : part.substr(slash + 1);
     descriptor folder = open_beneath(root, above, O_PATH | O_DIRECTORY, follow::all);
-    if (!folder)
-      return fail(errc::failed_precondition, "no folder can be made in \"{}\": {}", above,
-                  system_error(errno, "opening").message());
+    if (!folder && errno == ENOENT)
+      return fail(errc::failed_precondition, "no folder can be made in \"{}\", for it is not there", above);
+    if (!folder) return failure(fault_of(purpose::outputs, errno, "making a folder in " + above));
     if (auto made = make_owned_folder(folder, name, owner); made)
       continue;
     else if (::faccessat(folder.number(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
@@ -72,7 +75,7 @@ expected<void> write_all(const descriptor& file, std::string_view content) {
   while (!content.empty()) {
     ssize_t written = ::write(file.number(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(system_error(errno, "writing a file"));
+    if (written < 0) return failure(fault_of(purpose::own_folder, errno, "writing a file"));
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -89,7 +92,7 @@ expected<void> copy_content(const descriptor& from, const descriptor& to, const 
                                : ::sendfile(to.number(), from.number(), &offset, at_once);
     if (copied == 0) return {};
     if (copied > 0 || errno == EINTR) continue;
-    if (!in_kernel) return fail(system_error(errno, "copying a file"));
+    if (!in_kernel) return failure(fault_of(purpose::inputs, errno, "copying a file"));
     in_kernel = false;
   }
 }

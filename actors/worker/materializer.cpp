@@ -8,19 +8,23 @@
 #include <string>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
+
 namespace kiln {
 namespace {
 
 /// The cache was made to forget it. Another try finds it elsewhere.
 failure gone(const digest& blob) {
-  return fail(errc::unavailable, "input {} is gone from the cache that lent it", blob);
+  return failure(
+      owned_by(fault_owner::elsewhere,
+               {errc::unavailable, fmt::format("input {} is gone from the cache that lent it", blob)}));
 }
 
 expected<descriptor> make_file(const descriptor& folder, const input_tree::file& file, user_number owner) {
   descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                            file.executable ? 0777 : 0666));
   if (!made || ::fchown(made.number(), owner, owner) != 0)
-    return fail(system_error(errno, "making the file " + file.name));
+    return failure(fault_of(purpose::inputs, errno, "making the file " + file.name));
   return made;
 }
 
@@ -28,7 +32,7 @@ expected<void> copy_file(const descriptor& folder, const input_tree::file& file,
                          user_number owner, const std::atomic<bool>& stop) {
   descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!source && errno == ENOENT) return gone(file.blob);
-  if (!source) return fail(system_error(errno, "opening the lent file " + from.path));
+  if (!source) return failure(fault_of(purpose::own_folder, errno, "opening the lent file " + from.path));
   auto made = make_file(folder, file, owner);
   if (!made) return failure(std::move(made).error());
   return copy_content(source, *made, stop);
@@ -56,13 +60,13 @@ private:
     const auto& path = tree_.folders[index].path;
     if (index > 0) {
       descriptor above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
-      if (!above) return fail(system_error(errno, "opening the folder of " + path));
+      if (!above) return failure(fault_of(purpose::inputs, errno, "opening the folder of " + path));
       auto name = path.substr(path.rfind('/') + 1);
       if (auto made = make_owned_folder(above, name, owner_); !made)
         return with_context(made.error(), "input folder \"{}\"", path);
     }
     descriptor folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
-    if (!folder) return fail(system_error(errno, "opening folder " + path));
+    if (!folder) return failure(fault_of(purpose::inputs, errno, "opening folder " + path));
     for (; file_ < tree_.files.size() && tree_.files[file_].in == index; ++file_) {
       if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
       if (auto made = make(folder, tree_.files[file_]); !made)
@@ -71,7 +75,7 @@ private:
     for (; link_ < tree_.symlinks.size() && tree_.symlinks[link_].in == index; ++link_) {
       const auto& link = tree_.symlinks[link_];
       if (::symlinkat(link.target.c_str(), folder.number(), link.name.c_str()) != 0)
-        return fail(system_error(errno, "making the link " + join_path(path, link.name)));
+        return failure(fault_of(purpose::inputs, errno, "making the link " + join_path(path, link.name)));
     }
     return {};
   }
@@ -88,7 +92,8 @@ private:
         return {};
       }
       if (errno == ENOENT) return gone(file.blob);
-      if (!copy_helps(errno)) return fail(system_error(errno, "linking the lent file " + lent.path));
+      if (!copy_helps(errno))
+        return failure(fault_of(purpose::inputs, errno, "linking the lent file " + lent.path));
     }
     ++done_.copied;
     return copy_file(folder, file, lent, owner_, stop_);
@@ -108,9 +113,9 @@ expected<void> make_output_parents(const descriptor& root, const command_plan& p
   if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
     return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
   for (const auto& output : plan.outputs) {
-    auto parent = parent_path(output.path);
+    auto parent = parent_path(output.where);
     if (parent.empty()) continue;
-    if (auto made = make_folders(root, join_path(inside, parent), owner); !made)
+    if (auto made = make_folders(root, parent, owner); !made)
       return with_context(made.error(), "output \"{}\"", output.path);
   }
   return {};

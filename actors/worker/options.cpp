@@ -17,7 +17,10 @@ schema<worker_options> worker_schema() {
           "Actions at once; auto is two for each processor, so that some fetch and upload while others run.",
           at_least(1U), at_most(65536U), or_word("auto"))
       .field("properties", &options::properties, {},
-             "What the worker offers: names of platform properties, each with its values.")
+             "What the worker offers: names of platform properties, each with its values. OSFamily, ISA and "
+             "Arch "
+             "are offered by themselves, as the machine is; a name given here, even without a value, "
+             "replaces that.")
       .required(
           "work_root", &options::work_root,
           "The folder in which actions run. It should be on the file system of the cache, so that inputs "
@@ -59,12 +62,23 @@ schema<worker_options> worker_schema() {
           "others. What clients may ask for, and what holds where they ask for nothing, is "
           "`serve.execution`.",
           at_least(duration(1s)))
+      .field("kill_grace", &options::kill_grace, 15s,
+             "How long an action whose time is over has between SIGTERM and SIGKILL.",
+             at_most(duration(10min)))
+      .field("hang_after", &options::hang_after, 10s,
+             "How long a killed process or the removal of a folder may take. Then the client is told the "
+             "action's end all the same, and its slot is lost until the rest is gone. Let it be shorter than "
+             "the scheduler's `kill_timeout`.",
+             at_least(duration(1ms)), at_most(duration(10min)))
       .field("max_input_size", &options::max_input_size, 64_GiB, "Bytes in one action's input tree.")
       .field("max_input_entries", &options::max_input_entries, 1'000'000U,
              "Files, folders and links in one action's input tree.")
       .field("max_stream_size", &options::max_stream_size, 64_MiB,
-             "Bytes an action may write to its standard output, and as many to its standard error.")
-      .field("max_output_size", &options::max_output_size, 64_GiB, "Bytes in all outputs of an action.")
+             "Bytes an action may write to its standard output, and as many to its standard error. One that "
+             "writes "
+             "more is stopped, and the client gets what it wrote up to there.")
+      .field("max_output_size", &options::max_output_size, 64_GiB,
+             "Bytes in all outputs of an action. One whose folder grows by more while it runs is stopped.")
       .field("max_output_entries", &options::max_output_entries, 1'000'000U,
              "Files, folders and links in all outputs of an action.")
       .check([](const options& wanted) -> expected<void> {

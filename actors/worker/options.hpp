@@ -33,6 +33,8 @@ struct worker_options {
   bool absolute_symlinks = true;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration max_timeout = std::chrono::hours(24);
+  duration kill_grace = std::chrono::seconds(15);
+  duration hang_after = std::chrono::seconds(10);
   byte_size max_input_size;
   std::uint32_t max_input_entries = 0;
   byte_size max_stream_size;

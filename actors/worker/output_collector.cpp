@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <limits>
 #include <string_view>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
 #include "actors/worker/options.hpp"
 #include "actors/worker/output_tree.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -55,19 +58,20 @@ output_collector::output_collector(std::shared_ptr<const descriptor> root, const
                                    digest_function function, const std::atomic<bool>& stop)
     : root_(std::move(root)), options_(options), function_(function), stop_(stop) {}
 
-expected<digest> output_collector::add_stream(std::shared_ptr<const descriptor> stream,
-                                              std::string_view name) {
+expected<output_collector::stream_end> output_collector::add_stream(
+    std::shared_ptr<const descriptor> stream) {
   struct stat facts {};
   if (::fstat(stream->number(), &facts) != 0)
-    return fail(system_error(errno, "looking at a standard stream"));
-  if (static_cast<std::uint64_t>(facts.st_size) > options_.max_stream_size.bytes)
-    return fail(errc::failed_precondition, "the command wrote {} bytes to its standard {}; {} are allowed",
-                facts.st_size, name, to_string(options_.max_stream_size));
-  return hash(*stream, facts.st_size, [stream]() -> expected<descriptor> {
+    return failure(fault_of(purpose::outputs, errno, "looking at a standard stream"));
+  auto most = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(options_.max_stream_size.bytes, std::numeric_limits<std::int64_t>::max()));
+  auto blob = hash(*stream, std::min<std::int64_t>(facts.st_size, most), [stream]() -> expected<descriptor> {
     descriptor again(::fcntl(stream->number(), F_DUPFD_CLOEXEC, 3));
-    if (!again) return fail(system_error(errno, "reading a standard stream"));
+    if (!again) return failure(fault_of(purpose::own_folder, errno, "reading a standard stream"));
     return again;
   });
+  if (!blob) return failure(std::move(blob).error());
+  return stream_end{*blob, facts.st_size > most};
 }
 
 expected<void> output_collector::add_outputs(const command_plan& plan, v2::ActionResult& result) {
@@ -78,19 +82,20 @@ expected<void> output_collector::add_outputs(const command_plan& plan, v2::Actio
 
 expected<void> output_collector::add_output(const command_plan& plan, const declared_output& output,
                                             v2::ActionResult& result) {
-  auto path = join_path(plan.working_directory, output.path);
+  const auto& path = output.where;
   descriptor found = open_beneath(*root_, path, O_PATH, follow::but_the_last);
   if (!found) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     if (errno == EXDEV || errno == ELOOP)
       return fail(errc::failed_precondition,
                   "output \"{}\" lies behind a link or a mount that leads out of the tree", path);
-    return fail(system_error(errno, "looking at output " + path));
+    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
   }
   struct stat facts {};
-  if (::fstat(found.number(), &facts) != 0) return fail(system_error(errno, "looking at output " + path));
+  if (::fstat(found.number(), &facts) != 0)
+    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
 
-  if (S_ISLNK(facts.st_mode)) return add_link(plan, output, found, result);
+  if (S_ISLNK(facts.st_mode)) return add_link(output, found, result);
   if (S_ISREG(facts.st_mode)) {
     if (output.kind == output_kind::folder) return wrong_kind(path, facts.st_mode, "a folder");
     auto file = add_file(path);
@@ -120,9 +125,9 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
 }
 
 /// In the old fields the declaration says what the link stands for; new clients read only the new one.
-expected<void> output_collector::add_link(const command_plan& plan, const declared_output& output,
-                                          const descriptor& link, v2::ActionResult& result) {
-  auto path = join_path(plan.working_directory, output.path);
+expected<void> output_collector::add_link(const declared_output& output, const descriptor& link,
+                                          v2::ActionResult& result) {
+  const auto& path = output.where;
   auto target = read_link(link.number(), "", path);
   if (!target) return failure(std::move(target).error());
   if (auto fine = check_link_target(output, path); !fine) return fine;
@@ -157,12 +162,12 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
     return fail(errc::failed_precondition, "something is mounted over output \"{}\"", path);
   struct stat facts {};
   if (!file || ::fstat(file.number(), &facts) != 0)
-    return fail(system_error(errno, "opening output " + path));
+    return failure(fault_of(purpose::outputs, errno, "opening output " + path));
   if (!S_ISREG(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file");
   if (auto counted = count(path, facts.st_size); !counted) return failure(std::move(counted).error());
   auto blob = hash(file, facts.st_size, [root = root_, path]() -> expected<descriptor> {
     descriptor again = open_beneath(*root, path, flags, follow::but_the_last);
-    if (!again) return fail(system_error(errno, "opening output " + path));
+    if (!again) return failure(fault_of(purpose::outputs, errno, "opening output " + path));
     return again;
   });
   if (!blob) return with_context(blob.error(), "output \"{}\"", path);
@@ -181,7 +186,7 @@ expected<digest> output_collector::hash(const descriptor& file, std::int64_t siz
     auto wanted = std::min<std::int64_t>(size - offset, read_at_once);
     ssize_t count = ::pread(file.number(), into, static_cast<std::size_t>(wanted), offset);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(system_error(errno, "reading"));
+    if (count < 0) return failure(fault_of(purpose::outputs, errno, "reading"));
     if (count == 0) return fail(errc::aborted, "the file became shorter while it was read");
     all.update({into, static_cast<std::size_t>(count)});
     offset += count;
@@ -201,7 +206,7 @@ expected<std::string> output_collector::read_link(int folder, const char* name, 
   if (auto counted = count(path, 0); !counted) return failure(std::move(counted).error());
   char target[PATH_MAX];
   ssize_t size = ::readlinkat(folder, name, target, sizeof target);
-  if (size < 0) return fail(system_error(errno, "reading link " + path));
+  if (size < 0) return failure(fault_of(purpose::outputs, errno, "reading link " + path));
   std::string result(target, static_cast<std::size_t>(size));
   if (!is_utf8(result))
     return fail(errc::failed_precondition, "link \"{}\" leads to what is not UTF-8", path);

@@ -29,12 +29,16 @@ using blob_table = std::unordered_map<digest, blob_origin>;
 /// small files in memory, up to a bound, so that they need not be read again. Blocks.
 class output_collector {
 public:
+  struct stream_end {
+    digest blob;
+    bool cut = false;  ///< there was more
+  };
+
   output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
                    digest_function function, const std::atomic<bool>& stop);
 
-  /// What the command has written to a standard stream.
-  /// FAILED_PRECONDITION if it is more than the options allow.
-  expected<digest> add_stream(std::shared_ptr<const descriptor> stream, std::string_view name);
+  /// What the command has written to a standard stream, as much of it as the options allow.
+  expected<stream_end> add_stream(std::shared_ptr<const descriptor> stream);
 
   /// All declared outputs, into the result. What is not there is left out. FAILED_PRECONDITION, naming it,
   /// for what cannot be an output: devices and such, links that lead out, the wrong kind, too much.
@@ -52,7 +56,7 @@ private:
 
   expected<void> add_output(const command_plan& plan, const declared_output& output,
                             build::bazel::remote::execution::v2::ActionResult& result);
-  expected<void> add_link(const command_plan& plan, const declared_output& output, const descriptor& link,
+  expected<void> add_link(const declared_output& output, const descriptor& link,
                           build::bazel::remote::execution::v2::ActionResult& result);
   expected<void> check_link_target(const declared_output& output, const std::string& path);
   expected<hashed_file> add_file(const std::string& path);

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/utf8.hpp"
@@ -25,7 +26,7 @@ expected<std::vector<std::string>> names_in(const descriptor& folder, const std:
   if (listing == nullptr) {
     int why = errno;
     if (number >= 0) ::close(number);
-    return fail(system_error(why, "listing output " + path));
+    return failure(fault_of(purpose::outputs, why, "listing output " + path));
   }
   std::vector<std::string> names;
   errno = 0;
@@ -35,7 +36,7 @@ expected<std::vector<std::string>> names_in(const descriptor& folder, const std:
   }
   int why = errno;
   ::closedir(listing);
-  if (why != 0) return fail(system_error(why, "listing output " + path));
+  if (why != 0) return failure(fault_of(purpose::outputs, why, "listing output " + path));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -73,7 +74,7 @@ expected<void> output_collector::tree_walk::read(std::size_t index) {
     return fail(errc::failed_precondition, "output folder \"{}\" cannot be listed", path);
   if (!folder && errno == EXDEV)
     return fail(errc::failed_precondition, "something is mounted over output folder \"{}\"", path);
-  if (!folder) return fail(system_error(errno, "opening output " + path));
+  if (!folder) return failure(fault_of(purpose::outputs, errno, "opening output " + path));
   auto names = names_in(folder, path);
   if (!names) return failure(std::move(names).error());
   for (const auto& name : *names)
@@ -88,7 +89,7 @@ expected<void> output_collector::tree_walk::add_entry(std::size_t index, int ope
     return fail(errc::failed_precondition, "output \"{}\" has a name that is not UTF-8", escaped(path, 512));
   struct stat facts {};
   if (::fstatat(open_folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
-    return fail(system_error(errno, "looking at output " + path));
+    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
   if (S_ISREG(facts.st_mode)) {
     auto file = home_.add_file(path);
     if (!file) return failure(std::move(file).error());

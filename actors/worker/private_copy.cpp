@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
 #include "core/digest/hasher.hpp"
 
 namespace kiln {
@@ -42,7 +43,8 @@ public:
     auto name = blob.hex() + "-" + std::to_string(next++);
     descriptor file(
         ::openat(root->blobs().number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file) return fail(system_error(errno, "making a file for input " + blob.to_string()));
+    if (!file)
+      return failure(fault_of(purpose::own_folder, errno, "making a file for input " + blob.to_string()));
     auto path = root->blobs_path() + "/" + name;
     auto owned = std::make_shared<owned_file>(std::move(root), std::move(hands), std::move(name));
     return std::unique_ptr<copying>(new copying(which, std::move(path), std::move(file), std::move(owned)));
@@ -65,8 +67,10 @@ public:
   expected<lent_input_ptr> clone(const std::string& lent_path) {
     descriptor lent(::open(lent_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!lent && errno == ENOENT)
-      return fail(errc::unavailable, "input {} is gone from the cache that lent it", blob_);
-    if (!lent) return fail(system_error(errno, "opening the lent file " + lent_path));
+      return failure(
+          owned_by(fault_owner::elsewhere,
+                   {errc::unavailable, fmt::format("input {} is gone from the cache that lent it", blob_)}));
+    if (!lent) return failure(fault_of(purpose::own_folder, errno, "opening the lent file " + lent_path));
     const std::atomic<bool> never{false};
     if (auto copied = copy_content(lent, file_, never); !copied) return failure(std::move(copied).error());
     return publish();
@@ -77,7 +81,7 @@ private:
     struct stat facts {};
     // It was ours alone until here: this is the one moment at which its mode may be set.
     if (::fchmod(file_.number(), mode_) != 0 || ::fstat(file_.number(), &facts) != 0)
-      return fail(system_error(errno, "publishing input " + blob_.to_string()));
+      return failure(fault_of(purpose::own_folder, errno, "publishing input " + blob_.to_string()));
     return std::make_shared<const lent_input>(
         lent_input{blob_, path_, mark_of(facts), owned_, std::make_shared<lent_input::sharing>()});
   }

@@ -1,6 +1,7 @@
 #include "actors/worker/running_action.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 
@@ -10,9 +11,11 @@
 
 #include "actors/worker/action_record.hpp"
 #include "actors/worker/after_command.hpp"
+#include "actors/worker/faults.hpp"
 #include "actors/worker/input_fetcher.hpp"
 #include "actors/worker/materializer.hpp"
 #include "actors/worker/output_uploader.hpp"
+#include "actors/worker/usage_watch.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
 #include "core/wire/message.hpp"
@@ -27,6 +30,14 @@ namespace v2 = build::bazel::remote::execution::v2;
 /// command are waited for, for they use the action's folder.
 enum class phase : std::uint8_t { fetching, preparing, running, collecting, uploading, cleaning };
 
+constexpr auto between_looks = std::chrono::milliseconds(250);  // at what a command has written
+
+/// A command on its way, and what looks after it.
+struct launched {
+  running_command command;
+  std::shared_ptr<usage_watch> usage;
+};
+
 struct running_state;
 using running_self = running_action_actor::stateful_pointer<running_state>;
 
@@ -39,11 +50,14 @@ struct running_state {
   phase now = phase::fetching;
   std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
   bool overdue = false;
+  bool told = false;       ///< the owner has heard the end, and something lingers
   bool unchecked = false;  ///< the command may have run, and nobody has looked at its inputs since
   std::shared_ptr<const command_plan> plan;
   std::shared_ptr<input_tree> inputs;
   std::shared_ptr<action_folder> folder;
   std::optional<running_command> command;
+  std::shared_ptr<usage_watch> usage;
+  error excess;  ///< why the command was stopped half-way, if it was
   struct ended {
     expected<command_end> how;
     wall_time at;
@@ -57,12 +71,19 @@ struct running_state {
   void read_command();
   void take_command(const bytes& content);
   void prepare(std::shared_ptr<input_tree> tree);
-  void take_prepared(expected<running_command> started);
+  void take_prepared(expected<launched> started);
+  void look_again();
+  void take_look(expected<std::optional<error>> found);
+  error too_late() const;
+  void end_overdue();
+  void kill_command();
+  void expect_end();
+  void tell_hanging();
   void on_started(wall_time at);
   void on_ended(ended news);
   void collect(const command_end& how);
-  void upload(expected<blob_table> blobs);
-  void give_up(error why);
+  void upload(expected<collected> left);
+  void give_up(error why, fault_place from = fault_place::worker);
   void clean_up();
   void say_over();
 };
@@ -82,10 +103,11 @@ void running_state::read_command() {
             if (batch.results.size() == 1 && batch.results[0].error().code() == errc::not_found)
               return state.give_up(missing_inputs({state.order.action.command_digest}));
             state.give_up(batch.results.empty() ? error(errc::internal, "a store answered no blob")
-                                                : batch.results[0].error());
+                                                : batch.results[0].error(),
+                          fault_place::store);
           },
           [self = self](const caf::error& fault) {
-            if (self->state.now == phase::fetching) self->state.give_up(from_caf(fault));
+            if (self->state.now == phase::fetching) self->state.give_up(from_caf(fault), fault_place::store);
           });
 }
 
@@ -100,7 +122,7 @@ void running_state::take_command(const bytes& content) {
                [self = self](expected<std::shared_ptr<input_tree>> tree) {
                  auto& state = self->state;
                  if (state.now != phase::fetching) return;
-                 if (!tree) return state.give_up(std::move(tree).error());
+                 if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
                  state.prepare(std::move(*tree));
                });
 }
@@ -112,7 +134,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
   // Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
   // keeps it.
   auto work = [shop = shop, plan = plan, inputs = inputs, stop = stop, me = me(),
-               self = self]() -> expected<running_command> {
+               self = self]() -> expected<launched> {
     auto made = shop->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
@@ -124,7 +146,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     if (!done) return failure(std::move(done).error());
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
-    if (!where) return fail(system_error(errno, "opening the working directory"));
+    if (!where) return failure(fault_of(purpose::inputs, errno, "opening the working directory"));
     // The moments are taken here: on a busy machine this actor may hear of them much later.
     command_listener listener{
         [me, self, time = shop->env.time] {
@@ -134,21 +156,84 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
           auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
           caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
-    return shop->runner->start(*plan, where, folder->out(), folder->err(), folder->user(),
-                               std::move(listener));
+    auto usage = std::make_shared<usage_watch>(folder, shop->options, *inputs, *shop->env.time);
+    auto started =
+        shop->runner->start(*plan, where, folder->out(), folder->err(), folder->user(), std::move(listener));
+    if (!started) return failure(std::move(started).error());
+    return launched{std::move(*started), std::move(usage)};
   };
-  offload(me(), *shop->hands, std::move(work), [self = self](expected<running_command> started) {
-    self->state.take_prepared(std::move(started));
-  });
+  offload(me(), *shop->hands, std::move(work),
+          [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
 }
 
-void running_state::take_prepared(expected<running_command> started) {
+void running_state::take_prepared(expected<launched> started) {
   if (!started) return give_up(std::move(started).error());
   now = phase::running;
   unchecked = true;
-  command.emplace(std::move(*started));
-  if (*stop || overdue) command->kill();
+  command.emplace(std::move(started->command));
+  usage = std::move(started->usage);
+  look_again();
+  if (*stop)
+    kill_command();
+  else if (overdue)
+    end_overdue();
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
+}
+
+void running_state::look_again() {
+  self->delayed_send(
+      self, between_looks, resume{[self = self] {
+        auto& state = self->state;
+        if (state.now != phase::running) return;
+        auto look = [usage = state.usage]() -> expected<std::optional<error>> { return usage->look(); };
+        offload(state.me(), *state.shop->watchers, std::move(look),
+                [self](expected<std::optional<error>> found) { self->state.take_look(std::move(found)); });
+      }});
+}
+
+void running_state::take_look(expected<std::optional<error>> found) {
+  if (now != phase::running || *stop) return;
+  if (!found || !*found) return look_again();  // no room for a look is no reason to end anything
+  excess = std::move(**found);
+  kill_command();
+}
+
+error running_state::too_late() const {
+  return owned_by(fault_owner::action,
+                  error(errc::deadline_exceeded,
+                        fmt::format("the action ran longer than its {}", to_string(plan->timeout))));
+}
+
+/// Its time is over: it is asked to end, and has a while to do so.
+void running_state::end_overdue() {
+  if (shop->options.kill_grace == duration(0)) return kill_command();
+  command->ask_to_end();
+  self->delayed_send(self, shop->options.kill_grace, resume{[self = self] {
+                       auto& state = self->state;
+                       if (state.now == phase::running && !*state.stop) state.kill_command();
+                     }});
+}
+
+void running_state::kill_command() {
+  command->kill();
+  expect_end();
+}
+
+/// What this phase waits for should be over soon; if not, nobody is made to wait for it.
+void running_state::expect_end() {
+  self->delayed_send(self, shop->options.hang_after, resume{[self = self, meant = now] {
+                       if (self->state.now == meant) self->state.tell_hanging();
+                     }});
+}
+
+void running_state::tell_hanging() {
+  if (std::exchange(told, true)) return;
+  if (outcome.status.ok() && now != phase::cleaning) {
+    auto why = excess.ok() ? too_late() : std::move(excess);
+    outcome.fault = take_owner(why, fault_place::worker);
+    outcome.status = why.in_context("a process of the action cannot be ended");
+  }
+  self->send(owner, action_over{order.operation, order.attempt, outcome, true});
 }
 
 void running_state::on_started(wall_time at) {
@@ -163,13 +248,17 @@ void running_state::on_ended(ended news) {
     return;
   }
   command.reset();
+  usage.reset();
   record.command_ends(news.at);
   auto& how = news.how;
   if (!outcome.status.ok()) return clean_up();
   if (!how) return give_up(std::move(how).error());
-  if (overdue)
-    outcome.status = error(errc::deadline_exceeded,
-                           fmt::format("the action ran longer than its {}", to_string(plan->timeout)));
+  if (overdue && excess.ok()) excess = too_late();
+  if (how->signal == SIGXFSZ && excess.ok())
+    excess = owned_by(fault_owner::action, error(errc::failed_precondition,
+                                                 fmt::format("the command wrote to a file beyond the {} that "
+                                                             "are allowed",
+                                                             to_string(byte_size{plan->largest_file}))));
   collect(*how);
 }
 
@@ -180,31 +269,36 @@ void running_state::collect(const command_end& how) {
   outcome.exit_code = how.exit_code;
   auto result = record.result();
   auto work = [shop = shop, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
-               function = order.action.action.function, partly = overdue]() -> expected<blob_table> {
+               function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
     return collect_all(*shop, *plan, *inputs, folder, function, *stop, partly, *result);
   };
   offload(me(), *shop->hands, std::move(work),
-          [self = self](expected<blob_table> blobs) { self->state.upload(std::move(blobs)); });
+          [self = self](expected<collected> left) { self->state.upload(std::move(left)); });
 }
 
-void running_state::upload(expected<blob_table> blobs) {
+void running_state::upload(expected<collected> left) {
   if (*stop) return clean_up();
-  if (!blobs) return give_up(std::move(blobs).error());
+  if (!left) return give_up(std::move(left).error());
+  if (excess.ok()) excess = std::move(left->fault);
   now = phase::uploading;
   record.upload_begins(shop->env.time->wall());
-  upload_outputs(self, shop, std::move(*blobs), stop, [self = self](expected<void> done) {
+  upload_outputs(self, shop, std::move(left->blobs), stop, [self = self](expected<void> done) {
     auto& state = self->state;
     if (state.now != phase::uploading) return;
-    if (!done) return state.give_up(std::move(done).error());
+    if (!done) return state.give_up(std::move(done).error(), fault_place::store);
     state.record.upload_ends(state.shop->env.time->wall());
     state.outcome.result = state.record.finish();
-    state.clean_up();
+    if (state.excess.ok()) return state.clean_up();
+    state.give_up(std::move(state.excess));
   });
 }
 
 /// The end has a reason. Nothing of the action is running on the crew or as a process here.
-void running_state::give_up(error why) {
-  if (outcome.status.ok()) outcome.status = std::move(why);
+void running_state::give_up(error why, fault_place from) {
+  if (outcome.status.ok()) {
+    outcome.fault = take_owner(why, from);
+    outcome.status = std::move(why);
+  }
   clean_up();
 }
 
@@ -219,6 +313,7 @@ void running_state::clean_up() {
     if (inputs) (void)recheck_altered(*shop, *inputs, never);  // the action has failed anyway
     return well ? folder->hand_back() : folder->remove();
   };
+  expect_end();
   offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
     auto& state = self->state;
     if (!gone && state.shop->env.log)
@@ -230,7 +325,10 @@ void running_state::clean_up() {
 
 void running_state::say_over() {
   inputs.reset();
-  self->send(owner, action_over{order.operation, order.attempt, std::move(outcome)});
+  if (told)
+    self->send(owner, action_gone{order.operation, order.attempt});
+  else
+    self->send(owner, action_over{order.operation, order.attempt, std::move(outcome)});
   self->quit();
 }
 
@@ -247,16 +345,19 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
         auto& state = self->state;
         if (*state.stop) return;
         *state.stop = true;
-        state.outcome = {order.why};
-        if (state.command) state.command->kill();
+        state.outcome = {order.why, {}, 0, false, fault_owner::elsewhere};
+        if (state.told) return;
+        if (state.now == phase::running) state.kill_command();
+        if (state.now == phase::preparing || state.now == phase::collecting) state.expect_end();
         if (state.now == phase::fetching || state.now == phase::uploading) state.clean_up();
       },
       [self](const action_overdue&) {
         auto& state = self->state;
-        if (*state.stop || (state.now != phase::preparing && state.now != phase::running)) return;
-        // It may come before the news that the command runs, which then ends it.
+        // While preparing: the news of its start was faster than we.
+        if (*state.stop || state.command_over || state.now < phase::preparing || state.now > phase::running)
+          return;
         state.overdue = true;
-        if (state.command) state.command->kill();
+        if (state.now == phase::running) state.end_overdue();
       },
       [self](const resume& next) {
         (void)self;

@@ -13,7 +13,9 @@
 /// One action from its start to its end: inputs, command, outputs, cleanup.
 namespace kiln {
 
-/// News to the worker. After action_over nothing of the action is left on the machine.
+/// News to the worker. After action_over nothing of the action is left on the machine, unless it lingers: a
+/// process cannot be killed, or its folder cannot be removed, since a disk hangs or there is very much of it.
+/// action_gone follows when it is gone after all.
 struct action_began {
   std::string operation;
   std::uint64_t attempt = 0;
@@ -22,8 +24,14 @@ struct action_over {
   std::string operation;
   std::uint64_t attempt = 0;
   action_outcome outcome;
+  bool lingers = false;
 };
-using action_owner = caf::typed_actor<caf::reacts_to<action_began>, caf::reacts_to<action_over>>;
+struct action_gone {
+  std::string operation;
+  std::uint64_t attempt = 0;
+};
+using action_owner =
+    caf::typed_actor<caf::reacts_to<action_began>, caf::reacts_to<action_over>, caf::reacts_to<action_gone>>;
 
 /// End it, with this outcome, whatever it is doing. The last word comes as ever.
 struct stop_action {
@@ -45,5 +53,6 @@ running_action_actor spawn_running_action(caf::actor_system& system, workshop_pt
 
 KILN_MESSAGE(kiln::action_began)
 KILN_MESSAGE(kiln::action_over)
+KILN_MESSAGE(kiln::action_gone)
 KILN_MESSAGE(kiln::stop_action)
 KILN_MESSAGE(kiln::action_overdue)

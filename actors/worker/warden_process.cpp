@@ -1,10 +1,12 @@
 #include "actors/worker/warden_process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,12 +15,15 @@
 #include <vector>
 
 #include "actors/worker/command_plan.hpp"
+#include "actors/worker/faults.hpp"
 #include "actors/worker/warden/protocol.hpp"
+#include "core/base/descriptors.hpp"
 
 namespace kiln {
 namespace {
 
 static_assert(warden::same_user == same_user);
+constexpr int longest_end_ms = 5000;
 
 /// The warden's descriptors: nothing on the standard ones, the door behind them. Its signals are its own.
 class spawn_settings {
@@ -93,8 +98,19 @@ expected<void> warden_process::wait_until_ready() {
 
 warden_process::~warden_process() {
   door_ = descriptor();
-  while (pid_ > 0 && ::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  if (pid_ <= 0) return;
+  // It waits for all that it runs; what hangs on a disk it waits for alone.
+  descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd watched{end.number(), POLLIN, 0};
+  if (end && ::poll(&watched, 1, longest_end_ms) == 0) return;
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+void warden_process::kill_if_stopped() noexcept {
+  siginfo_t news{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WNOHANG) == 0 && news.si_pid == pid_)
+    ::kill(pid_, SIGKILL);
 }
 
 bool warden_process::send(const int (&descriptors)[5]) noexcept {
@@ -119,8 +135,10 @@ bool warden_process::send(const int (&descriptors)[5]) noexcept {
 
 expected<descriptor> make_command_image(const command_plan& plan, user_number user) {
   descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
-  if (!image) return fail(system_error(errno, "making room for a command"));
+  if (!image) return failure(fault_of(purpose::own_folder, errno, "making room for a command"));
   warden::command_head head;
+  head.open_files = inherited_descriptor_limit();
+  head.largest_file = plan.largest_file;
   head.paths = static_cast<std::uint32_t>(plan.paths.size());
   head.arguments = static_cast<std::uint32_t>(plan.arguments.size());
   head.variables = static_cast<std::uint32_t>(plan.environment.size());

@@ -15,13 +15,15 @@ class warden_process {
 public:
   /// Blocks until it is ready; FAILED_PRECONDITION if it cannot work on this machine.
   static expected<std::shared_ptr<warden_process>> spawn(const std::string& path);
-  /// Waits for its end.
+  /// Waits for its end, some seconds at most.
   ~warden_process();
   warden_process(const warden_process&) = delete;
   warden_process& operator=(const warden_process&) = delete;
 
   /// False when it is dead. Any thread.
   bool send(const int (&descriptors)[5]) noexcept;
+  /// One that somebody has stopped is as good as dead. Any thread; never blocks.
+  void kill_if_stopped() noexcept;
 
 private:
   warden_process(descriptor door, pid_t pid) : door_(std::move(door)), pid_(pid) {}

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "actors/worker/faults.hpp"
 #include "actors/worker/warden_image.hpp"
 #include "core/observe/log.hpp"
 
@@ -19,16 +20,16 @@ constexpr std::size_t most_spare = 64;  // emptied action folders, of four open 
 
 expected<descriptor> keep_folder(const descriptor& in, const std::string& name, unsigned mode) {
   if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
-    return fail(system_error(errno, "making folder " + name));
+    return failure(fault_of(purpose::own_folder, errno, "making folder " + name));
   descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
-  if (!made) return fail(system_error(errno, "opening folder " + name));
+  if (!made) return failure(fault_of(purpose::own_folder, errno, "opening folder " + name));
   return made;
 }
 
 expected<void> write_warden(const descriptor& in) {
   if (auto gone = remove_tree(in, "warden"); !gone) return gone;
   descriptor file = open_beneath(in, "warden", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
-  if (!file) return fail(system_error(errno, "making the warden's file"));
+  if (!file) return failure(fault_of(purpose::own_folder, errno, "making the warden's file"));
   return write_all(file, warden_image());
 }
 
@@ -64,7 +65,7 @@ expected<std::shared_ptr<work_root>> work_root::open(const std::string& path, st
                                                      logger* log) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
-  if (fault) return fail(system_error(fault.value(), "making the work folder " + path));
+  if (fault) return failure(fault_of(purpose::own_folder, fault.value(), "making the work folder " + path));
   auto absolute = std::filesystem::absolute(path, fault).lexically_normal().string();
   while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
   std::shared_ptr<work_root> made(new work_root(absolute, std::move(hands), log));
@@ -77,7 +78,7 @@ expected<void> work_root::take_over() {
   if (!folder) return failure(std::move(folder).error());
   folder_ = std::move(*folder);
   lock_ = open_beneath(folder_, "lock", O_RDWR | O_CREAT, follow::none, 0600);
-  if (!lock_) return fail(system_error(errno, "opening the lock file"));
+  if (!lock_) return failure(fault_of(purpose::own_folder, errno, "opening the lock file"));
   if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
     return fail(errc::failed_precondition, "another worker works there");
 
@@ -103,7 +104,8 @@ expected<void> work_root::set_aside(const std::string& name) {
     if (::renameat2(folder_.number(), name.c_str(), old->number(), there.c_str(), RENAME_NOREPLACE) == 0)
       break;
     if (errno == ENOENT) break;
-    if (errno != EEXIST) return fail(system_error(errno, "moving away what was left in " + name));
+    if (errno != EEXIST)
+      return failure(fault_of(purpose::own_folder, errno, "moving away what was left in " + name));
   }
   return {};
 }

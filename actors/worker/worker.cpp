@@ -12,9 +12,12 @@
 
 #include "actors/worker/backoff.hpp"
 #include "actors/worker/running_action.hpp"
+#include "actors/worker/usual_properties.hpp"
+#include "core/base/descriptors.hpp"
 #include "core/base/machine.hpp"
 #include "core/config/units.hpp"
 #include "core/observe/log.hpp"
+#include "core/observe/metrics.hpp"
 
 namespace kiln {
 namespace {
@@ -34,8 +37,8 @@ KILN_MESSAGE(kiln::beat_again)
 namespace kiln {
 namespace {
 
-using worker_self_type = local_worker::extend<                  //
-    caf::reacts_to<action_began>, caf::reacts_to<action_over>,  //
+using worker_self_type = local_worker::extend<                                               //
+    caf::reacts_to<action_began>, caf::reacts_to<action_over>, caf::reacts_to<action_gone>,  //
     caf::reacts_to<enlist_again>, caf::reacts_to<beat_again>>;
 
 struct worker_state;
@@ -60,6 +63,9 @@ struct worker_state {
   duration interval{0};
   std::uint64_t session = 0;
   std::map<key, running_action_actor> running;
+  std::map<key, running_action_actor> lingering;  ///< their end was told, and each holds its slot
+  std::uint32_t slots_told = 0;
+  gauge* slots_lost = nullptr;
   std::vector<answer<worker_drained>> waiting;
 
   ~worker_state();
@@ -76,6 +82,9 @@ struct worker_state {
   void say_leaving();
   void report(const std::string& operation, std::uint64_t attempt, action_outcome outcome);
   void over(action_over& news);
+  void gone(const key& which);
+  std::uint32_t slots() const;
+  void tell_slots();
   void on_down(const caf::down_msg& news);
   void after_one_less();
   void stop();
@@ -83,16 +92,20 @@ struct worker_state {
 };
 
 worker_state::~worker_state() {
-  for (auto& [which, action] : running) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
+  for (const auto* all : {&running, &lingering})
+    for (const auto& [which, action] : *all) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
   if (shop) caf::anon_send_exit(shop->lender, caf::exit_reason::user_shutdown);
 }
 
 void worker_state::enlist() {
   retry_planned = false;
-  if (draining || now != standing::outside) return;
+  if (draining || now != standing::outside || slots() == 0) return;
   now = standing::asking;
+  auto offered = profile;
+  offered.slots = slots_told = slots();
   self->request(master, caf::infinite,
-                enlist_worker{profile, caf::actor_cast<worker_actor>(caf::actor_cast<local_worker>(self))})
+                enlist_worker{std::move(offered),
+                              caf::actor_cast<worker_actor>(caf::actor_cast<local_worker>(self))})
       .then([self = self](const worker_welcome& welcome) { self->state.on_welcome(welcome); },
             [self = self](const caf::error& fault) {
               self->state.now = standing::outside;
@@ -110,6 +123,7 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
     self->send(master, worker_leaving{id});
     return after_one_less();
   }
+  tell_slots();
   self->delayed_send(self, interval, beat_again{session});
 }
 
@@ -130,10 +144,14 @@ void worker_state::beat() {
 
 void worker_state::start(start_action& order) {
   key which{order.operation, order.attempt};
-  if (running.contains(which)) return;
-  if (draining || running.size() >= profile.slots)
+  if (running.contains(which) || lingering.contains(which)) return;
+  if (draining || running.size() >= slots())
     return report(order.operation, order.attempt,
-                  {error(errc::resource_exhausted, draining ? "the worker is going" : "no slot is free")});
+                  {error(errc::resource_exhausted, draining ? "the worker is going" : "no slot is free"),
+                   {},
+                   0,
+                   false,
+                   fault_owner::elsewhere});
   auto owner = caf::actor_cast<action_owner>(caf::actor_cast<worker_self_type>(self));
   auto action = spawn_running_action(self->system(), shop, owner, std::move(order));
   self->monitor(action);
@@ -175,9 +193,39 @@ void worker_state::report(const std::string& operation, std::uint64_t attempt, a
 }
 
 void worker_state::over(action_over& news) {
-  if (running.erase({news.operation, news.attempt}) == 0) return;
+  auto found = running.find({news.operation, news.attempt});
+  if (found == running.end()) return;
+  if (news.lingers) {
+    if (shop->env.log)
+      shop->env.log->warn("an action's process or folder cannot be ended; its slot is lost until it is gone",
+                          {{"operation", news.operation}, {"slots_left", slots() - 1}});
+    lingering.insert(running.extract(found));
+    tell_slots();  // before the end, or the slot would be filled at once
+  } else {
+    running.erase(found);
+  }
   report(news.operation, news.attempt, std::move(news.outcome));
   after_one_less();
+}
+
+void worker_state::gone(const key& which) {
+  if (lingering.erase(which) == 0) return;
+  if (shop->env.log)
+    shop->env.log->info("what was left of an action is gone",
+                        {{"operation", which.first}, {"slots_left", slots()}});
+  tell_slots();
+  after_one_less();
+}
+
+std::uint32_t worker_state::slots() const {
+  return profile.slots - static_cast<std::uint32_t>(lingering.size());
+}
+
+void worker_state::tell_slots() {
+  if (slots_lost != nullptr) slots_lost->set(static_cast<double>(lingering.size()));
+  if (now != standing::enlisted || slots() == slots_told) return;
+  slots_told = slots();
+  self->send(master, worker_slots{id, slots_told});
 }
 
 void worker_state::on_down(const caf::down_msg& news) {
@@ -186,12 +234,15 @@ void worker_state::on_down(const caf::down_msg& news) {
     kill_all("the scheduler is gone");
     return after_one_less();
   }
-  auto found = std::find_if(running.begin(), running.end(),
-                            [&](const auto& one) { return one.second.address() == news.source; });
+  auto is_meant = [&](const auto& one) { return one.second.address() == news.source; };
+  if (auto left = std::find_if(lingering.begin(), lingering.end(), is_meant); left != lingering.end())
+    return gone(key(left->first));
+  auto found = std::find_if(running.begin(), running.end(), is_meant);
   if (found == running.end()) return;
   auto which = found->first;
   running.erase(found);
-  report(which.first, which.second, {error(errc::internal, "the action was lost within the worker")});
+  report(which.first, which.second,
+         {error(errc::internal, "the action was lost within the worker"), {}, 0, false, fault_owner::worker});
   after_one_less();
 }
 
@@ -231,6 +282,11 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
   state.shop = shop;
   state.master = master;
   state.profile = profile;
+  if (shop->env.metrics)
+    state.slots_lost = &shop->env.metrics
+                            ->gauges("kiln_worker_slots_lost",
+                                     "Slots held by what is left of actions whose end was told already.")
+                            .with();
   self->monitor(master);
   self->set_down_handler([self](const caf::down_msg& news) { self->state.on_down(news); });
   self->set_exit_handler([self](const caf::exit_msg&) { self->state.stop(); });
@@ -241,19 +297,26 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
       [self](const dismiss_worker& order) { self->state.dismiss(order); },
       [self](const drain_worker&) { return self->state.drain(); },
       [self](const measure_worker&) {
-        return worker_figures{self->state.running.size(), self->state.profile.slots};
+        return worker_figures{self->state.running.size(), self->state.slots()};
       },
       [self](const action_began& news) {
         auto& state = self->state;
         self->send(state.master, action_started{state.id, news.operation, news.attempt});
       },
       [self](action_over& news) { self->state.over(news); },
+      [self](const action_gone& news) {
+        self->state.gone({news.operation, news.attempt});
+      },
       [self](const enlist_again&) { self->state.enlist(); },
       [self](const beat_again& when) {
         if (when.session == self->state.session) self->state.beat();
       },
   };
 }
+
+// An action's folder and streams, its socket, what its inputs and outputs are read through.
+constexpr std::uint32_t descriptors_of_slot = 16;
+constexpr std::uint32_t descriptors_of_spares = 4 * 64;
 
 std::string host_name() {
   char name[256] = {};
@@ -266,6 +329,8 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
       options.name.empty() ? fmt::format("{}-{:08x}", host_name(), random.next() & 0xffffffff) : options.name;
   for (const auto& [name, values] : options.properties)
     for (const auto& value : values) profile.properties.emplace_back(name, value);
+  for (auto& usual : usual_properties())
+    if (!options.properties.contains(usual.first)) profile.properties.push_back(std::move(usual));
   std::sort(profile.properties.begin(), profile.properties.end());
   // Twice as many as processors, so that some fetch and upload while others run.
   profile.slots = options.slots.value_or(2 * processors());
@@ -305,12 +370,14 @@ expected<void> keep_apart(workshop& shop, std::uint32_t slots) {
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
                                     worker_context context) {
   auto profile = profile_of(options, *context.env.random);
+  expect_descriptors(std::uint64_t{descriptors_of_slot} * profile.slots + descriptors_of_spares);
   auto shop = std::make_shared<workshop>();
   shop->options = options;
   shop->env = context.env;
   shop->worker_name = profile.name;
   shop->cas = context.cas;
   shop->hands = context.env.crews->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
+  shop->watchers = context.env.crews->make("kiln-watch", 2);
   auto root = work_root::open(options.work_root, shop->hands, context.env.log);
   if (!root) return failure(std::move(root).error());
   shop->root = std::move(*root);
@@ -318,6 +385,7 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   auto runner = command_runner::open(shop->root->warden_path());
   if (!runner) return failure(std::move(runner).error());
   shop->runner = std::move(*runner);
+  if (context.around_commands) shop->runner = context.around_commands(std::move(shop->runner));
   shop->lender = spawn_input_lender(
       system, {context.env, context.cas, context.cache, shop->root, shop->hands, options.kept_inputs.bytes});
   if (context.also_needs)

@@ -3,7 +3,9 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/fwd.hpp>
 #include <functional>
+#include <memory>
 
+#include "actors/worker/command_runner.hpp"
 #include "actors/worker/options.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/contract/store.hpp"
@@ -21,6 +23,8 @@ struct worker_context {
   /// Told, before spawn_worker returns, of the actors beside it that the worker cannot be without; may be
   /// null.
   std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;
+  /// What stands between actions and the runner of commands: for tests.
+  std::function<std::shared_ptr<command_starter>(std::shared_ptr<command_starter>)> around_commands = nullptr;
 };
 
 /// -> worker_drained once nothing runs here and the scheduler knows that nothing will.
@@ -31,7 +35,7 @@ struct worker_drained {};
 struct measure_worker {};
 struct worker_figures {
   std::size_t running = 0;
-  std::size_t slots = 0;
+  std::size_t slots = 0;  ///< without those that something holds which cannot be ended
 };
 
 using local_worker = worker_actor::extend<                //

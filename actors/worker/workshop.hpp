@@ -23,8 +23,9 @@ struct workshop {
   store_actor cas;
   input_lender_actor lender;
   std::shared_ptr<crew> hands;
+  std::shared_ptr<crew> watchers;  ///< for looks at what runs, which must not wait behind other work
   std::shared_ptr<work_root> root;
-  std::shared_ptr<command_runner> runner;
+  std::shared_ptr<command_starter> runner;
 };
 using workshop_ptr = std::shared_ptr<const workshop>;
 

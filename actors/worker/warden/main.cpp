@@ -24,6 +24,7 @@
 #include <cerrno>
 
 #include "actors/worker/warden/children.hpp"
+#include "actors/worker/warden/oom_rank.hpp"
 #include "actors/worker/warden/protocol.hpp"
 #include "actors/worker/warden/supervisor.hpp"
 
@@ -78,15 +79,14 @@ public:
       if (ends[1].revents != 0) on_signal();
       if (ends[0].revents != 0) on_order();
     }
-    // Each supervisor sees by itself that the worker is gone.
-    while (!supervisors_.empty()) {
+    // Each supervisor sees by itself that the worker is gone. Nobody waits for us any more.
+    for (;;) {
+      kill_strays();
       int status = 0;
-      pid_t pid = waitpid(-1, &status, 0);
-      if (pid > 0) supervisors_.remove(pid);
-      if (pid < 0 && errno == ECHILD) break;
+      pid_t pid = waitpid(-1, &status, WUNTRACED);
+      if (pid < 0 && errno == ECHILD) return 0;
+      if (pid > 0) take_news_of(pid, status);
     }
-    remove_strays();
-    return 0;
   }
 
 private:
@@ -106,11 +106,7 @@ private:
     setrlimit(RLIMIT_CORE, &no_core);
     // A command that changes its user could no longer be killed by us.
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    // When memory runs out, commands go before the server does.
-    if (int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); file >= 0) {
-      [[maybe_unused]] auto written = write(file, "500", 3);
-      close(file);
-    }
+    rank_.read();
     return signals_ >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
   }
 
@@ -118,28 +114,37 @@ private:
     signalfd_siginfo news;
     while (read(signals_, &news, sizeof news) == sizeof news)
       if (news.ssi_signo == SIGTERM) open_ = false;
-    bool unexpected = false;
     for (;;) {
       int status = 0;
-      pid_t pid = waitpid(-1, &status, WNOHANG);
+      pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
       if (pid <= 0) break;
-      if (supervisors_.remove(pid) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) unexpected = true;
+      take_news_of(pid, status);
     }
-    if (unexpected) remove_strays();
+    // Never waited for: one of them may hang on a disk, and there are others to serve.
+    if (strays_) strays_ = kill_strays();
   }
 
-  /// A supervisor was killed: what it watched over are our children now.
-  void remove_strays() {
-    for (bool found = true; found;) {
-      found = false;
-      if (!children_.read()) return;
-      children_.for_each([&](pid_t pid) {
-        if (supervisors_.has(pid)) return;
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-        found = true;
-      });
+  void take_news_of(pid_t pid, int status) {
+    if (WIFSTOPPED(status)) {
+      // By its command, for nobody else does that. It would neither hear of an end nor be told to bring one
+      // about.
+      if (supervisors_.has(pid)) kill(pid, SIGKILL);
+      return;
     }
+    if (supervisors_.remove(pid) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) strays_ = true;
+  }
+
+  /// A supervisor was killed: what it watched over are our children now, and theirs will be. False if there
+  /// are none.
+  bool kill_strays() {
+    bool found = false;
+    if (!children_.read()) return false;
+    children_.for_each([&](pid_t pid) {
+      if (supervisors_.has(pid)) return;
+      kill(pid, SIGKILL);
+      found = true;
+    });
+    return found;
   }
 
   void on_order() {
@@ -157,7 +162,7 @@ private:
     pid_t pid = fork();
     if (pid == 0) {
       close(door);
-      static supervisor forked(with, signals_);
+      static supervisor forked(with, signals_, rank_);
       forked.run(self);
     }
     if (pid < 0 || !supervisors_.add(pid)) {
@@ -194,8 +199,10 @@ private:
 
   int signals_ = -1;
   bool open_ = true;
+  bool strays_ = false;  ///< there may be some
   child_list children_;
   pid_table supervisors_;
+  oom_rank rank_;
 };
 
 }  // namespace

@@ -14,7 +14,8 @@ inline constexpr int exit_no_setup = 2;
 inline constexpr int exit_no_proc = 3;  ///< /proc does not list children
 
 /// What comes with a command, in this order. `control` is a pair of sockets of packets: reports come out of
-/// it, and when the worker shuts its side, the command and all that descends from it is killed.
+/// it; a byte into it asks the command to end (SIGTERM); and when the worker shuts its side, the command and
+/// all that descends from it is killed.
 struct command_descriptors {
   int control;
   int image;   ///< a memory file, see command_head
@@ -28,6 +29,8 @@ inline constexpr std::uint32_t same_user = 0xffffffff;
 /// The image begins with this. Behind it stand the strings, each with a NUL: paths to try to execute, in
 /// order; the arguments; the environment.
 struct command_head {
+  std::uint64_t open_files = 0;    ///< that the command may have; 0: as many as we may
+  std::uint64_t largest_file = 0;  ///< that the command may write, in bytes; 0: as large as we may
   std::uint32_t paths = 0;
   std::uint32_t arguments = 0;
   std::uint32_t variables = 0;
@@ -39,6 +42,7 @@ enum class word : std::uint32_t {
   started = 1,      ///< the command runs
   not_started = 2,  ///< `number` is the errno; the last word
   ended = 3,        ///< `number` is its wait status, and no process of it is left; the last word
+  lost = 4,         ///< it was killed because the warden is gone; no process is left; the last word
 };
 
 struct report {

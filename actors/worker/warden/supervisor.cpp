@@ -33,8 +33,10 @@ std::int64_t in_us(const timeval& t) {
 }
 
 struct command {
+  std::uint64_t open_files = 0;  // as in the head
+  std::uint64_t largest_file = 0;
   const char** paths = nullptr;  // each of the three ends with a null
-  char** arguments = nullptr;
+  char** arguments = nullptr;    // with room for one more in front
   char** variables = nullptr;
   std::uint32_t user = same_user;
 };
@@ -57,11 +59,13 @@ bool read_image(int image, command& into) {
   command_head head;
   memcpy(&head, begin, sizeof head);
   into.user = head.user;
+  into.open_files = head.open_files;
+  into.largest_file = head.largest_file;
   std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables;
-  auto* pointers = static_cast<char**>(calloc(strings + 3, sizeof(char*)));
+  auto* pointers = static_cast<char**>(calloc(strings + 4, sizeof(char*)));
   if (pointers == nullptr) return false;
   into.paths = const_cast<const char**>(pointers);
-  into.arguments = pointers + head.paths + 1;
+  into.arguments = pointers + head.paths + 2;
   into.variables = into.arguments + head.arguments + 1;
 
   char* at = begin + sizeof head;
@@ -79,9 +83,34 @@ bool read_image(int image, command& into) {
          take(into.variables, head.variables);
 }
 
+void limit_files(const command& what) {
+  rlimit limit{};
+  if (what.largest_file != 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+    if (limit.rlim_max > what.largest_file) limit.rlim_max = what.largest_file;
+    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  // The server's own limit is raised, and it is no gift: there are programs that close each number up to it.
+  if (what.open_files != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && what.open_files < limit.rlim_cur) {
+    limit.rlim_cur = what.open_files;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/// Returns if that cannot be done either. For the child of a vfork: its parent has no use for the arguments
+/// any more.
+void run_by_shell(const command& what, const char* path) {
+  static char shell[] = "/bin/sh";
+  char** arguments = what.arguments - 1;
+  arguments[0] = shell;
+  arguments[1] = const_cast<char*>(path);
+  execve(shell, arguments, what.variables);
+}
+
 /// The command's pid, or -1 with the errno of what failed. The child shares our memory until it executes,
 /// which spares copying the page tables.
-pid_t start(const command& what, const command_descriptors& with, int null, volatile int* failure) {
+pid_t start(const command& what, const command_descriptors& with, const oom_rank& rank, int null,
+            volatile int* failure) {
   pid_t pid = vfork();
   if (pid != 0) return pid;
 
@@ -89,6 +118,8 @@ pid_t start(const command& what, const command_descriptors& with, int null, vola
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   setsid();
+  rank.take();
+  limit_files(what);
   int found = ENOENT;
   // Another user's death signal is forgotten, so it comes last.
   if (fchdir(with.folder) != 0 || dup2(null, 0) < 0 || dup2(with.out, 1) < 0 || dup2(with.err, 2) < 0 ||
@@ -97,6 +128,8 @@ pid_t start(const command& what, const command_descriptors& with, int null, vola
   } else {
     for (const char** path = what.paths; *path != nullptr; ++path) {
       execve(*path, what.arguments, what.variables);
+      // A script that does not say by what it is run: by the shell, as execvp does it.
+      if (errno == ENOEXEC) run_by_shell(what, *path);
       // As a shell searches: what is not there is passed over, what may not be run is remembered.
       if (errno == ENOENT || errno == ENOTDIR) continue;
       found = errno;
@@ -133,7 +166,7 @@ bool supervisor::begin() {
     return false;
   }
   started_ = now_ns();
-  pid_ = start(what, with_, null, &failure);
+  pid_ = start(what, with_, rank_, null, &failure);
   if (pid_ < 0) failure = errno;
   if (pid_ > 0 && failure != 0) waitpid(pid_, nullptr, 0);
   if (failure != 0) {
@@ -151,12 +184,29 @@ bool supervisor::begin() {
 void supervisor::wait_for_news() {
   pollfd ends[] = {{with_.control, POLLIN, 0}, {signals_, POLLIN, 0}};
   if (poll(ends, 2, -1) < 0) return;
-  if (ends[0].revents != 0) kill_command();
+  if (ends[0].revents != 0) take_order();
   if (ends[1].revents != 0) {
     signalfd_siginfo news;
-    if (read(signals_, &news, sizeof news) == sizeof news && news.ssi_signo == SIGTERM) kill_command();
+    if (read(signals_, &news, sizeof news) == sizeof news && news.ssi_signo == SIGTERM) lose_command();
   }
   reap(WNOHANG);
+}
+
+void supervisor::take_order() {
+  char byte = 0;
+  ssize_t size = recv(with_.control, &byte, 1, MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (size == 1)
+    kill(-pid_, SIGTERM);
+  else
+    kill_command();
+}
+
+/// The warden is gone. Whether the command could have ended well is not known any more.
+void supervisor::lose_command() {
+  reap(WNOHANG);
+  if (!over_) outcome_.what = word::lost;
+  kill_command();
 }
 
 void supervisor::kill_command() {

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include "actors/worker/warden/children.hpp"
+#include "actors/worker/warden/oom_rank.hpp"
 #include "actors/worker/warden/protocol.hpp"
 
 namespace kiln::warden {
@@ -12,13 +13,16 @@ namespace kiln::warden {
 class supervisor {
 public:
   /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
-  supervisor(const command_descriptors& with, int signals) : with_(with), signals_(signals) {}
+  supervisor(const command_descriptors& with, int signals, const oom_rank& rank)
+      : with_(with), signals_(signals), rank_(rank) {}
 
   [[noreturn]] void run(pid_t warden);
 
 private:
   bool begin();
   void wait_for_news();
+  void take_order();
+  void lose_command();
   void kill_command();
   void kill_children();
   void remove_all();
@@ -27,6 +31,7 @@ private:
 
   command_descriptors with_;
   int signals_;
+  const oom_rank& rank_;
   pid_t pid_ = 0;
   bool over_ = false;
   std::int64_t started_ = 0;

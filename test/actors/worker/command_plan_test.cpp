@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(rule_188_a_name_with_slash_is_taken_as_it_is) {
 }
 
 BOOST_AUTO_TEST_CASE(rule_189_a_working_directory_that_leads_out_is_refused) {
-  for (const char* bad : {"..", "/tmp", "a/../..", "a/", "./a", "a//b"}) {
+  for (const char* bad : {"..", "/tmp", "a/../..", "a/", "./..", "a//b"}) {
     auto asked = command({"true"});
     asked.set_working_directory(bad);
     BOOST_TEST(code_of(plan(asked)) == errc::invalid_argument, bad);
@@ -111,8 +111,22 @@ BOOST_AUTO_TEST_CASE(rule_193_output_paths_win_over_the_old_fields) {
   BOOST_TEST(!planned->old_outputs);
 }
 
-BOOST_AUTO_TEST_CASE(rules_196_and_197_output_paths_are_plain_and_relative) {
-  for (const char* bad : {"/a", "a/", "..", "a/../b", "a//b", "."}) {
+BOOST_AUTO_TEST_CASE(dots_in_a_working_directory_are_resolved) {
+  for (auto [said, meant] : {std::pair<const char*, const char*>{".", ""},
+                             {"./", nullptr},
+                             {"./a", "a"},
+                             {"a/./b/../c", "a/c"},
+                             {"a/..", ""}}) {
+    auto asked = command({"true"});
+    asked.set_working_directory(said);
+    auto planned = plan(asked);
+    BOOST_TEST(planned.has_value() == (meant != nullptr), said);
+    if (planned && meant != nullptr) BOOST_TEST(planned->working_directory == meant);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rules_196_and_197_output_paths_stay_inside_the_input_root) {
+  for (const char* bad : {"/a", "a/", "..", "a/../../b", "a//b", "./../b"}) {
     auto by_path = command({"true"});
     by_path.add_output_paths(bad);
     BOOST_TEST(code_of(plan(by_path)) == errc::invalid_argument, bad);
@@ -122,13 +136,32 @@ BOOST_AUTO_TEST_CASE(rules_196_and_197_output_paths_are_plain_and_relative) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(dots_in_output_paths_are_resolved_and_the_client_gets_its_own_words_back) {
+  auto asked = command({"true"});
+  asked.set_working_directory("work");
+  for (const char* path : {"./x", "a/../y", "../beside/z", ".."}) asked.add_output_paths(path);
+  auto planned = plan(asked);
+  BOOST_REQUIRE(planned);
+  texts said, meant;
+  for (const auto& output : planned->outputs) {
+    said.push_back(output.path);
+    meant.push_back(output.where);
+  }
+  BOOST_TEST(said == (texts{"./x", "a/../y", "../beside/z", ".."}), boost::test_tools::per_element());
+  BOOST_TEST(meant == (texts{"work/x", "work/y", "beside/z", ""}), boost::test_tools::per_element());
+  asked.set_output_paths(3, "../..");
+  BOOST_TEST(code_of(plan(asked)) == errc::invalid_argument);
+}
+
 BOOST_AUTO_TEST_CASE(rule_200_only_a_folder_may_be_named_by_nothing) {
   auto folder = command({"true"});
   folder.add_output_directories("");
   BOOST_TEST(code_of(plan(folder)) == errc::ok);
-  auto file = command({"true"});
-  file.add_output_files("");
-  BOOST_TEST(code_of(plan(file)) == errc::invalid_argument);
+  for (const char* here : {"", ".", "a/.."}) {
+    auto file = command({"true"});
+    file.add_output_files(here);
+    BOOST_TEST(code_of(plan(file)) == errc::invalid_argument, here);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rule_201_node_properties_of_outputs_are_refused) {

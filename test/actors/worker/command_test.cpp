@@ -13,6 +13,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+pid_t parent_of(pid_t pid) {
+  auto status = read_file("/proc/" + std::to_string(pid) + "/stat");
+  std::istringstream words(status.substr(status.rfind(')') + 4));
+  pid_t parent = 0;
+  words >> parent;
+  return parent;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(commands)
@@ -37,6 +45,35 @@ BOOST_AUTO_TEST_CASE(rule_188_a_relative_command_is_found_from_the_working_direc
   command.add_arguments("hi");
   command.set_working_directory("sub");
   BOOST_TEST(bench.out_of(bench.run(command, root)) == "tool in sub says hi\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_script_that_names_no_interpreter_is_run_by_the_shell) {
+  worker_bench bench;
+  v2::Directory root;
+  bench.add_file(root, "script", "echo $0 says $1 and $2\n", true);
+  v2::Command command;
+  for (const char* argument : {"./script", "a b", "c"}) command.add_arguments(argument);
+  BOOST_TEST(bench.out_of(bench.run(command, root)) == "./script says a b and c\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_working_directory_and_outputs_may_be_written_with_dots) {
+  worker_bench bench;
+  v2::Directory root;
+  auto* node = root.add_directories();
+  node->set_name("work");
+  to_wire(bench.put(v2::Directory()), node->mutable_digest());
+  auto command = bench.shell("basename $(pwd); echo one > x; echo two > ../beside/y");
+  command.set_working_directory("./work/.");
+  command.add_output_paths("./x");
+  command.add_output_paths("../beside/y");
+  auto outcome = bench.run(command, root);
+  BOOST_TEST(bench.out_of(outcome) == "work\n");
+  auto result = bench.result_of(outcome);
+  BOOST_REQUIRE(result.output_files_size() == 2);
+  BOOST_TEST(result.output_files(0).path() == "./x");
+  BOOST_TEST(bench.get(result.output_files(0).digest()) == "one\n");
+  BOOST_TEST(result.output_files(1).path() == "../beside/y");
+  BOOST_TEST(bench.get(result.output_files(1).digest()) == "two\n");
 }
 
 BOOST_AUTO_TEST_CASE(rule_189_a_working_directory_must_be_there) {
@@ -133,6 +170,26 @@ BOOST_AUTO_TEST_CASE(rule_171_an_action_that_runs_over_its_time_keeps_what_it_sa
   BOOST_TEST(bench.leftovers().empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_action_whose_time_is_over_may_end_by_itself_first) {
+  worker_bench bench;
+  auto action =
+      bench.spec(bench.shell("trap 'echo cleaned; exit 3' TERM; echo begun; while :; do sleep 0.05; done"));
+  action.timeout = 1s;
+  auto outcome = bench.run(action);
+  BOOST_TEST(outcome.status.code() == errc::deadline_exceeded);
+  BOOST_TEST(bench.out_of(outcome) == "begun\ncleaned\n");
+  BOOST_TEST(outcome.exit_code == 3);
+}
+
+BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_by_itself_is_killed_after_its_grace) {
+  worker_bench bench([](worker_options& options) { options.kill_grace = 50ms; });
+  auto action = bench.spec(bench.shell("trap 'echo not yet' TERM; echo begun; while :; do sleep 0.05; done"));
+  action.timeout = 1s;
+  auto outcome = bench.run(action);
+  BOOST_TEST(outcome.status.code() == errc::deadline_exceeded);
+  BOOST_TEST(outcome.exit_code == 137);
+}
+
 BOOST_AUTO_TEST_CASE(a_kill_ends_the_action_and_all_of_its_processes) {
   worker_bench bench;
   meeting_point running(bench.folder / "running");
@@ -161,7 +218,9 @@ BOOST_AUTO_TEST_CASE(a_killed_supervisor_leaves_no_process_behind) {
   pid_t supervisor = supervised.wait();
   BOOST_REQUIRE(supervisor > 1);
   ::kill(supervisor, SIGKILL);
-  BOOST_TEST(bench.master.next_finished().outcome.status.code() == errc::unavailable);
+  auto lost = bench.master.next_finished().outcome;
+  BOOST_TEST(lost.status.code() == errc::unavailable);
+  BOOST_TEST((lost.fault == fault_owner::suspect));
   // The warden cleans up behind it: the next action runs, and by its end the orphan is gone.
   auto outcome =
       bench.run(bench.shell("while kill -0 " + std::to_string(orphan) + " 2>/dev/null; do :; done"));
@@ -169,20 +228,60 @@ BOOST_AUTO_TEST_CASE(a_killed_supervisor_leaves_no_process_behind) {
   BOOST_TEST(!is_alive(orphan));
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_warden_is_replaced) {
+BOOST_AUTO_TEST_CASE(a_stopped_supervisor_is_not_waited_for) {
   worker_bench bench;
   meeting_point supervised(bench.folder / "supervised");
-  bench.start(
-      bench.spec(bench.shell("echo $PPID > " + (bench.folder / "supervised").string() + "; sleep 1000")));
-  auto status = read_file("/proc/" + std::to_string(supervised.wait()) + "/stat");
-  std::istringstream words(status.substr(status.rfind(')') + 4));
-  pid_t warden = 0;
-  words >> warden;
-  ::kill(warden, SIGKILL);
-  // The supervisor notices and stops the command.
-  auto first = bench.master.next_finished();
-  BOOST_TEST(first.outcome.exit_code == 137);
+  bench.start(bench.spec(bench.shell("echo $PPID > " + supervised.path() + "; exec sleep 1000")));
+  ::kill(supervised.wait(), SIGSTOP);
+  auto lost = bench.master.next_finished().outcome;
+  BOOST_TEST(lost.status.code() == errc::unavailable);
+  BOOST_TEST((lost.fault == fault_owner::suspect));
   BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_warden_is_replaced_and_no_command_is_blamed_for_it) {
+  worker_bench bench;
+  auto supervised = [&](const std::string& name) { return "echo $PPID > " + (bench.folder / name).string(); };
+  meeting_point first(bench.folder / "first"), second(bench.folder / "second");
+  bench.start(bench.spec(bench.shell(supervised("first") + "; sleep 1000")));
+  bench.start(bench.spec(bench.shell(supervised("second") + "; sleep 1001")));
+  pid_t warden = parent_of(first.wait());
+  BOOST_TEST(parent_of(second.wait()) == warden);
+  ::kill(warden, SIGKILL);
+  // The supervisors notice and stop the commands.
+  for (int i = 0; i < 2; ++i) {
+    auto lost = bench.master.next_finished().outcome;
+    BOOST_TEST(lost.status.code() == errc::unavailable);
+    BOOST_TEST((lost.fault == fault_owner::worker));
+    BOOST_TEST(lost.status.details().empty());
+  }
+  BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
+}
+
+BOOST_AUTO_TEST_CASE(an_action_that_is_alone_when_the_warden_dies_or_stops_is_suspected) {
+  worker_bench bench;
+  meeting_point supervised(bench.folder / "supervised");
+  for (int signal : {SIGKILL, SIGSTOP}) {
+    bench.start(bench.spec(bench.shell("echo $PPID > " + supervised.path() + "; exec sleep 1000")));
+    ::kill(parent_of(supervised.wait()), signal);
+    auto lost = bench.master.next_finished().outcome;
+    BOOST_TEST(lost.status.code() == errc::unavailable, signal);
+    BOOST_TEST((lost.fault == fault_owner::suspect), signal);
+  }
+  BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
+}
+
+BOOST_AUTO_TEST_CASE(commands_go_before_their_supervisors_when_memory_runs_out) {
+  worker_bench bench;
+  auto scores =
+      bench.out_of(bench.run(bench.shell("cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj "
+                                         "/proc/$(cut -d' ' -f4 /proc/$PPID/stat)/oom_score_adj")));
+  std::istringstream words(scores);
+  int command = 0, supervisor = 0, warden = 0;
+  words >> command >> supervisor >> warden;
+  BOOST_REQUIRE(words);
+  BOOST_TEST(command > supervisor);
+  BOOST_TEST(supervisor == warden);
 }
 
 BOOST_AUTO_TEST_CASE(when_the_worker_is_killed_its_commands_go) {

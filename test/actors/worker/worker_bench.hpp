@@ -114,6 +114,8 @@ public:
   scripted_master master;
   store_actor cas;
   worker_options options;
+  /// What stands between actions and their commands, from the next `hire` on.
+  std::function<std::shared_ptr<command_starter>(std::shared_ptr<command_starter>)> around_commands;
   local_worker worker;
 
 private:

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
@@ -34,14 +35,30 @@ BOOST_AUTO_TEST_CASE(runs_a_command_and_reports_what_it_wrote) {
 
 BOOST_AUTO_TEST_CASE(enlists_with_what_it_was_configured_to_offer) {
   worker_bench bench([](worker_options& options) {
-    options.properties = {{"OSFamily", {"linux"}}, {"pool", {"b", "a"}}};
+    options.properties = {{"OSFamily", {"plan9"}}, {"ISA", {}}, {"Arch", {}}, {"pool", {"b", "a"}}};
     options.slots = 3;
   });
   auto profile = bench.master.next_enlisted().profile;
   BOOST_TEST(profile.name == "bench");
   BOOST_TEST(profile.slots == 3U);
   BOOST_TEST(
-      (profile.properties == platform_properties{{"OSFamily", "linux"}, {"pool", "a"}, {"pool", "b"}}));
+      (profile.properties == platform_properties{{"OSFamily", "plan9"}, {"pool", "a"}, {"pool", "b"}}));
+}
+
+BOOST_AUTO_TEST_CASE(offers_what_the_machine_is_without_being_told) {
+  worker_bench bench;
+  auto offered = bench.master.next_enlisted().profile.properties;
+  auto has = [&](const std::string& name, const std::string& value) {
+    return std::count(offered.begin(), offered.end(), std::pair(name, value)) == 1;
+  };
+  BOOST_TEST(has("OSFamily", "linux"));
+  BOOST_TEST(has("OSFamily", "Linux"));
+  utsname machine{};
+  BOOST_REQUIRE(::uname(&machine) == 0);
+  BOOST_TEST(has("ISA", machine.machine));
+  BOOST_TEST(has("Arch", machine.machine));
+  if (std::string(machine.machine) == "x86_64") BOOST_TEST(has("ISA", "x86-64"));
+  BOOST_TEST(std::is_sorted(offered.begin(), offered.end()));
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_without_a_name_gets_one) {
