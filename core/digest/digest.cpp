@@ -152,7 +152,10 @@ std::size_t std::hash<kiln::digest>::operator()(const kiln::digest& d) const noe
   static_assert(sizeof words == kiln::digest::max_hash_size);
   std::memcpy(words.data(), d.hash.data(), sizeof words);
   auto result = folded(static_cast<std::uint64_t>(d.size) ^ hash_keys[8], hash_keys[9]);
-  for (std::size_t i = 0; i < words.size(); i += 2)
+  // Most have 32 bytes, and behind them zeros.
+  const bool is_long =
+      d.function == kiln::digest_function::sha512 || d.function == kiln::digest_function::sha384;
+  for (std::size_t i = 0; i < (is_long ? words.size() : words.size() / 2); i += 2)
     result = folded(words[i] ^ hash_keys[i], words[i + 1] ^ hash_keys[i + 1] ^ result);
   return static_cast<std::size_t>(result);
 }

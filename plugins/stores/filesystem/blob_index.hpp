@@ -155,8 +155,8 @@ public:
   void finish_leaving(held_pack& which, departures& gone);
   bool is_leaving() const noexcept { return leaving_ > 0; }
 
-  /// The order of use, for the next start: of so many packs, and parts of the files, whose order changed since
-  /// it was taken last.
+  /// The order of use, for the next start: of so many packs, and parts of the files, whose order changed
+  /// since it was taken last.
   std::vector<std::pair<std::string, use_marks>> take_changed_marks(std::size_t most, bool with_files);
   /// As an earlier process left it.
   void set_order(held_pack& which, const use_marks& marks);
@@ -243,7 +243,7 @@ private:
   std::uint64_t sequences_;
   std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
-  std::vector<bool> changed_files_;  // by the parts of the slab
+  std::vector<bool> changed_files_;                     // by the parts of the slab
   std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start
 };

@@ -33,8 +33,7 @@ struct order_due {};
 
 using inner_actor =
     store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>,
-                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>,
-                        caf::reacts_to<order_due>>;
+                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>, caf::reacts_to<order_due>>;
 
 }  // namespace kiln::filesystem
 

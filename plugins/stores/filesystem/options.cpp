@@ -27,6 +27,9 @@ schema<options> filesystem_schema() {
       .field("hot_memory", &options::hot_memory, 256_MiB,
              "Memory for small blobs that were written or read last, so that reading them again costs no "
              "system call.")
+      .field("index_memory", &options::index_memory, 20_percent,
+             "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
+             "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
       .field(
           "prove_again_after", &options::prove_again_after, duration(168h),
           "How long a file may be trusted that was hashed and found right, for reads of a part of it and for "

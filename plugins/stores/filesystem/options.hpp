@@ -22,6 +22,7 @@ struct options {
   bool verify = true;
   byte_size packed_below;
   byte_size hot_memory;
+  kiln::capacity index_memory;
   std::optional<duration> prove_again_after;  ///< none: what was proved is trusted as long as its time stands
   std::uint32_t io_threads = 4;
 };

@@ -5,12 +5,16 @@
 #include <filesystem>
 
 #include "core/base/descriptors.hpp"
+#include "core/base/machine.hpp"
+#include "core/observe/log.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
 namespace {
 
 constexpr std::uint64_t least_capacity = 64 << 10;
+// Some packs full of tiny ones: fewer could not leave one by one.
+constexpr std::size_t least_blobs = 256 << 10;
 // In a smaller store few packs would make up all of it, and each that leaves a good part of it.
 constexpr std::uint64_t least_packed_capacity = 64 << 20;
 constexpr std::uint64_t files_at_once = 256;  // read, written and lent that are no packs
@@ -50,6 +54,13 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   if (packing) expect_descriptors(capacity / from.pack_size + 2);
   expect_descriptors(files_at_once);
   from.bounds.hot_memory = wishes.hot_memory.bytes;
+  from.bounds.blobs = std::max<std::size_t>(
+      least_blobs, wishes.index_memory.bytes_of(memory_limit()) / blob_index::memory_of_blob);
+  if (context.env.log)
+    context.env.log->info("a store opens", {{"store", context.name},
+                                            {"path", path},
+                                            {"most_bytes", capacity},
+                                            {"most_blobs", from.bounds.blobs}});
   auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.hands), wishes,
                                                     context.what, packing ? wishes.packed_below.bytes : 0,
                                                     context.name, context.env});

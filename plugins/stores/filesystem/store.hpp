@@ -107,6 +107,7 @@ private:
 
   // store_read.cpp
   caf::result<missing_blobs> find(find_missing order);
+  missing_blobs missing_of(const std::vector<digest>& blobs);
   caf::result<blob_content> read(read_blob order);
   void read_now(const read_blob& order, answer<blob_content> reply);
   void read_known(const read_blob& order, slot& which, answer<blob_content> reply);

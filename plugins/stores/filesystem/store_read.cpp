@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugins/stores/filesystem/named_once.hpp"
 #include "plugins/stores/filesystem/open_read.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
@@ -15,27 +16,22 @@ constexpr std::uint64_t prove_inline_limit = 64 << 10;
 }  // namespace
 
 caf::result<missing_blobs> store::find(find_missing order) {
-  missing_blobs result;
-  std::unordered_set<digest> named;
-  for (const auto& blob : order.blobs) {
-    if (auto there = index_.find(blob))
-      index_.use(*there);
-    else if ((with_->what != holds::content || !is_empty_blob(blob)) && named.insert(blob).second)
-      result.blobs.push_back(blob);
-  }
-  if (result.blobs.empty() || !still_looking()) return result;
+  if (!still_looking()) return missing_of(order.blobs);
   auto reply = make_answer<missing_blobs>(this);
-  when_known(result.blobs, [this, asked = result.blobs, reply]() mutable {
-    missing_blobs still;
-    for (const auto& blob : asked) {
-      if (auto there = index_.find(blob))
-        index_.use(*there);
-      else
-        still.blobs.push_back(blob);
-    }
-    reply.deliver(std::move(still));
-  });
+  when_known(order.blobs, [this, asked = order.blobs, reply]() mutable { reply.deliver(missing_of(asked)); });
   return reply;
+}
+
+// Each once, in the order in which they were asked; those that are there are used.
+missing_blobs store::missing_of(const std::vector<digest>& blobs) {
+  named_once missing(blobs.size());
+  index_.find_all(blobs, [&](std::size_t at, std::uint64_t hash, slot* there) {
+    if (there)
+      index_.use(*there);
+    else if (with_->what != holds::content || !is_empty_blob(blobs[at]))
+      missing.add(blobs[at], hash);
+  });
+  return {missing.take()};
 }
 
 caf::result<blob_content> store::read(read_blob order) {

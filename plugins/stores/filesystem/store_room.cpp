@@ -87,6 +87,11 @@ void store::grant(std::uint64_t id, std::uint64_t wanted, std::function<void(exp
 
 failure store::no_room(const digest& blob) {
   figures_.refused.add();
+  if (index_.size() > index_.most_blobs())
+    return fail(try_again(errc::resource_exhausted,
+                          fmt::format("no room for blob {} in store {}: it holds the {} blobs that its "
+                                      "index_memory has room for, and none of them may leave",
+                                      blob, with_->name, index_.most_blobs())));
   auto kept = index_.pinned() + index_.reserved() + index_.promised();
   return fail(
       try_again(errc::resource_exhausted,

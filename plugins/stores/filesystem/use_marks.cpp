@@ -36,7 +36,8 @@ disk_result<descriptor> open_marks(const store_folder& in) {
   return in.on().open(in.root(), folder_name_of_marks, O_RDONLY | O_DIRECTORY);
 }
 
-std::optional<use_marks> read_from(const store_folder& in, const descriptor& folder, const std::string& name) {
+std::optional<use_marks> read_from(const store_folder& in, const descriptor& folder,
+                                   const std::string& name) {
   auto file = in.on().open(folder, name.c_str(), O_RDONLY);
   if (!file) return {};
   auto facts = in.on().facts(*file);
@@ -97,7 +98,8 @@ std::string encode_marks(const use_marks& what) {
 }
 
 std::optional<use_marks> decode_marks(std::string_view text) {
-  if (text.size() < head_size + check_size || (text.size() - head_size - check_size) % row_size != 0) return {};
+  if (text.size() < head_size + check_size || (text.size() - head_size - check_size) % row_size != 0)
+    return {};
   std::string_view check = text.substr(text.size() - check_size);
   text.remove_suffix(check_size);
   if (take<std::uint64_t>(check) != checksum(text)) return {};

@@ -134,6 +134,14 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(filesystem_burst)
 
+BOOST_AUTO_TEST_CASE(tells_at_its_start_how_many_blobs_fit) {
+  auto wishes = filesystem_house::files_only();
+  wishes.index_memory = byte_size{120'000'000};
+  filesystem_house house(wishes);
+  house.run();
+  BOOST_TEST(house.system.log_lines().find("most_blobs=1000000") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_just_found_outlives_a_large_upload) {
   filesystem_house house(filesystem_house::packing());
   std::vector<digest> used;
