@@ -207,10 +207,6 @@ public:
     auto there = "/proc/self/fd/" + std::to_string(file.number());
     return nothing_or_errno(::chmod(there.c_str(), mode));
   }
-  disk_result<void> mark_used(const descriptor& folder, const char* path) override {
-    timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
-    return nothing_or_errno(::utimensat(folder.number(), path, times, AT_SYMLINK_NOFOLLOW));
-  }
   disk_result<void> lock(const descriptor& file) override {
     return nothing_or_errno(repeated([&] { return ::flock(file.number(), LOCK_EX | LOCK_NB); }));
   }

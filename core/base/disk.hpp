@@ -123,8 +123,6 @@ public:
                                  const std::function<bool(std::string_view name, file_kind)>& each) = 0;
 
   virtual disk_result<void> set_mode(const descriptor& file, unsigned mode) = 0;
-  /// Sets atime to now and leaves mtime.
-  virtual disk_result<void> mark_used(const descriptor& folder, const char* path) = 0;
   /// flock, exclusive: EWOULDBLOCK while another process holds it. Held until the descriptor is dropped.
   virtual disk_result<void> lock(const descriptor& file) = 0;
 };

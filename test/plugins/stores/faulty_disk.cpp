@@ -79,9 +79,6 @@ disk_result<void> faulty_disk::list(const descriptor& folder,
 disk_result<void> faulty_disk::set_mode(const descriptor& file, unsigned mode) {
   return attempt(disk_call::other, {}, [&] { return real_.set_mode(file, mode); });
 }
-disk_result<void> faulty_disk::mark_used(const descriptor& folder, const char* path) {
-  return attempt(disk_call::other, path, [&] { return real_.mark_used(folder, path); });
-}
 disk_result<void> faulty_disk::lock(const descriptor& file) {
   return attempt(disk_call::other, {}, [&] { return real_.lock(file); });
 }

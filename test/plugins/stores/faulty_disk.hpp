@@ -65,7 +65,6 @@ public:
   disk_result<void> list(const descriptor& folder,
                          const std::function<bool(std::string_view, file_kind)>& each) override;
   disk_result<void> set_mode(const descriptor& file, unsigned mode) override;
-  disk_result<void> mark_used(const descriptor& folder, const char* path) override;
   disk_result<void> lock(const descriptor& file) override;
 
 private:
