@@ -30,6 +30,10 @@ void raise_descriptor_limit() noexcept {
   inherited.compare_exchange_strong(none, limit.rlim_cur);
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  note_descriptor_limit();
+}
+
+void note_descriptor_limit() noexcept {
   allowed = soft_limit();
 }
 

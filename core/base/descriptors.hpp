@@ -9,6 +9,9 @@ namespace kiln {
 /// Raises the limit as far as it goes, and remembers what it was. Once, at the start.
 void raise_descriptor_limit() noexcept;
 
+/// Looks at what it is now. Until then, or until it is raised, nothing is kept for connections.
+void note_descriptor_limit() noexcept;
+
 /// What the process may have open now.
 std::uint64_t descriptor_limit() noexcept;
 

@@ -134,6 +134,14 @@ class Failures(unittest.TestCase):
     def test_a_profile_that_is_none_is_named(self):
         self.assert_refused(self.run_kiln("serve", "--profile", "cash"), "cash", "cache")
 
+    def test_a_property_that_no_worker_could_offer_is_named(self):
+        self.assert_refused(self.serve("--property", "pool=large"), "pool=large", "worker")
+        self.assert_data_untouched()
+
+    def test_a_property_without_a_value_is_named(self):
+        self.assert_refused(self.run_kiln("worker", "--scheduler", "127.0.0.1:1", "--data", self.data, "--property",
+                                          "pool"), "--property pool", "NAME=VALUE")
+
     # Plugins.
 
     def plugins_with(self, bad):

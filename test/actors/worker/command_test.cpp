@@ -1,8 +1,10 @@
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
 #include <sstream>
 
+#include "core/base/descriptors.hpp"
 #include "core/wire/digests.hpp"
 #include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"
@@ -301,6 +303,23 @@ BOOST_AUTO_TEST_CASE(when_the_worker_is_killed_its_commands_go) {
 BOOST_AUTO_TEST_CASE(s19_a_command_cannot_gain_privileges) {
   worker_bench bench;
   BOOST_TEST(bench.out_of(bench.run(bench.shell("grep NoNewPrivs /proc/self/status"))) == "NoNewPrivs:\t1\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_command_gets_the_limit_of_open_files_that_we_were_started_with) {
+  rlimit before{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit started{500, before.rlim_max};
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &started) == 0);
+  raise_descriptor_limit();
+  BOOST_TEST(descriptor_limit() == before.rlim_max);
+  BOOST_TEST(inherited_descriptor_limit() == 500U);
+  worker_bench bench;
+  auto seen = bench.out_of(bench.run(bench.shell("ulimit -Sn; ulimit -Hn")));
+  std::istringstream words(seen);
+  std::string soft, hard;
+  words >> soft >> hard;
+  BOOST_TEST(soft == "500");
+  BOOST_TEST(hard != "500");
 }
 
 BOOST_AUTO_TEST_CASE(large_arguments_arrive_whole) {
