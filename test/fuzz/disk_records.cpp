@@ -5,7 +5,7 @@
 #include "actors/services/asset_record.hpp"
 #include "core/wire/action_record.hpp"
 #include "plugins/stores/chunked/layout.hpp"
-#include "plugins/stores/filesystem/pack_format.hpp"
+#include "plugins/stores/filesystem/pack_index.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 using namespace kiln;
@@ -13,51 +13,89 @@ using namespace kiln::test;
 
 namespace {
 
-using filesystem::record_header_size;
-
 // A disk may give back anything, but nobody guesses a checksum: what stands under one is tried as well.
-void put_checksum(std::string& over) {
+void put_checksum(std::string& over, std::uint64_t secret = 0) {
   const auto covered = over.size() - sizeof(std::uint64_t);
-  const auto sum = filesystem::checksum(std::string_view(over).substr(0, covered));
+  const auto sum = filesystem::checksum(std::string_view(over).substr(0, covered), secret);
   std::memcpy(over.data() + covered, &sum, sizeof sum);
 }
 
+constexpr std::uint64_t seal = 99;
+
 void check_header(std::string text, bool summed) {
-  text.resize(record_header_size);
-  std::memcpy(text.data(), "rkc1", 4);
-  if (summed) put_checksum(text);
-  const auto found = filesystem::decode_header(text, 4096);
+  text.resize(filesystem::largest_header_size);
+  std::memcpy(text.data(), "rkc2", 4);
+  // How long it is, is said by the digest function in it.
+  const auto* function = find_function(static_cast<unsigned char>(text[24]));
+  if (function) text.resize(filesystem::header_size(function->function));
+  if (summed) put_checksum(text, seal);
+  const auto found = filesystem::decode_header(text, 4096, seal);
   if (!found) return;
-  must(found->blob.size >= 0 && found->offset == 4096 + record_header_size,
-       "a record has a size and a place");
-  const auto again = filesystem::encode_header(*found);
-  const auto twice = filesystem::decode_header({again.data(), again.size()}, 4096);
+  must(found->blob.size >= 0 && found->offset == 4096 + text.size(), "a record has a size and a place");
+  const auto again = filesystem::encode_header(*found, seal);
+  const auto twice = filesystem::decode_header(again.view(), 4096, seal);
   must(twice && twice->blob == found->blob && twice->sequence == found->sequence &&
            twice->kind == found->kind && twice->length == found->length && twice->check == found->check,
        "a record's header, written, reads the same");
 }
 
-// An index of a pack of this size; its rows are told where they lie by the input.
-void check_index(std::string_view text, std::uint64_t pack_size) {
-  constexpr std::size_t row = sizeof(std::uint64_t) + record_header_size;
-  (void)filesystem::decode_index(text, pack_size);
-  std::string index = filesystem::encode_index({}, pack_size);
-  index.resize(index.size() - sizeof(std::uint64_t));
+void check_head(std::string text) {
+  text.resize(filesystem::pack_head_size);
+  std::memcpy(text.data(), "kilnpk02", 8);
+  put_checksum(text);
+  const auto found = filesystem::decode_head(text);
+  must(found.has_value(), "any number and any key make a head");
+  const auto again = filesystem::encode_head(*found);
+  const auto twice = filesystem::decode_head({again.data(), again.size()});
+  must(twice && twice->number == found->number && twice->key == found->key,
+       "a pack's head, written, reads the same");
+}
+
+// An index of a pack of this size, whose rows are the input.
+void check_rows(std::string_view text, std::uint64_t pack_size) {
+  (void)filesystem::check_index(text, 7, pack_size);
+  filesystem::index_head head{7, pack_size, 0, 32};
+  head.rows = text.size() / head.row_size();
+  std::string index = filesystem::encode_index(head.number, head.covered, {});
+  std::memcpy(index.data() + 24, &head.rows, sizeof head.rows);
+  std::memcpy(index.data() + 32, &head.hash_size, sizeof head.hash_size);
+  index.resize(filesystem::index_head_size);
+  index.append(text.substr(0, head.rows * head.row_size())).append(sizeof(std::uint64_t), '\0');
+  put_checksum(index);
+  const auto found = filesystem::check_index(index, 7, pack_size);
+  if (!found) return;
+  std::vector<filesystem::record> records;
+  for (std::uint64_t row = 0; row < found->rows; ++row) {
+    records.push_back(*filesystem::decode_row(
+        std::string_view(index).substr(found->place_of(row), found->row_size()), *found));
+    must(records.back().offset <= pack_size && records.back().length <= pack_size - records.back().offset,
+         "what an index names lies in its pack");
+  }
+  must(filesystem::check_index(filesystem::encode_index(7, pack_size, records), 7, pack_size).has_value(),
+       "an index, written, reads the same");
+}
+
+// The same of the format before.
+void check_old_index(std::string_view text, std::uint64_t pack_size) {
+  constexpr std::size_t row = sizeof(std::uint64_t) + filesystem::old_header_size;
+  (void)filesystem::decode_old_index(text, pack_size);
+  std::string index("kkpindx1");
+  index.append(reinterpret_cast<const char*>(&pack_size), sizeof pack_size);
   for (; text.size() >= row; text.remove_prefix(row)) {
-    std::string header(text.substr(sizeof(std::uint64_t), record_header_size));
+    std::string header(text.substr(sizeof(std::uint64_t), filesystem::old_header_size));
     std::memcpy(header.data(), "rkc1", 4);
     put_checksum(header);
+    (void)filesystem::decode_old_header(header, 0);
     index.append(text.substr(0, sizeof(std::uint64_t))).append(header);
   }
   index.resize(index.size() + sizeof(std::uint64_t));
   put_checksum(index);
-  const auto found = filesystem::decode_index(index, pack_size);
+  const auto found = filesystem::decode_old_index(index, pack_size);
   if (!found) return;
   for (const auto& one : *found)
-    must(one.offset >= record_header_size && one.offset <= pack_size && one.length <= pack_size - one.offset,
-         "what an index names lies in its pack");
-  must(filesystem::decode_index(filesystem::encode_index(*found, pack_size), pack_size).has_value(),
-       "an index, written, reads the same");
+    must(one.offset >= filesystem::old_header_size && one.offset <= pack_size &&
+             one.length <= pack_size - one.offset,
+         "what an old index names lies in its pack");
 }
 
 void check_layout(const bytes& record, std::int64_t size) {
@@ -101,7 +139,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       check_header(std::string(text), choice % 8 == 1);
       break;
     case 2:
-      check_index(text, 16 * measure);
+      check_old_index(text, 16 * measure);
       break;
     case 3:
       check_layout(bytes::copy_of(text), measure);
@@ -109,6 +147,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4:
     case 5:
       check_layout(wrap_result(bytes::copy_of(text)), measure);
+      break;
+    case 6:
+      check_head(std::string(text));
+      check_rows(text, 16 * measure);
       break;
     default:
       check_asset(bytes::copy_of(text));

@@ -178,6 +178,20 @@ void blob_index::forget_pack(held_pack& which, departures& gone) {
   packs_[which.place] = nullptr;
 }
 
+held_pack& blob_index::grow(const pack_place& place) {
+  held_pack& in = pack_with(place.in);
+  if (std::uint64_t end = place.offset + place.length; end > in.size) {
+    packs_weight_ += end - in.size;
+    in.size = end;
+  }
+  in.filled = order_.now();
+  return in;
+}
+
+void blob_index::count_record(const pack_place& place) {
+  grow(place);
+}
+
 held_pack& blob_index::insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled) {
   held_pack& which = pack_with(file);
   which.size = size;
@@ -210,12 +224,7 @@ blob_index::slot& blob_index::insert_packed(const digest& blob, const pack_place
     if (held_pack* before = pack_of(which); before && before->file->number != place.in->number)
       make_stale(*before);
   }
-  held_pack& in = pack_with(place.in);
-  if (std::uint64_t end = place.offset + place.length; end > in.size) {
-    packs_weight_ += end - in.size;
-    in.size = end;
-  }
-  in.filled = order_.now();
+  held_pack& in = grow(place);
   put_into(which, in, place, sequence);
   which.used = order_.now();
   attach(which);
@@ -268,13 +277,8 @@ std::vector<blob_index::slot*> blob_index::blobs_in(const held_pack& which, std:
 }
 
 void blob_index::move(slot& which, const pack_place& place) {
-  held_pack& to = pack_with(place.in);
-  if (std::uint64_t end = place.offset + place.length; end > to.size) {
-    packs_weight_ += end - to.size;
-    to.size = end;
-  }
   // Of the pack that it fills, it is as old as what else comes now.
-  to.filled = order_.now();
+  held_pack& to = grow(place);
   detach(which);
   put_into(which, to, place, which.sequence);
   attach(which);

@@ -100,6 +100,8 @@ public:
   slot& insert_old_file(const digest& blob, std::uint64_t size, std::uint32_t used);
   /// In a pack. What was there under this digest before counts no more, but keeps its pins.
   slot& insert_packed(const digest& blob, const pack_place& place, std::uint64_t sequence);
+  /// A record was written that is no blob's: an erasure, or a second one of a blob. It takes its room.
+  void count_record(const pack_place& place);
   /// The same for what an earlier process left; of records with one digest the one with the highest sequence
   /// counts, and its erasure if that is higher still.
   void insert_old_packed(held_pack& in, const record& what, std::uint32_t used);
@@ -203,6 +205,7 @@ private:
   void attach(slot& which);
   void detach(slot& which);
   held_pack& pack_with(const pack_ptr& file);
+  held_pack& grow(const pack_place& place);
   void put_into(slot& which, held_pack& in, const pack_place& place, std::uint64_t sequence);
   void set_turn(held_pack& which, std::uint64_t turn);
   void make_stale(held_pack& which);

@@ -34,6 +34,12 @@ figures::figures(std::unique_ptr<metric_registry> own, metric_registry& in, cons
       broken(in.counters("kiln_filesystem_broken_total", "Blobs whose file was damaged, short or gone.",
                          {"store"})
                  .with({store})),
+      damaged_packs(
+          in.counters(
+                "kiln_filesystem_damaged_packs_total",
+                "Packs found damaged or unreadable in part at a start. What is whole in them is served.",
+                {"store"})
+              .with({store})),
       refused(in.counters("kiln_filesystem_refused_total", "Writes refused for want of room.", {"store"})
                   .with({store})),
       blobs(in.gauges("kiln_filesystem_blobs", "Blobs held.", {"store"}).with({store})),

@@ -18,11 +18,12 @@ private:
 
 public:
   counter& evictions;
-  counter& hot_reads;     ///< out of memory
-  counter& cached_reads;  ///< inline, out of the page cache
-  counter& disk_reads;    ///< on the crew
-  counter& broken;        ///< blobs dropped because their file was damaged, short or gone
-  counter& refused;       ///< writes refused for want of room
+  counter& hot_reads;      ///< out of memory
+  counter& cached_reads;   ///< inline, out of the page cache
+  counter& disk_reads;     ///< on the crew
+  counter& broken;         ///< blobs dropped because their file was damaged, short or gone
+  counter& damaged_packs;  ///< packs that were found damaged at a start
+  counter& refused;        ///< writes refused for want of room
   gauge& blobs;
   gauge& bytes;
   gauge& reserved_bytes;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -13,7 +14,9 @@ constexpr const char* format_file = "kiln-store";
 constexpr const char* fresh_format_file = "kiln-store.new";
 constexpr const char* sync_mark = "synced";
 constexpr const char* fresh_sync_mark = "synced.new";
-constexpr std::string_view format_line = "kiln filesystem store, version 1";
+// An older release would take packs that it cannot read for empty ones, so it must not open the folder.
+constexpr std::string_view format_line = "kiln filesystem store, version 2";
+constexpr std::string_view old_format_line = "kiln filesystem store, version 1";
 constexpr unsigned folder_mode = 0755;
 
 std::string_view name_of(holds what) noexcept {
@@ -42,6 +45,20 @@ std::string value_of(const std::string& text, std::string_view key) {
   at += pattern.size();
   auto end = text.find('\n', at);
   return end == std::string::npos ? std::string() : text.substr(at, end - at);
+}
+
+std::optional<std::chrono::system_clock::time_point> parse_moment(const std::string& text) {
+  std::chrono::system_clock::rep count = 0;
+  auto read = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
+  return std::chrono::system_clock::time_point(std::chrono::system_clock::duration(count));
+}
+
+std::optional<std::uint64_t> read_key(const std::string& text) {
+  std::uint64_t key = 0;
+  auto read = std::from_chars(text.data(), text.data() + text.size(), key, 16);
+  if (text.size() != 16 || read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
+  return key;
 }
 
 }  // namespace
@@ -82,8 +99,9 @@ std::array<char, 3> folder_name(unsigned number) noexcept {
 }
 
 expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::string& path, holds what,
-                                                           const std::string& boot_id, bool durable) {
-  std::shared_ptr<store_folder> folder(new store_folder(on, path));
+                                                           const std::string& boot_id, bool durable,
+                                                           std::uint64_t fresh_key) {
+  std::shared_ptr<store_folder> folder(new store_folder(on, path, fresh_key));
   if (auto ready = folder->prepare(what, boot_id, durable); !ready) return fail(std::move(ready).error());
   return folder;
 }
@@ -134,28 +152,45 @@ expected<void> store_folder::take_lock() {
 expected<void> store_folder::check_format(holds what, const std::string& boot_id, bool durable) {
   auto text = read_small(on_, root_, format_file);
   if (!text) return fail(in_words(text.error(), "reading", format_file));
-  format_head_ = fmt::format("{}\nholds {}\nkeeps {}\nboot {}\n", format_line, name_of(what),
-                             durable ? "durable" : "relaxed", boot_id);
+  if (auto key = read_key(value_of(*text, "key"))) key_ = *key;
+  durable_ = durable;
+  format_head_ =
+      fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\n", format_line, name_of(what), key_, boot_id);
   if (text->empty()) return {};
-  if (!text->starts_with(std::string(format_line) + "\n"))
+  auto line = std::string_view(*text).substr(0, text->find('\n'));
+  if (line != format_line && line != old_format_line)
     return fail(
         errc::failed_precondition,
         "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
         "empty this one",
-        path_, path_, format_file, text->substr(0, text->find('\n')));
+        path_, path_, format_file, line);
   if (auto held = value_of(*text, "holds"); held != name_of(what))
     return fail(errc::failed_precondition,
                 "the folder {} holds {}, and this store is to hold {}; use another folder or empty this one",
                 path_, held, name_of(what));
-  bool same_boot = !boot_id.empty() && value_of(*text, "boot") == boot_id;
-  if (same_boot || value_of(*text, "keeps") == "durable" || value_of(*text, "closed") == "yes") return {};
-  auto mark = on_.facts(root_, sync_mark);
-  doubted_from_ = mark ? mark->written : std::chrono::system_clock::time_point::min();
+  look_back(*text, !boot_id.empty() && value_of(*text, "boot") == boot_id);
   return {};
 }
 
+// What is doubted was written down by the process before this one, if it found anything, or is found now.
+void store_folder::look_back(const std::string& text, bool same_boot) {
+  if (auto since = parse_moment(value_of(text, "doubted"))) doubted_from_ = *since;
+  const bool was_durable = value_of(text, "keeps") == "durable";
+  const bool was_closed = value_of(text, "closed") == "yes";
+  if (!same_boot && !was_durable && !was_closed) {
+    auto mark = on_.facts(root_, sync_mark);
+    doubted_from_ = std::min(doubted_from_.load(), mark ? mark->written : moment::min());
+  }
+  unsettled_ = doubted_from_.load() != moment::max() || (!was_durable && !was_closed);
+  names_need_sync_ = durable_ && !was_closed;
+}
+
 expected<void> store_folder::write_format(bool closed) {
-  std::string text = format_head_ + (closed ? "closed yes\n" : "closed no\n");
+  // As long as a relaxed process before this one left something unsynced, a power cut has to be doubted.
+  std::string text = fmt::format("{}keeps {}\nclosed {}\n", format_head_,
+                                 durable_ && !unsettled() ? "durable" : "relaxed", closed ? "yes" : "no");
+  if (auto from = doubted_from_.load(); from != moment::max())
+    text += fmt::format("doubted {}\n", from.time_since_epoch().count());
   auto file = on_.open(root_, fresh_format_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (!file) return fail(in_words(file.error(), "writing", fresh_format_file));
   iovec piece{text.data(), text.size()};
@@ -269,8 +304,16 @@ expected<void> store_folder::sync_all() {
   return {};
 }
 
-expected<void> store_folder::close_in_order() {
+expected<void> store_folder::settle() {
   if (auto done = sync_all(); !done) return done;
+  doubted_from_ = moment::max();
+  unsettled_ = false;
+  return write_format(false);
+}
+
+expected<void> store_folder::close_in_order() {
+  if (!durable_ || unsettled())
+    if (auto done = sync_all(); !done) return done;
   return write_format(true);
 }
 

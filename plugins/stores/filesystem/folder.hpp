@@ -40,7 +40,8 @@ std::array<char, 3> folder_name(unsigned number) noexcept;
 
 /// The folder of one store, open and locked for one process:
 ///
-///     kiln-store            format version, what the store holds, the boot in which it was last opened
+///     kiln-store            format version, what the store holds, the boot in which it was last opened, the
+///                           key that its packs are sealed with, from when on what was written is doubted
 ///     synced                its mtime is when the last complete sync began
 ///     used/...              the order of use, as far as the last process has told
 ///     lock                  flock, so that two servers never share a folder
@@ -56,9 +57,10 @@ class store_folder {
 public:
   /// One sentence with the path and what to do about it, where it cannot be had.
   /// `durable`: whatever gets a name will have been synced before. What a store that was not left behind at a
-  /// crash of the machine is doubted.
+  /// crash of the machine is doubted. `fresh_key`: for a folder that has none yet; by chance.
   static expected<std::shared_ptr<store_folder>> open(disk& on, const std::string& path, holds what,
-                                                      const std::string& boot_id, bool durable);
+                                                      const std::string& boot_id, bool durable,
+                                                      std::uint64_t fresh_key);
 
   disk& on() const noexcept { return on_; }
   const std::string& path() const noexcept { return path_; }
@@ -74,26 +76,36 @@ public:
   std::string path_of_empty() const { return path_ + "/empty"; }
   /// A name in temp/ that nobody else has.
   std::string fresh_temp_name();
+  /// What packs are sealed with. No client may ever learn it.
+  std::uint64_t key() const noexcept { return key_; }
   /// The file may have been hurt: the machine was started anew, the store was not closed in order, and this
-  /// was written after the last sync that is known of.
-  bool doubts(const file_facts& facts) const noexcept { return facts.written >= doubted_from_; }
+  /// was written after the last sync that is known of. So it stays, in whatever process, until `settle`.
+  bool doubts(const file_facts& facts) const noexcept { return facts.written >= doubted_from_.load(); }
+  /// There are doubts, or what was written before may not be as durable as the store is now.
+  bool unsettled() const noexcept { return unsettled_.load(); }
+  /// A process before this one was killed: what it named may not have been synced yet.
+  bool names_need_sync() const noexcept { return names_need_sync_; }
   /// 0555 whatever the umask says: whether set_mode is needed after creating.
   bool mode_needs_help() const noexcept { return mode_needs_help_; }
 
-  /// Syncs everything written so far, and notes that it can be trusted. Relaxed stores do this now and then.
+  /// Syncs everything written so far, and notes that it can be trusted. Relaxed stores do this periodically.
   expected<void> sync_all();
+  /// Whatever was doubted has been proven or removed. Synced, and noted so that the next process knows.
+  expected<void> settle();
   /// Another process may have the folder now. Files that are open stay good.
   void unlock() noexcept { lock_ = {}; }
-  /// The last of it all: the next start can trust everything.
+  /// The last of it all: the next start can trust everything but what is doubted still.
   expected<void> close_in_order();
 
 private:
-  store_folder(disk& on, std::string path) : on_(on), path_(std::move(path)) {}
+  store_folder(disk& on, std::string path, std::uint64_t fresh_key)
+      : on_(on), path_(std::move(path)), key_(fresh_key) {}
 
   expected<void> prepare(holds what, const std::string& boot_id, bool durable);
   expected<void> open_root();
   expected<void> take_lock();
   expected<void> check_format(holds what, const std::string& boot_id, bool durable);
+  void look_back(const std::string& text, bool same_boot);
   expected<void> write_format(bool closed);
   expected<void> make_folders();
   expected<void> make_folder(const descriptor& in, const std::string& name);
@@ -105,14 +117,19 @@ private:
 
   disk& on_;
   const std::string path_;
-  std::string format_head_;  ///< the format file but for its last line
+  std::string format_head_;  ///< the format file but for the lines that change
   descriptor root_;
   descriptor lock_;
   descriptor temp_;
   descriptor packs_;
   std::array<std::array<descriptor, digest_function_count>, 2> trees_;
   std::atomic<std::uint64_t> temp_names_{0};
-  std::chrono::system_clock::time_point doubted_from_ = std::chrono::system_clock::time_point::max();
+  using moment = std::chrono::system_clock::time_point;
+  std::atomic<moment> doubted_from_{moment::max()};
+  std::atomic<bool> unsettled_{false};
+  bool durable_ = false;
+  bool names_need_sync_ = false;
+  std::uint64_t key_ = 0;
   bool mode_needs_help_ = false;
 };
 

@@ -19,22 +19,44 @@ std::uint64_t hours_since(std::chrono::system_clock::time_point then) {
   return gone > 0 ? static_cast<std::uint64_t>(gone) : 0;
 }
 
-// Nothing if it is no blob, or none any more; `damaged` then says whether it was.
-std::optional<found_blob> examine(const engine& with, const digest& blob, bool& damaged) {
+struct examined {
+  std::optional<found_blob> found;
+  bool damaged = false;
+  bool unproven = false;
+};
+
+proof prove_doubted(const engine& with, const digest& blob) {
+  auto opened = open_blob(with, blob_tree::content, blob);
+  // It was there with the right length a moment ago.
+  return opened ? try_to_prove(with, *opened, blob) : proof::unreadable;
+}
+
+examined examine(const engine& with, const digest& blob) {
   blob_name name(blob);
   const descriptor& in = with.folder->tree(blob_tree::content, blob.function);
   auto facts = with.on().facts(in, name.path());
   if (!facts || facts->kind != file_kind::file) return {};
-  damaged = facts->size != static_cast<std::uint64_t>(blob.size);
-  if (!damaged && with.folder->doubts(*facts)) {
-    auto opened = open_blob(with, blob_tree::content, blob);
-    damaged = !opened || !prove(with, *opened, blob);
-  }
-  if (damaged) {
-    (void)with.on().remove(in, name.path());
-    return {};
-  }
-  return found_blob{blob, facts->size, hours_since(std::max(facts->used, facts->written))};
+  proof how = proof::right;
+  if (facts->size != static_cast<std::uint64_t>(blob.size))
+    how = proof::wrong;
+  else if (with.folder->doubts(*facts))
+    how = prove_doubted(with, blob);
+  if (how == proof::wrong) (void)with.on().remove(in, name.path());
+  if (how != proof::right) return {{}, how == proof::wrong, how == proof::unreadable};
+  return {found_blob{blob, facts->size, hours_since(std::max(facts->used, facts->written))}};
+}
+
+// A process that was killed may have named blobs in it and not synced the names: nobody was told of those,
+// and nobody may be as long as a power cut could take them.
+bool sync_names_of(const engine& with, const descriptor& folder) {
+  return !with.folder->names_need_sync() || with.on().sync(folder);
+}
+
+bool sync_names_of(const engine& with, const digest& blob) {
+  if (!with.folder->names_need_sync()) return true;
+  auto folder = with.on().open(with.folder->tree(blob_tree::content, blob.function),
+                               folder_name(blob.hash[0]).data(), O_RDONLY | O_DIRECTORY);
+  return folder && with.on().sync(*folder);
 }
 
 }  // namespace
@@ -47,14 +69,17 @@ folder_listing list_blobs(const engine& with, digest_function function, unsigned
   if (!folder) return result;
   (void)with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
     auto blob = kind == file_kind::file ? parse_blob_name(function, two.data(), leaf) : std::nullopt;
-    bool damaged = false;
-    if (!blob)
+    if (!blob) {
       ++result.foreign;
-    else if (auto found = examine(with, *blob, damaged))
-      result.blobs.push_back(*found);
-    result.damaged += damaged;
+      return true;
+    }
+    auto how = examine(with, *blob);
+    if (how.found) result.blobs.push_back(*how.found);
+    result.damaged += how.damaged;
+    result.unproven += how.unproven;
     return true;
   });
+  if (!result.blobs.empty() && !sync_names_of(with, *folder)) result.blobs.clear();
   return result;
 }
 
@@ -78,8 +103,8 @@ std::vector<std::optional<found_blob>> look_for(const engine& with, std::span<co
   std::vector<std::optional<found_blob>> result;
   result.reserve(blobs.size());
   for (const auto& blob : blobs) {
-    bool damaged = false;
-    result.push_back(examine(with, blob, damaged));
+    auto how = examine(with, blob);
+    result.push_back(how.found && sync_names_of(with, blob) ? std::move(how.found) : std::nullopt);
   }
   return result;
 }
@@ -118,18 +143,29 @@ expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const dige
   return opened->stamp;
 }
 
-expected<void> prove(const engine& with, const opened_blob& which, const digest& blob) {
+proof try_to_prove(const engine& with, const opened_blob& which, const digest& blob) {
   hasher hash(blob.function);
   buffer into(std::min(which.size, file_source::piece_size));
   for (std::uint64_t at = 0; at < which.size;) {
     auto wanted = std::min<std::uint64_t>(into.capacity(), which.size - at);
     auto count = read_all(with.on(), which.file, {into.data(), wanted}, at);
-    if (!count || *count < wanted) return fail(errc::not_found, "the file of blob {} cannot be read", blob);
+    if (!count) return proof::unreadable;
+    if (*count < wanted) return proof::wrong;
     hash.update({into.data(), wanted});
     at += wanted;
   }
-  if (hash.finish() != blob) return fail(errc::not_found, "blob {} was damaged on the disk", blob);
-  return {};
+  return hash.finish() == blob ? proof::right : proof::wrong;
+}
+
+expected<void> prove(const engine& with, const opened_blob& which, const digest& blob) {
+  switch (try_to_prove(with, which, blob)) {
+    case proof::right:
+      return {};
+    case proof::wrong:
+      return fail(errc::not_found, "blob {} was damaged on the disk", blob);
+    default:
+      return fail(errc::not_found, "the file of blob {} cannot be read", blob);
+  }
 }
 
 bool sweep_trash(const engine& with) {

@@ -17,11 +17,13 @@ struct found_blob {
 
 /// What one of the 256 folders of a digest function holds. A file that is no blob of ours stays and is
 /// counted in `foreign`; one that is too short, or was not synced before a power cut and is damaged, is
-/// removed. For crew threads, as what follows.
+/// removed. One that is doubted and cannot be read now stays, and is not there for this process. For crew
+/// threads, as what follows.
 struct folder_listing {
   std::vector<found_blob> blobs;
   std::uint64_t foreign = 0;
   std::uint64_t damaged = 0;
+  std::uint64_t unproven = 0;
 };
 folder_listing list_blobs(const engine& with, digest_function function, unsigned folder);
 
@@ -48,6 +50,9 @@ struct opened_blob {
 expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob);
 /// Reads all of it: NOT_FOUND unless it has the digest.
 expected<void> prove(const engine& with, const opened_blob& which, const digest& blob);
+/// The same, telling apart what is wrong for ever from what may pass.
+enum class proof : std::uint8_t { right, wrong, unreadable };
+proof try_to_prove(const engine& with, const opened_blob& which, const digest& blob);
 
 /// What everybody who is lent a file finds, whatever others did to its mode.
 constexpr unsigned lent_mode = 0555;

@@ -30,10 +30,13 @@ struct proof_due {};
 struct room_wanted {};
 /// To itself: the order of use is to be kept for the next start.
 struct order_due {};
+/// To itself: a relaxed store has written something, and its time to sync has come.
+struct sync_due {};
 
 using inner_actor =
     store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>,
-                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>, caf::reacts_to<order_due>>;
+                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>, caf::reacts_to<order_due>,
+                        caf::reacts_to<sync_due>>;
 
 }  // namespace kiln::filesystem
 
@@ -43,3 +46,4 @@ KILN_MESSAGE(kiln::filesystem::hold_dropped)
 KILN_MESSAGE(kiln::filesystem::proof_due)
 KILN_MESSAGE(kiln::filesystem::room_wanted)
 KILN_MESSAGE(kiln::filesystem::order_due)
+KILN_MESSAGE(kiln::filesystem::sync_due)

@@ -24,9 +24,14 @@ struct name_lane::group {
   std::vector<order> orders;
   std::vector<disk_result<void>> results;
   std::vector<std::size_t> published;
+  std::vector<bool> found_there;  // beside the orders: an older file has the name, and keeps it
 
   group(const engine_ptr& engine, std::vector<order> taken)
-      : with(*engine), shared(engine), orders(std::move(taken)), results(orders.size()) {}
+      : with(*engine),
+        shared(engine),
+        orders(std::move(taken)),
+        results(orders.size()),
+        found_there(orders.size()) {}
 
   static bool is_kept(const order& what) { return what.file && what.tree == blob_tree::content; }
 
@@ -54,13 +59,14 @@ struct name_lane::group {
       if (!orders[i].file) {
         results[i] = remove(orders[i]);
       } else {
-        results[i] = publish(orders[i]);
+        results[i] = publish(i);
         if (results[i] && is_kept(orders[i])) published.push_back(i);
       }
     }
   }
 
-  disk_result<void> publish(order& what) {
+  disk_result<void> publish(std::size_t which) {
+    order& what = orders[which];
     disk& on = with.on();
     blob_name name(*what.blob);
     const descriptor& to = with.folder->tree(what.tree, what.blob->function);
@@ -73,7 +79,10 @@ struct name_lane::group {
     if (!done && done.error().number == EEXIST) {
       // Hard links to the file that is there stay good, so it is kept if it can be the blob.
       auto there = on.facts(to, name.path());
-      if (there && there->kind == file_kind::file && there->size == what.file->size()) return {};
+      if (there && there->kind == file_kind::file && there->size == what.file->size()) {
+        found_there[which] = true;
+        return {};
+      }
       done = on.rename(with.folder->temp(), from, to, name.path());
     }
     if (done) what.file->let_go();
@@ -112,8 +121,8 @@ struct name_lane::group {
       if (!all && (i == 0 || folder_of(which) != folder_of(published[i - 1])))
         done = sync_folder(*orders[which].blob);
       results[which] = done;
-      // Nobody was told of it, so it must not be found either.
-      if (!done) (void)remove(orders[which]);
+      // Nobody was told of it, so it must not be found either; but what was there before may have been told.
+      if (!done && !found_there[which]) (void)remove(orders[which]);
     }
   }
 

@@ -5,6 +5,7 @@ namespace kiln::filesystem {
 schema<options> filesystem_schema() {
   using namespace std::chrono_literals;
   using namespace config_literals;
+  using namespace std::chrono_literals;
   return schema<options>{
       "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
       "durable, a power cut; what is used least leaves when the capacity is reached."}
@@ -16,6 +17,11 @@ schema<options> filesystem_schema() {
           durability::durable,
           "Acknowledge a write when it would survive a power cut, or as soon as it is written. Relaxed is "
           "for what can be had again: the cache of a worker.")
+      .field(
+          "sync_every", &options::sync_every, duration(1min),
+          "How long a relaxed store waits with a sync after it wrote something. What was not synced before a "
+          "power cut is hashed before it is trusted again.",
+          at_least(1s), at_most(1h))
       .field("verify", &options::verify, true,
              "Hash every blob on its way in. Off trusts whoever writes; only where something above verifies.")
       .field(

@@ -19,6 +19,7 @@ struct options {
   std::string path;
   kiln::capacity capacity;
   durability keep = durability::durable;
+  duration sync_every{};
   bool verify = true;
   byte_size packed_below;
   byte_size hot_memory;

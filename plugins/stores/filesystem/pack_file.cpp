@@ -6,11 +6,13 @@
 #include <charconv>
 #include <chrono>
 
+#include "plugins/stores/filesystem/pack_index.hpp"
+#include "plugins/stores/filesystem/pack_walk.hpp"
+
 namespace kiln::filesystem {
 namespace {
 
 constexpr std::string_view pack_ending = ".pack";
-constexpr std::uint64_t walk_window = 4 << 20;
 
 std::optional<std::uint64_t> parse_number(std::string_view name) {
   if (!name.ends_with(pack_ending)) return {};
@@ -21,54 +23,36 @@ std::optional<std::uint64_t> parse_number(std::string_view name) {
   return number;
 }
 
-bool is_right(const engine& with, const record& what, std::string_view payload) {
-  if (what.kind == record_kind::erasure) return true;
-  if (with.what == holds::results) return checksum(payload) == what.check;
-  return payload.size() == static_cast<std::size_t>(what.blob.size) &&
-         digest_of(payload, what.blob.function) == what.blob;
-}
-
-// Record by record, each of them proved: the last ones may have been under way when the process ended.
-std::vector<record> walk(const engine& with, const descriptor& file, std::uint64_t size) {
-  std::vector<record> result;
-  buffer window(walk_window);
-  for (std::uint64_t at = 0; at + record_header_size <= size;) {
-    auto count = read_all(with.on(), file, {window.data(), std::min(walk_window, size - at)}, at);
-    if (!count) return result;
-    std::string_view rest(window.data(), *count);
-    std::uint64_t before = at;
-    while (auto one = decode_header(rest, at)) {
-      if (one->length > size - one->offset) return result;
-      if (record_size(one->length) > rest.size() && record_size(one->length) <= walk_window && at != before)
-        break;
-      std::string_view payload = rest.substr(record_header_size, one->length);
-      bytes large;
-      if (payload.size() < one->length) {
-        buffer whole(one->length);
-        auto read = read_all(with.on(), file, {whole.data(), one->length}, one->offset);
-        if (!read || *read < one->length) return result;
-        large = whole.freeze(one->length);
-        payload = large.view();
-      }
-      if (!is_right(with, *one, payload)) return result;
-      result.push_back(*one);
-      at += record_size(one->length);
-      rest.remove_prefix(std::min<std::size_t>(rest.size(), record_size(one->length)));
-    }
-    if (at == before) break;
-  }
-  return result;
-}
-
-std::optional<std::vector<record>> read_index(const engine& with, std::uint64_t number, std::uint64_t size) {
+pack_table_ptr open_index(const engine& with, std::uint64_t number, std::uint64_t size) {
   auto file = with.on().open(with.folder->packs(), pack_index_name(number).c_str(), O_RDONLY);
-  if (!file) return {};
+  return file ? pack_table::of_index(with.on(), std::move(*file), number, size) : nullptr;
+}
+
+// In memory only where the index cannot be written.
+pack_table_ptr index_anew(const engine& with, std::uint64_t number, std::uint64_t size, std::uint64_t covered,
+                          std::vector<record> records) {
+  write_pack_index(with, number, covered, records);
+  auto table = open_index(with, number, size);
+  return table && table->size() == records.size() ? table : pack_table::of_records(std::move(records));
+}
+
+pack_table_ptr read_index(const engine& with, std::uint64_t number, std::uint64_t size) {
+  if (auto table = open_index(with, number, size)) return table;
+  auto file = with.on().open(with.folder->packs(), pack_index_name(number).c_str(), O_RDONLY);
+  if (!file) return nullptr;
   auto facts = with.on().facts(*file);
-  if (!facts) return {};
-  buffer text(facts->size);
-  auto count = read_all(with.on(), *file, {text.data(), facts->size}, 0);
-  if (!count) return {};
-  return decode_index({text.data(), *count}, size);
+  if (!facts) return nullptr;
+  std::string text(facts->size, '\0');
+  auto count = read_all(with.on(), *file, text, 0);
+  if (!count) return nullptr;
+  auto records = decode_old_index(std::string_view(text).substr(0, *count), size);
+  return records ? index_anew(with, number, size, size, std::move(*records)) : nullptr;
+}
+
+bool is_right(const engine& with, const digest& blob, const pack_place& place, const bytes& content) {
+  if (!with.verifies() && with.what != holds::results) return true;
+  return proves(with, record{blob, 0, place.check, place.length, record_kind::blob, place.offset},
+                content.view());
 }
 
 }  // namespace
@@ -101,27 +85,44 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
   auto age = std::chrono::system_clock::now() - facts->written;
   result.hours_unused = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::hours>(age).count()));
-  auto index = with.folder->doubts(*facts) ? std::nullopt : read_index(with, number, facts->size);
-  if (index) {
-    result.records = std::move(*index);
+  if (!with.folder->doubts(*facts)) result.records = read_index(with, number, facts->size);
+  if (result.records) {
+    result.bare = result.records->size() == 0;
   } else {
-    result.records = walk(with, *file, facts->size);
-    write_pack_index(with, number, facts->size, result.records);
+    auto walked = walk_pack(with, *file, number, facts->size);
+    result.holes = walked.holes;
+    // A process that was killed may have written records that it did not sync: nobody was told of those, and
+    // nobody may be as long as a power cut could take them.
+    result.unreadable = walked.unreadable || (with.durable() && !with.on().sync_data(*file));
+    result.bare = facts->size <= pack_head_size;
+    if (walked.records.empty() && !result.bare) result.holes = std::max<std::uint64_t>(result.holes, 1);
+    if (result.hurt()) {
+      // The index that may be there is wrong, or was doubted.
+      (void)with.on().remove(with.folder->packs(), pack_index_name(number).c_str());
+      result.records = pack_table::of_records(std::move(walked.records));
+    } else {
+      result.records = index_anew(with, number, facts->size, walked.end, std::move(walked.records));
+    }
   }
   result.marks = read_marks(*with.folder, marks_of_pack(number));
   result.file = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});
   return result;
 }
 
-void write_pack_index(const engine& with, std::uint64_t number, std::uint64_t size,
-                      std::span<const record> records) {
+// Under another name until it is whole: one that is there already may not be open to writing.
+void write_pack_index(const engine& with, std::uint64_t number, std::uint64_t covered,
+                      std::vector<record> records) {
+  const descriptor& folder = with.folder->packs();
   std::string name = pack_index_name(number);
-  auto file = with.on().open(with.folder->packs(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0444);
+  std::string fresh = name + ".new";
+  (void)with.on().remove(folder, fresh.c_str());
+  auto file = with.on().open(folder, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0444);
   if (!file) return;
-  std::string text = encode_index(records, size);
+  std::string text = encode_index(number, covered, std::move(records));
   iovec piece{text.data(), text.size()};
-  // One that is not whole is recognised and made anew.
-  (void)write_all(with.on(), *file, {&piece, 1}, 0);
+  auto done = write_all(with.on(), *file, {&piece, 1}, 0);
+  if (done) done = with.on().rename(folder, fresh.c_str(), folder, name.c_str());
+  if (!done) (void)with.on().remove(folder, fresh.c_str());
 }
 
 void remove_pack(const engine& with, std::uint64_t number) {
@@ -131,19 +132,19 @@ void remove_pack(const engine& with, std::uint64_t number) {
   remove_marks(*with.folder, marks_of_pack(number));
 }
 
-expected<bytes> read_packed(const engine& with, const digest& blob, const pack_place& place) {
+packed_read read_packed(const engine& with, const digest& blob, const pack_place& place) {
   buffer into(place.length);
   auto count = read_all(with.on(), place.in->file, {into.data(), place.length}, place.offset);
   if (!count)
-    return fail(errc::not_found, "blob {} cannot be read from pack {}: {}", blob, place.in->number,
-                count.error().in_words("reading").message());
+    return {fail(errc::not_found, "blob {} cannot be read from pack {}: {}", blob, place.in->number,
+                 count.error().in_words("reading").message()),
+            true};
   if (*count < place.length)
-    return fail(errc::not_found, "pack {} ends within blob {}", place.in->number, blob);
+    return {fail(errc::not_found, "pack {} ends within blob {}", place.in->number, blob)};
   bytes content = into.freeze(place.length);
-  record what{blob, 0, place.check, place.length, record_kind::blob, place.offset};
-  if ((with.verifies() || with.what == holds::results) && !is_right(with, what, content.view()))
-    return fail(errc::not_found, "blob {} was damaged in pack {}", blob, place.in->number);
-  return content;
+  if (!is_right(with, blob, place, content))
+    return {fail(errc::not_found, "blob {} was damaged in pack {}", blob, place.in->number)};
+  return {std::move(content)};
 }
 
 std::optional<bytes> read_packed_cached(const engine& with, const digest& blob, const pack_place& place) {
@@ -151,8 +152,7 @@ std::optional<bytes> read_packed_cached(const engine& with, const digest& blob, 
   auto count = with.on().read_cached(place.in->file, {into.data(), place.length}, place.offset);
   if (!count || *count < place.length) return {};
   bytes content = into.freeze(place.length);
-  record what{blob, 0, place.check, place.length, record_kind::blob, place.offset};
-  if ((with.verifies() || with.what == holds::results) && !is_right(with, what, content.view())) return {};
+  if (!is_right(with, blob, place, content)) return {};
   return content;
 }
 

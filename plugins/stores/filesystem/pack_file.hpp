@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "plugins/stores/filesystem/engine.hpp"
-#include "plugins/stores/filesystem/pack_format.hpp"
+#include "plugins/stores/filesystem/pack_table.hpp"
 #include "plugins/stores/filesystem/use_marks.hpp"
 
 namespace kiln::filesystem {
@@ -31,25 +31,36 @@ std::string pack_index_name(std::uint64_t number);
 /// The numbers of the packs that are there, the newest first. INTERNAL if the folder cannot be read.
 expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder);
 
-/// What an earlier process left in a pack: its index, or where there is none every record up to the first
-/// that is not whole and right. Then its index is written.
+/// What an earlier process left in a pack: what its index says, or where there is none that can be trusted,
+/// every record that is whole and right. Then an index is written, unless something is wrong with the pack:
+/// what cannot be read now may be another time, and what is damaged is told of at every start.
 struct loaded_pack {
   pack_ptr file;
   std::uint64_t size = 0;
   std::uint64_t hours_unused = 0;
-  std::vector<record> records;
+  pack_table_ptr records;
   std::optional<use_marks> marks;
+  std::uint64_t holes = 0;  ///< damaged places before its last record
+  bool unreadable = false;  ///< the disk could not read some of it
+  bool bare = false;        ///< it never held any record
+  /// There may be more in it than was found.
+  bool hurt() const noexcept { return holes > 0 || unreadable; }
 };
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number);
 
-/// For crew threads: whether it is there is found out from the next start's index, so nothing is synced.
-void write_pack_index(const engine& with, std::uint64_t number, std::uint64_t size,
-                      std::span<const record> records);
+/// `covered`: bytes of the pack that the records are all of. For crew threads; whether it is there is found
+/// out by the next start, so nothing is synced.
+void write_pack_index(const engine& with, std::uint64_t number, std::uint64_t covered,
+                      std::vector<record> records);
 void remove_pack(const engine& with, std::uint64_t number);
 
-/// NOT_FOUND unless the bytes at that place are the blob's. `cached_only`: EAGAIN becomes UNAVAILABLE, and
-/// nothing blocks.
-expected<bytes> read_packed(const engine& with, const digest& blob, const pack_place& place);
+/// NOT_FOUND unless the bytes at that place are the blob's.
+struct packed_read {
+  expected<bytes> content;
+  bool may_pass = false;  ///< the disk could not read it, and perhaps can another time
+};
+packed_read read_packed(const engine& with, const digest& blob, const pack_place& place);
+/// Nothing where that would block.
 std::optional<bytes> read_packed_cached(const engine& with, const digest& blob, const pack_place& place);
 
 }  // namespace kiln::filesystem

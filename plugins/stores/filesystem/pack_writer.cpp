@@ -26,13 +26,13 @@ public:
       }
     record header{what.blob, what.sequence, 0, static_cast<std::uint32_t>(what.content.size()), what.kind};
     if (owner_.with_->what == holds::results) header.check = checksum(what.content.view());
-    header.offset = owner_.size_ + coming_ + record_header_size;
-    headers_.push_back(encode_header(header));
-    add_piece(headers_.back().data(), record_header_size);
+    const std::uint64_t begin = owner_.size_ + coming_;
+    headers_.push_back(encode_header(header, owner_.seal_));
+    header.offset = begin + headers_.back().size;
+    add_piece(headers_.back().text.data(), headers_.back().size);
     add_piece(what.content.data(), what.content.size());
-    std::uint64_t taken = record_size(header.length);
-    add_piece(padding, taken - record_header_size - header.length);
-    coming_ += taken;
+    add_piece(padding, end_of(header) - header.offset - header.length);
+    coming_ = end_of(header) - owner_.size_;
     records_.push_back(header);
     result = pack_place{owner_.current_, header.offset, header.length, header.check};
     results_.push_back(&result);
@@ -56,6 +56,7 @@ public:
       // Nobody knows what of it is there. The pack ends before it, and another one begins.
       auto why = done.error().in_words(fmt::format("writing {}", pack_name(owner_.current_->number)));
       for (auto* result : results_) *result = fail(why);
+      wipe();
       owner_.close_pack();
     }
     headers_.clear();
@@ -66,6 +67,16 @@ public:
   }
 
 private:
+  // Nobody was told of these records, and after a sync that failed nobody can rely on them: the next start
+  // must not find them. Neither does it by the index, if this fails too.
+  void wipe() {
+    const std::string zeros(std::min<std::uint64_t>(coming_, 1 << 20), '\0');
+    for (std::uint64_t done = 0; done < coming_; done += zeros.size()) {
+      iovec piece{const_cast<char*>(zeros.data()), std::min<std::uint64_t>(zeros.size(), coming_ - done)};
+      if (!write_all(owner_.with_->on(), owner_.current_->file, {&piece, 1}, owner_.size_ + done)) return;
+    }
+  }
+
   void add_piece(const char* data, std::size_t size) {
     if (size > 0) pieces_.push_back({const_cast<char*>(data), size});  // written from, never to
   }
@@ -122,19 +133,29 @@ expected<void> pack_writer::open_pack() {
   std::string name = pack_name(number);
   auto file = with_->on().open(with_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
   if (!file) return fail(file.error().in_words(fmt::format("making {}", name)));
-  if (with_->durable())
-    if (auto done = with_->on().sync(with_->folder->packs()); !done)
-      return fail(done.error().in_words(fmt::format("making {}", name)));
+  const pack_head head{number, with_->folder->key()};
+  auto text = encode_head(head);
+  iovec piece{text.data(), text.size()};
+  auto done = write_all(with_->on(), *file, {&piece, 1}, 0);
+  if (done && with_->durable()) done = with_->on().sync(with_->folder->packs());
+  if (!done) {
+    remove_pack(*with_, number);
+    return fail(done.error().in_words(fmt::format("making {}", name)));
+  }
   newest_.store(number, std::memory_order_release);
   current_ = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});
-  size_ = 0;
+  seal_ = seal_of(head);
+  size_ = text.size();
   records_.clear();
   return {};
 }
 
 void pack_writer::close_pack() {
   if (!current_) return;
-  write_pack_index(*with_, current_->number, size_, records_);
+  if (records_.empty())
+    remove_pack(*with_, current_->number);
+  else
+    write_pack_index(*with_, current_->number, size_, std::exchange(records_, {}));
   newest_.store(next_number_, std::memory_order_release);
   current_ = nullptr;
 }

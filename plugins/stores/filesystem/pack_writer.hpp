@@ -55,6 +55,7 @@ private:
   // Only the thread at work.
   std::uint64_t next_number_;
   pack_ptr current_;
+  std::uint64_t seal_ = 0;
   std::uint64_t size_ = 0;
   std::vector<record> records_;
 

@@ -31,7 +31,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   bool durable = wishes.keep == durability::durable;
   // Whoever reads a message about it should find it, wherever the process was started.
   auto path = std::filesystem::absolute(wishes.path).string();
-  auto folder = store_folder::open(*on.on, path, context.what, on.boot_id, durable);
+  auto folder =
+      store_folder::open(*on.on, path, context.what, on.boot_id, durable, context.env.random->next());
   if (!folder) return fail(folder.error());
   auto room = on.on->room((*folder)->root());
   if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
@@ -50,8 +51,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   from.bounds.capacity = capacity;
   // A pack is closed by the record with which it is full.
   from.bounds.spare = packing ? 2 * (from.pack_size + wishes.packed_below.bytes) : 0;
-  // Every pack is open; of other files as many as are read, written and lent at once.
-  if (packing) expect_descriptors(capacity / from.pack_size + 2);
+  // Every pack is open, at the start its index, too; of other files as many as are read, written and lent at once.
+  if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
   from.bounds.hot_memory = wishes.hot_memory.bytes;
   from.bounds.blobs = std::max<std::size_t>(

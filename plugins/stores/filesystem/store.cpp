@@ -13,6 +13,8 @@ std::uint64_t first_number(const beginning& from) {
   return from.packs.empty() ? 1 : from.packs.front() + 1;
 }
 
+constexpr std::chrono::milliseconds patience_with_crew{20};
+
 }  // namespace
 
 store::store(caf::actor_config& config, engine_ptr with, beginning from)
@@ -23,7 +25,8 @@ store::store(caf::actor_config& config, engine_ptr with, beginning from)
       tell_(teller()),
       packer_(std::make_shared<pack_writer>(with_, from.pack_size, first_number(from))),
       file_marks_(std::move(from.order.files)),
-      packs_to_load_(std::move(from.packs)) {
+      tables_(std::make_shared<const std::vector<loaded_pack>>()) {
+  for (auto number : from.packs) packs_to_load_.push_back({number});
   auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this));
   lane_ = std::make_shared<name_lane>(with_, [self](std::vector<name_lane::outcome> outcomes) {
     if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
@@ -40,7 +43,7 @@ std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() cons
 }
 
 store::behavior_type store::make_behavior() {
-  load_packs(0);
+  load_packs();
   keep_order_later();
   plan_proofs();
   return {
@@ -67,11 +70,12 @@ store::behavior_type store::make_behavior() {
       [this](watch_store& order) { listeners_.add(order.listener); },
       [this](crew_done& done) {
         tickets_.redeem(done.ticket, done.result.get());
-        if (scan_stopped_at_) scan(*std::exchange(scan_stopped_at_, std::nullopt));
+        go_on();
         show_figures();
       },
       [this](names_done& done) {
         for (auto& outcome : done.outcomes) tickets_.redeem(outcome.ticket, &outcome.result);
+        go_on();
         show_figures();
       },
       [this](proof_due) { prove_some(); },
@@ -81,12 +85,15 @@ store::behavior_type store::make_behavior() {
       },
       [this](room_wanted) { give_room(); },
       [this](order_due) { keep_order(); },
+      [this](sync_due) { sync(); },
   };
 }
 
 void store::on_exit() {
+  when_listed_.clear();
   when_loaded_.clear();
   wanting_room_.clear();
+  stalled_.clear();
   tickets_.clear();
   for (auto& [id, one] : writings_)
     if (auto progress = one.progress.lock())
@@ -94,13 +101,22 @@ void store::on_exit() {
   writings_.clear();
   leave_order();
   with_->hands->stop();
-  if (!with_->durable())
-    if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)
-      with_->env.log->error("a store could not be closed in order",
-                            {{"store", with_->name}, {"error", closed.error()}});
+  if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)
+    with_->env.log->error("a store could not be closed in order",
+                          {{"store", with_->name}, {"error", closed.error()}});
   with_->folder->unlock();
   lane_.reset();
   packer_.reset();
+}
+
+// What fills the crew may be work that nobody here hears of, so it does not rely on that.
+void store::stall(std::function<void()> again) {
+  if (stalled_.empty()) delayed_send(caf::actor_cast<inner_actor>(this), patience_with_crew, crew_done{});
+  stalled_.push_back(std::move(again));
+}
+
+void store::go_on() {
+  for (auto& again : std::exchange(stalled_, {})) again();
 }
 
 store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
@@ -117,6 +133,25 @@ void store::show_figures() {
 
 caf::result<store_figures> store::measure() {
   return store_figures{index_.size(), index_.weight(), index_.capacity(), figures_.evictions.value()};
+}
+
+// What a power cut may take of a relaxed store is what came since the last time.
+void store::note_unsynced() {
+  if (with_->durable() || std::exchange(sync_awaited_, true)) return;
+  delayed_send(caf::actor_cast<inner_actor>(this), with_->wishes.sync_every, sync_due{});
+}
+
+void store::sync() {
+  sync_awaited_ = false;
+  auto taken = on_crew([with = with_] { return with->folder->sync_all(); },
+                       [this](const expected<void>& done) {
+                         if (done) return;
+                         note_unsynced();
+                         if (with_->env.log)
+                           with_->env.log->warn("a relaxed store could not be synced",
+                                                {{"store", with_->name}, {"error", done.error()}});
+                       });
+  if (!taken) note_unsynced();
 }
 
 caf::result<store_flushed> store::flush() {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -84,10 +85,12 @@ private:
   void trim();
   /// They left for want of room.
   void evict(departures gone);
+  void remove_files(std::vector<name_lane::order> removals);
+  void remove_packs(std::vector<std::uint64_t> numbers);
   /// They left: their files and packs go, and the listeners hear of it.
   void dismiss(departures gone);
-  /// The bytes are damaged or gone, so the blob is not there any more.
-  void drop_broken(const digest& blob, const error& why);
+  /// The bytes are damaged or gone, so the blob is not there any more. `may_pass`: only for this process.
+  void drop_broken(const digest& blob, const error& why, bool may_pass = false);
   void record_erasure(const digest& blob, std::uint64_t sequence,
                       std::function<void(expected<void>)> then = {});
   void move_on(std::uint64_t pack);
@@ -144,16 +147,32 @@ private:
   void prove_file(slot& which, std::function<void(expected<bool>)> then);
 
   // store_start.cpp
-  void load_packs(std::size_t next);
-  void take_pack(const loaded_pack& pack);
+  struct pack_to_load {
+    std::uint64_t number = 0;
+    int tries = 0;
+  };
+  void load_packs();
+  void pack_loaded(pack_to_load which, expected<loaded_pack> pack);
+  void packs_listed();
+  void enter_records(std::size_t table, std::size_t from);
+  void enter(const loaded_pack& pack, std::span<const record> records);
+  void packs_known();
+  void keep_unread(std::uint64_t number, const error& why);
   void scan(unsigned folder);
+  void enter_files(unsigned folder, const std::shared_ptr<const folder_listing>& listing, std::size_t from);
   void take_found(const found_blob& found);
+  void all_known();
+  void settle();
   void sweep();
   /// Runs `then` when it is known of each of these whether it is there: at once, or when the disk was asked.
   void when_known(std::vector<digest> blobs, std::function<void()> then);
+  void forget_known(std::vector<digest>& blobs);
+  void look_in_packs(std::vector<digest> blobs, std::function<void()> then);
   void look_on_disk(std::vector<digest> blobs, std::function<void()> then);
   bool still_looking() const noexcept { return loading_ || scanning_ || looking_ > 0; }
   void stop_looking();
+  /// Packs from this number on stay: those that are written to, and all until all are known.
+  std::uint64_t first_to_stay() const noexcept { return loading_ ? 0 : packer_->newest(); }
 
   // store_order.cpp: the order of use, for the next start
   void keep_order_later();
@@ -161,6 +180,9 @@ private:
   void leave_order();
 
   slot* slot_of(const digest& blob, std::uint64_t serial);
+  // store.cpp: a relaxed store syncs now and then what it wrote
+  void note_unsynced();
+  void sync();
   void show_figures();
   caf::result<store_figures> measure();
   caf::result<store_flushed> flush();
@@ -183,6 +205,17 @@ private:
     return posted;
   }
 
+  /// The same for what has to be done, sooner or later: a crew that is full takes it when it has done
+  /// something else, one that has ended never. `work` may be copied.
+  template <class Work, class Then>
+  void surely_on_crew(Work work, Then then) {
+    auto taken = on_crew(work, then);
+    if (taken || taken.error().code() != errc::resource_exhausted) return;
+    stall([this, work = std::move(work), then = std::move(then)] { surely_on_crew(work, then); });
+  }
+  void stall(std::function<void()> again);
+  void go_on();
+
   engine_ptr with_;
   blob_index index_;
   figures figures_;
@@ -193,6 +226,7 @@ private:
   store_listeners listeners_;
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;
+  std::unordered_multiset<digest> publishing_;  // files that are getting their names
   std::uint64_t last_writing_ = 0;
   struct room_wish {
     std::uint64_t promised = 0;
@@ -215,13 +249,20 @@ private:
   bool keeping_order_ = false;
   use_marks file_marks_;  // of an earlier process, until all files are known
 
-  std::vector<std::uint64_t> packs_to_load_;
-  bool loading_ = true;
+  std::deque<pack_to_load> packs_to_load_;
+  std::size_t loads_running_ = 0;
+  std::vector<loaded_pack> loaded_;
+  bool listed_ = false;  // what is in each pack can be asked
+  std::vector<std::function<void()>> when_listed_;
+  std::shared_ptr<const std::vector<loaded_pack>> tables_;
+  bool loading_ = true;  // not all of it is in the index
   std::vector<std::function<void()>> when_loaded_;
   bool scanning_ = true;
-  std::optional<unsigned> scan_stopped_at_;  // the crew was too busy to take it
+  std::vector<std::function<void()>> stalled_;  // the crew was full
+  bool sync_awaited_ = false;
   bool warned_of_foreign_ = false;
-  std::size_t looking_ = 0;  // questions to the disk that are not answered yet
+  std::uint64_t unproven_ = 0;  // doubted files and packs that could not be read at this start
+  std::size_t looking_ = 0;     // questions to the disk that are not answered yet
   // Removed while the disk was listed or asked: what it says of them may be older.
   std::unordered_set<digest> removed_meanwhile_;
 };

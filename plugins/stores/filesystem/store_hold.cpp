@@ -144,16 +144,21 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
     else
       reply.deliver(fail(std::move(done).error()));
   };
-  auto copy = [with = with_, blob, place = index_.place_of(*which),
-               hot = index_.hot(*which)]() -> expected<uploaded_ptr> {
-    auto content = hot.empty() && blob.size > 0 ? read_packed(*with, blob, place) : expected<bytes>(hot);
-    if (!content) return fail(std::move(content).error());
-    return store_copy(with, blob, *content);
+  struct copied {
+    expected<uploaded_ptr> made;
+    bool may_pass = false;
   };
-  auto taken = on_crew(std::move(copy), [this, blob, serial, finish](expected<uploaded_ptr> made) mutable {
+  auto copy = [with = with_, blob, place = index_.place_of(*which), hot = index_.hot(*which)]() -> copied {
+    if (!hot.empty() || blob.size == 0) return {store_copy(with, blob, hot)};
+    auto read = read_packed(*with, blob, place);
+    if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
+    return {store_copy(with, blob, *read.content)};
+  };
+  auto taken = on_crew(std::move(copy), [this, blob, serial, finish](copied result) mutable {
     auto there = slot_of(blob, serial);
+    auto& made = result.made;
     if (!made) {
-      if (there && made.error().code() == errc::not_found) drop_broken(blob, made.error());
+      if (there && made.error().code() == errc::not_found) drop_broken(blob, made.error(), result.may_pass);
       return finish(fail(std::move(made).error()), 0);
     }
     auto ticket = tickets_.issue<disk_result<void>>(

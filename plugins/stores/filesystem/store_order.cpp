@@ -19,7 +19,7 @@ void store::keep_order_later() {
 // Where the files are not all known yet, their old marks stay.
 void store::keep_order() {
   keep_order_later();
-  if (keeping_order_) return;
+  if (keeping_order_ || loading_) return;
   auto marks = index_.take_changed_marks(most_kept_at_once, !still_looking());
   if (marks.empty()) return;
   auto write = [with = with_, marks = std::move(marks)] {
@@ -29,8 +29,9 @@ void store::keep_order() {
   keeping_order_ = on_crew(std::move(write), [this](bool) { keeping_order_ = false; }).has_value();
 }
 
-// At the end, all of it.
+// At the end, all of it. Of packs that are not all entered the old marks stay.
 void store::leave_order() {
+  if (loading_) return;
   auto marks = index_.take_changed_marks(SIZE_MAX, !still_looking());
   (void)with_->hands->post([with = with_, marks = std::move(marks)] { write_marks(*with->folder, marks); });
 }

@@ -114,10 +114,11 @@ void store::read_packed_on_crew(const read_blob& order, const slot& which, answe
     return read_packed(*with, blob, place);
   };
   auto taken =
-      on_crew(std::move(work), [this, order, serial = which.serial, reply](expected<bytes> read) mutable {
+      on_crew(std::move(work), [this, order, serial = which.serial, reply](packed_read result) mutable {
         auto there = slot_of(order.blob, serial);
+        auto& read = result.content;
         if (!read) {
-          if (there) drop_broken(order.blob, read.error());
+          if (there) drop_broken(order.blob, read.error(), result.may_pass);
           return reply.deliver(fail(std::move(read).error()));
         }
         if (there && there->size() == read->size()) index_.warm(*there, *read);

@@ -17,11 +17,16 @@ struct wanted_blob {
   std::optional<pack_place> place;
 };
 
-expected<opened_read> read_one(const engine& with, const wanted_blob& which) {
-  if (!which.place) return read_whole(with, which.blob);
-  auto content = read_packed(with, which.blob, *which.place);
-  if (!content) return fail(std::move(content).error());
-  return opened_read{content->size(), 0, true, std::move(*content), nullptr};
+struct read_answer {
+  expected<opened_read> found;
+  bool may_pass = false;
+};
+
+read_answer read_one(const engine& with, const wanted_blob& which) {
+  if (!which.place) return {read_whole(with, which.blob)};
+  auto read = read_packed(with, which.blob, *which.place);
+  if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
+  return {opened_read{read.content->size(), 0, true, std::move(*read.content), nullptr}};
 }
 
 }  // namespace
@@ -96,21 +101,23 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
       jobs.push_back(std::move(one));
     }
     auto read_all = [with = with_, jobs] {
-      std::vector<expected<opened_read>> result;
+      std::vector<read_answer> result;
       result.reserve(jobs.size());
       for (const auto& one : jobs) result.push_back(read_one(*with, one));
       return result;
     };
-    auto taken = on_crew(std::move(read_all), [this, which, jobs](std::vector<expected<opened_read>> read) {
+    auto taken = on_crew(std::move(read_all), [this, which, jobs](std::vector<read_answer> read) {
       for (std::size_t i = 0; i < jobs.size(); ++i) {
         auto there = slot_of(jobs[i].blob, jobs[i].serial);
-        if (read[i]) {
-          if (there && read[i]->proved && !there->packed()) index_.set_verified(*there, read[i]->stamp);
-          if (there && read[i]->head.size() == there->size()) index_.warm(*there, read[i]->head);
-          which->results[jobs[i].index] = std::move(read[i]->head);
+        auto& [found, may_pass] = read[i];
+        if (found) {
+          if (there && found->proved && !there->packed()) index_.set_verified(*there, found->stamp);
+          if (there && found->head.size() == there->size()) index_.warm(*there, found->head);
+          which->results[jobs[i].index] = std::move(found->head);
         } else {
-          if (there && read[i].error().code() == errc::not_found) drop_broken(jobs[i].blob, read[i].error());
-          which->results[jobs[i].index] = fail(std::move(read[i]).error());
+          if (there && found.error().code() == errc::not_found)
+            drop_broken(jobs[i].blob, found.error(), may_pass);
+          which->results[jobs[i].index] = fail(std::move(found).error());
         }
       }
       if (--which->pending == 0) which->finish();

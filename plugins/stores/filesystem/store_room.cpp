@@ -19,7 +19,7 @@ constexpr std::uint64_t least_grant = 4 << 20;
 
 expected<std::uint64_t> store::weight_of(const digest& blob) const {
   std::uint64_t weight = with_->what == holds::results ? result_guess : static_cast<std::uint64_t>(blob.size);
-  weight = with_->packs(blob) ? record_size(weight) : blob_index::file_weight(weight);
+  weight = with_->packs(blob) ? record_size(blob.function, weight) : blob_index::file_weight(weight);
   if (weight <= index_.space()) return weight;
   return fail(errc::resource_exhausted, "blob {} can never fit store {}, whose capacity is {} bytes", blob,
               with_->name, index_.capacity());
@@ -46,7 +46,7 @@ void store::give_room() {
   if (std::exchange(giving_room_, true)) return;
   while (!wanting_room_.empty()) {
     departures gone;
-    room answer = index_.redeem(wanting_room_.front().promised, packer_->newest(), gone);
+    room answer = index_.redeem(wanting_room_.front().promised, first_to_stay(), gone);
     evict(std::move(gone));
     if (answer == room::none && loading_) {
       when_loaded_.push_back([this] { give_room(); });
@@ -102,7 +102,7 @@ failure store::no_room(const digest& blob) {
 // The disk is fuller than our count says: somebody else fills it too.
 void store::make_room_on_disk(std::uint64_t weight, std::function<void()> then) {
   departures gone;
-  index_.shed(weight, packer_->newest(), gone);
+  index_.shed(weight, first_to_stay(), gone);
   evict(std::move(gone));
   // Behind the removals in the lane, and in the crew.
   auto ticket = tickets_.issue<disk_result<void>>([this, then](disk_result<void>) {
@@ -115,6 +115,7 @@ void store::make_room_on_disk(std::uint64_t weight, std::function<void()> then) 
 }
 
 void store::enter_file(const digest& blob, const uploaded& what) {
+  note_unsynced();
   if (auto there = index_.find(blob)) return index_.use(*there);
   removed_meanwhile_.erase(blob);
   slot& which = index_.insert_file(blob, what.size);
@@ -124,9 +125,11 @@ void store::enter_file(const digest& blob, const uploaded& what) {
 
 // Of content the first one stays, of results the one that was ordered last.
 void store::enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what) {
+  note_unsynced();
   if (auto there = index_.find(blob)) {
     index_.use(*there);
-    if (with_->what == holds::content || there->sequence > sequence) return;
+    // The record that was written nevertheless takes its room.
+    if (with_->what == holds::content || there->sequence > sequence) return index_.count_record(*what.place);
   }
   slot& which = index_.insert_packed(blob, *what.place, sequence);
   index_.warm(which, what.content);
@@ -149,24 +152,42 @@ void store::dismiss(departures gone) {
     if (still_looking()) removed_meanwhile_.insert(blob);
   }
   for (const auto& blob : gone.copies) removals.push_back({blob, blob_tree::lent, nullptr, 0});
-  expected<void> taken;
-  if (!removals.empty()) taken = lane_->submit(std::move(removals));
-  if (!gone.packs.empty() && taken)
-    taken = with_->hands->post([with = with_, packs = gone.packs] {
-      for (auto number : packs) remove_pack(*with, number);
-    });
-  // What cannot be removed now is found again, and counted again, by the next start.
-  if (!taken && with_->env.log)
-    with_->env.log->warn("files of evicted blobs are left behind",
-                         {{"store", with_->name}, {"error", taken.error()}});
+  if (!removals.empty()) remove_files(std::move(removals));
+  if (!gone.packs.empty()) remove_packs(std::move(gone.packs));
   for (auto* pack : gone.leaving) move_on(pack->file->number);
   listeners_.tell(std::move(gone.blobs));
 }
 
-void store::drop_broken(const digest& blob, const error& why) {
+void store::remove_files(std::vector<name_lane::order> removals) {
+  auto taken = lane_->submit(removals);
+  if (taken || taken.error().code() != errc::resource_exhausted) return;
+  // Nobody counts these files any more, so they must go even if there is no hand free just now. What came
+  // anew meanwhile stays.
+  stall([this, removals = std::move(removals)]() mutable {
+    std::erase_if(removals, [this](const name_lane::order& one) {
+      auto there = index_.find(*one.blob);
+      return publishing_.contains(*one.blob) ||
+             (there && (one.tree == blob_tree::content ? !there->packed() : there->copied));
+    });
+    if (!removals.empty()) remove_files(std::move(removals));
+  });
+}
+
+void store::remove_packs(std::vector<std::uint64_t> numbers) {
+  surely_on_crew(
+      [with = with_, numbers = std::move(numbers)] {
+        for (auto number : numbers) remove_pack(*with, number);
+        return true;
+      },
+      [](bool) {});
+}
+
+void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   auto which = index_.find(blob);
   if (!which) return;
-  if (which->packed()) record_erasure(blob, which->sequence);
+  // Not for ever, if the disk may read it another time: the next start finds it again.
+  if (which->packed() && may_pass && loading_) index_.note_erasure(blob, which->sequence);
+  if (which->packed() && !may_pass) record_erasure(blob, which->sequence);
   departures gone;
   index_.erase(*which, gone);
   figures_.broken.add();
@@ -179,13 +200,18 @@ void store::drop_broken(const digest& blob, const error& why) {
 void store::record_erasure(const digest& blob, std::uint64_t sequence,
                            std::function<void(expected<void>)> then) {
   if (loading_) index_.note_erasure(blob, sequence);
-  tickets::number ticket = 0;
-  if (then) ticket = tickets_.issue<expected<void>>(std::move(then));
+  auto ticket =
+      tickets_.issue<expected<pack_place>>([this, then = std::move(then)](expected<pack_place> place) {
+        if (place) index_.count_record(*place);
+        if (!then) return;
+        if (place)
+          then({});
+        else
+          then(fail(std::move(place).error()));
+      });
   packer_->submit({{blob, {}, sequence, record_kind::erasure}},
                   [tell = tell_, ticket](std::vector<expected<pack_place>> places) {
-                    expected<void> result;
-                    if (!places.front()) result = fail(places.front().error());
-                    if (ticket != 0) tell(ticket, std::make_shared<expected<void>>(std::move(result)));
+                    tell(ticket, std::make_shared<expected<pack_place>>(std::move(places.front())));
                   });
 }
 
@@ -209,7 +235,7 @@ void store::move_on(std::uint64_t number) {
     auto result = std::make_shared<std::vector<placed_blob>>();
     std::vector<std::size_t> good;
     for (std::size_t i = 0; i < places.size(); ++i) {
-      auto content = read_packed(*with, places[i].first, places[i].second);
+      auto content = read_packed(*with, places[i].first, places[i].second).content;
       if (content) {
         good.push_back(i);
         orders.push_back({places[i].first, *content, sequences[i], record_kind::blob});
@@ -244,6 +270,7 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
       stuck = true;
     } else if (placed[i].place) {
       // It left or was replaced while it was moved: the moved record must not count at the next start.
+      index_.count_record(*placed[i].place);
       record_erasure(which[i].first, placed[i].sequence);
     }
   }

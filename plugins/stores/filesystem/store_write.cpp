@@ -162,11 +162,17 @@ void store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
 }
 
 void store::publish(std::uint64_t id, uploaded_ptr what) {
-  auto ticket = tickets_.issue<disk_result<void>>(
-      [this, id, what](disk_result<void> result) { published(id, what, result); });
+  const digest blob = writings_.at(id).blob;
+  auto ticket = tickets_.issue<disk_result<void>>([this, id, blob, what](disk_result<void> result) {
+    publishing_.erase(publishing_.find(blob));
+    published(id, what, result);
+  });
   std::shared_ptr<temp_file> file(what, &what->file);
-  auto taken = lane_->submit({{writings_.at(id).blob, blob_tree::content, std::move(file), ticket}});
-  if (taken) return;
+  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket}});
+  if (taken) {
+    publishing_.insert(blob);
+    return;
+  }
   tickets_.cancel(ticket);
   finish_writing(id, fail(std::move(taken).error()));
 }

@@ -175,6 +175,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
     if (item.outcome) continue;
     auto ticket = tickets_.issue<disk_result<void>>([this, which, i](disk_result<void> result) {
       auto& done = which->items[i];
+      publishing_.erase(publishing_.find(done.blob));
       if (result) {
         index_.release(std::exchange(done.reserved, 0));
         enter_file(done.blob, *done.stored);
@@ -195,7 +196,10 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
   std::vector<tickets::number> issued;
   for (const auto& order : orders) issued.push_back(order.ticket);
   auto taken = lane_->submit(std::move(orders));
-  if (taken) return;
+  if (taken) {
+    for (auto i : waiting) publishing_.insert(which->items[i].blob);
+    return;
+  }
   for (auto ticket : issued) tickets_.cancel(ticket);
   for (auto i : waiting) which->items[i].outcome = fail(taken.error());
   finish_batch(which);

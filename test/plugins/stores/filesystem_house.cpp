@@ -48,6 +48,7 @@ filesystem_house::~filesystem_house() {
 
 expected<store_actor> filesystem_house::spawn() {
   crew_ = std::make_shared<patient_crew>();
+  crew_->limit = crew_limit;
   store_context context{system.actors(), system.env(), "house", what, {}, {}};
   return filesystem::spawn_filesystem_store(wishes, context,
                                             {&disk, crew_, "boot " + std::to_string(boots_)});
@@ -80,14 +81,14 @@ void filesystem_house::restart(whole how) {
   run();
 }
 
-void filesystem_house::crash(whole how) {
+void filesystem_house::crash(whole how, then next) {
   auto faults = std::exchange(disk.fault, [](disk_call, const std::string&) { return EIO; });
   crew_->abandon();
   close();
   disk.fault = std::move(faults);
   if (how == whole::machine) ++boots_;
   open();
-  run();
+  if (next == then::run) run();
 }
 
 bool filesystem_house::run_jobs(std::size_t count) {

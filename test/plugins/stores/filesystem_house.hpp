@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ class patient_crew final : public crew {
 public:
   expected<void> post(job work) override {
     if (stopped_) return fail(errc::unavailable, "the crew has stopped");
+    if (jobs_.size() >= limit) return fail(errc::resource_exhausted, "the crew is full");
     jobs_.push_back(std::move(work));
     return {};
   }
@@ -33,6 +35,7 @@ public:
     stopped_ = true;
     jobs_.clear();
   }
+  std::size_t limit = std::numeric_limits<std::size_t>::max();
   bool run_one() {
     if (jobs_.empty()) return false;
     job next = std::move(jobs_.front());
@@ -64,7 +67,8 @@ public:
   /// Ends the store in order and starts it again.
   void restart(whole how = whole::process);
   /// The same without any order: what the crew has not done yet never happens.
-  void crash(whole how = whole::process);
+  enum class then { run, look_at_nothing };
+  void crash(whole how = whole::process, then next = then::run);
   void close();
   void open();
 
@@ -100,6 +104,9 @@ public:
 
   deterministic_system system;
   faulty_disk disk;
+  /// Jobs that the crew takes until it has done some.
+  std::size_t crew_limit = std::numeric_limits<std::size_t>::max();
+  void limit_crew(std::size_t most) { crew_->limit = crew_limit = most; }
   filesystem::options wishes;
   const holds what;
   std::filesystem::path folder;
