@@ -1,24 +1,60 @@
 #include "actors/services/worker_api.hpp"
 
+#include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <optional>
 
 #include "actors/services/worker_session.hpp"
+#include "core/observe/log.hpp"
+#include "core/observe/log_throttle.hpp"
 #include "core/wire/worker_protocol.hpp"
 
 namespace kiln {
+namespace {
+
+struct worker_api_state {
+  environment env;
+  scheduler_actor scheduler;
+  std::optional<bearer_token> token;
+  std::optional<log_throttle> throttle;
+
+  expected<void> admit(caf::actor_system& system, const call_ptr& from);
+};
+
+// The peer without its port, which is another one with each try.
+std::string_view host_of(std::string_view peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
+
+expected<void> worker_api_state::admit(caf::actor_system& system, const call_ptr& from) {
+  if (token->is_shown_by(from->info().value_of(bearer_token::header_name))) {
+    spawn_worker_session(system, env, scheduler, from);
+    return {};
+  }
+  const auto& peer = from->info().peer;
+  if (auto silenced = throttle->admit(host_of(peer)); silenced && env.log != nullptr)
+    env.log->warn("a worker without the token was turned away", {{"peer", peer}, {"silenced", *silenced}});
+  return fail(errc::unauthenticated,
+              "a worker that joins shows the token of its scheduler, and this one did not");
+}
+
+}  // namespace
 
 worker_api_actor spawn_worker_api(caf::actor_system& system, const environment& env,
-                                  scheduler_actor scheduler) {
-  auto body = [](worker_api_actor::pointer self, environment process,
-                 scheduler_actor whom) -> worker_api_actor::behavior_type {
-    return {[self, process, whom](const connect_worker_call& order) {
-      begin_call(order.call, *process.time, [&]() -> expected<void> {
-        spawn_worker_session(self->system(), process, whom, order.call);
-        return {};
-      });
+                                  scheduler_actor scheduler, bearer_token token) {
+  auto body = [](worker_api_actor::stateful_pointer<worker_api_state> self, const environment& process,
+                 const scheduler_actor& whom, const bearer_token& secret) -> worker_api_actor::behavior_type {
+    auto& state = self->state;
+    state.env = process;
+    state.scheduler = whom;
+    state.token = secret;
+    state.throttle.emplace(*process.time);
+    return {[self](const connect_worker_call& order) {
+      begin_call(order.call, *self->state.env.time,
+                 [&] { return self->state.admit(self->system(), order.call); });
     }};
   };
-  return system.spawn(body, env, std::move(scheduler));
+  return system.spawn(body, env, std::move(scheduler), std::move(token));
 }
 
 void add_routes(router& routes, const worker_api_actor& to) {

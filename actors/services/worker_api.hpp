@@ -6,9 +6,11 @@
 #include "actors/services/rpc.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/wire/bearer_token.hpp"
 
-/// kiln.worker.v1.Workers: the door for workers on other machines. Each connection gets a session of its own,
-/// which is a worker in the scheduler's eyes.
+/// kiln.worker.v1.Workers: where workers on other machines join. Each connection gets a session of its own,
+/// which is a worker in the scheduler's eyes. A worker is given what others build and believed what came of
+/// it, so whoever does not show the token is UNAUTHENTICATED before a word of it is read.
 namespace kiln {
 
 struct connect_worker_call : inbound {};
@@ -16,7 +18,7 @@ struct connect_worker_call : inbound {};
 using worker_api_actor = caf::typed_actor<caf::reacts_to<connect_worker_call>>;
 
 worker_api_actor spawn_worker_api(caf::actor_system& system, const environment& env,
-                                  scheduler_actor scheduler);
+                                  scheduler_actor scheduler, bearer_token token);
 void add_routes(router& routes, const worker_api_actor& to);
 
 }  // namespace kiln

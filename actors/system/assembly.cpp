@@ -10,17 +10,23 @@
 #include "actors/system/guardian.hpp"
 #include "actors/system/rest.hpp"
 #include "actors/system/services.hpp"
+#include "actors/system/token_file.hpp"
 #include "actors/system/workplace.hpp"
-#include "core/contract/transport.hpp"
 #include "core/observe/log.hpp"
 
 namespace kiln {
+namespace {
+
+using transport_list = std::vector<std::pair<std::string, std::unique_ptr<transport>>>;
+
+}  // namespace
 
 // In the order of construction; destroyed the other way round, so that nobody outlives what it speaks to.
 struct assembly::parts {
   environment env;
-  router routes;
-  std::vector<std::pair<std::string, std::unique_ptr<transport>>> transports;
+  node_routes routes;
+  std::string worker_listener;  // a transport's name
+  transport_list transports;
   store_tree stores;
   scheduler_actor scheduler;
   served_services services;
@@ -34,9 +40,9 @@ namespace {
 /// For the calls' last words and the stores' last writes, after what was left of the patience.
 constexpr duration time_to_close = std::chrono::seconds(5);
 
-expected<std::vector<std::pair<std::string, std::unique_ptr<transport>>>> make_transports(
-    const std::vector<configured>& wanted, const plugin_registry& plugins, const environment& env) {
-  std::vector<std::pair<std::string, std::unique_ptr<transport>>> made;
+expected<transport_list> make_transports(const std::vector<configured>& wanted,
+                                         const plugin_registry& plugins, const environment& env) {
+  transport_list made;
   for (const auto& one : wanted) {
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
@@ -46,6 +52,34 @@ expected<std::vector<std::pair<std::string, std::unique_ptr<transport>>>> make_t
     made.emplace_back(one.name, std::move(*instance));
   }
   return made;
+}
+
+/// Through the transport that suits the endpoint best, the first of equals.
+expected<std::shared_ptr<channel>> dial_through(const transport_list& all, const std::string& endpoint) {
+  transport* best = nullptr;
+  auto fit = dial_fit::possible;
+  error reason(errc::invalid_argument, "there is no transport to dial with");
+  for (const auto& [name, one] : all) {
+    auto suits = one->suits(endpoint);
+    if (!suits) {
+      reason = suits.error();
+    } else if (best == nullptr || *suits > fit) {
+      best = one.get();
+      fit = *suits;
+    }
+  }
+  if (best == nullptr) return failure(reason);
+  return best->dial(endpoint);
+}
+
+expected<std::optional<bearer_token>> token_for_workers(const node_options& options, const environment& env) {
+  if (!options.serve || options.serve->workers.empty()) return std::nullopt;
+  auto found = read_or_make_token(options.worker_token);
+  if (!found) return failure(found.error());
+  if (found->made) env.log->info("made a token for workers", {{"file", options.worker_token}});
+  if (found->exposed)
+    env.log->warn("others on this machine may read the workers' token", {{"file", options.worker_token}});
+  return std::optional(std::move(found->token));
 }
 
 }  // namespace
@@ -73,10 +107,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   auto transports = make_transports(options.transports, plugins, env);
   if (!transports) return failure(transports.error());
   all.transports = std::move(*transports);
-  auto* way_out = all.transports.front().second.get();
-  auto dial = [way_out](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
-    return way_out->dial(endpoint);
-  };
+  auto dial = [&all](const std::string& endpoint) { return dial_through(all.transports, endpoint); };
 
   store_context base{system, env, {}, holds::content, {}, dial};
   auto stores = store_tree::spawn(wanted.stores, wanted.roles, plugins, base);
@@ -87,9 +118,13 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     const auto& serve = *options.serve;
     auto results = serve.results ? all.stores.find(serve.results->name) : store_actor();
     const record_names names(serve.results && all.stores.shares_names(serve.results->name));
+    auto token = token_for_workers(options, env);
+    if (!token) return failure(token.error());
+    all.worker_listener = serve.workers;
     if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results, names);
-    all.services = serve_all(
-        system, env, serve, {all.stores.find(serve.content.name), results, all.scheduler, names}, all.routes);
+    all.services =
+        serve_all(system, env, serve, {all.stores.find(serve.content.name), results, all.scheduler, names},
+                  *token, all.routes);
   }
   if (options.worker) {
     auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial);
@@ -97,7 +132,8 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     all.work = std::move(*place);
   }
   for (auto& [name, door] : all.transports)
-    if (auto open = door->serve(all.routes); !open) return with_context(open.error(), "transport {}", name);
+    if (auto open = door->serve(name == all.worker_listener ? all.routes.workers : all.routes.clients); !open)
+      return with_context(open.error(), "transport {}", name);
   if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
   all.guardian = spawn_guardian(system, made->guarded(), env.log);
   all.drain = made->plan_drain(system, options.drain_patience);
@@ -150,15 +186,20 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
   return spawn_drain(system, std::move(steps), all.env.log);
 }
 
-std::vector<std::string> assembly::addresses() const {
-  std::vector<std::string> found;
+std::vector<listener> assembly::listeners() const {
+  std::vector<listener> found;
   for (const auto& [name, door] : parts_->transports)
-    for (auto& address : door->addresses()) found.push_back(std::move(address));
+    for (auto& address : door->addresses())
+      found.push_back({std::move(address), door->protects(), name == parts_->worker_listener});
+  std::stable_partition(found.begin(), found.end(), [](const auto& one) { return !one.for_workers; });
   return found;
 }
 
-const router& assembly::routes() const noexcept {
-  return parts_->routes;
+std::vector<std::string> assembly::addresses() const {
+  std::vector<std::string> found;
+  for (auto& one : listeners())
+    if (!one.for_workers) found.push_back(std::move(one.address));
+  return found;
 }
 
 scheduler_actor assembly::scheduler() const noexcept {

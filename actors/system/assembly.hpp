@@ -7,8 +7,8 @@
 #include "actors/system/configuration.hpp"
 #include "actors/system/guardian.hpp"
 #include "core/contract/lifecycle.hpp"
-#include "core/contract/router.hpp"
 #include "core/contract/scheduler.hpp"
+#include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/plugin/store_tree.hpp"
 
@@ -17,6 +17,13 @@ class actor_system;
 }
 
 namespace kiln {
+
+/// An address that a node listens to.
+struct listener {
+  std::string address;  ///< host:port or unix:/path
+  protection protects = protection::none;
+  bool for_workers = false;  ///< clients are not answered there
+};
 
 /// A running node: everything that a configuration names, spawned and wired. It knows kinds, never names of
 /// plugins. Confined to the thread that made it.
@@ -31,10 +38,10 @@ public:
   assembly(const assembly&) = delete;
   assembly& operator=(const assembly&) = delete;
 
+  /// All that is listened to, what clients use first.
+  std::vector<listener> listeners() const;
   /// Where clients come in.
   std::vector<std::string> addresses() const;
-  /// For calls without a wire.
-  const router& routes() const noexcept;
   /// Null for a node without execution.
   scheduler_actor scheduler() const noexcept;
   /// Brings everything to rest, in the order of docs/ARCHITECTURE.md, when it is told begin_drain. The node

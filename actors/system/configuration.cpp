@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "actors/system/configuration_checks.hpp"
 #include "actors/system/machine.hpp"
 #include "actors/system/profiles.hpp"
 #include "core/config/describe.hpp"
@@ -37,14 +38,20 @@ expected<std::string> text_of(const configuration_source& source) {
   return source.file.empty() ? text_of_profile(source.profile) : text_of_file(source.file);
 }
 
+using variable_list = std::vector<std::pair<std::string, std::string>>;
+
+std::optional<std::string> value_of_variable(const variable_list& given, std::string_view name) {
+  for (const auto& [key, value] : given)
+    if (key == name) return value;
+  if (auto value = process_variables(name); value && !value->empty()) return value;
+  if (name == "KILN_DATA") return user_cache_folder();
+  // A scheduler and a worker that share their data's folder share this, too.
+  if (name == "KILN_WORKER_TOKEN") return *value_of_variable(given, "KILN_DATA") + "/worker-token";
+  return std::nullopt;
+}
+
 variable_lookup lookup_of(const configuration_source& source) {
-  return [variables = source.variables](std::string_view name) -> std::optional<std::string> {
-    for (const auto& [key, value] : variables)
-      if (key == name) return value;
-    if (auto value = process_variables(name); value && !value->empty()) return value;
-    if (name == "KILN_DATA") return user_cache_folder();
-    return std::nullopt;
-  };
+  return [given = source.variables](std::string_view name) { return value_of_variable(given, name); };
 }
 
 // What the node's own sections ask of the stores they name. What stores ask of one another follows from it.
@@ -77,6 +84,8 @@ expected<configuration> read_configuration(const configuration_source& source,
   auto demands = demands_of(references.used, found);
   result.stores = resolve_stores(result.options.stores, references, store_kinds, found);
   result.roles = store_tree::spread(result.stores, std::move(demands), found);
+  check_worker_listener(parsed->root(), result.options, found);
+  check_own_folders(parsed->root(), result.options, result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());
   return result;
 }

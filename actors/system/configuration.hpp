@@ -23,7 +23,7 @@ struct configuration_source {
   std::string file;     ///< a path; empty: the profile
   std::string profile;  ///< of the binary's own
   std::vector<std::pair<std::string, std::string>>
-      variables;                    ///< before the environment's; KILN_DATA has a default
+      variables;  ///< before the environment's; KILN_DATA and KILN_WORKER_TOKEN have defaults
   std::optional<std::string> text;  ///< the YAML itself; `file` is then only its name
 };
 

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
@@ -22,11 +23,25 @@ constexpr const char* examples =
     "  kiln                                      serve on this machine, print the lines for .bazelrc\n"
     "  kiln serve node.yaml                      serve what the file says\n"
     "  kiln serve --profile cache                a cache without execution\n"
-    "  kiln worker --scheduler build-cache:8980  run actions for a scheduler elsewhere\n"
+    "  kiln serve --profile scheduler --workers 0.0.0.0:8981\n"
+    "                                            a cache whose actions run on other machines\n"
+    "  kiln worker --scheduler HOST:8981 --cache HOST:8980 --worker-token FILE\n"
+    "                                            run actions for that one\n"
     "  kiln check node.yaml                      say everything that is wrong with a configuration\n"
     "  kiln describe store filesystem            explain every option\n"
     "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
     "  kiln conform localhost:8980               ask any REAPI server what the protocol demands";
+
+using variable_list = std::vector<std::pair<std::string, std::string>>;
+
+/// An option that stands for a variable of a profile.
+CLI::Option* add_variable(CLI::App* command, variable_list& variables, const char* option, const char* name,
+                          const char* sentence) {
+  auto* added = command->add_option_function<std::string>(
+      option, [&variables, name](const std::string& value) { variables.emplace_back(name, value); },
+      sentence);
+  return added->envname(name);
+}
 
 void add_plugins(CLI::App* command, std::string& folder) {
   command->add_option("--plugins", folder, "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
@@ -43,44 +58,53 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
   auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
   command->add_option("config", request.config, "YAML file; without one, a profile is served");
   command->add_option("--profile", request.profile, "all_in_one, cache or scheduler")->capture_default_str();
-  command->add_option_function<std::string>(
-      "--listen",
-      [&request](const std::string& value) { request.variables.emplace_back("KILN_LISTEN", value); },
-      "Address of a profile: HOST:PORT");
-  command->add_option_function<std::string>(
-      "--data", [&request](const std::string& value) { request.variables.emplace_back("KILN_DATA", value); },
-      "Data folder of a profile");
-  command->add_option_function<std::string>(
-      "--capacity",
-      [&request](const std::string& value) { request.variables.emplace_back("KILN_CAPACITY", value); },
-      "Size of a profile's blob store: 50GiB or 60%");
+  auto& variables = request.variables;
+  add_variable(command, variables, "--listen", "KILN_LISTEN", "Address of a profile: HOST:PORT");
+  add_variable(command, variables, "--workers", "KILN_WORKERS_LISTEN",
+               "Where workers join (profile scheduler): HOST:PORT");
+  add_variable(command, variables, "--worker-token", "KILN_WORKER_TOKEN",
+               "File of the token that workers show, made if it is missing (profile scheduler)");
+  add_variable(command, variables, "--data", "KILN_DATA", "Data folder of a profile");
+  add_variable(command, variables, "--capacity", "KILN_CAPACITY",
+               "Size of a profile's blob store: 50GiB or 60%");
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });
 }
 
+/// What a worker that is told nothing needs to be told, in the words of its command line.
+int serve_worker(const serve_request& request) {
+  auto knows = [&](std::string_view name) {
+    return std::any_of(request.variables.begin(), request.variables.end(),
+                       [&](const auto& one) { return one.first == name && !one.second.empty(); });
+  };
+  const char* lacks = nullptr;
+  if (!knows("KILN_CACHE")) lacks = "--cache HOST:PORT, where clients reach that scheduler's cache";
+  if (!knows("KILN_SCHEDULER")) lacks = "--scheduler HOST:PORT, where workers join a scheduler";
+  if (lacks == nullptr || !request.config.empty()) return serve(request);
+  return complain(error(errc::invalid_argument, fmt::format("a worker needs {} (or a file of YAML)", lacks)),
+                  exit_usage);
+}
+
 void add_worker(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("worker", "Run actions for a scheduler on another machine");
   command->add_option("config", request.config, "YAML file; without one, the worker profile");
-  auto variable = [&request](const char* name) {
-    return [&request, name](const std::string& value) { request.variables.emplace_back(name, value); };
-  };
-  command
-      ->add_option_function<std::string>("--scheduler", variable("KILN_SCHEDULER"),
-                                         "HOST:PORT of the scheduler")
-      ->envname("KILN_SCHEDULER");
-  command->add_option_function<std::string>("--slots", variable("KILN_SLOTS"),
-                                            "Actions at once (default: processors)");
-  command->add_option_function<std::string>("--name", variable("KILN_WORKER_NAME"),
-                                            "Name shown to people (default: the host's, and a number)");
-  command->add_option_function<std::string>("--data", variable("KILN_DATA"), "Folder for inputs and work");
-  command->add_option_function<std::string>("--capacity", variable("KILN_CAPACITY"),
-                                            "Size of the cache of inputs");
+  auto& variables = request.variables;
+  add_variable(command, variables, "--scheduler", "KILN_SCHEDULER",
+               "HOST:PORT at which workers join the scheduler");
+  add_variable(command, variables, "--cache", "KILN_CACHE", "HOST:PORT of the cache that its clients use");
+  add_variable(command, variables, "--worker-token", "KILN_WORKER_TOKEN",
+               "Copy of the scheduler's file with the workers' token");
+  add_variable(command, variables, "--slots", "KILN_SLOTS", "Actions at once (default: processors)");
+  add_variable(command, variables, "--name", "KILN_WORKER_NAME",
+               "Name shown to people (default: the host's, and a number)");
+  add_variable(command, variables, "--data", "KILN_DATA", "Folder for inputs and work");
+  add_variable(command, variables, "--capacity", "KILN_CAPACITY", "Size of the cache of inputs");
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] {
     request.profile = "worker";
-    chosen = [&request] { return serve(request); };
+    chosen = [&request] { return serve_worker(request); };
   });
 }
 

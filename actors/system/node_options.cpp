@@ -1,5 +1,7 @@
 #include "actors/system/node_options.hpp"
 
+#include "core/config/endpoint.hpp"
+
 namespace kiln {
 namespace {
 
@@ -22,7 +24,10 @@ schema<serve_options> serve_schema() {
       .section("execution", &serve_options::execution, execution_schema(),
                "Remote execution, for workers in this process or elsewhere. Left out, nothing is executed.")
       .section("scheduler", &serve_options::scheduler, scheduler_schema(),
-               "How actions and workers come together.");
+               "How actions and workers come together.")
+      .field("workers", &serve_options::workers, "",
+             "The transport at which workers of other machines join, by its name. Clients are not answered "
+             "there, and workers nowhere else. Left out, only the worker of this process runs actions.");
 }
 
 schema<logging_options> logging_schema() {
@@ -43,10 +48,18 @@ expected<void> check_parts(const node_options& node) {
   if (node.worker && node.scheduler.empty() && !(node.serve && node.serve->execution))
     return fail(
         errc::invalid_argument,
-        "the worker has no scheduler: set `scheduler` to the HOST:PORT of one, or add `serve.execution`");
+        "the worker has no scheduler: set `scheduler` to the HOST:PORT of one (kiln worker --scheduler), or "
+        "add `serve.execution`");
   if (!node.scheduler.empty() && !node.worker)
     return fail(errc::invalid_argument,
                 "`scheduler` names another machine's, but there is no `worker` to enlist there");
+  bool far = !node.scheduler.empty() || (node.serve && !node.serve->workers.empty());
+  if (far && node.worker_token.empty())
+    return fail(
+        errc::invalid_argument,
+        "workers that join a scheduler on another machine show a token: set `worker_token` to a file");
+  if (node.serve && !node.serve->workers.empty() && !node.serve->execution)
+    return fail(errc::invalid_argument, "`serve.workers` is of no use without `serve.execution`");
   if (node.transports.empty())
     return fail(errc::invalid_argument, "it has no transport to listen or to dial with");
   return {};
@@ -62,7 +75,12 @@ schema<node_options> node_schema(const kind_table& stores, const kind_table& tra
                "What clients are answered. Left out, nothing is.")
       .section("worker", &node_options::worker, worker_schema(), "Runs actions. Left out, none are run here.")
       .field("scheduler", &node_options::scheduler, "",
-             "HOST:PORT of the scheduler that the worker enlists at; left out, the one in this process.")
+             "HOST:PORT at which the scheduler's workers join, for the worker of this process; left out, it "
+             "works for the scheduler in this process.",
+             good_if{is_endpoint})
+      .field("worker_token", &node_options::worker_token, "",
+             "The file with the token that a worker shows when it joins the scheduler of another machine: "
+             "named on both sides. A scheduler that finds no file makes one.")
       .section("log", &node_options::log, logging_schema(), "The log.")
       .field("drain", &node_options::drain_patience, 30s,
              "How long running calls and actions may take after SIGTERM, all in all. What still runs then is "

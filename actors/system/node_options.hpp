@@ -31,6 +31,7 @@ struct serve_options {
   remote_asset_settings remote_asset;
   std::optional<execution_options> execution;
   scheduler_options scheduler;
+  std::string workers;  ///< name of the transport at which workers join; empty: none do
 };
 
 struct logging_options {
@@ -44,7 +45,8 @@ struct node_options {
   std::vector<configured> transports;
   std::optional<serve_options> serve;
   std::optional<worker_options> worker;
-  std::string scheduler;  ///< endpoint that the worker enlists at; empty: the one in this process
+  std::string scheduler;     ///< endpoint that the worker enlists at; empty: the one in this process
+  std::string worker_token;  ///< file of the token that workers show when they join
   logging_options log;
   duration drain_patience{};
 };

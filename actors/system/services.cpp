@@ -64,35 +64,42 @@ void serve_assets(caf::actor_system& system, const environment& env, const serve
 }  // namespace
 
 served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
-                          const service_peers& peers, router& routes) {
+                          const service_peers& peers, const std::optional<bearer_token>& token,
+                          node_routes& routes) {
   served_services services;
+  auto& clients = routes.clients;
   const auto reading = make_interpreting(env, options.limits.max_parsing_memory);
-  serve_cache(system, env, options, peers, reading, routes, services);
+  serve_cache(system, env, options, peers, reading, clients, services);
   action_cache_actor results;
   if (peers.results)
-    results = with_routes(services, routes, "action_cache",
+    results = with_routes(services, clients, "action_cache",
                           spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache,
                                                       options.limits, peers.names, reading}));
-  if (peers.results) serve_assets(system, env, options, peers, results, routes, services);
+  if (peers.results) serve_assets(system, env, options, peers, results, clients, services);
   if (peers.scheduler) {
-    with_routes(services, routes, "execution",
+    with_routes(services, clients, "execution",
                 spawn_execution(system, env, *options.execution, options.limits,
                                 {peers.content, results, peers.scheduler, reading}));
-    with_routes(services, routes, "operations", spawn_operations(system, env, peers.scheduler));
-    with_routes(services, routes, "worker_api", spawn_worker_api(system, env, peers.scheduler));
+    with_routes(services, clients, "operations", spawn_operations(system, env, peers.scheduler));
   }
+  if (peers.scheduler && token)
+    with_routes(services, routes.workers, "worker_api",
+                spawn_worker_api(system, env, peers.scheduler, *token));
   capabilities_options able;
   able.serves_execution = peers.scheduler != nullptr;
   able.action_cache_updates = peers.results && options.action_cache.client_updates;
   able.limits = options.limits;
   if (options.chunking) able.chunking = options.chunking->parameters();
-  with_routes(services, routes, "capabilities", spawn_capabilities(system, env, able));
+  with_routes(services, clients, "capabilities", spawn_capabilities(system, env, able));
   // These two tell of all the others, so they come last.
-  auto names = routes.services();
-  services.health = with_routes(services, routes, "health", spawn_health(system, {env, names}));
-  names = routes.services();
+  auto names = clients.services();
+  for (auto& name : routes.workers.services()) names.push_back(std::move(name));
+  auto health = with_routes(services, clients, "health", spawn_health(system, {env, names}));
+  add_routes(routes.workers, health);
+  services.health = health;
+  names = clients.services();
   names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
-  with_routes(services, routes, "reflection", spawn_reflection(system, std::move(names)));
+  with_routes(services, clients, "reflection", spawn_reflection(system, std::move(names)));
   return services;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/contract/store.hpp"
 #include "core/digest/record_key.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/wire/bearer_token.hpp"
 
 namespace kiln {
 
@@ -30,8 +32,16 @@ struct served_services {
   void end();
 };
 
-/// Spawns every service that the options and peers allow, and adds their routes.
+/// What is answered where: clients and workers have listeners of their own.
+struct node_routes {
+  router clients;
+  router workers;
+};
+
+/// Spawns every service that the options and peers allow, and adds their routes. `token` is what a joining
+/// worker shows; without one there are none from elsewhere.
 served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
-                          const service_peers& peers, router& routes);
+                          const service_peers& peers, const std::optional<bearer_token>& token,
+                          node_routes& routes);
 
 }  // namespace kiln

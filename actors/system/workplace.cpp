@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include "actors/system/token_file.hpp"
 #include "actors/worker/remote_master.hpp"
 
 namespace kiln {
@@ -28,7 +29,10 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
   if (remote) {
     auto way = dial(options.scheduler);
     if (!way) return with_context(way.error(), "scheduler {}", options.scheduler);
-    master = spawn_remote_master(system, env, std::move(*way));
+    auto token = read_token(options.worker_token);
+    if (!token)
+      return with_context(token.error(), "a worker shows a copy of its scheduler's token (--worker-token)");
+    master = spawn_remote_master(system, env, std::move(*way), std::move(*token));
   }
   const auto& wanted = *options.worker;
   auto cache = wanted.cache ? stores.find(wanted.cache->name) : store_actor();

@@ -24,7 +24,8 @@ schema<worker_options> worker_schema() {
       .required(
           "work_root", &options::work_root,
           "The folder in which actions run. It should be on the file system of the cache, so that inputs "
-          "can be hard links. What lies there is removed at the start.")
+          "can be hard links. What lies there is removed at the start.",
+          own_folder{})
       .store("cas", &options::cas, "Where inputs are read and outputs written.")
       .store("cache", &options::cache,
              "A store that lends files, near the worker: inputs are kept there. Left out, `cas` is asked to "

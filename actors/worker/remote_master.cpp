@@ -54,6 +54,7 @@ struct remote_state {
   remote_self self = nullptr;
   environment env;
   std::shared_ptr<channel> way;
+  std::string identity;  ///< the header that shows the token
 
   std::uint64_t session = 0;
   std::shared_ptr<outbound_call> wire;  ///< null between sessions
@@ -87,7 +88,8 @@ caf::result<worker_welcome> remote_state::enlist(const enlist_worker& order) {
   welcome = reply;
   leaving = false;
   silent = 0;
-  wire = way->start({std::string(connect_method), {}, std::nullopt});
+  wire = way->start(
+      {std::string(connect_method), {{std::string(bearer_token::header_name), identity}}, std::nullopt});
   say(order.profile);
   listen();
   self->delayed_send(self, patience_for_welcome, welcome_overdue{session});
@@ -165,11 +167,12 @@ void remote_state::end(const error& why) {
 }
 
 remote_actor::behavior_type remote_behavior(remote_self self, const environment& env,
-                                            const std::shared_ptr<channel>& way) {
+                                            const std::shared_ptr<channel>& way, const bearer_token& token) {
   auto& state = self->state;
   state.self = self;
   state.env = env;
   state.way = way;
+  state.identity = token.header();
   self->set_down_handler([self](const caf::down_msg& news) {
     auto& state = self->state;
     if (!state.worker || news.source != state.worker.address()) return;
@@ -210,8 +213,8 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
 }  // namespace
 
 worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way) {
-  return system.spawn(remote_behavior, env, std::move(way));
+                                  std::shared_ptr<channel> way, bearer_token token) {
+  return system.spawn(remote_behavior, env, std::move(way), std::move(token));
 }
 
 }  // namespace kiln

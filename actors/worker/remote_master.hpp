@@ -6,14 +6,15 @@
 #include "core/contract/scheduler.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/wire/bearer_token.hpp"
 
 namespace kiln {
 
 /// A scheduler on another machine, for a worker on this one: speaks kiln.worker.v1.Workers/Connect through
-/// `way`. To enlist opens a session; one worker at a time. When the session breaks, or the scheduler stays
-/// silent for several of its heartbeat intervals, the worker is dismissed as given up: it stops what it runs,
-/// and enlists again in its own time.
+/// `way`, and shows the token. To enlist opens a session; one worker at a time. When the session breaks, or
+/// the scheduler stays silent for several of its heartbeat intervals, the worker is dismissed as given up: it
+/// stops what it runs, and enlists again in its own time.
 worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way);
+                                  std::shared_ptr<channel> way, bearer_token token);
 
 }  // namespace kiln

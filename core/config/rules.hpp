@@ -6,6 +6,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "core/config/codec.hpp"
 
@@ -28,6 +29,13 @@ struct or_word {
   std::string word;
   explicit or_word(std::string none) : word(std::move(none)) {}
 };
+/// A demand on a text, or on each text of a list, unless it is empty: good_if{is_endpoint}. Its error's
+/// message is the complaint.
+struct good_if {
+  expected<void> (*demand)(const std::string&);
+};
+/// A folder on this machine that belongs to this section alone.
+struct own_folder {};
 /// A password or a key: never printed, neither in the effective configuration nor in a complaint.
 struct secret {};
 
@@ -99,6 +107,8 @@ struct rule_set {
   std::optional<typename measure::type> most;
   std::string word;
   bool is_secret = false;
+  bool is_own_folder = false;
+  expected<void> (*demand)(const std::string&) = nullptr;
 
   template <class U>
   void add(at_least<U> rule) {
@@ -110,6 +120,12 @@ struct rule_set {
   }
   void add(or_word rule) { word = std::move(rule.word); }
   void add(secret) { is_secret = true; }
+  void add(own_folder) { is_own_folder = true; }
+  void add(good_if rule) {
+    static_assert(std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<std::string>>,
+                  "a demand is on texts");
+    demand = rule.demand;
+  }
 
   /// "at least 1, at most 64"; empty if free.
   std::string bounds_text() const {
@@ -130,7 +146,25 @@ struct rule_set {
     bool inside = !(least && measure::less(value, *least)) && !(most && measure::more(value, *most));
     if (!inside)
       from.complain(collected, "must be {}, found {}", bounds_text(), is_secret ? "another" : from.found());
-    return inside;
+    return inside && meets_demand(from, value, collected);
+  }
+
+private:
+  bool meets_demand(const node& from, const T& value, faults& collected) const {
+    if (demand == nullptr) return true;
+    auto before = collected.size();
+    if constexpr (std::is_same_v<T, std::string>) {
+      complain_unless_good(from, value, collected);
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      auto items = from.items();
+      for (std::size_t i = 0; i < items.size() && i < value.size(); ++i)
+        complain_unless_good(items[i], value[i], collected);
+    }
+    return collected.size() == before;
+  }
+  void complain_unless_good(const node& from, const std::string& value, faults& collected) const {
+    if (value.empty()) return;
+    if (auto good = demand(value); !good) from.complain(collected, "{}", good.error().message());
   }
 };
 

@@ -249,6 +249,7 @@ private:
     added.about.bounds = rules.bounds_text();
     added.about.sentence = std::move(sentence);
     added.about.is_secret = rules.is_secret;
+    added.about.is_own_folder = rules.is_own_folder;
     added.read = [member, words, rules](const node& value, Options& into, reading& along) {
       if constexpr (optional::was_optional) {
         if (!rules.word.empty() && value.is_scalar() && value.text() == rules.word) {

@@ -82,6 +82,7 @@ struct field_description {
   bool required = false;
   bool is_store = false;                         ///< a reference to a store, or several
   bool is_secret = false;                        ///< never printed
+  bool is_own_folder = false;                    ///< a folder that belongs to this section alone
   std::shared_ptr<const section_schema> nested;  ///< of a section, a list or a map of sections
   const kind_table* kinds = nullptr;             ///< of a map of named things that each have a `type`
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,6 +44,19 @@ public:
   void ask(outbound_request request, byte_chain message, std::function<void(expected<byte_chain>)> then);
 };
 
+/// What protects the calls that come in.
+enum class protection : std::uint8_t {
+  none,
+  encrypted,   ///< nobody on the way reads them
+  identified,  ///< ... and every client shows a certificate
+};
+
+/// How well a transport suits an endpoint.
+enum class dial_fit : std::uint8_t {
+  possible,  ///< it can dial it
+  made_for,  ///< ... and has been given an identity or authorities for such endpoints
+};
+
 /// A transport plugin's instance. `serve` opens the door; `stop` closes it in two steps.
 class transport {
 public:
@@ -52,9 +66,12 @@ public:
   virtual expected<void> serve(const router& routes) = 0;
   /// The addresses in use, with the port that the system chose for port 0.
   virtual std::vector<std::string> addresses() const = 0;
+  virtual protection protects() const noexcept = 0;
   /// No new connections and calls (clients get GOAWAY); running calls go on. Returns at once; `drained` is
   /// called once when the last call has ended or `patience` is over, and the rest was cancelled.
   virtual void drain(duration patience, std::function<void()> drained) = 0;
+  /// Whether `dial` can do anything with this endpoint; INVALID_ARGUMENT says why not.
+  virtual expected<dial_fit> suits(const std::string& endpoint) const = 0;
   virtual std::shared_ptr<channel> dial(const std::string& endpoint) = 0;
 };
 

@@ -119,12 +119,15 @@ class RealBazel(unittest.TestCase):
             self.assertGreater(warm.get("remote cache hit", 0), 150, warm)
 
     def worker(self, scheduler, name):
-        return Kiln(BINARY, ["worker", "--scheduler", scheduler, "--name", name, "--slots", "4", "--data",
+        """One for that scheduler, which has made the token that they share."""
+        joins_at = scheduler.wait_for(r"kiln takes workers on ([^;\s]+)")[1]
+        return Kiln(BINARY, ["worker", "--scheduler", joins_at, "--cache", scheduler.address, "--worker-token",
+                             str(self.folder / "data/worker-token"), "--name", name, "--slots", "4", "--data",
                              str(self.folder / name)], ready=r"kiln works for (\S+)")
 
     def test_survives_the_death_of_a_worker(self):
-        with self.serve("--profile", "scheduler") as kiln, self.worker(kiln.address, "first") as first, \
-                self.worker(kiln.address, "second") as second:
+        with self.serve("--profile", "scheduler", "--workers", "127.0.0.1:0") as kiln, \
+                self.worker(kiln, "first") as first, self.worker(kiln, "second") as second:
 
             def kill_in_the_midst(said):
                 begun = said.wait_for(lambda text: text.count("\nSUBCOMMAND:") > 60, BUILD_SECONDS)

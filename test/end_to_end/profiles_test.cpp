@@ -70,10 +70,16 @@ BOOST_AUTO_TEST_CASE(all_in_one_runs_an_action) {
 }
 
 BOOST_AUTO_TEST_CASE(worker_runs_what_its_scheduler_is_asked_for) {
-  auto scheduler = serve("scheduler");
+  auto token = path("token");
+  auto scheduler =
+      start({"serve", "--profile", "scheduler", "--listen", "127.0.0.1:0", "--workers", "127.0.0.1:0",
+             "--worker-token", token, "--data", path("data"), "--capacity", "2GiB"});
   auto address = address_of(scheduler);
-  auto worker =
-      start({"worker", "--scheduler", address, "--data", path("worker"), "--capacity", "1GiB"}, "worker.log");
+  auto workers = scheduler.address_after("kiln takes workers on ", patience);
+  BOOST_REQUIRE_MESSAGE(workers, why(workers));
+  auto worker = start({"worker", "--scheduler", *workers, "--cache", address, "--worker-token", token,
+                       "--data", path("worker"), "--capacity", "1GiB"},
+                      "worker.log");
   remote client(dial(address));
   runs_an_action(client);
   worker.signal(SIGTERM);

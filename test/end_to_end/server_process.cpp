@@ -96,11 +96,14 @@ bool server_process::prints(const std::string& text, duration patience) {
 }
 
 expected<std::string> server_process::address(duration patience) {
-  static const std::string before = "kiln listens on ";
+  return address_after("kiln listens on ", patience);
+}
+
+expected<std::string> server_process::address_after(const std::string& before, duration patience) {
   auto until = system_clock().now() + patience;
   for (;;) {
     auto start = printed_.find(before);
-    auto end = start == std::string::npos ? start : printed_.find('\n', start);
+    auto end = start == std::string::npos ? start : printed_.find_first_of(";\n", start);
     if (end != std::string::npos) return printed_.substr(start + before.size(), end - start - before.size());
     if (read_more(until)) continue;
     if (auto how = wait(std::chrono::seconds(1)))

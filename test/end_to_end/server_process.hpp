@@ -37,6 +37,8 @@ public:
   /// Blocks until the server says where it listens: "127.0.0.1:40312". UNAVAILABLE, with what it wrote to
   /// stderr, if it ended instead; DEADLINE_EXCEEDED if it says nothing.
   expected<std::string> address(duration patience);
+  /// The same for another address that it says.
+  expected<std::string> address_after(const std::string& words, duration patience);
   /// Blocks until the server's output has this text, or the server ended or took too long: false then.
   bool prints(const std::string& text, duration patience);
 

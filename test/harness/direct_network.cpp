@@ -84,6 +84,7 @@ public:
     return {};
   }
   std::vector<std::string> addresses() const override { return opened_; }
+  protection protects() const noexcept override { return protection::none; }
 
   void drain(duration patience, std::function<void()> drained) override {
     for (const auto& address : opened_) network_.close(address, *this);
@@ -93,9 +94,13 @@ public:
       if (auto calls = weak.lock()) calls->cut();
     });
   }
+  expected<dial_fit> suits(const std::string& endpoint) const override {
+    if (!endpoint.starts_with(scheme)) return fail(errc::invalid_argument, "{} is not direct", endpoint);
+    return dial_fit::possible;
+  }
   std::shared_ptr<channel> dial(const std::string& endpoint) override {
-    auto name = endpoint.substr(endpoint.find("://") == std::string::npos ? 0 : endpoint.find("://") + 3);
-    return std::make_shared<direct_channel>(network_, name);
+    auto name = endpoint.substr(endpoint.starts_with(scheme) ? scheme.size() : 0);
+    return std::make_shared<direct_channel>(network_, std::move(name));
   }
 
 private:
@@ -130,6 +135,8 @@ private:
       where->handler(server, std::move(**first));
     });
   }
+
+  static constexpr std::string_view scheme = "direct://";
 
   direct_network& network_;
   const std::vector<std::string> listen_;

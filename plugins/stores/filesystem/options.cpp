@@ -9,7 +9,8 @@ schema<options> filesystem_schema() {
   return schema<options>{
       "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
       "durable, a power cut; what is used least leaves when the capacity is reached."}
-      .required("path", &options::path, "The folder. It is made if it is missing, and belongs to one store.")
+      .required("path", &options::path, "The folder. It is made if it is missing, and belongs to one store.",
+                own_folder{})
       .field("capacity", &options::capacity, 80_percent,
              "How much of the disk the blobs may take, in bytes or as a share of the file system.")
       .choice(

@@ -1,5 +1,6 @@
 #include "plugins/stores/grpc/options.hpp"
 
+#include "core/config/endpoint.hpp"
 #include "core/wire/resource_name.hpp"
 
 namespace kiln {
@@ -12,7 +13,8 @@ schema<grpc_store_options> grpc_store_schema() {
       "Keeps blobs or action results on another server that speaks the Remote Execution API. What arrives "
       "is checked against its digest."}
       .required("endpoint", &o::endpoint,
-                "Where the other server listens: grpc://host:port or grpcs://host:port.")
+                "Where the other server listens: grpc://host:port, grpcs://host:port or unix:/path.",
+                good_if{is_endpoint})
       .field("instance", &o::instance, "", "The name of the instance there.")
       .field("headers", &o::headers, {}, "Sent with every call, an authorization for instance.", secret{})
       .field("timeout", &o::timeout, 60s, "For a question and its answer, repetitions included.",

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -24,7 +25,14 @@ using bio = std::unique_ptr<BIO, freed_by<BIO_free_all>>;
 using certificate = std::unique_ptr<X509, freed_by<X509_free>>;
 using private_key = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
 
+constexpr std::uintmax_t largest_file = 1 << 20;
+
 expected<std::string> read_file(const std::string& path, const char* what) {
+  std::error_code fault;
+  // A device or a pipe might never end.
+  if (std::filesystem::is_other(path, fault) || (std::filesystem::is_regular_file(path, fault) &&
+                                                 std::filesystem::file_size(path, fault) > largest_file))
+    return fail(errc::invalid_argument, "cannot read the {} {}: it is no file of at most 1 MiB", what, path);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -80,6 +88,14 @@ expected<std::string> read_authorities(const std::string& path) {
 }
 
 }  // namespace
+
+expected<void> check_files(const tls_files& files) {
+  if (!files.cert.empty())
+    if (auto self = read_identity(files); !self) return failure(self.error());
+  if (!files.ca.empty())
+    if (auto authorities = read_authorities(files.ca); !authorities) return failure(authorities.error());
+  return {};
+}
 
 expected<std::shared_ptr<grpc::ServerCredentials>> server_credentials(const tls_files& files) {
   if (files.cert.empty()) return grpc::InsecureServerCredentials();

@@ -3,8 +3,8 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <string_view>
-
+#include "core/config/endpoint.hpp"
+#include "core/config/faults.hpp"
 #include "plugins/transports/grpc/credentials.hpp"
 #include "plugins/transports/grpc/outbound_stream.hpp"
 
@@ -33,28 +33,19 @@ private:
   const error why_;
 };
 
-struct target {
-  std::string name;  // as gRPC's resolvers want it
-  bool encrypted = false;
-};
-
-expected<target> parse(std::string_view endpoint) {
-  target found;
-  std::string_view rest = endpoint;
-  if (rest.starts_with("unix:")) return target{std::string(endpoint), false};
-  if (rest.starts_with("grpcs://")) {
-    found.encrypted = true;
-    rest.remove_prefix(8);
-  } else if (rest.starts_with("grpc://")) {
-    rest.remove_prefix(7);
-  }
-  auto colon = rest.rfind(':');
-  if (rest.find('/') != std::string_view::npos || colon == std::string_view::npos || colon == 0 ||
-      rest.substr(colon + 1).find_first_not_of("0123456789") != std::string_view::npos || rest.ends_with(':'))
+expected<endpoint> parse(const std::string& text) {
+  auto found = parse_endpoint(text);
+  if (!found) return found;
+  if (found->scheme != "grpc" && found->scheme != "grpcs" && found->scheme != "unix")
     return fail(errc::invalid_argument,
-                "{} is no endpoint: expected grpc://host:port, grpcs://host:port or unix:/path", endpoint);
-  found.name = "dns:///" + std::string(rest);
+                "{} is no endpoint of gRPC: expected grpc://host:port, grpcs://host:port or unix:/path",
+                kiln::quoted(text));
   return found;
+}
+
+// As gRPC's resolvers want it.
+std::string name_of(const endpoint& where) {
+  return (where.scheme == "unix" ? "unix:" : "dns:///") + where.target;
 }
 
 grpc::ChannelArguments arguments(const grpc_options& options) {
@@ -83,17 +74,25 @@ grpc::ChannelArguments arguments(const grpc_options& options) {
 
 }  // namespace
 
-std::shared_ptr<channel> dial_endpoint(const std::string& endpoint, const grpc_options& options,
+expected<dial_fit> suits_endpoint(const std::string& where, const grpc_options& options) {
+  auto parsed = parse(where);
+  if (!parsed) return failure(parsed.error());
+  const auto& known = options.dial_tls;
+  bool identified = !known.ca.empty() || !known.cert.empty();
+  return identified == (parsed->scheme == "grpcs") ? dial_fit::made_for : dial_fit::possible;
+}
+
+std::shared_ptr<channel> dial_endpoint(const std::string& text, const grpc_options& options,
                                        std::shared_ptr<outbound_hub> hub) {
-  auto where = parse(endpoint);
+  auto where = parse(text);
   if (!where) return std::make_shared<misdialled>(std::move(where).error());
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (where->encrypted) {
+  if (where->scheme == "grpcs") {
     auto encrypted = client_credentials(options.dial_tls);
     if (!encrypted) return std::make_shared<misdialled>(std::move(encrypted).error());
     credentials = std::move(*encrypted);
   }
-  auto way = grpc::CreateCustomChannel(where->name, credentials, arguments(options));
+  auto way = grpc::CreateCustomChannel(name_of(*where), credentials, arguments(options));
   return std::make_shared<dialled>(std::move(hub), std::move(way));
 }
 

@@ -40,9 +40,18 @@ std::vector<std::string> grpc_transport::addresses() const {
   return server_ ? server_->addresses() : std::vector<std::string>();
 }
 
+protection grpc_transport::protects() const noexcept {
+  if (options_.tls.cert.empty()) return protection::none;
+  return options_.tls.ca.empty() ? protection::encrypted : protection::identified;
+}
+
 void grpc_transport::drain(duration patience, std::function<void()> drained) {
   if (!server_) return drained();
   server_->close(patience, std::move(drained));
+}
+
+expected<dial_fit> grpc_transport::suits(const std::string& endpoint) const {
+  return suits_endpoint(endpoint, options_);
 }
 
 std::shared_ptr<channel> grpc_transport::dial(const std::string& endpoint) {

@@ -27,7 +27,9 @@ public:
 
   expected<void> serve(const router& routes) override;
   std::vector<std::string> addresses() const override;
+  protection protects() const noexcept override;
   void drain(duration patience, std::function<void()> drained) override;
+  expected<dial_fit> suits(const std::string& endpoint) const override;
   std::shared_ptr<channel> dial(const std::string& endpoint) override;
 
   /// Calls that have not ended, and bytes of messages that are still in use.

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
-#include <utility>
+
+#include "core/config/endpoint.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
@@ -61,32 +61,14 @@ expected<void> check_unix(const std::string& address, const std::string& path) {
   return {};
 }
 
-/// host and port of "host:port" or "[host]:port".
-expected<std::pair<std::string, std::string>> split(const std::string& address) {
-  auto colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    const char* end = address.data() + address.size();
-    auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-    if (parsed.ec != std::errc() || parsed.ptr != end) port = -1;
-  }
-  std::string host = address.substr(0, colon == std::string::npos ? 0 : colon);
-  bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (port < 0 || port > 65535 || host.empty() || (!bracketed && host.find(':') != std::string::npos))
-    return fail(errc::invalid_argument, "{} is no address: expected host:port, [::1]:port or unix:/path",
-                address);
-  return std::pair(std::move(host), address.substr(colon + 1));
-}
-
 expected<void> check_tcp(const std::string& address) {
-  auto parts = split(address);
+  auto parts = parse_host_and_port(address);
   if (!parts) return fail(std::move(parts).error());
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* answer = nullptr;
-  if (int fault = ::getaddrinfo(parts->first.c_str(), parts->second.c_str(), &wanted, &answer); fault != 0)
+  if (int fault = ::getaddrinfo(parts->host.c_str(), parts->port.c_str(), &wanted, &answer); fault != 0)
     return fail(errc::unavailable, "cannot listen on {}: {}", address, ::gai_strerror(fault));
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> found(answer, ::freeaddrinfo);
   for (const addrinfo* one = found.get(); one != nullptr; one = one->ai_next) {

@@ -1,6 +1,8 @@
 #include "plugins/transports/grpc/options.hpp"
 
+#include "core/config/endpoint.hpp"
 #include "core/config/rules.hpp"
+#include "plugins/transports/grpc/credentials.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
@@ -23,7 +25,8 @@ schema<tls_files> tls_schema() {
       .check([](const tls_files& files) -> expected<void> {
         if (!files.ca.empty() && files.cert.empty())
           return fail(errc::invalid_argument, "client_ca asks for cert and key");
-        return complete(files);
+        if (auto both = complete(files); !both) return both;
+        return check_files(files);
       });
 }
 
@@ -33,7 +36,10 @@ schema<tls_files> dial_tls_schema() {
       .field("key", &tls_files::key, "", "PEM file with its private key.")
       .field("ca", &tls_files::ca, "",
              "PEM file with the authorities that sign our servers' certificates, instead of the system's.")
-      .check([](const tls_files& files) { return complete(files); });
+      .check([](const tls_files& files) -> expected<void> {
+        if (auto both = complete(files); !both) return both;
+        return check_files(files);
+      });
 }
 
 }  // namespace
@@ -45,7 +51,8 @@ schema<grpc_options> grpc_schema() {
       "when they talk across machines."}
       .field("listen", &o::listen, {},
              "Where to listen: host:port, [::1]:port or unix:/path. Port 0 lets the system choose. Left out "
-             "for a transport that only dials.")
+             "for a transport that only dials.",
+             good_if{is_listen_address})
       .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
       .section("dial_tls", &o::dial_tls, dial_tls_schema(), "Encryption of what is dialled.")
       .field("threads", &o::threads, std::nullopt,

@@ -12,12 +12,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
+const std::string secret = "a-secret-of-the-scheduler's";
+using headers = std::vector<std::pair<std::string, std::string>>;
+
 /// The far end of one connection, played by the test.
 struct far_worker {
   execution_bench& bench;
-  std::shared_ptr<direct_call> wire = std::make_shared<direct_call>(std::string(connect_method));
+  std::shared_ptr<direct_call> wire;
 
-  explicit far_worker(execution_bench& where) : bench(where) {
+  explicit far_worker(execution_bench& where, const std::string& shown = "Bearer " + secret)
+      : bench(where),
+        wire(std::make_shared<direct_call>(std::string(connect_method), headers{{"authorization", shown}})) {
     bench.hand_over(wire);
     bench.run();
   }
@@ -38,7 +43,10 @@ struct far_worker {
 };
 
 struct with_api : execution_bench {
-  with_api() { add_routes(routes, own(spawn_worker_api(actors(), env(), scheduler))); }
+  with_api() {
+    add_routes(routes,
+               own(spawn_worker_api(actors(), env(), scheduler, bearer_token::from_text(secret).value())));
+  }
   ~with_api() {
     for (const auto& wire : wires) wire->cancel();
     run();
@@ -97,6 +105,20 @@ BOOST_AUTO_TEST_CASE(what_a_worker_says_is_a_result_or_is_not_taken) {
     BOOST_TEST(answers[i].status().code() == static_cast<int>(errc::failed_precondition));
     BOOST_TEST(answers[i].result().stdout_raw().empty());
   }
+}
+
+BOOST_AUTO_TEST_CASE(whoever_does_not_show_the_token_is_given_nothing_and_not_heard) {
+  for (const auto* shown :
+       {"", "Bearer", "Bearer ", "Bearer a-secret-of-the-scheduler", "a-secret-of-the-scheduler's",
+        "Bearer a-secret-of-the-scheduler's-and-more", "Basic a-secret-of-the-scheduler's"}) {
+    far_worker rogue(*this, shown);
+    rogue.wire->send(encode(worker_words(worker_profile{"rogue", {}, 100, 7})));
+    run();
+    BOOST_TEST_REQUIRE(rogue.wire->status().has_value(), shown);
+    BOOST_TEST(rogue.wire->status()->code() == errc::unauthenticated, shown);
+    BOOST_TEST(rogue.wire->messages().empty(), shown);
+  }
+  BOOST_TEST(ask<scheduler_figures>(scheduler, measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(details_of_a_failure_reach_the_client) {

@@ -1,11 +1,14 @@
 #include "test/harness/cluster.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
+#include "core/wire/worker_protocol.hpp"
 #include "google/longrunning/operations.pb.h"
 #include "test/actors/scheduler/scripted_worker.hpp"
 #include "test/actors/worker/meeting_point.hpp"
@@ -37,8 +40,11 @@ const std::string execution_node = R"(
 stores:
   blobs: {type: memory, capacity: 64MiB}
   results: {type: memory, capacity: 8MiB}
-transports: {door: {type: direct, listen: [kiln]}}
-serve: {content: blobs, results: results, execution: {}}
+transports:
+  door: {type: direct, listen: [kiln]}
+  workers: {type: direct, listen: [kiln-workers]}
+serve: {content: blobs, results: results, execution: {}, workers: workers}
+worker_token: "${KILN_DATA}/token"
 )";
 
 const std::string local_worker_section = R"(
@@ -46,10 +52,11 @@ worker: {cas: blobs, work_root: "${KILN_DATA}/work", slots: 2}
 )";
 
 const std::string worker_node = R"(
-stores: {upstream: {type: grpc, endpoint: kiln}}
+stores: {upstream: {type: grpc, endpoint: "direct://kiln"}}
 transports: {out: {type: direct}}
 worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1, name: elsewhere}
-scheduler: kiln
+scheduler: direct://kiln-workers
+worker_token: "${KILN_DATA}/token"
 )";
 
 std::string noise(std::size_t size) {
@@ -388,6 +395,27 @@ BOOST_AUTO_TEST_CASE(the_same_seed_does_the_same_and_another_one_something_else)
   BOOST_TEST(once.first == twice.first);
   BOOST_TEST(once.first == other.first);
   BOOST_TEST((once.second != other.second));
+}
+
+// A client of the public listener would see what others build, and forge what came of it.
+BOOST_AUTO_TEST_CASE(nobody_joins_as_a_worker_where_clients_are_answered) {
+  cluster kiln(execution_node);
+  auto rogue = kiln.begin(std::string(connect_method));
+  rogue->send(encode(worker_words(worker_profile{"rogue", {}, 100, 7})));
+  kiln.run();
+  BOOST_TEST_REQUIRE(rogue->end().has_value());
+  BOOST_TEST(rogue->end()->code() == errc::unimplemented);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_with_another_token_is_turned_away) {
+  cluster kiln(execution_node);
+  auto other = (std::filesystem::path(kiln.data()) / "other-token").string();
+  std::ofstream(other) << "not-the-scheduler's-token";
+  auto node = worker_node;
+  node.replace(node.find("${KILN_DATA}/token"), 18, other);
+  kiln.join(node);
+  kiln.run();
+  BOOST_TEST(kiln.system().ask<scheduler_figures>(kiln.scheduler(), measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_method_that_nobody_serves_is_unimplemented) {

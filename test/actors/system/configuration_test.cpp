@@ -6,6 +6,7 @@
 #include <set>
 
 #include "actors/system/profiles.hpp"
+#include "test/harness/certificates.hpp"
 #include "test/harness/deterministic_system.hpp"
 
 using namespace kiln;
@@ -32,6 +33,15 @@ transports:
   public: {type: grpc, listen: ["127.0.0.1:0"]}
 )";
 
+/// As on a machine that has the certificates that the examples name.
+expected<configuration> read_example(const fs::path& path) {
+  static certificates known;
+  static const bool issued = (known.issue("server"), true);
+  BOOST_TEST_REQUIRE(issued);
+  return read_configuration(
+      {path.string(), {}, {{"KILN_TLS", fs::path(known.authority()).parent_path()}}, {}}, plugins());
+}
+
 std::vector<fs::path> examples() {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(fs::path(KILN_SOURCE_FOLDER) / "config/examples"))
@@ -53,7 +63,8 @@ BOOST_AUTO_TEST_CASE(every_profile_of_the_binary_is_good) {
   BOOST_TEST(profiles().size() >= 4u);
   for (const auto& one : profiles()) {
     configuration_source source{{}, std::string(one.name), {}, {}};
-    source.variables = {{"KILN_DATA", "/nowhere"}, {"KILN_SCHEDULER", "scheduler:8980"}};
+    source.variables = {
+        {"KILN_DATA", "/nowhere"}, {"KILN_SCHEDULER", "scheduler:8981"}, {"KILN_CACHE", "cache:8980"}};
     auto known = read_configuration(source, plugins());
     BOOST_TEST(known.has_value(), one.name << ": " << (known ? "" : known.error().message()));
   }
@@ -68,7 +79,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_profile_is_refused_with_the_names_of_those_that_
 
 BOOST_AUTO_TEST_CASE(every_example_is_good) {
   for (const auto& path : examples()) {
-    auto known = read_configuration({path.string(), {}, {}, {}}, plugins());
+    auto known = read_example(path);
     BOOST_TEST(known.has_value(), path << ": " << (known ? "" : known.error().message()));
   }
 }
@@ -76,14 +87,13 @@ BOOST_AUTO_TEST_CASE(every_example_is_good) {
 BOOST_AUTO_TEST_CASE(every_plugin_has_an_example_that_uses_it) {
   auto folder = fs::path(KILN_SOURCE_FOLDER) / "config/examples";
   for (const auto& [name, schema] : plugins().store_schemas()) {
-    auto known = read_configuration({(folder / ("store_" + name + ".yaml")).string(), {}, {}, {}}, plugins());
+    auto known = read_example(folder / ("store_" + name + ".yaml"));
     BOOST_TEST(known.has_value(), "store " << name << ": " << (known ? "" : known.error().message()));
     if (known)
       BOOST_TEST(types_of(known->stores).contains(name), "store " << name << " is not in its example");
   }
   for (const auto& [name, schema] : plugins().transport_schemas()) {
-    auto path = folder / ("transport_" + name + ".yaml");
-    auto known = read_configuration({path.string(), {}, {}, {}}, plugins());
+    auto known = read_example(folder / ("transport_" + name + ".yaml"));
     BOOST_TEST(known.has_value(), "transport " << name << ": " << (known ? "" : known.error().message()));
     if (known)
       BOOST_TEST(types_of(known->options.transports).contains(name), name << " is not in its example");
@@ -141,8 +151,91 @@ BOOST_AUTO_TEST_CASE(a_worker_may_share_the_blobs_but_not_the_results) {
 BOOST_AUTO_TEST_CASE(a_worker_without_a_scheduler_is_refused) {
   auto told = complaints(memory_node + "worker: {cas: blobs, work_root: /nowhere}\n");
   BOOST_TEST(told.find("the worker has no scheduler") != std::string::npos, told);
-  BOOST_TEST(complaints(memory_node + "worker: {cas: blobs, work_root: /nowhere}\nscheduler: other:8980\n") ==
-             "nothing");
+  auto far = memory_node + "worker: {cas: blobs, work_root: /nowhere}\nscheduler: other:8981\n";
+  told = complaints(far);
+  BOOST_TEST(told.find("set `worker_token` to a file") != std::string::npos, told);
+  BOOST_TEST(complaints(far + "worker_token: /nowhere/token\n") == "nothing");
+}
+
+BOOST_AUTO_TEST_CASE(workers_join_at_a_listener_that_there_is) {
+  auto node = [](const std::string& workers, const std::string& more = "worker_token: /nowhere/token\n") {
+    return memory_node + "  inside: {type: grpc, listen: [\"127.0.0.1:0\"]}\n  out: {type: grpc}\n" +
+           "serve: {content: blobs, execution: {}, workers: " + workers + "}\n" + more;
+  };
+  BOOST_TEST(complaints(node("inside")) == "nothing");
+  BOOST_TEST(complaints(node("insid")) ==
+             "node.yaml:8:49: serve.workers: no transport is called \"insid\", did you mean \"inside\"?");
+  BOOST_TEST(complaints(node("out")) ==
+             "node.yaml:8:49: serve.workers: transport out listens nowhere, so no worker can join there");
+  auto told = complaints(node("inside", ""));
+  BOOST_TEST(told.find("set `worker_token` to a file") != std::string::npos, told);
+  told = complaints(memory_node + "serve: {content: blobs, workers: public}\nworker_token: /nowhere/token\n");
+  BOOST_TEST(told.find("of no use without `serve.execution`") != std::string::npos, told);
+}
+
+BOOST_AUTO_TEST_CASE(addresses_that_make_no_sense_are_told_by_their_line) {
+  auto told = complaints(R"(stores:
+  blobs: {type: grpc, endpoint: "http://cache:8080"}
+  more: {type: grpc, endpoint: cache}
+  last: {type: grpc, endpoint: "grpc://cache:0"}
+transports:
+  public: {type: grpc, listen: ["127.0.0.1:99999", "localhost", "::1:8980", "127.0.0.1:0"]}
+serve: {content: blobs}
+worker: {cas: blobs, work_root: /nowhere}
+scheduler: https://scheduler
+worker_token: /nowhere/token
+)");
+  for (const char* line :
+       {"node.yaml:2:33: stores.blobs.endpoint: \"http://cache:8080\" is no endpoint: Kiln's parts and other "
+        "caches are dialled with gRPC; expected grpc://host:port, grpcs://host:port or unix:/path",
+        "node.yaml:3:32: stores.more.endpoint: \"cache\" is no endpoint: it names no port",
+        "node.yaml:4:32: stores.last.endpoint: \"grpc://cache:0\" is no endpoint: nobody listens at port 0",
+        "node.yaml:6:33: transports.public.listen[0]: \"127.0.0.1:99999\" is no address: port 99999 is "
+        "beyond "
+        "65535, the last one that there is; expected host:port, [::1]:port or unix:/path",
+        "node.yaml:6:52: transports.public.listen[1]: \"localhost\" is no address: it names no port",
+        "node.yaml:6:65: transports.public.listen[2]: \"::1:8980\" is no address: an address of IPv6 stands "
+        "in",
+        "node.yaml:9:12: scheduler: \"https://scheduler\" is no endpoint"})
+    BOOST_TEST(told.find(line) != std::string::npos, line << "\nis not in\n" << told);
+  BOOST_TEST(std::count(told.begin(), told.end(), '\n') == 6, told);
+}
+
+BOOST_AUTO_TEST_CASE(certificates_that_are_not_there_are_told_by_their_line) {
+  auto told = complaints(R"(stores: {blobs: {type: memory, capacity: 64MiB}}
+transports:
+  public:
+    type: grpc
+    listen: ["127.0.0.1:0"]
+    tls: {cert: /nowhere/server.pem, key: /nowhere/server.key}
+    dial_tls: {ca: /nowhere/ca.pem}
+serve: {content: blobs}
+)");
+  for (const char* line : {"node.yaml:6:10: transports.public.tls: cannot read the certificate "
+                           "/nowhere/server.pem: No such file",
+                           "node.yaml:7:15: transports.public.dial_tls: cannot read the authorities "
+                           "/nowhere/ca.pem: No such file"})
+    BOOST_TEST(told.find(line) != std::string::npos, line << "\nis not in\n" << told);
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_belongs_to_one_store_or_to_the_worker) {
+  auto told = complaints(R"(stores:
+  blobs: {type: verify, inner: {type: filesystem, path: /nowhere/a}}
+  results: {type: filesystem, path: /nowhere/b/../a/}
+  others: {type: filesystem, path: /nowhere/b}
+transports:
+  public: {type: grpc, listen: ["127.0.0.1:0"]}
+serve: {content: blobs, results: results, execution: {}}
+worker: {cas: blobs, work_root: /nowhere/b}
+)");
+  BOOST_TEST(told.find("node.yaml:3:37: stores.results.path: folder \"/nowhere/b/../a/\" belongs to") !=
+                     std::string::npos ||
+                 told.find("node.yaml:2:57: stores.blobs.inner.path: folder") != std::string::npos,
+             told);
+  BOOST_TEST(
+      told.find("node.yaml:8:33: worker.work_root: folder \"/nowhere/b\" belongs to stores.others.path "
+                "already; give each a folder of its own") != std::string::npos,
+      told);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_with_nothing_to_do_and_one_without_a_door_are_refused) {

@@ -60,6 +60,9 @@ class scripted_channel final : public channel {
 public:
   std::shared_ptr<outbound_call> start(outbound_request request) override {
     BOOST_TEST(request.method == connect_method);
+    BOOST_TEST_REQUIRE(request.metadata.size() == 1u);
+    BOOST_TEST(request.metadata[0].first == "authorization");
+    BOOST_TEST(request.metadata[0].second == "Bearer the-scheduler's-own");
     calls.push_back(std::make_shared<scripted_call>());
     return calls.back();
   }
@@ -73,7 +76,8 @@ struct bench {
               [this](const kill_action& order) { kills.push_back(order); },
               [this](const dismiss_worker& order) { dismissals.push_back(order); }};
     }));
-    master = system.own(spawn_remote_master(system.actors(), system.env(), way));
+    master = system.own(spawn_remote_master(system.actors(), system.env(), way,
+                                            bearer_token::from_text("the-scheduler's-own").value()));
   }
   scripted_call& call() { return *way->calls.back(); }
   std::shared_ptr<std::optional<expected<worker_welcome>>> enlist() {

@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
-#include "test/plugins/transports/certificates.hpp"
+#include "test/harness/certificates.hpp"
 #include "test/plugins/transports/grpc_fixture.hpp"
 
 namespace kiln::test {

@@ -1,4 +1,4 @@
-#include "test/plugins/transports/certificates.hpp"
+#include "test/harness/certificates.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

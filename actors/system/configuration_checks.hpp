@@ -1,0 +1,15 @@
+#pragma once
+
+#include "actors/system/node_options.hpp"
+#include "core/config/document.hpp"
+
+/// What no single section can know of a configuration, because it takes two to be wrong.
+namespace kiln {
+
+/// Complains of a listener for workers that is none, where its name stands.
+void check_worker_listener(const node& root, const node_options& options, faults& found);
+/// Complains of folders that two sections claim for themselves. `stores` are all, the inline ones too.
+void check_own_folders(const node& root, const node_options& options, const std::vector<configured>& stores,
+                       faults& found);
+
+}  // namespace kiln
