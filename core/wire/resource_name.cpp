@@ -43,11 +43,17 @@ failure bad_name(std::string_view name, std::string_view why) {
   return fail(errc::invalid_argument, "resource name \"{}\": {}", escaped(name), why);
 }
 
-// Everything before the first keyword is the instance; returns that keyword.
+// Everything before the first keyword is the instance; returns that keyword. An empty instance may be told by
+// an empty segment at the front: some clients put it and a slash before each name.
 expected<std::string_view> take_instance(segments& from, std::string_view name, std::string& instance) {
-  while (from.more()) {
+  for (bool first = true; from.more(); first = false) {
     auto segment = from.next();
     if (is_keyword(segment)) return segment;
+    if (first && segment.empty() && from.more()) {
+      segment = from.next();
+      if (is_keyword(segment)) return segment;
+      return bad_name(name, "a segment is empty");
+    }
     if (segment.empty()) return bad_name(name, "a segment is empty");
     if (!instance.empty()) instance += '/';
     instance += segment;

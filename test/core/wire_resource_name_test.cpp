@@ -50,6 +50,22 @@ BOOST_AUTO_TEST_CASE(what_follows_the_size_of_an_upload_is_the_clients_own) {
   BOOST_TEST(refused(parse_read_name("blobs/" + sha.hex() + "/5/more")));
 }
 
+// Pants and reclient put the slash that follows the instance before every name.
+BOOST_AUTO_TEST_CASE(an_empty_instance_may_have_its_slash) {
+  auto tail = "blobs/" + sha.hex() + "/5";
+  for (const auto& name : {"/" + tail, "/compressed-blobs/zstd/" + sha.hex() + "/5"}) {
+    auto read = parse_read_name(name);
+    BOOST_TEST_REQUIRE(read.has_value(), name);
+    BOOST_TEST(read->instance.empty());
+    BOOST_TEST((read->blob == sha));
+  }
+  auto write = parse_write_name("/uploads/u/" + tail);
+  BOOST_TEST_REQUIRE(write.has_value());
+  BOOST_TEST(write->instance.empty());
+  BOOST_TEST(write->uuid == "u");
+  BOOST_TEST((write->blob == sha));
+}
+
 BOOST_AUTO_TEST_CASE(an_instance_with_a_keyword_in_it_is_refused) {
   auto blob = "/blobs/" + sha.hex() + "/5";
   for (std::string keyword :
@@ -79,7 +95,9 @@ BOOST_AUTO_TEST_CASE(malformed_names_are_refused) {
                                                           "blobs/" + hex + "/-5",
                                                           "blobs/" + hex + "/+5",
                                                           "blobs/" + hex + "/99999999999999999999",
-                                                          "/blobs/" + hex + "/5",
+                                                          "//blobs/" + hex + "/5",
+                                                          "/a/blobs/" + hex + "/5",
+                                                          "/" + hex + "/5",
                                                           "a//blobs/" + hex + "/5",
                                                           "blobs//" + hex + "/5",
                                                           "blobs/" + upper + "/5",
