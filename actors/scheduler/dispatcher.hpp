@@ -56,7 +56,8 @@ public:
   expected<operation_state> cancel(const std::string& name, steady_time now);
   std::vector<operation_state> list(const std::string& after, std::size_t limit) const;
 
-  // Workers. One that was admitted gets nothing to do until it is `ready`.
+  // Workers. One that was admitted gets nothing to do until it is `ready`. One that has come back goes on
+  // with what it has, and is given again what never reached it.
   expected<worker_welcome> admit(const worker_profile& profile, steady_time now);
   void ready(const std::string& worker_id);
   void beat(const std::string& worker_id, steady_time now);
@@ -64,6 +65,9 @@ public:
   void finished(const action_finished& news, steady_time now);
   void has_slots(const worker_slots& news, steady_time now);
   void leaving(const std::string& worker_id, steady_time now);
+  /// Its connection is gone. It is given nothing until it is back, and may come back to what it has until its
+  /// heartbeats are missed.
+  void cut(const std::string& worker_id, steady_time now);
   /// It is gone, with all that it was doing.
   void lost(std::string worker_id, const std::string& why, steady_time now);
 
@@ -120,6 +124,11 @@ private:
 
   void enlist(worker& which);
   void withdraw_worker(worker& which);
+
+  // Workers that come back: dispatcher_returns.cpp.
+  worker_welcome welcome(const worker& admitted) const;
+  expected<worker_welcome> take_back(worker& known, const worker_profile& profile);
+  void go_on(worker& returned);
   void remove_if_idle(worker& which);
   void remove_worker(worker& which);
 

@@ -24,18 +24,18 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   if (profile.slots == 0 || profile.slots > most_slots)
     return fail(errc::invalid_argument, "worker {} offers {} slots; 1 to {} are possible", profile.name,
                 profile.slots, most_slots);
+  if (auto* known = workers_.find_by_name(profile.name)) {
+    // The same process again: its old connection is dead, whether or not that was noticed.
+    if (known->profile.epoch == profile.epoch) return take_back(*known, profile);
+    if (!known->away) return fail(errc::already_exists, "a live worker is called {} already", profile.name);
+    lost(known->id, "its process was started anew", now);
+  }
   if (draining_) return fail(errc::unavailable, "the scheduler is shutting down");
   auto offered = offer_of(profile.properties, rules_);
   if (!offered) return with_context(offered.error(), "worker {}", profile.name);
-  worker_trouble trouble;
-  if (auto* known = workers_.find_by_name(profile.name)) {
-    // The same process again: its old connection is dead, whether or not that was noticed.
-    if (known->profile.epoch != profile.epoch)
-      return fail(errc::already_exists, "a live worker is called {} already", profile.name);
-    trouble = known->trouble;
-    out_.dismiss(known->id, {"the worker has connected anew", true});
-    lost(known->id, "it connected anew", now);
-  }
+  if (!profile.running.empty())
+    return fail(errc::failed_precondition, "worker {} came back too late: its actions were given up",
+                profile.name);
   if (workers_.all().size() >= options_.max_workers)
     return fail(errc::resource_exhausted, "{} workers are connected, and more are not taken",
                 workers_.all().size());
@@ -48,11 +48,9 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   made->offered = std::move(*offered);
   made->offered.longest = profile.max_timeout;
   made->heard = now;
-  made->trouble = std::move(trouble);
-  if (made->trouble.aside) ++aside_;
   auto& added = workers_.add(std::move(made));
   enlist(added);
-  return worker_welcome{added.id, options_.heartbeat_interval};
+  return welcome(added);
 }
 
 void dispatcher::enlist(worker& which) {
@@ -69,7 +67,10 @@ void dispatcher::withdraw_worker(worker& which) {
 }
 
 void dispatcher::ready(const std::string& worker_id) {
-  if (auto* who = workers_.find(worker_id)) fill(*who);
+  auto* who = workers_.find(worker_id);
+  if (who == nullptr) return;
+  if (who->claims) go_on(*who);
+  if (auto* still = workers_.find(worker_id)) fill(*still);
 }
 
 void dispatcher::beat(const std::string& worker_id, steady_time now) {

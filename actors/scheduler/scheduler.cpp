@@ -62,8 +62,10 @@ struct scheduler_state : outbox {
   template <class Order>
   void send_to(const std::string& worker_id, Order order) {
     if (auto found = workers.find(worker_id); found != workers.end())
-      self->send(found->second, std::move(order));
+      self->send(found->second.handle, std::move(order));
   }
+  void drop_handle(const worker_actor& handle);
+  void take_handle(const std::string& worker_id, const enlist_worker& order);
   std::optional<listener_id> id_of(const operation_listener& listener);
   caf::result<worker_welcome> enlist(const enlist_worker& order);
   void on_down(const caf::down_msg& news);
@@ -77,7 +79,11 @@ struct scheduler_state : outbox {
   record_names names;
   std::optional<scheduler_metrics> metrics;
   std::optional<dispatcher> mind;
-  std::unordered_map<std::string, worker_actor> workers;
+  struct enlisted {
+    worker_actor handle;
+    bool may_return;
+  };
+  std::unordered_map<std::string, enlisted> workers;
   std::map<caf::actor_addr, std::string> worker_ids;
   std::unordered_map<listener_id, operation_listener> listeners;
   std::map<caf::actor_addr, listener_id> listener_ids;
@@ -94,9 +100,13 @@ void scheduler_state::forget_worker(const std::string& worker_id) {
   auto found = workers.find(worker_id);
   if (found == workers.end()) return;
   env.log->info("worker gone", {{"worker", worker_id}});
-  self->demonitor(found->second.address());
-  worker_ids.erase(found->second.address());
+  drop_handle(found->second.handle);
   workers.erase(found);
+}
+
+void scheduler_state::drop_handle(const worker_actor& handle) {
+  self->demonitor(handle.address());
+  worker_ids.erase(handle.address());
 }
 
 void scheduler_state::tell(listener_id who, const operation_state& news) {
@@ -152,6 +162,18 @@ std::optional<listener_id> scheduler_state::id_of(const operation_listener& list
   return found->second;
 }
 
+void scheduler_state::take_handle(const std::string& worker_id, const enlist_worker& order) {
+  if (auto before = workers.find(worker_id); before != workers.end()) {
+    // It has come back; what stood for it may not have heard yet that its connection is gone.
+    self->send(before->second.handle, dismiss_worker{"the worker has connected anew", true});
+    drop_handle(before->second.handle);
+    workers.erase(before);
+  }
+  workers.emplace(worker_id, enlisted{order.worker, order.may_return});
+  worker_ids[order.worker.address()] = worker_id;
+  self->monitor(order.worker);
+}
+
 caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) {
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
   auto welcome = mind->admit(order.profile, now());
@@ -160,9 +182,7 @@ caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) 
     return to_caf(welcome.error());
   }
   env.log->info("worker enlisted", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
-  workers.emplace(welcome->worker_id, order.worker);
-  worker_ids[order.worker.address()] = welcome->worker_id;
-  self->monitor(order.worker);
+  take_handle(welcome->worker_id, order);
   // The welcome goes first: only then does the worker know who it is.
   auto promise = make_answer<worker_welcome>(self);
   promise.deliver(*welcome);
@@ -172,7 +192,13 @@ caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) 
 
 void scheduler_state::on_down(const caf::down_msg& news) {
   if (auto found = worker_ids.find(news.source); found != worker_ids.end()) {
-    mind->lost(found->second, "it is gone", now());
+    auto worker_id = found->second;
+    if (workers.at(worker_id).may_return) {
+      env.log->info("the connection to a worker broke", {{"worker", worker_id}});
+      mind->cut(worker_id, now());
+    } else {
+      mind->lost(worker_id, "it is gone", now());
+    }
     answer_drains();
   }
   if (auto found = listener_ids.find(news.source); found != listener_ids.end()) {

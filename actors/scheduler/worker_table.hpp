@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -48,12 +49,15 @@ struct worker {
   steady_time heard;
   bool accepting = true;
   worker_trouble trouble;
+  bool away = false;  ///< its connection broke, and it is not back yet
+  /// What it says that it has, until it is told what to do with it: filled when it has come back.
+  std::optional<std::set<attempt_key>> claims;
   std::uint64_t last_given = 0;
   operation* kept_for = nullptr;  ///< it takes nothing else until this fits
   worker_kind* kind = nullptr;    ///< while it accepts work
 
   bool has_slot() const noexcept {
-    return accepting && !trouble.aside &&
+    return accepting && !away && !trouble.aside &&
            held.size() < (trouble.on_trial ? std::min(1U, profile.slots) : profile.slots);
   }
   /// Whether it could start this now.

@@ -36,6 +36,8 @@ constexpr auto patience_for_hello = std::chrono::seconds(10);
 /// Messages that wait for a worker to read them. It is sent no more than its slots hold, and kills: one that
 /// leaves so many unread is no use.
 constexpr std::size_t most_unsent_orders = 100'000;
+/// So many messages are heard before a heartbeat tells of it out of turn: the worker keeps them until then.
+constexpr std::uint64_t most_untold = 1000;
 
 struct session_state {
   static constexpr const char* name = "worker_session";
@@ -49,6 +51,7 @@ struct session_state {
   void hear_hello(const worker_words& words);
   void hear_words(worker_words words);
   void say(const scheduler_words& words);
+  void say_what_was_heard();
   void write_next();
   void tick();
   void end(error status);
@@ -61,7 +64,9 @@ struct session_state {
   duration heartbeat_interval{0};
   std::deque<bytes> unsent;
   bool writing = false;
-  bool spoken = false;  ///< since the last tick
+  bool spoken = false;      ///< since the last tick
+  std::uint64_t heard = 0;  ///< messages
+  std::uint64_t told = 0;   ///< of which the worker knows that they were heard
 };
 
 void session_state::listen() {
@@ -76,8 +81,10 @@ void session_state::hear(const expected<std::optional<byte_chain>>& message) {
   if (!*message) return end({});
   auto words = decode_worker_words(**message);
   if (!words) return end(words.error());
+  ++heard;
   if (worker_id.empty()) return hear_hello(*words);
   hear_words(std::move(*words));
+  if (heard - told >= most_untold) say_what_was_heard();
   listen();
 }
 
@@ -85,7 +92,7 @@ void session_state::hear_hello(const worker_words& words) {
   const auto* hello = std::get_if<worker_profile>(&words);
   if (hello == nullptr) return end({errc::invalid_argument, "a worker's first message is its hello"});
   // Nothing more is read until the scheduler has answered.
-  self->request(scheduler, caf::infinite, enlist_worker{*hello, worker_actor(self)})
+  self->request(scheduler, caf::infinite, enlist_worker{*hello, worker_actor(self), true})
       .then(
           [this](const worker_welcome& welcome) {
             worker_id = welcome.worker_id;
@@ -125,6 +132,11 @@ void session_state::say(const scheduler_words& words) {
   write_next();
 }
 
+void session_state::say_what_was_heard() {
+  told = heard;
+  say(session_heartbeat{heard});
+}
+
 void session_state::write_next() {
   if (writing || unsent.empty()) return;
   writing = true;
@@ -135,7 +147,7 @@ void session_state::write_next() {
 }
 
 void session_state::tick() {
-  if (!spoken && unsent.empty()) say(session_heartbeat{});
+  if (heard != told || (!spoken && unsent.empty())) say_what_was_heard();
   spoken = false;
   self->delayed_send(self, std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
                      session_tick{});

@@ -30,8 +30,9 @@ using worker_session_actor =
                          caf::reacts_to<session_cut>>;
 
 /// One connected worker: toward the scheduler it is the worker itself, toward the worker it speaks the wire.
-/// It ends with the connection, and since the scheduler watches it, a broken connection is known at once. A
-/// worker that does not introduce itself in time is shown out.
+/// It ends with the connection; the scheduler, which watches it, then waits for the worker to come back with
+/// another one. Its heartbeats tell the worker how much was heard. A worker that does not introduce itself in
+/// time is shown out.
 worker_session_actor spawn_worker_session(caf::actor_system& system, const environment& env,
                                           scheduler_actor scheduler, call_ptr connection);
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "actors/worker/backoff.hpp"
+#include "actors/worker/session_ledger.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/worker_protocol.hpp"
 
@@ -17,6 +19,22 @@ constexpr auto patience_for_welcome = std::chrono::seconds(20);
 // The scheduler may need two intervals to notice that it has said nothing.
 constexpr int silent_intervals = 4;
 constexpr std::size_t most_unsent_news = 10'000;
+
+/// Whether the next try may end better. What a scheduler refuses with other codes, it has decided.
+bool may_pass(errc code) noexcept {
+  switch (code) {
+    case errc::cancelled:
+    case errc::unknown:
+    case errc::deadline_exceeded:
+    case errc::resource_exhausted:
+    case errc::aborted:
+    case errc::internal:
+    case errc::unavailable:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /// What came over the wire, in which session.
 struct master_heard {
@@ -32,6 +50,13 @@ struct master_tick {
 struct welcome_overdue {
   std::uint64_t session;
 };
+/// To itself: try to come back; give up trying.
+struct come_back {
+  std::uint64_t session;
+};
+struct return_overdue {
+  std::uint64_t absence;
+};
 
 }  // namespace
 }  // namespace kiln
@@ -40,12 +65,15 @@ KILN_MESSAGE(kiln::master_heard)
 KILN_MESSAGE(kiln::master_written)
 KILN_MESSAGE(kiln::master_tick)
 KILN_MESSAGE(kiln::welcome_overdue)
+KILN_MESSAGE(kiln::come_back)
+KILN_MESSAGE(kiln::return_overdue)
 
 namespace kiln {
 namespace {
 
 using remote_actor = worker_master::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
-                                           caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>>;
+                                           caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
+                                           caf::reacts_to<come_back>, caf::reacts_to<return_overdue>>;
 
 struct remote_state;
 using remote_self = remote_actor::stateful_pointer<remote_state>;
@@ -56,44 +84,75 @@ struct remote_state {
   std::shared_ptr<channel> way;
   std::string identity;  ///< the header that shows the token
 
+  // The worker.
+  worker_actor worker;
+  worker_profile profile;
+  std::optional<answer<worker_welcome>> welcome;  ///< owed to the worker
+  bool leaving = false;
+  session_ledger ledger;
+  std::optional<worker_slots> slots;  ///< the last that it said of them
+
+  // The session.
   std::uint64_t session = 0;
   std::shared_ptr<outbound_call> wire;  ///< null between sessions
-  worker_actor worker;
-  std::optional<answer<worker_welcome>> welcome;  ///< owed to the worker
-  duration interval{0};                           ///< of heartbeats, once welcomed
-  int silent = 0;                                 ///< intervals
+  bool welcomed = false;
+  duration interval{0};  ///< of heartbeats, once welcomed
+  duration patience{0};  ///< how long the scheduler waits for one that is away
+  int silent = 0;        ///< intervals
   std::deque<bytes> unsent;
   bool writing = false;
-  bool leaving = false;
+
+  // The way back.
+  bool away = false;
+  std::uint64_t absence = 0;
+  backoff pauses;
 
   ~remote_state() {
     if (wire) wire->cancel();
   }
   caf::result<worker_welcome> enlist(const enlist_worker& order);
+  void open();
   void listen();
   void hear(const expected<std::optional<byte_chain>>& message);
+  void hear_order(scheduler_words& words);
   void hear_welcome(const scheduler_words& words);
   void say(const worker_words& words);
+  void report(const action_finished& news);
   void write_next();
   void tick();
+  void close();
   void end(const error& why);
+  void give_up(const error& why);
 };
 
 caf::result<worker_welcome> remote_state::enlist(const enlist_worker& order) {
-  if (wire) end({errc::cancelled, "the worker enlists anew"});
+  close();
+  if (welcome) welcome->deliver(fail(errc::cancelled, "the worker enlists anew"));
+  away = false;
+  ledger.clear();
+  slots.reset();
   auto reply = make_answer<worker_welcome>(self);
-  ++session;
   if (worker != order.worker) self->monitor(order.worker);
   worker = order.worker;
+  profile = order.profile;
   welcome = reply;
   leaving = false;
+  open();
+  return reply;
+}
+
+void remote_state::open() {
   silent = 0;
+  welcomed = false;
   wire = way->start(
       {std::string(connect_method), {{std::string(bearer_token::header_name), identity}}, std::nullopt});
-  say(order.profile);
+  auto hello = profile;
+  hello.running = ledger.held();
+  ledger.open();
+  unsent.push_back(encode(hello));
+  write_next();
   listen();
   self->delayed_send(self, patience_for_welcome, welcome_overdue{session});
-  return reply;
 }
 
 void remote_state::listen() {
@@ -109,32 +168,57 @@ void remote_state::hear(const expected<std::optional<byte_chain>>& message) {
   auto words = decode_scheduler_words(**message);
   if (!words) return end(words.error());
   silent = 0;
-  if (welcome) {
+  if (welcomed)
+    hear_order(*words);
+  else
     hear_welcome(*words);
-  } else if (auto* start = std::get_if<start_action>(&*words)) {
-    self->send(worker, std::move(*start));
-  } else if (auto* kill = std::get_if<kill_action>(&*words)) {
-    self->send(worker, std::move(*kill));
-  } else if (auto* dismissal = std::get_if<dismiss_worker>(&*words)) {
-    self->send(worker, std::move(*dismissal));
-  }
   if (wire) listen();
 }
 
+void remote_state::hear_order(scheduler_words& words) {
+  if (auto* start = std::get_if<start_action>(&words)) {
+    if (ledger.given(start->operation, start->attempt)) self->send(worker, std::move(*start));
+  } else if (auto* kill = std::get_if<kill_action>(&words)) {
+    self->send(worker, std::move(*kill));
+  } else if (auto* dismissal = std::get_if<dismiss_worker>(&words)) {
+    self->send(worker, std::move(*dismissal));
+  } else if (auto* heartbeat = std::get_if<session_heartbeat>(&words)) {
+    ledger.heard(heartbeat->heard);
+  }
+}
+
 void remote_state::hear_welcome(const scheduler_words& words) {
-  const auto* welcomed = std::get_if<worker_welcome>(&words);
-  if (welcomed == nullptr) return end({errc::internal, "the scheduler's first word was no welcome"});
-  interval = std::max<duration>(welcomed->heartbeat_interval, std::chrono::milliseconds(10));
-  std::exchange(welcome, std::nullopt)->deliver(*welcomed);
+  const auto* welcome_said = std::get_if<worker_welcome>(&words);
+  if (welcome_said == nullptr) return end({errc::internal, "the scheduler's first word was no welcome"});
+  welcomed = true;
+  interval = std::max<duration>(welcome_said->heartbeat_interval, std::chrono::milliseconds(10));
+  patience = std::max<duration>(welcome_said->patience, interval);
   self->delayed_send(self, interval, master_tick{session});
+  if (welcome) std::exchange(welcome, std::nullopt)->deliver(*welcome_said);
+  if (!std::exchange(away, false)) return;
+  pauses.reset();
+  if (env.log) env.log->info("back at the scheduler", {{"worker", welcome_said->worker_id}});
+  if (slots) say(*slots);
+  if (leaving) say(worker_leaving{});
+  ledger.repeat([this](const auto& news) { say(news); });
 }
 
 void remote_state::say(const worker_words& words) {
-  if (!wire) return;  // of a session that is over: the scheduler has given it up already
+  if (!wire || !welcomed) return;
   if (unsent.size() >= most_unsent_news)
     return end({errc::unavailable, "the scheduler does not read what it is told"});
+  ledger.say();
   unsent.push_back(encode(words));
   write_next();
+}
+
+// What was said of an end is kept until the scheduler has heard it; what could not be said, until it can.
+void remote_state::report(const action_finished& news) {
+  if (ledger.reports() >= most_unsent_news)
+    return give_up({errc::unavailable, "the scheduler does not say that it hears anything"});
+  bool now = wire && welcomed;
+  ledger.ended(news, now ? ledger.next() : 0);
+  if (now) say(news);
 }
 
 void remote_state::write_next() {
@@ -153,17 +237,31 @@ void remote_state::tick() {
   self->delayed_send(self, interval, master_tick{session});
 }
 
-void remote_state::end(const error& why) {
-  if (!wire) return;
-  std::exchange(wire, nullptr)->cancel();
+/// Nothing of the session is heard any more.
+void remote_state::close() {
+  if (wire) std::exchange(wire, nullptr)->cancel();
   ++session;
   unsent.clear();
   writing = false;
+  welcomed = false;
+}
+
+void remote_state::end(const error& why) {
+  if (!wire) return;
+  close();
   if (env.log) env.log->info("the session with the scheduler is over", {{"why", why.to_string()}});
-  if (welcome)
-    std::exchange(welcome, std::nullopt)->deliver(failure(why));
-  else if (!leaving)
-    self->send(worker, dismiss_worker{why.message(), true});
+  if (welcome) return std::exchange(welcome, std::nullopt)->deliver(failure(why));
+  if (ledger.empty() || !may_pass(why.code())) return give_up(why);
+  if (!std::exchange(away, true)) self->delayed_send(self, patience, return_overdue{++absence});
+  self->delayed_send(self, pauses.next(*env.random), come_back{session});
+}
+
+void remote_state::give_up(const error& why) {
+  close();
+  away = false;
+  bool unwanted = ledger.runs_something();
+  ledger.clear();
+  if (!leaving || unwanted) self->send(worker, dismiss_worker{why.message(), true});
 }
 
 remote_actor::behavior_type remote_behavior(remote_self self, const environment& env,
@@ -177,16 +275,26 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
     auto& state = self->state;
     if (!state.worker || news.source != state.worker.address()) return;
     state.leaving = true;
-    state.end({errc::cancelled, "the worker is gone"});
+    state.welcome.reset();
+    state.ledger.clear();
+    state.away = false;
+    state.close();
   });
   return {
       [self](const enlist_worker& order) { return self->state.enlist(order); },
       [self](const worker_beat&) {
-        if (self->state.unsent.empty() && !self->state.writing) self->state.say(session_heartbeat{});
+        auto& state = self->state;
+        if (state.unsent.empty() && !state.writing) state.say(session_heartbeat{});
       },
-      [self](const action_started& news) { self->state.say(news); },
-      [self](const action_finished& news) { self->state.say(news); },
-      [self](const worker_slots& news) { self->state.say(news); },
+      [self](const action_started& news) {
+        self->state.ledger.began(news);
+        self->state.say(news);
+      },
+      [self](const action_finished& news) { self->state.report(news); },
+      [self](const worker_slots& news) {
+        self->state.slots = news;
+        self->state.say(news);
+      },
       [self](const worker_leaving& news) {
         self->state.leaving = true;
         self->state.say(news);
@@ -204,8 +312,16 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
       },
       [self](const welcome_overdue& news) {
         auto& state = self->state;
-        if (news.session == state.session && state.welcome)
+        if (news.session == state.session && !state.welcomed)
           state.end({errc::deadline_exceeded, "the scheduler gave no welcome in time"});
+      },
+      [self](const come_back& when) {
+        if (self->state.away && when.session == self->state.session) self->state.open();
+      },
+      [self](const return_overdue& when) {
+        auto& state = self->state;
+        if (state.away && when.absence == state.absence)
+          state.give_up({errc::unavailable, "the scheduler could not be reached again in time"});
       },
   };
 }

@@ -11,9 +11,13 @@
 namespace kiln {
 
 /// A scheduler on another machine, for a worker on this one: speaks kiln.worker.v1.Workers/Connect through
-/// `way`, and shows the token. To enlist opens a session; one worker at a time. When the session breaks, or
-/// the scheduler stays silent for several of its heartbeat intervals, the worker is dismissed as given up: it
-/// stops what it runs, and enlists again in its own time.
+/// `way`, and shows the token. To enlist opens a session; one worker at a time.
+///
+/// When a session breaks, or the scheduler stays silent for several of its heartbeat intervals, while the
+/// worker has actions, it is opened anew for as long as the scheduler waits, and the worker hears nothing of
+/// it: what it reports meanwhile is kept, and so is what the scheduler may not have heard before. Only when
+/// that is in vain, or there is nothing to come back to, is the worker dismissed as given up: it stops what
+/// it runs, and enlists again in its own time.
 worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
                                   std::shared_ptr<channel> way, bearer_token token);
 

@@ -54,14 +54,19 @@ struct operation_list {
 };
 
 /// -> worker_welcome. The worker is matched from now on, until it leaves, is gone (monitored), or misses its
-/// heartbeats. ALREADY_EXISTS if the name is in use by a live worker.
+/// heartbeats. ALREADY_EXISTS if the name is in use by a live worker. One of a known name and epoch has come
+/// back, under another handle, and keeps its id and its actions; FAILED_PRECONDITION if it has any and they
+/// were given up meanwhile.
 struct enlist_worker {
   worker_profile profile;
   worker_actor worker;
+  /// The handle's end is a broken connection: until its heartbeats are missed the worker may come back.
+  bool may_return = false;
 };
 struct worker_welcome {
   std::string worker_id;
   duration heartbeat_interval{0};
+  duration patience{0};  ///< how long it may be away
 };
 /// Still alive.
 struct worker_beat {

@@ -4,6 +4,7 @@
 #include <caf/typed_actor.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/contract/actor.hpp"
 #include "core/contract/execution.hpp"
@@ -13,6 +14,12 @@
 /// wire, the session that stands for it.
 namespace kiln {
 
+/// One try of one operation, as a worker has it.
+struct held_attempt {
+  std::string operation;
+  std::uint64_t attempt = 0;
+};
+
 /// What a worker says of itself when it enlists.
 struct worker_profile {
   std::string name;  ///< unique among live workers; shown to people
@@ -21,6 +28,8 @@ struct worker_profile {
   std::uint32_t slots = 1;  ///< actions at once
   std::uint64_t epoch = 0;  ///< random at each start of the worker's process
   duration max_timeout{0};  ///< the longest that it lets an action run; 0: no limit is known
+  /// Of one that comes back: what it runs, and what has ended and was perhaps not heard of.
+  std::vector<held_attempt> running = {};
 };
 
 /// Run this. Answered by action_started and action_finished, with the same operation and attempt.

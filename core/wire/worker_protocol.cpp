@@ -45,8 +45,13 @@ struct worker_writer {
     hello->set_epoch(from.epoch);
     write(from.properties, hello->mutable_properties());
     if (from.max_timeout > duration::zero()) write(from.max_timeout, hello->mutable_max_timeout());
+    for (const auto& [operation, attempt] : from.running) {
+      auto* added = hello->add_running();
+      added->set_operation(operation);
+      added->set_attempt(attempt);
+    }
   }
-  void operator()(const session_heartbeat&) const { to.mutable_heartbeat(); }
+  void operator()(const session_heartbeat& from) const { to.mutable_heartbeat()->set_heard(from.heard); }
   void operator()(const action_started& from) const {
     to.mutable_started()->set_operation(from.operation);
     to.mutable_started()->set_attempt(from.attempt);
@@ -73,8 +78,9 @@ struct scheduler_writer {
   void operator()(const worker_welcome& from) const {
     to.mutable_welcome()->set_worker_id(from.worker_id);
     write(from.heartbeat_interval, to.mutable_welcome()->mutable_heartbeat_interval());
+    write(from.patience, to.mutable_welcome()->mutable_patience());
   }
-  void operator()(const session_heartbeat&) const { to.mutable_heartbeat(); }
+  void operator()(const session_heartbeat& from) const { to.mutable_heartbeat()->set_heard(from.heard); }
   void operator()(const start_action& from) const {
     auto* start = to.mutable_start();
     const auto& action = from.action;
@@ -104,8 +110,10 @@ struct scheduler_writer {
 expected<worker_profile> read(const v1::Hello& hello) {
   if (hello.slots() < 0)
     return fail(errc::invalid_argument, "worker {} offers {} slots", hello.name(), hello.slots());
-  return worker_profile{hello.name(), read(hello.properties()), static_cast<std::uint32_t>(hello.slots()),
-                        hello.epoch(), std::max(lenient_from_wire(hello.max_timeout()), duration::zero())};
+  worker_profile profile{hello.name(), read(hello.properties()), static_cast<std::uint32_t>(hello.slots()),
+                         hello.epoch(), std::max(lenient_from_wire(hello.max_timeout()), duration::zero())};
+  for (const auto& one : hello.running()) profile.running.push_back({one.operation(), one.attempt()});
+  return profile;
 }
 
 action_finished read(v1::Finished& finished) {
@@ -167,7 +175,7 @@ expected<worker_words> decode_worker_words(const byte_chain& message) {
       return worker_words(std::move(*hello));
     }
     case v1::WorkerMessage::kHeartbeat:
-      return worker_words(session_heartbeat{});
+      return worker_words(session_heartbeat{parsed->heartbeat().heard()});
     case v1::WorkerMessage::kStarted:
       return worker_words(action_started{{}, parsed->started().operation(), parsed->started().attempt()});
     case v1::WorkerMessage::kFinished:
@@ -188,9 +196,10 @@ expected<scheduler_words> decode_scheduler_words(const byte_chain& message) {
   switch (parsed->message_case()) {
     case v1::SchedulerMessage::kWelcome:
       return scheduler_words(worker_welcome{parsed->welcome().worker_id(),
-                                            lenient_from_wire(parsed->welcome().heartbeat_interval())});
+                                            lenient_from_wire(parsed->welcome().heartbeat_interval()),
+                                            lenient_from_wire(parsed->welcome().patience())});
     case v1::SchedulerMessage::kHeartbeat:
-      return scheduler_words(session_heartbeat{});
+      return scheduler_words(session_heartbeat{parsed->heartbeat().heard()});
     case v1::SchedulerMessage::kStart: {
       auto start = read(*parsed->mutable_start());
       if (!start) return fail(start.error());

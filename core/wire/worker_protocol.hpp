@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <variant>
 
@@ -15,8 +16,10 @@ namespace kiln {
 /// The method a worker calls to open its session.
 inline constexpr std::string_view connect_method = "/kiln.worker.v1.Workers/Connect";
 
-/// The sender is alive.
-struct session_heartbeat {};
+/// The sender is alive, and has heard so many messages of this session.
+struct session_heartbeat {
+  std::uint64_t heard = 0;
+};
 
 /// What a worker says. The receiver knows which worker it is: `worker_id` is empty.
 using worker_words = std::variant<worker_profile, session_heartbeat, action_started, action_finished,

@@ -34,6 +34,12 @@ BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
   BOOST_TEST(back.slots == 4u);
   BOOST_TEST(back.epoch == ~0ULL);
   BOOST_TEST((back.max_timeout == std::chrono::hours(2)));
+  BOOST_TEST(back.running.empty());
+  back = through_worker(worker_profile{"w", {}, 4, 1, {}, {{"a", 2}, {"b", 1}}});
+  BOOST_TEST_REQUIRE(back.running.size() == 2u);
+  BOOST_TEST(back.running[0].operation == "a");
+  BOOST_TEST(back.running[0].attempt == 2u);
+  BOOST_TEST(through_scheduler(session_heartbeat{77}).heard == 77u);
 }
 
 BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
@@ -83,9 +89,10 @@ BOOST_AUTO_TEST_CASE(an_order_to_start_arrives_as_it_was) {
 }
 
 BOOST_AUTO_TEST_CASE(a_welcome_and_a_kill_arrive_as_they_were) {
-  auto welcome = through_scheduler(worker_welcome{"w/1", 2500ms});
+  auto welcome = through_scheduler(worker_welcome{"w/1", 2500ms, 10s});
   BOOST_TEST(welcome.worker_id == "w/1");
   BOOST_TEST((welcome.heartbeat_interval == duration(2500ms)));
+  BOOST_TEST((welcome.patience == duration(10s)));
   auto kill = through_scheduler(kill_action{"op", 4, "why"});
   BOOST_TEST(kill.operation == "op");
   BOOST_TEST(kill.attempt == 4u);

@@ -132,11 +132,12 @@ BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connect
   auto before = admit("w", 1, {}, 1);
   submit(action("a"));
   auto after = admit("w", 1, {}, 1);
-  BOOST_TEST((dismissed == std::vector<std::string>{before}));
-  pass(1s, {after});
+  BOOST_TEST(before == after);
+  BOOST_TEST(mind.figures().workers == 1);
+  // It does not say that it has what it was given: that never reached it.
   BOOST_REQUIRE_EQUAL(starts.size(), 2);
   BOOST_TEST(starts[1].worker_id == after);
-  BOOST_TEST(starts[1].order.attempt == 2);
+  BOOST_TEST(starts[1].order.attempt == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(worker_disconnects_does_not_schedule, dispatcher_fixture) {

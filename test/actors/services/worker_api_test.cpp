@@ -52,10 +52,11 @@ struct with_api : execution_bench {
     run();
   }
 
-  far_worker connect(const std::string& name, std::uint64_t epoch = 1, std::uint32_t slots = 1) {
+  far_worker connect(const std::string& name, std::uint64_t epoch = 1, std::uint32_t slots = 1,
+                     std::vector<held_attempt> running = {}) {
     far_worker worker(*this);
     wires.push_back(worker.wire);
-    worker.say(worker_profile{name, {{"OSFamily", "linux"}}, slots, epoch});
+    worker.say(worker_profile{name, {{"OSFamily", "linux"}}, slots, epoch, {}, std::move(running)});
     return worker;
   }
   std::shared_ptr<direct_call> begin() { return execute(request(put_action(echo()), true)); }
@@ -134,15 +135,59 @@ BOOST_AUTO_TEST_CASE(details_of_a_failure_reach_the_client) {
   BOOST_TEST(status.details(0).value() == "packed");
 }
 
-BOOST_AUTO_TEST_CASE(a_broken_connection_moves_the_work_at_once) {
+BOOST_AUTO_TEST_CASE(a_broken_connection_moves_the_work_when_the_worker_does_not_come_back) {
   auto first = connect("first");
   auto client = begin();
   auto second = connect("second");
   first.wire->cancel();
-  run();
+  for (int i = 0; i < 10; ++i) {
+    BOOST_TEST_REQUIRE((i > 6 || second.heard<start_action>().empty()));
+    second.say(session_heartbeat{});
+    pass(1s);
+  }
   auto starts = second.heard<start_action>();
   BOOST_TEST_REQUIRE(starts.size() == 1u);
   BOOST_TEST(starts[0].attempt == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_comes_back_goes_on_and_its_client_notices_nothing) {
+  auto before = connect("far", 7);
+  auto client = begin();
+  auto start = before.heard<start_action>().at(0);
+  before.say(action_started{{}, start.operation, start.attempt});
+  auto told = client->messages().size();
+  before.wire->cancel();
+  run();
+  pass(5s);
+  auto after = connect("far", 7, 1, {{start.operation, start.attempt}});
+  BOOST_TEST(after.heard<worker_welcome>().at(0).worker_id == before.heard<worker_welcome>().at(0).worker_id);
+  BOOST_TEST((after.heard<worker_welcome>().at(0).patience == 8s));
+  BOOST_TEST(after.heard<start_action>().empty());
+  BOOST_TEST(after.heard<kill_action>().empty());
+  BOOST_TEST(client->messages().size() == told);
+  after.say(action_finished{{}, start.operation, start.attempt, {{}, a_result(), 0, false}});
+  BOOST_TEST(response(heard(*client).back()).result().stdout_raw() == "done");
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_comes_back_too_late_is_refused) {
+  auto before = connect("far", 7);
+  auto client = begin();
+  auto start = before.heard<start_action>().at(0);
+  before.wire->cancel();
+  run();
+  pass(10s);
+  auto after = connect("far", 7, 1, {{start.operation, start.attempt}});
+  BOOST_TEST_REQUIRE(after.wire->status().has_value());
+  BOOST_TEST(after.wire->status()->code() == errc::failed_precondition);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_is_told_how_much_of_it_was_heard) {
+  auto worker = connect("far");
+  worker.say(session_heartbeat{});
+  worker.say(session_heartbeat{});
+  pass(2s);
+  BOOST_TEST_REQUIRE(!worker.heard<session_heartbeat>().empty());
+  BOOST_TEST(worker.heard<session_heartbeat>().back().heard == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_closes_its_stream_is_gone) {
@@ -173,6 +218,7 @@ BOOST_AUTO_TEST_CASE(a_worker_that_comes_back_is_told_to_kill_what_was_given_up)
   auto start = before.heard<start_action>().at(0);
   before.wire->cancel();
   run();
+  pass(10s);
   auto after = connect("far", 7);
   after.say(action_started{{}, start.operation, start.attempt});
   auto kills = after.heard<kill_action>();

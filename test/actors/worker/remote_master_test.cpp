@@ -88,11 +88,32 @@ struct bench {
   }
   void enlist_well() {
     auto answer = enlist();
-    call().say(worker_welcome{"here/1", 1s});
+    call().say(worker_welcome{"here/1", 1s, 4s});
     system.run();
     BOOST_REQUIRE(answer->has_value());
     BOOST_REQUIRE((*answer)->has_value());
   }
+  void give(const std::string& operation, std::uint64_t attempt = 1) {
+    start_action order{operation, attempt, {}};
+    order.action.action = digest_of("action");
+    order.action.command_digest = digest_of("command");
+    order.action.input_root = digest_of("root");
+    call().say(order);
+    system.run();
+  }
+  void cut() {
+    call().say(fail(errc::unavailable, "connection reset"));
+    system.run();
+  }
+  /// The next call to the scheduler, after a while; welcomed.
+  void come_back() {
+    auto before = way->calls.size();
+    system.pass(500ms);
+    BOOST_REQUIRE(way->calls.size() == before + 1);
+    call().say(worker_welcome{"here/1", 1s, 4s});
+    system.run();
+  }
+  const worker_profile& hello() { return std::get<worker_profile>(call().heard.at(0)); }
   template <class News>
   void tell(News news) {
     caf::anon_send(master, std::move(news));
@@ -174,7 +195,121 @@ BOOST_FIXTURE_TEST_CASE(orders_come_through_and_news_go_out, bench) {
   BOOST_TEST(call().count<worker_leaving>() == 1U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_broken_session_gives_the_worker_up, bench) {
+BOOST_FIXTURE_TEST_CASE(a_broken_session_is_opened_anew_and_the_worker_goes_on, bench) {
+  enlist_well();
+  give("a");
+  tell(action_started{"here/1", "a", 1});
+  cut();
+  BOOST_TEST(dismissals.empty());
+  come_back();
+  BOOST_TEST(dismissals.empty());
+  BOOST_TEST(hello().epoch == 99U);
+  BOOST_REQUIRE(hello().running.size() == 1U);
+  BOOST_TEST(hello().running[0].operation == "a");
+  BOOST_TEST(hello().running[0].attempt == 1U);
+  // The scheduler may not have heard that it runs.
+  BOOST_TEST(call().count<action_started>() == 1U);
+  tell(action_finished{"here/1", "a", 1, {}});
+  BOOST_TEST(call().count<action_finished>() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_ends_while_the_connection_is_gone_is_told_afterwards, bench) {
+  enlist_well();
+  give("a");
+  give("b");
+  cut();
+  tell(action_finished{"here/1", "a", 1, {error(errc::aborted, "spoilt"), {}, 5}});
+  come_back();
+  BOOST_TEST(hello().running.size() == 2U);
+  BOOST_REQUIRE(call().count<action_finished>() == 1U);
+  const auto& told = std::get<action_finished>(call().heard.back());
+  BOOST_TEST(told.operation == "a");
+  BOOST_TEST(told.outcome.exit_code == 5);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_perhaps_not_heard_is_told_again_and_what_was_heard_is_not, bench) {
+  enlist_well();
+  for (const auto* name : {"a", "b", "c"}) give(name);
+  tell(action_finished{"here/1", "a", 1, {}});
+  tell(action_finished{"here/1", "b", 1, {}});
+  // Of this session it has heard the hello and the first end.
+  call().say(session_heartbeat{2});
+  system.run();
+  cut();
+  come_back();
+  BOOST_REQUIRE(call().count<action_finished>() == 1U);
+  BOOST_TEST(std::get<action_finished>(call().heard.back()).operation == "b");
+  BOOST_TEST(hello().running.size() == 2U);
+  // Counted anew in the new session.
+  call().say(session_heartbeat{2});
+  system.run();
+  tell(action_finished{"here/1", "c", 1, {}});
+  call().say(session_heartbeat{3});
+  system.run();
+  cut();
+  BOOST_TEST(dismissals.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_order_that_comes_again_is_carried_out_once, bench) {
+  enlist_well();
+  give("a");
+  cut();
+  come_back();
+  give("a");
+  BOOST_TEST(starts.size() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_scheduler_that_stays_away_is_given_up_when_it_has_given_us_up, bench) {
+  enlist_well();
+  give("a");
+  cut();
+  for (int i = 0; i < 6; ++i) {
+    system.pass(600ms);
+    if (!call().cancelled) cut();
+    BOOST_TEST(dismissals.empty());
+  }
+  system.pass(1s);
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(dismissals[0].given_up);
+  auto calls = way->calls.size();
+  BOOST_TEST(calls > 2U);
+  system.pass(20s);
+  BOOST_TEST(way->calls.size() == calls);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_scheduler_that_takes_nobody_back_is_believed_at_once, bench) {
+  enlist_well();
+  give("a");
+  cut();
+  system.pass(500ms);
+  call().say(fail(errc::failed_precondition, "its actions were given up"));
+  system.run();
+  BOOST_REQUIRE(dismissals.size() == 1U);
+  BOOST_TEST(dismissals[0].given_up);
+  BOOST_TEST(dismissals[0].reason == "its actions were given up");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_leaving_worker_comes_back_to_its_last_action_and_goes_on_leaving, bench) {
+  enlist_well();
+  give("a");
+  tell(worker_leaving{"here/1"});
+  cut();
+  come_back();
+  BOOST_TEST(call().count<worker_leaving>() == 1U);
+  BOOST_TEST(dismissals.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_dialled_anew_while_something_runs, bench) {
+  enlist_well();
+  give("a");
+  system.pass(5s);
+  BOOST_TEST(way->calls[0]->cancelled);
+  BOOST_TEST(dismissals.empty());
+  system.pass(500ms);
+  BOOST_TEST(way->calls.size() == 2U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_broken_session_without_actions_gives_the_worker_up, bench) {
   enlist_well();
   call().say(fail(errc::unavailable, "connection reset"));
   system.run();
