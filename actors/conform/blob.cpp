@@ -1,6 +1,7 @@
 #include "actors/conform/blob.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 #include <zstd.h>
 

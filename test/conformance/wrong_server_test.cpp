@@ -1,5 +1,7 @@
 #include "test/conformance/wrong_server.hpp"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>

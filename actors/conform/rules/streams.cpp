@@ -1,5 +1,7 @@
 #include "actors/conform/rules/streams.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace kiln::conform {
