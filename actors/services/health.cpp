@@ -22,6 +22,7 @@ using status = health_v1::HealthCheckResponse::ServingStatus;
 
 struct watcher {
   call_ptr to;
+  std::string service;
   bool known = false;
   bool writing = false;
   std::optional<status> told;
@@ -31,6 +32,8 @@ struct health_state {
   health_options options;
   bool serving = false;
   bool ended = false;  // it served, and will not again
+  // Who cannot work, for how many reasons: each store that is lost is one.
+  std::map<std::string, int> unavailable;
   std::map<std::uint64_t, watcher> watchers;
   std::uint64_t next_watcher = 0;
 
@@ -38,9 +41,12 @@ struct health_state {
     return service.empty() ||
            std::find(options.services.begin(), options.services.end(), service) != options.services.end();
   }
-  status now(bool known) const {
-    if (!known) return health_v1::HealthCheckResponse::SERVICE_UNKNOWN;
-    return serving ? health_v1::HealthCheckResponse::SERVING : health_v1::HealthCheckResponse::NOT_SERVING;
+  status now(const std::string& service) const {
+    return serving && !unavailable.contains(service) ? health_v1::HealthCheckResponse::SERVING
+                                                     : health_v1::HealthCheckResponse::NOT_SERVING;
+  }
+  status now(const watcher& one) const {
+    return one.known ? now(one.service) : health_v1::HealthCheckResponse::SERVICE_UNKNOWN;
   }
 };
 
@@ -58,7 +64,7 @@ void tell(health_pointer self, std::uint64_t id) {
   auto found = self->state.watchers.find(id);
   if (found == self->state.watchers.end() || found->second.writing) return;
   auto& one = found->second;
-  auto now = self->state.now(one.known);
+  auto now = self->state.now(one);
   if (one.told == now) {
     if (!self->state.ended) return;
     one.to->finish(try_again(errc::unavailable, "the server is going away"));
@@ -72,12 +78,18 @@ void tell(health_pointer self, std::uint64_t id) {
   });
 }
 
+void tell_all(health_pointer self) {
+  std::vector<std::uint64_t> all;
+  for (const auto& [id, one] : self->state.watchers) all.push_back(id);
+  for (auto id : all) tell(self, id);
+}
+
 expected<void> check(health_pointer self, const check_health& order) {
   auto request = parse<health_v1::HealthCheckRequest>(order.request);
   if (!request) return failure(request.error());
   if (!self->state.knows(request->service()))
     return fail(errc::not_found, "no service \"{}\" here", escaped(request->service()));
-  order.call->reply(message_of(self->state.now(true)));
+  order.call->reply(message_of(self->state.now(request->service())));
   return {};
 }
 
@@ -88,7 +100,8 @@ expected<void> watch(health_pointer self, const watch_health& order) {
   if (state.watchers.size() >= state.options.max_watchers)
     return failure(busy(fmt::format("{} clients watch already", state.watchers.size())));
   auto id = state.next_watcher++;
-  state.watchers.emplace(id, watcher{order.call, state.knows(request->service()), false, std::nullopt});
+  state.watchers.emplace(
+      id, watcher{order.call, request->service(), state.knows(request->service()), false, std::nullopt});
   order.call->on_cancel([actor = health_actor(self), id] { caf::anon_send(actor, health_told{id, true}); });
   tell(self, id);
   return {};
@@ -100,9 +113,15 @@ health_actor::behavior_type health_behavior(health_pointer self, health_options 
       [self](set_serving now) {
         self->state.ended = self->state.serving && !now.serving;
         self->state.serving = now.serving;
-        std::vector<std::uint64_t> all;
-        for (const auto& [id, one] : self->state.watchers) all.push_back(id);
-        for (auto id : all) tell(self, id);
+        tell_all(self);
+      },
+      [self](const set_available& now) {
+        for (const auto& service : now.services) {
+          auto& reasons = self->state.unavailable[service];
+          reasons += now.available ? -1 : 1;
+          if (reasons <= 0) self->state.unavailable.erase(service);
+        }
+        tell_all(self);
       },
       [self](check_health& order) {
         begin_call(order.call, *self->state.options.env.time, [&] { return check(self, order); });

@@ -10,7 +10,7 @@
 #include "core/plugin/environment.hpp"
 
 /// grpc.health.v1: whether this server takes work. Not before the doors are open, and not after the drain has
-/// begun.
+/// begun; and no service that is not available for now.
 namespace kiln {
 
 struct health_options {

@@ -10,6 +10,7 @@
 #include "actors/system/guardian.hpp"
 #include "actors/system/rest.hpp"
 #include "actors/system/services.hpp"
+#include "actors/system/store_watch.hpp"
 #include "actors/system/token_file.hpp"
 #include "actors/system/workplace.hpp"
 #include "core/observe/log.hpp"
@@ -31,6 +32,7 @@ struct assembly::parts {
   scheduler_actor scheduler;
   served_services services;
   std::unique_ptr<workplace> work;
+  caf::actor store_watch;
   guardian_actor guardian;
   drain_actor drain;
 };
@@ -82,6 +84,27 @@ expected<std::optional<bearer_token>> token_for_workers(const node_options& opti
   return std::optional(std::move(found->token));
 }
 
+/// Those that the node's own services speak to, each with whoever cannot do without it.
+std::vector<watched_store> stores_to_watch(const node_options& options, const store_tree& stores) {
+  const std::string reapi = "build.bazel.remote.execution.v2.";
+  const std::string assets = "build.bazel.remote.asset.v1.";
+  std::vector<watched_store> all;
+  if (options.serve) {
+    const auto& name = options.serve->content.name;
+    all.push_back({name,
+                   stores.find(name),
+                   {"", reapi + "ContentAddressableStorage", "google.bytestream.ByteStream",
+                    reapi + "ActionCache", reapi + "Execution", assets + "Fetch", assets + "Push"}});
+  }
+  if (options.serve && options.serve->results) {
+    const auto& name = options.serve->results->name;
+    all.push_back({name, stores.find(name), {"", reapi + "ActionCache", assets + "Fetch", assets + "Push"}});
+  }
+  if (options.worker && !(options.serve && options.serve->content.name == options.worker->cas.name))
+    all.push_back({options.worker->cas.name, stores.find(options.worker->cas.name), {}});
+  return all;
+}
+
 }  // namespace
 
 assembly::assembly(std::unique_ptr<parts> all) : parts_(std::move(all)) {}
@@ -89,6 +112,7 @@ assembly::assembly(std::unique_ptr<parts> all) : parts_(std::move(all)) {}
 assembly::~assembly() {
   caf::anon_send_exit(parts_->drain, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(parts_->guardian, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(parts_->store_watch, caf::exit_reason::user_shutdown);
   // Transports first: nobody may call into services that are gone. Stores last.
   parts_->transports.clear();
   parts_->work.reset();
@@ -98,7 +122,8 @@ assembly::~assembly() {
 
 expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
                                                     const plugin_registry& plugins, caf::actor_system& system,
-                                                    const environment& env) {
+                                                    const environment& env,
+                                                    const std::function<void(const error&)>& in_vain) {
   const auto& options = wanted.options;
   std::unique_ptr<assembly> made(new assembly(std::make_unique<parts>()));
   auto& all = *made->parts_;
@@ -127,7 +152,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
                   *token, all.routes);
   }
   if (options.worker) {
-    auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial);
+    auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial, in_vain);
     if (!place) return with_context(place.error(), "worker");
     all.work = std::move(*place);
   }
@@ -135,6 +160,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     if (auto open = door->serve(name == all.worker_listener ? all.routes.workers : all.routes.clients); !open)
       return with_context(open.error(), "transport {}", name);
   if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
+  all.store_watch = spawn_store_watch(system, env, stores_to_watch(options, all.stores), all.services.health);
   all.guardian = spawn_guardian(system, made->guarded(), env.log);
   all.drain = made->plan_drain(system, options.drain_patience);
   return made;

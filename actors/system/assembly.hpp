@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,10 +31,12 @@ struct listener {
 class assembly {
 public:
   /// Spawns stores, services, scheduler and worker, and opens the doors last. An error leaves nothing behind;
-  /// it says which part could not be had.
+  /// it says which part could not be had. `in_vain` is called, on any thread, if it turns out later that the
+  /// node can never do what it is for, and why.
   static expected<std::unique_ptr<assembly>> start(const configuration& wanted,
                                                    const plugin_registry& plugins, caf::actor_system& system,
-                                                   const environment& env);
+                                                   const environment& env,
+                                                   const std::function<void(const error&)>& in_vain = {});
   ~assembly();
   assembly(const assembly&) = delete;
   assembly& operator=(const assembly&) = delete;

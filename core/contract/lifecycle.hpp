@@ -2,6 +2,8 @@
 
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <string>
+#include <vector>
 
 #include "core/contract/actor.hpp"
 #include "core/contract/messages.hpp"
@@ -14,7 +16,12 @@ namespace kiln {
 struct set_serving {
   bool serving = false;
 };
-using serving_actor = caf::typed_actor<caf::reacts_to<set_serving>>;
+/// These services can, or cannot, do their work for now; the empty name is the server as a whole.
+struct set_available {
+  std::vector<std::string> services;
+  bool available = true;
+};
+using serving_actor = caf::typed_actor<caf::reacts_to<set_serving>, caf::reacts_to<set_available>>;
 
 /// -> drained, when the last step is done or its patience is over. Asked again, it answers at the same end.
 struct begin_drain {};
@@ -35,6 +42,7 @@ using drain_actor = caf::typed_actor<caf::replies_to<begin_drain>::with<drained>
 }  // namespace kiln
 
 KILN_MESSAGE(kiln::set_serving)
+KILN_MESSAGE(kiln::set_available)
 KILN_MESSAGE(kiln::begin_drain)
 KILN_MESSAGE(kiln::drained)
 KILN_MESSAGE(kiln::drain_step_done)

@@ -68,6 +68,24 @@ BOOST_AUTO_TEST_CASE(a_watcher_hears_the_state_and_each_change) {
   BOOST_TEST((heard(*call) == std::vector<int>{status::NOT_SERVING, status::SERVING}));
 }
 
+BOOST_AUTO_TEST_CASE(a_service_that_cannot_work_does_not_serve_until_the_last_reason_is_gone) {
+  auto available = [&](bool is) {
+    caf::anon_send(service, set_available{{"kiln.Known"}, is});
+    run();
+  };
+  tell(true);
+  auto call = watch("kiln.Known");
+  available(false);
+  available(false);
+  BOOST_TEST((answer_of<status>(check_method, about("kiln.Known")).status() == status::NOT_SERVING));
+  BOOST_TEST((answer_of<status>(check_method, about("")).status() == status::SERVING));
+  available(true);
+  BOOST_TEST((answer_of<status>(check_method, about("kiln.Known")).status() == status::NOT_SERVING));
+  available(true);
+  BOOST_TEST((heard(*call) == std::vector<int>{status::SERVING, status::NOT_SERVING, status::SERVING}));
+  BOOST_TEST(!call->status().has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_watcher_hears_the_end_and_is_let_go) {
   tell(true);
   auto call = watch("kiln.Known");
