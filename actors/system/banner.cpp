@@ -3,13 +3,14 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
+#include <iterator>
 
 #include "core/config/endpoint.hpp"
 
 namespace kiln {
 namespace {
+
+using text = std::back_insert_iterator<std::string>;
 
 // What a client on this machine dials for an address that may stand for all interfaces.
 std::string dialled(std::string address) {
@@ -21,63 +22,66 @@ std::string dialled(std::string address) {
 // As clients spell it.
 std::string endpoint_of(const listener& one) {
   if (one.address.starts_with("unix:")) return one.address;
-  return (one.protects != protection::none ? "grpcs://" : "grpc://") + dialled(one.address);
+  return (one.protects == protection::none ? "grpc://" : "grpcs://") + dialled(one.address);
 }
 
-void print_client_lines(const std::string& endpoint, bool executes) {
-  std::printf("\nPaste into .bazelrc:\n\n");
-  std::printf("    build --remote_cache=%s\n", endpoint.c_str());
-  if (executes) {
-    std::printf("    build --remote_executor=%s\n", endpoint.c_str());
-    std::printf("    build --spawn_strategy=remote,local\n");
-  }
-  std::printf("\n");
+bool executes(const node_options& options) {
+  return options.serve && options.serve->execution;
 }
 
-std::string user_name() {
-  const passwd* known = ::getpwuid(::geteuid());
-  return known != nullptr ? known->pw_name : fmt::format("user {}", ::geteuid());
-}
-
-void print_listeners(const std::vector<listener>& all, const node_options& options) {
+void tell_listeners(text to, const std::vector<listener>& all, const node_options& options) {
   for (const auto& one : all) {
     if (!one.for_workers)
-      std::printf("kiln listens on %s\n", one.address.c_str());
+      fmt::format_to(to, "kiln listens on {}\n", one.address);
     else
-      std::printf("kiln takes workers on %s; they show the token in %s\n", one.address.c_str(),
-                  options.worker_token.c_str());
+      fmt::format_to(to, "kiln takes workers on {}; they show the token in {}\n", one.address,
+                     options.worker_token);
   }
 }
 
-// What people should know before others find out.
-void print_warnings(const std::vector<listener>& all, const node_options& options) {
-  for (const auto& one : all) {
-    if (!is_open_to_the_network(one.address)) continue;
-    if (one.for_workers && one.protects == protection::none)
-      std::printf("kiln warns: the workers' token goes to %s in the clear\n", one.address.c_str());
-    if (!one.for_workers && one.protects != protection::identified)
-      std::printf("kiln warns: %s is open to the network; whoever reaches it may %s\n", one.address.c_str(),
-                  options.serve && options.serve->execution ? "read and write the cache and run actions"
-                                                            : "read and write the cache");
-  }
-  if (options.worker)
-    std::printf("kiln warns: actions run as %s on this machine, and may do there what %s may\n",
-                user_name().c_str(), user_name().c_str());
+void tell_stores(text to, const node_options& options) {
+  for (const auto& store : options.stores)
+    if (auto path = store.description.find("path"))
+      fmt::format_to(to, "kiln keeps {} in {}\n", store.name, path->text());
+}
+
+// Before others find out.
+void warn_of_strangers(text to, const listener& one, const node_options& options) {
+  if (!is_open_to_the_network(one.address)) return;
+  if (one.for_workers && one.protects == protection::none)
+    fmt::format_to(to, "kiln warns: workers send their token to {} in the clear\n", one.address);
+  if (!one.for_workers && one.protects != protection::identified)
+    fmt::format_to(to, "kiln warns: {} is open to the network: whoever reaches it may use the cache{}\n",
+                   one.address, executes(options) ? " and run actions" : "");
+}
+
+void warn_of_actions(text to, const node_options& options) {
+  if (!options.worker) return;
+  const passwd* known = ::getpwuid(::geteuid());
+  auto user = known != nullptr ? std::string(known->pw_name) : fmt::format("user {}", ::geteuid());
+  fmt::format_to(to, "kiln warns: actions run on this machine as {}, and may do what {} may\n", user, user);
+}
+
+void tell_clients(text to, const std::string& endpoint, const node_options& options) {
+  fmt::format_to(to, "\nPaste into .bazelrc:\n\n    build --remote_cache={}\n", endpoint);
+  if (executes(options))
+    fmt::format_to(to, "    build --remote_executor={}\n    build --spawn_strategy=remote,local\n", endpoint);
+  fmt::format_to(to, "\n");
 }
 
 }  // namespace
 
-void print_banner(const assembly& running, const node_options& options) {
-  auto all = running.listeners();
-  print_listeners(all, options);
-  for (const auto& store : options.stores)
-    if (auto path = store.description.find("path"))
-      std::printf("kiln keeps %s in %s\n", store.name.c_str(), path->text().c_str());
-  if (!options.scheduler.empty()) std::printf("kiln works for %s\n", options.scheduler.c_str());
-  print_warnings(all, options);
-  if (options.serve && !all.empty() && !all.front().for_workers)
-    print_client_lines(endpoint_of(all.front()), options.serve->execution.has_value());
-  std::fflush(stdout);
+std::string banner(const std::vector<listener>& listeners, const node_options& options) {
+  std::string all;
+  text to(all);
+  tell_listeners(to, listeners, options);
+  tell_stores(to, options);
+  if (!options.scheduler.empty()) fmt::format_to(to, "kiln works for {}\n", options.scheduler);
+  for (const auto& one : listeners) warn_of_strangers(to, one, options);
+  warn_of_actions(to, options);
+  if (options.serve && !listeners.empty() && !listeners.front().for_workers)
+    tell_clients(to, endpoint_of(listeners.front()), options);
+  return all;
 }
 
 }  // namespace kiln

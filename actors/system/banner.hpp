@@ -1,10 +1,14 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "actors/system/assembly.hpp"
 
 namespace kiln {
 
-/// Tells on stdout where the node listens, where its data is, and what to paste into .bazelrc.
-void print_banner(const assembly& running, const node_options& options);
+/// What a node says on stdout when it has started: where it listens, where its data is, what to paste into
+/// .bazelrc, and what its owner should know of who may do what.
+std::string banner(const std::vector<listener>& listeners, const node_options& options);
 
 }  // namespace kiln

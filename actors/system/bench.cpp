@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -25,18 +27,24 @@ expected<std::vector<bench::workload>> chosen_workloads(const bench_request& req
   return some;
 }
 
+/// A line that is written over by the next: for people who wait, and only for them.
+void show_progress(const std::string& line) {
+  static const bool somebody_looks = ::isatty(STDERR_FILENO) == 1;
+  if (somebody_looks) std::fprintf(stderr, "%s\r", line.c_str());
+}
+
 bool run_rounds(const bench_request& request, const std::vector<bench::workload>& loads,
                 const bench::client& server, bench::run_options options) {
   bool clean = true;
   for (const auto& load : loads) {
-    std::fprintf(stderr, "%-32s preparing\r", load.title.c_str());
+    show_progress(fmt::format("{:<32} preparing", load.title));
     if (auto prepared = load.prepare(server); !prepared) {
       std::fprintf(stderr, "%-32s %s\n", load.title.c_str(), prepared.error().to_string().c_str());
       clean = false;
       continue;
     }
     for (unsigned round = 0; round < request.rounds; ++round) {
-      std::fprintf(stderr, "%-32s round %u of %u\r", load.title.c_str(), round + 1, request.rounds);
+      show_progress(fmt::format("{:<32} round {} of {}", load.title, round + 1, request.rounds));
       options.first_number = std::uint64_t{round} * 1'000'000'000;
       auto shown = bench::run(load, server, options);
       std::fprintf(stderr, "%-32s %10.0f/s %8.0f MiB/s  p50 %.2f ms  p99 %.2f ms  %llu errors\n",
@@ -73,6 +81,7 @@ int bench_server(const bench_request& request) {
     return complain(loaded.error(), exit_unavailable);
   auto out = outbound_transport(plugins, env);
   if (!out) return complain(out.error(), exit_unavailable);
+  if (auto suits = (*out)->suits(request.target); !suits) return complain(suits.error(), exit_usage);
   bench::client server((*out)->dial(request.target), request.instance);
   return run_rounds(request, *loads, server, options) ? 0 : exit_unavailable;
 }

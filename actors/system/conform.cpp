@@ -81,6 +81,7 @@ int conform_server(const conform_request& request) {
     return complain(loaded.error(), exit_unavailable);
   auto out = outbound_transport(plugins, env, {request.tls_ca, request.tls_cert, request.tls_key});
   if (!out) return complain(out.error(), exit_unavailable);
+  if (auto suits = (*out)->suits(endpoint_of(request)); !suits) return complain(suits.error(), exit_usage);
 
   conform::run_settings settings;
   settings.instance = request.instance;

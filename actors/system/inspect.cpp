@@ -1,9 +1,11 @@
+#include <array>
 #include <cstdio>
 
 #include "actors/system/commands.hpp"
 #include "actors/system/configuration.hpp"
 #include "actors/system/machine.hpp"
 #include "core/config/describe.hpp"
+#include "core/config/nearest.hpp"
 #include "core/wire/message_limits.hpp"
 
 // The commands that look and do not serve: check and describe.
@@ -15,6 +17,14 @@ expected<plugin_registry> load_plugins(const std::string& folder) {
   if (auto loaded = plugins.load_folder(folder.empty() ? plugin_folder() : folder); !loaded)
     return failure(loaded.error());
   return plugins;
+}
+
+constexpr std::array<std::string_view, 3> kinds = {"node", "store", "transport"};
+
+std::vector<std::string_view> names_of(const kind_table& table) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, schema] : table) names.push_back(name);
+  return names;
 }
 
 class describer {
@@ -70,11 +80,10 @@ int describe(const describe_request& request) {
   } else if (request.kind == "node") {
     text = write("node", node_schema(stores, transports)) + write.messages();
   } else if (request.kind != "store" && request.kind != "transport") {
-    return complain(error(errc::invalid_argument,
-                          fmt::format("there is nothing called \"{}\" to describe: node, store or "
-                                      "transport",
-                                      request.kind)),
-                    exit_usage);
+    return complain(
+        error(errc::invalid_argument, fmt::format("there is nothing called {} to describe{}",
+                                                  quoted(request.kind), suggestion(request.kind, kinds))),
+        exit_usage);
   } else {
     const auto& table = request.kind == "store" ? stores : transports;
     auto found = table.find(request.name);
@@ -84,7 +93,8 @@ int describe(const describe_request& request) {
       text = write(request.kind + " " + request.name, *found->second);
     else
       return complain(
-          error(errc::not_found, fmt::format("there is no {} \"{}\"", request.kind, request.name)),
+          error(errc::not_found, fmt::format("there is no {} {}{}", request.kind, quoted(request.name),
+                                             suggestion(request.name, names_of(table)))),
           exit_usage);
   }
   std::fputs(text.c_str(), stdout);

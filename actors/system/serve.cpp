@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 
 #include "actors/system/assembly.hpp"
 #include "actors/system/banner.hpp"
@@ -69,8 +71,30 @@ caf::actor_system_config& configure(caf::actor_system_config& config) {
 /// hangs.
 constexpr auto time_to_end = std::chrono::seconds(10);
 
-int run_until_told(assembly& running, caf::actor_system& system, signal_watch& signals, logger& log) {
+/// Why the process ends by itself, once there is a reason.
+class last_reason {
+public:
+  void set(const error& why) {
+    std::lock_guard lock(mutex_);
+    if (!why_) why_ = why;
+  }
+  std::optional<error> get() const {
+    std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::optional<error> why_;
+};
+
+int run_until_told(assembly& running, caf::actor_system& system, signal_watch& signals,
+                   const last_reason& in_vain, logger& log) {
   signals.wait();
+  if (auto why = in_vain.get()) {
+    log.flush(std::chrono::seconds(1));
+    return complain(*why, exit_unavailable);
+  }
   log.info("asked to end, draining; a second signal ends at once");
   auto end = std::make_shared<std::promise<bool>>();
   system.spawn([end, drain = running.drain()](caf::event_based_actor* self) {
@@ -115,16 +139,21 @@ int serve(const serve_request& request) {
   metric_registry metrics;
   environment env{&system_clock(), random.get(), &log, &metrics};
   log.info("starting", {{"version", version_line()}});
+  last_reason in_vain;
   caf::actor_system_config config;
   caf::actor_system system(configure(config));
-  auto started = assembly::start(*wanted, plugins, system, env);
+  auto started = assembly::start(*wanted, plugins, system, env, [&](const error& why) {
+    in_vain.set(why);
+    signals.let_go();
+  });
   if (!started) {
     log.flush(std::chrono::seconds(1));
     return complain(started.error(), exit_unavailable);
   }
   tell_of_too_few_descriptors(log);
-  print_banner(**started, wanted->options);
-  int code = run_until_told(**started, system, signals, log);
+  std::fputs(banner((*started)->listeners(), wanted->options).c_str(), stdout);
+  std::fflush(stdout);
+  int code = run_until_told(**started, system, signals, in_vain, log);
   started->reset();
   return code;
 }

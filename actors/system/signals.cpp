@@ -85,7 +85,15 @@ void signal_watch::stir() {
 
 void signal_watch::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return asked_; });
+  changed_.wait(lock, [this] { return asked_ || let_go_; });
+}
+
+void signal_watch::let_go() {
+  {
+    std::lock_guard lock(mutex_);
+    let_go_ = true;
+  }
+  changed_.notify_all();
 }
 
 void signal_watch::expect_end_within(duration time) {

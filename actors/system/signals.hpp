@@ -39,8 +39,10 @@ public:
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
 
-  /// Blocks until a signal has asked for the end.
+  /// Blocks until a signal has asked for the end, or somebody has called `let_go`.
   void wait();
+  /// Any thread.
+  void let_go();
   /// From now on the process has so long to come to its end by itself.
   void expect_end_within(duration time);
 
@@ -54,6 +56,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool asked_ = false;
+  bool let_go_ = false;
   bool over_ = false;
   std::optional<std::chrono::steady_clock::time_point> limit_;
   std::thread thread_;

@@ -8,6 +8,27 @@
 
 namespace kiln {
 
+namespace {
+
+// In the words of whoever has to mend it.
+std::function<void(const error&)> say_why(const std::string& scheduler,
+                                          std::function<void(const error&)> refused) {
+  if (!refused) return nullptr;
+  return [scheduler, refused = std::move(refused)](const error& why) {
+    if (why.code() == errc::unimplemented)
+      return refused(
+          {why.code(), fmt::format("{} takes no workers: it is a cache, or where a scheduler answers "
+                                   "its clients; --scheduler names the address where its workers join",
+                                   scheduler)});
+    if (why.code() == errc::unauthenticated)
+      return refused({why.code(), fmt::format("scheduler {}: {}; --worker-token names a copy of its file",
+                                              scheduler, why.message())});
+    refused(why.in_context(fmt::format("scheduler {}", scheduler)));
+  };
+}
+
+}  // namespace
+
 workplace::workplace(worker_master master, bool remote, local_worker worker,
                      std::vector<guarded_actor> guarded)
     : master_(std::move(master)), remote_(remote), worker_(std::move(worker)), guarded_(std::move(guarded)) {
@@ -23,7 +44,8 @@ workplace::~workplace() {
 
 expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, const environment& env,
                                                      const node_options& options, const store_tree& stores,
-                                                     const scheduler_actor& here, const dialer& dial) {
+                                                     const scheduler_actor& here, const dialer& dial,
+                                                     const std::function<void(const error&)>& refused) {
   worker_master master = here;
   bool remote = !options.scheduler.empty();
   if (remote) {
@@ -40,7 +62,9 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
   auto watch = [&guarded](const char* name, caf::strong_actor_ptr who) {
     guarded.push_back({name, std::move(who)});
   };
-  auto worker = spawn_worker(system, wanted, {env, stores.find(wanted.cas.name), cache, master, watch});
+  auto worker = spawn_worker(
+      system, wanted,
+      {env, stores.find(wanted.cas.name), cache, master, watch, say_why(options.scheduler, refused)});
   if (!worker) {
     if (remote) caf::anon_send_exit(master, caf::exit_reason::user_shutdown);
     return failure(worker.error());

@@ -17,12 +17,14 @@ namespace kiln {
 
 using dialer = std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)>;
 
-/// The worker of a node, and the way to its scheduler: in this process, or across the wire.
+/// The worker of a node (`refused`: see worker_context), and the way to its scheduler: in this process, or
+/// across the wire.
 class workplace {
 public:
   static expected<std::unique_ptr<workplace>> open(caf::actor_system& system, const environment& env,
                                                    const node_options& options, const store_tree& stores,
-                                                   const scheduler_actor& here, const dialer& dial);
+                                                   const scheduler_actor& here, const dialer& dial,
+                                                   const std::function<void(const error&)>& refused);
   ~workplace();
   workplace(const workplace&) = delete;
   workplace& operator=(const workplace&) = delete;

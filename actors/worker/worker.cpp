@@ -14,8 +14,8 @@
 #include "actors/worker/running_action.hpp"
 #include "actors/worker/usual_properties.hpp"
 #include "core/base/descriptors.hpp"
+#include "core/base/duration_text.hpp"
 #include "core/base/machine.hpp"
-#include "core/config/units.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 
@@ -41,6 +41,12 @@ using worker_self_type = local_worker::extend<                                  
     caf::reacts_to<action_began>, caf::reacts_to<action_over>, caf::reacts_to<action_gone>,  //
     caf::reacts_to<enlist_again>, caf::reacts_to<beat_again>>;
 
+/// What a scheduler refuses so it will refuse again, until people have changed something.
+bool is_final(errc code) noexcept {
+  return code == errc::unimplemented || code == errc::unauthenticated || code == errc::permission_denied ||
+         code == errc::invalid_argument;
+}
+
 struct worker_state;
 using worker_self = worker_self_type::stateful_pointer<worker_state>;
 
@@ -57,6 +63,8 @@ struct worker_state {
   enum class standing : std::uint8_t { outside, asking, enlisted, dismissed };
   standing now = standing::outside;
   bool retry_planned = false;
+  bool ever_enlisted = false;
+  std::function<void(const error&)> refused;
   bool draining = false;
   bool stopping = false;
   std::string id;
@@ -71,6 +79,7 @@ struct worker_state {
   ~worker_state();
   void enlist();
   void on_welcome(const worker_welcome& welcome);
+  void not_enlisted(const error& why);
   void enlist_later(const std::string& why);
   void beat();
   void start(start_action& order);
@@ -109,12 +118,13 @@ void worker_state::enlist() {
       .then([self = self](const worker_welcome& welcome) { self->state.on_welcome(welcome); },
             [self = self](const caf::error& fault) {
               self->state.now = standing::outside;
-              self->state.enlist_later(from_caf(fault).to_string());
+              self->state.not_enlisted(from_caf(fault));
             });
 }
 
 void worker_state::on_welcome(const worker_welcome& welcome) {
   now = standing::enlisted;
+  ever_enlisted = true;
   id = welcome.worker_id;
   interval = std::max<duration>(welcome.heartbeat_interval, std::chrono::milliseconds(10));
   ++session;
@@ -127,12 +137,18 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
   self->delayed_send(self, interval, beat_again{session});
 }
 
+/// A scheduler that may be asked again is; one that will never take us is told of, at once.
+void worker_state::not_enlisted(const error& why) {
+  if (!ever_enlisted && refused && is_final(why.code()) && !draining) return refused(why);
+  enlist_later(why.to_string());
+}
+
 void worker_state::enlist_later(const std::string& why) {
   if (retry_planned || draining) return after_one_less();
   retry_planned = true;
   auto pause = patience.next(*shop->env.random);
   if (shop->env.log)
-    shop->env.log->warn("not enlisted at the scheduler", {{"why", why}, {"again_in", to_string(pause)}});
+    shop->env.log->warn("not enlisted at the scheduler", {{"why", why}, {"again_in", in_words(pause)}});
   self->delayed_send(self, pause, enlist_again{});
 }
 
@@ -276,12 +292,14 @@ caf::result<worker_drained> worker_state::drain() {
 }
 
 worker_self_type::behavior_type worker_behavior(worker_self self, const workshop_ptr& shop,
-                                                const worker_master& master, const worker_profile& profile) {
+                                                const worker_master& master, const worker_profile& profile,
+                                                const std::function<void(const error&)>& refused) {
   auto& state = self->state;
   state.self = self;
   state.shop = shop;
   state.master = master;
   state.profile = profile;
+  state.refused = refused;
   if (shop->env.metrics)
     state.slots_lost = &shop->env.metrics
                             ->gauges("kiln_worker_slots_lost",
@@ -390,7 +408,8 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
       system, {context.env, context.cas, context.cache, shop->root, shop->hands, options.kept_inputs.bytes});
   if (context.also_needs)
     context.also_needs("input_lender", caf::actor_cast<caf::strong_actor_ptr>(shop->lender));
-  return system.spawn(worker_behavior, workshop_ptr(std::move(shop)), context.master, profile);
+  return system.spawn(worker_behavior, workshop_ptr(std::move(shop)), context.master, profile,
+                      context.refused);
 }
 
 }  // namespace kiln

@@ -25,6 +25,9 @@ struct worker_context {
   std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;
   /// What stands between actions and the runner of commands: for tests.
   std::function<std::shared_ptr<command_starter>(std::shared_ptr<command_starter>)> around_commands = nullptr;
+  /// Called, and the worker does not ask again, if the scheduler will never take it: it is no scheduler, or
+  /// wants another token. Any thread. Null: it goes on asking.
+  std::function<void(const error&)> refused = {};
 };
 
 /// -> worker_drained once nothing runs here and the scheduler knows that nothing will.

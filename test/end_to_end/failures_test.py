@@ -142,6 +142,54 @@ class Failures(unittest.TestCase):
         self.assert_refused(self.run_kiln("worker", "--scheduler", "127.0.0.1:1", "--data", self.data, "--property",
                                           "pool"), "--property pool", "NAME=VALUE")
 
+    # Workers.
+
+    def worker(self, *args):
+        return self.run_kiln("worker", "--data", self.data, "--capacity", "1GiB", *args)
+
+    def token(self, text="0123456789abcdef0123456789abcdef"):
+        return self.file("token", text)
+
+    def test_a_worker_that_is_told_nothing_names_the_options(self):
+        self.assert_refused(self.worker(), "--scheduler HOST:PORT")
+        self.assert_refused(self.worker("--scheduler", "localhost:1"), "--cache HOST:PORT")
+        self.assert_data_untouched()
+
+    def test_an_endpoint_that_is_none_is_named(self):
+        for endpoint in ("http://localhost:8981", "localhost", "localhost:99999"):
+            ended = self.worker("--scheduler", endpoint, "--cache", "localhost:1", "--worker-token", self.token())
+            self.assert_refused(ended, "scheduler:", endpoint, "grpc://host:port")
+        ended = self.worker("--scheduler", "localhost:1", "--cache", "https://cache", "--worker-token", self.token())
+        self.assert_refused(ended, "stores.upstream.endpoint", "https://cache")
+        self.assert_data_untouched()
+
+    def test_a_token_that_is_not_there_is_named(self):
+        ended = self.worker("--scheduler", "localhost:1", "--cache", "localhost:1", "--worker-token",
+                            self.folder / "none")
+        self.assert_refused(ended, self.folder / "none", "--worker-token")
+
+    def test_a_cache_is_no_scheduler_and_a_worker_says_so(self):
+        with Kiln(BINARY, ["serve", "--profile", "cache", "--data", self.folder / "other", "--listen", "127.0.0.1:0",
+                           "--capacity", "1GiB"]) as cache:
+            ended = self.worker("--scheduler", cache.address, "--cache", cache.address, "--worker-token", self.token())
+            self.assert_worker_ended(ended, cache.address, "takes no workers", "--scheduler")
+
+    def test_a_worker_with_another_token_ends_and_says_so(self):
+        with Kiln(BINARY, ["serve", "--profile", "scheduler", "--data", self.folder / "other", "--listen",
+                           "127.0.0.1:0", "--workers", "127.0.0.1:0", "--capacity", "1GiB"]) as scheduler:
+            joins_at = scheduler.wait_for(r"kiln takes workers on ([^;]+);")[1]
+            ended = self.worker("--scheduler", joins_at, "--cache", scheduler.address, "--worker-token", self.token())
+            self.assert_worker_ended(ended, joins_at, "token", "--worker-token")
+
+    def assert_worker_ended(self, ended, *names):
+        """The same of one that had begun: it says why, and leaves nothing of its own running."""
+        spoken = [line for line in ended.stderr.splitlines() if line and not LOG_LINE.match(line)]
+        self.assertEqual(ended.returncode, 69, ended.stderr)
+        self.assertEqual(len(spoken), 1, ended.stderr)
+        for name in names:
+            self.assertIn(str(name), spoken[0], ended.stderr)
+        self.assertNotRegex(ended.stderr, r"again_in=\d+ns")
+
     # Plugins.
 
     def plugins_with(self, bad):

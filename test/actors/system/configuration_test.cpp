@@ -228,10 +228,9 @@ transports:
 serve: {content: blobs, results: results, execution: {}}
 worker: {cas: blobs, work_root: /nowhere/b}
 )");
-  BOOST_TEST(told.find("node.yaml:3:37: stores.results.path: folder \"/nowhere/b/../a/\" belongs to") !=
-                     std::string::npos ||
-                 told.find("node.yaml:2:57: stores.blobs.inner.path: folder") != std::string::npos,
-             told);
+  bool either = told.find("node.yaml:3:37: stores.results.path: folder") != std::string::npos ||
+                told.find("node.yaml:2:57: stores.blobs.inner.path: folder") != std::string::npos;
+  BOOST_TEST(either, told);
   BOOST_TEST(
       told.find("node.yaml:8:33: worker.work_root: folder \"/nowhere/b\" belongs to stores.others.path "
                 "already; give each a folder of its own") != std::string::npos,
