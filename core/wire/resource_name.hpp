@@ -11,8 +11,8 @@
 ///     {instance/}compressed-blobs/{compressor}/{function/}{hash}/{size}
 ///
 /// with `uploads/{uuid}/` in front of "blobs" for writes, and anything after the size. The instance may have
-/// several segments, but none that is a keyword of the API, so a name reads in one way only. An empty instance
-/// may still have its slash: "/blobs/...", "/uploads/...".
+/// several segments, but none that is a keyword of the API, so a name reads in one way only. An empty
+/// instance may still have its slash: "/blobs/...", "/uploads/...".
 namespace kiln {
 
 /// With REAPI's numbers (Compressor.Value).
