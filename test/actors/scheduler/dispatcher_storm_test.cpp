@@ -71,14 +71,24 @@ struct storm : dispatcher_fixture {
   }
 
   void connect(machine& which) {
-    // Sometimes the same process comes back before its old connection is missed.
-    auto epoch = roll(3) == 0 ? which.epoch : ++which.epoch;
-    auto known = which.worker_id;
-    auto welcome = mind.admit({which.name, {{"cpu", std::to_string(which.cpu)}}, which.slots, epoch}, now);
+    // Sometimes the same process comes back, before its old connection is missed or after; not all that it
+    // was given has reached it.
+    bool same = roll(3) == 0;
+    auto has = same ? which.running : decltype(which.running)();
+    while (!has.empty() && roll(4) == 0) has.erase(has.begin());
+    worker_profile profile{
+        which.name, {{"cpu", std::to_string(which.cpu)}}, which.slots, same ? which.epoch : ++which.epoch};
+    for (const auto& [key, order] : has) profile.running.push_back({key.first, key.second});
+    auto welcome = mind.admit(profile, now);
+    if (!welcome && welcome.error().code() == errc::failed_precondition) which.running.clear();
     if (!welcome) return;
-    BOOST_REQUIRE(find(welcome->worker_id) == nullptr);
     which.worker_id = welcome->worker_id;
+    which.running = std::move(has);
     mind.ready(which.worker_id);
+  }
+  void cut(machine& which) {
+    auto id = std::exchange(which.worker_id, "");
+    mind.cut(id, now);
   }
   void request() {
     auto spec = action("a" + std::to_string(roll(40)), {{"cpu", std::to_string(1 + roll(4))}});
@@ -125,7 +135,10 @@ struct storm : dispatcher_fixture {
         }
         break;
       case 1:
-        connect(machines[roll(machines.size())]);
+        if (auto* away = any_connected(); away != nullptr && roll(3) == 0)
+          cut(*away);
+        else
+          connect(machines[roll(machines.size())]);
         break;
       case 2:
         if (!begun.empty()) (void)mind.cancel(begun[roll(begun.size())], now);

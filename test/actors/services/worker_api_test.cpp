@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_broken_connection_moves_the_work_when_the_worker_does_not
   auto client = begin();
   auto second = connect("second");
   first.wire->cancel();
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 14; ++i) {
     BOOST_TEST_REQUIRE((i > 6 || second.heard<start_action>().empty()));
     second.say(session_heartbeat{});
     pass(1s);
