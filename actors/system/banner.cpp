@@ -10,7 +10,7 @@
 namespace kiln {
 namespace {
 
-using text = std::back_insert_iterator<std::string>;
+using banner_sink = std::back_insert_iterator<std::string>;
 
 // What a client on this machine dials for an address that may stand for all interfaces.
 std::string dialled(std::string address) {
@@ -29,7 +29,7 @@ bool executes(const node_options& options) {
   return options.serve && options.serve->execution;
 }
 
-void tell_listeners(text to, const std::vector<listener>& all, const node_options& options) {
+void tell_listeners(banner_sink to, const std::vector<listener>& all, const node_options& options) {
   for (const auto& one : all) {
     if (!one.for_workers)
       fmt::format_to(to, "kiln listens on {}\n", one.address);
@@ -39,14 +39,14 @@ void tell_listeners(text to, const std::vector<listener>& all, const node_option
   }
 }
 
-void tell_stores(text to, const node_options& options) {
+void tell_stores(banner_sink to, const node_options& options) {
   for (const auto& store : options.stores)
     if (auto path = store.description.find("path"))
       fmt::format_to(to, "kiln keeps {} in {}\n", store.name, path->text());
 }
 
 // Before others find out.
-void warn_of_strangers(text to, const listener& one, const node_options& options) {
+void warn_of_strangers(banner_sink to, const listener& one, const node_options& options) {
   if (!is_open_to_the_network(one.address)) return;
   if (one.for_workers && one.protects == protection::none)
     fmt::format_to(to, "kiln warns: workers send their token to {} in the clear\n", one.address);
@@ -55,14 +55,14 @@ void warn_of_strangers(text to, const listener& one, const node_options& options
                    one.address, executes(options) ? " and run actions" : "");
 }
 
-void warn_of_actions(text to, const node_options& options) {
+void warn_of_actions(banner_sink to, const node_options& options) {
   if (!options.worker) return;
   const passwd* known = ::getpwuid(::geteuid());
   auto user = known != nullptr ? std::string(known->pw_name) : fmt::format("user {}", ::geteuid());
   fmt::format_to(to, "kiln warns: actions run on this machine as {}, and may do what {} may\n", user, user);
 }
 
-void tell_clients(text to, const std::string& endpoint, const node_options& options) {
+void tell_clients(banner_sink to, const std::string& endpoint, const node_options& options) {
   fmt::format_to(to, "\nPaste into .bazelrc:\n\n    build --remote_cache={}\n", endpoint);
   if (executes(options))
     fmt::format_to(to, "    build --remote_executor={}\n    build --spawn_strategy=remote,local\n", endpoint);
@@ -73,7 +73,7 @@ void tell_clients(text to, const std::string& endpoint, const node_options& opti
 
 std::string banner(const std::vector<listener>& listeners, const node_options& options) {
   std::string all;
-  text to(all);
+  banner_sink to(all);
   tell_listeners(to, listeners, options);
   tell_stores(to, options);
   if (!options.scheduler.empty()) fmt::format_to(to, "kiln works for {}\n", options.scheduler);
