@@ -157,9 +157,14 @@ public:
   void finish_leaving(held_pack& which, departures& gone);
   bool is_leaving() const noexcept { return leaving_ > 0; }
 
-  /// The order of use, for the next start: of so many packs, and parts of the files, whose order changed
-  /// since it was taken last.
-  std::vector<std::pair<std::string, use_marks>> take_changed_marks(std::size_t most, bool with_files);
+  /// How far the order of use was kept for the next start: packs from this number on, then parts of the
+  /// files.
+  struct mark_round {
+    std::uint64_t pack = 0;
+    std::size_t part = 0;
+  };
+  /// The next ones whose order changed since it was taken last. None: the round is over.
+  std::vector<std::pair<std::string, use_marks>> take_changed_marks(mark_round& from, std::size_t most);
   /// As an earlier process left it.
   void set_order(held_pack& which, const use_marks& marks);
 

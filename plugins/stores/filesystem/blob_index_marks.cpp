@@ -23,18 +23,20 @@ use_marks blob_index::marks_of_files(std::size_t part) const {
   return result;
 }
 
-std::vector<std::pair<std::string, use_marks>> blob_index::take_changed_marks(std::size_t most,
-                                                                              bool with_files) {
+std::vector<std::pair<std::string, use_marks>> blob_index::take_changed_marks(mark_round& from,
+                                                                              std::size_t most) {
   std::vector<std::pair<std::string, use_marks>> result;
-  for (auto& [number, pack] : numbers_) {
+  for (auto at = numbers_.lower_bound(from.pack); at != numbers_.end(); ++at) {
     if (result.size() == most) return result;
-    if (pack->leaving || !std::exchange(pack->changed, false)) continue;
-    result.emplace_back(marks_of_pack(number), marks_of(*pack));
+    held_pack& pack = *at->second;
+    from.pack = at->first + 1;
+    if (pack.leaving || !std::exchange(pack.changed, false)) continue;
+    result.emplace_back(marks_of_pack(at->first), marks_of(pack));
   }
-  for (std::size_t part = 0; with_files && part < changed_files_.size() && result.size() < most; ++part) {
-    if (!changed_files_[part]) continue;
-    changed_files_[part] = false;
-    result.emplace_back(kiln::filesystem::marks_of_files(part), marks_of_files(part));
+  for (; from.part < changed_files_.size() && result.size() < most; ++from.part) {
+    if (!changed_files_[from.part]) continue;
+    changed_files_[from.part] = false;
+    result.emplace_back(kiln::filesystem::marks_of_files(from.part), marks_of_files(from.part));
   }
   return result;
 }

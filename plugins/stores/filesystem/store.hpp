@@ -176,7 +176,7 @@ private:
 
   // store_order.cpp: the order of use, for the next start
   void keep_order_later();
-  void keep_order();
+  void keep_order(blob_index::mark_round from = {});
   void leave_order();
 
   slot* slot_of(const digest& blob, std::uint64_t serial);
@@ -246,7 +246,6 @@ private:
   } proofs_;
   std::uint64_t orders_ = 0;  // that want bytes from the disk or bring some
 
-  bool keeping_order_ = false;
   use_marks file_marks_;  // of an earlier process, until all files are known
 
   std::deque<pack_to_load> packs_to_load_;

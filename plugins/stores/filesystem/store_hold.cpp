@@ -39,14 +39,14 @@ caf::result<leased> store::lease(lease_blobs order) {
              [this, blobs = order.blobs, reply]() mutable {
                leased result;
                pins held;
-               for (const auto& blob : blobs) {
-                 if (auto there = index_.find(blob)) {
+               index_.find_all(blobs, [&](std::size_t at, std::uint64_t, slot* there) {
+                 if (there) {
                    index_.use(*there);
-                   held.emplace_back(blob, index_.pin(*there));
-                 } else if (with_->what != holds::content || !is_empty_blob(blob)) {
-                   result.missing.push_back(blob);
+                   held.emplace_back(blobs[at], index_.pin(*there));
+                 } else if (with_->what != holds::content || !is_empty_blob(blobs[at])) {
+                   result.missing.push_back(blobs[at]);
                  }
-               }
+               });
                result.hold = hold_of(std::move(held));
                reply.deliver(std::move(result));
              });

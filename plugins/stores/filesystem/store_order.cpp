@@ -7,8 +7,8 @@ namespace {
 
 // After a kill, what was used in the last of them is not known to have been used.
 constexpr auto order_kept_every = std::chrono::seconds(30);
-// At once: each is one file of some hundred KiB at most, and some milliseconds of the actor.
-constexpr std::size_t most_kept_at_once = 16;
+// In one turn, which takes some milliseconds.
+constexpr std::size_t most_kept_at_once = 4;
 
 }  // namespace
 
@@ -16,24 +16,29 @@ void store::keep_order_later() {
   delayed_send(caf::actor_cast<inner_actor>(this), order_kept_every, order_due{});
 }
 
-// Where the files are not all known yet, their old marks stay.
-void store::keep_order() {
-  keep_order_later();
-  if (keeping_order_ || loading_) return;
-  auto marks = index_.take_changed_marks(most_kept_at_once, !still_looking());
-  if (marks.empty()) return;
+// Some at a time: each once in a round, for what is used all the time changes all the time. Where the files
+// are not all known yet, their old marks stay.
+void store::keep_order(blob_index::mark_round from) {
+  if (loading_) return keep_order_later();
+  if (still_looking()) from.part = SIZE_MAX;
+  auto marks = index_.take_changed_marks(from, most_kept_at_once);
+  if (marks.empty()) return keep_order_later();
   auto write = [with = with_, marks = std::move(marks)] {
     write_marks(*with->folder, marks);
     return true;
   };
-  keeping_order_ = on_crew(std::move(write), [this](bool) { keeping_order_ = false; }).has_value();
+  auto taken = on_crew(std::move(write), [this, from](bool) { keep_order(from); });
+  if (!taken) keep_order_later();
 }
 
 // At the end, all of it. Of packs that are not all entered the old marks stay.
 void store::leave_order() {
   if (loading_) return;
-  auto marks = index_.take_changed_marks(SIZE_MAX, !still_looking());
-  (void)with_->hands->post([with = with_, marks = std::move(marks)] { write_marks(*with->folder, marks); });
+  blob_index::mark_round all;
+  if (still_looking()) all.part = SIZE_MAX;
+  (void)with_->hands->post([with = with_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
+    write_marks(*with->folder, marks);
+  });
 }
 
 }  // namespace kiln::filesystem
