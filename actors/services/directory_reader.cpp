@@ -31,12 +31,11 @@ struct directory_reader::batch {
 };
 
 directory_reader::directory_reader(tree_coalescer_actor::pointer self, store_actor from,
-                                   const tree_cache_bounds& bounds, const clock& time)
+                                   const tree_cache_bounds& bounds, std::uint64_t most_bytes,
+                                   const clock& time)
     : self_(self),
       from_(std::move(from)),
-      known_({.max_weight = bounds.capacity.bytes,
-              .max_entries = bounds.max_entries,
-              .max_idle = bounds.max_idle},
+      known_({.max_weight = most_bytes, .max_entries = bounds.max_entries, .max_idle = bounds.max_idle},
              time) {}
 
 // Clients name the empty directory without having uploaded it, so no store is asked for it.

@@ -13,6 +13,7 @@
 #include "actors/services/directory_reader.hpp"
 #include "actors/services/rpc.hpp"
 #include "actors/services/shared_walk.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "core/observe/metrics.hpp"
 
 namespace kiln {
@@ -69,13 +70,18 @@ public:
       : self_(self),
         options_(options),
         reading_(std::move(reading)),
+        most_bytes_(options.tree_bytes()),
         figures_(*env.metrics),
-        trees_({.max_weight = options.tree_cache.capacity.bytes,
+        trees_({.max_weight = most_bytes_,
                 .max_entries = options.tree_cache.max_entries,
                 .max_idle = options.tree_cache.max_idle},
                *env.time,
                [this](const digest&, shared_walk_ptr&& tree, eviction) { keep_for_followers(*tree); }),
-        directories_(self, std::move(blobs), options.subtree_cache, *env.time) {}
+        directories_(self, std::move(blobs), options.subtree_cache, options.subtree_bytes(), *env.time) {
+    claim_memory(env.metrics, {"get_tree", "tree_cache", most_bytes_});
+    claim_memory(env.metrics, {"get_tree", "walks under way", most_bytes_});
+    claim_memory(env.metrics, {"get_tree", "subtree_cache", options.subtree_bytes()});
+  }
 
   caf::result<tree_part> fetch(const fetch_tree& order) {
     if (order.seat) return follow(order.seat->id, order.position);
@@ -286,8 +292,7 @@ private:
   }
 
   void bound_memory(shared_walk& walk) {
-    auto most = options_.tree_cache.capacity.bytes;
-    while (walk.size().bytes > most / largest_share || load_.bytes > most) {
+    while (walk.size().bytes > most_bytes_ / largest_share || load_.bytes > most_bytes_) {
       if (!walk.let_go()) return;
       charge(walk);
     }
@@ -322,6 +327,7 @@ private:
   tree_coalescer_actor::pointer self_;
   const get_tree_options options_;
   const interpreting reading_;
+  const std::uint64_t most_bytes_;  // of trees, and as much again of walks
   figures figures_;
   evicting_cache<digest, shared_walk_ptr> trees_;  // of whole trees: walks that are over
   directory_reader directories_;

@@ -15,10 +15,12 @@
 #include "actors/system/banner.hpp"
 #include "actors/system/commands.hpp"
 #include "actors/system/machine.hpp"
+#include "actors/system/memory_report.hpp"
 #include "actors/system/signals.hpp"
 #include "actors/system/version.hpp"
 #include "core/base/descriptors.hpp"
 #include "core/base/machine.hpp"
+#include "core/base/memory_limit.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 
@@ -151,6 +153,7 @@ int serve(const serve_request& request) {
     return complain(started.error(), exit_unavailable);
   }
   tell_of_too_few_descriptors(log);
+  report_memory(metrics, find_memory_limit(), log);
   std::fputs(banner((*started)->listeners(), wanted->options).c_str(), stdout);
   std::fflush(stdout);
   int code = run_until_told(**started, system, signals, in_vain, log);

@@ -5,26 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 namespace kiln {
-namespace {
-
-// A cgroup file holds a number or "max"; version 1 says "no limit" with a number near 2^63.
-std::uint64_t limit_in(const char* path) {
-  std::uint64_t value = 0;
-  std::ifstream file(path);
-  return file >> value ? value : UINT64_MAX;
-}
-
-}  // namespace
-
-std::uint64_t memory_limit() {
-  auto machine = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                 static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
-  return std::min({machine, limit_in("/sys/fs/cgroup/memory.max"),
-                   limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
-}
 
 unsigned processors() {
   cpu_set_t allowed;

@@ -1,5 +1,8 @@
 #include "plugins/stores/filesystem/options.hpp"
 
+#include "core/base/memory_limit.hpp"
+#include "core/config/memory_share.hpp"
+
 namespace kiln::filesystem {
 
 schema<options> filesystem_schema() {
@@ -31,10 +34,13 @@ schema<options> filesystem_schema() {
           "cheaper than a file for each. 0B gives every blob a file, which suits a worker whose inputs are "
           "all lent out as files.",
           at_most(1_MiB))
-      .field("hot_memory", &options::hot_memory, 256_MiB,
-             "Memory for small blobs that were written or read last, so that reading them again costs no "
-             "system call.")
-      .field("index_memory", &options::index_memory, 20_percent,
+      .field(
+          "hot_memory", &options::hot_memory, std::nullopt,
+          "Memory for small blobs that were written or read last, so that reading them again costs no "
+          "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
+          "4%.",
+          or_word("auto"))
+      .field("index_memory", &options::index_memory, 10_percent,
              "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
              "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
       .field(
@@ -45,6 +51,10 @@ schema<options> filesystem_schema() {
           at_least(duration(1min)), or_word("never"))
       .field("io_threads", &options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
              at_most(64));
+}
+
+std::uint64_t hot_bytes(const options& wishes) {
+  return memory_share(wishes.hot_memory, {256 << 20}, 4, memory_limit());
 }
 
 }  // namespace kiln::filesystem

@@ -22,12 +22,15 @@ struct options {
   duration sync_every{};
   bool verify = true;
   byte_size packed_below;
-  byte_size hot_memory;
+  std::optional<kiln::capacity> hot_memory;  ///< nothing: `hot_bytes` says
   kiln::capacity index_memory;
   std::optional<duration> prove_again_after;  ///< none: what was proved is trusted as long as its time stands
   std::uint32_t io_threads = 4;
 };
 
 schema<options> filesystem_schema();
+
+/// Bytes for small blobs in memory.
+std::uint64_t hot_bytes(const options& wishes);
 
 }  // namespace kiln::filesystem

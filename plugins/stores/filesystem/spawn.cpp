@@ -5,8 +5,9 @@
 #include <filesystem>
 
 #include "core/base/descriptors.hpp"
-#include "core/base/machine.hpp"
+#include "core/base/memory_limit.hpp"
 #include "core/observe/log.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
@@ -54,9 +55,11 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   // Every pack is open, at the start its index, too; of other files as many as are read, written and lent at once.
   if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
-  from.bounds.hot_memory = wishes.hot_memory.bytes;
-  from.bounds.blobs = std::max<std::size_t>(
-      least_blobs, wishes.index_memory.bytes_of(memory_limit()) / blob_index::memory_of_blob);
+  from.bounds.hot_memory = hot_bytes(wishes);
+  claim_memory(context.env.metrics, {"store " + context.name, "hot_memory", from.bounds.hot_memory});
+  const auto for_index = wishes.index_memory.bytes_of(memory_limit());
+  from.bounds.blobs = std::max<std::size_t>(least_blobs, for_index / blob_index::memory_of_blob);
+  claim_memory(context.env.metrics, {"store " + context.name, "index_memory", for_index});
   if (context.env.log)
     context.env.log->info("a store opens", {{"store", context.name},
                                             {"path", path},

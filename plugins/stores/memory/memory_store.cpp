@@ -8,9 +8,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include "core/base/machine.hpp"
+#include "core/base/memory_limit.hpp"
 #include "core/cache/evicting_cache.hpp"
 #include "core/contract/listeners.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "core/wire/status.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
 #include "plugins/stores/memory/figures.hpp"
@@ -299,9 +300,11 @@ memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::uni
 namespace kiln {
 
 expected<store_actor> spawn_memory_store(const memory_options& options, const store_context& context) {
-  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env,
-                                    options.capacity.bytes_of(memory_limit()), options.uploads.bytes,
-                                    options.max_result_size.bytes);
+  const auto capacity = options.capacity.bytes_of(memory_limit());
+  claim_memory(context.env.metrics, {"store " + context.name, "capacity", capacity});
+  claim_memory(context.env.metrics, {"store " + context.name, "uploads", options.uploads.bytes});
+  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env, capacity,
+                                    options.uploads.bytes, options.max_result_size.bytes);
   return store_actor(store);
 }
 

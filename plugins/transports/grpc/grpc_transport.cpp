@@ -2,7 +2,8 @@
 
 #include <utility>
 
-#include "core/base/machine.hpp"
+#include "core/base/memory_limit.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "plugins/transports/grpc/dial.hpp"
 
 namespace kiln::grpc_plugin {
@@ -21,7 +22,11 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
       options_(std::move(options)),
       time_(*context.env.time),
       accounts_(
-          std::make_shared<ledger>(limits_of(options_), call_figures(context.env.metrics, context.name))) {}
+          std::make_shared<ledger>(limits_of(options_), call_figures(context.env.metrics, context.name))) {
+  if (options_.listen.empty()) return;
+  claim_memory(context.env.metrics,
+               {"transport " + context.name, "messages", message_quota(limits_of(options_).bytes)});
+}
 
 grpc_transport::~grpc_transport() {
   server_.reset();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,12 @@ struct grpc_options {
 };
 
 schema<grpc_options> grpc_schema();
+
+/// Bytes for all messages, where so many may be in use: as much again may lie in those that are still
+/// arriving.
+inline std::uint64_t message_quota(std::uint64_t bytes_in_flight) {
+  return std::max<std::uint64_t>(2 * bytes_in_flight, 64U << 20);
+}
 
 /// As gRPC's settings want it.
 inline int milliseconds(duration time) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/machine.hpp"
+#include "core/base/memory_limit.hpp"
 #include "plugins/transports/grpc/credentials.hpp"
 #include "plugins/transports/grpc/listen.hpp"
 
@@ -31,7 +32,7 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
   // For what gRPC holds of messages that nobody has read yet, beside those in flight. Beyond it gRPC ends
   // streams of its own choice with RESOURCE_EXHAUSTED, which is better than the system ending the process.
   grpc::ResourceQuota quota("kiln");
-  quota.Resize(std::max<std::size_t>(2 * bytes_in_flight, 64U << 20));
+  quota.Resize(message_quota(bytes_in_flight));
   builder.SetResourceQuota(quota);
   // Two servers on one port would share its clients by chance.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -10,8 +10,8 @@ namespace {
 struct small {
   static get_tree_options options() {
     get_tree_options given;
-    given.tree_cache.capacity = {32 << 20};
-    given.subtree_cache.capacity = {};
+    given.tree_cache.capacity = byte_size{32 << 20};
+    given.subtree_cache.capacity = byte_size{0};
     return given;
   }
 };

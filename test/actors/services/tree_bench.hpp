@@ -122,8 +122,8 @@ struct bounded_tree_bench : tree_bench {
 struct forgetful {
   static get_tree_options options() {
     get_tree_options given;
-    given.tree_cache.capacity = {};
-    given.subtree_cache.capacity = {};
+    given.tree_cache.capacity = byte_size{0};
+    given.subtree_cache.capacity = byte_size{0};
     return given;
   }
 };

@@ -22,7 +22,7 @@ filesystem::options filesystem_house::files_only() {
   filesystem::options result;
   result.capacity = byte_size{32 << 20};
   result.packed_below = {0};
-  result.hot_memory = {0};
+  result.hot_memory = byte_size{0};
   return result;
 }
 
@@ -58,6 +58,7 @@ void filesystem_house::open() {
   auto spawned = spawn();
   if (!spawned) throw std::runtime_error(spawned.error().to_string());
   store_ = *spawned;
+  if (when_opened) when_opened(store_);
 }
 
 error filesystem_house::try_open() {

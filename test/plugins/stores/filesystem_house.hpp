@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -71,6 +72,9 @@ public:
   void crash(whole how = whole::process, then next = then::run);
   void close();
   void open();
+
+  /// Called with each store that is opened from now on, before it does anything.
+  std::function<void(const store_actor&)> when_opened;
 
   /// Lets everybody act until nobody has anything left to do.
   void run();
