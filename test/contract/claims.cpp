@@ -1,6 +1,26 @@
 #include "test/contract/claims.hpp"
 
 namespace kiln::contract {
+namespace {
+
+// Claims are proved one at a time, and none of them names a blob on another thread.
+digest_function in_use = digest_function::sha256;
+
+}  // namespace
+
+digest digest_of(std::string_view content) {
+  return kiln::digest_of(content, in_use);
+}
+
+void prove_under(digest_function function, const claim& which, const subject& what) {
+  struct scope {
+    explicit scope(digest_function now) { in_use = now; }
+    ~scope() { in_use = digest_function::sha256; }
+  } names(function);
+  BOOST_TEST_CONTEXT("under " << info_of(function).name) {
+    which.prove(what);
+  }
+}
 
 expected<receipt> write(stage& on, const digest& blob, std::string content) {
   return on.tell(write_blob{blob, deliver(std::move(content))});

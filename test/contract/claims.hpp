@@ -26,12 +26,20 @@ std::vector<claim> writing_claims();
 std::vector<claim> broken_writing_claims();
 std::vector<claim> batch_claims();
 std::vector<claim> eviction_claims();  ///< for stores with a capacity
-std::vector<claim> result_claims();    ///< for stores of results, instead of all others
+std::vector<claim> restart_claims();   ///< for stores with a folder
+std::vector<claim> result_claims();    ///< for stores of results, instead of all above
+std::vector<claim> result_restart_claims();
 
 // What the claims say again and again.
 
 expected<receipt> write(stage& on, const digest& blob, std::string content);
-/// Writes `content` under its SHA-256 and returns that; the case ends if that fails.
+/// The digest of these bytes, under the function that the claim is being proved for. Hides kiln's own, whose
+/// default is always SHA-256.
+digest digest_of(std::string_view content);
+/// Proves a claim under this function.
+void prove_under(digest_function function, const claim& which, const subject& what);
+
+/// Writes `content` under its digest and returns that; the case ends if that fails.
 digest put(stage& on, const std::string& content);
 expected<std::string> read(stage& on, const digest& blob, std::uint64_t offset = 0, std::uint64_t limit = 0);
 bool is_missing(stage& on, const digest& blob);

@@ -67,26 +67,41 @@ stage::scratch_folder::~scratch_folder() {
 }
 
 stage::stage(const subject& what, std::uint64_t capacity)
-    : random_(make_system_random()),
-      log_(std::make_unique<logger>([](std::string_view) { return true; }, system_clock())),
-      config_(std::make_unique<caf::actor_system_config>()) {
+    : what_(what),
+      capacity_(capacity),
+      random_(make_system_random()),
+      log_(std::make_unique<logger>([](std::string_view) { return true; }, system_clock())) {
+  open();
+}
+
+void stage::open() {
+  config_ = std::make_unique<caf::actor_system_config>();
   config_->set("scheduler.policy", caf::atom("sharing"));
   config_->set("scheduler.max-threads", 2U);
   system_ = std::make_unique<caf::actor_system>(*config_);
   store_context context{*system_, {&system_clock(), random_.get(), log_.get(), &metrics_}, {}, {}, {}, {}};
   context.dial =
-      what.dial ? what.dial : [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
+      what_.dial ? what_.dial : [](const std::string& endpoint) -> expected<std::shared_ptr<channel>> {
     return fail(errc::unavailable, "nothing can be dialled here, not even {}", endpoint);
   };
-  auto tree = store_tree::spawn(read_stores(what, folder_.path.string(), capacity), {{"subject", what.what}},
-                                plugins(), context);
+  auto tree = store_tree::spawn(read_stores(what_, folder_.path.string(), capacity_),
+                                {{"subject", what_.what}}, plugins(), context);
   if (!tree) give_up(tree.error().message());
   tree_.emplace(std::move(*tree));
   store_ = tree_->find("subject");
 }
 
-// The system waits for its actors: first they are all told to end.
 stage::~stage() {
+  close();
+}
+
+void stage::restart() {
+  close();
+  open();
+}
+
+// The system waits for its actors: first they are all told to end.
+void stage::close() {
   for (const auto& asker : askers_) caf::anon_send_exit(asker, caf::exit_reason::kill);
   if (listener_) caf::anon_send_exit(listener_, caf::exit_reason::kill);
   store_ = nullptr;

@@ -82,6 +82,9 @@ public:
   explicit stage(const subject& what, std::uint64_t capacity = 256 << 20);
   ~stage();
 
+  /// Ends the store in order, and starts it anew on the same folder.
+  void restart();
+
   /// Sends the order without waiting.
   template <class Order, class Answer = typename answer_of<Order>::type>
   std::future<expected<Answer>> ask(Order order) {
@@ -130,6 +133,11 @@ private:
     std::filesystem::path path;
   };
 
+  void open();
+  void close();
+
+  const subject what_;
+  const std::uint64_t capacity_;
   const scratch_folder folder_;
   std::unique_ptr<random_source> random_;
   std::unique_ptr<logger> log_;

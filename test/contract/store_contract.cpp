@@ -9,11 +9,15 @@ registration::registration(const char* name, subject store, const char* file, in
   auto* suite = new test_suite(std::string("store_contract_") + name, file, static_cast<std::size_t>(line));
   auto add = [&](const std::vector<claim>& claims) {
     for (const claim& each : claims)
-      suite->add(boost::unit_test::make_test_case([store, prove = each.prove] { prove(store); }, each.name,
-                                                  file, static_cast<std::size_t>(line)));
+      suite->add(boost::unit_test::make_test_case(
+          [store, each] {
+            for (const auto& one : digest_functions()) prove_under(one.function, each, store);
+          },
+          each.name, file, static_cast<std::size_t>(line)));
   };
   if (store.what == holds::results) {
     add(result_claims());
+    if (store.has_folder()) add(result_restart_claims());
   } else {
     add(presence_claims());
     add(reading_claims());
@@ -21,6 +25,7 @@ registration::registration(const char* name, subject store, const char* file, in
     add(broken_writing_claims());
     add(batch_claims());
     if (store.is_bounded()) add(eviction_claims());
+    if (store.has_folder()) add(restart_claims());
   }
   boost::unit_test::framework::current_auto_test_suite().add(suite);
 }

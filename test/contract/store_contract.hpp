@@ -12,13 +12,14 @@
 ///
 ///     KILN_STORE_CONTRACT(memory, "{type: memory, capacity: \"${CAPACITY}\"}")
 ///
-/// which makes a Boost.Test suite `store_contract_memory` with one case per claim. Each case loads the
-/// plugins of KILN_PLUGIN_FOLDER (several, separated by colons) through the real loader, reads the YAML
-/// through the plugin's schema, spawns the store on real threads, and ends it.
+/// which makes a Boost.Test suite `store_contract_memory` with one case per claim, proved under every digest
+/// function in turn. Each loads the plugins of KILN_PLUGIN_FOLDER (several, separated by colons) through the
+/// real loader, reads the YAML through the plugin's schema, spawns the store on real threads, and ends it.
 ///
-/// In the YAML, ${FOLDER} is an empty folder of this case, and ${CAPACITY} the size that a claim wants. A
-/// store whose YAML does not mention ${CAPACITY} is not asked to evict. What a store may leave out (leases,
-/// lent files) may be answered UNIMPLEMENTED.
+/// In the YAML, ${FOLDER} is an empty folder, and ${CAPACITY} the size that a claim wants. A store whose YAML
+/// does not mention ${CAPACITY} is not asked to evict; one whose YAML mentions ${FOLDER} must keep there what
+/// it acknowledged, also when it is ended and started again. What a store may leave out (leases, lent files)
+/// may be answered UNIMPLEMENTED.
 namespace kiln::contract {
 
 struct subject {
@@ -28,6 +29,7 @@ struct subject {
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
+  bool has_folder() const { return yaml.find("${FOLDER}") != std::string::npos; }
 };
 
 /// Adds the suite. Before main.
