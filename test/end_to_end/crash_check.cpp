@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <span>
 #include <thread>
 #include <unordered_set>
@@ -17,25 +18,26 @@ constexpr std::size_t reads_at_once = 32;
 
 class checking {
 public:
-  checking(const remote& server, crash_ledger& ledger, bool may_forget)
-      : server_(server), ledger_(ledger), may_forget_(may_forget) {}
+  checking(const remote& server, crash_ledger& ledger, check_rules rules)
+      : server_(server), ledger_(ledger), may_forget_(rules.may_forget), may_go_back_(rules.may_go_back) {}
 
   check_outcome run(const crash_ledger::selection& chosen) {
     find_missing(chosen.blobs);
-    std::vector<digest> small;
+    std::map<digest_function, std::vector<digest>> small;  // a batch is of one function
     for (const auto& blob : chosen.blobs) {
       if (blob.name.size <= small_blob)
-        small.push_back(blob.name);
+        small[blob.name.function].push_back(blob.name);
       else
         jobs_.push_back([this, name = blob.name] {
           auto read = server_.check_blob(name);
           judge(name, read ? error() : read.error());
         });
     }
-    for (std::size_t at = 0; at < small.size(); at += reads_at_once) {
-      auto end = std::min(small.size(), at + reads_at_once);
-      jobs_.push_back([this, some = std::vector<digest>(&small[at], &small[0] + end)] { read_batch(some); });
-    }
+    for (const auto& [function, names] : small)
+      for (std::size_t at = 0; at < names.size(); at += reads_at_once) {
+        auto some = std::span(names).subspan(at, std::min(reads_at_once, names.size() - at));
+        jobs_.push_back([this, some = std::vector(some.begin(), some.end())] { read_batch(some); });
+      }
     for (const auto& result : chosen.results) jobs_.push_back([this, &result] { read_result(result); });
     work();
     return std::move(outcome_);
@@ -83,7 +85,8 @@ private:
       auto same = [&](const std::optional<v2::ActionResult>& one) {
         return one && one->SerializeAsString() == found->SerializeAsString();
       };
-      if (!same(wanted.acknowledged) && !same(wanted.sent))
+      const bool earlier = may_go_back_ && wanted.earlier.contains(found->SerializeAsString());
+      if (!same(wanted.acknowledged) && !same(wanted.sent) && !earlier)
         violation(fmt::format("the result of action {} is one that was never sent, or an old one: {}",
                               wanted.action, found->ShortDebugString()));
       std::lock_guard lock(mutex_);
@@ -121,6 +124,7 @@ private:
   const remote& server_;
   crash_ledger& ledger_;
   const bool may_forget_;
+  const bool may_go_back_;
   std::unordered_set<digest> missing_;
   std::vector<std::function<void()>> jobs_;
   std::mutex mutex_;
@@ -130,8 +134,8 @@ private:
 }  // namespace
 
 check_outcome check(const remote& server, crash_ledger& ledger, const crash_ledger::selection& chosen,
-                    bool may_forget) {
-  return checking(server, ledger, may_forget).run(chosen);
+                    check_rules rules) {
+  return checking(server, ledger, rules).run(chosen);
 }
 
 }  // namespace kiln::end_to_end

@@ -7,6 +7,11 @@
 
 namespace kiln::end_to_end {
 
+struct check_rules {
+  bool may_forget = false;   ///< blobs and results may have left: the store is small, or not durable
+  bool may_go_back = false;  ///< an earlier result may be found again
+};
+
 struct check_outcome {
   std::vector<std::string> violations;
   std::vector<std::string>
@@ -17,9 +22,8 @@ struct check_outcome {
 };
 
 /// Holds a server to what is selected: everything acknowledged is listed and reads back right, nothing is
-/// served wrong, what is not listed is not served. What was found is settled in the ledger. `may_forget`: the
-/// store is so small that blobs may have left it.
+/// served wrong, what is not listed is not served. What was found is settled in the ledger.
 check_outcome check(const remote& server, crash_ledger& ledger, const crash_ledger::selection& chosen,
-                    bool may_forget);
+                    check_rules rules);
 
 }  // namespace kiln::end_to_end

@@ -42,6 +42,7 @@ void crash_ledger::result_sent(const digest& action, v2::ActionResult result) {
   std::lock_guard lock(mutex_);
   auto& state = results_[action];
   state.record.action = action;
+  state.record.earlier.insert(result.SerializeAsString());
   state.record.sent = std::move(result);
   state.checks = 0;
 }

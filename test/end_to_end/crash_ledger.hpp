@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,7 @@ public:
     digest action;
     std::optional<v2::ActionResult> acknowledged;
     std::optional<v2::ActionResult> sent;
+    std::set<std::string> earlier;  ///< all of them, as bytes
   };
   /// Of one check: everything that was not checked often enough yet, and a few of the others.
   struct selection {

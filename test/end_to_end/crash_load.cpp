@@ -1,6 +1,8 @@
 #include "test/end_to_end/crash_load.hpp"
 
 #include <cmath>
+#include <iterator>
+#include <map>
 #include <random>
 
 #include "core/wire/digests.hpp"
@@ -22,12 +24,13 @@ private:
   bool turn() {
     auto dice = chance_() % 100;
     if (dice < 40) return upload_batch();
-    if (dice < 75 || kept_.empty()) return write();
+    if (dice < 70 || kept_.empty()) return write();
+    if (dice < 78) return splice();
     return update_result();
   }
 
   // Every eighth blob is one that the others may be uploading just now.
-  remote::blob make_blob(std::uint64_t largest) {
+  remote::blob make_blob(std::uint64_t largest, digest_function function) {
     bool shared = chance_() % 8 == 0;
     std::uint64_t key = shared ? load_.shape_.seed * 64 + chance_() % 64 : chance_();
     std::mt19937_64 of_the_key(key);
@@ -35,13 +38,25 @@ private:
     double share = static_cast<double>(of_the_key() % 1000001) / 1e6;
     auto size = static_cast<std::size_t>(std::exp2(share * std::log2(static_cast<double>(largest))));
     auto content = made_bytes(key, size);
-    auto name = digest_of(content);
+    auto name = digest_of(content, function);
     return {name, std::move(content)};
+  }
+
+  // Half of them as most clients do, and the others under all that is served.
+  digest_function any_function() {
+    constexpr digest_function others[] = {digest_function::sha384, digest_function::sha512,
+                                          digest_function::blake3, digest_function::sha256tree};
+    return chance_() % 2 == 0 ? digest_function::sha256 : others[chance_() % std::size(others)];
   }
 
   bool upload_batch() {
     std::vector<remote::blob> blobs(1 + chance_() % 12);
-    for (auto& blob : blobs) blob = make_blob(8 << 10);
+    const auto function = any_function();
+    for (auto& blob : blobs) blob = make_blob(8 << 10, function);
+    return send(blobs);
+  }
+
+  bool send(const std::vector<remote::blob>& blobs) {
     for (const auto& blob : blobs) load_.ledger_.blob_sent(blob.first);
     auto results = load_.server_.update_blobs(blobs);
     if (!results) return failed("BatchUpdateBlobs", results.error());
@@ -53,7 +68,7 @@ private:
   }
 
   bool write() {
-    auto [name, content] = make_blob(load_.shape_.largest);
+    auto [name, content] = make_blob(load_.shape_.largest, any_function());
     load_.ledger_.blob_sent(name);
     auto written = load_.server_.write(name, bytes::adopt(std::move(content)));
     if (!written) return failed(fmt::format("Write of {}", name), written.error());
@@ -61,16 +76,40 @@ private:
     return true;
   }
 
+  // Of one to three mebibytes, as clients do it that cut files themselves.
+  bool splice() {
+    const auto function = any_function();
+    std::vector<digest> chunks;
+    std::string whole;
+    for (auto count = 2 + chance_() % 4; count > 0; --count) {
+      auto content = made_bytes(chance_(), (300 << 10) + chance_() % (300 << 10));
+      whole += content;
+      chunks.push_back(digest_of(content, function));
+      if (!send({{chunks.back(), std::move(content)}})) return false;
+    }
+    auto name = digest_of(whole, function);
+    load_.ledger_.blob_sent(name);
+    auto spliced = load_.server_.splice(name, chunks);
+    if (!spliced && spliced.error().code() == errc::not_found && load_.shape_.tight) return true;
+    if (!spliced) return failed(fmt::format("SpliceBlob of {}", name), spliced.error());
+    keep(name);
+    return true;
+  }
+
   bool update_result() {
-    auto slot = chance_() % 4;
-    auto action =
-        digest_of(fmt::format("action {} of uploader {}, {}", slot, number_, load_.shape_.seed / 4));
+    auto slot = chance_() % 5;
+    constexpr digest_function functions[] = {digest_function::sha256, digest_function::blake3,
+                                             digest_function::sha512, digest_function::sha384,
+                                             digest_function::sha256tree};
+    auto function = functions[slot];
+    auto action = digest_of(fmt::format("action {} of uploader {}, {}", slot, number_, load_.shape_.seed / 4),
+                            function);
     v2::ActionResult result;
     result.set_stdout_raw(fmt::format("version {:016x}", chance_()));
     for (int i = 0; i < 2; ++i) {
       auto* file = result.add_output_files();
       file->set_path(fmt::format("out/{}", i));
-      to_wire(kept_[chance_() % kept_.size()], file->mutable_digest());
+      to_wire(any_kept(function), file->mutable_digest());
     }
     load_.ledger_.result_sent(action, result);
     auto updated = load_.server_.update_result(action, result);
@@ -79,9 +118,16 @@ private:
     return true;
   }
 
+  // A result's digests are all of its action's function.
+  digest any_kept(digest_function function) {
+    auto& those = kept_[function];
+    if (!those.empty()) return those[chance_() % those.size()];
+    return digest_of("", function);
+  }
+
   void keep(const digest& blob) {
     load_.ledger_.blob_acknowledged(blob);
-    kept_.push_back(blob);
+    kept_[blob.function].push_back(blob);
   }
   bool failed(const std::string& what, const error& fault) {
     load_.note_failure(what, fault);
@@ -91,7 +137,7 @@ private:
   crash_load& load_;
   const unsigned number_;
   std::mt19937_64 chance_;
-  std::vector<digest> kept_;
+  std::map<digest_function, std::vector<digest>> kept_;
 };
 
 crash_load::crash_load(const load_shape& shape, const remote& server, crash_ledger& ledger)

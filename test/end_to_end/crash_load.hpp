@@ -15,11 +15,13 @@ struct load_shape {
   std::uint64_t seed = 0;  ///< of this round
   unsigned uploaders = 16;
   std::uint64_t largest = 8 << 20;  ///< bytes of a blob
+  bool tight = false;               ///< the store is so small that chunks may leave before they are spliced
 };
 
 /// Uploaders that give the server all it takes, each call written down before and after, until a call fails:
 /// small blobs in batches, blobs of any size as streams (some of them the same from several uploaders at
-/// once), results of actions whose outputs were acknowledged.
+/// once), blobs spliced out of chunks, results of actions whose outputs were acknowledged; all of it named
+/// under every digest function that is served by default.
 class crash_load {
 public:
   crash_load(const load_shape& shape, const remote& server, crash_ledger& ledger);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 
 #include "test/end_to_end/data_folder.hpp"
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t wide_capacity = std::uint64_t{2} << 30;
 constexpr std::uint64_t tight_capacity = 48 << 20;
-constexpr std::uint64_t wide_enough = wide_capacity / 4;
+constexpr std::uint64_t disk_capacity = 256 << 20;
 constexpr std::uint64_t wide_rounds = 60;
 constexpr std::uint64_t tight_rounds = 20;
 constexpr std::size_t sample_of_old = 40;
@@ -40,12 +41,14 @@ std::vector<std::string> killing_at(const char* call, std::uint64_t when) {
 
 }  // namespace
 
-crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight)
+crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight,
+                           const breakable_disk* disk)
     : options_(options),
       out_(out),
       figures_(figures),
       tight_(tight),
-      data_(fmt::format("{}/data{}", options.folder, figures.folders)),
+      disk_(disk),
+      data_(fmt::format("{}/data{}", disk ? disk->path() : options.folder, figures.folders)),
       chance_(options.seed * 1000 + figures.folders),
       sampling_(options.seed) {
   ++figures_.folders;
@@ -56,12 +59,30 @@ expected<server_process> crash_rounds::start(bool to_be_killed) {
   std::vector<std::string> words;
   if (to_be_killed && options_.at_calls)
     words = killing_at(calls[chance_() % std::size(calls)], 1 + chance_() % 40);
-  for (const auto& word :
-       {options_.binary, std::string("serve"), std::string("--profile"), std::string("cache"),
-        std::string("--listen"), std::string("127.0.0.1:0"), std::string("--data"), data_,
-        std::string("--capacity"), fmt::format("{}B", tight_ ? tight_capacity : wide_capacity)})
-    words.push_back(word);
-  return server_process::start({std::move(words), fmt::format("{}/log", data_)});
+  for (auto& word : command()) words.push_back(std::move(word));
+  return server_process::start({std::move(words), fmt::format("{}/log", options_.folder)});
+}
+
+std::uint64_t crash_rounds::capacity() const {
+  return tight_ ? tight_capacity : disk_ ? disk_capacity : wide_capacity;
+}
+
+// The profile of a cache; where the stores' durability matters, the same with that said.
+std::vector<std::string> crash_rounds::command() const {
+  if (!disk_)
+    return {options_.binary, "serve",  "--profile", "cache",      "--listen",
+            "127.0.0.1:0",   "--data", data_,       "--capacity", fmt::format("{}B", capacity())};
+  const auto path = fmt::format("{}/node.yaml", options_.folder);
+  const auto keep = options_.relaxed ? "relaxed" : "durable";
+  std::ofstream(path) << fmt::format(
+      "stores:\n"
+      "  blobs: {{type: filesystem, path: {0}/blobs, capacity: {1}B, durability: {2}}}\n"
+      "  results: {{type: filesystem, path: {0}/results, capacity: 32MiB, durability: {2}}}\n"
+      "  content: {{type: chunked, inner: blobs, layouts: results}}\n"
+      "transports: {{public: {{type: grpc, listen: ['127.0.0.1:0']}}}}\n"
+      "serve: {{content: content, results: results, chunking: {{}}}}\n",
+      data_, capacity(), keep);
+  return {options_.binary, "serve", path};
 }
 
 void crash_rounds::round() {
@@ -82,8 +103,7 @@ bool crash_rounds::kill_at_start(server_process& server) {
   auto usual = figures_.starts_ms.empty() ? 100.0 : figures_.starts_ms.back();
   auto patience = std::chrono::microseconds(chance_() % static_cast<std::uint64_t>(1 + usual * 1000));
   server.prints("kiln listens on", patience);
-  server.signal(SIGKILL);
-  expect_killed(server);
+  strike(server, nullptr);
   ++figures_.kills_at_start;
   return true;
 }
@@ -107,7 +127,8 @@ std::optional<std::string> crash_rounds::address_of(server_process& server) {
 
 void crash_rounds::check_what_is_there(const remote& server, std::optional<std::size_t> sample,
                                        bool to_be_killed) {
-  auto outcome = check(server, ledger_, ledger_.select(sampling_, sample), tight_);
+  const check_rules rules{tight_ || options_.relaxed, options_.relaxed};
+  auto outcome = check(server, ledger_, ledger_.select(sampling_, sample), rules);
   figures_.blobs_read += outcome.blobs;
   figures_.bytes_read += outcome.bytes;
   figures_.results_read += outcome.results;
@@ -120,7 +141,7 @@ void crash_rounds::load_and_kill(server_process& server, const remote& client) {
   auto before = ledger_.acknowledgements();
   auto bytes_before = ledger_.bytes_acknowledged();
   load_shape shape{options_.seed * 100000 + round_, options_.uploaders,
-                   tight_ ? std::uint64_t{1} << 20 : std::uint64_t{8} << 20};
+                   tight_ || disk_ ? std::uint64_t{1} << 20 : std::uint64_t{8} << 20, tight_};
   crash_load load(shape, client, ledger_);
   if (options_.at_calls) {
     load.expect_failures();
@@ -131,12 +152,27 @@ void crash_rounds::load_and_kill(server_process& server, const remote& client) {
     load.wait(UINT64_MAX, std::chrono::microseconds(chance_() % 60000));
   }
   load.expect_failures();
-  server.signal(SIGKILL);
-  expect_killed(server);
+  strike(server, &load);
   load.join();
   for (const auto& text : load.complaints()) complain(fmt::format("round {}: {}", round_, text));
   figures_.acknowledgements += ledger_.acknowledgements() - before;
   figures_.bytes_acknowledged += ledger_.bytes_acknowledged() - bytes_before;
+}
+
+// Of a disk whose power is cut nothing more may be acknowledged, so the server goes on for a while. Every
+// third time the process is killed alone: what its successor then finds, it must also keep when the power
+// goes.
+void crash_rounds::strike(server_process& server, crash_load* load) {
+  const bool cut = disk_ && chance_() % 3 != 0;
+  if (cut) {
+    if (auto down = disk_->cut_power(); !down) return complain(down.error().to_string());
+    if (load) load->wait(UINT64_MAX, std::chrono::microseconds(chance_() % 20000));
+  }
+  server.signal(SIGKILL);
+  expect_killed(server);
+  if (!cut) return;
+  ++figures_.cuts;
+  if (auto back = disk_->come_back(); !back) complain(back.error().to_string());
 }
 
 void crash_rounds::expect_killed(server_process& server) {
@@ -150,7 +186,8 @@ void crash_rounds::expect_killed(server_process& server) {
 }
 
 bool crash_rounds::is_full() const {
-  return round_ >= (tight_ ? tight_rounds : wide_rounds) || ledger_.bytes_acknowledged() >= wide_enough;
+  return round_ >= (tight_ ? tight_rounds : wide_rounds) ||
+         ledger_.bytes_acknowledged() >= (tight_ ? wide_capacity : capacity()) / 4;
 }
 
 void crash_rounds::end_in_order() {
@@ -168,7 +205,7 @@ void crash_rounds::end_in_order() {
   for (const auto& path : left_overs(data_)) complain(fmt::format("{} was left over", path));
   if (auto used = disk_usage(data_ + "/blobs/content"); tight_ && used > tight_capacity)
     complain(fmt::format("{} bytes lie in a store of {}", used, tight_capacity));
-  if (violations_.empty()) std::filesystem::remove_all(data_);
+  if (violations_.empty() && !disk_) std::filesystem::remove_all(data_);
 }
 
 }  // namespace kiln::end_to_end

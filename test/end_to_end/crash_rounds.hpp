@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "test/end_to_end/breakable_disk.hpp"
 #include "test/end_to_end/crash_check.hpp"
 #include "test/end_to_end/crash_load.hpp"
 #include "test/end_to_end/dialler.hpp"
@@ -18,10 +19,13 @@ struct crash_options {
   std::uint64_t seed = 0;
   unsigned uploaders = 16;
   bool at_calls = false;  ///< kill at system calls, by strace, instead of at moments
+  std::string disk;       ///< "ext4", "xfs": cut the power of such a disk, too; empty: only kill
+  bool relaxed = false;   ///< the durability of the stores on that disk
 };
 
 struct crash_figures {
   std::uint64_t kills = 0;
+  std::uint64_t cuts = 0;            ///< of these: with the power of the disk
   std::uint64_t kills_at_start = 0;  ///< of these: before the server said where it listens
   std::uint64_t folders = 0;
   std::uint64_t acknowledgements = 0;
@@ -36,8 +40,9 @@ struct crash_figures {
 /// acknowledged, and a last one that ends in order. One thread.
 class crash_rounds {
 public:
-  /// `tight`: with a store so small that it evicts all the time.
-  crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight);
+  /// `tight`: with a store so small that it evicts all the time. `disk`: the one to cut the power of, if any.
+  crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight,
+               const breakable_disk* disk = nullptr);
 
   /// One server, up to its kill.
   void round();
@@ -53,13 +58,17 @@ private:
   std::optional<std::string> address_of(server_process& server);
   void check_what_is_there(const remote& server, std::optional<std::size_t> sample, bool to_be_killed);
   void load_and_kill(server_process& server, const remote& client);
+  void strike(server_process& server, crash_load* load);
   void expect_killed(server_process& server);
+  std::vector<std::string> command() const;
+  std::uint64_t capacity() const;
   void complain(std::string text) { violations_.push_back(std::move(text)); }
 
   const crash_options& options_;
   dialler& out_;
   crash_figures& figures_;
   const bool tight_;
+  const breakable_disk* const disk_;
   const std::string data_;
   std::uint64_t round_ = 0;
   std::mt19937_64 chance_;    // of the kill points

@@ -3,6 +3,7 @@
 #include <google/bytestream/bytestream.pb.h>
 
 #include <cstring>
+#include <map>
 
 #include "core/digest/hasher.hpp"
 #include "core/wire/digests.hpp"
@@ -20,6 +21,12 @@ error compare(const digest& wanted, const digest& found) {
   return {errc::data_loss, fmt::format("what came for {} is {}", wanted, found)};
 }
 
+// As a number of the protocol.
+template <class Request>
+void name_function(Request& request, const digest& of) {
+  request.set_digest_function(static_cast<v2::DigestFunction::Value>(of.function));
+}
+
 }  // namespace
 
 std::string reapi(std::string_view method) {
@@ -28,6 +35,7 @@ std::string reapi(std::string_view method) {
 
 expected<std::vector<error>> remote::update_blobs(const std::vector<blob>& blobs) const {
   v2::BatchUpdateBlobsRequest request;
+  if (!blobs.empty()) name_function(request, blobs.front().first);
   for (const auto& [name, content] : blobs) {
     auto* one = request.add_requests();
     to_wire(name, one->mutable_digest());
@@ -53,22 +61,39 @@ expected<void> remote::write(const digest& name, byte_chain content) const {
 }
 
 expected<std::vector<digest>> remote::find_missing(const std::vector<digest>& blobs) const {
-  v2::FindMissingBlobsRequest request;
-  for (const auto& blob : blobs) to_wire(blob, request.add_blob_digests());
-  auto answer =
-      ask<v2::FindMissingBlobsResponse>(reapi("ContentAddressableStorage/FindMissingBlobs"), request);
-  if (!answer) return failure(answer.error());
+  std::map<digest_function, v2::FindMissingBlobsRequest> requests;
+  for (const auto& blob : blobs) {
+    auto& request = requests[blob.function];
+    name_function(request, blob);
+    to_wire(blob, request.add_blob_digests());
+  }
   std::vector<digest> missing;
-  for (const auto& one : answer->missing_blob_digests()) {
-    auto read = from_wire(one, digest_function::sha256);
-    if (!read) return failure(read.error());
-    missing.push_back(*read);
+  for (const auto& [function, request] : requests) {
+    auto answer =
+        ask<v2::FindMissingBlobsResponse>(reapi("ContentAddressableStorage/FindMissingBlobs"), request);
+    if (!answer) return failure(answer.error());
+    for (const auto& one : answer->missing_blob_digests()) {
+      auto read = from_wire(one, function);
+      if (!read) return failure(read.error());
+      missing.push_back(*read);
+    }
   }
   return missing;
 }
 
+expected<void> remote::splice(const digest& whole, const std::vector<digest>& chunks) const {
+  v2::SpliceBlobRequest request;
+  name_function(request, whole);
+  to_wire(whole, request.mutable_blob_digest());
+  for (const auto& chunk : chunks) to_wire(chunk, request.add_chunk_digests());
+  auto answer = ask<v2::SpliceBlobResponse>(reapi("ContentAddressableStorage/SpliceBlob"), request);
+  if (!answer) return failure(answer.error());
+  return {};
+}
+
 expected<std::vector<error>> remote::check_blobs(const std::vector<digest>& blobs) const {
   v2::BatchReadBlobsRequest request;
+  if (!blobs.empty()) name_function(request, blobs.front());
   for (const auto& blob : blobs) to_wire(blob, request.add_digests());
   auto answer = ask<v2::BatchReadBlobsResponse>(reapi("ContentAddressableStorage/BatchReadBlobs"), request);
   if (!answer) return failure(answer.error());
@@ -79,8 +104,8 @@ expected<std::vector<error>> remote::check_blobs(const std::vector<digest>& blob
   for (int i = 0; i < answer->responses_size(); ++i) {
     const auto& one = answer->responses(i);
     auto status = status_of(one.status());
-    results.push_back(status.ok() ? compare(blobs[static_cast<std::size_t>(i)], digest_of(one.data()))
-                                  : status);
+    const auto& blob = blobs[static_cast<std::size_t>(i)];
+    results.push_back(status.ok() ? compare(blob, digest_of(one.data(), blob.function)) : status);
   }
   return results;
 }
@@ -88,7 +113,7 @@ expected<std::vector<error>> remote::check_blobs(const std::vector<digest>& blob
 expected<void> remote::check_blob(const digest& blob) const {
   google::bytestream::ReadRequest request;
   request.set_resource_name(make_read_name({"", blob, compressor::identity, {}}));
-  auto seen = std::make_shared<hasher>(digest_function::sha256);
+  auto seen = std::make_shared<hasher>(blob.function);
   auto ended = wait_for<void>([&](auto then) {
     client_.follow(
         "/google.bytestream.ByteStream/Read", request,
@@ -104,6 +129,7 @@ expected<void> remote::check_blob(const digest& blob) const {
 
 expected<void> remote::update_result(const digest& action, const v2::ActionResult& result) const {
   v2::UpdateActionResultRequest request;
+  name_function(request, action);
   to_wire(action, request.mutable_action_digest());
   *request.mutable_action_result() = result;
   auto answer = ask<v2::ActionResult>(reapi("ActionCache/UpdateActionResult"), request);
@@ -113,6 +139,7 @@ expected<void> remote::update_result(const digest& action, const v2::ActionResul
 
 expected<v2::ActionResult> remote::get_result(const digest& action) const {
   v2::GetActionResultRequest request;
+  name_function(request, action);
   to_wire(action, request.mutable_action_digest());
   return ask<v2::ActionResult>(reapi("ActionCache/GetActionResult"), request);
 }

@@ -30,12 +30,15 @@ public:
   explicit remote(std::shared_ptr<channel> to) : client_(std::move(to), "") {}
 
   using blob = std::pair<digest, std::string>;
-  /// For each, in order, what came of it.
+  /// For each, in order, what came of it. All are named under one function.
   expected<std::vector<error>> update_blobs(const std::vector<blob>& blobs) const;
   /// ByteStream.Write; ok once all bytes are committed.
   expected<void> write(const digest& name, byte_chain content) const;
   expected<std::vector<digest>> find_missing(const std::vector<digest>& blobs) const;
-  /// For each, in order: what hashes right, or the server's error; DATA_LOSS for bytes that do not.
+  /// SpliceBlob.
+  expected<void> splice(const digest& whole, const std::vector<digest>& chunks) const;
+  /// All are named under one function. For each, in order: what hashes right, or the server's error;
+  /// DATA_LOSS for bytes that do not.
   expected<std::vector<error>> check_blobs(const std::vector<digest>& blobs) const;
   /// ByteStream.Read of the whole, hashed as it comes; DATA_LOSS if that is not the blob.
   expected<void> check_blob(const digest& blob) const;
