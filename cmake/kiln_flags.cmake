@@ -5,7 +5,10 @@ target_compile_options(kiln_flags INTERFACE -Wall -Wextra -Wno-missing-field-ini
 if(KILN_WERROR)
   target_compile_options(kiln_flags INTERFACE -Werror)
 endif()
-if(KILN_SANITIZE)
+if(KILN_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(KILN_SANITIZE)
   # CAF and shared_ptr bind references to null in places that are never read; that one check is noise.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize=null,vptr -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
