@@ -30,12 +30,13 @@ std::uint64_t blob_index::weight_of(const slot& which) noexcept {
 
 // What it has of the order of use.
 std::uint64_t blob_index::share_of(const slot& which) noexcept {
-  return which.packed() ? record_size(which.size()) : file_weight(which.size());
+  return which.packed() ? record_size(which.function, which.size()) : file_weight(which.size());
 }
 
 // What cannot go as long as this blob is pinned.
 std::uint64_t blob_index::held_by(const slot& which) noexcept {
-  return which.pinned ? weight_of(which) + (which.packed() ? record_size(which.size()) : 0) : 0;
+  return which.pinned ? weight_of(which) + (which.packed() ? record_size(which.function, which.size()) : 0)
+                      : 0;
 }
 
 bool blob_index::is(const slot& which, const digest& blob) const noexcept {
@@ -117,8 +118,8 @@ void blob_index::detach(slot& which) {
     held_pack& in = *pack_of(which);
     entries_.unlink(in.blobs, which);
     if (in.leaving) {
-      in.carried -= record_size(which.size());
-      carried_ -= record_size(which.size());
+      in.carried -= record_size(which.function, which.size());
+      carried_ -= record_size(which.function, which.size());
     }
   }
   if (which.pinned) return;

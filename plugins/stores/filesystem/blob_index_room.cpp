@@ -133,7 +133,7 @@ blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint
   survivors result;
   for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next) {
     const slot& blob = entries_[one];
-    if (survives(blob, which, since)) result.weight += record_size(blob.length);
+    if (survives(blob, which, since)) result.weight += record_size(blob.function, blob.length);
     result.any_pinned = result.any_pinned || blob.pinned;
   }
   return result;
@@ -144,7 +144,7 @@ void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& go
   ++leaving_;
   which.carried = 0;
   for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next)
-    which.carried += record_size(entries_[one].length);
+    which.carried += record_size(entries_[one].function, entries_[one].length);
   carried_ += which.carried;
   packs_weight_ -= which.size;
   for (entry_id one = which.blobs.front; one != 0;) {

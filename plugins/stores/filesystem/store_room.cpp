@@ -235,13 +235,15 @@ void store::move_on(std::uint64_t number) {
     auto result = std::make_shared<std::vector<placed_blob>>();
     std::vector<std::size_t> good;
     for (std::size_t i = 0; i < places.size(); ++i) {
-      auto content = read_packed(*with, places[i].first, places[i].second).content;
+      auto [content, may_pass] = read_packed(*with, places[i].first, places[i].second);
       if (content) {
         good.push_back(i);
         orders.push_back({places[i].first, *content, sequences[i], record_kind::blob});
         result->push_back({std::move(*content), pack_place{}, sequences[i]});
       } else {
-        result->push_back({{}, fail(std::move(content).error()), sequences[i]});
+        // What the disk may read another time is not lost.
+        const errc code = may_pass ? errc::unavailable : content.error().code();
+        result->push_back({{}, fail(error(code, content.error().message())), sequences[i]});
       }
     }
     packer->submit(std::move(orders), [tell, ticket, result, good](std::vector<expected<pack_place>> placed) {
