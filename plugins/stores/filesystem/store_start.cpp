@@ -83,8 +83,6 @@ void store::enter_records(std::size_t table, std::size_t from) {
       return enter_records(table + 1, 0);
     }
     enter(pack, *got);
-    if (held_pack* held = index_.find_pack(number); held && from + entered_at_once >= pack.records->size())
-      held->changed = !pack.marks;
     enter_records(table, from + entered_at_once);
   });
 }
@@ -92,10 +90,13 @@ void store::enter_records(std::size_t table, std::size_t from) {
 void store::enter(const loaded_pack& pack, std::span<const record> records) {
   held_pack* held = index_.find_pack(pack.file->number);
   if (!held) return;
+  // What its marks tell already is no change.
+  const bool changed = held->changed || !pack.marks;
   for (const auto& one : records) {
     auto used = pack.marks ? pack.marks->find(one.offset) : std::nullopt;
     index_.insert_old_packed(*held, one, used.value_or(held->filled));
   }
+  held->changed = changed;
 }
 
 void store::packs_known() {
