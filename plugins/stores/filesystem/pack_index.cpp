@@ -74,8 +74,6 @@ std::optional<index_head> check_index(std::string_view text, std::uint64_t numbe
   const std::uint64_t body = text.size() - index_head_size - index_sum_size;
   if (body % head.row_size() != 0 || body / head.row_size() != head.rows) return {};
   if (!ends_with_its_sum(text)) return {};
-  for (std::uint64_t row = 0; row < head.rows; ++row)
-    if (!decode_row(text.substr(head.place_of(row), head.row_size()), head)) return {};
   return head;
 }
 

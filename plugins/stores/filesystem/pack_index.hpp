@@ -28,8 +28,8 @@ std::uint64_t index_order(const digest& blob) noexcept;
 void sort_for_index(std::vector<record>& records);
 
 std::string encode_index(std::uint64_t number, std::uint64_t covered, std::vector<record> records);
-/// Nothing unless all of it is whole, and of a pack with this number and at least the size covered. The rows
-/// are read one by one.
+/// Nothing unless all of it is whole, and of a pack with this number and at least the size covered. What the
+/// rows say is looked at by who reads them.
 std::optional<index_head> check_index(std::string_view text, std::uint64_t number, std::uint64_t pack_size);
 /// Nothing if it is no row.
 std::optional<record> decode_row(std::string_view row, const index_head& head) noexcept;

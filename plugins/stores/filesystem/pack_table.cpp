@@ -17,9 +17,11 @@ pack_table_ptr pack_table::of_index(disk& on, descriptor file, std::uint64_t num
   if (!head) return nullptr;
   auto result = std::make_shared<pack_table>();
   result->orders_.reserve(head->rows);
-  for (std::uint64_t row = 0; row < head->rows; ++row)
-    result->orders_.push_back(
-        index_order(decode_row(text.substr(head->place_of(row), head->row_size()), *head)->blob));
+  for (std::uint64_t row = 0; row < head->rows; ++row) {
+    auto one = decode_row(text.substr(head->place_of(row), head->row_size()), *head);
+    if (!one) return nullptr;
+    result->orders_.push_back(index_order(one->blob));
+  }
   if (!std::is_sorted(result->orders_.begin(), result->orders_.end())) return nullptr;
   result->index_ = std::move(file);
   result->head_ = *head;
