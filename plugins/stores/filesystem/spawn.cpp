@@ -52,7 +52,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   from.bounds.capacity = capacity;
   // A pack is closed by the record with which it is full.
   from.bounds.spare = packing ? 2 * (from.pack_size + wishes.packed_below.bytes) : 0;
-  // Every pack is open, at the start its index, too; of other files as many as are read, written and lent at once.
+  // Every pack is open, at the start its index, too; of other files as many as are read, written and lent at
+  // once.
   if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
   from.bounds.hot_memory = hot_bytes(wishes);
