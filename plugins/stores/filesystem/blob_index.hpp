@@ -226,6 +226,7 @@ private:
   bool survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept;
   survivors survivors_of(const held_pack& which, std::uint32_t since) const noexcept;
   void pass_over(held_pack& which);
+  void forget_stuck();
   void drop_pack(held_pack& which, std::uint32_t since, departures& gone);
   bool shed_one(std::uint64_t open, departures& gone);
 
@@ -251,6 +252,7 @@ private:
   std::uint64_t sequences_;
   std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
+  std::size_t stuck_ = 0;
   std::vector<bool> changed_files_;                     // by the parts of the slab
   std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start

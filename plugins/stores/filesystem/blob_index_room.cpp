@@ -7,6 +7,8 @@ namespace {
 
 // How many packs may be on their way out at once: `limits::spare` covers their bytes.
 constexpr std::size_t most_leaving = 2;
+// Where the disk takes nothing, no more of them lose what was not worth moving.
+constexpr std::size_t most_stuck = 2;
 // For one piece of room. Each has up to some ten thousand blobs, which are all looked at.
 constexpr std::size_t most_looked_at = 8;
 
@@ -62,6 +64,7 @@ room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, depar
 room blob_index::drop_next(std::uint64_t open, departures& gone) {
   slot* file = next_file();
   held_pack* pack = next_pack(open);
+  if (stuck_ >= most_stuck) pack = nullptr;
   if (file && (!pack || order_.known(file->used) <= order_.known(pack->filled))) {
     erase(*file, gone);
     return room::made;
@@ -74,8 +77,13 @@ room blob_index::drop_next(std::uint64_t open, departures& gone) {
   }
   if (leaving_ > 0) return room::later;
   // Next time those are tried that could not be moved now.
-  for (auto& [turn, one] : turns_) one->stuck = false;
+  forget_stuck();
   return room::none;
+}
+
+void blob_index::forget_stuck() {
+  if (std::exchange(stuck_, 0) == 0) return;
+  for (auto& [turn, one] : turns_) one->stuck = false;
 }
 
 // In their turn, but for those from which too little would be won. Where all of several are so, the best.
@@ -164,11 +172,13 @@ void blob_index::finish_leaving(held_pack& which, departures& gone) {
   which.leaving = false;
   carried_ -= std::exchange(which.carried, 0);
   if (which.blobs.empty()) {
-    for (auto& [turn, one] : turns_) one->stuck = false;  // the disk takes what is moved
+    forget_stuck();  // the disk takes what is moved
     return forget_pack(which, gone);
   }
   which.stuck = true;
+  ++stuck_;
   packs_weight_ += which.size;
+  if (!which.stale) set_turn(which, numbers_.rbegin()->first);
 }
 
 void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone) {
