@@ -168,6 +168,7 @@ void blob_index::set_turn(held_pack& which, std::uint64_t turn) {
 // It must not leave after what says that its records count no more: not even if it was passed over before.
 void blob_index::make_stale(held_pack& which) {
   if (std::exchange(which.stale, true)) return;
+  stale_leaving_ += which.leaving;
   set_turn(which, which.file->number);
 }
 

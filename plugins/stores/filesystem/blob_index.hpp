@@ -253,6 +253,7 @@ private:
   std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
   std::size_t stuck_ = 0;
+  std::size_t stale_leaving_ = 0;
   std::vector<bool> changed_files_;                     // by the parts of the slab
   std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start

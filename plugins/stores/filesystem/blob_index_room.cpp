@@ -69,7 +69,8 @@ room blob_index::drop_next(std::uint64_t open, departures& gone) {
     erase(*file, gone);
     return room::made;
   }
-  if (pack && leaving_ < most_leaving) {
+  // A later one may have in it what says that records of a stale one count no more.
+  if (pack && leaving_ < most_leaving && stale_leaving_ == 0) {
     room answer = drop_a_pack(pack, open, gone);
     if (answer != room::none || !file) return answer;
     erase(*file, gone);
@@ -127,7 +128,10 @@ blob_index::slot* blob_index::next_file() noexcept {
 
 held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
   for (auto& [turn, pack] : turns_)
-    if (turn.second < open && !pack->leaving && !pack->stuck) return pack;
+    if (turn.second < open && !pack->leaving) {
+      if (!pack->stuck) return pack;
+      if (pack->stale) return nullptr;
+    }
   return nullptr;
 }
 
@@ -150,6 +154,7 @@ blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint
 void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& gone) {
   which.leaving = true;  // before: its records need not be counted as stale
   ++leaving_;
+  stale_leaving_ += which.stale;
   which.carried = 0;
   for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next)
     which.carried += record_size(entries_[one].function, entries_[one].length);
@@ -169,6 +174,7 @@ void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& go
 void blob_index::finish_leaving(held_pack& which, departures& gone) {
   assert(which.leaving);
   --leaving_;
+  stale_leaving_ -= which.stale;
   which.leaving = false;
   carried_ -= std::exchange(which.carried, 0);
   if (which.blobs.empty()) {
@@ -202,9 +208,11 @@ bool blob_index::shed_one(std::uint64_t open, departures& gone) {
     if (turn.second >= open || pack->leaving) continue;
     if (++looked_at > most_looked_at) break;
     auto stays = survivors_of(*pack, since);
-    if (stays.any_pinned || stays.weight >= least) continue;
-    best = pack;
-    least = stays.weight;
+    if (!stays.any_pinned && stays.weight < least) {
+      best = pack;
+      least = stays.weight;
+    }
+    if (pack->stale) break;  // no later one before it
   }
   if (file && (!best || least > 0 || order_.known(file->used) <= order_.known(best->filled)))
     erase(*file, gone);

@@ -193,6 +193,29 @@ BOOST_AUTO_TEST_CASE(moves_on_what_was_used_since_its_pack_was_filled) {
   BOOST_TEST(index.pinned() == 0U);
 }
 
+// Else, after a kill in between, the older of two results would be back.
+BOOST_AUTO_TEST_CASE(no_pack_leaves_before_an_older_one_with_a_record_that_it_replaced_has_left) {
+  blob_index index(room_for(4), 1);
+  auto first = pack(1), second = pack(2), third = pack(3);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  for (std::uint64_t i = 0; i < 7; ++i)
+    index.insert_packed(blob(i == 0 ? 0 : 10 + i), place(second, i), 10 + i);
+  auto pinned = index.pin(*index.find(blob(5)));
+  departures gone;
+  BOOST_TEST((index.reserve(3 * block, none_open, gone) == room::later));
+  BOOST_TEST(gone.packs.empty());
+  BOOST_REQUIRE(gone.leaving.size() == 1);
+  BOOST_TEST(gone.leaving.front()->file->number == 1U);
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+  index.move(*index.find(blob(5)), place(third, 0));
+  index.finish_leaving(*gone.leaving.front(), gone);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST((index.reserve(3 * block, 3, gone) == room::made));
+  BOOST_TEST(gone.packs.size() == 2U);
+  BOOST_TEST(index.find(blob(0)) == nullptr);
+  index.unpin(blob(5), pinned);
+}
+
 BOOST_AUTO_TEST_CASE(never_drops_the_pack_that_is_being_written) {
   blob_index index(room_for(4), 1);
   auto open = pack(7);
