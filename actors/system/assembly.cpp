@@ -228,6 +228,10 @@ std::vector<std::string> assembly::addresses() const {
   return found;
 }
 
+const router& assembly::client_routes() const noexcept {
+  return parts_->routes.clients;
+}
+
 scheduler_actor assembly::scheduler() const noexcept {
   return parts_->scheduler;
 }

@@ -8,6 +8,7 @@
 #include "actors/system/configuration.hpp"
 #include "actors/system/guardian.hpp"
 #include "core/contract/lifecycle.hpp"
+#include "core/contract/router.hpp"
 #include "core/contract/scheduler.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
@@ -45,6 +46,8 @@ public:
   std::vector<listener> listeners() const;
   /// Where clients come in.
   std::vector<std::string> addresses() const;
+  /// What clients may call: for who brings calls in by a way of their own.
+  const router& client_routes() const noexcept;
   /// Null for a node without execution.
   scheduler_actor scheduler() const noexcept;
   /// Brings everything to rest, in the order of docs/ARCHITECTURE.md, when it is told begin_drain. The node

@@ -22,7 +22,7 @@ public:
   /// `folder` is for its actions. Throws, with all that is wrong, if it cannot be started.
   right_server(const std::string& plugin_folder, const std::string& folder);
 
-  const router& routes() const noexcept { return running_->routes(); }
+  const router& routes() const noexcept { return running_->client_routes(); }
   /// gRPC on a socket of its own, to be dialled by its address. It must be drained and gone before the
   /// server.
   std::unique_ptr<transport> make_door();

@@ -4,7 +4,7 @@ namespace kiln::contract {
 namespace {
 
 write_blobs::entry entry_of(const std::string& content) {
-  return {digest_of(content), bytes::copy_of(content)};
+  return {digest_now(content), bytes::copy_of(content)};
 }
 
 void answers_each_blob_of_a_written_batch_in_its_place(const subject& what) {
@@ -13,10 +13,10 @@ void answers_each_blob_of_a_written_batch_in_its_place(const subject& what) {
               long_one = noise(80'000, 4);
   put(on, "there before");
   auto answers = on.tell(write_blobs{{entry_of(large),
-                                      {digest_of(short_one), bytes::copy_of(short_one.substr(1))},
+                                      {digest_now(short_one), bytes::copy_of(short_one.substr(1))},
                                       entry_of(small),
                                       entry_of(""),
-                                      {digest_of(long_one), bytes::copy_of(long_one + "!")},
+                                      {digest_now(long_one), bytes::copy_of(long_one + "!")},
                                       entry_of("there before"),
                                       entry_of(small)}});
   BOOST_REQUIRE(answers);
@@ -26,10 +26,10 @@ void answers_each_blob_of_a_written_batch_in_its_place(const subject& what) {
       "OK", "INVALID_ARGUMENT", "OK", "OK", "INVALID_ARGUMENT", "OK", "OK"};
   BOOST_TEST(codes == wanted, boost::test_tools::per_element());
   BOOST_TEST(answers->results[0]->size == 90'000U);
-  BOOST_TEST((read(on, digest_of(large)) == large));
-  BOOST_TEST((read(on, digest_of(small)) == small));
-  BOOST_TEST(is_missing(on, digest_of(short_one)));
-  BOOST_TEST(is_missing(on, digest_of(long_one)));
+  BOOST_TEST((read(on, digest_now(large)) == large));
+  BOOST_TEST((read(on, digest_now(small)) == small));
+  BOOST_TEST(is_missing(on, digest_now(short_one)));
+  BOOST_TEST(is_missing(on, digest_now(long_one)));
 }
 
 void answers_each_blob_of_a_read_batch_in_its_place(const subject& what) {
@@ -37,9 +37,9 @@ void answers_each_blob_of_a_read_batch_in_its_place(const subject& what) {
   std::string small = noise(10, 1), large = noise(90'000, 2);
   put(on, small);
   put(on, large);
-  digest absent = digest_of("absent"), large_absent = digest_of(noise(90'001));
+  digest absent = digest_now("absent"), large_absent = digest_now(noise(90'001));
   auto batch = on.tell(read_blobs{
-      {absent, digest_of(large), digest_of(""), large_absent, digest_of(small), digest_of(large)}});
+      {absent, digest_now(large), digest_now(""), large_absent, digest_now(small), digest_now(large)}});
   BOOST_REQUIRE(batch);
   BOOST_REQUIRE(batch->results.size() == 6);
   BOOST_TEST(code_of(batch->results[0]) == "NOT_FOUND");

@@ -5,7 +5,7 @@ namespace {
 
 // After a write that failed: the blob is absent, costs nothing, and can be written properly.
 void check_that_nothing_is_left(stage& on, const std::string& content, const store_figures& before) {
-  digest blob = digest_of(content);
+  digest blob = digest_now(content);
   BOOST_TEST(is_missing(on, blob));
   BOOST_TEST(code_of(read(on, blob)) == "NOT_FOUND");
   auto after = on.tell(measure_store{});
@@ -23,8 +23,8 @@ void refuses_a_source_that_ends_short(const subject& what) {
   for (std::size_t size : {10U, 2'000'000U}) {
     std::string content = noise(size);
     auto before = figures_of(on);
-    BOOST_TEST(code_of(write(on, digest_of(content), content.substr(1))) == "INVALID_ARGUMENT");
-    BOOST_TEST(code_of(write(on, digest_of(content), "")) == "INVALID_ARGUMENT");
+    BOOST_TEST(code_of(write(on, digest_now(content), content.substr(1))) == "INVALID_ARGUMENT");
+    BOOST_TEST(code_of(write(on, digest_now(content), "")) == "INVALID_ARGUMENT");
     check_that_nothing_is_left(on, content, before);
   }
 }
@@ -36,7 +36,7 @@ void refuses_a_source_with_too_many_bytes(const subject& what) {
     auto before = figures_of(on);
     for (std::size_t piece : {3000U, 4'000'000U})
       BOOST_TEST(code_of(on.tell(write_blob{
-                     digest_of(content), deliver(content + "!", {piece, true, {}})})) == "INVALID_ARGUMENT");
+                     digest_now(content), deliver(content + "!", {piece, true, {}})})) == "INVALID_ARGUMENT");
     check_that_nothing_is_left(on, content, before);
   }
 }
@@ -47,7 +47,7 @@ void gives_up_a_source_that_has_no_end(const subject& what) {
     void read(next then) override { then(byte_chain(bytes::of_static("for ever and "))); }
   };
   stage on(what);
-  digest blob = digest_of("for ever and a day");
+  digest blob = digest_now("for ever and a day");
   BOOST_TEST(code_of(on.tell(write_blob{blob, std::make_shared<endless>()})) == "INVALID_ARGUMENT");
   BOOST_TEST(is_missing(on, blob));
 }
@@ -55,7 +55,7 @@ void gives_up_a_source_that_has_no_end(const subject& what) {
 void passes_on_why_a_source_failed(const subject& what) {
   stage on(what);
   error fault(errc::permission_denied, "the disk of the writer is locked");
-  auto refused = on.tell(write_blob{digest_of("abc"), failing_source(fault)});
+  auto refused = on.tell(write_blob{digest_now("abc"), failing_source(fault)});
   BOOST_REQUIRE(!refused);
   BOOST_TEST(code_of(refused) == "PERMISSION_DENIED");
   BOOST_TEST((refused.error().message().find(fault.message()) != std::string::npos));
@@ -68,7 +68,7 @@ void leaves_no_trace_of_a_write_given_up_at_any_step(const subject& what) {
     std::string content = noise(400'000, steps);
     auto before = figures_of(on);
     auto source = std::make_shared<hand_fed>();
-    auto answer = on.ask(write_blob{digest_of(content), source});
+    auto answer = on.ask(write_blob{digest_now(content), source});
     for (std::size_t step = 0; step < steps; ++step) source->feed(content.substr(step * 100'000, 100'000));
     source->feed(failure(left));
     BOOST_TEST(code_of(wait(std::move(answer))) == "CANCELLED");
@@ -82,7 +82,7 @@ void does_not_wait_for_a_source_that_vanished(const subject& what) {
     std::string content = noise(200'000, steps);
     auto before = figures_of(on);
     auto source = std::make_shared<hand_fed>();
-    auto answer = on.ask(write_blob{digest_of(content), source});
+    auto answer = on.ask(write_blob{digest_now(content), source});
     for (std::size_t step = 0; step < steps; ++step) source->feed(content.substr(step * 100'000, 100'000));
     source->vanish();
     BOOST_TEST(!wait(std::move(answer)));

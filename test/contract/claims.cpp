@@ -8,7 +8,7 @@ digest_function in_use = digest_function::sha256;
 
 }  // namespace
 
-digest digest_of(std::string_view content) {
+digest digest_now(std::string_view content) {
   return kiln::digest_of(content, in_use);
 }
 
@@ -27,7 +27,7 @@ expected<receipt> write(stage& on, const digest& blob, std::string content) {
 }
 
 digest put(stage& on, const std::string& content) {
-  digest blob = digest_of(content);
+  digest blob = digest_now(content);
   auto written = write(on, blob, content);
   BOOST_REQUIRE_MESSAGE(written, "writing " << content.size() << " bytes: " << text_of(written));
   return blob;

@@ -33,9 +33,9 @@ std::vector<claim> result_restart_claims();
 // What the claims say again and again.
 
 expected<receipt> write(stage& on, const digest& blob, std::string content);
-/// The digest of these bytes, under the function that the claim is being proved for. Hides kiln's own, whose
-/// default is always SHA-256.
-digest digest_of(std::string_view content);
+/// The digest of these bytes, under the function that the claim is being proved for. Not kiln::digest_of,
+/// whose default is always SHA-256.
+digest digest_now(std::string_view content);
 /// Proves a claim under this function.
 void prove_under(digest_function function, const claim& which, const subject& what);
 

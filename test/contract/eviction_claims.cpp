@@ -91,7 +91,7 @@ void press_hard(stage& on) {
 void keeps_what_is_leased_until_the_lease_ends(const subject& what) {
   stage on(what, small_capacity);
   digest first = put(on, noise(blob_size, 1)), second = put(on, noise(blob_size, 2));
-  digest absent = digest_of("absent");
+  digest absent = digest_now("absent");
   auto lease = on.tell(lease_blobs{{first, absent, second}});
   if (!lease && lease.error().code() == errc::unimplemented) return;
   BOOST_REQUIRE_MESSAGE(lease, text_of(lease));
@@ -115,9 +115,9 @@ void refuses_what_leases_leave_no_room_for(const subject& what) {
   std::string_view code = "OK";
   for (std::uint64_t i = 0; code == "OK" && i < 2 * capacity / blob_size; ++i) {
     std::string content = noise(blob_size, 500 + i);
-    code = code_of(write(on, digest_of(content), content));
+    code = code_of(write(on, digest_now(content), content));
     if (code != "OK") break;
-    auto lease = on.tell(lease_blobs{{digest_of(content)}});
+    auto lease = on.tell(lease_blobs{{digest_now(content)}});
     if (!lease && lease.error().code() == errc::unimplemented) return;
     BOOST_REQUIRE_MESSAGE(lease, text_of(lease));
     holds.push_back(lease->hold);
@@ -132,8 +132,8 @@ void refuses_a_blob_larger_than_itself_and_keeps_the_others(const subject& what)
   stage on(what, small_capacity);
   digest small = put(on, noise(1000));
   std::string huge = noise(capacity_of(on) + 1);
-  BOOST_TEST(code_of(on.tell(write_blob{digest_of(huge), deliver(huge)})) == "RESOURCE_EXHAUSTED");
-  BOOST_TEST(is_missing(on, digest_of(huge)));
+  BOOST_TEST(code_of(on.tell(write_blob{digest_now(huge), deliver(huge)})) == "RESOURCE_EXHAUSTED");
+  BOOST_TEST(is_missing(on, digest_now(huge)));
   BOOST_TEST(!is_missing(on, small));
 }
 

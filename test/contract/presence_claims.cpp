@@ -9,7 +9,7 @@ void names_exactly_what_is_absent_each_once_in_the_order_asked(const subject& wh
   stage on(what);
   digest here = put(on, "here");
   digest also_here = put(on, noise(100'000));
-  digest a = digest_of("a"), b = digest_of(noise(100'001)), c = digest_of("c");
+  digest a = digest_now("a"), b = digest_now(noise(100'001)), c = digest_now("c");
   auto missing = on.tell(find_missing{{c, here, a, c, also_here, b, a, here, b}});
   BOOST_REQUIRE(missing);
   BOOST_TEST((missing->blobs == std::vector{c, a, b}));
@@ -19,7 +19,7 @@ void names_exactly_what_is_absent_each_once_in_the_order_asked(const subject& wh
 
 void always_has_the_empty_blob(const subject& what) {
   stage on(what);
-  digest empty = digest_of("");
+  digest empty = digest_now("");
   BOOST_TEST(!is_missing(on, empty));
   BOOST_TEST((read(on, empty) == ""));
   BOOST_TEST(code_of(read(on, empty, 1)) == "OUT_OF_RANGE");
@@ -34,7 +34,7 @@ void keeps_what_was_written(const subject& what) {
   stage on(what);
   for (std::size_t size : {1U, 1000U, 70'000U, 3'000'000U}) {
     std::string content = noise(size);
-    digest blob = digest_of(content);
+    digest blob = digest_now(content);
     BOOST_TEST(is_missing(on, blob));
     auto written = write(on, blob, content);
     BOOST_REQUIRE_MESSAGE(written, text_of(written));

@@ -51,7 +51,7 @@ void says_the_size_of_the_whole_blob_whatever_the_range(const subject& what) {
 
 void does_not_find_what_was_never_written(const subject& what) {
   stage on(what);
-  BOOST_TEST(code_of(read(on, digest_of("nobody wrote this"))) == "NOT_FOUND");
+  BOOST_TEST(code_of(read(on, digest_now("nobody wrote this"))) == "NOT_FOUND");
 }
 
 void streams_a_large_blob_in_bounded_pieces(const subject& what) {
@@ -59,7 +59,7 @@ void streams_a_large_blob_in_bounded_pieces(const subject& what) {
   constexpr std::size_t bound = 4 << 20;
   stage on(what);
   std::string content = noise(size);
-  digest blob = digest_of(content);
+  digest blob = digest_now(content);
   BOOST_REQUIRE_EQUAL(code_of(on.tell(write_blob{blob, deliver(content, {1 << 20, true, {}})})), "OK");
   auto reading = on.tell(read_blob{blob});
   BOOST_REQUIRE(reading);
@@ -128,7 +128,7 @@ void lends_a_file_with_exactly_the_bytes(const subject& what) {
     BOOST_TEST((facts.st_mode & 07777) == 0555U);
     BOOST_TEST(static_cast<std::size_t>(facts.st_size) == size);
   }
-  BOOST_TEST(code_of(on.tell(lend_file{digest_of("absent")})) == "NOT_FOUND");
+  BOOST_TEST(code_of(on.tell(lend_file{digest_now("absent")})) == "NOT_FOUND");
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ void keeps_what_it_acknowledged_across_restarts(const subject& what) {
     write_blobs batch;
     for (std::uint64_t i = 0; i < 20; ++i) {
       std::string content = noise(100 + 5000 * i, 100 * round + i);
-      batch.entries.push_back({digest_of(content), bytes::copy_of(content)});
+      batch.entries.push_back({digest_now(content), bytes::copy_of(content)});
       keep(batch.entries.back().blob, content);
     }
     auto answers = on.tell(std::move(batch));
@@ -73,7 +73,7 @@ void evicts_across_restarts(const subject& what) {
     write_blobs batch;
     do {
       content.replace(0, 8, std::to_string(10'000'000 + i));
-      last = digest_of(content);
+      last = digest_now(content);
       batch.entries.push_back({last, bytes::copy_of(content)});
     } while (++i % in_batch != 0);
     auto answers = on.tell(std::move(batch));
@@ -92,14 +92,14 @@ void keeps_results_across_restarts(const subject& what) {
   for (std::uint64_t round = 0; round < 3; ++round) {
     for (std::uint64_t i = 0; i < 10; ++i) {
       // Every other one replaces that of the round before.
-      digest action = digest_of(noise(142, i % 2 == 0 ? i : 100 * round + i));
+      digest action = digest_now(noise(142, i % 2 == 0 ? i : 100 * round + i));
       digest other = kiln::digest_of(noise(142, 1000 * round + i), digest_function::sha256);
       BOOST_REQUIRE(write(on, action, noise(50 + 9000 * i, round)));
       BOOST_REQUIRE(write(on, other, noise(60, round)));
     }
     on.restart();
     for (std::uint64_t i = 0; i < 10; ++i) {
-      digest action = digest_of(noise(142, i % 2 == 0 ? i : 100 * round + i));
+      digest action = digest_now(noise(142, i % 2 == 0 ? i : 100 * round + i));
       digest other = kiln::digest_of(noise(142, 1000 * round + i), digest_function::sha256);
       BOOST_TEST((read(on, action) == noise(50 + 9000 * i, round)), action.to_string());
       BOOST_TEST((read(on, other) == noise(60, round)), other.to_string());
@@ -109,7 +109,7 @@ void keeps_results_across_restarts(const subject& what) {
 
 void stays_forgetful_of_forgotten_results(const subject& what) {
   stage on(what);
-  digest action = digest_of("an action"), other = digest_of("another action");
+  digest action = digest_now("an action"), other = digest_now("another action");
   BOOST_REQUIRE(write(on, other, "stays"));
   BOOST_REQUIRE(write(on, action, "first"));
   BOOST_REQUIRE(write(on, action, "second"));

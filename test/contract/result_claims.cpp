@@ -6,7 +6,7 @@ namespace {
 void keeps_results_whatever_size_their_digest_names(const subject& what) {
   stage on(what);
   for (std::size_t size : {0U, 10U, 5000U, 300'000U}) {
-    digest action = digest_of(noise(142, size));
+    digest action = digest_now(noise(142, size));
     std::string result = noise(size);
     auto written = write(on, action, result);
     BOOST_REQUIRE_MESSAGE(written, text_of(written));
@@ -19,7 +19,7 @@ void keeps_results_whatever_size_their_digest_names(const subject& what) {
 
 void knows_no_result_that_was_never_written(const subject& what) {
   stage on(what);
-  for (const digest& action : {digest_of("an action"), digest_of("")}) {
+  for (const digest& action : {digest_now("an action"), digest_now("")}) {
     BOOST_TEST(is_missing(on, action));
     BOOST_TEST(code_of(read(on, action)) == "NOT_FOUND");
     BOOST_TEST(code_of(on.tell(read_blobs{{action}})->results.at(0)) == "NOT_FOUND");
@@ -28,7 +28,7 @@ void knows_no_result_that_was_never_written(const subject& what) {
 
 void lets_a_later_result_replace_an_earlier_one(const subject& what) {
   stage on(what);
-  digest action = digest_of("an action");
+  digest action = digest_now("an action");
   for (std::string result : {"first", "second, and longer", "3"}) {
     auto written = write(on, action, result);
     BOOST_REQUIRE(written);
@@ -44,7 +44,7 @@ void lets_a_later_result_replace_an_earlier_one(const subject& what) {
 
 void keeps_the_earlier_result_when_a_later_one_fails(const subject& what) {
   stage on(what);
-  digest action = digest_of("an action");
+  digest action = digest_now("an action");
   BOOST_REQUIRE(write(on, action, "good"));
   auto source = std::make_shared<hand_fed>();
   auto answer = on.ask(write_blob{action, source});
@@ -56,7 +56,7 @@ void keeps_the_earlier_result_when_a_later_one_fails(const subject& what) {
 
 void lets_readers_finish_when_their_result_is_replaced(const subject& what) {
   stage on(what);
-  digest action = digest_of("an action");
+  digest action = digest_now("an action");
   std::string result = noise(5'000'000);
   BOOST_REQUIRE(write(on, action, result));
   auto reading = on.tell(read_blob{action});
@@ -68,7 +68,7 @@ void lets_readers_finish_when_their_result_is_replaced(const subject& what) {
 
 void forgets_results(const subject& what) {
   stage on(what);
-  digest action = digest_of("an action");
+  digest action = digest_now("an action");
   BOOST_REQUIRE(write(on, action, "result"));
   auto gone = on.tell(forget_blob{action});
   if (!gone && gone.error().code() == errc::unimplemented) return;
@@ -80,12 +80,12 @@ void stays_within_its_capacity(const subject& what) {
   if (!what.is_bounded()) return;
   stage on(what, 1 << 20);
   for (std::uint64_t i = 0; i < 60; ++i) {
-    BOOST_TEST(code_of(write(on, digest_of(noise(10, i)), noise(50'000, i))) == "OK");
+    BOOST_TEST(code_of(write(on, digest_now(noise(10, i)), noise(50'000, i))) == "OK");
     auto figures = on.tell(measure_store{});
     BOOST_TEST((figures && figures->bytes <= figures->capacity));
   }
-  BOOST_TEST(is_missing(on, digest_of(noise(10, 0))));
-  BOOST_TEST(!is_missing(on, digest_of(noise(10, 59))));
+  BOOST_TEST(is_missing(on, digest_now(noise(10, 0))));
+  BOOST_TEST(!is_missing(on, digest_now(noise(10, 59))));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ void takes_sources_of_every_kind(const subject& what) {
   for (bool from_elsewhere : {false, true})
     for (std::size_t piece : {1U, 100U, 65'536U, 10'000'000U}) {
       std::string content = noise(piece == 1 ? 5000 : 300'000, ++seed);
-      digest blob = digest_of(content);
+      digest blob = digest_now(content);
       auto written = on.tell(write_blob{blob, deliver(content, {piece, from_elsewhere, {}})});
       BOOST_REQUIRE_MESSAGE(written, text_of(written));
       BOOST_TEST((read(on, blob) == content));
@@ -30,7 +30,7 @@ void does_not_read_the_source_of_what_is_there_already(const subject& what) {
 void shows_nothing_of_a_blob_before_it_is_whole(const subject& what) {
   stage on(what);
   std::string content = noise(200'000);
-  digest blob = digest_of(content);
+  digest blob = digest_now(content);
   auto source = std::make_shared<hand_fed>();
   auto receipt = on.ask(write_blob{blob, source});
   source->feed(content.substr(0, 100'000));
@@ -46,7 +46,7 @@ void keeps_a_blob_that_several_write_at_once(const subject& what) {
   stage on(what);
   for (std::uint64_t round = 0; round < 12; ++round) {
     std::string content = noise(150'000, round);
-    digest blob = digest_of(content);
+    digest blob = digest_now(content);
     const delivery whole{20'000, true, {}};
     const delivery failing{20'000, true, error(errc::unavailable, "the wire was cut")};
     const delivery leaving{20'000, true, error(errc::cancelled, "the client left")};
@@ -72,10 +72,10 @@ void writes_many_blobs_side_by_side(const subject& what) {
   for (std::uint64_t i = 0; i < 64; ++i) {
     contents.push_back(noise(1 + i * 5000, i));
     receipts.push_back(
-        on.ask(write_blob{digest_of(contents.back()), deliver(contents.back(), {7000, i % 2 == 0, {}})}));
+        on.ask(write_blob{digest_now(contents.back()), deliver(contents.back(), {7000, i % 2 == 0, {}})}));
   }
   for (auto& each : receipts) BOOST_TEST(code_of(wait(std::move(each))) == "OK");
-  for (const auto& content : contents) BOOST_TEST((read(on, digest_of(content)) == content));
+  for (const auto& content : contents) BOOST_TEST((read(on, digest_now(content)) == content));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::string repeated(const std::string& text, std::size_t size) {
 
 /// A folder of an action, looked at with a clock that the test moves.
 struct watched_folder {
-  explicit watched_folder(input_tree inputs = {}) {
+  explicit watched_folder(const input_tree& inputs = {}) {
     small_limits(options);
     auto made = work_root::open((folder / "work").string(), hands, nullptr);
     BOOST_REQUIRE(made);
