@@ -60,6 +60,7 @@ void preparations::settle(const key& which, expected<action_preparation::prepare
   }
   for (const auto& one : first)
     answer_call(one.from, [&]() -> expected<void> {
+      if (one.from->cancelled()) return fail(errc::cancelled, "the client has left");
       tell_(one.from, one.request, prepared);
       return {};
     });

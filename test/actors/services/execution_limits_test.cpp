@@ -42,7 +42,7 @@ struct limited : service_bench {
     return put_message(root);
   }
   std::shared_ptr<direct_call> begin(const digest& action) {
-    auto call = start(execution_bench::execute_method, serialise(execution_bench::request(action, true)));
+    auto call = start(execution_bench::execute_method, serialise(execution_bench::request(action)));
     run();
     return call;
   }
