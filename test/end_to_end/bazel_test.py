@@ -19,13 +19,25 @@ BUILD_SECONDS = 240  # one takes 10 to 40
 REMOTE = ["--spawn_strategy=remote", "--genrule_strategy=remote", "--strategy=CppCompile=remote"]
 
 
+NODE = """
+stores:
+  blobs: {{type: filesystem, path: "{data}/blobs", capacity: 4GiB}}
+  results: {{type: filesystem, path: "{data}/results", capacity: 1GiB}}
+  content: {{type: chunked, inner: blobs, layouts: results}}
+transports:
+  public: {{type: grpc, listen: ["127.0.0.1:0"]}}
+serve: {{content: content, results: results, chunking: {{}}, execution: {{}}}}
+worker: {{cas: content, cache: content, work_root: "{data}/work", {worker}}}
+"""
+
+
 class Bazel:
     """One workspace; each output base is a client that has never built before."""
 
-    def __init__(self, folder, salt):
+    def __init__(self, folder, salt, libraries=bazel_workspace.LIBRARIES):
         self.root = folder / "workspace"
         self.folder = folder
-        bazel_workspace.generate(self.root, salt)
+        bazel_workspace.generate(self.root, salt, libraries)
         self.bases = []
 
     def test(self, base, *flags, watch=lambda said: None, servers=()):
@@ -62,6 +74,12 @@ class Bazel:
             except subprocess.TimeoutExpired:
                 os.kill(server_of(base), signal.SIGKILL)
             subprocess.run(["chmod", "-R", "u+w", str(base)], capture_output=True, check=False)
+
+
+def rule(name, inputs, doing):
+    """A genrule that does something to each of its inputs, `$$i`."""
+    return (f'genrule(name = "{name}", srcs = {list(inputs)}, outs = ["{name}.txt"], '
+            f'cmd = "for i in $(SRCS); do {doing}; done > $@")\n')
 
 
 def server_of(base):
@@ -117,6 +135,44 @@ class RealBazel(unittest.TestCase):
             self.assertNotIn("remote cache hit", cold)
             warm = self.bazel.test("warm", *cached, "--noshow_progress", servers=[kiln])
             self.assertGreater(warm.get("remote cache hit", 0), 150, warm)
+
+    def meddle(self, way, meddling, said):
+        """Builds a rule that does that to each of its inputs, and then another one that needs the same, while no
+        output is ever downloaded: whatever was lost of them, Bazel could not bring again."""
+        data = self.folder / way
+        node = self.folder / f"{way}.yaml"
+        node.write_text(NODE.format(data=data, worker=said[0]))
+        inputs = ":big", ":text0", "part0.cpp"
+        build = self.bazel.root / "BUILD"
+        plain = build.read_text()
+        try:
+            with Kiln(BINARY, ["serve", node]) as kiln:
+                flags = [f"--remote_executor=grpc://{kiln.address}", *REMOTE, "--noshow_progress",
+                         "--remote_download_minimal"]
+                build.write_text(plain + rule("meddle", inputs, meddling))
+                self.assertGreater(self.bazel.test(way, *flags, servers=[kiln]).get("remote", 0), 4)
+                # As it was: its first line is the salt, which nobody has changed.
+                for name in ("after", "later"):
+                    build.write_text(plain + rule(name, inputs, f"echo {name}; head -c 20 $$i | grep -v evil"))
+                    self.assertEqual(self.bazel.test(way, *flags, servers=[kiln]).get("remote", 0), 1)
+                self.assertIn(said[1], kiln.log)
+        finally:
+            build.write_text(plain)
+
+    def test_rules_that_meddle_with_their_inputs_lose_nothing(self):
+        self.folder.chmod(0o711)  # users of actions may pass
+        self.bazel.close()
+        self.bazel = Bazel(self.folder, salt="meddling", libraries=1)
+        everything = "touch $$i; chmod u+w $$i; echo evil >> $$i; truncate -s 3 $$i"
+        # With links that it cannot change it fails at each, and goes on; copies are its own.
+        if os.geteuid() == 0:
+            self.meddle("links", f"({everything}) 2>/dev/null || true", ("inputs: auto", "users of their own"))
+        self.meddle("copies", f"({everything.replace(';', ' &&')}) || exit 1", ("inputs: copy", "inputs=copies"))
+        self.meddle("nobody", f"({everything.replace(';', ' &&')}) || exit 1",
+                    ("action_users: none", "inputs=copies"))
+        # Who trusts its actions may be touched, and not written to.
+        self.meddle("trusting", "(touch $$i && chmod u+w $$i) || exit 1",
+                    ("action_users: none, inputs: hardlink_trusting_actions", "inputs=links"))
 
     def worker(self, scheduler, name):
         """One for that scheduler, which has made the token that they share."""

@@ -22,9 +22,7 @@ serve: {{content: blobs, results: results}}
 """
 
 # What Kiln does otherwise on purpose; docs/conformance.md tells why.
-DEVIATIONS = {
-    199,  # inputs are links to the cache's files, all of them executable (docs/decisions/0021)
-}
+DEVIATIONS = set()
 
 
 def conform(folder, *words):
