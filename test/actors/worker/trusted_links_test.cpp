@@ -33,10 +33,12 @@ struct trusting_bench : worker_bench {
 
   const std::string small = "honest";
   const std::string large = std::string(200'000, 'L');
+  const std::string plain = "not executable";
   v2::Directory both() {
     v2::Directory root;
-    add_file(root, "large", large);
-    add_file(root, "small", small);
+    add_file(root, "large", large, true);
+    add_file(root, "plain", plain);
+    add_file(root, "small", small, true);
     return root;
   }
 };
@@ -57,9 +59,10 @@ BOOST_AUTO_TEST_CASE(a_changed_mode_or_time_costs_no_blob) {
     auto outcome = run(shell(touch), root);
     BOOST_TEST(outcome.status.ok(), touch);
     BOOST_TEST(outcome.exit_code == 0, touch);
-    BOOST_TEST(missing({small, large}).empty(), touch);
+    BOOST_TEST(missing({small, large, plain}).empty(), touch);
     // And the next one finds them as if nothing had been.
-    BOOST_TEST(out_of(run(shell("cat small; stat -c %a small large"), root)) == "honest555\n555\n", touch);
+    BOOST_TEST(out_of(run(shell("cat small; stat -c %a small large plain"), root)) == "honest555\n555\n444\n",
+               touch);
   }
 }
 
