@@ -231,7 +231,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_executable_is_not_and_does_not_come_back_as_suc
       BOOST_TEST_REQUIRE(outcome.status.ok());
       BOOST_TEST(bench.out_of(outcome).starts_with("ran\n"));
       BOOST_TEST(bench.out_of(outcome).find("too") == std::string::npos);
-      for (const auto& file : bench.result_of(outcome).output_files())
+      const auto result = bench.result_of(outcome);
+      for (const auto& file : result.output_files())
         BOOST_TEST(file.is_executable() == file.path().ends_with("tool"), file.path());
     }
 }
