@@ -116,6 +116,23 @@ BOOST_AUTO_TEST_CASE(a_cancelled_operation_is_done_and_stays_readable) {
   BOOST_TEST(cancel(name) == errc::ok);
 }
 
+// The names of merged clients are all that tells them apart: a call to cancel names no other.
+BOOST_AUTO_TEST_CASE(to_cancel_a_merged_operation_ends_it_for_its_client_alone) {
+  auto first = begin();
+  auto second = begin();
+  BOOST_TEST(first != second);
+  BOOST_TEST(worker.starts().size() == 1u);
+  BOOST_TEST(cancel(first) == errc::ok);
+  BOOST_TEST(response(heard(*clients[0]).back()).status().code() == 1);
+  BOOST_TEST(clients[0]->finished_well());
+  BOOST_TEST(worker.kills().empty());
+  BOOST_TEST(!get(second).done());
+  worker.finish(worker.starts().at(0), {{}, a_result(), 0, false});
+  BOOST_TEST(clients[1]->finished_well());
+  BOOST_TEST(response(heard(*clients[1]).back()).result().stdout_raw() == "done");
+  BOOST_TEST(response(get(first)).status().code() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(operations_are_listed_by_their_parent_and_page_by_page) {
   std::set<std::string> begun;
   for (const auto* each : {"a", "b", "c"}) begun.insert(begin(each));

@@ -90,6 +90,16 @@ BOOST_FIXTURE_TEST_CASE(a_store_that_fails_is_reported_as_it_failed, stalled_ben
   BOOST_TEST(leftovers().empty());
 }
 
+// The end of a time that short comes before the worker knows that it has started a command, as often as not.
+BOOST_AUTO_TEST_CASE(an_action_whose_time_is_over_at_once_is_ended) {
+  worker_bench bench;
+  for (int i = 0; i < 20; ++i) {
+    auto action = bench.spec(bench.shell("sleep 1000; echo " + std::to_string(i)));
+    action.timeout = std::chrono::nanoseconds(1);
+    BOOST_TEST(bench.run(action).status.code() == errc::deadline_exceeded);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_that_is_told_to_go_stops_what_it_runs_first) {
   worker_bench bench;
   meeting_point running(bench.folder / "running");
