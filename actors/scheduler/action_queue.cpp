@@ -12,8 +12,12 @@ constexpr std::size_t most_idle_demands = 1024;
 /// How long smaller actions may pass over one that has not enough room.
 constexpr duration passed_over_long = std::chrono::seconds(30);
 
-/// How many actions of one demand are looked at for one that this worker has not failed before.
-constexpr std::size_t most_choosy_asked = 8;
+/// How many actions of one demand are looked at for one that this worker need not leave to others.
+constexpr std::size_t most_choosy_asked = 32;
+
+bool leaves(const worker& who, const operation& what) noexcept {
+  return what.avoids(who.profile.name) || (what.apart() && !who.apart.empty());
+}
 
 }  // namespace
 
@@ -57,7 +61,7 @@ void action_queue::push(operation& what) {
   auto [entry, is_new] = asks.waiting.emplace(what.where, &what);
   if (!is_new) return;
   ++size_;
-  if (!what.failed_at.empty()) ++asks.choosy;
+  if (what.choosy()) ++asks.choosy;
   if (entry == asks.waiting.begin()) list(asks);
   if (asks.barren_since) barren_.emplace(moment{*asks.barren_since, asks.number}, &asks);
 }
@@ -65,7 +69,7 @@ void action_queue::push(operation& what) {
 void action_queue::remove(operation& what) {
   auto& asks = *what.asks;
   if (asks.waiting.erase(what.where) == 0) return;
-  if (!what.failed_at.empty()) --asks.choosy;
+  if (what.choosy()) --asks.choosy;
   --size_;
   if (!asks.waiting.empty()) return;
   if (asks.barren_since) barren_.erase({*asks.barren_since, asks.number});
@@ -119,7 +123,7 @@ worker* action_queue::free_for(const operation& what) const {
     for (auto* each : taker.kind->ready) {
       if (++asked > most_asked || (best != nullptr && !worker_kind::less_loaded{}(each, best))) break;
       ++steps_;
-      if (!each->has_room_for(asks.asked) || what.avoids(each->profile.name)) continue;
+      if (!each->has_room_for(asks.asked) || leaves(*each, what)) continue;
       best = each;
       break;
     }
@@ -127,12 +131,12 @@ worker* action_queue::free_for(const operation& what) const {
   return best;
 }
 
-/// The first of a demand that this worker may be given: others first for what it has failed.
+/// The first of a demand that this worker may be given: some it must leave to others.
 operation* action_queue::first_for(const demand& which, const worker& who) const {
   std::size_t asked = 0;
   for (const auto& [where, what] : which.waiting) {
     ++steps_;
-    if (!what->avoids(who.profile.name)) return what;
+    if (!leaves(who, *what)) return what;
     if (++asked == most_choosy_asked) break;
   }
   return nullptr;

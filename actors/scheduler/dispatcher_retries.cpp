@@ -60,7 +60,7 @@ void dispatcher::requeue(operation& what, const error& why, const std::string& w
 bool dispatcher::others_able(const operation& what) const {
   for (const auto& taker : what.asks->able)
     for (const auto& [id, each] : taker.kind->members)
-      if (!what.avoids(each->profile.name) && !each->trouble.aside) return true;
+      if (!what.avoids(each->profile.name) && !each->trouble.aside && !each->away) return true;
   return false;
 }
 
@@ -104,7 +104,7 @@ bool dispatcher::has_other(const worker& than) const {
   if (than.kind == nullptr) return true;
   const auto& all = than.kind->members;
   return std::any_of(all.begin(), all.end(), [&](const auto& entry) {
-    return entry.second != &than && !entry.second->trouble.aside;
+    return entry.second != &than && !entry.second->trouble.aside && !entry.second->away;
   });
 }
 

@@ -104,7 +104,7 @@ void dispatcher::assign(operation& what, worker& to) {
     what.due = now_ + what.action.timeout + options_.overrun;
     due_.emplace(moment{what.due, what.where.sequence}, &what);
   }
-  workers_.occupy(to, {what.name, what.attempt}, what.asks->asked.counted);
+  workers_.occupy(to, {what.name, what.attempt}, what.asks->asked.counted, what.apart());
   out_.start(to.id, {what.name, what.attempt, what.action});
 }
 

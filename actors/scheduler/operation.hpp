@@ -76,6 +76,11 @@ struct operation {
   std::vector<claim*> claims;  ///< those that are neither cancelled nor forgotten
 
   bool avoids(const std::string& worker_name) const noexcept;
+  /// Two workers failed it, or one twice: perhaps it is what takes them down, and others with it. It shares a
+  /// worker with no other of its like, so that one of them cannot spend the tries of all.
+  bool apart() const noexcept { return failures >= 2; }
+  /// A worker with room for it may still have to leave it.
+  bool choosy() const noexcept { return apart() || !failed_at.empty(); }
 };
 
 stage stage_of(phase now) noexcept;

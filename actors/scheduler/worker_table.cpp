@@ -69,10 +69,11 @@ void worker_table::drop(const worker_kind& kind) {
   kinds_.erase(kind.number);
 }
 
-void worker_table::occupy(worker& by, attempt_key what, const counted_amounts& amounts) {
+void worker_table::occupy(worker& by, const attempt_key& what, const counted_amounts& amounts, bool apart) {
   change(by, [&](worker& w) {
     take(w.left, amounts);
-    w.held.emplace(std::move(what), amounts);
+    w.held.emplace(what, amounts);
+    if (apart) w.apart.insert(what);
     w.last_given = ++given_;
   });
 }
@@ -82,6 +83,7 @@ bool worker_table::vacate(worker& by, const attempt_key& what) {
   if (found == by.held.end()) return false;
   change(by, [&](worker& w) {
     give_back(w.left, found->second);
+    w.apart.erase(what);
     w.held.erase(found);
   });
   return true;

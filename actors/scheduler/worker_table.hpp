@@ -46,6 +46,7 @@ struct worker {
   /// What occupies a slot, and how much of the counted properties with it. An attempt that was killed stays
   /// until the worker reports its end, since it uses the machine until then.
   std::map<attempt_key, counted_amounts> held;
+  std::set<attempt_key> apart;  ///< of these, what shares it with no other of its like
   steady_time heard;
   bool accepting = true;
   worker_trouble trouble;
@@ -100,7 +101,7 @@ public:
   const std::map<std::uint64_t, std::unique_ptr<worker_kind>>& kinds() const noexcept { return kinds_; }
 
   /// Occupies a slot and what the action counts.
-  void occupy(worker& by, attempt_key what, const counted_amounts& amounts);
+  void occupy(worker& by, const attempt_key& what, const counted_amounts& amounts, bool apart);
   /// False if it held no such thing: a report that came twice or too late.
   bool vacate(worker& by, const attempt_key& what);
   /// Any other change of what decides whether and when it is given work.

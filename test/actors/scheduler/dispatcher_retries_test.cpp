@@ -75,6 +75,35 @@ BOOST_AUTO_TEST_CASE(what_rests_is_answered_when_the_scheduler_closes) {
   BOOST_TEST(mind.figures().queued == 0u);
 }
 
+// One of them takes the worker down, and with it whatever else runs there. Nobody knows which.
+BOOST_AUTO_TEST_CASE(what_was_failed_twice_shares_a_worker_with_no_other_like_it) {
+  auto w = admit("w", 4);
+  std::vector<operation_state> all;
+  for (const auto* name : {"poison", "innocent", "innocent too"}) all.push_back(submit(action(name)));
+  for (int round = 0; round < 2; ++round) {
+    auto running = std::exchange(starts, {});
+    BOOST_REQUIRE_EQUAL(running.size(), 3u);
+    for (const auto& each : running) finish(each, failed(errc::unavailable));
+    pass(round == 0 ? 1s : 2s, {w});
+  }
+  // Others run beside it as ever.
+  submit(action("other"));
+  BOOST_REQUIRE_EQUAL(starts.size(), 2u);
+  auto poison = digest_of("poison");
+  for (int left = 3; left > 0; --left) {
+    auto next = std::find_if(starts.begin(), starts.end(), [&](const auto& each) {
+      return !(each.order.action.action == digest_of("other"));
+    });
+    BOOST_REQUIRE((next != starts.end()));
+    auto order = *next;
+    starts.erase(next);
+    finish(order, order.order.action.action == poison ? failed(errc::unavailable)
+                                                      : action_outcome{{}, bytes::of_static("r"), 1, false});
+  }
+  for (int i : {1, 2}) BOOST_TEST(state_of(all[i].name).outcome.exit_code == 1);
+  BOOST_TEST(state_of(all[0].name).now == stage::queued);
+}
+
 BOOST_AUTO_TEST_CASE(an_action_waits_for_another_worker_rather_than_go_back_at_once) {
   auto bad = admit("bad");
   submit(action("a"));
