@@ -1,75 +1,28 @@
-#include "test/harness/cluster.hpp"
-
-#include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <thread>
 
-#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "core/wire/digests.hpp"
 #include "core/wire/worker_protocol.hpp"
-#include "google/longrunning/operations.pb.h"
 #include "test/actors/scheduler/scripted_worker.hpp"
-#include "test/actors/worker/meeting_point.hpp"
-#include "test/harness/print.hpp"
+#include "test/actors/system/cluster_calls.hpp"
 
 /// A whole Kiln at work, in every order that the seeds think of.
 using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
-namespace v2 = build::bazel::remote::execution::v2;
 
 namespace {
 
 const std::string get_result = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
 const std::string update_result = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
-const std::string execute = "/build.bazel.remote.execution.v2.Execution/Execute";
 const std::string wait_execution = "/build.bazel.remote.execution.v2.Execution/WaitExecution";
 constexpr std::uint64_t seeds = 20;
-
-const std::string cache_node = R"(
-stores:
-  blobs: {type: filesystem, path: "${KILN_DATA}/blobs", capacity: 256MiB}
-  results: {type: memory, capacity: 8MiB}
-transports: {door: {type: direct, listen: [kiln]}}
-serve: {content: {type: verify, inner: blobs}, results: results}
-)";
-
-const std::string execution_node = R"(
-stores:
-  blobs: {type: memory, capacity: 64MiB}
-  results: {type: memory, capacity: 8MiB}
-transports:
-  door: {type: direct, listen: [kiln]}
-  workers: {type: direct, listen: [kiln-workers]}
-serve: {content: blobs, results: results, execution: {}, workers: workers}
-worker_token: "${KILN_DATA}/token"
-)";
-
-const std::string local_worker_section = R"(
-worker: {cas: blobs, work_root: "${KILN_DATA}/work", slots: 2}
-)";
-
-const std::string worker_node = R"(
-stores: {upstream: {type: grpc, endpoint: "direct://kiln"}}
-transports: {out: {type: direct}}
-worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1, name: elsewhere}
-scheduler: direct://kiln-workers
-worker_token: "${KILN_DATA}/token"
-)";
 
 std::string noise(std::size_t size) {
   auto random = make_seeded_random(size);
   std::string text(size, '\0');
   for (auto& c : text) c = static_cast<char>(random->next());
   return text;
-}
-
-v2::Digest wire(const digest& from) {
-  v2::Digest to;
-  to_wire(from, &to);
-  return to;
 }
 
 v2::ActionResult result_with(const digest& output) {
@@ -91,44 +44,6 @@ errc find_result_of(cluster& kiln, const digest& action) {
   v2::GetActionResultRequest request;
   *request.mutable_action_digest() = wire(action);
   return kiln.call(get_result, request)->end()->code();
-}
-
-/// Has a client ask for a shell script to be run.
-std::shared_ptr<direct_call> execute_script(cluster& kiln, const std::string& script) {
-  v2::Command command;
-  for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
-  command.add_output_paths("out");
-  v2::Action action;
-  *action.mutable_command_digest() = wire(kiln.put(command));
-  *action.mutable_input_root_digest() = wire(kiln.put(v2::Directory()));
-  v2::ExecuteRequest request;
-  *request.mutable_action_digest() = wire(kiln.put(action));
-  return kiln.begin(execute, request);
-}
-
-/// Has a client ask for a command that says this.
-std::shared_ptr<direct_call> execute_echo(cluster& kiln, const std::string& said) {
-  return execute_script(kiln, "printf " + said + " | tee out");
-}
-
-v2::ExecuteResponse response_of(const direct_call& call) {
-  BOOST_TEST_REQUIRE(call.finished_well(), call.end().value_or(error()).to_string());
-  auto last = parse<google::longrunning::Operation>(byte_chain(call.messages().back())).value();
-  v2::ExecuteResponse response;
-  BOOST_TEST_REQUIRE(last.done());
-  BOOST_TEST_REQUIRE(last.response().UnpackTo(&response));
-  return response;
-}
-
-/// What the client of Execute was told last; nothing was told: UNKNOWN.
-v2::ExecutionStage::Value stage_of(const direct_call& call) {
-  v2::ExecuteOperationMetadata metadata;
-  if (!call.messages().empty())
-    parse<google::longrunning::Operation>(byte_chain(call.messages().back()))
-        .value()
-        .metadata()
-        .UnpackTo(&metadata);
-  return metadata.stage();
 }
 
 /// A day in the life of a cache, with clients at the same time.
@@ -262,109 +177,6 @@ BOOST_AUTO_TEST_CASE(the_name_of_an_operation_is_not_found_by_the_next_process) 
   BOOST_TEST(waiting->end().has_value());
   kiln.join(execution_node);
   BOOST_TEST(kiln.call(wait_execution, request)->end()->code() == errc::not_found);
-}
-
-BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    cluster kiln(execution_node, seed);
-    auto call = execute_echo(kiln, "hello");
-    kiln.run();
-    BOOST_TEST_REQUIRE(!call->end().has_value());
-    auto end = kiln.begin_drain();
-    kiln.run();
-    BOOST_TEST_REQUIRE(end->has_value());
-    BOOST_TEST((*end)->value().complete);
-    BOOST_TEST_REQUIRE(call->end().has_value());
-    auto code =
-        call->end()->ok() ? static_cast<errc>(response_of(*call).status().code()) : call->end()->code();
-    BOOST_TEST(code == errc::unavailable);
-    BOOST_TEST(kiln.put("late").error().code() == errc::unavailable);
-  }
-}
-
-// Bazel comes back for 3.1 seconds to a server that turns it away, and then gives up the build.
-BOOST_AUTO_TEST_CASE(while_an_action_ends_in_the_drain_everybody_else_is_served) {
-  cluster kiln(execution_node);
-  scripted_worker worker(kiln.system(), kiln.scheduler(), {"worker", {}, 1, 1});
-  BOOST_TEST_REQUIRE(worker.enlist().has_value());
-  auto running = execute_echo(kiln, "runs");
-  kiln.run();
-  BOOST_TEST_REQUIRE(worker.starts().size() == 1u);
-  auto end = kiln.begin_drain();
-  kiln.run();
-  BOOST_TEST(kiln.put("meanwhile").has_value());
-  auto waiting = execute_echo(kiln, "waits");
-  kiln.run();
-  BOOST_TEST(!waiting->end().has_value());
-  BOOST_TEST(!end->has_value());
-  v2::ActionResult result;
-  worker.finish(worker.starts().front(), {{}, serialise(result), 0, false});
-  kiln.run();
-  BOOST_TEST_REQUIRE(end->has_value());
-  BOOST_TEST((*end)->value().complete);
-  BOOST_TEST(response_of(*running).status().code() == 0);
-  BOOST_TEST(worker.starts().size() == 1u);
-  BOOST_TEST(waiting->end().has_value());
-  BOOST_TEST(kiln.put("late").error().code() == errc::unavailable);
-}
-
-// Longer than a worker may be silent: one that was told to go is heard until its last action has ended.
-BOOST_AUTO_TEST_CASE(an_action_may_use_all_the_time_of_the_drain) {
-  for (bool beside : {true, false}) {
-    cluster kiln(beside ? execution_node + local_worker_section : execution_node);
-    if (!beside) kiln.join(worker_node);
-    meeting_point running(kiln.data() + "/running");
-    meeting_point go_on(kiln.data() + "/go_on");
-    auto call = execute_script(kiln, running.script() + "; cat " + go_on.path() + " > out");
-    pid_t command = 0;
-    std::thread met([&] { command = running.wait(); });
-    kiln.system().run_until([&] { return stage_of(*call) == v2::ExecutionStage::EXECUTING; });
-    met.join();
-    auto end = kiln.begin_drain();
-    kiln.pass(29s);
-    BOOST_TEST(!end->has_value());
-    go_on.send("ended");
-    kiln.system().run_until([&] { return end->has_value(); });
-    BOOST_TEST((*end)->value().complete);
-    auto response = response_of(*call);
-    BOOST_TEST(response.status().code() == 0, response.status().message());
-    BOOST_TEST(response.result().output_files_size() == 1);
-    BOOST_TEST(!is_alive(command));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
-  cluster kiln(execution_node + local_worker_section);
-  meeting_point running(kiln.data() + "/running");
-  auto call = execute_script(kiln, running.script() + "; sleep 1000");
-  std::thread met([&] { running.wait(); });
-  kiln.system().run_until([&] { return stage_of(*call) == v2::ExecutionStage::EXECUTING; });
-  met.join();
-  auto end = kiln.begin_drain();
-  kiln.pass(29s);
-  BOOST_TEST(!end->has_value());
-  kiln.pass(6s);
-  BOOST_TEST_REQUIRE(end->has_value());
-  BOOST_TEST(!(*end)->value().complete);
-  BOOST_TEST_REQUIRE(call->end().has_value());
-}
-
-BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {
-  for (bool patient : {true, false}) {
-    cluster kiln(cache_node);
-    auto reader = kiln.begin("/google.bytestream.ByteStream/Write");
-    kiln.run();
-    auto end = kiln.begin_drain();
-    kiln.pass(20s);
-    BOOST_TEST(!end->has_value());
-    if (patient)
-      reader->cancel();
-    else
-      kiln.pass(11s);
-    kiln.run();
-    BOOST_TEST_REQUIRE(end->has_value());
-    BOOST_TEST(reader->end().has_value());
-  }
 }
 
 // A worker that lost one of these would take actions and never end them.
