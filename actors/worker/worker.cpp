@@ -1,6 +1,5 @@
 #include "actors/worker/worker.hpp"
 
-#include <unistd.h>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -12,10 +11,9 @@
 
 #include "actors/worker/backoff.hpp"
 #include "actors/worker/running_action.hpp"
-#include "actors/worker/usual_properties.hpp"
+#include "actors/worker/worker_profile.hpp"
 #include "core/base/descriptors.hpp"
 #include "core/base/duration_text.hpp"
-#include "core/base/machine.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 
@@ -335,27 +333,6 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
 // An action's folder and streams, its socket, what its inputs and outputs are read through.
 constexpr std::uint32_t descriptors_of_slot = 16;
 constexpr std::uint32_t descriptors_of_spares = 4 * 64;
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "worker";
-}
-
-worker_profile profile_of(const worker_options& options, random_source& random) {
-  worker_profile profile;
-  profile.name =
-      options.name.empty() ? fmt::format("{}-{:08x}", host_name(), random.next() & 0xffffffff) : options.name;
-  for (const auto& [name, values] : options.properties)
-    for (const auto& value : values) profile.properties.emplace_back(name, value);
-  for (auto& usual : usual_properties())
-    if (!options.properties.contains(usual.first)) profile.properties.push_back(std::move(usual));
-  std::sort(profile.properties.begin(), profile.properties.end());
-  // Twice as many as processors, so that some fetch and upload while others run.
-  profile.slots = options.slots.value_or(2 * processors());
-  profile.epoch = random.next();
-  profile.max_timeout = options.max_timeout;
-  return profile;
-}
 
 /// How actions are kept from the files that all clients read; said once.
 expected<void> keep_apart(workshop& shop, std::uint32_t slots) {

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "actors/worker/options.hpp"
+#include "core/base/random.hpp"
+#include "core/contract/worker.hpp"
+
+namespace kiln {
+
+/// What a worker with these options says of itself, once for the life of its process.
+worker_profile profile_of(const worker_options& options, random_source& random);
+
+}  // namespace kiln
