@@ -98,8 +98,10 @@ BOOST_FIXTURE_TEST_CASE(more_actions_than_the_queue_takes_are_resource_exhausted
 // Rule 170.
 BOOST_AUTO_TEST_CASE(what_workers_fail_to_bring_to_an_end_is_internal_in_the_response) {
   auto call = execute(request(action));
-  for (std::size_t attempt = 0; !call->status(); ++attempt)
+  for (std::size_t attempt = 0; !call->status(); ++attempt) {
     worker.finish(worker.starts().at(attempt), {error(errc::internal, "the disk is broken"), {}, 0, false});
+    pass_alive(10s);
+  }
   auto last = heard(*call).back();
   BOOST_TEST(!last.has_error());
   BOOST_TEST(response(last).status().code() == 13);
