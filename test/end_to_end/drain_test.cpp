@@ -3,9 +3,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "test/end_to_end/execution.hpp"
 #include "test/end_to_end/health_watch.hpp"
@@ -60,47 +57,6 @@ std::string config_with_drain(const std::string& data, const std::string& patien
          "drain: " +
          patience + "\n";
 }
-
-std::string config_with_worker(const std::string& data) {
-  return "stores: {blobs: {type: memory, capacity: 64MiB}}\n"
-         "transports:\n"
-         "  public: {type: grpc, listen: [\"127.0.0.1:0\"]}\n"
-         "serve: {content: blobs, execution: {}}\n"
-         "worker: {cas: blobs, slots: 1, work_root: " +
-         data +
-         "}\n"
-         "drain: 0s\n";
-}
-
-pid_t parent_of(const std::filesystem::path& process) {
-  std::string name;
-  char state = 0;
-  pid_t parent = 0;
-  std::ifstream stat(process / "stat");
-  stat >> parent >> name >> state >> parent;
-  return parent;
-}
-
-// The processes that stand between a server and its actions are stopped, as if the disk they use hung: what
-// is told to end there does not end.
-class stopped_children {
-public:
-  explicit stopped_children(pid_t of) {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      auto pid = std::atoi(entry.path().filename().c_str());
-      if (pid > 0 && parent_of(entry.path()) == of && ::kill(pid, SIGSTOP) == 0) pids_.push_back(pid);
-    }
-    BOOST_REQUIRE(!pids_.empty());
-  }
-  ~stopped_children() {
-    for (pid_t each : pids_) ::kill(each, SIGCONT);
-  }
-  stopped_children(const stopped_children&) = delete;
-  stopped_children& operator=(const stopped_children&) = delete;
-
-private:
-  std::vector<pid_t> pids_;
-};
 
 }  // namespace
 
@@ -179,29 +135,6 @@ BOOST_AUTO_TEST_CASE(a_second_signal_ends_at_once_and_says_so) {
   BOOST_REQUIRE(end->code);
   BOOST_TEST(*end->code != 0);
   BOOST_TEST(!upload.answer());
-}
-
-BOOST_AUTO_TEST_CASE(after_the_drain_a_second_signal_ends_a_process_that_hangs) {
-  auto server = start({"serve", write_file("node.yaml", config_with_worker(path("work")))});
-  remote client(dial(address_of(server)));
-  held_action action(path("pipe"), client);
-  stopped_children hang(server.pid());
-  server.signal(SIGTERM);
-  // The drain comes to the calls when nothing is waited for any more.
-  BOOST_TEST(!action.let_end());
-  server.signal(SIGTERM);
-  require_code(server, 70);
-  BOOST_TEST(server.log().find("ended by a second signal") != std::string::npos, server.log());
-}
-
-BOOST_AUTO_TEST_CASE(a_process_that_hangs_after_the_drain_is_ended_by_itself) {
-  auto server = start({"serve", write_file("node.yaml", config_with_worker(path("work")))});
-  remote client(dial(address_of(server)));
-  held_action action(path("pipe"), client);
-  stopped_children hang(server.pid());
-  server.signal(SIGTERM);
-  require_code(server, 70);
-  BOOST_TEST(server.log().find("does not end") != std::string::npos, server.log());
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_end_is_cut_off_when_the_patience_is_over) {
