@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "actors/worker/worker.hpp"
 #include "test/actors/scheduler/scripted_worker.hpp"
 #include "test/actors/system/cluster_calls.hpp"
 #include "test/actors/worker/meeting_point.hpp"
@@ -91,7 +92,8 @@ BOOST_AUTO_TEST_CASE(an_action_may_use_all_the_time_of_the_drain) {
 BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
   cluster kiln(execution_node + local_worker_section);
   meeting_point running(kiln.data() + "/running");
-  auto call = execute_script(kiln, running.script() + "; sleep 1000");
+  meeting_point go_on(kiln.data() + "/go_on");
+  auto call = execute_script(kiln, running.script() + "; cat " + go_on.path());
   std::thread met([&] { running.wait(); });
   kiln.system().run_until([&] { return stage_of(*call) == v2::ExecutionStage::EXECUTING; });
   met.join();
@@ -102,6 +104,13 @@ BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
   BOOST_TEST_REQUIRE(end->has_value());
   BOOST_TEST(!(*end)->value().complete);
   BOOST_TEST_REQUIRE(call->end().has_value());
+  // Its threads must be at rest before the worker is gone.
+  local_worker worker;
+  for (const auto& each : kiln.node(0).guarded())
+    if (each.name == "worker") worker = caf::actor_cast<local_worker>(each.actor);
+  go_on.send("");
+  kiln.system().run_until(
+      [&] { return kiln.system().ask<worker_figures>(worker, measure_worker{})->running == 0; });
 }
 
 BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {

@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(the_first_signal_asks_and_the_process_ends_by_itself) {
 
 BOOST_AUTO_TEST_CASE(a_signal_that_comes_before_it_is_watched_for_is_kept) {
   watching_process process([](const auto& blocked, const auto&) {
-    ::raise(SIGINT);
+    ::kill(::getpid(), SIGINT);
     signal_watch watch(blocked, end_now);
     watch.wait();
   });
