@@ -1,8 +1,5 @@
 #include "actors/system/banner.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <iterator>
 
 #include "core/config/endpoint.hpp"
@@ -56,10 +53,10 @@ void warn_of_strangers(banner_sink to, const listener& one, const node_options& 
 }
 
 void warn_of_actions(banner_sink to, const node_options& options) {
-  if (!options.worker) return;
-  const passwd* known = ::getpwuid(::geteuid());
-  auto user = known != nullptr ? std::string(known->pw_name) : fmt::format("user {}", ::geteuid());
-  fmt::format_to(to, "kiln warns: actions run on this machine as {}, and may do what {} may\n", user, user);
+  if (options.worker)
+    fmt::format_to(to,
+                   "kiln warns: whoever may ask for actions runs commands on this machine; as whom, the log "
+                   "says\n");
 }
 
 void tell_clients(banner_sink to, const std::string& endpoint, const node_options& options) {

@@ -69,9 +69,9 @@ BOOST_AUTO_TEST_CASE(where_workers_join_is_told_apart_from_where_clients_do) {
   BOOST_TEST(!says(all, "bazelrc"), all);
 }
 
-BOOST_AUTO_TEST_CASE(whoever_lets_actions_run_is_told_as_whom) {
-  BOOST_TEST(
-      says(banner({{"127.0.0.1:1"}}, serving(true, true)), "kiln warns: actions run on this machine as "));
+BOOST_AUTO_TEST_CASE(whoever_lets_actions_run_is_told_so) {
+  BOOST_TEST(says(banner({{"127.0.0.1:1"}}, serving(true, true)),
+                  "kiln warns: whoever may ask for actions runs commands on this machine"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
