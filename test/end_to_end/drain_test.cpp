@@ -4,39 +4,13 @@
 
 #include <csignal>
 
-#include "test/end_to_end/execution.hpp"
 #include "test/end_to_end/health_watch.hpp"
+#include "test/end_to_end/held_action.hpp"
 #include "test/end_to_end/server_fixture.hpp"
 #include "test/end_to_end/slow_upload.hpp"
 
 namespace kiln::end_to_end {
 namespace {
-
-// An action that runs until it is told to end: it copies a pipe that we hold the other end of.
-class held_action {
-public:
-  held_action(const std::string& pipe, const remote& server) : pipe_(pipe) {
-    BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
-    ::chmod(pipe.c_str(), 0666);
-    auto action = upload_action(server, "cat " + pipe + " > out");
-    BOOST_REQUIRE_MESSAGE(action, why(action));
-    execution_.emplace(server, *action);
-    BOOST_REQUIRE(execution_->reaches(stage::executing));
-    end_ = ::open(pipe.c_str(), O_WRONLY);  // once the action has opened the other one
-  }
-  ~held_action() { ::close(end_); }
-
-  expected<v2::ExecuteResponse> let_end() {
-    BOOST_TEST(::write(end_, "told to end", 11) == 11);
-    ::close(std::exchange(end_, -1));
-    return execution_->wait();
-  }
-
-private:
-  std::string pipe_;
-  std::optional<running_execution> execution_;
-  int end_ = -1;
-};
 
 // The doors close a moment after the server has said that it goes. What was asked meanwhile was answered.
 expected<std::vector<digest>> answer_behind_the_doors(const remote& client, const digest& blob) {

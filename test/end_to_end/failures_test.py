@@ -139,8 +139,8 @@ class Failures(unittest.TestCase):
         self.assert_data_untouched()
 
     def test_a_property_without_a_value_is_named(self):
-        self.assert_refused(self.run_kiln("worker", "--scheduler", "127.0.0.1:1", "--data", self.data, "--property",
-                                          "pool"), "--property pool", "NAME=VALUE")
+        self.assert_refused(self.run_kiln("worker", "--scheduler", "127.0.0.1:1", "--cache", "127.0.0.1:1",
+                                          "--data", self.data, "--property", "pool"), "--property pool", "NAME=VALUE")
 
     # Workers.
 

@@ -49,8 +49,10 @@ public:
     return std::move(*started);
   }
   server_process serve(const std::string& profile) {
-    return start({"serve", "--profile", profile, "--listen", "127.0.0.1:0", "--data", path("data"),
-                  "--capacity", "2GiB"});
+    std::vector<std::string> words{"serve",  "--profile",  profile,      "--listen", "127.0.0.1:0",
+                                   "--data", path("data"), "--capacity", "2GiB"};
+    if (profile == "scheduler") words.insert(words.end(), {"--workers", "127.0.0.1:0"});
+    return start(std::move(words));
   }
   std::string address_of(server_process& server) {
     auto address = server.address(patience);

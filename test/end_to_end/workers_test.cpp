@@ -1,0 +1,58 @@
+#include <csignal>
+
+#include "test/end_to_end/held_action.hpp"
+#include "test/end_to_end/relay.hpp"
+#include "test/end_to_end/server_fixture.hpp"
+
+namespace kiln::end_to_end {
+namespace {
+
+class workers_fixture : public server_fixture {
+public:
+  server_process serve_scheduler() {
+    return start({"serve", "--profile", "scheduler", "--listen", "127.0.0.1:0", "--workers", "127.0.0.1:0",
+                  "--data", path("data"), "--capacity", "2GiB"});
+  }
+  std::string where_workers_join(server_process& scheduler) {
+    auto address = scheduler.address_after("kiln takes workers on ", patience);
+    BOOST_REQUIRE_MESSAGE(address, why(address));
+    return *address;
+  }
+  server_process work_for(const std::string& scheduler, const std::string& cache) {
+    return start({"worker", "--scheduler", scheduler, "--cache", cache, "--worker-token",
+                  path("data/worker-token"), "--data", path("worker"), "--capacity", "1GiB"},
+                 "worker.log");
+  }
+  std::string text_of(const std::string& name) const {
+    std::ifstream file(path(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(workers, workers_fixture)
+
+BOOST_AUTO_TEST_CASE(a_connection_that_breaks_does_not_end_what_the_worker_runs) {
+  auto scheduler = serve_scheduler();
+  auto cache = address_of(scheduler);
+  relay wire(where_workers_join(scheduler));
+  auto worker = work_for(wire.address(), cache);
+  remote client(dial(cache));
+  held_action action(path("pipe"), client, "echo begun >> " + path("marks"));
+  wire.cut();
+  BOOST_TEST_REQUIRE(wire.has_passed_on(2, patience));
+  auto response = action.let_end();
+  BOOST_REQUIRE_MESSAGE(response, why(response));
+  BOOST_TEST(response->status().code() == 0, response->status().message());
+  BOOST_TEST(response->result().exit_code() == 0);
+  BOOST_TEST(text_of("marks") == "begun\n");
+  worker.signal(SIGTERM);
+  require_code(worker, 0);
+  scheduler.signal(SIGTERM);
+  require_code(scheduler, 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::end_to_end
