@@ -55,7 +55,11 @@ void cluster::end(std::size_t node) {
 std::shared_ptr<direct_call> cluster::begin(const std::string& method) {
   auto addresses = nodes_.front()->addresses();
   if (addresses.empty()) throw std::runtime_error("the node listens nowhere");
-  auto call = network_.start(addresses.front(), {method, {}, std::nullopt});
+  return begin_at(addresses.front(), {method, {}, std::nullopt});
+}
+
+std::shared_ptr<direct_call> cluster::begin_at(const std::string& address, outbound_request request) {
+  auto call = network_.start(address, std::move(request));
   std::erase_if(calls_, [](const auto& one) { return one.expired(); });
   calls_.push_back(call);
   return call;

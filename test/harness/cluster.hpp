@@ -52,6 +52,8 @@ public:
 
   /// A call under way; nobody has acted on it yet.
   std::shared_ptr<direct_call> begin(const std::string& method);
+  /// The same at any address of any node.
+  std::shared_ptr<direct_call> begin_at(const std::string& address, outbound_request request);
   /// The same, with all its one client has to say.
   std::shared_ptr<direct_call> begin(const std::string& method, const google::protobuf::MessageLite& request);
   /// A call with one request, to its end. Throws if there is none.

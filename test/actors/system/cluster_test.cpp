@@ -1,8 +1,5 @@
-#include <filesystem>
-#include <fstream>
 #include <set>
 
-#include "core/wire/worker_protocol.hpp"
 #include "test/actors/scheduler/scripted_worker.hpp"
 #include "test/actors/system/cluster_calls.hpp"
 
@@ -207,27 +204,6 @@ BOOST_AUTO_TEST_CASE(the_same_seed_does_the_same_and_another_one_something_else)
   BOOST_TEST(once.first == twice.first);
   BOOST_TEST(once.first == other.first);
   BOOST_TEST((once.second != other.second));
-}
-
-// A client of the public listener would see what others build, and forge what came of it.
-BOOST_AUTO_TEST_CASE(nobody_joins_as_a_worker_where_clients_are_answered) {
-  cluster kiln(execution_node);
-  auto rogue = kiln.begin(std::string(connect_method));
-  rogue->send(encode(worker_words(worker_profile{"rogue", {}, 100, 7})));
-  kiln.run();
-  BOOST_TEST_REQUIRE(rogue->end().has_value());
-  BOOST_TEST(rogue->end()->code() == errc::unimplemented);
-}
-
-BOOST_AUTO_TEST_CASE(a_worker_with_another_token_is_turned_away) {
-  cluster kiln(execution_node);
-  auto other = (std::filesystem::path(kiln.data()) / "other-token").string();
-  std::ofstream(other) << "not-the-scheduler's-token";
-  auto node = worker_node;
-  node.replace(node.find("${KILN_DATA}/token"), 18, other);
-  kiln.join(node);
-  kiln.run();
-  BOOST_TEST(kiln.system().ask<scheduler_figures>(kiln.scheduler(), measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_method_that_nobody_serves_is_unimplemented) {

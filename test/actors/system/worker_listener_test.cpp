@@ -1,0 +1,78 @@
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+
+#include "core/wire/worker_protocol.hpp"
+#include "test/harness/cluster.hpp"
+
+/// Where workers join a node, and who may.
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+struct with_listener {
+  std::shared_ptr<direct_call> join_at(const std::string& address, const std::string& token) {
+    auto call = kiln.begin_at(
+        address, {std::string(connect_method), {{"authorization", "Bearer " + token}}, std::nullopt});
+    call->send(encode(worker_words(worker_profile{"somebody", {}, 1, 7})));
+    kiln.run();
+    return call;
+  }
+  std::string token() const {
+    std::string text;
+    std::ifstream(kiln.data() + "/token") >> text;
+    return text;
+  }
+  std::size_t workers() {
+    return kiln.system().ask<scheduler_figures>(kiln.scheduler(), measure_scheduler{})->workers;
+  }
+
+  cluster kiln{R"(
+stores: {blobs: {type: memory, capacity: 64MiB}, results: {type: memory, capacity: 8MiB}}
+transports:
+  door: {type: direct, listen: [clients]}
+  inside: {type: direct, listen: [workers]}
+serve: {content: blobs, results: results, execution: {}, workers: inside}
+worker_token: "${KILN_DATA}/token"
+)"};
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(worker_listeners, with_listener)
+
+BOOST_AUTO_TEST_CASE(a_worker_with_the_token_joins_at_its_listener) {
+  auto worker = join_at("workers", token());
+  BOOST_TEST(!worker->end().has_value());
+  BOOST_TEST(workers() == 1u);
+  worker->cancel();
+  kiln.run();
+}
+
+// A client would see what others build, and forge what came of it.
+BOOST_AUTO_TEST_CASE(nobody_joins_as_a_worker_where_clients_are_answered) {
+  auto rogue = join_at("clients", token());
+  BOOST_TEST_REQUIRE(rogue->end().has_value());
+  BOOST_TEST(rogue->end()->code() == errc::unimplemented);
+  BOOST_TEST(workers() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_with_another_token_is_turned_away) {
+  auto rogue = join_at("workers", "not-the-scheduler's-token");
+  BOOST_TEST_REQUIRE(rogue->end().has_value());
+  BOOST_TEST(rogue->end()->code() == errc::unauthenticated);
+  BOOST_TEST(workers() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(clients_are_not_answered_where_workers_join) {
+  for (const auto* method : {"/build.bazel.remote.execution.v2.Capabilities/GetCapabilities",
+                             "/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs"}) {
+    auto call = kiln.begin_at("workers", {method, {}, std::nullopt});
+    call->close();
+    kiln.run();
+    BOOST_TEST_REQUIRE(call->end().has_value());
+    BOOST_TEST(call->end()->code() == errc::unimplemented, method);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
