@@ -62,12 +62,33 @@ http2_client::~http2_client() {
   ::close(socket_);
 }
 
-std::uint32_t http2_client::call(const std::string& method, const std::string& message, const headers& more) {
-  headers all{{":method", "POST"},         {":scheme", "http"}, {":path", method},
-              {":authority", "localhost"}, {"te", "trailers"},  {"content-type", "application/grpc"}};
+namespace {
+
+std::string header_block(const std::string& method, const http2_client::headers& more) {
+  http2_client::headers all{{":method", "POST"}, {":scheme", "http"},
+                            {":path", method},   {":authority", "localhost"},
+                            {"te", "trailers"},  {"content-type", "application/grpc"}};
   all.insert(all.end(), more.begin(), more.end());
   std::string block;
   for (const auto& [name, value] : all) block += field(name, value);
+  return block;
+}
+
+}  // namespace
+
+void http2_client::call_and_reset(const std::string& method, int times) {
+  constexpr std::uint64_t cancel = 8;
+  const auto block = header_block(method, {});
+  std::string all;
+  for (int i = 0; i < times; ++i, next_stream_ += 2) {
+    all += frame_of(kind::headers, end_of_headers, next_stream_, block);
+    all += frame_of(kind::reset, 0, next_stream_, big_endian(cancel, 4));
+  }
+  write(all);
+}
+
+std::uint32_t http2_client::call(const std::string& method, const std::string& message, const headers& more) {
+  const auto block = header_block(method, more);
   auto stream = std::exchange(next_stream_, next_stream_ + 2);
   send(kind::headers, end_of_headers, stream, block);
   send(kind::data, end_of_stream, stream, '\0' + big_endian(message.size(), 4) + message);

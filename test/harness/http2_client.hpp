@@ -34,6 +34,8 @@ public:
 
   /// A whole request of gRPC with one message. -> its stream.
   std::uint32_t call(const std::string& method, const std::string& message, const headers& more = {});
+  /// So many requests, each taken back at once.
+  void call_and_reset(const std::string& method, int times);
   /// All at once: whoever answers the first of them by leaving has been sent the last.
   void ping(int times = 1);
   /// What is sent to us next; nothing if that takes longer. Settings are answered and not told.

@@ -4,14 +4,23 @@
 
 namespace kiln::grpc_plugin {
 
-std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name) {
-  std::thread server([&queue] {
+std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name,
+                        std::atomic<std::uint64_t>& handed_out) {
+  std::thread server([&queue, &handed_out] {
     void* tag = nullptr;
     bool ok = false;
-    while (queue.Next(&tag, &ok)) static_cast<event*>(tag)->happened(ok);
+    while (queue.Next(&tag, &ok)) {
+      handed_out.fetch_add(1, std::memory_order_relaxed);
+      static_cast<event*>(tag)->happened(ok);
+    }
   });
   pthread_setname_np(server.native_handle(), thread_name.substr(0, 15).c_str());
   return server;
+}
+
+std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name) {
+  static std::atomic<std::uint64_t> nobody_looks;
+  return serve_queue(queue, std::move(thread_name), nobody_looks);
 }
 
 void rally::enter() noexcept {

@@ -2,8 +2,10 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -33,7 +35,10 @@ private:
   handler then_;
 };
 
-/// A thread that hands out the events of a queue until the queue is shut down and empty.
+/// A thread that hands out the events of a queue until the queue is shut down and empty. `handed_out` counts
+/// them, and outlives the thread.
+std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name,
+                        std::atomic<std::uint64_t>& handed_out);
 std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name);
 
 /// Counts what still uses a completion queue, so that the queue is shut down only when nobody can start

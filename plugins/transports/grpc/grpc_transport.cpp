@@ -21,6 +21,7 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
     : library_(context.env.log),
       options_(std::move(options)),
       time_(*context.env.time),
+      log_(context.env.log),
       accounts_(
           std::make_shared<ledger>(limits_of(options_), call_figures(context.env.metrics, context.name))) {
   if (options_.listen.empty()) return;
@@ -35,7 +36,7 @@ grpc_transport::~grpc_transport() {
 
 expected<void> grpc_transport::serve(const router& routes) {
   if (options_.listen.empty()) return {};
-  auto started = server::start(options_, routes, time_, accounts_);
+  auto started = server::start(options_, routes, time_, accounts_, log_);
   if (!started) return fail(std::move(started).error());
   server_ = std::move(*started);
   return {};

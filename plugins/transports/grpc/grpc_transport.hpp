@@ -39,6 +39,7 @@ private:
   const library_use library_;
   const grpc_options options_;
   const clock& time_;
+  logger* const log_;
   const std::shared_ptr<ledger> accounts_;
   std::unique_ptr<server> server_;
   std::mutex mutex_;

@@ -54,10 +54,11 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
 }  // namespace
 
 expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
-                                                const clock& time, std::shared_ptr<ledger> accounts) {
+                                                const clock& time, std::shared_ptr<ledger> accounts,
+                                                logger* log) {
   std::unique_ptr<server> started(
       new server(routes, time, std::move(accounts), options.max_message_size.bytes));
-  if (auto listening = started->listen(options); !listening) return fail(std::move(listening).error());
+  if (auto listening = started->listen(options, log); !listening) return fail(std::move(listening).error());
   return started;
 }
 
@@ -65,7 +66,7 @@ server::server(const router& routes, const clock& time, std::shared_ptr<ledger> 
                std::size_t max_message_size)
     : door_{{}, routes, time, std::move(accounts), max_message_size} {}
 
-expected<void> server::listen(const grpc_options& options) {
+expected<void> server::listen(const grpc_options& options, logger* log) {
   if (auto free = check_addresses(options.listen); !free) return free;
   auto credentials = server_credentials(options.tls);
   if (!credentials) return fail(std::move(credentials).error());
@@ -88,8 +89,21 @@ expected<void> server::listen(const grpc_options& options) {
   for (std::size_t i = 0; i < ports.size(); ++i) addresses_.push_back(with_port(options.listen[i], ports[i]));
   for (auto& queue : queues_)
     for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(door_, *queue);
-  for (auto& queue : queues_) threads_.push_back(serve_queue(*queue, "grpc-in"));
+  start_threads(options, {ports.begin(), ports.end()}, log);
   return {};
+}
+
+void server::start_threads(const grpc_options& options, std::set<int> ports, logger* log) {
+  std::vector<watched_thread> watched;
+  for (auto& queue : queues_) {
+    auto& count = handed_out_.emplace_back(0);
+    threads_.push_back(serve_queue(*queue, "grpc-in", count));
+    watched.push_back({threads_.back().native_handle(), &count});
+  }
+  // The largest message is read within the second part, many times over.
+  auto patience =
+      std::chrono::milliseconds(200) + std::chrono::nanoseconds(4 * options.max_message_size.bytes);
+  guard_.emplace(watched, std::move(ports), patience, log);
 }
 
 void server::close(duration patience, std::function<void()> closed) {
@@ -121,6 +135,7 @@ void server::shut_down(steady_time until) {
     server_->Shutdown(std::chrono::system_clock::now() + left);
     door_.open.wait();
   }
+  guard_.reset();
   for (auto& queue : queues_) queue->Shutdown();
   for (auto& thread : threads_) thread.join();
   // Where listening failed no thread was started, and a queue must be empty before it goes.

@@ -2,15 +2,19 @@
 
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "plugins/transports/grpc/flood_guard.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
 #include "plugins/transports/grpc/options.hpp"
 
@@ -19,9 +23,10 @@ namespace kiln::grpc_plugin {
 /// A listening gRPC server: its queues, their threads and the calls that arrive there.
 class server {
 public:
-  /// Listens on all addresses of the options, or on none of them and says why.
+  /// Listens on all addresses of the options (`log` may be null), or on none of them and says why.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
-                                                 const clock& time, std::shared_ptr<ledger> accounts);
+                                                 const clock& time, std::shared_ptr<ledger> accounts,
+                                                 logger* log);
   /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
   ~server();
   server(const server&) = delete;
@@ -35,7 +40,8 @@ public:
 private:
   server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
          std::size_t max_message_size);
-  expected<void> listen(const grpc_options& options);
+  expected<void> listen(const grpc_options& options, logger* log);
+  void start_threads(const grpc_options& options, std::set<int> ports, logger* log);
   void turn_away(steady_time until);
   void shut_down(steady_time until);
 
@@ -43,7 +49,9 @@ private:
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
+  std::deque<std::atomic<std::uint64_t>> handed_out_;  // by each queue's thread
   std::vector<std::thread> threads_;
+  std::optional<flood_guard> guard_;
   std::thread closer_;
   std::mutex hurry_mutex_;
   std::condition_variable hurried_;

@@ -1,4 +1,11 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <thread>
+#include <vector>
 
 #include "test/harness/http2_client.hpp"
 #include "test/plugins/transports/grpc_fixture.hpp"
@@ -14,6 +21,14 @@ bool is_sent_away(http2_client& client, std::chrono::milliseconds a_while) {
   while (auto frame = client.next(a_while))
     if (frame->type == kind::go_away) return true;
   return false;
+}
+
+std::uint64_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 void await_end(http2_client& client, std::uint32_t stream) {
@@ -55,6 +70,29 @@ BOOST_AUTO_TEST_CASE(a_call_that_has_no_time_left_reaches_nobody) {
     for (int i = 0; i < 50; ++i) await_end(client, client.call(method, "x", {{"grpc-timeout", "0n"}}));
   BOOST_TEST(here.held.empty());
   await_end(client, client.call("/kiln.test.Echo/Unary", "x", {{"grpc-timeout", "1M"}}));
+}
+
+// CVE-2023-44487: by itself gRPC 1.51 keeps reading what such a client sends, and takes some 20 KiB for each.
+BOOST_AUTO_TEST_CASE(streams_that_are_reset_at_once_do_not_fill_the_memory) {
+  grpc_fixture here;
+  const auto before = resident_memory();
+  std::atomic<std::uint64_t> most = before;
+  std::vector<std::thread> floods;
+  for (int i = 0; i < 4; ++i)
+    floods.emplace_back([&] {
+      try {
+        http2_client client(here.address());
+        for (int burst = 0; burst < 60; ++burst) client.call_and_reset("/kiln.test.Echo/Unary", 400);
+      } catch (const std::runtime_error&) {  // it was shown out, as it may be
+      }
+      auto now = resident_memory();
+      for (auto known = most.load(); known < now && !most.compare_exchange_weak(known, now);) {
+      }
+    });
+  for (auto& flood : floods) flood.join();
+  BOOST_TEST(here.ask("Unary", "still here").value() == "still here");
+  most = std::max(most.load(), resident_memory());
+  BOOST_TEST(most - before < std::uint64_t{768} << 20);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
