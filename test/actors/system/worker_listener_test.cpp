@@ -53,14 +53,14 @@ BOOST_AUTO_TEST_CASE(a_worker_with_the_token_joins_at_its_listener) {
 BOOST_AUTO_TEST_CASE(nobody_joins_as_a_worker_where_clients_are_answered) {
   auto rogue = join_at("clients", token());
   BOOST_TEST_REQUIRE(rogue->end().has_value());
-  BOOST_TEST(rogue->end()->code() == errc::unimplemented);
+  BOOST_TEST((rogue->end()->code() == errc::unimplemented));
   BOOST_TEST(workers() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_with_another_token_is_turned_away) {
   auto rogue = join_at("workers", "not-the-scheduler's-token");
   BOOST_TEST_REQUIRE(rogue->end().has_value());
-  BOOST_TEST(rogue->end()->code() == errc::unauthenticated);
+  BOOST_TEST((rogue->end()->code() == errc::unauthenticated));
   BOOST_TEST(workers() == 0u);
 }
 
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(clients_are_not_answered_where_workers_join) {
     call->close();
     kiln.run();
     BOOST_TEST_REQUIRE(call->end().has_value());
-    BOOST_TEST(call->end()->code() == errc::unimplemented, method);
+    BOOST_TEST((call->end()->code() == errc::unimplemented), method);
   }
 }
 

@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_address_is_refused_with_an_example) {
     auto refused = make(listening_on({bad}))->serve(routes);
     BOOST_REQUIRE(!refused);
     BOOST_TEST((refused.error().code() == errc::invalid_argument), bad);
-    BOOST_TEST(refused.error().message().starts_with(bad));
+    BOOST_TEST((refused.error().message().find(bad) < 2u), refused.error().message());
   }
 }
 
