@@ -135,16 +135,21 @@ expected<running_command> command_runner::watch(descriptor control, command_list
 }
 
 void command_runner::listen() {
+  auto looked = std::chrono::steady_clock::now();
   for (;;) {
-    int patience = -1;
+    bool running = false;
     {
       std::lock_guard lock(mutex_);
       if (stopping_ && (commands_.empty() || std::chrono::steady_clock::now() > patient_until_)) return;
-      if (!commands_.empty()) patience = between_looks_ms;
+      running = !commands_.empty();
     }
     epoll_event events[64];
-    int count = ::epoll_wait(events_.number(), events, 64, patience);
-    if (count == 0) look_after_the_warden();
+    int count = ::epoll_wait(events_.number(), events, 64, between_looks_ms);
+    if (auto now = std::chrono::steady_clock::now();
+        running && now - looked >= std::chrono::milliseconds(between_looks_ms)) {
+      look_after_the_warden();
+      looked = now;
+    }
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 != wake_id) {
         while (hear(events[i].data.u64)) {

@@ -30,7 +30,7 @@ namespace v2 = build::bazel::remote::execution::v2;
 /// command are waited for, for they use the action's folder.
 enum class phase : std::uint8_t { fetching, preparing, running, collecting, uploading, cleaning };
 
-constexpr auto between_looks = std::chrono::milliseconds(250);  // at what a command has written
+constexpr auto between_looks = std::chrono::milliseconds(250);
 
 /// A command on its way, and what looks after it.
 struct launched {
@@ -57,7 +57,10 @@ struct running_state {
   std::shared_ptr<action_folder> folder;
   std::optional<running_command> command;
   std::shared_ptr<usage_watch> usage;
-  error excess;  ///< why the command was stopped half-way, if it was
+  bool watching = false;
+  bool looking = false;
+  std::optional<std::pair<phase, steady_time>> due;  ///< when what this phase waits for should be over
+  error excess;                                      ///< why the command was stopped half-way, if it was
   struct ended {
     expected<command_end> how;
     wall_time at;
@@ -72,7 +75,8 @@ struct running_state {
   void take_command(const bytes& content);
   void prepare(std::shared_ptr<input_tree> tree);
   void take_prepared(expected<launched> started);
-  void look_again();
+  void keep_watch();
+  void look_around();
   void take_look(expected<std::optional<error>> found);
   error too_late() const;
   void end_overdue();
@@ -172,7 +176,7 @@ void running_state::take_prepared(expected<launched> started) {
   unchecked = true;
   command.emplace(std::move(started->command));
   usage = std::move(started->usage);
-  look_again();
+  keep_watch();
   if (*stop)
     kill_command();
   else if (overdue)
@@ -180,20 +184,29 @@ void running_state::take_prepared(expected<launched> started) {
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
 }
 
-void running_state::look_again() {
-  self->delayed_send(
-      self, between_looks, resume{[self = self] {
-        auto& state = self->state;
-        if (state.now != phase::running) return;
-        auto look = [usage = state.usage]() -> expected<std::optional<error>> { return usage->look(); };
-        offload(state.me(), *state.shop->watchers, std::move(look),
-                [self](expected<std::optional<error>> found) { self->state.take_look(std::move(found)); });
-      }});
+/// One timer for an action, however many things are to be looked after: most are over before it goes off.
+void running_state::keep_watch() {
+  if (std::exchange(watching, true)) return;
+  self->delayed_send(self, between_looks, resume{[self = self] {
+                       self->state.watching = false;
+                       self->state.look_around();
+                     }});
+}
+
+void running_state::look_around() {
+  keep_watch();
+  if (due && due->first == now && shop->env.time->now() >= due->second) tell_hanging();
+  if (now != phase::running || *stop || std::exchange(looking, true)) return;
+  auto look = [usage = usage]() -> expected<std::optional<error>> { return usage->look(); };
+  offload(me(), *shop->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
+    self->state.looking = false;
+    self->state.take_look(std::move(found));
+  });
 }
 
 void running_state::take_look(expected<std::optional<error>> found) {
   if (now != phase::running || *stop) return;
-  if (!found || !*found) return look_again();  // no room for a look is no reason to end anything
+  if (!found || !*found) return;  // no room for a look is no reason to end anything
   excess = std::move(**found);
   kill_command();
 }
@@ -221,9 +234,8 @@ void running_state::kill_command() {
 
 /// What this phase waits for should be over soon; if not, nobody is made to wait for it.
 void running_state::expect_end() {
-  self->delayed_send(self, shop->options.hang_after, resume{[self = self, meant = now] {
-                       if (self->state.now == meant) self->state.tell_hanging();
-                     }});
+  due.emplace(now, shop->env.time->now() + shop->options.hang_after);
+  keep_watch();
 }
 
 void running_state::tell_hanging() {
