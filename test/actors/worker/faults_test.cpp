@@ -197,6 +197,16 @@ BOOST_AUTO_TEST_CASE(arguments_that_are_too_many_are_the_actions_fault) {
   check_own_fault(bench.run(command), errc::invalid_argument);
 }
 
+BOOST_AUTO_TEST_CASE(a_work_folder_that_is_gone_is_the_workers_fault) {
+  worker_bench bench;
+  bench.master.next_enlisted();
+  std::filesystem::remove_all(bench.options.work_root + "/actions");
+  auto outcome = bench.run(worker_bench::shell("true"));
+  BOOST_TEST((outcome.fault == fault_owner::worker));
+  BOOST_TEST((owner_of(outcome.status.code()) == fault_owner::worker));  // not the client's NOT_FOUND
+  BOOST_TEST(outcome.status.details().empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace kiln::test

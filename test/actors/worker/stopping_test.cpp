@@ -87,6 +87,7 @@ BOOST_FIXTURE_TEST_CASE(a_store_that_fails_is_reported_as_it_failed, stalled_ben
   stall.fail_with(error(errc::resource_exhausted, "the store is full"));
   auto outcome = master.next_finished().outcome;
   BOOST_TEST(outcome.status.code() == errc::resource_exhausted);
+  BOOST_TEST((outcome.fault == fault_owner::elsewhere));  // which says nothing of the worker
   BOOST_TEST(leftovers().empty());
 }
 
