@@ -70,8 +70,6 @@ expected<void> output_collector::tree_walk::read(std::size_t index) {
   auto path = folders_[index].path;
   if (auto counted = home_.count(path, 0); !counted) return counted;
   descriptor folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
-  if (!folder && (errno == EACCES || errno == ENAMETOOLONG))
-    return fail(errc::failed_precondition, "output folder \"{}\" cannot be listed", path);
   if (!folder && errno == EXDEV)
     return fail(errc::failed_precondition, "something is mounted over output folder \"{}\"", path);
   if (!folder) return failure(fault_of(purpose::outputs, errno, "opening output " + path));

@@ -59,6 +59,7 @@ struct running_state {
   std::shared_ptr<usage_watch> usage;
   bool watching = false;
   bool looking = false;
+  bool file_too_large = false;                       ///< the command was killed for one
   std::optional<std::pair<phase, steady_time>> due;  ///< when what this phase waits for should be over
   error excess;                                      ///< why the command was stopped half-way, if it was
   struct ended {
@@ -266,11 +267,6 @@ void running_state::on_ended(ended news) {
   if (!outcome.status.ok()) return clean_up();
   if (!how) return give_up(std::move(how).error());
   if (overdue && excess.ok()) excess = too_late();
-  if (how->signal == SIGXFSZ && excess.ok())
-    excess = owned_by(fault_owner::action, error(errc::failed_precondition,
-                                                 fmt::format("the command wrote to a file beyond the {} that "
-                                                             "are allowed",
-                                                             to_string(byte_size{plan->largest_file}))));
   collect(*how);
 }
 
@@ -279,6 +275,7 @@ void running_state::collect(const command_end& how) {
   unchecked = false;
   record.set_end(how);
   outcome.exit_code = how.exit_code;
+  file_too_large = how.signal == SIGXFSZ;
   auto result = record.result();
   auto work = [shop = shop, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
                function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
@@ -292,6 +289,11 @@ void running_state::upload(expected<collected> left) {
   if (*stop) return clean_up();
   if (!left) return give_up(std::move(left).error());
   if (excess.ok()) excess = std::move(left->fault);
+  if (excess.ok() && file_too_large)
+    excess = owned_by(fault_owner::action,
+                      error(errc::failed_precondition,
+                            fmt::format("the command wrote to a file beyond the {} that are allowed",
+                                        to_string(byte_size{plan->largest_file}))));
   now = phase::uploading;
   record.upload_begins(shop->env.time->wall());
   upload_outputs(self, shop, std::move(left->blobs), stop, [self = self](expected<void> done) {

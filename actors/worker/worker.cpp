@@ -142,8 +142,8 @@ void worker_state::not_enlisted(const error& why) {
 }
 
 void worker_state::enlist_later(const std::string& why) {
-  if (retry_planned || draining) return after_one_less();
-  retry_planned = true;
+  if (draining) return after_one_less();
+  if (std::exchange(retry_planned, true)) return;
   auto pause = patience.next(*shop->env.random);
   if (shop->env.log)
     shop->env.log->warn("not enlisted at the scheduler", {{"why", why}, {"again_in", in_words(pause)}});
