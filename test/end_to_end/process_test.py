@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,10 @@ class Process(unittest.TestCase):
             self.assertRegex(server.log, r"needed=\d{4}")
 
     def test_enough_descriptors_are_not_talked_about(self):
-        with Kiln("prlimit", ["--nofile=1024:65536", BINARY, *self.serve]) as server:
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+            self.skipTest("this machine allows too few itself")
+        # What we are started with counts for nothing: the limit is raised as far as it goes.
+        with Kiln("prlimit", ["--nofile=512:", BINARY, *self.serve]) as server:
             self.assertEqual(server.stop(), 0)
             self.assertNotIn("too few open files", server.log)
 
