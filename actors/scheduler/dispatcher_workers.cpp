@@ -26,8 +26,10 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
                 profile.slots, most_slots);
   if (auto* known = workers_.find_by_name(profile.name)) {
     // The same process again: its old connection is dead, whether or not that was noticed.
-    if (known->profile.epoch == profile.epoch) return take_back(*known, profile);
-    if (!known->away) return fail(errc::already_exists, "a live worker is called {} already", profile.name);
+    bool idle = known->held.empty() && profile.running.empty();
+    if (known->profile.epoch == profile.epoch && !(draining_ && idle)) return take_back(*known, profile);
+    if (known->profile.epoch != profile.epoch && !known->away)
+      return fail(errc::already_exists, "a live worker is called {} already", profile.name);
     lost(known->id, "its process was started anew", now);
   }
   if (draining_) return fail(errc::unavailable, "the scheduler is shutting down");

@@ -271,4 +271,16 @@ BOOST_FIXTURE_TEST_CASE(each_attempt_has_its_own_time, dispatcher_fixture) {
   BOOST_TEST(kills.empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(in_the_drain_a_worker_comes_back_only_to_what_it_has, dispatcher_fixture) {
+  auto busy = admit("busy", 1, {}, 7);
+  submit(action("a"));
+  auto idle = admit("idle", 1, {}, 8);
+  mind.drain();
+  BOOST_TEST(admit("busy", 1, {}, 7) == busy);
+  auto refused = mind.admit({"idle", {}, 1, 8}, now);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().code() == errc::unavailable);
+  BOOST_TEST((forgotten == std::vector<std::string>{idle}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
