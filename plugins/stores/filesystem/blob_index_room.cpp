@@ -205,7 +205,8 @@ bool blob_index::shed_one(std::uint64_t open, departures& gone) {
   std::uint64_t least = UINT64_MAX;
   std::size_t looked_at = 0;
   for (auto& [turn, pack] : turns_) {
-    if (turn.second >= open || pack->leaving) continue;
+    // Nor one with what has just come, perhaps for one who has not been answered yet.
+    if (turn.second >= open || pack->leaving || order_.known(pack->filled) == order_.now()) continue;
     if (++looked_at > most_looked_at) break;
     auto stays = survivors_of(*pack, since);
     if (!stays.any_pinned && stays.weight < least) {

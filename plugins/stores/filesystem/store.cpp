@@ -24,6 +24,7 @@ store::store(caf::actor_config& config, engine_ptr with, beginning from)
       figures_(figures::with(with_->env.metrics, with_->name)),
       tell_(teller()),
       packer_(std::make_shared<pack_writer>(with_, from.pack_size, first_number(from))),
+      heard_of_(first_number(from)),
       file_marks_(std::move(from.order.files)),
       tables_(std::make_shared<const std::vector<loaded_pack>>()) {
   for (auto number : from.packs) packs_to_load_.push_back({number});

@@ -171,8 +171,11 @@ private:
   void look_on_disk(std::vector<digest> blobs, std::function<void()> then);
   bool still_looking() const noexcept { return loading_ || scanning_ || looking_ > 0; }
   void stop_looking();
-  /// Packs from this number on stay: those that are written to, and all until all are known.
-  std::uint64_t first_to_stay() const noexcept { return loading_ ? 0 : packer_->newest(); }
+  /// Packs from this number on stay: those that are written to, or were, by records that this actor has not
+  /// heard of yet, and all until all are known.
+  std::uint64_t first_to_stay() const noexcept {
+    return loading_ ? 0 : std::min(packer_->newest(), heard_of_);
+  }
 
   // store_order.cpp: the order of use, for the next start
   void keep_order_later();
@@ -223,6 +226,7 @@ private:
   tickets tickets_;
   std::shared_ptr<name_lane> lane_;
   std::shared_ptr<pack_writer> packer_;
+  std::uint64_t heard_of_;  // records come pack by pack, and so do their places
   store_listeners listeners_;
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;

@@ -126,6 +126,7 @@ void store::enter_file(const digest& blob, const uploaded& what) {
 // Of content the first one stays, of results the one that was ordered last.
 void store::enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what) {
   note_unsynced();
+  heard_of_ = what.place->in->number;
   if (auto there = index_.find(blob)) {
     index_.use(*there);
     // The record that was written nevertheless takes its room.
@@ -202,7 +203,10 @@ void store::record_erasure(const digest& blob, std::uint64_t sequence,
   if (loading_) index_.note_erasure(blob, sequence);
   auto ticket =
       tickets_.issue<expected<pack_place>>([this, then = std::move(then)](expected<pack_place> place) {
-        if (place) index_.count_record(*place);
+        if (place) {
+          heard_of_ = place->in->number;
+          index_.count_record(*place);
+        }
         if (!then) return;
         if (place)
           then({});
@@ -264,6 +268,7 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
     slot* one = slot_of(which[i].first, which[i].second);
     held_pack* in = one ? index_.pack_of(*one) : nullptr;
     const bool still_here = in && in->file->number == number;
+    if (placed[i].place) heard_of_ = placed[i].place->in->number;
     if (still_here && placed[i].place) {
       index_.move(*one, *placed[i].place);
     } else if (still_here && placed[i].place.error().code() == errc::not_found && !one->pinned) {
