@@ -71,6 +71,11 @@ schema<worker_options> worker_schema() {
              "action's end all the same, and its slot is lost until the rest is gone. Let it be shorter than "
              "the scheduler's `kill_timeout`.",
              at_least(duration(1ms)), at_most(duration(10min)))
+      .field("removal_wait", &options::removal_wait, 50ms,
+             "How long the news of an action's end waits for the removal of its folder. Then the end is "
+             "told, and "
+             "the slot follows when the folder is gone.",
+             at_most(duration(10min)))
       .field("max_input_size", &options::max_input_size, 64_GiB, "Bytes in one action's input tree.")
       .field("max_input_entries", &options::max_input_entries, 1'000'000U,
              "Files, folders and links in one action's input tree.")

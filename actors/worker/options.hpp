@@ -35,6 +35,7 @@ struct worker_options {
   duration max_timeout = std::chrono::hours(24);
   duration kill_grace = std::chrono::seconds(15);
   duration hang_after = std::chrono::seconds(10);
+  duration removal_wait = std::chrono::milliseconds(50);
   byte_size max_input_size;
   std::uint32_t max_input_entries = 0;
   byte_size max_stream_size;

@@ -5,6 +5,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -83,6 +84,7 @@ struct running_state {
   void end_overdue();
   void kill_command();
   void expect_end();
+  void expect_removal();
   void tell_hanging();
   void on_started(wall_time at);
   void on_ended(ended news);
@@ -239,6 +241,17 @@ void running_state::expect_end() {
   keep_watch();
 }
 
+/// The end is not held up by a folder with much in it.
+void running_state::expect_removal() {
+  self->delayed_send(self, std::min(shop->options.removal_wait, shop->options.hang_after),
+                     resume{[self = self] { self->state.tell_hanging(); }});
+  self->delayed_send(self, shop->options.hang_after, resume{[self = self] {
+                       if (auto* log = self->state.shop->env.log)
+                         log->warn("an action's folder cannot be removed; its slot is lost until it is gone",
+                                   {{"operation", self->state.order.operation}});
+                     }});
+}
+
 void running_state::tell_hanging() {
   if (std::exchange(told, true)) return;
   if (outcome.status.ok() && now != phase::cleaning) {
@@ -246,7 +259,7 @@ void running_state::tell_hanging() {
     outcome.fault = take_owner(why, fault_place::worker);
     outcome.status = why.in_context("a process of the action cannot be ended");
   }
-  self->send(owner, action_over{order.operation, order.attempt, outcome, true});
+  self->send(owner, action_over{order.operation, order.attempt, outcome, true, now == phase::cleaning});
 }
 
 void running_state::on_started(wall_time at) {
@@ -327,7 +340,7 @@ void running_state::clean_up() {
     if (inputs) (void)recheck_altered(*shop, *inputs, never);  // the action has failed anyway
     return well ? folder->hand_back() : folder->remove();
   };
-  expect_end();
+  expect_removal();
   offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
     auto& state = self->state;
     if (!gone && state.shop->env.log)

@@ -25,6 +25,7 @@ struct action_over {
   std::uint64_t attempt = 0;
   action_outcome outcome;
   bool lingers = false;
+  bool removing = false;  ///< it lingers since its folder is being removed, which takes its time
 };
 struct action_gone {
   std::string operation;

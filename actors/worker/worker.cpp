@@ -210,8 +210,8 @@ void worker_state::over(action_over& news) {
   auto found = running.find({news.operation, news.attempt});
   if (found == running.end()) return;
   if (news.lingers) {
-    if (shop->env.log)
-      shop->env.log->warn("an action's process or folder cannot be ended; its slot is lost until it is gone",
+    if (shop->env.log && !news.removing)
+      shop->env.log->warn("an action's process cannot be ended; its slot is lost until it is gone",
                           {{"operation", news.operation}, {"slots_left", slots() - 1}});
     lingering.insert(running.extract(found));
     tell_slots();  // before the end, or the slot would be filled at once
@@ -224,9 +224,6 @@ void worker_state::over(action_over& news) {
 
 void worker_state::gone(const key& which) {
   if (lingering.erase(which) == 0) return;
-  if (shop->env.log)
-    shop->env.log->info("what was left of an action is gone",
-                        {{"operation", which.first}, {"slots_left", slots()}});
   tell_slots();
   after_one_less();
 }

@@ -199,6 +199,27 @@ BOOST_FIXTURE_TEST_CASE(a_folder_whose_removal_hangs_costs_its_slot_too, hanging
   BOOST_TEST(leftovers().empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(the_end_of_an_action_is_told_before_its_folder_is_removed, hanging_bench) {
+  fire();
+  options.hang_after = duration(10min);
+  options.removal_wait = duration(1ms);
+  options.work_root = (folder / "other").string();
+  hire();
+  master.next_enlisted();
+  meeting_point running(folder / "running");
+  auto name = start(spec(shell("touch left; " + running.script() + "; exec sleep 1000")));
+  running.wait();
+  master.next_started();
+  crews.hold();
+  caf::anon_send(worker, kill_action{name, 1, "nobody wants it"});
+  BOOST_TEST(master.next_finished().outcome.status.code() == errc::cancelled);
+  BOOST_TEST(leftovers().size() == 1U);
+  BOOST_TEST(master.next_slots().slots == 1U);
+  crews.release();
+  BOOST_TEST(master.next_slots().slots == 2U);
+  BOOST_TEST(leftovers().empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_worker_without_a_slot_enlists_again_when_one_is_back, hanging_bench) {
   fire();
   options.slots = 1;

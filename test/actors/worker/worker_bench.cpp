@@ -138,6 +138,7 @@ worker_bench::worker_bench(adjust change, bool with_worker)
   stores_.push_back(cas);
   options.name = "bench";
   options.slots = 2;
+  options.removal_wait = patience;  // whoever hears of an end looks at what is left
   options.work_root = (folder / "work").string();
   if (change) change(options);
   if (with_worker) hire();
