@@ -16,6 +16,10 @@ struct crew_done {
   tickets::number ticket = 0;
   std::shared_ptr<void> result;
 };
+/// The same of several that shared a job.
+struct jobs_done {
+  std::vector<crew_done> all;
+};
 struct names_done {
   std::vector<name_lane::outcome> outcomes;
 };
@@ -34,13 +38,14 @@ struct order_due {};
 struct sync_due {};
 
 using inner_actor =
-    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<names_done>, caf::reacts_to<hold_dropped>,
-                        caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>, caf::reacts_to<order_due>,
-                        caf::reacts_to<sync_due>>;
+    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<jobs_done>, caf::reacts_to<names_done>,
+                        caf::reacts_to<hold_dropped>, caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>,
+                        caf::reacts_to<order_due>, caf::reacts_to<sync_due>>;
 
 }  // namespace kiln::filesystem
 
 KILN_MESSAGE(kiln::filesystem::crew_done)
+KILN_MESSAGE(kiln::filesystem::jobs_done)
 KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)
 KILN_MESSAGE(kiln::filesystem::proof_due)

@@ -33,6 +33,11 @@ store::store(caf::actor_config& config, engine_ptr with, beginning from)
     if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
       caf::anon_send(alive, names_done{std::move(outcomes)});
   });
+  jobs_ =
+      std::make_shared<job_lane>(with_->hands, with_->wishes.io_threads, [self](std::vector<crew_done> done) {
+        if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
+          caf::anon_send(alive, jobs_done{std::move(done)});
+      });
 }
 
 std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() const {
@@ -74,6 +79,11 @@ store::behavior_type store::make_behavior() {
         go_on();
         show_figures();
       },
+      [this](jobs_done& done) {
+        for (auto& one : done.all) tickets_.redeem(one.ticket, one.result.get());
+        go_on();
+        show_figures();
+      },
       [this](names_done& done) {
         for (auto& outcome : done.outcomes) tickets_.redeem(outcome.ticket, &outcome.result);
         go_on();
@@ -107,6 +117,7 @@ void store::on_exit() {
                           {{"store", with_->name}, {"error", closed.error()}});
   with_->folder->unlock();
   lane_.reset();
+  jobs_.reset();
   packer_.reset();
 }
 

@@ -14,6 +14,7 @@
 #include "plugins/stores/filesystem/blob_index.hpp"
 #include "plugins/stores/filesystem/figures.hpp"
 #include "plugins/stores/filesystem/inspect.hpp"
+#include "plugins/stores/filesystem/job_lane.hpp"
 #include "plugins/stores/filesystem/messages.hpp"
 #include "plugins/stores/filesystem/small_write.hpp"
 #include "plugins/stores/filesystem/upload.hpp"
@@ -219,12 +220,25 @@ private:
   void stall(std::function<void()> again);
   void go_on();
 
+  /// The same for what is soon done and comes by the hundred.
+  template <class Work, class Then>
+  expected<void> on_crew_together(Work work, Then then) {
+    using result = decltype(work());
+    auto ticket = tickets_.issue<result>(std::move(then));
+    auto taken = jobs_->submit({ticket, [work = std::move(work)]() mutable -> std::shared_ptr<void> {
+                                  return std::make_shared<result>(caught(work));
+                                }});
+    if (!taken) tickets_.cancel(ticket);
+    return taken;
+  }
+
   engine_ptr with_;
   blob_index index_;
   figures figures_;
   std::function<void(tickets::number, std::shared_ptr<void>)> tell_;
   tickets tickets_;
   std::shared_ptr<name_lane> lane_;
+  std::shared_ptr<job_lane> jobs_;
   std::shared_ptr<pack_writer> packer_;
   std::uint64_t heard_of_;  // records come pack by pack, and so do their places
   store_listeners listeners_;

@@ -9,6 +9,8 @@
 namespace kiln::filesystem {
 namespace {
 
+constexpr std::uint64_t proved_soon = 1 << 20;
+
 // Dropped on any thread: the store hears of it by message, and if there is no store any more, nobody needs
 // to.
 class hold {
@@ -85,25 +87,28 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
   auto look = [with = with_, tree, blob, proved = index_.verified(which)] {
     return examine_lent(*with, tree, blob, proved);
   };
-  auto taken =
-      on_crew(std::move(look), [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
-        auto there = slot_of(blob, serial);
-        if (found) {
-          if (there) index_.set_verified(*there, *found);
-          return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
-        }
-        if (!there || found.error().code() != errc::not_found)
-          return reply.deliver(fail(std::move(found).error()));
-        if (tree == blob_tree::content) {
-          drop_broken(blob, found.error());
-          return reply.deliver(fail(std::move(found).error()));
-        }
-        // Only the copy is gone or damaged: another one is made.
-        departures gone;
-        index_.drop_copy(*there, gone);
-        dismiss(std::move(gone));
-        lend_copy(*there, std::move(held), std::move(reply));
-      });
+  auto looked = [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
+    auto there = slot_of(blob, serial);
+    if (found) {
+      if (there) index_.set_verified(*there, *found);
+      return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
+    }
+    if (!there || found.error().code() != errc::not_found)
+      return reply.deliver(fail(std::move(found).error()));
+    if (tree == blob_tree::content) {
+      drop_broken(blob, found.error());
+      return reply.deliver(fail(std::move(found).error()));
+    }
+    // Only the copy is gone or damaged: another one is made.
+    departures gone;
+    index_.drop_copy(*there, gone);
+    dismiss(std::move(gone));
+    lend_copy(*there, std::move(held), std::move(reply));
+  };
+  // What has to be read at length holds up no others.
+  const bool soon_done = index_.verified(which) != 0 || which.size() <= proved_soon;
+  auto taken = soon_done ? on_crew_together(std::move(look), std::move(looked))
+                         : on_crew(std::move(look), std::move(looked));
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
@@ -148,13 +153,16 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
     expected<uploaded_ptr> made;
     bool may_pass = false;
   };
-  auto copy = [with = with_, blob, place = index_.place_of(*which), hot = index_.hot(*which)]() -> copied {
-    if (!hot.empty() || blob.size == 0) return {store_copy(with, blob, hot)};
+  auto copy = [with = with_, blob, place = index_.place_of(*which),
+               hot = index_.hot(*which)]() -> expected<copied> {
+    if (!hot.empty() || blob.size == 0) return copied{store_copy(with, blob, hot)};
     auto read = read_packed(*with, blob, place);
-    if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
-    return {store_copy(with, blob, *read.content)};
+    if (!read.content) return copied{fail(std::move(read.content).error()), read.may_pass};
+    return copied{store_copy(with, blob, *read.content)};
   };
-  auto taken = on_crew(std::move(copy), [this, blob, serial, finish](copied result) mutable {
+  auto end_copy = [this, blob, serial, finish](expected<copied> came) mutable {
+    if (!came) return finish(fail(std::move(came).error()), 0);
+    auto& result = *came;
     auto there = slot_of(blob, serial);
     auto& made = result.made;
     if (!made) {
@@ -171,7 +179,8 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
       tickets_.cancel(ticket);
       finish(fail(std::move(queued).error()), 0);
     }
-  });
+  };
+  auto taken = on_crew_together(std::move(copy), std::move(end_copy));
   if (!taken) finish(fail(std::move(taken).error()), 0);
 }
 

@@ -11,6 +11,20 @@ constexpr unsigned folders = 256;
 // Nobody wanted anything for so long: then the disk is idle.
 constexpr duration pause = 1s;
 
+// What the disk cannot read now, it may another time: that is no reason to lose it.
+expected<file_stamp> read_through(const engine& with, blob_tree tree, const digest& blob) {
+  auto opened = open_blob(with, tree, blob);
+  if (!opened) return fail(std::move(opened).error());
+  switch (try_to_prove(with, *opened, blob)) {
+    case proof::right:
+      return opened->stamp;
+    case proof::wrong:
+      return fail(errc::not_found, "blob {} was damaged on the disk", blob);
+    default:
+      return fail(errc::unavailable, "the file of blob {} cannot be read", blob);
+  }
+}
+
 }  // namespace
 
 // A proof is as good as the disk, and disks rot. All files are looked through in the time that one may be
@@ -64,7 +78,7 @@ void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
   const std::uint64_t serial = which.serial;
   const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
   if (which.packed() && !which.copied) return then(false);
-  auto taken = on_crew([with = with_, tree, blob] { return examine_lent(*with, tree, blob, 0); },
+  auto taken = on_crew([with = with_, tree, blob] { return read_through(*with, tree, blob); },
                        [this, tree, blob, serial, then](expected<file_stamp> found) {
                          auto there = slot_of(blob, serial);
                          if (!there) return then(false);

@@ -149,6 +149,26 @@ BOOST_AUTO_TEST_CASE(gives_a_data_folder_with_other_modes_its_modes_back) {
   }
 }
 
+// An action may want a hundred thousand.
+BOOST_AUTO_TEST_CASE(looks_at_many_files_with_few_jobs) {
+  auto wishes = filesystem_house::packing();
+  wishes.capacity = byte_size{256 << 20};
+  for (std::size_t size : {1000U, 70'000U}) {
+    filesystem_house house(wishes);
+    std::vector<digest> blobs;
+    for (std::uint64_t i = 0; i < 500; ++i) blobs.push_back(house.put(noise(size, i)));
+    std::vector<decltype(house.begin(lend_file{blobs[0]}))> asked;
+    for (const auto& blob : blobs) asked.push_back(house.begin(lend_file{blob}));
+    std::size_t jobs = 0;
+    while (house.run_jobs(1)) ++jobs;
+    BOOST_TEST(jobs < 50U);
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      BOOST_TEST_REQUIRE((asked[i]->has_value() && (*asked[i])->has_value()));
+      BOOST_TEST((bytes_of((**asked[i])->path) == noise(size, i)));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(forgets_copies_with_the_process) {
   filesystem_house house(filesystem_house::packing());
   digest blob = house.put(noise(5000));

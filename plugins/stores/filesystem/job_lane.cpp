@@ -1,0 +1,48 @@
+#include "plugins/stores/filesystem/job_lane.hpp"
+
+#include <utility>
+
+namespace kiln::filesystem {
+namespace {
+
+constexpr std::size_t shared_by = 64;
+
+}  // namespace
+
+expected<void> job_lane::submit(job one) {
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(one));
+    if (working_ == at_once_) return {};
+    ++working_;
+  }
+  auto posted = hands_->post([self = shared_from_this()] { self->work(); });
+  if (posted) return {};
+  std::lock_guard lock(mutex_);
+  if (--working_ > 0 || waiting_.empty()) return {};  // others take it
+  waiting_.pop_back();
+  return posted;
+}
+
+void job_lane::work() {
+  for (;;) {
+    std::vector<job> taken;
+    {
+      std::lock_guard lock(mutex_);
+      while (!waiting_.empty() && taken.size() < shared_by) {
+        taken.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+      }
+      if (taken.empty()) {
+        --working_;
+        return;
+      }
+    }
+    std::vector<crew_done> done;
+    done.reserve(taken.size());
+    for (auto& one : taken) done.push_back({one.ticket, one.work()});
+    tell_(std::move(done));
+  }
+}
+
+}  // namespace kiln::filesystem
