@@ -14,6 +14,19 @@ namespace {
 
 enum class before { nothing, restart, crash };
 
+// Thousands of blobs come, and nothing here is about the disk's syncs.
+options quick(options wishes) {
+  wishes.keep = durability::relaxed;
+  wishes.sync_every = std::chrono::minutes(1);
+  return wishes;
+}
+options quick_files() {
+  return quick(filesystem_house::files_only());
+}
+options quick_packs() {
+  return quick(filesystem_house::packing());
+}
+
 std::string content_of(std::size_t number, std::size_t size) {
   std::string text = "blob " + std::to_string(number) + " ";
   text.resize(size, 'x');
@@ -29,8 +42,7 @@ void leave(filesystem_house& house, before how) {
   }
 }
 
-// Which of them are still there after so many bytes of others came. Every third is used in one way or another
-// before the store is started anew, and again some of those after that.
+// Which of them are still there after so many others came. Every third was used in one way or another.
 std::set<std::size_t> survivors(filesystem_house& house, std::size_t size, std::size_t others, before how) {
   constexpr std::size_t count = 600;
   std::vector<digest> blobs;
@@ -58,7 +70,7 @@ BOOST_AUTO_TEST_CASE(after_a_restart_the_same_files_leave_first_as_without_it) {
   constexpr std::size_t size = 40 << 10;  // 32 MiB hold 819
   std::set<std::size_t> expected_ones;
   for (auto how : {before::nothing, before::restart, before::crash}) {
-    filesystem_house house;
+    filesystem_house house(quick_files());
     auto there = survivors(house, size, 500, how);
     if (how == before::nothing) {
       expected_ones = there;
@@ -77,7 +89,7 @@ BOOST_AUTO_TEST_CASE(after_a_restart_the_same_packed_blobs_leave_first_as_withou
   constexpr std::size_t size = 60'000;  // 64 MiB hold 1,118
   std::set<std::size_t> expected_ones;
   for (auto how : {before::nothing, before::restart, before::crash}) {
-    filesystem_house house(filesystem_house::packing());
+    filesystem_house house(quick_packs());
     auto there = survivors(house, size, 700, how);
     if (how == before::nothing) {
       expected_ones = there;
@@ -93,7 +105,7 @@ BOOST_AUTO_TEST_CASE(after_a_restart_the_same_packed_blobs_leave_first_as_withou
 }
 
 BOOST_AUTO_TEST_CASE(marks_that_are_damaged_are_as_good_as_none_and_cost_no_blob) {
-  filesystem_house house(filesystem_house::packing());
+  filesystem_house house(quick_packs());
   std::vector<digest> blobs;
   for (std::size_t i = 0; i < 100; ++i) blobs.push_back(house.put(content_of(i, 60'000)));
   house.close();
@@ -124,7 +136,7 @@ BOOST_AUTO_TEST_CASE(notices_any_bit_that_changed_in_marks) {
 }
 
 BOOST_AUTO_TEST_CASE(a_pack_takes_its_marks_with_it) {
-  filesystem_house house(filesystem_house::packing());
+  filesystem_house house(quick_packs());
   for (std::size_t i = 0; i < 300; ++i) house.put(content_of(i, 60'000));
   house.restart();
   for (std::size_t i = 300; i < 1600; ++i) house.put(content_of(i, 60'000));
@@ -147,7 +159,7 @@ BOOST_AUTO_TEST_CASE(tells_at_its_start_how_many_blobs_fit) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_just_found_outlives_a_large_upload) {
-  filesystem_house house(filesystem_house::packing());
+  filesystem_house house(quick_packs());
   std::vector<digest> used;
   for (std::size_t i = 0; i < 1000; ++i) {
     const digest blob = house.put(content_of(i, 60'000));
@@ -159,7 +171,7 @@ BOOST_AUTO_TEST_CASE(what_was_just_found_outlives_a_large_upload) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_just_found_stays_when_it_cannot_be_moved) {
-  filesystem_house house(filesystem_house::packing());
+  filesystem_house house(quick_packs());
   std::vector<digest> used;
   for (std::size_t i = 0; i < 1000; ++i) {
     const digest blob = house.put(content_of(i, 60'000));
@@ -180,7 +192,7 @@ BOOST_AUTO_TEST_CASE(what_was_just_found_stays_when_it_cannot_be_moved) {
 }
 
 BOOST_AUTO_TEST_CASE(a_few_leases_do_not_close_the_store) {
-  filesystem_house house(filesystem_house::packing());
+  filesystem_house house(quick_packs());
   std::vector<digest> blobs;
   for (std::size_t i = 0; i < 1000; ++i) blobs.push_back(house.put(content_of(i, 60'000)));
   std::vector<digest> leased_ones;
