@@ -93,14 +93,14 @@ void keeps_results_across_restarts(const subject& what) {
     for (std::uint64_t i = 0; i < 10; ++i) {
       // Every other one replaces that of the round before.
       digest action = digest_now(noise(142, i % 2 == 0 ? i : 100 * round + i));
-      digest other = kiln::digest_of(noise(142, 1000 * round + i), digest_function::sha256);
+      digest other = kiln::digest_of(noise(142, 1000 * (round + 1) + i), digest_function::sha256);
       BOOST_REQUIRE(write(on, action, noise(50 + 9000 * i, round)));
       BOOST_REQUIRE(write(on, other, noise(60, round)));
     }
     on.restart();
     for (std::uint64_t i = 0; i < 10; ++i) {
       digest action = digest_now(noise(142, i % 2 == 0 ? i : 100 * round + i));
-      digest other = kiln::digest_of(noise(142, 1000 * round + i), digest_function::sha256);
+      digest other = kiln::digest_of(noise(142, 1000 * (round + 1) + i), digest_function::sha256);
       BOOST_TEST((read(on, action) == noise(50 + 9000 * i, round)), action.to_string());
       BOOST_TEST((read(on, other) == noise(60, round)), other.to_string());
     }
