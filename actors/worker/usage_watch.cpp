@@ -32,6 +32,12 @@ std::uint64_t room_of(const struct stat& facts) {
   return taken / std::max<nlink_t>(facts.st_nlink, 1);
 }
 
+usage_watch::amount taken_beside(const descriptor& folder) {
+  struct statvfs facts {};
+  if (::fstatvfs(folder.number(), &facts) != 0) return {};
+  return {(facts.f_blocks - facts.f_bfree) * facts.f_frsize, facts.f_files - facts.f_ffree};
+}
+
 bool is_longer(const descriptor& stream, const byte_size& most) {
   struct stat facts {};
   return ::fstat(stream.number(), &facts) == 0 && static_cast<std::uint64_t>(facts.st_size) > most.bytes;
@@ -132,22 +138,23 @@ private:
 };
 
 usage_watch::usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-                         const input_tree& inputs, const clock& time)
+                         const input_tree& inputs, const clock& time, std::function<amount()> taken)
     : folder_(std::move(folder)),
       time_(time),
+      taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(folder->root()); }),
       most_in_stream_(options.max_stream_size),
       most_in_outputs_{std::min(options.max_output_size.bytes, UINT64_MAX / 2)},
       most_entries_(options.max_output_entries) {
   for (const auto& file : inputs.files) inputs_.bytes += static_cast<std::uint64_t>(file.blob.size);
   inputs_.entries = inputs.files.size() + inputs.folders.size() + inputs.symlinks.size();
   found_ = inputs_;
-  taken_before_ = taken_of_disk();
+  taken_before_ = taken_();
   walked_ = time_.now();
 }
 
 std::optional<error> usage_watch::look() {
   if (auto over = look_at_streams()) return over;
-  auto taken = taken_of_disk();
+  auto taken = taken_();
   if (!must_walk(taken)) return std::nullopt;
   auto begun = time_.now();
   const amount most{inputs_.bytes + most_in_outputs_.bytes, inputs_.entries + most_entries_};
@@ -181,12 +188,6 @@ bool usage_watch::must_walk(const amount& taken) const {
   if (bytes > inputs_.bytes + most_in_outputs_.bytes || entries > inputs_.entries + most_entries_)
     return true;
   return time_.now() - walked_ >= std::max<duration>(between_walks, walk_took_ * walk_share);
-}
-
-usage_watch::amount usage_watch::taken_of_disk() const {
-  struct statvfs facts {};
-  if (::fstatvfs(folder_->root().number(), &facts) != 0) return {};
-  return {(facts.f_blocks - facts.f_bfree) * facts.f_frsize, facts.f_files - facts.f_ffree};
 }
 
 }  // namespace kiln

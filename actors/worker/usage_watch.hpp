@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -23,25 +24,26 @@ error too_much_in_stream(std::string_view name, const byte_size& most);
 /// of the time. What an action has put elsewhere is not seen.
 class usage_watch {
 public:
+  struct amount {
+    std::uint64_t bytes = 0;
+    std::uint64_t entries = 0;
+  };
+  /// `taken` says what is taken of the whole file system; by default that of the folder is asked.
   usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-              const input_tree& inputs, const clock& time);
+              const input_tree& inputs, const clock& time, std::function<amount()> taken = nullptr);
 
   /// What is over its limit, as the action's end. Blocks; one at a time.
   std::optional<error> look();
 
 private:
-  struct amount {
-    std::uint64_t bytes = 0;
-    std::uint64_t entries = 0;
-  };
   class walk;
 
   std::optional<error> look_at_streams() const;
   bool must_walk(const amount& taken) const;
-  amount taken_of_disk() const;
 
   const std::shared_ptr<const action_folder> folder_;
   const clock& time_;
+  const std::function<amount()> taken_;
   const byte_size most_in_stream_;
   const byte_size most_in_outputs_;
   const std::uint32_t most_entries_;
