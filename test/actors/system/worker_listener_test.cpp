@@ -75,4 +75,24 @@ BOOST_AUTO_TEST_CASE(clients_are_not_answered_where_workers_join) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(an_endpoint_that_no_transport_dials_is_refused_at_the_start) {
+  auto worker_of = [](const std::string& scheduler, const std::string& cache) {
+    return "stores: {upstream: {type: grpc, endpoint: \"" + cache +
+           "\"}}\n"
+           "transports: {out: {type: direct}, other: {type: direct}}\n"
+           "worker: {cas: upstream, work_root: \"${KILN_DATA}/elsewhere\", slots: 1}\n"
+           "scheduler: " +
+           scheduler + "\nworker_token: \"${KILN_DATA}/token\"\n";
+  };
+  auto names = [](const std::string& what) {
+    return [what](const std::runtime_error& fault) {
+      return std::string(fault.what()).find(what) != std::string::npos;
+    };
+  };
+  BOOST_CHECK_EXCEPTION(kiln.join(worker_of("quic://workers", "direct://clients")), std::runtime_error,
+                        names("quic://workers"));
+  BOOST_CHECK_EXCEPTION(kiln.join(worker_of("direct://workers", "quic://clients")), std::runtime_error,
+                        names("quic://clients"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -90,6 +90,23 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_named) {
              "INVALID_ARGUMENT: the file of authorities " + empty + " holds no certificate in PEM");
 }
 
+// Of several transports the one is taken that was made for the endpoint.
+BOOST_AUTO_TEST_CASE(the_endpoint_says_which_transport_suits) {
+  grpc_fixture there;
+  auto options = default_options();
+  auto plain = there.make(options);
+  options.dial_tls = {"", "", known.authority()};
+  auto believing = there.make(options);
+  for (const char* clear : {"grpc://here:1", "here:1", "unix:/here"}) {
+    BOOST_TEST((plain->suits(clear).value() == dial_fit::made_for), clear);
+    BOOST_TEST((believing->suits(clear).value() == dial_fit::possible), clear);
+  }
+  BOOST_TEST((plain->suits("grpcs://here:1").value() == dial_fit::possible));
+  BOOST_TEST((believing->suits("grpcs://here:1").value() == dial_fit::made_for));
+  for (const char* none : {"http://here:1", "quic://here:1", "here", "grpc://here:0"})
+    BOOST_TEST(!plain->suits(none).has_value(), none);
+}
+
 BOOST_AUTO_TEST_CASE(calls_of_a_channel_with_bad_files_say_what_is_wrong) {
   grpc_fixture there([&](grpc_plugin::grpc_options& options) { options.tls = server_files(); });
   dial(there, {known.cert("client"), known.key("server"), known.authority()});
