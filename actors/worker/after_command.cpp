@@ -1,5 +1,6 @@
 #include "actors/worker/after_command.hpp"
 
+#include <sys/stat.h>
 #include <caf/send.hpp>
 #include <utility>
 
@@ -23,6 +24,16 @@ std::string path_in(const input_tree& inputs, const wanted_input& which) {
 }
 
 }  // namespace
+
+void recheck_gone(const workshop& shop, const input_tree& inputs) {
+  recheck_inputs gone;
+  for (const auto& [which, lent] : inputs.lent) {
+    struct stat facts {};
+    if (::lstat(lent->path.c_str(), &facts) != 0 || !mark_of(facts).same_content(lent->mark))
+      gone.inputs.push_back(which);
+  }
+  if (!gone.inputs.empty()) caf::anon_send(shop.lender, std::move(gone));
+}
 
 expected<void> recheck_altered(const workshop& shop, const input_tree& inputs,
                                const std::atomic<bool>& stop) {

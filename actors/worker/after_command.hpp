@@ -27,6 +27,9 @@ expected<collected> collect_all(const workshop& shop, const command_plan& plan, 
                                 const std::atomic<bool>& stop, bool streams_only,
                                 build::bazel::remote::execution::v2::ActionResult& result);
 
+/// Has the cache look at what is not there any more: it was made to forget it. Blocks.
+void recheck_gone(const workshop& shop, const input_tree& inputs);
+
 /// Has the cache look at what is no longer as it was lent. An error, as above, if any bytes changed. Blocks.
 expected<void> recheck_altered(const workshop& shop, const input_tree& inputs, const std::atomic<bool>& stop);
 

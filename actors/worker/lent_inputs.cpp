@@ -33,7 +33,12 @@ void lent_inputs::add(const wanted_input& which, const lent_input_ptr& fresh) {
 
 void lent_inputs::drop(const wanted_input& which) {
   if (auto known = lent_.find(which); known != lent_.end()) {
-    if (auto alive = known->second.lock()) dropped_[which] = alive->shared;
+    // What was altered is not lent again: the next file is another one, and nobody has it yet.
+    auto alive = known->second.lock();
+    if (alive && !alive->shared->altered)
+      dropped_[which] = alive->shared;
+    else
+      dropped_.erase(which);
     lent_.erase(known);
   }
   if (kept_) kept_->erase(which);

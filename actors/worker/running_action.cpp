@@ -149,7 +149,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     caf::anon_send(me, std::move(hand));
     if (shop->watches) inputs->link();
     auto done = materialise(folder->root(), *inputs, *plan, folder->user(), *stop);
-    if (!done && done.error().code() == errc::unavailable) (void)recheck_altered(*shop, *inputs, *stop);
+    if (!done && done.error().code() == errc::unavailable) recheck_gone(*shop, *inputs);
     if (!done) return failure(std::move(done).error());
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
