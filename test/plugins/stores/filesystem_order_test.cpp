@@ -12,7 +12,7 @@ using namespace kiln::test;
 
 namespace {
 
-constexpr std::uint64_t room_for_all = 64 << 20;
+constexpr std::uint64_t room_for_all = 32 << 20;
 constexpr std::uint32_t small = 2000;
 constexpr std::uint64_t bursts = std::uint64_t{1} << 40;  // numbers that no client uses
 
@@ -28,7 +28,7 @@ enum class burst_of { files, packed };
 // to upload what nobody will ever ask for. How many of the first one's questions find something, meanwhile.
 rates measure(double capacities, burst_of kind) {
   constexpr std::size_t keys = 2 * room_for_all / small;
-  constexpr std::size_t asked_per_capacity = 200'000;
+  constexpr std::size_t asked_per_capacity = 100'000;
   constexpr std::uint64_t file = room_for_all / 100;
   std::mt19937_64 random(7);
   zipf draw(keys);
