@@ -104,6 +104,10 @@ void filesystem_model::written(entry& which, const version& what,
     if (which.harmed && (*answer)->was_present)
       return;  // what is damaged is taken for present until it is read
     which.is = state::kept;
+    // Where the disk takes little, what was just taken may leave for the rest of its batch; nobody knows
+    // whether that was before or after this.
+    if (!calm() && std::find(last_news_.begin(), last_news_.end(), which.name) != last_news_.end())
+      which.is = state::unsure;
     which.value = what;
     which.others.clear();
     which.harmed = which.rotten = false;
@@ -116,7 +120,8 @@ void filesystem_model::written(entry& which, const version& what,
 
 // News come after the fact, so they are heard before answers are judged.
 void filesystem_model::hear_news() {
-  for (const auto& blob : std::exchange(*news_, {})) {
+  last_news_ = std::exchange(*news_, {});
+  for (const auto& blob : last_news_) {
     auto found = by_name_.find(blob);
     if (found == by_name_.end()) breach("news are of blobs that were written", blob.to_string());
     entry& which = *found->second;

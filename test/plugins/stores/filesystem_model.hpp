@@ -143,6 +143,7 @@ private:
   std::unordered_map<digest, entry*> by_name_;
   std::vector<hold> holds_;
   std::shared_ptr<std::vector<digest>> news_ = std::make_shared<std::vector<digest>>();
+  std::vector<digest> last_news_;  // those heard of last
   std::uint64_t written_ = 1;
   std::uint64_t versions_ = 0;
   std::uint64_t steps_ = 0;
