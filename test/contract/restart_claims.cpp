@@ -52,11 +52,14 @@ void stays_forgetful_of_what_was_forgotten(const subject& what) {
 
 void measures_the_same_after_a_restart(const subject& what) {
   stage on(what);
-  for (std::size_t size : {10U, 5000U, 60'000U, 200'000U}) put(on, noise(size));
+  std::vector<digest> blobs;
+  for (std::size_t size : {10U, 5000U, 60'000U, 200'000U}) blobs.push_back(put(on, noise(size)));
   auto before = on.tell(measure_store{});
   if (!before && before.error().code() == errc::unimplemented) return;
   on.restart();
-  put(on, noise(20));  // by then it has looked
+  // A store counts what it has looked for, and may still be looking for the rest.
+  for (const auto& blob : blobs) BOOST_TEST(!is_missing(on, blob), blob.to_string());
+  put(on, noise(20));
   auto after = on.tell(measure_store{});
   BOOST_REQUIRE((before && after));
   BOOST_TEST(after->blobs == before->blobs + 1);
