@@ -40,10 +40,12 @@ schema<cache_limits> cache_limits_schema() {
           "digest_functions", &cache_limits::digest_functions, function_words(), strong_digest_functions(),
           "How clients may name blobs, the first being what we would choose. Others can make two contents "
           "with one SHA-1, so it is not served unless it is asked for.")
-      .field("max_parsing_memory", &cache_limits::max_parsing_memory, 256_MiB,
-             "Memory for reading the Trees, Directories, Actions and Commands that requests name, all "
-             "together. Who needs more while others have it waits; one alone may take more.",
-             at_least(1_MiB))
+      .field(
+          "max_parsing_memory", &cache_limits::max_parsing_memory, 256_MiB,
+          "Memory for reading the Trees, Directories, Actions and Commands that requests name, all "
+          "together, but at most 8% of what the process may use. Who needs more while others have it waits; "
+          "one alone may take more.",
+          at_least(1_MiB))
       .check([](const cache_limits& limits) -> expected<void> {
         if (limits.digest_functions.empty())
           return fail(errc::invalid_argument, "no digest function is served");

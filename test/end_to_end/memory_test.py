@@ -73,7 +73,7 @@ class Memory(unittest.TestCase):
         self.assertIn(f"from={file}", log)
         self.assertIn("limit=256MiB", log)
         self.assertNotIn("may take more memory", log)
-        self.assertLessEqual(int(re.search(r"sum=(\d+)MiB", log)[1]), 224)
+        self.assertLessEqual(int(re.search(r"sum=(\d+)MiB", log)[1]), 256)
         self.assertIn("store blobs hot_memory: 10MiB", log)
 
     def test_what_does_not_fit_is_told_at_the_start(self):

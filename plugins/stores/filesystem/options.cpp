@@ -40,7 +40,7 @@ schema<options> filesystem_schema() {
           "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
           "4%.",
           or_word("auto"))
-      .field("index_memory", &options::index_memory, 10_percent,
+      .field("index_memory", &options::index_memory, 8_percent,
              "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
              "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
       .field(

@@ -60,7 +60,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   claim_memory(context.env.metrics, {"store " + context.name, "hot_memory", from.bounds.hot_memory});
   const auto for_index = wishes.index_memory.bytes_of(memory_limit());
   from.bounds.blobs = std::max<std::size_t>(least_blobs, for_index / blob_index::memory_of_blob);
-  claim_memory(context.env.metrics, {"store " + context.name, "index_memory", for_index});
+  claim_memory(context.env.metrics,
+               {"store " + context.name, "index_memory", from.bounds.blobs * blob_index::memory_of_blob});
   if (context.env.log)
     context.env.log->info("a store opens", {{"store", context.name},
                                             {"path", path},
