@@ -193,9 +193,14 @@ void filesystem_model::check_figures() {
     least += one->is == state::kept;
     most += one->is == state::kept || one->is == state::unsure;
   }
-  if (calm() && !blind_ && (figures->blobs < least || figures->blobs > most))
-    breach("the store counts right",
-           fmt::format("{} blobs; there are {} to {}", figures->blobs, least, most));
+  if (!calm() || blind_ || (figures->blobs >= least && figures->blobs <= most)) return;
+  find_missing all;
+  for (const auto& one : entries_)
+    if (one->is == state::kept) all.blobs.push_back(one->name);
+  std::string missing;
+  for (const auto& blob : house_.ask(std::move(all))->blobs) missing += " " + blob.to_string();
+  breach("the store counts right", fmt::format("{} blobs; there are {} to {}, and missing are{}",
+                                               figures->blobs, least, most, missing));
 }
 
 void filesystem_model::check_some(std::size_t count) {
