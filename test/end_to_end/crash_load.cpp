@@ -16,7 +16,7 @@ public:
       : load_(load), number_(number), chance_(load.shape_.seed * 1000003 + number) {}
 
   void run() {
-    while (turn()) load_.note_acknowledged();
+    while (load_.counting_ && turn()) load_.note_acknowledged();
     load_.note_end();
   }
 
@@ -114,7 +114,7 @@ private:
     load_.ledger_.result_sent(action, result);
     auto updated = load_.server_.update_result(action, result);
     if (!updated) return failed("UpdateActionResult", updated.error());
-    load_.ledger_.result_acknowledged(action);
+    if (load_.counting_) load_.ledger_.result_acknowledged(action);
     return true;
   }
 
@@ -126,6 +126,7 @@ private:
   }
 
   void keep(const digest& blob) {
+    if (!load_.counting_) return;
     load_.ledger_.blob_acknowledged(blob);
     kept_[blob.function].push_back(blob);
   }

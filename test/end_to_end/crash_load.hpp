@@ -33,6 +33,9 @@ public:
   void wait(std::uint64_t acknowledgements, duration time);
   /// From now on failing calls are no complaint: the server is about to be killed.
   void expect_failures() { failures_expected_ = true; }
+  /// What is acknowledged from now on may be lost: a sync that is under way while a file system is shut down
+  /// may end well, which no process lives to tell when a machine loses its power.
+  void stop_counting() { counting_ = false; }
   /// Blocks until every uploader has ended.
   void join();
   /// Calls that failed before any might.
@@ -48,6 +51,7 @@ private:
   const remote& server_;
   crash_ledger& ledger_;
   std::atomic<bool> failures_expected_{false};
+  std::atomic<bool> counting_{true};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t acknowledged_ = 0;

@@ -159,19 +159,21 @@ void crash_rounds::load_and_kill(server_process& server, const remote& client) {
   figures_.bytes_acknowledged += ledger_.bytes_acknowledged() - bytes_before;
 }
 
-// Of a disk whose power is cut nothing more may be acknowledged, so the server goes on for a while. Every
-// third time the process is killed alone: what its successor then finds, it must also keep when the power
-// goes.
+// A server whose disk is gone goes on for a while: nothing that it does may hurt what is there, and it may
+// end by itself. Every third time the process is killed alone: what its successor then finds, it must also
+// keep when the power goes.
 void crash_rounds::strike(server_process& server, crash_load* load) {
   const bool cut = disk_ && chance_() % 3 != 0;
   if (cut) {
+    if (load) load->stop_counting();
     if (auto down = disk_->cut_power(); !down) return complain(down.error().to_string());
     if (load) load->wait(UINT64_MAX, std::chrono::microseconds(chance_() % 20000));
   }
   server.signal(SIGKILL);
-  expect_killed(server);
-  if (!cut) return;
+  if (!cut) return expect_killed(server);
+  ++figures_.kills;
   ++figures_.cuts;
+  if (!server.wait(60s)) complain(fmt::format("round {}: the server outlived SIGKILL", round_));
   if (auto back = disk_->come_back(); !back) complain(back.error().to_string());
 }
 
