@@ -1,5 +1,6 @@
 #include <set>
 
+#include "core/wire/message_limits.hpp"
 #include "test/actors/services/tree_bench.hpp"
 
 using namespace kiln;
@@ -40,6 +41,28 @@ BOOST_AUTO_TEST_CASE(a_tree_comes_root_first_and_whole) {
 BOOST_AUTO_TEST_CASE(the_empty_directory_is_a_tree) {
   auto answers = answers_to(asking_for(digest_of("")));
   BOOST_TEST(directories_in(answers).size() == 1u);
+}
+
+// Alone in its message, for clients that take such messages.
+BOOST_AUTO_TEST_CASE(a_directory_larger_than_a_message_by_default_is_sent_like_others) {
+  v2::Directory large;
+  for (int i = 0; i < 20'000; ++i)
+    large.add_files()->set_name(fmt::format("{:06}", i) + std::string(249, 'n'));
+  BOOST_TEST_REQUIRE(large.ByteSizeLong() > 4u << 20);
+  v2::Directory root;
+  add(root, "large", put_directory(large));
+  add(root, "small", leaf("file"));
+  auto call = ask_service(method, asking_for(put_directory(root)));
+  BOOST_TEST_REQUIRE(call->finished_well());
+  std::vector<v2::GetTreeResponse> answers;
+  for (const auto& message : call->messages())
+    answers.push_back(parse<v2::GetTreeResponse>(message).value());
+  BOOST_TEST(directories_in(answers).size() == 3u);
+  for (const auto& answer : answers)
+    if (answer.ByteSizeLong() > 2u << 20) BOOST_TEST(answer.directories_size() == 1);
+  auto beyond = digest_of("beyond");
+  beyond.size = largest::directory.bytes + 1;
+  BOOST_TEST(code_of(method, asking_for(beyond)) == errc::invalid_argument);
 }
 
 // Rules 49 and 50.
