@@ -17,7 +17,13 @@ public:
   ~turn_crew() override { stop(); }
 
   expected<void> post(job work) override {
-    all_->add(who_, threads_, std::move(work));
+    // What a job throws ends that job, as in a crew of threads.
+    all_->add(who_, threads_, [work = std::move(work)] {
+      try {
+        work();
+      } catch (...) {
+      }
+    });
     return {};
   }
   void stop() override { all_->take_all_of(who_); }

@@ -79,7 +79,7 @@ void file_source::cancel(const error&) noexcept {
 }
 
 void file_source::fetch() {
-  auto piece = next_piece();
+  auto piece = caught([this] { return next_piece(); });
   next then;
   {
     std::lock_guard lock(mutex_);

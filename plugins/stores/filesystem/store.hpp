@@ -203,7 +203,12 @@ private:
     using result = decltype(work());
     auto ticket = tickets_.issue<result>(std::move(then));
     auto posted = with_->hands->post([tell = tell_, ticket, work = std::move(work)]() mutable {
-      tell(ticket, std::make_shared<result>(work()));
+      std::shared_ptr<result> outcome;
+      try {
+        outcome = std::make_shared<result>(work());
+      } catch (...) {  // nothing came of it: who waits hears that it was dropped
+      }
+      tell(ticket, std::move(outcome));
     });
     if (!posted) tickets_.cancel(ticket);
     return posted;

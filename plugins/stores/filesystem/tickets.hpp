@@ -24,10 +24,11 @@ public:
   number issue_standing(std::function<void(Result)> then) {
     return add(std::move(then), true);
   }
-  /// `result` points to what the ticket was issued for.
+  /// `result` points to what the ticket was issued for; null if there will be none.
   void redeem(number which, void* result) {
     auto found = waiting_.find(which);
     if (found == waiting_.end()) return;
+    if (result == nullptr) return cancel(which);
     auto then = found->second.then;  // a copy: it may cancel its own ticket
     if (!found->second.standing) waiting_.erase(found);
     then(result);

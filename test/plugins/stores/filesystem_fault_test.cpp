@@ -49,6 +49,28 @@ BOOST_AUTO_TEST_CASE(makes_room_and_goes_on_when_the_disk_is_full_once) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(memory_that_is_not_there_fails_one_call_and_no_other) {
+  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()})
+    for (std::size_t size : {5000U, 3'000'000U}) {
+      filesystem_house house(wishes);
+      const auto content = noise(size, 1);
+      digest blob = house.put(content);
+      house.run();
+      bool thrown = false;
+      auto once = [&](disk_call made, const std::string&) {
+        if (thrown || (made != disk_call::read && made != disk_call::read_cached)) return 0;
+        thrown = true;
+        throw std::bad_alloc();
+      };
+      house.disk.fault = once;
+      auto failed = house.read(blob);
+      if (thrown) BOOST_TEST(code_of(failed) != "OK");
+      house.disk.fault = nullptr;
+      BOOST_TEST((house.read(blob) == content));
+      BOOST_TEST(house.has(blob));
+    }
+}
+
 // Rules 34 and 108.
 BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
   for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {

@@ -41,7 +41,10 @@ public:
     if (jobs_.empty()) return false;
     job next = std::move(jobs_.front());
     jobs_.pop_front();
-    next();
+    try {
+      next();
+    } catch (...) {  // it ends that job, as in a crew of threads
+    }
     return true;
   }
 
