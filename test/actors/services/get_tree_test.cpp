@@ -55,8 +55,7 @@ BOOST_AUTO_TEST_CASE(a_directory_larger_than_a_message_by_default_is_sent_like_o
   auto call = ask_service(method, asking_for(put_directory(root)));
   BOOST_TEST_REQUIRE(call->finished_well());
   std::vector<v2::GetTreeResponse> answers;
-  for (const auto& message : call->messages())
-    answers.push_back(parse<v2::GetTreeResponse>(message).value());
+  for (const auto& message : call->messages()) answers.push_back(parse<v2::GetTreeResponse>(message).value());
   BOOST_TEST(directories_in(answers).size() == 3u);
   for (const auto& answer : answers)
     if (answer.ByteSizeLong() > 2u << 20) BOOST_TEST(answer.directories_size() == 1);
