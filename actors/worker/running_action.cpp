@@ -302,11 +302,7 @@ void running_state::upload(expected<collected> left) {
   if (*stop) return clean_up();
   if (!left) return give_up(std::move(left).error());
   if (excess.ok()) excess = std::move(left->fault);
-  if (excess.ok() && file_too_large)
-    excess = owned_by(fault_owner::action,
-                      error(errc::failed_precondition,
-                            fmt::format("the command wrote to a file beyond the {} that are allowed",
-                                        to_string(byte_size{plan->largest_file}))));
+  if (excess.ok() && file_too_large) excess = too_much_in_file({plan->largest_file});
   now = phase::uploading;
   record.upload_begins(shop->env.time->wall());
   upload_outputs(self, shop, std::move(left->blobs), stop, [self = self](expected<void> done) {

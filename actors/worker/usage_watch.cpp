@@ -52,6 +52,13 @@ error too_much_in_stream(std::string_view name, const byte_size& most) {
                                to_string(most), name)});
 }
 
+error too_much_in_file(const byte_size& most) {
+  return owned_by(
+      fault_owner::action,
+      {errc::failed_precondition,
+       fmt::format("the command wrote to a file beyond the {} that are allowed", to_string(most))});
+}
+
 /// Through a tree that is being changed meanwhile, with two open folders however deep it is. It does not
 /// cross mounts, and ends early where it can go no further: the next one sees more.
 class usage_watch::walk {

@@ -15,6 +15,8 @@ namespace kiln {
 
 /// An action's end when it has written more than `most` to the standard stream of that name.
 error too_much_in_stream(std::string_view name, const byte_size& most);
+/// The same for a file, beyond which the system lets it write nothing.
+error too_much_in_file(const byte_size& most);
 
 /// What an action has written, looked at while it runs. Without that it could fill the disk, and the cache
 /// beside it would give up blob after blob to feed it.
