@@ -41,10 +41,12 @@ std::filesystem::path fresh_folder() {
   return name;
 }
 
-pack_folder::pack_folder(holds what) : folder(fresh_folder()) {
-  auto opened = filesystem::store_folder::open(disk, folder.string(), what, "a boot", true, 0x5ea1);
+pack_folder::pack_folder(holds what, filesystem::durability keep) : folder(fresh_folder()) {
+  auto opened = filesystem::store_folder::open(disk, folder.string(), what, "a boot",
+                                               keep == filesystem::durability::durable, 0x5ea1);
   if (!opened) throw std::runtime_error(opened.error().to_string());
   filesystem::options wishes;
+  wishes.keep = keep;
   engine_ = std::make_shared<const filesystem::engine>(
       filesystem::engine{std::move(*opened), make_inline_crew(), wishes, what, 64 << 10, "packs", {}});
 }

@@ -14,7 +14,8 @@ namespace kiln::test {
 /// A store's folder with packs in it and no store: what lies on the disk, made by hand and looked at by hand.
 class pack_folder {
 public:
-  explicit pack_folder(holds what);
+  /// Relaxed where nothing is to be seen of syncs, which take most of the time of many packs.
+  explicit pack_folder(holds what, filesystem::durability keep = filesystem::durability::relaxed);
   ~pack_folder();
 
   struct kept {

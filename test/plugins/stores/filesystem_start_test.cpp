@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(lets_nothing_go_that_is_being_published_while_it_scans) {
 }
 
 BOOST_AUTO_TEST_CASE(an_older_file_stays_when_the_names_of_its_folder_cannot_be_synced) {
-  pack_folder folder(holds::content);
+  pack_folder folder(holds::content, filesystem::durability::durable);
   std::vector<filesystem::name_lane::outcome> heard;
   auto with = folder.shared_engine();
   auto lane = std::make_shared<filesystem::name_lane>(with, [&](auto outcomes) { heard = outcomes; });
