@@ -1,6 +1,6 @@
 #include "test/contract/sources.hpp"
 
-#include <random>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -35,12 +35,15 @@ private:
 }  // namespace
 
 std::string noise(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 numbers(seed * 7919 + size);
-  std::string text;
-  text.reserve(size + 8);
-  while (text.size() < size) {
-    auto word = numbers();
-    text.append(reinterpret_cast<const char*>(&word), sizeof word);
+  // splitmix64: tests are not optimised, and make gigabytes of it.
+  std::string text((size + 7) / 8 * 8, '\0');
+  std::uint64_t state = (seed * 7919 + size) * 0xd1342543de82ef95;
+  for (char *at = text.data(), *end = at + text.size(); at != end; at += 8) {
+    std::uint64_t word = (state += 0x9e3779b97f4a7c15);
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9;
+    word = (word ^ word >> 27) * 0x94d049bb133111eb;
+    word ^= word >> 31;
+    std::memcpy(at, &word, 8);
   }
   text.resize(size);
   return text;

@@ -101,6 +101,7 @@ void filesystem_model::written(entry& which, const version& what,
   if (shape_.what == holds::results) which.past.push_back(what);
   if (answer && *answer) {
     used(which);
+    happened(which, calm() ? "written" : "written on a failing disk");
     if (which.harmed && (*answer)->was_present)
       return;  // what is damaged is taken for present until it is read
     which.is = state::kept;
@@ -113,6 +114,7 @@ void filesystem_model::written(entry& which, const version& what,
     which.harmed = which.rotten = false;
     return;
   }
+  happened(which, answer ? "refused" : "unanswered");
   if (answer && calm() && shape_.what == holds::content) return;  // a write that fails leaves no trace
   if (shape_.what == holds::results) which.others.push_back(what);
   if (which.is != state::kept) which.is = state::unsure;
@@ -125,6 +127,7 @@ void filesystem_model::hear_news() {
     auto found = by_name_.find(blob);
     if (found == by_name_.end()) breach("news are of blobs that were written", blob.to_string());
     entry& which = *found->second;
+    happened(which, "left");
     if (which.is == state::kept && which.leases > 0 && calm())
       breach("what is leased stays", blob.to_string());
     const auto capacity = shape_.wishes.capacity.bytes_of(0);
@@ -147,7 +150,7 @@ void filesystem_model::seen(entry& which) {
 
 void filesystem_model::observe_missing(entry& which) {
   if (which.is == state::kept && calm() && !blind_)
-    breach("what was acknowledged is there", which.name.to_string());
+    breach("what was acknowledged is there", which.name.to_string() + which.life);
 }
 
 void filesystem_model::observe_bytes(entry& which, const std::string& found, std::uint64_t offset,
@@ -198,7 +201,8 @@ void filesystem_model::check_figures() {
   for (const auto& one : entries_)
     if (one->is == state::kept) all.blobs.push_back(one->name);
   std::string missing;
-  for (const auto& blob : house_.ask(std::move(all))->blobs) missing += " " + blob.to_string();
+  for (const auto& blob : house_.ask(std::move(all))->blobs)
+    missing += "\n" + blob.to_string() + by_name_.at(blob)->life;
   breach("the store counts right", fmt::format("{} blobs; there are {} to {}, and missing are{}",
                                                figures->blobs, least, most, missing));
 }

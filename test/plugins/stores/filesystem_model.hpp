@@ -75,6 +75,7 @@ private:
     state is = state::absent;
     std::uint64_t used_at = 0;  ///< what had been written by then; 0 where its order of use was lost
     unsigned leases = 0;
+    std::string life;     ///< what happened to it, and in which step
     bool harmed = false;  ///< its bytes on the disk changed
     bool rotten = false;  ///< and their times did not
   };
@@ -95,6 +96,7 @@ private:
   void used(entry& which);
   void written(entry& which, const version& what, const std::optional<expected<receipt>>& answer);
   void seen(entry& which);
+  void happened(entry& which, const char* what) { which.life += fmt::format(" {}:{}", steps_, what); }
   void hear_news();
   void settle_after_stop(bool in_order);
   void observe_missing(entry& which);

@@ -145,6 +145,7 @@ void filesystem_model::hurt(const fs::path& file, std::uint64_t from, std::uint6
       one->is = state::unsure;
     if (one->is == state::forgotten) one->is = state::unsure;  // its erasure may have been there
     one->harmed = true;
+    happened(*one, "harmed");
   }
 }
 

@@ -221,6 +221,7 @@ void filesystem_model::forget() {
     return;
   }
   if (!answer->was_present) return observe_missing(which);
+  happened(which, "forgotten");
   // A disk that fails may keep a file, and content that comes back is no harm.
   which.is = calm() && !blind_ ? state::forgotten : state::unsure;
   if (which.is == state::forgotten) which.harmed = which.rotten = false;
