@@ -201,8 +201,8 @@ void filesystem_model::check_figures() {
   for (const auto& one : entries_)
     if (one->is == state::kept) all.blobs.push_back(one->name);
   std::string missing;
-  for (const auto& blob : house_.ask(std::move(all))->blobs)
-    missing += "\n" + blob.to_string() + by_name_.at(blob)->life;
+  auto answer = house_.ask(std::move(all));
+  for (const auto& blob : answer->blobs) missing += "\n" + blob.to_string() + by_name_.at(blob)->life;
   breach("the store counts right", fmt::format("{} blobs; there are {} to {}, and missing are{}",
                                                figures->blobs, least, most, missing));
 }
