@@ -4,6 +4,8 @@
 
 #include <deque>
 
+#include "plugins/stores/filesystem/write_error.hpp"
+
 namespace kiln::filesystem {
 namespace {
 
@@ -54,7 +56,7 @@ public:
       owner_.records_.insert(owner_.records_.end(), records_.begin(), records_.end());
     } else {
       // Nobody knows what of it is there. The pack ends before it, and another one begins.
-      auto why = done.error().in_words(fmt::format("writing {}", pack_name(owner_.current_->number)));
+      auto why = write_error(done.error(), fmt::format("writing {}", pack_name(owner_.current_->number)));
       for (auto* result : results_) *result = fail(why);
       wipe();
       owner_.close_pack();
@@ -103,7 +105,7 @@ void pack_writer::submit(std::vector<order> orders, std::function<void(places)> 
     working_ = false;
     refused.swap(waiting_);
   }
-  for (auto& one : refused) one.then(places(one.orders.size(), fail(posted.error())));
+  for (auto& one : refused) one.then(places(one.orders.size(), fail(write_refused(posted.error()))));
 }
 
 void pack_writer::work() {
@@ -132,7 +134,7 @@ expected<void> pack_writer::open_pack() {
   std::uint64_t number = next_number_++;
   std::string name = pack_name(number);
   auto file = with_->on().open(with_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
-  if (!file) return fail(file.error().in_words(fmt::format("making {}", name)));
+  if (!file) return fail(write_error(file.error(), fmt::format("making {}", name)));
   const pack_head head{number, with_->folder->key()};
   auto text = encode_head(head);
   iovec piece{text.data(), text.size()};
@@ -140,7 +142,7 @@ expected<void> pack_writer::open_pack() {
   if (done && with_->durable()) done = with_->on().sync(with_->folder->packs());
   if (!done) {
     remove_pack(*with_, number);
-    return fail(done.error().in_words(fmt::format("making {}", name)));
+    return fail(write_error(done.error(), fmt::format("making {}", name)));
   }
   newest_.store(number, std::memory_order_release);
   current_ = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "plugins/stores/filesystem/store.hpp"
+#include "plugins/stores/filesystem/write_error.hpp"
 
 namespace kiln::filesystem {
 namespace {
@@ -137,7 +138,7 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
   });
   if (taken) return;
   tickets_.cancel(ticket);
-  for (auto i : share) which->items[i].outcome = fail(taken.error());
+  for (auto i : share) which->items[i].outcome = fail(write_refused(taken.error()));
   if (--which->pending == 0) publish_batch(which);
 }
 
@@ -163,7 +164,7 @@ void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::si
         if (--which->pending == 0) publish_batch(which);
       });
   if (taken) return;
-  for (auto i : share) which->items[i].outcome = fail(taken.error());
+  for (auto i : share) which->items[i].outcome = fail(write_refused(taken.error()));
   if (--which->pending == 0) publish_batch(which);
 }
 
@@ -182,7 +183,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
         finish_others(done.blob);
         done.outcome = receipt{done.stored->size, false};
       } else {
-        done.outcome = fail(result.error().in_words(fmt::format("keeping blob {}", done.blob)));
+        done.outcome = fail(write_error(result.error(), fmt::format("keeping blob {}", done.blob)));
       }
       done.stored = nullptr;
       if (--which->pending == 0) finish_batch(which);
@@ -201,7 +202,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
     return;
   }
   for (auto ticket : issued) tickets_.cancel(ticket);
-  for (auto i : waiting) which->items[i].outcome = fail(taken.error());
+  for (auto i : waiting) which->items[i].outcome = fail(write_refused(taken.error()));
   finish_batch(which);
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "plugins/stores/filesystem/inspect.hpp"
+#include "plugins/stores/filesystem/write_error.hpp"
 
 namespace kiln::filesystem {
 namespace {
@@ -45,7 +46,7 @@ expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const di
     if (digest found = digest_of(content.view(), blob.function); found != blob)
       return fail(errc::invalid_argument, "the bytes of blob {} have the hash {}", blob, found.hex());
   auto result = make_file(with, content, true);
-  if (!result) return fail(result.error().in_words(fmt::format("storing blob {}", blob)));
+  if (!result) return fail(write_error(result.error(), fmt::format("storing blob {}", blob)));
   if ((*result)->size <= keep_small) (*result)->small = bytes::copy_of(content.view());
   return std::move(*result);
 }

@@ -71,6 +71,25 @@ BOOST_AUTO_TEST_CASE(memory_that_is_not_there_fails_one_call_and_no_other) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(no_blob_leaves_for_want_of_descriptors_or_memory) {
+  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()})
+    for (int number : {EMFILE, ENFILE, ENOMEM}) {
+      filesystem_house house(wishes);
+      std::vector<digest> kept;
+      for (unsigned i = 0; i < 20; ++i) kept.push_back(house.put(noise(20'000, i)));
+      house.disk.fault = [number](disk_call made, const std::string&) {
+        return made == disk_call::open || made == disk_call::write ? number : 0;
+      };
+      for (std::size_t size : {5000U, 300'000U}) {
+        BOOST_TEST(code_of(house.write(digest_of(noise(size, 92)), noise(size, 92))) != "OK");
+        write_blobs batch{{{digest_of(noise(size, 93)), bytes::adopt(noise(size, 93))}}};
+        BOOST_TEST(code_of(house.ask(batch)->results.at(0)) == "UNAVAILABLE");
+      }
+      house.disk.fault = nullptr;
+      for (const auto& blob : kept) BOOST_TEST(house.has(blob));
+    }
+}
+
 // Rules 34 and 108.
 BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
   for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
