@@ -1,14 +1,10 @@
 #include "actors/bench/runner.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
-#include <iterator>
 #include <mutex>
-#include <sstream>
 
+#include "actors/bench/process_time.hpp"
 #include "core/config/faults.hpp"
 
 namespace kiln::bench {
@@ -119,20 +115,6 @@ std::string figures::to_json() const {
   if (server_cpu_us) line += fmt::format(R"(, "server_cpu_us": {:.1f})", *server_cpu_us);
   if (!first_error.empty()) line += fmt::format(R"(, "first_error": {})", quoted(first_error));
   return line + "}";
-}
-
-std::optional<double> cpu_seconds(pid_t process) {
-  std::ifstream file(fmt::format("/proc/{}/stat", process));
-  std::string text;
-  if (!std::getline(file, text)) return std::nullopt;
-  // The name in brackets may hold spaces; fields are counted behind it: state is the first, utime the
-  // twelfth.
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::vector<std::string> all{std::istream_iterator<std::string>(fields), {}};
-  if (all.size() < 15) return std::nullopt;
-  double ticks = 0;
-  for (int i = 11; i <= 14; ++i) ticks += std::stod(all[static_cast<std::size_t>(i)]);
-  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 }  // namespace kiln::bench

@@ -22,7 +22,7 @@ struct figures {
   double per_second = 0;      ///< operations
   double mib_per_second = 0;  ///< of blobs; 0 where operations count
   double p50_ms = 0, p90_ms = 0, p99_ms = 0;
-  std::optional<double> server_cpu_us;  ///< per operation, when the server's pid is known
+  std::optional<double> server_cpu_us;  ///< per operation with all its processes, if its pid is known
 
   /// One line of JSON.
   std::string to_json() const;
@@ -43,8 +43,5 @@ figures run(const workload& load, const client& server, const run_options& optio
 
 /// Starts and reaps /bin/true, so many at once, and nothing else: what no execution server can beat here.
 figures run_process_starts(const run_options& options);
-
-/// User and system time of a process and of its reaped children, in seconds; nothing if it is gone.
-std::optional<double> cpu_seconds(pid_t process);
 
 }  // namespace kiln::bench
