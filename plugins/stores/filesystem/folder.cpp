@@ -18,6 +18,7 @@ constexpr const char* fresh_sync_mark = "synced.new";
 constexpr std::string_view format_line = "kiln filesystem store, version 2";
 constexpr std::string_view old_format_line = "kiln filesystem store, version 1";
 constexpr unsigned folder_mode = 0755;
+constexpr unsigned private_mode = 0700;
 
 std::string_view name_of(holds what) noexcept {
   return what == holds::content ? "content" : "results";
@@ -191,7 +192,7 @@ expected<void> store_folder::write_format(bool closed) {
                                  durable_ && !unsettled() ? "durable" : "relaxed", closed ? "yes" : "no");
   if (auto from = doubted_from_.load(); from != moment::max())
     text += fmt::format("doubted {}\n", from.time_since_epoch().count());
-  auto file = on_.open(root_, fresh_format_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  auto file = on_.open(root_, fresh_format_file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (!file) return fail(in_words(file.error(), "writing", fresh_format_file));
   iovec piece{text.data(), text.size()};
   auto done = write_all(on_, *file, {&piece, 1}, 0);
@@ -220,6 +221,9 @@ expected<void> store_folder::make_folders() {
   auto packs = open_below("packs");
   if (!packs) return fail(std::move(packs).error());
   packs_ = std::move(*packs);
+  // Actions may pass through this store's folder to what they are lent, and must not learn the key that seals
+  // records: it heads each pack. Of another owner's folder the mode is his.
+  (void)on_.set_mode(packs_, private_mode);
   for (auto which : {blob_tree::content, blob_tree::lent})
     if (auto done = make_tree(which); !done) return done;
   return make_empty_file();

@@ -12,8 +12,9 @@ namespace {
 constexpr std::uint64_t result_guess = 16 << 10;
 // Moved out of a leaving pack at once.
 constexpr std::uint64_t moved_at_once = 4 << 20;
-// Most blobs need no second one.
-constexpr std::uint64_t least_grant = 4 << 20;
+// Blobs leave for it when an upload has sent a byte, and a client may begin many: little, then twice what has
+// come.
+constexpr std::uint64_t least_grant = 128 << 10;
 
 }  // namespace
 
