@@ -1,5 +1,7 @@
 #include "actors/worker/worker.hpp"
 
+#include <unistd.h>
+
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -351,6 +353,9 @@ expected<void> keep_apart(workshop& shop, std::uint32_t slots) {
                        {{"users", (*users)->all().to_string()}, {"inputs", inputs}});
   else if (shop.watches)
     shop.env.log->warn("actions run as kiln's own user and are trusted: they could change what clients read",
+                       {{"why", why}, {"inputs", inputs}});
+  else if (::geteuid() == 0)
+    shop.env.log->warn("actions run as kiln's own user, which is root: they may do anything on this machine",
                        {{"why", why}, {"inputs", inputs}});
   else
     shop.env.log->info("actions run as kiln's own user", {{"why", why}, {"inputs", inputs}});
