@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "test/contract/scratch.hpp"
+
 namespace kiln::contract {
 namespace {
 
@@ -28,13 +30,12 @@ void prove_under(digest_function function, const claim& which, const subject& wh
       std::error_code fault;
       auto memory = std::filesystem::space("/dev/shm", fault);
       if (fault || memory.available < room_in_memory) return;
-      moved = ::setenv("TMPDIR", "/dev/shm", 0) == 0;
+      move_scratch("/dev/shm");
     }
     ~scope() {
       in_use = digest_function::sha256;
-      if (moved) ::unsetenv("TMPDIR");
+      move_scratch({});
     }
-    bool moved = false;
   } names(function);
   BOOST_TEST_CONTEXT("under " << info_of(function).name) {
     which.prove(what);

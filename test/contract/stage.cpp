@@ -9,6 +9,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "test/contract/scratch.hpp"
+
 namespace kiln::contract {
 
 struct stage::notebook {
@@ -56,7 +58,7 @@ std::vector<configured> read_stores(const subject& what, const std::string& fold
 }  // namespace
 
 stage::scratch_folder::scratch_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "kiln-contract-XXXXXX").string();
+  std::string name = (scratch_place() / "kiln-contract-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) give_up("no temporary folder could be made");
   path = name;
 }

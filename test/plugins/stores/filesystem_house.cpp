@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <stdexcept>
 
+#include "test/contract/scratch.hpp"
+
 namespace kiln::test {
 namespace {
 
 std::filesystem::path make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "kiln-filesystem-XXXXXX").string();
+  std::string name = (contract::scratch_place() / "kiln-filesystem-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder could be made");
   return name;
 }

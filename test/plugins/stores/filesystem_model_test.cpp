@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "test/contract/scratch.hpp"
 #include "test/plugins/stores/filesystem_model.hpp"
 
 using namespace kiln;
@@ -20,7 +21,8 @@ std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
 // each house. A soak has many, from another seed each time; what is built is tested with the same ones.
 void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
   // No machine is lost here, so syncs would only cost time; a file system in memory has none.
-  if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);
+  const bool in_memory = ::access("/dev/shm", W_OK) == 0 && ::getenv("TMPDIR") == nullptr;
+  if (in_memory) contract::move_scratch("/dev/shm");
   const auto first = from_environment("KILN_MODEL_SEED", 1);
   runs = from_environment("KILN_MODEL_RUNS", runs);
   steps = from_environment("KILN_MODEL_STEPS", steps);
@@ -40,6 +42,7 @@ void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
   for (const auto& [promise, times] : promises)
     BOOST_TEST_MESSAGE(shape.name << ": " << times << " of " << runs << " houses broke: " << promise);
   BOOST_TEST(promises.empty(), shape.name << ": seeds " << first << " to " << first + runs - 1);
+  contract::move_scratch({});
 }
 
 model_shape files() {
