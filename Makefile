@@ -10,7 +10,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
   libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev librust-blake3-dev
 # What its tests are made of: real clients and tools.
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
-  python3 git openssl clang-format-14 b3sum procps
+  python3 git openssl clang-format-14 b3sum procps e2fsprogs xfsprogs mount
 
 # libFuzzer and its sanitizers, which nothing else needs.
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
@@ -74,7 +74,6 @@ soak: test-deps build
 # Power cuts of an ext4 and an xfs disk under a server: CUTS for each of them, durable and relaxed. Needs root.
 CUTS ?= 100
 powercuts: test-deps build
-	$(call install,e2fsprogs xfsprogs mount)
 	@$(BUILD)/test/power_driver --binary $(BUILD)/bin/kiln --cuts $(CUTS) $(ARGS)
 
 # Fifty builds of real Bazel, with a restart of the server in the midst of each. The tests do four.
