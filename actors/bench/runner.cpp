@@ -113,7 +113,7 @@ std::string figures::to_json() const {
       R"("mib_per_second": {:.1f}, "p50_ms": {:.3f}, "p90_ms": {:.3f}, "p99_ms": {:.3f})",
       workload, operations, errors, seconds, per_second, mib_per_second, p50_ms, p90_ms, p99_ms);
   if (server_cpu_us) line += fmt::format(R"(, "server_cpu_us": {:.1f})", *server_cpu_us);
-  if (!first_error.empty()) line += fmt::format(R"(, "first_error": {})", quoted(first_error));
+  if (!first_error.empty()) line += fmt::format(R"(, "first_error": {})", in_quotes(first_error));
   return line + "}";
 }
 

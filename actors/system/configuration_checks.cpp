@@ -30,7 +30,7 @@ public:
       auto [first, fresh] = owners_.emplace(one_name_of(said->text()), said->path());
       if (!fresh)
         said->complain(found_, "folder {} belongs to {} already; give each a folder of its own",
-                       kiln::quoted(said->text()), first->second);
+                       in_quotes(said->text()), first->second);
     }
   }
 
@@ -52,7 +52,7 @@ void check_worker_listener(const node& root, const node_options& options, faults
   if (named == options.transports.end()) {
     std::vector<std::string_view> known;
     for (const auto& one : options.transports) known.push_back(one.name);
-    return said->complain(found, "no transport is called {}{}", kiln::quoted(name), suggestion(name, known));
+    return said->complain(found, "no transport is called {}{}", in_quotes(name), suggestion(name, known));
   }
   auto listens = named->description.find("listen");
   if (!listens || listens->items().empty())

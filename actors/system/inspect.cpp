@@ -82,7 +82,7 @@ int describe(const describe_request& request) {
   } else if (request.kind != "store" && request.kind != "transport") {
     return complain(
         error(errc::invalid_argument, fmt::format("there is nothing called {} to describe{}",
-                                                  quoted(request.kind), suggestion(request.kind, kinds))),
+                                                  in_quotes(request.kind), suggestion(request.kind, kinds))),
         exit_usage);
   } else {
     const auto& table = request.kind == "store" ? stores : transports;
@@ -93,7 +93,7 @@ int describe(const describe_request& request) {
       text = write(request.kind + " " + request.name, *found->second);
     else
       return complain(
-          error(errc::not_found, fmt::format("there is no {} {}{}", request.kind, quoted(request.name),
+          error(errc::not_found, fmt::format("there is no {} {}{}", request.kind, in_quotes(request.name),
                                              suggestion(request.name, names_of(table)))),
           exit_usage);
   }

@@ -28,7 +28,7 @@ const std::string no_text;
 }  // namespace
 
 std::string detail::path_of_key(const std::string& parent, std::string_view key) {
-  if (!is_name(key)) return parent + '[' + quoted(key) + ']';
+  if (!is_name(key)) return parent + '[' + in_quotes(key) + ']';
   return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
 }
 
@@ -85,7 +85,7 @@ node node::absent(std::string_view key) const {
 }
 
 std::string node::found() const {
-  return is_scalar() ? quoted(text()) : std::string(name_of(kind()));
+  return is_scalar() ? in_quotes(text()) : std::string(name_of(kind()));
 }
 
 node document::root() const {

@@ -13,14 +13,14 @@ constexpr std::string_view between_scheme_and_target = "://";
 failure no_endpoint(std::string_view text, std::string_view why) {
   return fail(errc::invalid_argument,
               "{} is no endpoint: {}; expected grpc://host:port, grpcs://host:port or unix:/path",
-              kiln::quoted(text), why);
+              in_quotes(text), why);
 }
 
 expected<int> port_of(std::string_view text) {
   int port = -1;
   auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
   bool digits = !text.empty() && parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!digits || port < 0) return fail(errc::invalid_argument, "{} is no port", kiln::quoted(text));
+  if (!digits || port < 0) return fail(errc::invalid_argument, "{} is no port", in_quotes(text));
   if (port > 65535)
     return fail(errc::invalid_argument, "port {} is beyond 65535, the last one that there is", port);
   return port;
@@ -39,7 +39,7 @@ expected<host_and_port> split_host_and_port(std::string_view text) {
   if (!bracketed && host.find(':') != std::string_view::npos)
     return fail(errc::invalid_argument, "an address of IPv6 stands in brackets before its port");
   if (host.find_first_of("/ []@") != std::string_view::npos)
-    return fail(errc::invalid_argument, "{} is no host", kiln::quoted(host));
+    return fail(errc::invalid_argument, "{} is no host", in_quotes(host));
   if (auto port = port_of(text.substr(colon + 1)); !port) return failure(port.error());
   return host_and_port{std::string(host), std::string(text.substr(colon + 1))};
 }
@@ -75,7 +75,7 @@ expected<host_and_port> parse_host_and_port(std::string_view text) {
   auto parts = split_host_and_port(text);
   if (!parts)
     return fail(errc::invalid_argument, "{} is no address: {}; expected host:port, [::1]:port or unix:/path",
-                kiln::quoted(text), parts.error().message());
+                in_quotes(text), parts.error().message());
   return parts;
 }
 

@@ -42,7 +42,7 @@ expected<void> faults::as_result() const {
   return fail(error(errc::invalid_argument, std::move(lines)));
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 60;
   bool cut = text.size() > longest;
   if (cut) {

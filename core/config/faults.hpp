@@ -51,6 +51,6 @@ private:
 };
 
 /// In quotes, fit for one line of a terminal: control characters escaped, cut after some sixty bytes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace kiln

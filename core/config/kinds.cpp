@@ -50,14 +50,15 @@ public:
     for (std::size_t i = 0; i < stores_.size(); ++i)
       if (!index_.emplace(stores_[i].name, i).second)
         stores_[i].description.complain(collected, "another store is called {} already",
-                                        quoted(stores_[i].name));
+                                        in_quotes(stores_[i].name));
   }
 
   void complain_of_unknown(const store_refs& stores, faults& collected) const {
     auto known = keys_of(index_);
     for (const auto& use : stores.used)
       if (!index_.contains(use.name))
-        use.at.complain(collected, "no store is called {}{}", quoted(use.name), suggestion(use.name, known));
+        use.at.complain(collected, "no store is called {}{}", in_quotes(use.name),
+                        suggestion(use.name, known));
   }
 
   /// What is referred to comes first; otherwise as they were. Leaves out whatever depends on a circle.

@@ -52,12 +52,12 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
   constexpr std::size_t most_listed = 24;
-  if (auto meant = nearest(word, known)) return fmt::format(", did you mean {}?", quoted(*meant));
+  if (auto meant = nearest(word, known)) return fmt::format(", did you mean {}?", in_quotes(*meant));
   if (known.empty()) return ", none is known";
   std::string list;
   for (std::size_t i = 0; i < std::min(known.size(), most_listed); ++i) {
     if (i > 0) list += ", ";
-    list += is_name(known[i]) ? std::string(known[i]) : quoted(known[i]);  // some were given by people
+    list += is_name(known[i]) ? std::string(known[i]) : in_quotes(known[i]);  // some were given by people
   }
   return fmt::format(", known are {}{}", list, known.size() > most_listed ? ", ..." : "");
 }

@@ -59,12 +59,12 @@ expected<amount> split(std::string_view text, std::string_view example) {
   auto [after, problem] = std::from_chars(text.data(), end, result.number);
   if (problem == std::errc::invalid_argument)
     return fail(errc::invalid_argument, "expected a whole number with a unit, such as {}, found {}", example,
-                quoted(text));
+                in_quotes(text));
   if (problem == std::errc::result_out_of_range)
-    return fail(errc::invalid_argument, "{} is too much", quoted(text));
+    return fail(errc::invalid_argument, "{} is too much", in_quotes(text));
   if (after != end && (*after == '.' || *after == ','))
     return fail(errc::invalid_argument, "{} is a fraction, write a whole number of a smaller unit",
-                quoted(text));
+                in_quotes(text));
   if (after != end && *after == ' ') ++after;
   result.unit = std::string_view(after, static_cast<std::size_t>(end - after));
   return result;
@@ -76,12 +76,13 @@ expected<std::uint64_t> scale(std::string_view text, const amount& parsed, std::
   auto found = std::find_if(units.begin(), units.end(), [&](const unit& u) { return u.name == parsed.unit; });
   if (found == units.end()) {
     if (parsed.unit.empty())
-      return fail(errc::invalid_argument, "{} has no unit, write one of {}", quoted(text), names_of(units));
-    return fail(errc::invalid_argument, "{} has an unknown unit, known are {}", quoted(text),
+      return fail(errc::invalid_argument, "{} has no unit, write one of {}", in_quotes(text),
+                  names_of(units));
+    return fail(errc::invalid_argument, "{} has an unknown unit, known are {}", in_quotes(text),
                 names_of(units));
   }
   if (parsed.number > most / found->factor)
-    return fail(errc::invalid_argument, "{} is too much", quoted(text));
+    return fail(errc::invalid_argument, "{} is too much", in_quotes(text));
   return parsed.number * found->factor;
 }
 
@@ -120,7 +121,7 @@ expected<capacity> parse_capacity(std::string_view text) {
   if (!parsed) return failure(std::move(parsed.error()));
   if (parsed->unit != "%") return parse_byte_size(text).map([](byte_size size) { return capacity(size); });
   if (parsed->number < 1 || parsed->number > 100)
-    return fail(errc::invalid_argument, "expected a percentage from 1% to 100%, found {}", quoted(text));
+    return fail(errc::invalid_argument, "expected a percentage from 1% to 100%, found {}", in_quotes(text));
   return capacity::of_percent(static_cast<std::uint8_t>(parsed->number));
 }
 

@@ -16,7 +16,7 @@ expected<std::string> value_of(std::string_view inside, const variable_lookup& l
   bool has_default = mark != std::string_view::npos;
   auto name = inside.substr(0, mark);
   if (!is_variable_name(name))
-    return fail(errc::invalid_argument, "{} is no name of a variable", quoted(name));
+    return fail(errc::invalid_argument, "{} is no name of a variable", in_quotes(name));
   auto value = lookup(name);
   if (value && !(value->empty() && has_default)) return std::move(*value);
   if (has_default) return std::string(inside.substr(mark + 2));
@@ -39,7 +39,7 @@ expected<std::string> fill_variables(std::string_view text, const variable_looku
     }
     auto end = text.find('}', start);
     if (end == std::string_view::npos)
-      return fail(errc::invalid_argument, "{} is never closed by a brace", quoted(text.substr(start)));
+      return fail(errc::invalid_argument, "{} is never closed by a brace", in_quotes(text.substr(start)));
     auto value = value_of(text.substr(start + 2, end - start - 2), lookup);
     if (!value) return value;
     result += text.substr(0, start);

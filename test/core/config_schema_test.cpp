@@ -295,8 +295,8 @@ BOOST_AUTO_TEST_CASE(complaints_without_end_are_counted_not_kept) {
 }
 
 BOOST_AUTO_TEST_CASE(found_text_is_made_fit_for_one_line) {
-  BOOST_TEST(quoted("a\n\"b\"\x1b") == "\"a\\n\\\"b\\\"\\x1b\"");
-  BOOST_TEST(quoted(std::string(100, 'x')) == '"' + std::string(60, 'x') + "...\"");
+  BOOST_TEST(in_quotes("a\n\"b\"\x1b") == "\"a\\n\\\"b\\\"\\x1b\"");
+  BOOST_TEST(in_quotes(std::string(100, 'x')) == '"' + std::string(60, 'x') + "...\"");
 }
 
 BOOST_AUTO_TEST_CASE(options_without_their_type_are_the_same_options) {

@@ -39,7 +39,7 @@ expected<endpoint> parse(const std::string& text) {
   if (found->scheme != "grpc" && found->scheme != "grpcs" && found->scheme != "unix")
     return fail(errc::invalid_argument,
                 "{} is no endpoint of gRPC: expected grpc://host:port, grpcs://host:port or unix:/path",
-                kiln::quoted(text));
+                in_quotes(text));
   return found;
 }
 
