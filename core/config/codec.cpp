@@ -43,6 +43,8 @@ std::optional<std::uint64_t> read_unsigned(const node& from, std::uint64_t most,
 std::string several(std::string_view type) {
   constexpr std::string_view one_of = "one of ";
   if (type.starts_with(one_of)) return fmt::format("words out of {}", type.substr(one_of.size()));
+  constexpr std::string_view list_of = "list of ";
+  if (type.starts_with(list_of)) return fmt::format("lists of {}", type.substr(list_of.size()));
   if (type.find(" or ") != std::string_view::npos) return fmt::format("values, each {}", type);
   return fmt::format("{}s", type);
 }

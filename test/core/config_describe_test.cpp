@@ -143,4 +143,9 @@ BOOST_AUTO_TEST_CASE(odd_texts_read_back_as_they_were) {
   BOOST_TEST(after.options.words == before.options.words, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(several_of_what_is_several_itself_has_one_plural) {
+  using lists = std::map<std::string, std::vector<std::string>>;
+  BOOST_TEST(codec<lists>{}.type() == "map of names to lists of texts");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
