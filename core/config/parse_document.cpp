@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t max_key_size = 256;
 
+/// YAML has a word for it, "\0"; whoever opens a file or asks for an address would see the text end there.
+constexpr const char* no_nul = "a byte 0x00 has no place in a configuration";
+
 /// What stops the parsing. Thrown through the parser, which offers no other way out, and caught below.
 struct refusal {
   text_position where;
@@ -68,7 +71,9 @@ public:
     refuse_tag(mark, tag);
     if (expects_key()) return take_key(mark, anchor, value);
     auto made = make_node(node_kind::scalar, mark);
-    if (auto filled = fill_variables(value, lookup_))
+    if (value.find('\0') != std::string::npos)
+      collected_.add({file_, made->where, path(), no_nul});
+    else if (auto filled = fill_variables(value, lookup_))
       made->text = std::move(*filled);
     else
       collected_.add({file_, made->where, path(), filled.error().message()});
@@ -122,6 +127,7 @@ private:
 
   void take_key(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& value) {
     if (anchor != 0) refuse(position_of(mark), "a key cannot have an anchor");
+    if (value.find('\0') != std::string::npos) refuse(position_of(mark), "{}", no_nul);
     if (value.size() > max_key_size) refuse(position_of(mark), "a key longer than {} bytes", max_key_size);
     frame& current = open_.back();
     current.key_taken = true;

@@ -92,6 +92,17 @@ BOOST_AUTO_TEST_CASE(malformed_text_is_refused_with_its_place) {
              "node.yaml:2:4: a byte 0x00 has no place in a configuration");
 }
 
+BOOST_AUTO_TEST_CASE(a_byte_that_would_end_a_text_early_is_a_fault_however_it_is_written) {
+  auto doc = parsed("a: {b: \"x\\0y\", c: \"\\x00\"}\nd: \"\\u0000${NOBODY}\"\n");
+  BOOST_TEST(doc.faults_found().to_string() ==
+             "node.yaml:1:8: a.b: a byte 0x00 has no place in a configuration\n"
+             "node.yaml:1:19: a.c: a byte 0x00 has no place in a configuration\n"
+             "node.yaml:2:4: d: a byte 0x00 has no place in a configuration\n");
+  BOOST_TEST(doc.root().find("d")->text() == "");
+  BOOST_TEST(refusal_of("a: 1\n\"b\\0\": 2\n") ==
+             "node.yaml:2:1: a byte 0x00 has no place in a configuration");
+}
+
 BOOST_AUTO_TEST_CASE(a_key_given_twice_is_a_fault_and_the_first_counts) {
   auto doc = parsed("a:\n  b: 1\n  c: 2\n  b: 3\n");
   BOOST_TEST(doc.faults_found().to_string() ==
