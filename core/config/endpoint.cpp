@@ -1,5 +1,8 @@
 #include "core/config/endpoint.hpp"
 
+#include <sys/un.h>
+
+#include <algorithm>
 #include <charconv>
 
 #include "core/config/faults.hpp"
@@ -9,10 +12,17 @@ namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::string_view between_scheme_and_target = "://";
+constexpr std::size_t longest_host = 253;  // of DNS
+constexpr std::size_t longest_socket_path = sizeof(sockaddr_un::sun_path) - 1;
 
 failure no_endpoint(std::string_view text, std::string_view why) {
   return fail(errc::invalid_argument,
               "{} is no endpoint: {}; expected grpc://host:port, grpcs://host:port or unix:/path",
+              in_quotes(text), why);
+}
+
+failure no_address(std::string_view text, std::string_view why) {
+  return fail(errc::invalid_argument, "{} is no address: {}; expected host:port, [::1]:port or unix:/path",
               in_quotes(text), why);
 }
 
@@ -27,6 +37,20 @@ expected<int> port_of(std::string_view text) {
 }
 
 /// The error says only what is wrong.
+expected<void> check_socket_path(std::string_view path) {
+  if (path.empty()) return fail(errc::invalid_argument, "it names no path");
+  if (path.size() > longest_socket_path)
+    return fail(errc::invalid_argument, "the path of a socket has at most {} bytes, this one {}",
+                longest_socket_path, path.size());
+  return {};
+}
+
+bool has_no_place_in_a_host(char c) {
+  auto code = static_cast<unsigned char>(c);
+  return code <= 0x20 || code == 0x7f || std::string_view("/[]@").find(c) != std::string_view::npos;
+}
+
+/// The error says only what is wrong.
 expected<host_and_port> split_host_and_port(std::string_view text) {
   auto colon = text.rfind(':');
   auto bracket = text.rfind(']');
@@ -38,7 +62,10 @@ expected<host_and_port> split_host_and_port(std::string_view text) {
   if (host.empty()) return fail(errc::invalid_argument, "it names no host");
   if (!bracketed && host.find(':') != std::string_view::npos)
     return fail(errc::invalid_argument, "an address of IPv6 stands in brackets before its port");
-  if (host.find_first_of("/ []@") != std::string_view::npos)
+  if (host.size() > longest_host)
+    return fail(errc::invalid_argument, "a host has at most {} bytes, this one {}", longest_host,
+                host.size());
+  if (std::any_of(host.begin(), host.end(), has_no_place_in_a_host))
     return fail(errc::invalid_argument, "{} is no host", in_quotes(host));
   if (auto port = port_of(text.substr(colon + 1)); !port) return failure(port.error());
   return host_and_port{std::string(host), std::string(text.substr(colon + 1))};
@@ -48,7 +75,8 @@ expected<host_and_port> split_host_and_port(std::string_view text) {
 
 expected<endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with(unix_prefix)) {
-    if (text.size() == unix_prefix.size()) return no_endpoint(text, "it names no path");
+    if (auto good = check_socket_path(text.substr(unix_prefix.size())); !good)
+      return no_endpoint(text, good.error().message());
     return endpoint{"unix", std::string(text.substr(unix_prefix.size()))};
   }
   endpoint found{"grpc", std::string(text)};
@@ -73,14 +101,16 @@ expected<void> is_endpoint(const std::string& text) {
 
 expected<host_and_port> parse_host_and_port(std::string_view text) {
   auto parts = split_host_and_port(text);
-  if (!parts)
-    return fail(errc::invalid_argument, "{} is no address: {}; expected host:port, [::1]:port or unix:/path",
-                in_quotes(text), parts.error().message());
+  if (!parts) return no_address(text, parts.error().message());
   return parts;
 }
 
 expected<void> is_listen_address(const std::string& text) {
-  if (text.starts_with(unix_prefix)) return {};
+  if (text.starts_with(unix_prefix)) {
+    if (auto good = check_socket_path(std::string_view(text).substr(unix_prefix.size())); !good)
+      return no_address(text, good.error().message());
+    return {};
+  }
   auto parts = parse_host_and_port(text);
   if (!parts) return failure(parts.error());
   return {};
