@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "actors/bench/process_time.hpp"
 #include "actors/bench/runner.hpp"
 #include "actors/system/commands.hpp"
-#include "actors/system/machine.hpp"
 #include "actors/system/outbound.hpp"
+#include "actors/system/plugins.hpp"
+#include "core/config/faults.hpp"
 
 namespace kiln {
 namespace {
@@ -20,11 +22,23 @@ expected<std::vector<bench::workload>> chosen_workloads(const bench_request& req
     if (found == all.end()) {
       std::string known;
       for (const auto& one : all) known += (known.empty() ? "" : ", ") + one.name;
-      return fail(errc::invalid_argument, "no workload \"{}\"; there are {}", name, known);
+      return fail(errc::invalid_argument, "no workload {}; there are {}", in_quotes(name), known);
     }
     some.push_back(*found);
   }
   return some;
+}
+
+/// What no flag can know by itself.
+expected<void> check_figures(const bench_request& request) {
+  constexpr unsigned most_threads = 256;
+  if (request.pid && !bench::cpu_seconds(*request.pid))
+    return fail(errc::invalid_argument, "--pid {}: there is no such process on this machine", *request.pid);
+  if (request.process_start && request.in_flight.value_or(1) > most_threads)
+    return fail(errc::invalid_argument,
+                "--in-flight {}: --process-start has a thread for each, and {} at most", *request.in_flight,
+                most_threads);
+  return {};
 }
 
 /// A line that is written over by the next: for people who wait, and only for them.
@@ -68,6 +82,7 @@ int bench_server(const bench_request& request) {
   options.in_flight = request.in_flight;
   options.server = request.pid;
   options.time = env.time;
+  if (auto good = check_figures(request); !good) return complain(good.error(), exit_usage);
   if (request.process_start) {
     std::puts(bench::run_process_starts(options).to_json().c_str());
     return 0;
@@ -76,10 +91,9 @@ int bench_server(const bench_request& request) {
     return complain(error(errc::invalid_argument, "bench needs a target: kiln bench HOST:PORT"), exit_usage);
   auto loads = chosen_workloads(request, request.seed.value_or(random->next()));
   if (!loads) return complain(loads.error(), exit_usage);
-  plugin_registry plugins;
-  if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
-    return complain(loaded.error(), exit_unavailable);
-  auto out = outbound_transport(plugins, env);
+  auto plugins = load_plugins(request.plugins);
+  if (!plugins) return complain(plugins.error(), exit_unavailable);
+  auto out = outbound_transport(*plugins, env);
   if (!out) return complain(out.error(), exit_unavailable);
   if (auto suits = (*out)->suits(request.target); !suits) return complain(suits.error(), exit_usage);
   bench::client server((*out)->dial(request.target), request.instance);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "actors/system/configuration_checks.hpp"
 #include "actors/system/machine.hpp"
@@ -19,7 +20,8 @@ expected<std::string> text_of_file(const std::string& path) {
   // One byte more than may be, so that the parser sees that it is too much.
   std::string text(document::max_size + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return fail(errc::internal, "configuration {}: it cannot be read", path);
+  if (file.bad())
+    return fail(errc::invalid_argument, "configuration {}: it cannot be read, is it a file?", path);
   text.resize(static_cast<std::size_t>(file.gcount()));
   return text;
 }
@@ -30,7 +32,7 @@ expected<std::string> text_of_profile(const std::string& name) {
   if (found != all.end()) return std::string(found->text);
   std::string known;
   for (const auto& one : all) known += fmt::format("{}{}", known.empty() ? "" : ", ", one.name);
-  return fail(errc::invalid_argument, "no profile \"{}\"; there are {}", name, known);
+  return fail(errc::invalid_argument, "no profile {}; there are {}", in_quotes(name), known);
 }
 
 expected<std::string> text_of(const configuration_source& source) {
@@ -38,21 +40,32 @@ expected<std::string> text_of(const configuration_source& source) {
   return source.file.empty() ? text_of_profile(source.profile) : text_of_file(source.file);
 }
 
-using variable_list = std::vector<std::pair<std::string, std::string>>;
+/// What the variables of a text mean, and which of them it mentions.
+class known_variables {
+public:
+  explicit known_variables(const configuration_source& source) : given_(source.variables) {}
 
-std::optional<std::string> value_of_variable(const variable_list& given, std::string_view name) {
-  for (const auto& [key, value] : given)
-    if (key == name) return value;
-  if (auto value = process_variables(name); value && !value->empty()) return value;
-  if (name == "KILN_DATA") return user_cache_folder();
-  // A scheduler and a worker that share their data's folder share this, too.
-  if (name == "KILN_WORKER_TOKEN") return *value_of_variable(given, "KILN_DATA") + "/worker-token";
-  return std::nullopt;
-}
+  std::optional<std::string> value_of(std::string_view name) {
+    mentioned_.emplace(name);
+    for (const auto& [key, value] : given_)
+      if (key == name) return value;
+    if (auto value = process_variables(name); value && !value->empty()) return value;
+    if (name == "KILN_DATA") return user_cache_folder();
+    // A scheduler and a worker that share their data's folder share this, too.
+    if (name == "KILN_WORKER_TOKEN") return *value_of("KILN_DATA") + "/worker-token";
+    return std::nullopt;
+  }
+  std::vector<std::string> unused() const {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : given_)
+      if (!mentioned_.contains(name)) names.push_back(name);
+    return names;
+  }
 
-variable_lookup lookup_of(const configuration_source& source) {
-  return [given = source.variables](std::string_view name) { return value_of_variable(given, name); };
-}
+private:
+  const std::vector<std::pair<std::string, std::string>>& given_;
+  std::set<std::string, std::less<>> mentioned_;
+};
 
 // What the node's own sections ask of the stores they name. What stores ask of one another follows from it.
 store_tree::demands demands_of(const std::vector<store_refs::use>& uses, faults& found) {
@@ -73,7 +86,9 @@ expected<configuration> read_configuration(const configuration_source& source,
   auto text = text_of(source);
   if (!text) return failure(text.error());
   auto name = source.file.empty() ? "profile " + source.profile : source.file;
-  auto parsed = parse_document(std::move(*text), std::move(name), lookup_of(source));
+  known_variables variables(source);
+  auto parsed = parse_document(std::move(*text), std::move(name),
+                               [&](std::string_view wanted) { return variables.value_of(wanted); });
   if (!parsed) return failure(parsed.error());
   auto store_kinds = plugins.store_schemas();
   auto transport_kinds = plugins.transport_schemas();
@@ -87,6 +102,7 @@ expected<configuration> read_configuration(const configuration_source& source,
   check_worker_listener(parsed->root(), result.options, found);
   check_own_folders(parsed->root(), result.options, result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());
+  result.unused_variables = variables.unused();
   return result;
 }
 

@@ -16,6 +16,8 @@ struct configuration {
   node_options options;
   std::vector<configured> stores;  ///< in the order they have to be spawned, inline ones too
   store_tree::demands roles;       ///< what each of them holds
+  /// Of the variables that were given with the source: those that its text does not mention.
+  std::vector<std::string> unused_variables;
 };
 
 /// Where a configuration's text comes from, and what its ${VARIABLES} mean.

@@ -4,8 +4,8 @@
 #include "actors/conform/runner.hpp"
 #include "actors/conform/selection.hpp"
 #include "actors/system/commands.hpp"
-#include "actors/system/machine.hpp"
 #include "actors/system/outbound.hpp"
+#include "actors/system/plugins.hpp"
 #include "core/config/units.hpp"
 
 namespace kiln {
@@ -76,10 +76,9 @@ int conform_server(const conform_request& request) {
   }
   auto random = make_system_random();
   environment env{&system_clock(), random.get(), nullptr, nullptr};
-  plugin_registry plugins;
-  if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
-    return complain(loaded.error(), exit_unavailable);
-  auto out = outbound_transport(plugins, env, {request.tls_ca, request.tls_cert, request.tls_key});
+  auto plugins = load_plugins(request.plugins);
+  if (!plugins) return complain(plugins.error(), exit_unavailable);
+  auto out = outbound_transport(*plugins, env, {request.tls_ca, request.tls_cert, request.tls_key});
   if (!out) return complain(out.error(), exit_unavailable);
   if (auto suits = (*out)->suits(endpoint_of(request)); !suits) return complain(suits.error(), exit_usage);
 

@@ -3,7 +3,7 @@
 
 #include "actors/system/commands.hpp"
 #include "actors/system/configuration.hpp"
-#include "actors/system/machine.hpp"
+#include "actors/system/plugins.hpp"
 #include "core/config/describe.hpp"
 #include "core/config/nearest.hpp"
 #include "core/wire/message_limits.hpp"
@@ -11,13 +11,6 @@
 // The commands that look and do not serve: check and describe.
 namespace kiln {
 namespace {
-
-expected<plugin_registry> load_plugins(const std::string& folder) {
-  plugin_registry plugins;
-  if (auto loaded = plugins.load_folder(folder.empty() ? plugin_folder() : folder); !loaded)
-    return failure(loaded.error());
-  return plugins;
-}
 
 constexpr std::array<std::string_view, 3> kinds = {"node", "store", "transport"};
 
@@ -77,6 +70,12 @@ int describe(const describe_request& request) {
   if (request.kind.empty()) {
     text = write("node", node_schema(stores, transports)) + write.messages() + "\n" + write("store", stores) +
            "\n" + write("transport", transports);
+  } else if (request.kind == "node" && !request.name.empty()) {
+    return complain(
+        error(errc::invalid_argument,
+              fmt::format("there is one node, without a name such as {}; kiln describe node tells of it",
+                          in_quotes(request.name))),
+        exit_usage);
   } else if (request.kind == "node") {
     text = write("node", node_schema(stores, transports)) + write.messages();
   } else if (request.kind != "store" && request.kind != "transport") {

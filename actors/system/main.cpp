@@ -1,12 +1,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include <exception>
+#include <limits>
 
 #include "actors/system/commands.hpp"
-#include "actors/system/machine.hpp"
+#include "actors/system/flag_values.hpp"
 #include "actors/system/version.hpp"
 #include "core/base/machine.hpp"
+#include "core/config/document.hpp"
 
 namespace {
 
@@ -32,19 +35,48 @@ constexpr const char* examples =
     "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
     "  kiln conform localhost:8980               ask any REAPI server what the protocol demands";
 
-using variable_list = std::vector<std::pair<std::string, std::string>>;
+using demand = expected<void> (*)(const std::string&);
+
+/// A text that has to be something, said with the flag's name.
+CLI::Option* add_text(CLI::App* command, const char* option, std::string& into, demand wanted,
+                      const char* sentence) {
+  return command->add_option(option, into, sentence)->check([wanted](const std::string& value) {
+    auto good = wanted(value);
+    return good ? std::string() : good.error().message();
+  });
+}
+
+/// Its bounds stand in the help, and in the refusal of any other.
+template <class T>
+CLI::Option* add_number(CLI::App* command, const std::string& option, std::function<void(T)> take, T least,
+                        T most, const char* sentence) {
+  auto read = [option, take = std::move(take), least, most](const std::string& value) {
+    auto number = parse_number<T>(value, least, most);
+    if (!number) throw CLI::ValidationError(option, number.error().message());
+    take(*number);
+  };
+  return command
+      ->add_option_function<std::string>(option, read, fmt::format("{} ({} to {})", sentence, least, most))
+      ->type_name("NUMBER");
+}
 
 /// An option that stands for a variable of a profile.
-CLI::Option* add_variable(CLI::App* command, variable_list& variables, const char* option, const char* name,
-                          const char* sentence) {
-  auto* added = command->add_option_function<std::string>(
-      option, [&variables, name](const std::string& value) { variables.emplace_back(name, value); },
-      sentence);
-  return added->envname(name);
+void add_variable(CLI::App* command, serve_request& request, const char* option, const char* sentence) {
+  auto all = variable_flags();
+  auto about = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.flag == option; });
+  assert(about != all.end());
+  // What the environment says is not what the user says here, so CLI11 is not asked to mix them.
+  command->add_option_function<std::string>(
+      option,
+      [&request, name = std::string(about->variable)](const std::string& value) {
+        request.variables.emplace_back(name, value);
+      },
+      fmt::format("{} (or ${})", sentence, about->variable));
 }
 
 void add_plugins(CLI::App* command, std::string& folder) {
-  command->add_option("--plugins", folder, "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
+  add_text(command, "--plugins", folder, is_path,
+           "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
 }
 
 void add_property(CLI::App* command, serve_request& request) {
@@ -56,17 +88,17 @@ void add_property(CLI::App* command, serve_request& request) {
 
 void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
-  command->add_option("config", request.config, "YAML file; without one, a profile is served");
-  command->add_option("--profile", request.profile, "all_in_one, cache or scheduler")->capture_default_str();
-  auto& variables = request.variables;
-  add_variable(command, variables, "--listen", "KILN_LISTEN", "Address of a profile: HOST:PORT");
-  add_variable(command, variables, "--workers", "KILN_WORKERS_LISTEN",
-               "Where workers join (profile scheduler): HOST:PORT");
-  add_variable(command, variables, "--worker-token", "KILN_WORKER_TOKEN",
+  auto* config =
+      add_text(command, "config", request.config, is_path, "YAML file; without one, a profile is served");
+  add_text(command, "--profile", request.profile, is_said, "all_in_one, cache or scheduler")
+      ->capture_default_str()
+      ->excludes(config);
+  add_variable(command, request, "--listen", "Address of a profile: HOST:PORT");
+  add_variable(command, request, "--workers", "Where workers join (profile scheduler): HOST:PORT");
+  add_variable(command, request, "--worker-token",
                "File of the token that workers show, made if it is missing (profile scheduler)");
-  add_variable(command, variables, "--data", "KILN_DATA", "Data folder of a profile");
-  add_variable(command, variables, "--capacity", "KILN_CAPACITY",
-               "Size of a profile's blob store: 50GiB or 60%");
+  add_variable(command, request, "--data", "Data folder of a profile");
+  add_variable(command, request, "--capacity", "Size of a profile's blob store: 50GiB or 60%");
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });
@@ -75,8 +107,10 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
 /// What a worker that is told nothing needs to be told, in the words of its command line.
 int serve_worker(const serve_request& request) {
   auto knows = [&](std::string_view name) {
-    return std::any_of(request.variables.begin(), request.variables.end(),
-                       [&](const auto& one) { return one.first == name && !one.second.empty(); });
+    auto inherited = process_variables(name);
+    return (inherited && !inherited->empty()) ||
+           std::any_of(request.variables.begin(), request.variables.end(),
+                       [&](const auto& one) { return one.first == name; });
   };
   const char* lacks = nullptr;
   if (!knows("KILN_CACHE")) lacks = "--cache HOST:PORT, where clients reach that scheduler's cache";
@@ -88,18 +122,15 @@ int serve_worker(const serve_request& request) {
 
 void add_worker(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("worker", "Run actions for a scheduler on another machine");
-  command->add_option("config", request.config, "YAML file; without one, the worker profile");
-  auto& variables = request.variables;
-  add_variable(command, variables, "--scheduler", "KILN_SCHEDULER",
-               "HOST:PORT at which workers join the scheduler");
-  add_variable(command, variables, "--cache", "KILN_CACHE", "HOST:PORT of the cache that its clients use");
-  add_variable(command, variables, "--worker-token", "KILN_WORKER_TOKEN",
-               "Copy of the scheduler's file with the workers' token");
-  add_variable(command, variables, "--slots", "KILN_SLOTS", "Actions at once (default: processors)");
-  add_variable(command, variables, "--name", "KILN_WORKER_NAME",
-               "Name shown to people (default: the host's, and a number)");
-  add_variable(command, variables, "--data", "KILN_DATA", "Folder for inputs and work");
-  add_variable(command, variables, "--capacity", "KILN_CAPACITY", "Size of the cache of inputs");
+  add_text(command, "config", request.config, is_path, "YAML file; without one, the worker profile");
+  add_variable(command, request, "--scheduler", "HOST:PORT at which workers join the scheduler");
+  add_variable(command, request, "--cache", "HOST:PORT of the cache that its clients use");
+  add_variable(command, request, "--worker-token", "Copy of the scheduler's file with the workers' token");
+  add_variable(command, request, "--slots", "Actions at once (default: two for each processor)");
+  add_variable(command, request, "--name",
+               "Name, unlike that of any other worker (default: the host's, and something random)");
+  add_variable(command, request, "--data", "Folder for inputs and work");
+  add_variable(command, request, "--capacity", "Size of the cache of inputs");
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] {
@@ -112,14 +143,15 @@ void add_tools(CLI::App& app, check_request& checked, describe_request& describe
                std::function<int()>& chosen) {
   auto* check_command =
       app.add_subcommand("check", "Say everything that is wrong with a configuration, by line");
-  check_command->add_option("config", checked.config, "YAML file")->required();
+  add_text(check_command, "config", checked.config, is_path, "YAML file")->required();
   check_command->add_flag("--print", checked.print, "Print it with every default written out");
   add_plugins(check_command, checked.plugins);
   check_command->final_callback([&] { chosen = [&checked] { return check(checked); }; });
 
   auto* describe_command = app.add_subcommand("describe", "Explain every option of a configuration");
-  describe_command->add_option("kind", described.kind, "node, store or transport; everything by default");
-  describe_command->add_option("name", described.name, "Of one store or transport");
+  add_text(describe_command, "kind", described.kind, is_said,
+           "node, store or transport; everything by default");
+  add_text(describe_command, "name", described.name, is_said, "Of one store or transport");
   describe_command->add_flag("--markdown", described.markdown, "As Markdown");
   add_plugins(describe_command, described.plugins);
   describe_command->final_callback([&] { chosen = [&described] { return describe(described); }; });
@@ -136,15 +168,26 @@ void add_tools(CLI::App& app, check_request& checked, describe_request& describe
 void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chosen) {
   auto* command =
       app.add_subcommand("bench", "Load any REAPI server over gRPC and print figures as JSON lines");
-  command->add_option("target", request.target, "HOST:PORT, or nothing with --process-start");
-  command->add_option("--instance", request.instance, "Instance name");
+  add_text(command, "target", request.target, is_said, "HOST:PORT, or nothing with --process-start");
+  add_text(command, "--instance", request.instance, is_instance, "Instance name");
   command->add_option("--only", request.only, "Workloads, by name")->delimiter(',');
-  command->add_option("--seconds", request.seconds, "Length of one run")->capture_default_str();
-  command->add_option("--rounds", request.rounds, "How often all of them are run")->capture_default_str();
-  command->add_option("--pid", request.pid, "The server's process, for its CPU per operation");
-  command->add_option("--in-flight", request.in_flight,
-                      "Operations at once, instead of each workload's own number");
-  command->add_option("--seed", request.seed, "Of what is uploaded (default: by chance)");
+  add_number<double>(
+      command, "--seconds", [&](double number) { request.seconds = number; }, 0.01, 86400,
+      "Length of one run")
+      ->default_str(fmt::format("{}", request.seconds));
+  add_number<unsigned>(
+      command, "--rounds", [&](unsigned number) { request.rounds = number; }, 1, 1000,
+      "How often all of them are run")
+      ->default_str(fmt::format("{}", request.rounds));
+  add_number<int>(
+      command, "--pid", [&](int number) { request.pid = number; }, 1, std::numeric_limits<int>::max(),
+      "The server's process, for its CPU per operation");
+  add_number<unsigned>(
+      command, "--in-flight", [&](unsigned number) { request.in_flight = number; }, 1, 10000,
+      "Operations at once, instead of each workload's own number");
+  add_number<std::uint64_t>(
+      command, "--seed", [&](std::uint64_t number) { request.seed = number; }, 0,
+      std::numeric_limits<std::uint64_t>::max(), "Of what is uploaded; by chance without it");
   command->add_flag("--process-start", request.process_start,
                     "Only start /bin/true: the ceiling for Execute");
   add_plugins(command, request.plugins);
@@ -188,6 +231,9 @@ int run(int argc, char** argv) {
   bench_request benched;
   conform_request conformed;
   std::function<int()> chosen = [&served] { return serve(served); };
+  app.failure_message([](const CLI::App*, const CLI::Error& fault) {
+    return fmt::format("kiln: {}; see kiln --help\n", fault.what());
+  });
   add_property(&app, served);
   add_serve(app, served, chosen);
   add_worker(app, worker, chosen);

@@ -14,8 +14,9 @@
 #include "actors/system/assembly.hpp"
 #include "actors/system/banner.hpp"
 #include "actors/system/commands.hpp"
-#include "actors/system/machine.hpp"
+#include "actors/system/flag_values.hpp"
 #include "actors/system/memory_report.hpp"
+#include "actors/system/plugins.hpp"
 #include "actors/system/signals.hpp"
 #include "actors/system/version.hpp"
 #include "core/base/descriptors.hpp"
@@ -43,11 +44,11 @@ void keep_to_ourselves() {
 expected<void> offer(const std::vector<std::string>& properties, node_options& node) {
   if (!properties.empty() && !node.worker)
     return fail(errc::invalid_argument, "--property {}: there is no worker here that could offer it",
-                properties.front());
+                in_quotes(properties.front()));
   for (const auto& property : properties) {
     auto equals = property.find('=');
     if (equals == 0 || equals == std::string::npos)
-      return fail(errc::invalid_argument, "--property {}: NAME=VALUE is wanted", property);
+      return fail(errc::invalid_argument, "--property {}: NAME=VALUE is wanted", in_quotes(property));
     node.worker->properties[property.substr(0, equals)].push_back(property.substr(equals + 1));
   }
   return {};
@@ -126,11 +127,13 @@ int serve(const serve_request& request) {
   blocked_signals blocked;
   fill_standard_descriptors();
   raise_descriptor_limit();
-  plugin_registry plugins;
-  if (auto loaded = plugins.load_folder(request.plugins.empty() ? plugin_folder() : request.plugins); !loaded)
-    return complain(loaded.error(), exit_unavailable);
-  auto wanted = read_configuration({request.config, request.profile, request.variables}, plugins);
+  auto plugins = load_plugins(request.plugins);
+  if (!plugins) return complain(plugins.error(), exit_unavailable);
+  if (auto good = check_variables(request); !good) return complain(good.error(), exit_usage);
+  auto wanted = read_configuration({request.config, request.profile, request.variables, {}}, *plugins);
   if (!wanted) return complain(wanted.error(), exit_usage);
+  if (auto used = check_all_used(request, wanted->unused_variables); !used)
+    return complain(used.error(), exit_usage);
   if (auto offered = offer(request.properties, wanted->options); !offered)
     return complain(offered.error(), exit_usage);
   if (wanted->options.worker) keep_to_ourselves();
@@ -144,7 +147,7 @@ int serve(const serve_request& request) {
   last_reason in_vain;
   caf::actor_system_config config;
   caf::actor_system system(configure(config));
-  auto started = assembly::start(*wanted, plugins, system, env, [&](const error& why) {
+  auto started = assembly::start(*wanted, *plugins, system, env, [&](const error& why) {
     in_vain.set(why);
     signals.let_go();
   });

@@ -140,7 +140,8 @@ class Failures(unittest.TestCase):
 
     def test_a_property_without_a_value_is_named(self):
         self.assert_refused(self.run_kiln("worker", "--scheduler", "127.0.0.1:1", "--cache", "127.0.0.1:1",
-                                          "--data", self.data, "--property", "pool"), "--property pool", "NAME=VALUE")
+                                          "--data", self.data, "--property", "pool"), "--property \"pool\"",
+                            "NAME=VALUE")
 
     # Workers.
 
@@ -160,7 +161,7 @@ class Failures(unittest.TestCase):
             ended = self.worker("--scheduler", endpoint, "--cache", "localhost:1", "--worker-token", self.token())
             self.assert_refused(ended, "scheduler:", endpoint, "grpc://host:port")
         ended = self.worker("--scheduler", "localhost:1", "--cache", "https://cache", "--worker-token", self.token())
-        self.assert_refused(ended, "stores.upstream.endpoint", "https://cache")
+        self.assert_refused(ended, "--cache:", "https://cache")
         self.assert_data_untouched()
 
     def test_a_token_that_is_not_there_is_named(self):
