@@ -99,7 +99,9 @@ expected<configuration> read_configuration(const configuration_source& source,
   auto demands = demands_of(references.used, found);
   result.stores = resolve_stores(result.options.stores, references, store_kinds, found);
   result.roles = store_tree::spread(result.stores, std::move(demands), found);
+  check_client_listener(parsed->root(), result.options, found);
   check_worker_listener(parsed->root(), result.options, found);
+  check_listen_addresses(result.options.transports, found);
   check_own_folders(parsed->root(), result.options, result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());
   result.unused_variables = variables.unused();

@@ -1,5 +1,7 @@
 #include "actors/worker/options.hpp"
 
+#include <limits.h>
+
 #include "actors/worker/action_users.hpp"
 
 namespace kiln {
@@ -11,7 +13,8 @@ schema<worker_options> worker_schema() {
   return schema<options>{
       "Runs actions. Inputs come from a store, outputs go there before the end is reported."}
       .field("name", &options::name, std::string(),
-             "Unique among the workers of a scheduler; by default the host's name and something random.")
+             "Unique among the workers of a scheduler; by default the host's name and something random.",
+             at_most(255))
       .field(
           "slots", &options::slots, std::nullopt,
           "Actions at once; auto is two for each processor, so that some fetch and upload while others run.",
@@ -25,7 +28,7 @@ schema<worker_options> worker_schema() {
           "work_root", &options::work_root,
           "The folder in which actions run. It should be on the file system of the cache, so that inputs "
           "can be hard links. What lies there is removed at the start.",
-          own_folder{})
+          own_folder{}, at_most(PATH_MAX - 1))
       .store("cas", &options::cas, "Where inputs are read and outputs written.")
       .store("cache", &options::cache,
              "A store that lends files, near the worker: inputs are kept there. Left out, `cas` is asked to "

@@ -1,5 +1,7 @@
 #include "plugins/stores/filesystem/options.hpp"
 
+#include <limits.h>
+
 #include "core/base/memory_limit.hpp"
 #include "core/config/memory_share.hpp"
 
@@ -12,10 +14,13 @@ schema<options> filesystem_schema() {
   return schema<options>{
       "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
       "durable, a power cut; what is used least leaves when the capacity is reached."}
-      .required("path", &options::path, "The folder. It is made if it is missing, and belongs to one store.",
-                own_folder{})
+      .required(
+          "path", &options::path,
+          "The folder. It is made if it is missing, and belongs to this store with all that lies in it.",
+          own_folder{}, at_most(PATH_MAX - 1))
       .field("capacity", &options::capacity, 80_percent,
-             "How much of the disk the blobs may take, in bytes or as a share of the file system.")
+             "How much of the disk the blobs may take, in bytes or as a share of the file system.",
+             at_least(64_KiB))
       .choice(
           "durability", &options::keep, {{"durable", durability::durable}, {"relaxed", durability::relaxed}},
           durability::durable,

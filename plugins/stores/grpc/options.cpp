@@ -1,9 +1,38 @@
 #include "plugins/stores/grpc/options.hpp"
 
+#include <algorithm>
+
 #include "core/config/endpoint.hpp"
 #include "core/wire/resource_name.hpp"
 
 namespace kiln {
+namespace {
+
+// What the wire can carry, of the name too: said where it is written, and not by every call. Values may be
+// secret, so none is repeated.
+expected<void> check_header(const std::string& name, const std::string& value) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+  if (name.empty() || name.find_first_not_of(letters) != std::string::npos)
+    return fail(errc::invalid_argument,
+                "{} is no name of a header: lower-case letters, digits, -, _ and . make one",
+                in_quotes(name));
+  bool printable = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!printable && !name.ends_with("-bin"))
+    return fail(
+        errc::invalid_argument,
+        "the value of header {} has a line's end or another byte that is no printable ASCII; only names "
+        "that end in -bin take these",
+        name);
+  return {};
+}
+
+expected<void> check_options(const grpc_store_options& options) {
+  for (const auto& [name, value] : options.headers)
+    if (auto good = check_header(name, value); !good) return good;
+  return check_instance_name(options.instance);
+}
+
+}  // namespace
 
 schema<grpc_store_options> grpc_store_schema() {
   using namespace config_literals;
@@ -32,7 +61,7 @@ schema<grpc_store_options> grpc_store_schema() {
       .field("threads", &o::threads, std::nullopt,
              "Threads that hash what arrives; half of the machine's cores if not given.",
              at_least(std::size_t{1}), at_most(std::size_t{256}))
-      .check([](const o& options) { return check_instance_name(options.instance); });
+      .check(check_options);
 }
 
 }  // namespace kiln

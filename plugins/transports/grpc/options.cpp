@@ -50,8 +50,9 @@ schema<grpc_options> grpc_schema() {
       "Speaks gRPC over TCP, TLS or a unix socket. Every build client uses it, and so do Kiln's own parts "
       "when they talk across machines."}
       .field("listen", &o::listen, {},
-             "Where to listen: host:port, [::1]:port or unix:/path. Port 0 lets the system choose. Left out "
-             "for a transport that only dials.",
+             "Where to listen: host:port, [::1]:port or unix:/path, each once in a configuration. Port 0 "
+             "lets the "
+             "system choose. Left out for a transport that only dials.",
              good_if{is_listen_address})
       .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
       .section("dial_tls", &o::dial_tls, dial_tls_schema(), "Encryption of what is dialled.")

@@ -1,13 +1,11 @@
-#include "actors/system/configuration.hpp"
-
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "actors/system/profiles.hpp"
+#include "test/actors/system/configuration_texts.hpp"
 #include "test/harness/certificates.hpp"
-#include "test/harness/deterministic_system.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -15,16 +13,6 @@ using namespace kiln::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-expected<configuration> read_text(const std::string& yaml) {
-  return read_configuration({"node.yaml", {}, {{"KILN_DATA", "/nowhere"}}, yaml}, plugins());
-}
-
-/// All that is wrong with it, a line each.
-std::string complaints(const std::string& yaml) {
-  auto known = read_text(yaml);
-  return known ? "nothing" : known.error().message();
-}
 
 const std::string memory_node = R"(stores:
   blobs: {type: memory, capacity: 64MiB}
@@ -173,6 +161,22 @@ BOOST_AUTO_TEST_CASE(workers_join_at_a_listener_that_there_is) {
   BOOST_TEST(told.find("of no use without `serve.execution`") != std::string::npos, told);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_served_is_served_somewhere) {
+  auto node = [](const std::string& transports, const std::string& more = "") {
+    return complaints("stores: {blobs: {type: memory, capacity: 64MiB}}\ntransports: {" + transports +
+                      "}\nserve: {content: blobs, execution: {}" + more +
+                      "}\nworker_token: /nowhere/token\n");
+  };
+  const std::string out = "out: {type: grpc}", door = "door: {type: grpc, listen: [\"127.0.0.1:0\"]}";
+  BOOST_TEST(node(out + ", " + door) == "nothing");
+  BOOST_TEST(node(out) ==
+             "node.yaml:3:8: serve: no transport listens for clients; give one an address, as in "
+             "listen: [\"127.0.0.1:8980\"]");
+  BOOST_TEST(node(out + ", " + door, ", workers: door") ==
+             "node.yaml:3:8: serve: no transport listens for clients: door is for workers alone; give one an "
+             "address, as in listen: [\"127.0.0.1:8980\"]");
+}
+
 BOOST_AUTO_TEST_CASE(addresses_that_make_no_sense_are_told_by_their_line) {
   auto told = complaints(R"(stores:
   blobs: {type: grpc, endpoint: "http://cache:8080"}
@@ -201,6 +205,39 @@ worker_token: /nowhere/token
   BOOST_TEST(std::count(told.begin(), told.end(), '\n') == 6, told);
 }
 
+BOOST_AUTO_TEST_CASE(headers_that_no_call_could_carry_are_told_and_their_values_kept) {
+  auto node = [](const std::string& headers) {
+    return complaints(
+        "stores: {blobs: {type: grpc, endpoint: \"cache:1\", headers: " + headers +
+        "}}\ntransports: {public: {type: grpc, listen: [\"127.0.0.1:0\"]}}\nserve: {content: blobs}\n");
+  };
+  BOOST_TEST(node("{authorization: Bearer a, x-more.of_it-2: b, a-bin: \"\\x01\"}") == "nothing");
+  for (const char* name : {"\"A\"", "\"a b\"", "\"\"", "\"a:\""}) {
+    auto told = node(std::string("{") + name + ": a}");
+    BOOST_TEST(told.starts_with("node.yaml:1:17: stores.blobs: "), told);
+    BOOST_TEST(told.find(std::string(name) + " is no name of a header") != std::string::npos, told);
+  }
+  for (const char* value : {"secret\\n", "secret\\x7f", "secret\\u00e9"}) {
+    auto told = node(std::string("{authorization: \"") + value + "\"}");
+    BOOST_TEST(
+        told.find("the value of header authorization has a line's end or another byte") != std::string::npos,
+        told);
+    BOOST_TEST(told.find("secret") == std::string::npos, told);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_store_in_which_nothing_could_lie_is_told_by_its_line) {
+  auto told = complaints(R"(stores:
+  blobs: {type: filesystem, path: /nowhere/a, capacity: 1KiB}
+  results: {type: memory, capacity: 0B}
+transports: {public: {type: grpc, listen: ["127.0.0.1:0"]}}
+serve: {content: blobs, results: results}
+)");
+  BOOST_TEST(told ==
+             "node.yaml:2:57: stores.blobs.capacity: must be at least 64KiB, found \"1KiB\"\n"
+             "node.yaml:3:37: stores.results.capacity: must be at least 1KiB, found \"0B\"");
+}
+
 BOOST_AUTO_TEST_CASE(certificates_that_are_not_there_are_told_by_their_line) {
   auto told = complaints(R"(stores: {blobs: {type: memory, capacity: 64MiB}}
 transports:
@@ -216,25 +253,6 @@ serve: {content: blobs}
                            "node.yaml:7:15: transports.public.dial_tls: cannot read the authorities "
                            "/nowhere/ca.pem: No such file"})
     BOOST_TEST(told.find(line) != std::string::npos, line << "\nis not in\n" << told);
-}
-
-BOOST_AUTO_TEST_CASE(a_folder_belongs_to_one_store_or_to_the_worker) {
-  auto told = complaints(R"(stores:
-  blobs: {type: verify, inner: {type: filesystem, path: /nowhere/a}}
-  results: {type: filesystem, path: /nowhere/b/../a/}
-  others: {type: filesystem, path: /nowhere/b}
-transports:
-  public: {type: grpc, listen: ["127.0.0.1:0"]}
-serve: {content: blobs, results: results, execution: {}}
-worker: {cas: blobs, work_root: /nowhere/b}
-)");
-  bool either = told.find("node.yaml:3:37: stores.results.path: folder") != std::string::npos ||
-                told.find("node.yaml:2:57: stores.blobs.inner.path: folder") != std::string::npos;
-  BOOST_TEST(either, told);
-  BOOST_TEST(
-      told.find("node.yaml:8:33: worker.work_root: folder \"/nowhere/b\" belongs to stores.others.path "
-                "already; give each a folder of its own") != std::string::npos,
-      told);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_with_nothing_to_do_and_one_without_a_door_are_refused) {
