@@ -1,4 +1,6 @@
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,32 @@ std::string config_with_drain(const std::string& data, const std::string& patien
          "drain: " +
          patience + "\n";
 }
+
+// Somebody who has connected, and says no more than this.
+class silent_peer {
+public:
+  silent_peer(const std::string& address, const std::string& greeting)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    where.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    BOOST_REQUIRE(::connect(socket_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
+    BOOST_REQUIRE(::send(socket_, greeting.data(), greeting.size(), 0) ==
+                  static_cast<ssize_t>(greeting.size()));
+    // It is known to the server once that has said something, as HTTP/2 has it.
+    char first = 0;
+    BOOST_REQUIRE(::recv(socket_, &first, 1, 0) == 1);
+  }
+  ~silent_peer() { ::close(socket_); }
+  silent_peer(const silent_peer&) = delete;
+  silent_peer& operator=(const silent_peer&) = delete;
+
+private:
+  int socket_;
+};
+
+const std::string http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
 
 }  // namespace
 
@@ -109,6 +137,19 @@ BOOST_AUTO_TEST_CASE(a_second_signal_ends_at_once_and_says_so) {
   BOOST_REQUIRE(end->code);
   BOOST_TEST(*end->code != 0);
   BOOST_TEST(!upload.answer());
+}
+
+// The drain may take an hour, and gRPC waits for twenty seconds for a peer that does not answer its farewell.
+BOOST_AUTO_TEST_CASE(who_is_connected_and_says_nothing_holds_nobody_up) {
+  auto config = write_file("node.yaml", config_with_drain(path("data"), "1h"));
+  for (const auto& greeting : {std::string(), http2_preface}) {
+    auto server = start({"serve", config});
+    silent_peer peer(address_of(server), greeting);
+    server.signal(SIGTERM);
+    require_code(server, 0);
+    BOOST_TEST(server.log().find("cutting connections that do not answer") != std::string::npos,
+               server.log());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_end_is_cut_off_when_the_patience_is_over) {

@@ -17,6 +17,8 @@ namespace {
 constexpr int calls_waited_for = 64;
 // A client's metadata may carry a long identity, but not more than this.
 constexpr int max_metadata_size = 128 * 1024;
+// For clients to answer a farewell: several times the way around the world.
+constexpr auto farewell = std::chrono::milliseconds(500);
 
 // What a stream may send before anybody reads. A thousand streams that are read slowly must not fill the
 // quota, for then gRPC ends streams by chance; a long way needs a wide window.
@@ -57,16 +59,16 @@ expected<std::unique_ptr<server>> server::start(const grpc_options& options, con
                                                 const clock& time, std::shared_ptr<ledger> accounts,
                                                 logger* log) {
   std::unique_ptr<server> started(
-      new server(routes, time, std::move(accounts), options.max_message_size.bytes));
-  if (auto listening = started->listen(options, log); !listening) return fail(std::move(listening).error());
+      new server(routes, time, std::move(accounts), options.max_message_size.bytes, log));
+  if (auto listening = started->listen(options); !listening) return fail(std::move(listening).error());
   return started;
 }
 
 server::server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
-               std::size_t max_message_size)
-    : door_{{}, routes, time, std::move(accounts), max_message_size} {}
+               std::size_t max_message_size, logger* log)
+    : log_(log), door_{{}, routes, time, std::move(accounts), max_message_size} {}
 
-expected<void> server::listen(const grpc_options& options, logger* log) {
+expected<void> server::listen(const grpc_options& options) {
   if (auto free = check_addresses(options.listen); !free) return free;
   auto credentials = server_credentials(options.tls);
   if (!credentials) return fail(std::move(credentials).error());
@@ -89,11 +91,11 @@ expected<void> server::listen(const grpc_options& options, logger* log) {
   for (std::size_t i = 0; i < ports.size(); ++i) addresses_.push_back(with_port(options.listen[i], ports[i]));
   for (auto& queue : queues_)
     for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(door_, *queue);
-  start_threads(options, {ports.begin(), ports.end()}, log);
+  start_threads(options, {ports.begin(), ports.end()});
   return {};
 }
 
-void server::start_threads(const grpc_options& options, std::set<int> ports, logger* log) {
+void server::start_threads(const grpc_options& options, std::set<int> ports) {
   std::vector<watched_thread> watched;
   for (auto& queue : queues_) {
     auto& count = handed_out_.emplace_back(0);
@@ -103,7 +105,7 @@ void server::start_threads(const grpc_options& options, std::set<int> ports, log
   // The largest message is read within the second part, many times over.
   auto patience =
       std::chrono::milliseconds(200) + std::chrono::nanoseconds(4 * options.max_message_size.bytes);
-  guard_.emplace(watched, std::move(ports), patience, log);
+  guard_.emplace(watched, std::move(ports), patience, log_);
 }
 
 void server::close(duration patience, std::function<void()> closed) {
@@ -129,11 +131,27 @@ void server::turn_away(steady_time until) {
   }
 }
 
+// gRPC waits for each connection until its client has answered the farewell, and twenty seconds where none
+// does: whoever has connected and says nothing would keep the server from ending, with its doors closed.
+void server::cut_off_the_silent() {
+  door_.open.wait();
+  std::unique_lock lock(hurry_mutex_);
+  if (hurried_.wait_for(lock, farewell, [this] { return shut_ || hurry_; })) return;
+  if (log_ != nullptr) log_->info("no call is under way: cutting connections that do not answer a farewell");
+  grpc_server_cancel_all_calls(server_->c_server());
+}
+
 void server::shut_down(steady_time until) {
   if (server_) {
+    std::thread cutter([this] { cut_off_the_silent(); });
     auto left = until - std::chrono::steady_clock::now();
     server_->Shutdown(std::chrono::system_clock::now() + left);
-    door_.open.wait();
+    {
+      std::lock_guard lock(hurry_mutex_);
+      shut_ = true;
+    }
+    hurried_.notify_all();
+    cutter.join();
   }
   guard_.reset();
   for (auto& queue : queues_) queue->Shutdown();

@@ -34,17 +34,20 @@ public:
 
   const std::vector<std::string>& addresses() const noexcept { return addresses_; }
   /// Refuses new calls and returns; `closed` comes later, from a thread of this server: once all calls have
-  /// ended, and no later than `patience` plus what it takes to cancel those that have not. Once.
+  /// ended, however many clients stay connected, and no later than `patience` plus what it takes to cancel
+  /// those that have not. Once.
   void close(duration patience, std::function<void()> closed);
 
 private:
   server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
-         std::size_t max_message_size);
-  expected<void> listen(const grpc_options& options, logger* log);
-  void start_threads(const grpc_options& options, std::set<int> ports, logger* log);
+         std::size_t max_message_size, logger* log);
+  expected<void> listen(const grpc_options& options);
+  void start_threads(const grpc_options& options, std::set<int> ports);
   void turn_away(steady_time until);
+  void cut_off_the_silent();
   void shut_down(steady_time until);
 
+  logger* const log_;
   door door_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
@@ -56,6 +59,7 @@ private:
   std::mutex hurry_mutex_;
   std::condition_variable hurried_;
   bool hurry_ = false;
+  bool shut_ = false;  // gRPC has let go of all connections
 };
 
 }  // namespace kiln::grpc_plugin
