@@ -26,6 +26,7 @@ struct workload {
   std::function<expected<void>(const client&)> prepare;
   /// Starts operation number n (each number once in a run) and answers when it has ended.
   std::function<void(const client&, std::uint64_t n, finished)> operation;
+  bool on_request = false;  ///< takes long to prepare: run only where it is named
 };
 
 /// All of them, in the order of the table. `seed` makes what they upload different from other runs'.
@@ -37,6 +38,7 @@ std::vector<workload> compressed_stream_workloads(std::uint64_t seed);
 std::vector<workload> action_cache_workloads(std::uint64_t seed);
 std::vector<workload> tree_workloads(std::uint64_t seed);
 std::vector<workload> execution_workloads(std::uint64_t seed);
+std::vector<workload> million_workloads(std::uint64_t seed);
 
 /// Blocks until one asynchronous step has ended: for `prepare`.
 expected<void> wait_for(const std::function<void(finished)>& start);

@@ -15,7 +15,10 @@ namespace {
 
 expected<std::vector<bench::workload>> chosen_workloads(const bench_request& request, std::uint64_t seed) {
   auto all = bench::all_workloads(seed);
-  if (request.only.empty()) return all;
+  if (request.only.empty()) {
+    std::erase_if(all, [](const auto& one) { return one.on_request; });
+    return all;
+  }
   std::vector<bench::workload> some;
   for (const auto& name : request.only) {
     auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
