@@ -305,7 +305,7 @@ void blob_index::erase(slot& which, departures& gone) {
 }
 
 void blob_index::warm(slot& which, bytes content) {
-  if (content.size() <= largest_hot()) hot_.put(which, std::move(content));
+  if (!content.empty() && content.size() <= largest_hot()) hot_.put(which, std::move(content));
 }
 
 }  // namespace kiln::filesystem

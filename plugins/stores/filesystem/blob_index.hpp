@@ -180,7 +180,10 @@ public:
   std::uint64_t pinned() const noexcept { return pinned_; }
   std::uint64_t hot_weight() const noexcept { return hot_.weight(); }
   /// What is larger is not kept in memory.
-  std::uint64_t largest_hot() const noexcept { return std::min(limits_.hot_blob, limits_.hot_memory); }
+  std::uint64_t largest_hot() const noexcept {
+    const auto memory = limits_.hot_memory;
+    return std::min(limits_.hot_blob, memory - std::min(memory, hot_blobs::overhead));
+  }
   std::uint32_t now() const noexcept { return order_.now(); }
 
 private:

@@ -12,14 +12,14 @@ constexpr int most_passed = 64;
 
 void hot_blobs::put(blob_entry& which, bytes content) {
   drop(which);
-  while (weight_ + content.size() > memory_) drop_one();
+  while (weight_ + content.size() + overhead > memory_) drop_one();
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(places_.size()));
     places_.emplace_back();
   }
   which.hot = free_.back();
   free_.pop_back();
-  weight_ += content.size();
+  weight_ += content.size() + overhead;
   places_[which.hot] = {std::move(content), which.self, false};
 }
 
@@ -27,7 +27,7 @@ void hot_blobs::drop(blob_entry& which) {
   if (which.hot == 0) return;
   free_.push_back(which.hot);
   place& mine = places_[std::exchange(which.hot, 0)];
-  weight_ -= mine.content.size();
+  weight_ -= mine.content.size() + overhead;
   mine = {};
 }
 

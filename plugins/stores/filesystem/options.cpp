@@ -41,7 +41,7 @@ schema<options> filesystem_schema() {
           at_most(1_MiB))
       .field(
           "hot_memory", &options::hot_memory, std::nullopt,
-          "Memory for small blobs that were written or read last, so that reading them again costs no "
+          "Memory for small blobs that were read last, so that reading them again costs no "
           "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
           "4%.",
           or_word("auto"))

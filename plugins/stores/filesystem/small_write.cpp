@@ -76,9 +76,8 @@ void place_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& write
       continue;
     }
     which.push_back(placed->size());
-    // A copy: the bytes may be a slice of a transport's far larger buffer, and are to stay in memory.
-    placed->push_back({bytes::copy_of(one.content.view()), pack_place{}, one.sequence});
-    orders.push_back({one.blob, placed->back().content, one.sequence, record_kind::blob});
+    orders.push_back({one.blob, one.content, one.sequence, record_kind::blob});
+    placed->push_back({std::move(one.content), pack_place{}, one.sequence});
   }
   if (orders.empty()) return then(std::move(*placed));
   writer->submit(std::move(orders), [placed, which = std::move(which), then = std::move(then)](auto places) {

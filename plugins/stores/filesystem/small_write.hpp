@@ -15,7 +15,7 @@ struct small_blob {
   bytes content;
   std::uint64_t sequence = 0;
 };
-/// Where it lies now, and its bytes to be kept in memory, or its bytes to be tried again.
+/// Where it lies now; if it does not, its bytes may be tried again.
 struct placed_blob {
   bytes content;
   expected<pack_place> place;

@@ -144,6 +144,7 @@ void store::show_figures() {
 }
 
 caf::result<store_figures> store::measure() {
+  show_figures();
   return store_figures{index_.size(), index_.weight(), index_.capacity(), figures_.evictions.value()};
 }
 

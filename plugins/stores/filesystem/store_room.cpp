@@ -121,7 +121,6 @@ void store::enter_file(const digest& blob, const uploaded& what) {
   removed_meanwhile_.erase(blob);
   slot& which = index_.insert_file(blob, what.size);
   index_.set_verified(which, what.stamp);
-  if (!what.small.empty()) index_.warm(which, what.small);
 }
 
 // Of content the first one stays, of results the one that was ordered last.
@@ -133,8 +132,7 @@ void store::enter_packed(const digest& blob, std::uint64_t sequence, const place
     // The record that was written nevertheless takes its room.
     if (with_->what == holds::content || there->sequence > sequence) return index_.count_record(*what.place);
   }
-  slot& which = index_.insert_packed(blob, *what.place, sequence);
-  index_.warm(which, what.content);
+  index_.insert_packed(blob, *what.place, sequence);
 }
 
 // Only now the size of a result is known.

@@ -129,7 +129,7 @@ void store::begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr s
       [this, id](const upload::stopped& how) { upload_stopped(id, how); });
   writing& mine = writings_.at(id);
   auto progress = std::make_shared<upload>(
-      with_, upload::order{blob, std::move(source), mine.granted, index_.largest_hot()},
+      with_, upload::order{blob, std::move(source), mine.granted},
       [tell = tell_, ended](expected<uploaded_ptr> result) {
         tell(ended, std::make_shared<expected<uploaded_ptr>>(std::move(result)));
       },

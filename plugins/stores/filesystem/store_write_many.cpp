@@ -146,10 +146,10 @@ void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::si
   std::vector<std::pair<digest, bytes>> blobs;
   blobs.reserve(share.size());
   for (auto i : share) blobs.emplace_back(which->items[i].blob, which->items[i].content);
-  auto store_all = [with = with_, blobs = std::move(blobs), keep = index_.largest_hot()] {
+  auto store_all = [with = with_, blobs = std::move(blobs)] {
     std::vector<expected<uploaded_ptr>> result;
     result.reserve(blobs.size());
-    for (const auto& [blob, content] : blobs) result.push_back(store_whole(with, blob, content, keep));
+    for (const auto& [blob, content] : blobs) result.push_back(store_whole(with, blob, content));
     return result;
   };
   auto taken =

@@ -39,7 +39,7 @@ disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const b
 }  // namespace
 
 expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
-                                                const bytes& content, std::uint64_t keep_small) {
+                                                const bytes& content) {
   if (content.size() != static_cast<std::uint64_t>(blob.size))
     return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
   if (with->verifies())
@@ -47,7 +47,6 @@ expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const di
       return fail(errc::invalid_argument, "the bytes of blob {} have the hash {}", blob, found.hex());
   auto result = make_file(with, content, true);
   if (!result) return fail(write_error(result.error(), fmt::format("storing blob {}", blob)));
-  if ((*result)->size <= keep_small) (*result)->small = bytes::copy_of(content.view());
   return std::move(*result);
 }
 
@@ -151,10 +150,6 @@ bool upload::store(byte_chain next) {
     result_->size += step.size();
     done += step.size();
   }
-  if (result_->size <= what_.keep_small)
-    small_.append(std::move(next));
-  else
-    small_.clear();
   return true;
 }
 
@@ -209,8 +204,6 @@ void upload::finish() {
   }
   if (auto done = complete(*with_, *result_, true); !done)
     return report(fail(done.error().in_words(fmt::format("storing blob {}", what_.blob))));
-  // A copy: the pieces may be slices of a transport's far larger buffers.
-  if (result_->size <= what_.keep_small) result_->small = bytes::copy_of(small_.flatten().view());
   report(std::move(result_));
 }
 

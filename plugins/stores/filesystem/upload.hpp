@@ -16,12 +16,11 @@ struct uploaded {
   temp_file file;
   std::uint64_t size = 0;
   std::int64_t stamp = 0;  ///< its mtime
-  bytes small;             ///< the same bytes, where they are few enough to stay in memory
 };
 
 /// The same for bytes that are all there. For crew threads.
 expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
-                                                const bytes& content, std::uint64_t keep_small);
+                                                const bytes& content);
 
 /// A copy to be lent, of bytes that are known to be right. For crew threads.
 expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
@@ -45,8 +44,7 @@ public:
   struct order {
     digest blob;
     blob_source_ptr source;
-    std::uint64_t granted = 0;     ///< bytes that there is room for
-    std::uint64_t keep_small = 0;  ///< largest content that is also kept in memory
+    std::uint64_t granted = 0;  ///< bytes that there is room for
   };
 
   upload(engine_ptr with, order what, ended then, stop when_stopped);
@@ -84,7 +82,6 @@ private:
   // The crew's, one job at a time.
   std::optional<hasher> hash_;
   std::shared_ptr<uploaded> result_;
-  byte_chain small_;
   std::uint64_t granted_;
   byte_chain unwritten_;  // the piece that found no room
   bool retried_ = false;

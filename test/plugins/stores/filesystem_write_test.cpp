@@ -289,4 +289,21 @@ BOOST_AUTO_TEST_CASE(gives_the_result_that_was_written_last_whatever_happens_in_
   }
 }
 
+// Most of what is written is never asked for: it would push out what is.
+BOOST_AUTO_TEST_CASE(keeps_in_memory_what_was_read_and_not_what_was_only_written) {
+  for (auto wishes : {filesystem_house::packing(), filesystem_house::files_only()}) {
+    wishes.hot_memory = byte_size{1 << 20};
+    filesystem_house house(wishes);
+    auto hot = [&] { return house.gauge("kiln_filesystem_bytes", "hot"); };
+    std::vector<digest> written;
+    for (std::uint64_t i = 0; i < 20; ++i) written.push_back(house.put(noise(1000, i)));
+    house.figures();
+    BOOST_TEST(hot() == 0.0);
+    BOOST_REQUIRE(house.read(written[7]));
+    house.figures();
+    BOOST_TEST(hot() >= 1000.0);
+    BOOST_TEST(hot() < 2000.0);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
