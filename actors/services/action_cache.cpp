@@ -8,6 +8,7 @@
 
 #include "actors/services/result_lookup.hpp"
 #include "actors/services/result_rules.hpp"
+#include "core/contract/hear.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
@@ -80,15 +81,15 @@ void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_p
                         std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
   read_blobs batch;
   for (const auto& one : wanted) batch.blobs.push_back(one.blob);
-  self->request(state->options.content, caf::infinite, std::move(batch))
-      .then(
-          [to, result, wanted = std::move(wanted)](const blob_batch& found) {
-            for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
-              if (found.results[i]) *wanted[i].into = std::string(found.results[i]->view());
-            to->reply(serialise(*result));
-          },
-          // Inlining is a favour; without it the result is as good.
-          [to, result](const caf::error&) { to->reply(serialise(*result)); });
+  hear(
+      self->request(state->options.content, caf::infinite, std::move(batch)),
+      [to, result, wanted = std::move(wanted)](const blob_batch& found) {
+        for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
+          if (found.results[i]) *wanted[i].into = std::string(found.results[i]->view());
+        to->reply(serialise(*result));
+      },
+      // Inlining is a favour; without it the result is as good.
+      [to, result](const caf::error&) { to->reply(serialise(*result)); });
 }
 
 expected<void> get(cache_pointer self, const state_ptr& state, get_action_result& order) {
@@ -99,16 +100,22 @@ expected<void> get(cache_pointer self, const state_ptr& state, get_action_result
   auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
   auto answer = [self, state, to = order.call, asked,
                  action = wanted->action](expected<result_lookup::found> found) {
-    if (!found) return to->finish(std::move(found).error());
-    state->note_hit(action);
-    bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
-    if (plain) return to->reply(found->result);
-    auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
-    auto inside = wanted_inside(*asked, *result, action.function);
-    if (inside.empty()) return to->reply(found->result);
-    reply_with_inlined(self, state, to, std::move(result), std::move(inside));
+    answer_call(to, [&]() -> expected<void> {
+      if (!found) return failure(std::move(found).error());
+      state->note_hit(action);
+      bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
+      auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
+      auto inside = plain ? std::vector<inlining>() : wanted_inside(*asked, *result, action.function);
+      if (inside.empty())
+        to->reply(found->result);
+      else
+        reply_with_inlined(self, state, to, std::move(result), std::move(inside));
+      return {};
+    });
   };
-  std::make_shared<result_lookup>(self, state->options, *wanted, std::move(answer))->start();
+  auto is_over = [from = order.call] { return from->cancelled(); };
+  std::make_shared<result_lookup>(self, state->options, *wanted, std::move(answer), std::move(is_over))
+      ->start();
   return {};
 }
 
@@ -158,10 +165,15 @@ void compare_roots(cache_pointer self, const state_ptr& state, const call_ptr& t
   auto compare = [=](blob_batch& trees) {
     auto work = [roots = twice.roots, trees = std::move(trees)] { return check_same_roots(roots, trees); };
     interpret(action_cache_service(self), state->options.reading, size, std::move(work),
-              [to, keep, room](const expected<void>& same) { same ? keep() : to->finish(same.error()); });
+              [to, keep, room](const expected<void>& same) {
+                answer_call(to, [&]() -> expected<void> {
+                  if (same) keep();
+                  return same;
+                });
+              });
   };
   with_room(action_cache_service(self), *room, size, [=] {
-    self->request(state->options.content, caf::infinite, read_blobs{twice.trees}).then(compare, fails(to));
+    hear(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare, fails(to));
   });
 }
 
@@ -176,8 +188,9 @@ expected<void> update(cache_pointer self, const state_ptr& state, update_action_
     return good;
   auto key = state->options.names.of(record_kind::action_result, named->instance, named->action);
   auto keep = [self, state, key, to = order.call, result = serialise(request->action_result())] {
-    self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))})
-        .then([to, result](const receipt&) { to->reply(result); }, fails(to));
+    hear(
+        self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))}),
+        [to, result](const receipt&) { to->reply(result); }, fails(to));
   };
   auto twice = told_twice(request->action_result(), named->action.function);
   if (twice.trees.empty())
@@ -196,7 +209,11 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
           state->note_hit(action);
           duty.deliver(found_result{std::move(found->result)});
         };
-        std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
+        auto begun = caught([&]() -> expected<void> {
+          std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
+          return {};
+        });
+        if (!begun) duty.deliver(failure(std::move(begun).error()));
         return duty;
       },
       [self, state](get_action_result& order) {
@@ -205,7 +222,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
       [self, state](update_action_result& order) {
         begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
       },
-      [](const resume& next) { next.then(); },
+      outlived([](const resume& next) { next.then(); }),
   };
 }
 

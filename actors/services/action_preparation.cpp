@@ -1,7 +1,9 @@
 #include "actors/services/action_preparation.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
+#include <utility>
 
+#include "core/contract/hear.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -41,18 +43,19 @@ action_preparation::action_preparation(execution_actor::pointer self, const exec
 
 template <class Answer, class Handle, class Order, class Next>
 void action_preparation::ask(const Handle& whom, Order order, Next next) {
-  self_->request(whom, caf::infinite, std::move(order))
-      .then(
-          [me = shared_from_this(), next](Answer& answer) {
-            if (me->is_over_()) return me->refuse({errc::cancelled, "nobody waits for the action"});
-            next(std::move(answer));
-          },
-          [me = shared_from_this()](const caf::error& fault) { me->refuse(from_caf(fault)); });
+  hear(
+      self_->request(whom, caf::infinite, std::move(order)),
+      [me = shared_from_this(), next](Answer& answer) {
+        if (me->is_over_()) return me->refuse({errc::cancelled, "nobody waits for the action"});
+        next(std::move(answer));
+      },
+      [me = shared_from_this()](const caf::error& fault) { me->refuse(from_caf(fault)); });
 }
 
 template <class Then>
 void action_preparation::make_room(std::uint64_t bytes, Then then) {
-  with_room(me(), *room_, bytes, [me = shared_from_this(), then = std::move(then)]() mutable { then(); });
+  with_room(me(), *room_, bytes,
+            [me = shared_from_this(), then = std::move(then)]() mutable { me->step(then); });
 }
 
 template <class Next>
@@ -73,17 +76,17 @@ void action_preparation::start() {
   bool look_up = peers_.results && !request_.skip_cache_lookup;
   if (look_up) {
     ++unanswered_;
-    self_->request(peers_.results, caf::infinite, find_result{request_.instance, request_.action})
-        .then(
-            [me = shared_from_this()](const found_result& found) {
-              me->cached_ = found.result;
-              me->answered();
-            },
-            [me = shared_from_this()](const caf::error& fault) {
-              // A cache that fails costs an execution, not the request.
-              me->cached_ = fail(from_caf(fault));
-              me->answered();
-            });
+    hear(
+        self_->request(peers_.results, caf::infinite, find_result{request_.instance, request_.action}),
+        [me = shared_from_this()](const found_result& found) {
+          me->cached_ = found.result;
+          me->answered();
+        },
+        [me = shared_from_this()](const caf::error& fault) {
+          // A cache that fails costs an execution, not the request.
+          me->cached_ = fail(from_caf(fault));
+          me->answered();
+        });
   }
   read_action();
 }
@@ -91,16 +94,16 @@ void action_preparation::start() {
 void action_preparation::read_action() {
   auto size = static_cast<std::uint64_t>(request_.action.size);
   auto begin = [me = shared_from_this()] {
-    me->self_->request(me->peers_.content, caf::infinite, read_blobs{{me->request_.action}})
-        .then(
-            [me](blob_batch& batch) {
-              me->action_blob_ = only_one(std::move(batch));
-              me->answered();
-            },
-            [me](const caf::error& fault) {
-              me->action_blob_ = failure(from_caf(fault));
-              me->answered();
-            });
+    hear(
+        me->self_->request(me->peers_.content, caf::infinite, read_blobs{{me->request_.action}}),
+        [me](blob_batch& batch) {
+          me->action_blob_ = only_one(std::move(batch));
+          me->answered();
+        },
+        [me](const caf::error& fault) {
+          me->action_blob_ = failure(from_caf(fault));
+          me->answered();
+        });
   };
   if (size <= parsed_in_place) return begin();
   make_room(size * parsed_size, begin);
@@ -110,7 +113,7 @@ void action_preparation::answered() {
   if (--unanswered_ > 0) return;
   if (is_over_()) return refuse({errc::cancelled, "nobody waits for the action"});
   if (!action_blob_) {
-    if (cached_) return then_(prepared{std::move(*cached_), {}});
+    if (cached_) return tell(prepared{std::move(*cached_), {}});
     if (action_blob_.error().code() != errc::not_found) return refuse(action_blob_.error());
     note_missing({request_.action});
     return refuse_missing();
@@ -119,17 +122,19 @@ void action_preparation::answered() {
       me(), reading_, action_blob_->size(),
       [blob = *action_blob_, function = request_.action.function] { return parse_action(blob, function); },
       [me = shared_from_this()](expected<action_content> action) {
-        if (!action)
-          return me->refuse(action.error().in_context("action " + me->request_.action.to_string()));
-        me->action_ = std::move(*action);
-        me->action_blob_ = bytes();
-        me->judge();
+        me->step([&] {
+          if (!action)
+            return me->refuse(action.error().in_context("action " + me->request_.action.to_string()));
+          me->action_ = std::move(*action);
+          me->action_blob_ = bytes();
+          me->judge();
+        });
       });
 }
 
 void action_preparation::judge() {
   room_->hold(0);
-  if (cached_ && !action_.do_not_cache) return then_(prepared{std::move(*cached_), {}});
+  if (cached_ && !action_.do_not_cache) return tell(prepared{std::move(*cached_), {}});
   if (auto fine = check_action(); !fine) return refuse(fine.error());
   read_command();
 }
@@ -159,9 +164,11 @@ void action_preparation::take_command(expected<bytes> blob) {
   interpret(
       me(), reading_, blob->size(), [blob = *blob] { return parse_command(blob); },
       [me = shared_from_this()](expected<command_content> command) {
-        if (!command) return me->refuse(command.error());
-        me->command_ = std::move(*command);
-        me->look_at_inputs();
+        me->step([&] {
+          if (!command) return me->refuse(command.error());
+          me->command_ = std::move(*command);
+          me->look_at_inputs();
+        });
       });
 }
 
@@ -204,7 +211,7 @@ void action_preparation::take_batch(const std::vector<digest>& asked, std::size_
     return {};
   };
   interpret(me(), reading_, size, std::move(work), [me = shared_from_this()](const expected<void>& taken) {
-    taken ? me->walk() : me->refuse(taken.error());
+    me->step([&] { taken ? me->walk() : me->refuse(taken.error()); });
   });
 }
 
@@ -242,7 +249,12 @@ void action_preparation::note_missing(const std::vector<digest>& some) {
 
 void action_preparation::refuse(error fault) {
   room_.reset();
-  then_(failure(std::move(fault)));
+  tell(failure(std::move(fault)));
+}
+
+// What fails when all was told already changes nothing.
+void action_preparation::tell(expected<prepared> outcome) {
+  if (!std::exchange(told_, true)) then_(std::move(outcome));
 }
 
 void action_preparation::refuse_missing() {
@@ -270,7 +282,7 @@ void action_preparation::conclude() {
                      ? action_.timeout
                      : std::min(options_.default_timeout, options_.max_timeout);
   spec.do_not_cache = action_.do_not_cache;
-  then_(std::move(result));
+  tell(std::move(result));
 }
 
 }  // namespace kiln

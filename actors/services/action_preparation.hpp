@@ -64,6 +64,16 @@ private:
   void read(const digest& blob, Next next);
   template <class Then>
   void make_room(std::uint64_t bytes, Then then);
+  /// What it throws refuses the request.
+  template <class Body>
+  void step(Body body) {
+    auto done = caught([&]() -> expected<void> {
+      body();
+      return {};
+    });
+    if (!done) refuse(std::move(done).error());
+  }
+  void tell(expected<prepared> outcome);
 
   const execution_actor::pointer self_;
   const execution_peers& peers_;
@@ -86,6 +96,7 @@ private:
   bool ask_directories_ = false;  ///< nobody has read them this time
   std::vector<digest> missing_;   ///< as many as are told
   std::size_t missing_count_ = 0;
+  bool told_ = false;
 };
 
 }  // namespace kiln

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_set>
 #include <utility>
+#include "core/contract/hear.hpp"
 
 namespace kiln {
 namespace {
@@ -29,6 +30,17 @@ public:
     order.content.head.empty() ? read() : cut(std::move(order.content.head));
     return *asker_;
   }
+  /// What it throws ends the cutting.
+  template <class News>
+  void hears(News& news) {
+    auto done = caught([&]() -> expected<void> {
+      arrived(news);
+      return {};
+    });
+    if (!done) end(failure(std::move(done).error()));
+  }
+
+private:
   void arrived(piece_read& news) {
     if (!news.piece) return end(failure(std::move(news.piece).error()));
     if (news.piece->empty()) rest_.reset();
@@ -46,8 +58,6 @@ public:
     if (waiting_.empty() || (waiting_bytes_ < stored_at_once && !last_)) return go_on();
     store();
   }
-
-private:
   auto fails() {
     return [this](const caf::error& fault) { end(fail(from_caf(fault))); };
   }
@@ -82,28 +92,28 @@ private:
     waiting_bytes_ = 0;
     find_missing order;
     for (const auto& chunk : batch) order.blobs.push_back(chunk.blob);
-    self_->request(blobs_, caf::infinite, std::move(order))
-        .then(
-            [this, batch = std::move(batch)](const missing_blobs& missing) {
-              const std::unordered_set<digest> wanted(missing.blobs.begin(), missing.blobs.end());
-              write_blobs fresh;
-              // Copied, for each chunk would keep its neighbours' memory too.
-              for (const auto& chunk : batch)
-                if (wanted.contains(chunk.blob))
-                  fresh.entries.push_back({chunk.blob, bytes::copy_of(chunk.content.view())});
-              fresh.entries.empty() ? go_on() : write(std::move(fresh));
-            },
-            fails());
+    hear(
+        self_->request(blobs_, caf::infinite, std::move(order)),
+        [this, batch = std::move(batch)](const missing_blobs& missing) {
+          const std::unordered_set<digest> wanted(missing.blobs.begin(), missing.blobs.end());
+          write_blobs fresh;
+          // Copied, for each chunk would keep its neighbours' memory too.
+          for (const auto& chunk : batch)
+            if (wanted.contains(chunk.blob))
+              fresh.entries.push_back({chunk.blob, bytes::copy_of(chunk.content.view())});
+          fresh.entries.empty() ? go_on() : write(std::move(fresh));
+        },
+        fails());
   }
   void write(write_blobs fresh) {
-    self_->request(blobs_, caf::infinite, std::move(fresh))
-        .then(
-            [this](const receipts& kept) {
-              for (const auto& one : kept.results)
-                if (!one) return end(failure(one.error()));
-              go_on();
-            },
-            fails());
+    hear(
+        self_->request(blobs_, caf::infinite, std::move(fresh)),
+        [this](const receipts& kept) {
+          for (const auto& one : kept.results)
+            if (!one) return end(failure(one.error()));
+          go_on();
+        },
+        fails());
   }
 
   void go_on() {
@@ -142,9 +152,9 @@ blob_cutter_actor spawn_blob_cutter(caf::actor_system& system, const fast_cdc_pa
     self->state = std::make_unique<cutter_state>(self, parameters, blobs, hands);
     auto* state = self->state.get();
     return {
-        [state](cut_blob& order) { return state->begin(order); },
-        [state](piece_read& news) { state->arrived(news); },
-        [state](piece_cut& news) { state->arrived(news); },
+        [state](cut_blob& order) { return guarded<blob_chunks>([&] { return state->begin(order); }); },
+        [state](piece_read& news) { state->hears(news); },
+        [state](piece_cut& news) { state->hears(news); },
     };
   });
 }

@@ -3,6 +3,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
 #include <unordered_set>
+#include "core/contract/hear.hpp"
 
 namespace kiln {
 namespace {
@@ -64,41 +65,39 @@ void directory_reader::read(std::vector<digest> names, arrival then) {
 
 void directory_reader::ask_whether_there(const std::shared_ptr<batch>& which,
                                          std::vector<digest> remembered) {
-  self_->request(from_, caf::infinite, find_missing{std::move(remembered)})
-      .then(
-          [this, which](const missing_blobs& missing) {
-            forget(missing.blobs);
-            std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());
-            for (std::size_t i = 0; !gone.empty() && i < which->names.size(); ++i)
-              if (gone.contains(which->names[i]))
-                which->found[i] =
-                    fail(errc::not_found, "directory {} is not there any more", which->names[i]);
-            which->answered();
-          },
-          [which](const caf::error& fault) { which->failed(fault); });
+  hear(
+      self_->request(from_, caf::infinite, find_missing{std::move(remembered)}),
+      [this, which](const missing_blobs& missing) {
+        forget(missing.blobs);
+        std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());
+        for (std::size_t i = 0; !gone.empty() && i < which->names.size(); ++i)
+          if (gone.contains(which->names[i]))
+            which->found[i] = fail(errc::not_found, "directory {} is not there any more", which->names[i]);
+        which->answered();
+      },
+      [which](const caf::error& fault) { which->failed(fault); });
 }
 
 void directory_reader::read_unknown(const std::shared_ptr<batch>& which, std::vector<std::size_t> places) {
   read_blobs order;
   order.blobs.reserve(places.size());
   for (auto place : places) order.blobs.push_back(which->names[place]);
-  self_->request(from_, caf::infinite, std::move(order))
-      .then(
-          [this, which, places = std::move(places)](blob_batch& read) {
-            if (read.results.size() != places.size())
-              return which->failed(
-                  to_caf(error(errc::internal, "the store answered another batch of blobs")));
-            for (std::size_t i = 0; i < places.size(); ++i) {
-              auto& one = which->found[places[i]] = std::move(read.results[i]);
-              // A copy: the store may have given a slice of a far larger buffer. What does not fit is not
-              // kept.
-              if (one)
-                std::ignore = known_.insert(which->names[places[i]], bytes::copy_of(one->view()),
-                                            one->size() + bookkeeping);
-            }
-            which->answered();
-          },
-          [which](const caf::error& fault) { which->failed(fault); });
+  hear(
+      self_->request(from_, caf::infinite, std::move(order)),
+      [this, which, places = std::move(places)](blob_batch& read) {
+        if (read.results.size() != places.size())
+          return which->failed(to_caf(error(errc::internal, "the store answered another batch of blobs")));
+        for (std::size_t i = 0; i < places.size(); ++i) {
+          auto& one = which->found[places[i]] = std::move(read.results[i]);
+          // A copy: the store may have given a slice of a far larger buffer. What does not fit is not
+          // kept.
+          if (one)
+            std::ignore = known_.insert(which->names[places[i]], bytes::copy_of(one->view()),
+                                        one->size() + bookkeeping);
+        }
+        which->answered();
+      },
+      [which](const caf::error& fault) { which->failed(fault); });
 }
 
 void directory_reader::forget(const std::vector<digest>& names) {

@@ -8,6 +8,7 @@
 #include "actors/services/preparations.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/random.hpp"
+#include "core/contract/hear.hpp"
 #include "core/wire/message.hpp"
 
 namespace kiln {
@@ -100,23 +101,24 @@ void execution_state::answer_over(const call_ptr& from, const execute_request& r
 
 void execution_state::submit(const call_ptr& from, const execute_request& request, action_spec action) {
   submit_action order{std::move(action), request.priority, request.skip_cache_lookup, self};
-  self->request(peers.scheduler, caf::infinite, std::move(order))
-      .then([this, from](const operation_state& state) { attach(from, state); },
-            [this, from, request](const caf::error& fault) {
-              auto why = from_caf(fault);
-              // As if it had waited for the worker that will never come.
-              if (why.code() == errc::failed_precondition)
-                return answer_over(from, request, {std::move(why), {}, 0, false});
-              from->finish(std::move(why));
-            });
+  hear(
+      self->request(peers.scheduler, caf::infinite, std::move(order)),
+      [this, from](const operation_state& state) { attach(from, state); },
+      [this, from, request](const caf::error& fault) {
+        auto why = from_caf(fault);
+        // As if it had waited for the worker that will never come.
+        if (why.code() == errc::failed_precondition)
+          return answer_over(from, request, {std::move(why), {}, 0, false});
+        from->finish(std::move(why));
+      });
 }
 
 expected<void> execution_state::wait(const wait_execution_call& order) {
   auto request = parse<v2::WaitExecutionRequest>(order.request);
   if (!request) return fail(request.error());
-  self->request(peers.scheduler, caf::infinite, watch_operation{request->name(), self})
-      .then([this, from = order.call](const operation_state& state) { attach(from, state); },
-            fails(order.call));
+  hear(
+      self->request(peers.scheduler, caf::infinite, watch_operation{request->name(), self}),
+      [this, from = order.call](const operation_state& state) { attach(from, state); }, fails(order.call));
   return {};
 }
 
@@ -179,20 +181,20 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
       });
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
   return {
-      [this](const operation_changed& news) { watchers.tell(news.state, now()); },
+      outlived([this](const operation_changed& news) { watchers.tell(news.state, now()); }),
       [this](const execute_call& order) {
         begin_call(order.call, *env.time, [&] { return execute(order); });
       },
       [this](const wait_execution_call& order) {
         begin_call(order.call, *env.time, [&] { return wait(order); });
       },
-      [this](const execution_client_gone& news) { left(news); },
-      [this](const execution_leavers_due&) { judge_leavers(); },
+      outlived([this](const execution_client_gone& news) { left(news); }),
+      outlived([this](const execution_leavers_due&) { judge_leavers(); }),
       [this](const execution_leavers_judged& news) {
         for (const auto& [operation, for_good] : news.leavers)
           self->send(peers.scheduler, unwatch_operation{operation, self, for_good});
       },
-      [](const resume& next) { next.then(); },
+      outlived([](const resume& next) { next.then(); }),
       [this](const execution_keep_alive&) {
         watchers.repeat_unheard_since(now() - longest_silence, now());
         self->delayed_send(self, keep_alive_interval, execution_keep_alive{});

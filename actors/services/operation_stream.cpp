@@ -22,6 +22,15 @@ void operation_stream::end(bytes message) {
   advance();
 }
 
+void operation_stream::fail(error why) {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = over_ = true;
+    waiting_.reset();
+  }
+  call_->finish(std::move(why));
+}
+
 void operation_stream::advance() {
   bytes next;
   bool last = false;

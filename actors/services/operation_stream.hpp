@@ -22,6 +22,8 @@ public:
   void tell(bytes message);
   /// The last word, and success. Nothing after it has an effect.
   void end(bytes message);
+  /// The last word is this instead.
+  void fail(error why);
 
 private:
   void advance();

@@ -1,6 +1,7 @@
 #include "actors/services/operation_watchers.hpp"
 
 #include "actors/services/operation_message.hpp"
+#include "core/base/crew.hpp"
 
 namespace kiln {
 
@@ -26,18 +27,25 @@ operation_watchers::id operation_watchers::add(const operation_state& state,
 void operation_watchers::tell(const operation_state& state, steady_time now) {
   auto found = by_name_.find(state.name);
   if (found == by_name_.end()) return;
-  auto message = operation_message(state);
+  auto message = caught([&]() -> expected<bytes> { return operation_message(state); });
   if (state.now != stage::completed) {
-    found->second.last = message;
+    if (!message) return;  // it will be said again
+    found->second.last = *message;
     found->second.told = now;
-    for (auto& [who, stream] : found->second.streams) stream->tell(message);
+    for (auto& [who, stream] : found->second.streams) stream->tell(*message);
     return;
   }
+  // An end comes once: who cannot be told it must not wait for it.
   auto streams = std::move(found->second.streams);
   by_name_.erase(found);
   for (auto& [who, stream] : streams) {
     by_id_.erase(who);
-    stream->end(message);
+    auto ended = caught([&, to = stream]() -> expected<void> {
+      if (!message) return failure(message.error());
+      to->end(*message);
+      return {};
+    });
+    if (!ended) stream->fail(ended.error());
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "actors/services/operation_message.hpp"
 #include "actors/services/operation_watchers.hpp"
+#include "core/contract/hear.hpp"
 #include "core/wire/message.hpp"
 #include "google/longrunning/operations.pb.h"
 
@@ -47,9 +48,10 @@ struct operations_state {
 expected<void> operations_state::get(const inbound& order) {
   auto request = parse<lro::GetOperationRequest>(order.request);
   if (!request) return fail(request.error());
-  ask(watch_operation{request->name(), {}})
-      .then([from = order.call](const operation_state& state) { from->reply(operation_message(state)); },
-            fails(order.call));
+  hear(
+      ask(watch_operation{request->name(), {}}),
+      [from = order.call](const operation_state& state) { from->reply(operation_message(state)); },
+      fails(order.call));
   return {};
 }
 
@@ -78,10 +80,12 @@ expected<void> operations_state::list(const inbound& order) {
                    ? std::min(static_cast<std::size_t>(request->page_size()), largest_page)
                    : usual_page;
   auto prefix = request->name().empty() ? "" : request->name() + "/";
-  ask(list_operations{std::max(prefix, request->page_token()), limit})
-      .then([from = order.call, prefix,
-             limit](const operation_list& found) { from->reply(page_of(found, prefix, limit)); },
-            fails(order.call));
+  hear(
+      ask(list_operations{std::max(prefix, request->page_token()), limit}),
+      [from = order.call, prefix, limit](const operation_list& found) {
+        from->reply(page_of(found, prefix, limit));
+      },
+      fails(order.call));
   return {};
 }
 
@@ -94,10 +98,10 @@ expected<void> operations_state::wait(const inbound& order) {
     auto wanted = std::chrono::seconds(seconds) + std::chrono::nanoseconds(request->timeout().nanos());
     patience = std::clamp<duration>(wanted, duration::zero(), longest_wait);
   }
-  ask(watch_operation{request->name(), self})
-      .then([this, from = order.call,
-             patience](const operation_state& state) { attach(from, state, patience); },
-            fails(order.call));
+  hear(
+      ask(watch_operation{request->name(), self}),
+      [this, from = order.call, patience](const operation_state& state) { attach(from, state, patience); },
+      fails(order.call));
   return {};
 }
 
@@ -115,8 +119,9 @@ void operations_state::attach(const call_ptr& from, const operation_state& state
 expected<void> operations_state::cancel(const inbound& order) {
   auto request = parse<lro::CancelOperationRequest>(order.request);
   if (!request) return fail(request.error());
-  ask(cancel_operation{request->name()})
-      .then([from = order.call](const operation_state&) { from->reply({}); }, fails(order.call));
+  hear(
+      ask(cancel_operation{request->name()}),
+      [from = order.call](const operation_state&) { from->reply({}); }, fails(order.call));
   return {};
 }
 
@@ -128,7 +133,7 @@ operations_actor::behavior_type operations_state::make_behavior(const environmen
     begin_call(order.call, *env.time, [&] { return (this->*method)(order); });
   };
   return {
-      [this](const operation_changed& news) { watchers.tell(news.state, self->clock().now()); },
+      outlived([this](const operation_changed& news) { watchers.tell(news.state, self->clock().now()); }),
       [begin](const get_operation_call& order) { begin(order, &operations_state::get); },
       [begin](const list_operations_call& order) { begin(order, &operations_state::list); },
       [begin](const wait_operation_call& order) { begin(order, &operations_state::wait); },

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <utility>
 
+#include "core/contract/hear.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
@@ -40,13 +42,14 @@ expected<referred_blobs> read_level(const blob_batch& level, digest_function fun
 }  // namespace
 
 result_lookup::result_lookup(action_cache_service::pointer self, const action_cache_options& options,
-                             const find_result& wanted, outcome then)
+                             const find_result& wanted, outcome then, abandoned is_over)
     : self_(self),
       options_(options),
       action_(wanted.action),
       function_(wanted.function),
       key_(options.names.of(wanted.kind, wanted.instance, wanted.action)),
-      then_(std::move(then)) {}
+      then_(std::move(then)),
+      is_over_(std::move(is_over)) {}
 
 void result_lookup::start() {
   collect_blob(options_.results, key_, max_record, [me = shared_from_this()](expected<byte_chain> record) {
@@ -56,36 +59,49 @@ void result_lookup::start() {
 
 void result_lookup::end(expected<found> outcome) {
   memory_.reset();
-  then_(std::move(outcome));
+  if (auto then = std::exchange(then_, nullptr)) then(std::move(outcome));
+}
+
+template <class Body>
+void result_lookup::step(Body body) {
+  auto done = caught([&]() -> expected<void> {
+    if (is_over_ && is_over_()) return fail(errc::cancelled, "nobody waits for the result");
+    body();
+    return {};
+  });
+  if (!done) end(failure(std::move(done).error()));
 }
 
 template <class Then>
 void result_lookup::make_room(std::uint64_t bytes, Then then) {
   if (!memory_) memory_ = options_.reading.memory->begin();
-  with_room(me(), *memory_, bytes, [me = shared_from_this(), then = std::move(then)] { then(); });
+  with_room(me(), *memory_, bytes, [me = shared_from_this(), then = std::move(then)] { me->step(then); });
 }
 
 void result_lookup::collect_blob(const store_actor& from, const digest& name, std::size_t limit,
-                                 std::function<void(expected<byte_chain>)> then) {
-  self_->request(from, caf::infinite, read_blob{name})
-      .then(
-          [me = shared_from_this(), limit, then](blob_content& content) {
-            if (!content.rest) return then(std::move(content.head));
-            auto all = std::make_shared<byte_chain>(std::move(content.head));
-            pump(
-                content.rest,
-                [all, limit](byte_chain piece) -> expected<void> {
-                  if (all->size() + piece.size() > limit)
-                    return fail(errc::resource_exhausted, "more than {} bytes came", limit);
-                  all->append(std::move(piece));
-                  return {};
-                },
-                [actor = me->me(), all, then](const expected<void>& end) {
-                  auto come = end ? expected<byte_chain>(std::move(*all)) : failure(end.error());
-                  caf::anon_send(actor, resume{[then, come = std::move(come)] { then(come); }});
-                });
-          },
-          [then](const caf::error& fault) { then(failure(from_caf(fault))); });
+                                 std::function<void(expected<byte_chain>)> take) {
+  auto then = [me = shared_from_this(), take = std::move(take)](expected<byte_chain> content) {
+    me->step([&] { take(std::move(content)); });
+  };
+  hear(
+      self_->request(from, caf::infinite, read_blob{name}),
+      [me = shared_from_this(), limit, then](blob_content& content) {
+        if (!content.rest) return then(std::move(content.head));
+        auto all = std::make_shared<byte_chain>(std::move(content.head));
+        pump(
+            content.rest,
+            [all, limit](byte_chain piece) -> expected<void> {
+              if (all->size() + piece.size() > limit)
+                return fail(errc::resource_exhausted, "more than {} bytes came", limit);
+              all->append(std::move(piece));
+              return {};
+            },
+            [actor = me->me(), all, then](const expected<void>& end) {
+              auto come = end ? expected<byte_chain>(std::move(*all)) : failure(end.error());
+              caf::anon_send(actor, resume{[then, come = std::move(come)] { then(come); }});
+            });
+      },
+      [then](const caf::error& fault) { then(failure(from_caf(fault))); });
 }
 
 void result_lookup::take_record(expected<byte_chain> record) {
@@ -114,8 +130,9 @@ void result_lookup::drop_record(const error& why) {
   if (options_.env.log != nullptr)
     options_.env.log->warn("dropping an action result that cannot be read",
                            {{"action", action_}, {"why", why}});
-  self_->request(options_.results, caf::infinite, forget_blob{key_})
-      .then([](const forgotten&) {}, [](const caf::error&) {});
+  hear(
+      self_->request(options_.results, caf::infinite, forget_blob{key_}), [](const forgotten&) {},
+      [](const caf::error&) {});
   end(fail(errc::not_found, "no result for action {}", action_));
 }
 
@@ -203,19 +220,17 @@ void result_lookup::read_directories() {
   }
   const auto size = static_cast<std::size_t>(sum);
   auto read = [me = shared_from_this(), size, level = std::move(level)] {
-    me->self_->request(me->options_.content, caf::infinite, level)
-        .then(
-            [me, size](blob_batch& batch) {
-              for (const auto& one : batch.results)
-                if (!one) return me->end(fail(one.error()));
-              me->work_on(
-                  size,
-                  [batch = std::move(batch), function = me->function_] {
-                    return read_level(batch, function);
-                  },
-                  [me](const expected<referred_blobs>& found) { me->take_directories(found); });
-            },
-            [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
+    hear(
+        me->self_->request(me->options_.content, caf::infinite, level),
+        [me, size](blob_batch& batch) {
+          for (const auto& one : batch.results)
+            if (!one) return me->end(fail(one.error()));
+          me->work_on(
+              size,
+              [batch = std::move(batch), function = me->function_] { return read_level(batch, function); },
+              [me](const expected<referred_blobs>& found) { me->take_directories(found); });
+        },
+        [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
   };
   if (size <= parsed_in_place) return read();
   make_room(size * parsed_size, std::move(read));
@@ -236,14 +251,14 @@ void result_lookup::ask_missing(std::size_t from) {
   const auto until = std::min(needed_.size(), from + asked_at_once);
   find_missing order{{needed_.begin() + static_cast<std::ptrdiff_t>(from),
                       needed_.begin() + static_cast<std::ptrdiff_t>(until)}};
-  self_->request(options_.content, caf::infinite, std::move(order))
-      .then(
-          [me = shared_from_this(), until](const missing_blobs& missing) {
-            if (missing.blobs.empty()) return me->ask_missing(until);
-            me->end(fail(errc::not_found, "the result for action {} refers to blob {}, which is gone",
-                         me->action_, missing.blobs.front()));
-          },
-          [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
+  hear(
+      self_->request(options_.content, caf::infinite, std::move(order)),
+      [me = shared_from_this(), until](const missing_blobs& missing) {
+        if (missing.blobs.empty()) return me->step([&] { me->ask_missing(until); });
+        me->end(fail(errc::not_found, "the result for action {} refers to blob {}, which is gone",
+                     me->action_, missing.blobs.front()));
+      },
+      [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
 }
 
 }  // namespace kiln

@@ -24,17 +24,20 @@ public:
     build::bazel::remote::execution::v2::ActionResult parsed;
   };
   using outcome = std::function<void(expected<found>)>;
+  /// Whether nobody waits for it any more.
+  using abandoned = std::function<bool()>;
 
   /// `options` belongs to the actor's state, as does what `then` refers to.
   result_lookup(action_cache_service::pointer self, const action_cache_options& options,
-                const find_result& wanted, outcome then);
-  /// Calls `then` once: NOT_FOUND where there is no result, or none that is whole.
+                const find_result& wanted, outcome then, abandoned is_over = {});
+  /// Calls `then` once: NOT_FOUND where there is no result, or none that is whole, CANCELLED if it is
+  /// abandoned.
   void start();
 
 private:
   // A wait for bytes that another thread may bring: it comes back to the actor as a message.
   void collect_blob(const store_actor& from, const digest& name, std::size_t limit,
-                    std::function<void(expected<byte_chain>)> then);
+                    std::function<void(expected<byte_chain>)> take);
   void take_record(expected<byte_chain> record);
   void take_parsed(expected<found> parsed);
   void drop_record(const error& why);
@@ -49,6 +52,9 @@ private:
   void take_directories(const expected<referred_blobs>& level);
   void ask_missing(std::size_t from);
   void end(expected<found> outcome);
+  /// Unless it is abandoned. What it throws ends the lookup.
+  template <class Body>
+  void step(Body body);
 
   action_cache_service me() const { return action_cache_service(self_); }
   /// Goes on with `then` here, when there is memory for so many bytes more.
@@ -56,7 +62,10 @@ private:
   void make_room(std::uint64_t bytes, Then then);
   template <class Work, class Then>
   void work_on(std::size_t size, Work work, Then then) {
-    interpret(me(), options_.reading, size, std::move(work), std::move(then));
+    interpret(me(), options_.reading, size, std::move(work),
+              [me = shared_from_this(), then = std::move(then)](auto outcome) mutable {
+                me->step([&] { then(std::move(outcome)); });
+              });
   }
 
   const action_cache_service::pointer self_;
@@ -64,7 +73,8 @@ private:
   const digest action_;
   const digest_function function_;
   const digest key_;
-  const outcome then_;
+  outcome then_;
+  const abandoned is_over_;
 
   found found_;
   std::shared_ptr<work_budget::share> memory_;  ///< once there was something large

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/crew.hpp"
+
 namespace kiln {
 
 void upload::attach(call_ptr from, write_request first) {
@@ -107,7 +109,7 @@ void upload::heard(std::uint64_t stream, expected<std::optional<byte_chain>> mes
   hungry_ = false;
   if (!message) return client_left();
   if (!*message) return half_closed();
-  auto request = read_write_request(**message);
+  auto request = caught([&] { return read_write_request(**message); });
   auto taken = request ? accept(std::move(*request)) : failure(request.error());
   if (!taken) return fail_all(taken.error());
   feed();

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "actors/services/result_rules.hpp"
+#include "core/contract/hear.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_limits.hpp"
@@ -92,18 +93,17 @@ void session_state::hear_hello(const worker_words& words) {
   const auto* hello = std::get_if<worker_profile>(&words);
   if (hello == nullptr) return end({errc::invalid_argument, "a worker's first message is its hello"});
   // Nothing more is read until the scheduler has answered.
-  self->request(scheduler, caf::infinite, enlist_worker{*hello, worker_actor(self), true})
-      .then(
-          [this](const worker_welcome& welcome) {
-            worker_id = welcome.worker_id;
-            heartbeat_interval = welcome.heartbeat_interval;
-            say(welcome);
-            listen();
-            self->delayed_send(self,
-                               std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
-                               session_tick{});
-          },
-          [this](const caf::error& fault) { end(from_caf(fault)); });
+  kiln::hear(
+      self->request(scheduler, caf::infinite, enlist_worker{*hello, worker_actor(self), true}),
+      [this](const worker_welcome& welcome) {
+        worker_id = welcome.worker_id;
+        heartbeat_interval = welcome.heartbeat_interval;
+        say(welcome);
+        listen();
+        self->delayed_send(self, std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
+                           session_tick{});
+      },
+      [this](const caf::error& fault) { end(from_caf(fault)); });
 }
 
 void session_state::hear_words(worker_words words) {

@@ -11,6 +11,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/contract/hear.hpp"
+
 namespace kiln::joining {
 
 /// The consumer wants the next piece.
@@ -69,16 +71,16 @@ private:
   void open_ahead() {
     for (; opened_.size() < reads_ahead && next_ < reads_.size(); ++next_) {
       opened place = opened_.emplace_back(std::make_shared<opened::element_type>());
-      self_->request(from_, caf::infinite, reads_[next_])
-          .then(
-              [this, place](blob_content& content) {
-                *place = std::move(content);
-                go_on();
-              },
-              [this, place](const caf::error& fault) {
-                *place = fail(from_caf(fault));
-                go_on();
-              });
+      hear(
+          self_->request(from_, caf::infinite, reads_[next_]),
+          [this, place](blob_content& content) {
+            *place = std::move(content);
+            go_on();
+          },
+          [this, place](const caf::error& fault) {
+            *place = fail(from_caf(fault));
+            go_on();
+          });
     }
   }
   void read_rest() {
@@ -87,7 +89,9 @@ private:
       caf::anon_send(to, piece_came{std::move(piece)});
     }));
   }
-  void give(expected<byte_chain> piece) { std::exchange(wanted_, nullptr)(std::move(piece)); }
+  void give(expected<byte_chain> piece) {
+    if (auto then = std::exchange(wanted_, nullptr)) then(std::move(piece));
+  }
 
   joiner_actor::pointer self_;
   const store_actor from_;

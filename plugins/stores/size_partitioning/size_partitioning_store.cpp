@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/contract/hear.hpp"
 #include "plugins/stores/size_partitioning/partition.hpp"
 
 namespace kiln::size_partitioning {
@@ -63,11 +64,12 @@ private:
         both_sides->hear(small, Answer{});
         continue;
       }
-      self_->request(small ? small_ : large_, caf::infinite, std::move(*order))
-          .then([both_sides, small](Answer& part) { both_sides->hear(small, std::move(part)); },
-                [both_sides, small, instead](const caf::error& fault) {
-                  both_sides->hear(small, instead(from_caf(fault), small));
-                });
+      hear(
+          self_->request(small ? small_ : large_, caf::infinite, std::move(*order)),
+          [both_sides, small](Answer& part) { both_sides->hear(small, std::move(part)); },
+          [both_sides, small, instead](const caf::error& fault) {
+            both_sides->hear(small, instead(from_caf(fault), small));
+          });
     }
     return both_sides->asker;
   }

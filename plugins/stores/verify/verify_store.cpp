@@ -10,6 +10,7 @@
 #include "core/base/machine.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/contract/composition.hpp"
+#include "core/contract/hear.hpp"
 
 namespace kiln::verify {
 
@@ -99,10 +100,12 @@ public:
     for (std::size_t i = 0; i < batch.verdicts.size(); ++i)
       if (batch.verdicts[i]) good.entries.push_back(std::move(batch.order.entries[i]));
     if (good.entries.empty()) return asker.deliver(merged(batch.verdicts, {}));
-    self_->request(inner_, caf::infinite, std::move(good))
-        .then([asker, verdicts = std::move(batch.verdicts)](
-                  receipts& kept) mutable { asker.deliver(merged(verdicts, std::move(kept))); },
-              [asker](const caf::error& fault) mutable { asker.deliver(fail(from_caf(fault))); });
+    hear(
+        self_->request(inner_, caf::infinite, std::move(good)),
+        [asker, verdicts = std::move(batch.verdicts)](receipts& kept) mutable {
+          asker.deliver(merged(verdicts, std::move(kept)));
+        },
+        [asker](const caf::error& fault) mutable { asker.deliver(fail(from_caf(fault))); });
   }
 
 private:
