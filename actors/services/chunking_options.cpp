@@ -16,9 +16,11 @@ schema<chunking_options> chunking_schema() {
              "Where to cut depends on it, so only servers and clients with the same one share chunks.")
       .field("max_chunks", &chunking_options::max_chunks, 50'000, "Chunks of one splice.",
              at_least(std::size_t{1}), at_most(std::size_t{1'000'000}))
-      .field("max_running", &chunking_options::max_running, 16,
-             "Blobs being split at once, and as many being spliced; each may hold some 10 MiB.",
-             at_least(std::size_t{1}))
+      .field(
+          "max_running", &chunking_options::max_running, 16,
+          "Blobs being split at once, and as many being spliced; each may hold some 10 MiB. One client has "
+          "at most half of them, and a few more wait.",
+          at_least(std::size_t{1}))
       .field("threads", &chunking_options::threads, std::nullopt,
              "Threads that cut and hash; half of the machine's cores if not given.", at_least(std::size_t{1}),
              at_most(std::size_t{256}))

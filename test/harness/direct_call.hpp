@@ -20,6 +20,7 @@ public:
 
   /// Before the call is handed over.
   void set_deadline(steady_time when) { info_.deadline = when; }
+  void set_peer(std::string peer) { info_.peer = std::move(peer); }
 
   // The client's side.
   void send(byte_chain message);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/base/peer.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln::grpc_plugin {
@@ -21,11 +22,6 @@ failure refuse(fmt::format_string<Args...> text, Args&&... args) {
   error refusal(errc::resource_exhausted, fmt::format(text, std::forward<Args>(args)...));
   refusal.add_detail(retry_info(come_again));
   return failure(std::move(refusal));
-}
-
-std::string_view without_port(std::string_view peer) {
-  if (peer.starts_with("unix")) return "unix";
-  return peer.substr(0, peer.rfind(':'));
 }
 
 }  // namespace
@@ -73,7 +69,7 @@ void client_account::give_back(std::uint64_t amount) noexcept {
 }
 
 std::shared_ptr<client_account> ledger::account_of(std::string_view peer) {
-  std::string name(without_port(peer));
+  std::string name(client_of(peer));
   std::lock_guard lock(mutex_);
   std::weak_ptr<client_account>& known = accounts_[name];
   auto account = known.lock();

@@ -1,98 +1,9 @@
-#include "actors/services/chunking.hpp"
-
-#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "core/base/random.hpp"
-#include "core/wire/digests.hpp"
-#include "test/actors/services/service_bench.hpp"
+#include "test/actors/services/chunking_bench.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
-namespace v2 = build::bazel::remote::execution::v2;
 
 namespace {
-
-const std::string split_method = "/build.bazel.remote.execution.v2.ContentAddressableStorage/SplitBlob";
-const std::string splice_method = "/build.bazel.remote.execution.v2.ContentAddressableStorage/SpliceBlob";
-
-// Bytes that repeat nothing, always the same for a size.
-std::string noise(std::size_t size) {
-  auto random = make_seeded_random(size);
-  std::string text(size, '\0');
-  for (auto& c : text) c = static_cast<char>(random->next());
-  return text;
-}
-
-constexpr const char* composing =
-    "{type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 64MiB},"
-    " layouts: {type: memory, capacity: 1MiB}}";
-constexpr const char* composing_in_little_room =
-    "{type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 150KB},"
-    " layouts: {type: memory, capacity: 1MiB}}";
-
-struct chunking_bench : service_bench {
-  explicit chunking_bench(const char* store = composing) : service_bench(store) {
-    chunking_options options;
-    options.average_chunk_size.bytes = 4 << 10;
-    options.max_chunks = 200;
-    options.max_running = 2;
-    cache_limits limits;
-    limits.max_blob_size = byte_size{16 << 20};
-    limits.digest_functions.push_back(digest_function::sha1);
-    add_routes(routes, own(spawn_chunking(actors(), env(), options, limits, blobs)));
-  }
-
-  static v2::SplitBlobRequest split_of(const digest& blob,
-                                       v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
-    v2::SplitBlobRequest request;
-    to_wire(blob, request.mutable_blob_digest());
-    request.set_digest_function(static_cast<v2::DigestFunction::Value>(blob.function));
-    request.set_chunking_function(by);
-    return request;
-  }
-  static v2::SpliceBlobRequest splice_of(const digest& blob, const std::vector<digest>& chunks) {
-    v2::SpliceBlobRequest request;
-    to_wire(blob, request.mutable_blob_digest());
-    request.set_digest_function(static_cast<v2::DigestFunction::Value>(blob.function));
-    for (const auto& chunk : chunks) to_wire(chunk, request.add_chunk_digests());
-    return request;
-  }
-  v2::SplitBlobResponse split(const digest& blob,
-                              v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
-    return answer_of<v2::SplitBlobResponse>(split_method, split_of(blob, by));
-  }
-  errc splice(const digest& blob, const std::vector<digest>& chunks) {
-    return code_of(splice_method, splice_of(blob, chunks));
-  }
-  static std::vector<digest> chunks_in(const v2::SplitBlobResponse& answer, digest_function function) {
-    std::vector<digest> chunks;
-    for (const auto& name : answer.chunk_digests()) chunks.push_back(from_wire(name, function).value());
-    return chunks;
-  }
-  std::string text_of(const digest& blob) {
-    auto content = ask<blob_content>(blobs, read_blob{blob});
-    BOOST_TEST_REQUIRE(content.has_value());
-    std::optional<expected<bytes>> rest = expected<bytes>(bytes());
-    if (content->rest) {
-      rest.reset();
-      collect(content->rest, 64 << 20, [&](expected<bytes> all) { rest = std::move(all); });
-      run();
-    }
-    BOOST_TEST_REQUIRE(rest.has_value());
-    BOOST_TEST_REQUIRE(rest->has_value());
-    return std::string(content->head.flatten().view()) + std::string((*rest)->view());
-  }
-  std::string joined(const std::vector<digest>& chunks) {
-    std::string all;
-    for (const auto& chunk : chunks) all += text_of(chunk);
-    return all;
-  }
-  std::uint64_t stored() { return ask<store_figures>(blobs, measure_store{}).value().bytes; }
-  std::vector<digest> put_all(const std::vector<std::string>& texts) {
-    std::vector<digest> names;
-    for (const auto& text : texts) names.push_back(put(text));
-    return names;
-  }
-};
 
 struct plain_bench : chunking_bench {
   plain_bench() : chunking_bench(trusting) {}
@@ -172,16 +83,6 @@ BOOST_AUTO_TEST_CASE(whoever_asks_for_the_same_blob_waits_for_the_same_split) {
   for (const auto& call : calls)
     BOOST_TEST(only_answer<v2::SplitBlobResponse>(*call).chunk_digests_size() ==
                split(blob).chunk_digests_size());
-}
-
-BOOST_AUTO_TEST_CASE(too_many_splits_at_once_are_told_to_come_again) {
-  auto blobs = put_all({noise(50'000), noise(50'001), noise(50'002)});
-  std::vector<std::shared_ptr<direct_call>> calls;
-  for (const auto& blob : blobs) calls.push_back(start(split_method, serialise(split_of(blob))));
-  run();
-  BOOST_TEST(calls[0]->finished_well());
-  BOOST_TEST(calls[1]->finished_well());
-  BOOST_TEST(calls[2]->status()->code() == errc::resource_exhausted);
 }
 
 // A layout of which a chunk is gone is made again as soon as the blob is back.

@@ -31,8 +31,10 @@ struct service_bench : deterministic_system {
   store_actor blobs;
 
   /// A call has come in; nobody has acted on it yet.
-  std::shared_ptr<direct_call> start(const std::string& method, byte_chain request = {}) {
+  std::shared_ptr<direct_call> start(const std::string& method, byte_chain request = {},
+                                     const std::string& peer = "ipv4:10.0.0.1:40000") {
     auto call = std::make_shared<direct_call>(method);
+    call->set_peer(peer);
     hand_over(call, std::move(request));
     return call;
   }

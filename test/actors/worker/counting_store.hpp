@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "core/contract/store.hpp"
 
@@ -12,13 +14,33 @@ namespace kiln::test {
 class read_counts {
 public:
   void count(const digest& blob) {
+    std::function<void()> then;
+    {
+      std::lock_guard lock(mutex_);
+      ++reads_[blob];
+      if (++total_ == awaited_) then = std::exchange(at_awaited_, nullptr);
+    }
+    if (then) then();
+  }
+  /// Once so many more blobs were read.
+  void after_reads(std::size_t more, std::function<void()> then) {
     std::lock_guard lock(mutex_);
-    ++reads_[blob];
-    ++total_;
+    awaited_ = total_ + more;
+    at_awaited_ = std::move(then);
   }
   void count_checks(std::size_t blobs) {
+    std::function<void()> then;
+    {
+      std::lock_guard lock(mutex_);
+      checks_ += blobs;
+      then = std::exchange(at_check_, nullptr);
+    }
+    if (then) then();
+  }
+  /// When somebody asks next what is missing.
+  void at_next_check(std::function<void()> then) {
     std::lock_guard lock(mutex_);
-    checks_ += blobs;
+    at_check_ = std::move(then);
   }
   std::size_t reads(const digest& blob) const {
     std::lock_guard lock(mutex_);
@@ -42,6 +64,9 @@ private:
   std::size_t total_ = 0;
   std::size_t checks_ = 0;
   std::map<digest, std::size_t> reads_;
+  std::size_t awaited_ = 0;
+  std::function<void()> at_awaited_;
+  std::function<void()> at_check_;
 };
 
 /// A store that passes everything on, and counts.
