@@ -9,9 +9,12 @@
 #include "actors/services/byte_stream_messages.hpp"
 #include "actors/services/download_table.hpp"
 #include "actors/services/in_flight_source.hpp"
+#include "actors/services/upload_offers.hpp"
 #include "actors/services/upload_table.hpp"
 #include "actors/services/zstd_upload.hpp"
+#include "core/base/peer.hpp"
 #include "core/compress/zstd_source.hpp"
+#include "core/contract/hear.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -43,6 +46,7 @@ public:
         zstd_(zstd),
         blobs_(std::move(blobs)),
         uploads_(bounds_of(options, tick_)),
+        offers_(self, blobs_, uploads_),
         in_flight_(options.in_flight) {}
 
   void read(const read_stream& order);
@@ -80,6 +84,7 @@ private:
   const compression zstd_;
   const store_actor blobs_;
   upload_table uploads_;
+  upload_offers offers_;
   in_flight_table in_flight_;
   std::unordered_map<std::uint64_t, opening> openings_;
   std::uint64_t next_opening_ = 0;
@@ -99,17 +104,17 @@ void byte_stream_state::read(const read_stream& order) {
     }
     // Looked up first, as the upload may end before the store has answered.
     auto in_flight = in_flight_.find(range->blob);
-    self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit})
-        .then(
-            [this, call = order.call, range = *range](blob_content& content) {
-              answer_call(call, [&]() -> expected<void> {
-                send(call, range, content);
-                return {};
-              });
-            },
-            [this, call = order.call, range = *range, in_flight](const caf::error& fault) {
-              answer_call(call, [&] { return send_in_flight(call, range, in_flight, from_caf(fault)); });
-            });
+    hear(
+        self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit}),
+        [this, call = order.call, range = *range](blob_content& content) {
+          answer_call(call, [&]() -> expected<void> {
+            send(call, range, content);
+            return {};
+          });
+        },
+        [this, call = order.call, range = *range, in_flight](const caf::error& fault) {
+          answer_call(call, [&] { return send_in_flight(call, range, in_flight, from_caf(fault)); });
+        });
     return {};
   });
 }
@@ -132,9 +137,10 @@ expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_
 }
 
 void byte_stream_state::read_on(const read_kept& order) {
-  self_->request(blobs_, caf::infinite, order.what)
-      .then([then = order.then](blob_content& content) { then(std::move(content)); },
-            [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
+  hear(
+      self_->request(blobs_, caf::infinite, order.what),
+      [then = order.then](blob_content& content) { then(std::move(content)); },
+      [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
 }
 
 void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
@@ -203,7 +209,8 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
   auto key = make_write_name(*name);
   auto existing = uploads_.find(key);
   if (first.offset == 0) {
-    if (existing && existing->parked()) existing->give_up({errc::aborted, "the upload was begun anew"});
+    if (auto fits = offers_.check_share(std::string(client_of(from->info().peer)), name->blob); !fits)
+      return fits;
     begin_upload(from, key, *name, std::move(first));
   } else if (existing && existing->goes_on_at(first.offset)) {
     existing->attach(from, std::move(first));
@@ -229,7 +236,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
   blob_source_ptr source = fresh;
   if (name.form != compressor::identity) source = decoded(fresh, zstd_);
   if (in_flight) source = shared_source(std::move(source), in_flight);
-  uploads_.add(key, number, fresh);
+  uploads_.add(key, number, fresh, std::string(client_of(from->info().peer)));
   fresh->attach(from, std::move(first));
   auto ended = [this, key, number, fresh, in_flight](expected<receipt> outcome) {
     if (in_flight) {
@@ -240,24 +247,22 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
     fresh->settle(std::move(outcome));
     uploads_.remove(key, number, fresh);
   };
-  self_->request(blobs_, caf::infinite, write_blob{name.blob, std::move(source)})
-      .then([ended](const receipt& kept) { ended(kept); },
-            [ended](const caf::error& fault) { ended(fail(from_caf(fault))); });
+  offers_.offer(number, name.blob, std::move(source), std::move(ended));
 }
 
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.
 void byte_stream_state::answer_if_present(const call_ptr& from, const resource_name& name,
                                           std::int64_t offset) {
-  self_->request(blobs_, caf::infinite, find_missing{{name.blob}})
-      .then(
-          [from, name, offset](const missing_blobs& missing) {
-            if (missing.blobs.empty())
-              from->reply(write_write_response(committed_if_present(name)));
-            else
-              from->finish({errc::invalid_argument,
-                            fmt::format("no upload of {} stands at {}; begin at 0", name.blob, offset)});
-          },
-          fails(from));
+  hear(
+      self_->request(blobs_, caf::infinite, find_missing{{name.blob}}),
+      [from, name, offset](const missing_blobs& missing) {
+        if (missing.blobs.empty())
+          from->reply(write_write_response(committed_if_present(name)));
+        else
+          from->finish({errc::invalid_argument,
+                        fmt::format("no upload of {} stands at {}; begin at 0", name.blob, offset)});
+      },
+      fails(from));
 }
 
 void byte_stream_state::query(const query_write_status& order) {
@@ -274,13 +279,13 @@ void byte_stream_state::query(const query_write_status& order) {
       return {};
     }
     // A name we never heard of stands at its beginning: clients recover from that, not from NOT_FOUND.
-    self_->request(blobs_, caf::infinite, find_missing{{name->blob}})
-        .then(
-            [call = order.call, size = name->blob.size](const missing_blobs& missing) {
-              bool present = missing.blobs.empty();
-              call->reply(write_query_response(present ? size : 0, present));
-            },
-            fails(order.call));
+    hear(
+        self_->request(blobs_, caf::infinite, find_missing{{name->blob}}),
+        [call = order.call, size = name->blob.size](const missing_blobs& missing) {
+          bool present = missing.blobs.empty();
+          call->reply(write_query_response(present ? size : 0, present));
+        },
+        fails(order.call));
     return {};
   });
 }
@@ -327,10 +332,10 @@ byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment
         [state](const read_stream& order) { state->read(order); },
         [state](const write_stream& order) { state->write(order); },
         [state](const query_write_status& order) { state->query(order); },
-        [state](write_begun& news) { state->begun(news); },
-        [state](const upload_parked& news) { state->parked(news); },
-        [state](const byte_stream_tick&) { state->tick(); },
-        [state](const read_kept& order) { state->read_on(order); },
+        outlived([state](write_begun& news) { state->begun(news); }),
+        outlived([state](const upload_parked& news) { state->parked(news); }),
+        outlived([state](const byte_stream_tick&) { state->tick(); }),
+        outlived([state](const read_kept& order) { state->read_on(order); }),
     };
   });
 }

@@ -23,12 +23,12 @@ inline std::string noise(std::size_t size) {
 
 /// ByteStream in front of a store, and clients that read and write.
 struct stream_bench : service_bench {
-  explicit stream_bench(const char* store = trusting) : service_bench(store) {
+  explicit stream_bench(const char* store = trusting, byte_size largest = {64 << 20}) : service_bench(store) {
     byte_stream_options options;
     options.max_parked = 2;
     options.max_parked_bytes.bytes = 10 << 20;
     cache_limits limits;
-    limits.max_blob_size = byte_size{64 << 20};
+    limits.max_blob_size = largest;
     add_routes(routes, std::vector{own(spawn_byte_stream(actors(), env(), options, limits,
                                                          make_compression(env(), {}), blobs))});
   }
