@@ -28,7 +28,8 @@ struct execution_bench : service_bench {
   static constexpr const char* execute_method = "/build.bazel.remote.execution.v2.Execution/Execute";
   static constexpr const char* wait_method = "/build.bazel.remote.execution.v2.Execution/WaitExecution";
 
-  explicit execution_bench(const execution_options& options = {}, const scheduler_options& queue = {}) {
+  explicit execution_bench(const execution_options& options = {}, const scheduler_options& queue = {},
+                           const interpreting& reading = {}) {
     auto results =
         own(actors().spawn([known = cached, asked = lookups]() -> action_cache_actor::behavior_type {
           return {[known, asked](const find_result& order) -> caf::result<found_result> {
@@ -42,7 +43,8 @@ struct execution_bench : service_bench {
       return *stand ? peers : std::set<std::string>();
     };
     scheduler = own(spawn_scheduler(actors(), env(), queue, {}));
-    execution = own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler, {}, standing}));
+    execution =
+        own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler, reading, standing}));
     add_routes(routes, execution);
   }
 
