@@ -34,6 +34,18 @@ std::string config_with_drain(const std::string& data, const std::string& patien
          patience + "\n";
 }
 
+std::string node_of_one_slot(const std::string& data) {
+  constexpr const char* yaml = R"(
+stores:
+  blobs: {{type: filesystem, path: {0}/blobs, capacity: 1GiB}}
+  results: {{type: filesystem, path: {0}/results, capacity: 1GiB}}
+transports: {{public: {{type: grpc, listen: ["127.0.0.1:0"]}}}}
+serve: {{content: blobs, results: results, execution: {{}}}}
+worker: {{cas: blobs, work_root: {0}/work, slots: 1}}
+)";
+  return fmt::format(fmt::runtime(yaml), data);
+}
+
 // Somebody who has connected, and says no more than this.
 class silent_peer {
 public:
@@ -94,7 +106,8 @@ BOOST_AUTO_TEST_CASE(an_upload_at_sigterm_ends_well_and_what_comes_later_is_refu
 }
 
 BOOST_AUTO_TEST_CASE(an_action_at_sigterm_ends_well_and_until_then_others_are_served) {
-  auto server = serve("all_in_one");
+  // Of one slot, so that what comes while the first action runs can only wait.
+  auto server = start({"serve", write_file("node.yaml", node_of_one_slot(path("data")))});
   remote client(dial(address_of(server)));
   held_action action(path("pipe"), client);
   auto waiting = upload_action(client, "echo > out");
@@ -118,7 +131,8 @@ BOOST_AUTO_TEST_CASE(an_action_at_sigterm_ends_well_and_until_then_others_are_se
   BOOST_TEST(response->result().output_files_size() == 1);
   // Nobody comes to it any more: the client is told to ask again, and asks the next server.
   auto refused = late.wait();
-  BOOST_TEST((refused && refused->status().code() == static_cast<int>(errc::unavailable)));
+  BOOST_REQUIRE_MESSAGE(refused, why(refused));
+  BOOST_TEST(refused->status().code() == static_cast<int>(errc::unavailable), refused->status().message());
   require_code(server, 0);
 }
 
