@@ -1,9 +1,28 @@
 #include "plugins/stores/filesystem/blob_entry.hpp"
 
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
 namespace kiln::filesystem {
+
+static_assert(std::is_trivially_copyable_v<blob_entry> &&
+              std::is_trivially_default_constructible_v<blob_entry>);
+
+void entry_slab::free_chunk::operator()(blob_entry* which) const noexcept {
+  std::free(which);
+}
+
+// Where the kernel has no huge pages, small ones do.
+std::unique_ptr<blob_entry[], entry_slab::free_chunk> entry_slab::make_chunk() {
+  void* room = std::aligned_alloc(chunk_bytes, chunk_bytes);
+  if (room == nullptr) throw std::bad_alloc();
+  ::madvise(room, chunk_bytes, MADV_HUGEPAGE);
+  return std::unique_ptr<blob_entry[], free_chunk>(static_cast<blob_entry*>(room));
+}
 
 blob_entry& entry_slab::make() {
   entry_id id = free_;
@@ -11,7 +30,7 @@ blob_entry& entry_slab::make() {
     free_ = (*this)[id].next;
   } else {
     if (made_ + 1 == 0) throw std::length_error("an index holds no more blobs");
-    if ((made_ + 1) / chunk >= chunks_.size()) chunks_.emplace_back(new blob_entry[chunk]);
+    if ((made_ + 1) / chunk >= chunks_.size()) chunks_.push_back(make_chunk());
     if (made_ == 0) (*this)[0].self = 0;  // nobody's
     id = ++made_;
   }

@@ -71,9 +71,16 @@ public:
   void prepend(entry_line& to, entry_line from) noexcept;
 
 private:
-  static constexpr entry_id chunk = 4096;
+  // As many as fit into a huge page: a look at one among millions costs one miss, not a walk of page tables,
+  // too.
+  static constexpr std::size_t chunk_bytes = 2 << 20;
+  static constexpr entry_id chunk = chunk_bytes / sizeof(blob_entry);
+  struct free_chunk {
+    void operator()(blob_entry* which) const noexcept;
+  };
+  static std::unique_ptr<blob_entry[], free_chunk> make_chunk();
 
-  std::vector<std::unique_ptr<blob_entry[]>> chunks_;
+  std::vector<std::unique_ptr<blob_entry[], free_chunk>> chunks_;
   entry_id made_ = 0;  // so many were in use at once; the first one is nobody's
   entry_id free_ = 0;  // those that are not any more, linked
 };

@@ -262,31 +262,51 @@ private:
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start
 };
 
-// The three waits for memory, of the table, of the entry and of what it is asked about, are each begun for
-// all before the first is needed.
+// The three waits for memory, of the table, of the entry and of what it is asked about, are each begun for a
+// group of digests before the first is needed; while a group is looked at, the next one's entries are on
+// their way.
 template <class Each>
 void blob_index::find_all(std::span<const digest> blobs, Each each) {
-  constexpr std::size_t together = 32;
-  std::array<std::uint64_t, together> hashes;
-  std::array<entry_id, together> candidates;
-  for (std::size_t from = 0; from < blobs.size(); from += together) {
-    auto some = blobs.subspan(from, std::min(together, blobs.size() - from));
+  constexpr std::size_t together = 16;
+  struct group {
+    std::array<std::uint64_t, together> hashes;
+    std::array<entry_id, together> candidates;
+  };
+  std::array<group, 3> groups;
+  const std::size_t count = (blobs.size() + together - 1) / together;
+  auto digests_of = [&](std::size_t n) {
+    return blobs.subspan(n * together).first(std::min(together, blobs.size() - n * together));
+  };
+  auto hash = [&](std::size_t n) {
+    auto some = digests_of(n);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      hashes[i] = hash_of(some[i]);
-      table_.prefetch(hashes[i]);
+      groups[n % 3].hashes[i] = hash_of(some[i]);
+      table_.prefetch(groups[n % 3].hashes[i]);
     }
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      candidates[i] = table_.find(hashes[i], [](entry_id) { return true; });
-      if (candidates[i] == 0) continue;
-      const char* entry = reinterpret_cast<const char*>(&entries_[candidates[i]]);
+  };
+  auto look_up = [&](std::size_t n) {
+    group& in = groups[n % 3];
+    for (std::size_t i = 0; i < digests_of(n).size(); ++i) {
+      in.candidates[i] = table_.find(in.hashes[i], [](entry_id) { return true; });
+      if (in.candidates[i] == 0) continue;
+      const char* entry = reinterpret_cast<const char*>(&entries_[in.candidates[i]]);
       __builtin_prefetch(entry);
       __builtin_prefetch(entry + sizeof(slot) - 1);
     }
+  };
+  auto compare = [&](std::size_t n) {
+    const group& in = groups[n % 3];
+    auto some = digests_of(n);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      slot* found = candidates[i] != 0 ? &entries_[candidates[i]] : nullptr;
+      slot* found = in.candidates[i] != 0 ? &entries_[in.candidates[i]] : nullptr;
       if (found && !is(*found, some[i])) found = find(some[i]);  // two with one half of a hash
-      each(from + i, hashes[i], found);
+      each(n * together + i, in.hashes[i], found);
     }
+  };
+  for (std::size_t n = 0; n < count + 2; ++n) {
+    if (n < count) hash(n);
+    if (n >= 1 && n - 1 < count) look_up(n - 1);
+    if (n >= 2) compare(n - 2);
   }
 }
 
