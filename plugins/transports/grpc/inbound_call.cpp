@@ -3,8 +3,8 @@
 #include <grpc/grpc.h>
 
 #include <algorithm>
-#include <exception>
 
+#include "core/base/crew.hpp"
 #include "core/wire/status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
 #include "plugins/transports/grpc/status.hpp"
@@ -112,8 +112,21 @@ void inbound_call::has_read(bool ok) {
   auto message = received(ok);
   auto then = std::move(read_then_);
   read_then_ = nullptr;
+  ++holders_;
   ended(reading);
-  then(std::move(message));
+  hand_on([&] { then(std::move(message)); });
+}
+
+// This thread has other calls to serve: what a continuation throws fails its own. Lets go of what the caller
+// holds.
+template <class Then>
+void inbound_call::hand_on(Then then) {
+  try {
+    then();
+  } catch (...) {
+    last_word(current_fault());
+  }
+  let_go();
 }
 
 expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
@@ -124,12 +137,16 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     }
     return std::nullopt;
   }
-  auto held =
-      unpack(incoming_, home_->max_message_size).and_then([this] { return charge(incoming_.Length()); });
-  if (held) return take_message(incoming_, std::move(*held));
+  auto message = caught([this]() -> expected<byte_chain> {
+    auto held =
+        unpack(incoming_, home_->max_message_size).and_then([this] { return charge(incoming_.Length()); });
+    if (!held) return failure(std::move(held).error());
+    return take_message(incoming_, std::move(*held));
+  });
+  if (message) return std::move(*message);
   incoming_.Clear();
-  last_word(held.error());
-  return failure(std::move(held).error());
+  last_word(message.error());
+  return failure(std::move(message).error());
 }
 
 expected<byte_charge> inbound_call::charge_answer(std::uint64_t size) {
@@ -152,8 +169,8 @@ void inbound_call::dispatch(const route& where, byte_chain message) {
   });
   try {
     where.handler(handle, std::move(message));
-  } catch (const std::exception& fault) {
-    handle->finish({errc::internal, fault.what()});
+  } catch (...) {
+    handle->finish(current_fault());
   }
 }
 
@@ -181,11 +198,12 @@ void inbound_call::has_written(bool ok) {
     is = was & ~writing;
     if ((was & ready) && !(was & over)) is |= finishing;
   } while (!state_.compare_exchange_weak(was, is));
+  ++holders_;
   if (is & finishing)
     start_finish();
   else
     settle_if(is);
-  then(ok);
+  hand_on([&] { then(ok); });
 }
 
 void inbound_call::finish(error status) {
@@ -253,8 +271,11 @@ void inbound_call::is_over(bool) {
     std::swap(then, cancel_then_);
     if (!cancelled_ || (state_ & claimed)) then = nullptr;
   }
+  ++holders_;
   settle_if(state_ |= over);
-  if (then) then();
+  hand_on([&] {
+    if (then) then();
+  });
 }
 
 bool inbound_call::begin(unsigned operation) {

@@ -72,6 +72,8 @@ private:
   void refuse(error why);
   void has_first(bool ok);
   void dispatch(const route& where, byte_chain message);
+  template <class Then>
+  void hand_on(Then then);
   expected<std::optional<byte_chain>> received(bool ok);
   /// So many bytes on this client's account.
   expected<byte_charge> charge(std::uint64_t size);

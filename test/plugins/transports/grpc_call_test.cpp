@@ -1,4 +1,6 @@
 #include <boost/test/unit_test.hpp>
+#include <new>
+#include <stdexcept>
 
 #include "test/plugins/transports/grpc_fixture.hpp"
 
@@ -235,6 +237,32 @@ BOOST_AUTO_TEST_CASE(metadata_that_no_wire_can_carry_fails_only_its_call) {
   BOOST_TEST(!call.write("x"));
   BOOST_TEST((call.end().code() == errc::invalid_argument));
   BOOST_TEST(ask("Unary", "y").value() == "y");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_continuation_throws_fails_its_own_call_and_no_other) {
+  // A call begins with its first message.
+  auto begin = [this] {
+    auto call = start("HoldMany");
+    call.write("a message");
+    return call;
+  };
+  auto reading = begin();
+  auto there = held.take();
+  there.call->read([](const auto&) { throw std::bad_alloc(); });
+  BOOST_TEST((reading.end().code() == errc::resource_exhausted));
+
+  auto written = begin();
+  there = held.take();
+  there.call->write(byte_chain(bytes::copy_of("words")), [](bool) { throw std::runtime_error("no words"); });
+  BOOST_TEST(written.end().message() == "no words");
+
+  auto leaving = begin();
+  there = held.take();
+  there.call->on_cancel([] { throw std::runtime_error("it must not leave"); });
+  leaving.cancel();
+  there = {};
+  await_no_calls();
+  BOOST_TEST(ask("Unary", "still here").value() == "still here");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
