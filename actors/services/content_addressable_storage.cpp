@@ -4,10 +4,12 @@
 #include <caf/actor_system.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <memory>
+#include <unordered_set>
 
 #include "actors/services/batch_compression.hpp"
 #include "actors/services/cas_messages.hpp"
 #include "actors/services/empty_blob.hpp"
+#include "core/contract/hear.hpp"
 
 namespace kiln {
 
@@ -22,6 +24,22 @@ struct batch_update {
 namespace {
 
 using cas_pointer = content_addressable_storage_actor::pointer;
+
+// Blobs in one question to the store: enough to be cheap. There may be a layout behind each large one, so few
+// of these.
+constexpr std::size_t found_at_once = 4096;
+constexpr std::int64_t large = 1 << 20;
+constexpr std::size_t weight_of_large = 64;
+
+// Behind those that one question, from here on, may be about.
+std::vector<digest>::const_iterator end_of_question(std::vector<digest>::const_iterator from,
+                                                    std::vector<digest>::const_iterator end) {
+  for (std::size_t weight = 0; from != end; ++from) {
+    weight += from->size < large ? 1 : weight_of_large;
+    if (weight > found_at_once) break;
+  }
+  return from;
+}
 
 struct serving {
   cache_limits limits;
@@ -47,6 +65,33 @@ expected<void> check_functions(const std::vector<digest>& blobs, const cache_lim
   return blobs.empty() ? expected<void>() : limits.check_function(blobs.front().function);
 }
 
+// A question about many blobs is asked in parts, so that it ends when its client has left.
+struct finding {
+  call_ptr call;
+  std::vector<digest> asked;
+  std::size_t next = 0;
+  std::vector<digest> missing;
+  std::unordered_set<digest> told;
+};
+
+void find_some(cas_pointer self, const serving& with, const std::shared_ptr<finding>& state) {
+  if (state->call->cancelled()) return state->call->finish({errc::cancelled, "the client has left"});
+  if (state->next == state->asked.size())
+    return state->call->reply(write_find_missing_response(state->missing));
+  const auto from = state->asked.cbegin() + static_cast<std::ptrdiff_t>(state->next);
+  const auto until = end_of_question(from, state->asked.cend());
+  state->next += static_cast<std::size_t>(until - from);
+  find_missing some{{from, until}};
+  hear(
+      self->request(with.store, caf::infinite, std::move(some)),
+      [self, with, state](const missing_blobs& missing) {
+        for (const auto& blob : missing.blobs)
+          if (state->told.insert(blob).second) state->missing.push_back(blob);
+        find_some(self, with, state);
+      },
+      fails(state->call));
+}
+
 expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& order) {
   auto request = read_find_missing_request(order.request);
   if (!request) return failure(request.error());
@@ -56,15 +101,19 @@ expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& o
     order.call->reply({});
     return {};
   }
-  self->request(with.store, caf::infinite, find_missing{std::move(request->blobs)})
-      .then(
-          [call = order.call](const missing_blobs& missing) {
-            answer_call(call, [&]() -> expected<void> {
-              call->reply(write_find_missing_response(missing.blobs));
-              return {};
-            });
-          },
-          fails(order.call));
+  if (end_of_question(request->blobs.cbegin(), request->blobs.cend()) != request->blobs.cend()) {
+    find_some(self, with, std::make_shared<finding>(finding{order.call, std::move(request->blobs)}));
+    return {};
+  }
+  hear(
+      self->request(with.store, caf::infinite, find_missing{std::move(request->blobs)}),
+      [call = order.call](const missing_blobs& missing) {
+        answer_call(call, [&]() -> expected<void> {
+          call->reply(write_find_missing_response(missing.blobs));
+          return {};
+        });
+      },
+      fails(order.call));
   return {};
 }
 
@@ -102,20 +151,20 @@ expected<void> keep(cas_pointer self, const serving& with, const std::shared_ptr
     state->call->reply(write_batch_update_response(state->asked, state->outcomes));
     return {};
   }
-  self->request(with.store, caf::infinite, std::move(batch))
-      .then(
-          [state](const receipts& kept) {
-            answer_call(state->call, [&]() -> expected<void> {
-              if (kept.results.size() != state->sent.size())
-                return fail(errc::internal, "the store answered {} blobs of {}", kept.results.size(),
-                            state->sent.size());
-              for (std::size_t i = 0; i < state->sent.size(); ++i)
-                if (!kept.results[i]) state->outcomes[state->sent[i]] = kept.results[i].error();
-              state->call->reply(write_batch_update_response(state->asked, state->outcomes));
-              return {};
-            });
-          },
-          fails(state->call));
+  hear(
+      self->request(with.store, caf::infinite, std::move(batch)),
+      [state](const receipts& kept) {
+        answer_call(state->call, [&]() -> expected<void> {
+          if (kept.results.size() != state->sent.size())
+            return fail(errc::internal, "the store answered {} blobs of {}", kept.results.size(),
+                        state->sent.size());
+          for (std::size_t i = 0; i < state->sent.size(); ++i)
+            if (!kept.results[i]) state->outcomes[state->sent[i]] = kept.results[i].error();
+          state->call->reply(write_batch_update_response(state->asked, state->outcomes));
+          return {};
+        });
+      },
+      fails(state->call));
   return {};
 }
 
@@ -134,6 +183,7 @@ expected<void> update(cas_pointer self, const serving& with, batch_update_blobs&
   if (!any_compressed(state->asked)) return keep(self, with, state);
   auto unpacking = [self = content_addressable_storage_actor(self), state, log = with.zstd.window_log] {
     answer_call(state->call, [&]() -> expected<void> {
+      if (state->call->cancelled()) return fail(errc::cancelled, "the client has left");
       unpack(state->asked, state->outcomes, log);
       caf::anon_send(self, batch_unpacked{state});
       return {};
@@ -154,6 +204,7 @@ struct batch_reading {
   }
   void pack_and_reply(int level) {
     answer_call(call, [&]() -> expected<void> {
+      if (call->cancelled()) return fail(errc::cancelled, "the client has left");
       reply(pack(results, level));
       return {};
     });
@@ -175,20 +226,20 @@ expected<void> read(cas_pointer self, const serving& with, batch_read_blobs& ord
   reading->call = order.call;
   reading->asked = std::move(request->blobs);
   reading->limit = answer_limit(with.limits);
-  self->request(with.store, caf::infinite, std::move(batch))
-      .then(
-          [reading, total, packed = request->takes_zstd, zstd = with.zstd](blob_batch& found) {
-            answer_call(reading->call, [&]() -> expected<void> {
-              auto results = with_empty(reading->asked, std::move(found));
-              if (!results) return failure(results.error());
-              reading->results = std::move(*results);
-              if (packed)
-                return zstd.run(total, [reading, level = zstd.level] { reading->pack_and_reply(level); });
-              reading->reply({});
-              return {};
-            });
-          },
-          fails(order.call));
+  hear(
+      self->request(with.store, caf::infinite, std::move(batch)),
+      [reading, total, packed = request->takes_zstd, zstd = with.zstd](blob_batch& found) {
+        answer_call(reading->call, [&]() -> expected<void> {
+          auto results = with_empty(reading->asked, std::move(found));
+          if (!results) return failure(results.error());
+          reading->results = std::move(*results);
+          if (packed)
+            return zstd.run(total, [reading, level = zstd.level] { reading->pack_and_reply(level); });
+          reading->reply({});
+          return {};
+        });
+      },
+      fails(order.call));
   return {};
 }
 

@@ -28,7 +28,7 @@ namespace kiln {
 struct execution_options {
   duration default_timeout = std::chrono::hours(1);
   duration max_timeout = std::chrono::hours(24);
-  std::size_t max_preparing = 10'000;
+  std::size_t max_preparing = 20'000;
   std::size_t remembered_inputs = 500'000;
 };
 schema<execution_options> execution_schema();

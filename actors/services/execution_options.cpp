@@ -13,8 +13,11 @@ schema<execution_options> execution_schema() {
              "less "
              "(worker.max_timeout).",
              at_least(std::chrono::seconds(1)))
-      .field("max_preparing", &o::max_preparing, 10'000,
-             "Requests that may be checked at the same time, before their actions are queued.", at_least(1))
+      .field(
+          "max_preparing", &o::max_preparing, 20'000,
+          "Requests that may be checked at the same time, before their actions are queued; of one client at "
+          "most half.",
+          at_least(1))
       .field(
           "remembered_inputs", &o::remembered_inputs, 500'000,
           "Blobs of input trees that are remembered, so that a tree seen lately is not read again. Whether "

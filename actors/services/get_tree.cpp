@@ -5,9 +5,12 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <unordered_map>
 
+#include "actors/services/client_shares.hpp"
 #include "actors/services/empty_blob.hpp"
 #include "actors/services/get_tree_message.hpp"
 #include "actors/services/tree_answer.hpp"
+#include "core/base/peer.hpp"
+#include "core/contract/hear.hpp"
 
 namespace kiln {
 namespace {
@@ -15,6 +18,7 @@ namespace {
 struct answered_call {
   call_ptr call;
   tree_answer answer;
+  client_shares::place place;
 };
 
 // Each call does one thing at a time; an entry is dropped when its call has ended.
@@ -24,7 +28,7 @@ public:
                  const cache_limits& limits, store_actor blobs, tree_coalescer_actor trees)
       : self_(self),
         env_(env),
-        options_(options),
+        shares_(options.max_calls, "trees are being sent"),
         limits_(limits),
         blobs_(std::move(blobs)),
         trees_(std::move(trees)) {}
@@ -33,14 +37,15 @@ public:
     begin_call(order.call, *env_.time, [&]() -> expected<void> {
       auto asked = read_get_tree_request(order.request, limits_);
       if (!asked) return failure(asked.error());
-      if (calls_.size() >= options_.max_calls) return fail(busy("too many trees are being sent"));
+      auto place = shares_.enter(client_of(order.call->info().peer));
+      if (!place) return failure(place.error());
       auto id = next_++;
       tree_answer answer(asked->root, {asked->position, std::move(asked->token)}, asked->page_size);
-      calls_.emplace(id, answered_call{order.call, std::move(answer)});
+      calls_.emplace(id, answered_call{order.call, std::move(answer), std::move(*place)});
       order.call->on_cancel([to = get_tree_actor(self_), id] {
         caf::anon_send(to, tree_message_written{id, false});
       });
-      go_on(id);
+      attempt(id);
       return {};
     });
   }
@@ -49,14 +54,23 @@ public:
     if (!news.taken)
       calls_.erase(news.call);
     else if (calls_.contains(news.call))
-      go_on(news.call);
+      attempt(news.call);
   }
 
 private:
   using step = tree_answer::step;
 
+  /// What it throws ends the call.
+  void attempt(std::uint64_t id) {
+    auto done = caught([&]() -> expected<void> {
+      go_on(id);
+      return {};
+    });
+    if (!done) end(id, std::move(done).error());
+  }
+
   void go_on(std::uint64_t id) {
-    auto& [call, answer] = calls_.at(id);
+    auto& [call, answer, place] = calls_.at(id);
     switch (answer.next()) {
       case step::fetch:
         return fetch(id, answer);
@@ -79,26 +93,30 @@ private:
   }
 
   void fetch(std::uint64_t id, const tree_answer& answer) {
-    self_->request(trees_, caf::infinite, fetch_tree{answer.root(), answer.position(), answer.seat()})
-        .then(
-            [this, id](tree_part& part) {
-              if (!calls_.contains(id)) return;
-              calls_.at(id).answer.take(std::move(part));
-              go_on(id);
-            },
-            [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
+    std::string client(client_of(calls_.at(id).call->info().peer));
+    hear(
+        self_->request(trees_, caf::infinite,
+                       fetch_tree{answer.root(), answer.position(), answer.seat(), std::move(client)}),
+        [this, id](tree_part& part) {
+          if (!calls_.contains(id)) return;
+          calls_.at(id).answer.take(std::move(part));
+          go_on(id);
+        },
+        [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }
 
   void check(std::uint64_t id, const tree_answer& answer) {
-    self_->request(blobs_, caf::infinite, find_missing{without_empty(answer.names())})
-        .then([this, id](const missing_blobs& missing) { lost(id, missing.blobs, {}); },
-              [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
+    hear(
+        self_->request(blobs_, caf::infinite, find_missing{without_empty(answer.names())}),
+        [this, id](const missing_blobs& missing) { lost(id, missing.blobs, {}); },
+        [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }
 
   void read(std::uint64_t id, const tree_answer& answer) {
-    self_->request(blobs_, caf::infinite, read_blobs{without_empty(answer.names())})
-        .then([this, id](blob_batch& found) { arrived(id, std::move(found)); },
-              [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
+    hear(
+        self_->request(blobs_, caf::infinite, read_blobs{without_empty(answer.names())}),
+        [this, id](blob_batch& found) { arrived(id, std::move(found)); },
+        [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }
 
   void arrived(std::uint64_t id, blob_batch batch) {
@@ -133,7 +151,7 @@ private:
 
   get_tree_actor::pointer self_;
   environment env_;
-  get_tree_options options_;
+  client_shares shares_;
   cache_limits limits_;
   store_actor blobs_;
   tree_coalescer_actor trees_;

@@ -45,9 +45,13 @@ schema<get_tree_options> get_tree_schema() {
   return schema<o>(
              "Whole trees of directories at once. Whatever is cached here is still asked for in the "
              "store before it is sent.")
-      .field("max_calls", &o::max_calls, usual.max_calls, "Calls at once.", at_least(1))
-      .field("max_walks", &o::max_walks, usual.max_walks,
-             "Different trees walked at once; equal ones are walked once for all who ask.", at_least(1))
+      .field("max_calls", &o::max_calls, usual.max_calls, "Calls at once; of one client at most half.",
+             at_least(1))
+      .field(
+          "max_walks", &o::max_walks, usual.max_walks,
+          "Different trees walked at once, for one client at most half; equal ones are walked once for all "
+          "who ask.",
+          at_least(1))
       .field("max_directories", &o::max_directories, usual.max_directories,
              "Directories of one tree; each costs some 200 bytes while it is walked.", at_least(1))
       .field("max_directories_walked", &o::max_directories_walked, usual.max_directories_walked,

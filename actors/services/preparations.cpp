@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/peer.hpp"
 #include "core/digest/record_key.hpp"
 
 namespace kiln {
@@ -18,14 +19,14 @@ preparations::key preparations::key_of(const execute_request& request) {
 }
 
 expected<void> preparations::add(const call_ptr& from, execute_request request) {
-  if (waiting_ >= limit_) return fail(busy("too many actions are being looked at"));
-  ++waiting_;
+  auto place = shares_.enter(client_of(from->info().peer));
+  if (!place) return failure(place.error());
   auto which = key_of(request);
   auto known = under_way_.find(which);
   if (known != under_way_.end())
-    known->second.later.push_back({from, std::move(request)});
+    known->second.later.push_back({from, std::move(request), std::move(*place)});
   else
-    begin(which, {{from, std::move(request)}});
+    begin(which, {{from, std::move(request), std::move(*place)}});
   return {};
 }
 
@@ -51,13 +52,10 @@ void preparations::settle(const key& which, expected<action_preparation::prepare
   auto ended = under_way_.extract(which);
   if (ended.empty()) return;
   auto& [first, later] = ended.mapped();
-  waiting_ -= first.size();
-  if (!prepared && !later.empty()) {
+  if (!prepared && !later.empty())
     begin(which, std::move(later));
-  } else {
-    waiting_ -= later.size();
+  else
     std::move(later.begin(), later.end(), std::back_inserter(first));
-  }
   for (const auto& one : first)
     answer_call(one.from, [&]() -> expected<void> {
       if (one.from->cancelled()) return fail(errc::cancelled, "the client has left");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "actors/services/action_preparation.hpp"
+#include "actors/services/client_shares.hpp"
 
 namespace kiln {
 
@@ -21,15 +22,16 @@ public:
       std::function<void(const execute_request&, action_preparation::abandoned, action_preparation::outcome)>;
 
   preparations(std::size_t limit, beginning begin, outcome tell)
-      : limit_(limit), begin_(std::move(begin)), tell_(std::move(tell)) {}
+      : shares_(limit, "actions are being looked at"), begin_(std::move(begin)), tell_(std::move(tell)) {}
 
-  /// RESOURCE_EXHAUSTED if too many requests wait already.
+  /// RESOURCE_EXHAUSTED if too many requests wait already, of all clients or of this one.
   expected<void> add(const call_ptr& from, execute_request request);
 
 private:
   struct waiter {
     call_ptr from;
     execute_request request;
+    client_shares::place place;
   };
   struct joint {
     std::vector<waiter> since_the_start;
@@ -43,10 +45,9 @@ private:
   void begin(const key& which, std::vector<waiter> all);
   void settle(const key& which, expected<action_preparation::prepared> prepared);
 
-  const std::size_t limit_;
+  client_shares shares_;
   const beginning begin_;
   const outcome tell_;
-  std::size_t waiting_ = 0;
   std::map<key, joint> under_way_;
 };
 

@@ -1,16 +1,15 @@
 #include "actors/services/remote_asset.hpp"
 
-#include <atomic>
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <memory>
-#include <unordered_map>
-#include <variant>
+#include <optional>
 
 #include "actors/services/asset_answer.hpp"
+#include "actors/services/asset_fetching.hpp"
 #include "actors/services/asset_request.hpp"
-#include "core/observe/log.hpp"
+#include "core/contract/hear.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/status.hpp"
@@ -20,10 +19,6 @@ namespace {
 
 // Of all records of one push, which are as many as its URIs.
 constexpr std::size_t most_pushed_bytes = 16 << 20;
-
-// Of fetches from the network, told apart by what is asked for, and of calls that wait for one.
-constexpr std::size_t most_fetches = 256;
-constexpr std::size_t most_waiting = 4096;
 
 // A question on its way through the names that would answer it.
 struct search {
@@ -43,24 +38,12 @@ search_ptr begin_search(const call_ptr& call, asset_question asked) {
   return begun;
 }
 
-// Equal for questions that one fetch answers.
-digest fetch_key(const asset_question& asked) {
-  auto all = asked.instance;
-  for (const auto& uri : asked.uris) all += '\n' + uri;
-  return asset_key(asked.kind, asked.function, all, asked.full_name());
-}
-
 class remote_asset_state {
 public:
   remote_asset_state(remote_asset_actor::pointer self, const remote_asset_options& options)
       : self_(self), options_(options), rules_{options.settings.qualifiers} {
-    const auto& wishes = options.settings.fetch;
-    if (!wishes) return;
-    fetcher_ = std::make_shared<const web_fetcher>(*wishes, options.limits, *options.env.time);
-    transfers_ = options.env.crews->make("kiln-fetch", wishes->at_once);
-    spools_ = options.env.crews->make("kiln-spool", 1);
+    if (options.settings.fetch) fetching_.emplace(self, options_);
   }
-  ~remote_asset_state() { stop_->store(true, std::memory_order_relaxed); }
 
   template <class Request>
   void fetch(const inbound& order) {
@@ -91,18 +74,21 @@ public:
     });
   }
 
+  void fetched(const asset_fetched& news) { fetching_->fetched(news); }
+  void left(const asset_waiter_left& news) { fetching_->left(news.fetch); }
+
 private:
   void look(const search_ptr& on) {
     if (on->next == on->keys.size()) return not_kept(on);
     auto key = on->keys[on->next++];
-    self_
-        ->request(options_.lookup, caf::infinite,
-                  find_result{on->asked.instance, key, record_kind::asset, on->asked.function})
-        .then([this, on, key](const found_result& found) { judge(on, key, found.result); },
-              [this, on](const caf::error& fault) {
-                auto why = from_caf(fault);
-                why.code() == errc::not_found ? look(on) : on->call->finish(std::move(why));
-              });
+    hear(
+        self_->request(options_.lookup, caf::infinite,
+                       find_result{on->asked.instance, key, record_kind::asset, on->asked.function}),
+        [this, on, key](const found_result& found) { judge(on, key, found.result); },
+        [this, on](const caf::error& fault) {
+          auto why = from_caf(fault);
+          why.code() == errc::not_found ? look(on) : on->call->finish(std::move(why));
+        });
   }
 
   void judge(const search_ptr& on, const digest& key, const bytes& result) {
@@ -125,100 +111,16 @@ private:
 
   // It will never be an answer again, so it need not wait for its eviction.
   void forget(const std::string& instance, const digest& key) {
-    self_->request(options_.results, caf::infinite, forget_blob{name_of(instance, key)})
-        .then([](const forgotten&) {}, [](const caf::error&) {});
+    hear(
+        self_->request(options_.results, caf::infinite, forget_blob{name_of(instance, key)}),
+        [](const forgotten&) {}, [](const caf::error&) {});
   }
 
   void not_kept(const search_ptr& on) {
-    if (!fetcher_ || !web_fetcher::concerns(on->asked))
+    if (!fetching_ || !web_fetcher::concerns(on->asked))
       return on->call->reply(answer_without(
           {errc::not_found, fmt::format("no asset \"{}\" is kept here", on->asked.uris.front())}));
-    answer_call(on->call, [&] { return wait_for_fetch(on); });
-  }
-
-  // Clients of one build farm want the same things at the same time: one fetch does for all of them, and goes
-  // on even if all of them leave.
-  expected<void> wait_for_fetch(const search_ptr& on) {
-    if (waiting_ >= most_waiting) return fail(busy("too many clients wait for assets"));
-    auto key = fetch_key(on->asked);
-    auto found = fetches_.find(key);
-    if (found == fetches_.end()) {
-      if (fetches_.size() >= most_fetches) return fail(busy("too many assets are being fetched"));
-      if (auto posted = begin_fetch(key, on->asked); !posted) return posted;
-      found = fetches_.emplace(key, std::vector<search_ptr>()).first;
-    }
-    found->second.push_back(on);
-    ++waiting_;
-    return {};
-  }
-
-  expected<void> begin_fetch(const digest& key, const asset_question& asked) {
-    return transfers_->post([to = remote_asset_actor(self_), by = fetcher_, stop = stop_, key, asked] {
-      auto outcome = std::make_shared<expected<web_found>>(fail(errc::internal, "the fetch was dropped"));
-      try {
-        *outcome = by->fetch(asked, *stop);
-      } catch (const std::exception& fault) {
-        *outcome = fail(errc::internal, "fetching an asset: {}", fault.what());
-      }
-      caf::anon_send(to, asset_fetched{key, std::move(outcome)});
-    });
-  }
-
-public:
-  void fetched(const asset_fetched& news) {
-    auto& outcome = *news.outcome;
-    if (!outcome) return end_fetch(news.fetch, outcome.error());
-    const auto& content = outcome->content;
-    self_
-        ->request(options_.content, caf::infinite,
-                  write_blob{content, source_of(std::move(outcome->bytes), spools_)})
-        .then([this, key = news.fetch, found = *outcome](const receipt&) { keep_fetched(key, found); },
-              [this, key = news.fetch](const caf::error& fault) { end_fetch(key, from_caf(fault)); });
-  }
-
-private:
-  // Only under the URI that it came from, and only for those who ask as it was asked for: who named the
-  // others need not have told the truth.
-  void keep_fetched(const digest& key, const web_found& found) {
-    const auto& asked = fetches_.at(key).front()->asked;
-    asset_record record{asset_kind::blob, found.content, asked.uris[found.uri], asked.shown, found.started};
-    if (!asked.checksum) record.expire_at = found.started + *options_.settings.fetch->unchecked;
-    if (options_.env.log != nullptr)  // what stands behind a question mark may be somebody's secret
-      options_.env.log->info("fetched an asset",
-                             {{"blob", record.content}, {"uri", record.uri.substr(0, record.uri.find('?'))}});
-    auto result = to_result(record);
-    if (!result) return end_fetch(key, result.error());
-    auto name = asset_key(record.kind, asked.function, record.uri, asked.full_name());
-    self_
-        ->request(options_.results, caf::infinite,
-                  write_blob{name_of(asked.instance, name), source_of(wrap_result(*result))})
-        .then([this, key, record](const receipt&) { end_fetch(key, record); },
-              [this, key](const caf::error& fault) { end_fetch(key, from_caf(fault)); });
-  }
-
-  void end_fetch(const digest& key, const std::variant<asset_record, error>& how) {
-    auto ended = fetches_.extract(key);
-    waiting_ -= ended.mapped().size();
-    for (const auto& one : ended.mapped()) {
-      if (const auto* record = std::get_if<asset_record>(&how))
-        one->call->reply(answer_with(*record));
-      else
-        answer_failure(one->call, std::get<error>(how));
-    }
-  }
-
-  // What trying again will not change is an answer; the rest fails the call, so that clients do try again.
-  static void answer_failure(const call_ptr& call, error why) {
-    switch (why.code()) {
-      case errc::not_found:
-      case errc::permission_denied:
-      case errc::aborted:
-      case errc::deadline_exceeded:
-        return call->reply(answer_without(why));
-      default:
-        if (why.code() == errc::unavailable) why = try_again(why.code(), why.message());
-        return call->finish(std::move(why));
-    }
+    answer_call(on->call, [&] { return fetching_->wait_for(on->call, on->asked); });
   }
 
   // One under every name, each with the URI that it stands for.
@@ -247,40 +149,34 @@ private:
     find_missing needed{{record.content}};
     needed.blobs.insert(needed.blobs.end(), record.blobs.begin(), record.blobs.end());
     needed.blobs.insert(needed.blobs.end(), record.directories.begin(), record.directories.end());
-    self_->request(options_.content, caf::infinite, std::move(needed))
-        .then(
-            [this, call, records = std::move(records)](const missing_blobs& missing) mutable {
-              if (missing.blobs.empty()) return keep(call, std::move(records));
-              error fault(errc::failed_precondition,
-                          fmt::format("the asset needs blob {}, which is not here", missing.blobs.front()));
-              fault.add_detail(missing_blobs_detail(missing.blobs));
-              call->finish(std::move(fault));
-            },
-            fails(call));
+    hear(
+        self_->request(options_.content, caf::infinite, std::move(needed)),
+        [this, call, records = std::move(records)](const missing_blobs& missing) mutable {
+          if (missing.blobs.empty()) return keep(call, std::move(records));
+          error fault(errc::failed_precondition,
+                      fmt::format("the asset needs blob {}, which is not here", missing.blobs.front()));
+          fault.add_detail(missing_blobs_detail(missing.blobs));
+          call->finish(std::move(fault));
+        },
+        fails(call));
   }
 
   void keep(const call_ptr& call, std::vector<write_blobs::entry> records) {
-    self_->request(options_.results, caf::infinite, write_blobs{std::move(records)})
-        .then(
-            [call](const receipts& kept) {
-              for (const auto& one : kept.results)
-                if (!one) return call->finish(one.error());
-              call->reply({});
-            },
-            fails(call));
+    hear(
+        self_->request(options_.results, caf::infinite, write_blobs{std::move(records)}),
+        [call](const receipts& kept) {
+          for (const auto& one : kept.results)
+            if (!one) return call->finish(one.error());
+          call->reply({});
+        },
+        fails(call));
   }
 
   const remote_asset_actor::pointer self_;
   const remote_asset_options options_;
   const asset_rules rules_;
 
-  // Fetching from the network; all null where that is off.
-  std::shared_ptr<const web_fetcher> fetcher_;
-  const std::shared_ptr<std::atomic<bool>> stop_ = std::make_shared<std::atomic<bool>>(false);
-  std::unordered_map<digest, std::vector<search_ptr>> fetches_;  // and who waits for each, at least one
-  std::size_t waiting_ = 0;
-  std::shared_ptr<crew> spools_;  // apart from the others, which may all be held up by slow servers
-  std::unique_ptr<crew> transfers_;
+  std::optional<asset_fetching> fetching_;  // from the network, where that is allowed
 };
 
 }  // namespace
@@ -295,7 +191,8 @@ remote_asset_actor spawn_remote_asset(caf::actor_system& system, const remote_as
         [state](const fetch_directory& order) { state->fetch<asset_v1::FetchDirectoryRequest>(order); },
         [state](const push_blob& order) { state->push<asset_v1::PushBlobRequest>(order); },
         [state](const push_directory& order) { state->push<asset_v1::PushDirectoryRequest>(order); },
-        [state](const asset_fetched& news) { state->fetched(news); },
+        outlived([state](const asset_fetched& news) { state->fetched(news); }),
+        outlived([state](const asset_waiter_left& news) { state->left(news); }),
     };
   });
 }

@@ -38,13 +38,17 @@ struct push_blob : inbound {};
 struct push_directory : inbound {};
 /// A thread has fetched what was asked for, or not.
 struct asset_fetched {
-  digest fetch;
+  std::uint64_t fetch = 0;
   std::shared_ptr<expected<web_found>> outcome;
 };
+/// A client that waited for a fetch has left, or its deadline has passed.
+struct asset_waiter_left {
+  std::uint64_t fetch = 0;
+};
 
-using remote_asset_actor =
-    caf::typed_actor<caf::reacts_to<fetch_blob>, caf::reacts_to<fetch_directory>, caf::reacts_to<push_blob>,
-                     caf::reacts_to<push_directory>, caf::reacts_to<asset_fetched>>;
+using remote_asset_actor = caf::typed_actor<caf::reacts_to<fetch_blob>, caf::reacts_to<fetch_directory>,
+                                            caf::reacts_to<push_blob>, caf::reacts_to<push_directory>,
+                                            caf::reacts_to<asset_fetched>, caf::reacts_to<asset_waiter_left>>;
 
 remote_asset_actor spawn_remote_asset(caf::actor_system& system, const remote_asset_options& options);
 void add_routes(router& routes, const remote_asset_actor& to);
@@ -56,3 +60,4 @@ KILN_MESSAGE(kiln::fetch_directory)
 KILN_MESSAGE(kiln::push_blob)
 KILN_MESSAGE(kiln::push_directory)
 KILN_MESSAGE(kiln::asset_fetched)
+KILN_MESSAGE(kiln::asset_waiter_left)

@@ -55,7 +55,8 @@ public:
   bool let_go();
   void let_go_of_all();
 
-  std::set<std::uint64_t> seats;  ///< of those who follow, the oldest first
+  std::set<std::uint64_t> seats;      ///< of those who follow, the oldest first
+  std::shared_ptr<const void> place;  ///< among the walks under way
   bool reading = false;
   std::shared_ptr<work_budget::share> room;  ///< of what is being read, where that is large
   bool joined_since_asked = false;           ///< somebody came after the batch was asked for

@@ -10,9 +10,11 @@
 #include <optional>
 #include <unordered_map>
 
+#include "actors/services/client_shares.hpp"
 #include "actors/services/directory_reader.hpp"
 #include "actors/services/rpc.hpp"
 #include "actors/services/shared_walk.hpp"
+#include "core/contract/hear.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/observe/metrics.hpp"
 
@@ -71,6 +73,7 @@ public:
         options_(options),
         reading_(std::move(reading)),
         most_bytes_(options.tree_bytes()),
+        shares_(options.max_walks, "trees are being walked"),
         figures_(*env.metrics),
         trees_({.max_weight = most_bytes_,
                 .max_entries = options.tree_cache.max_entries,
@@ -89,7 +92,7 @@ public:
       figures_.remembered.add();
       return sit_down(*known, order.position, (*known)->asked());
     }
-    return to_result(join(order.root, order.position));
+    return to_result(join(order));
   }
 
   void doubt(const doubt_tree& order) {
@@ -118,19 +121,21 @@ public:
   }
 
 private:
-  expected<tree_part> join(const digest& root, std::size_t position) {
-    auto known = by_root_.find(root);
+  expected<tree_part> join(const fetch_tree& order) {
+    auto known = by_root_.find(order.root);
     bool is_new = known == by_root_.end();
     if (is_new) {
-      if (walks_ >= options_.max_walks) return fail(busy("too many trees are being walked"));
+      auto place = shares_.enter(order.client);
+      if (!place) return failure(place.error());
       tree_walk::rules bounds{.max_directories = options_.max_directories};
-      known = by_root_.emplace(root, std::make_shared<shared_walk>(root, bounds)).first;
+      known = by_root_.emplace(order.root, std::make_shared<shared_walk>(order.root, bounds)).first;
+      known->second->place = std::move(*place);
       ++walks_;
     }
     (is_new ? figures_.walked : figures_.joined).add();
     shared_walk_ptr walk = known->second;
     walk->joined_since_asked = true;
-    auto part = sit_down(walk, position, is_new ? 0 : walk->asked());
+    auto part = sit_down(walk, order.position, is_new ? 0 : walk->asked());
     go_on(walk);
     show();
     return part;
@@ -162,8 +167,10 @@ private:
     auto reply = make_answer<tree_part>(self_);
     who.position = position;
     who.waiting = reply;
-    serve(who);
-    go_on(shared_walk_ptr(who.walk));
+    attempt(who.walk, [&] {
+      serve(who);
+      go_on(shared_walk_ptr(who.walk));
+    });
     return reply;
   }
 
@@ -183,7 +190,7 @@ private:
     std::uint64_t size = 0;
     for (const auto& name : walk->batch()) size += static_cast<std::uint64_t>(name.size);
     auto read = [this, weak = std::weak_ptr(walk)] {
-      if (auto alive = weak.lock()) read_batch(alive);
+      if (auto alive = weak.lock()) attempt(alive, [&] { read_batch(alive); });
     };
     if (size <= parsed_in_place) return read();
     if (!walk->room) walk->room = reading_.memory->begin();
@@ -193,7 +200,7 @@ private:
   void read_batch(const shared_walk_ptr& walk) {
     directories_.read(walk->batch(), [this, weak = std::weak_ptr(walk)](auto found) {
       auto alive = weak.lock();
-      if (alive && !alive->seats.empty()) arrived(alive, std::move(found));
+      if (alive && !alive->seats.empty()) attempt(alive, [&] { arrived(alive, std::move(found)); });
     });
   }
 
@@ -217,7 +224,9 @@ private:
     auto lent = std::make_shared<shared_walk::lent_walk>(walk->lend());
     auto work = [lent, found = std::move(*found)] { return lent->take(found); };
     interpret(tree_coalescer_actor(self_), reading_, size, std::move(work),
-              [this, walk, lent](const expected<void>& taken) { parsed(walk, std::move(*lent), taken); });
+              [this, walk, lent](const expected<void>& taken) {
+                attempt(walk, [&] { parsed(walk, std::move(*lent), taken); });
+              });
   }
 
   void parsed(const shared_walk_ptr& walk, shared_walk::lent_walk lent, const expected<void>& taken) {
@@ -254,6 +263,17 @@ private:
     end(walk);
   }
 
+  /// What it throws fails those who follow this walk.
+  template <class Body>
+  void attempt(const shared_walk_ptr& walk, Body body) {
+    const shared_walk_ptr alive = walk;
+    auto done = caught([&]() -> expected<void> {
+      body();
+      return {};
+    });
+    if (!done && !alive->seats.empty()) fail_all(alive, done.error());
+  }
+
   static void give_up(follower& who, const error& fault) {
     who.walk.reset();
     who.fault = fault;
@@ -270,6 +290,7 @@ private:
   // A tree that does not fit is walked again.
   void settle(const shared_walk_ptr& walk) {
     --walks_;
+    walk->place.reset();
     bool sound = walk->sound;
     close(walk);
     charge(*walk);
@@ -279,6 +300,7 @@ private:
   // Nobody follows any more.
   void end(const shared_walk_ptr& walk) {
     if (!walk->over()) --walks_;
+    walk->place.reset();
     close(walk);
     discharge(*walk);
     show();
@@ -328,6 +350,7 @@ private:
   const get_tree_options options_;
   const interpreting reading_;
   const std::uint64_t most_bytes_;  // of trees, and as much again of walks
+  client_shares shares_;            // of walks under way
   figures figures_;
   evicting_cache<digest, shared_walk_ptr> trees_;  // of whole trees: walks that are over
   directory_reader directories_;
@@ -353,10 +376,10 @@ tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const envir
         [state](const fetch_tree& order) -> caf::result<tree_part> {
           return guarded<tree_part>([&] { return state->fetch(order); });
         },
-        [state](const doubt_tree& order) { state->doubt(order); },
+        outlived([state](const doubt_tree& order) { state->doubt(order); }),
         [state](const leave_tree& order) { state->leave(order.seat); },
-        [state](const forget_idle_trees&) { state->forget_idle(); },
-        [](const resume& next) { next.then(); },
+        outlived([state](const forget_idle_trees&) { state->forget_idle(); }),
+        outlived([](const resume& next) { next.then(); }),
     };
   });
 }

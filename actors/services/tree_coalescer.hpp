@@ -5,6 +5,7 @@
 #include <caf/typed_actor.hpp>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "actors/services/get_tree_options.hpp"
@@ -32,6 +33,7 @@ struct fetch_tree {
   digest root;
   std::size_t position = 0;  ///< of the first directory that is wanted
   tree_seat_ptr seat;        ///< of the part before; null for the first
+  std::string client{};      ///< who asks: of all walks no client begins more than half
 };
 /// Some of the tree from that position on; what follows is fetched when this was sent.
 struct tree_part {

@@ -26,7 +26,9 @@ schema<web_fetch_settings> web_fetch_schema() {
              at_least(duration(1s)))
       .field("stall_timeout", &settings::stall_timeout, 30s, "Without a byte.", at_least(duration(1s)))
       .field("redirects", &settings::redirects, 5, "That are followed in a row.", at_most(20U))
-      .field("at_once", &settings::at_once, 4, "Fetches; each has a thread.", at_least(1U), at_most(64U))
+      .field("at_once", &settings::at_once, 4,
+             "Fetches; each has a thread. One client has at most half of them, and its others wait.",
+             at_least(1U), at_most(64U))
       .field("temp_folder", &settings::temp_folder, "/var/tmp",
              "Where an asset lies while it comes in. It needs room for `at_once` of the largest.")
       .field("proxy", &settings::proxy, "",

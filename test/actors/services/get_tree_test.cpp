@@ -180,14 +180,16 @@ BOOST_AUTO_TEST_CASE(a_client_that_takes_nothing_stops_the_walk_ahead_of_it) {
 BOOST_AUTO_TEST_CASE(too_many_calls_or_walks_at_once_are_turned_away) {
   slow.hold<read_blobs>();
   std::vector<std::shared_ptr<direct_call>> calls;
-  for (int i = 0; i < 3; ++i) calls.push_back(begin_call(asking_for(flat_tree(5, std::to_string(i)))));
+  auto peer = [](int number) { return fmt::format("ipv4:10.0.0.{}:1", number); };
+  for (int i = 0; i < 3; ++i)
+    calls.push_back(begin_call(asking_for(flat_tree(5, std::to_string(i))), peer(i)));
   run();
   BOOST_TEST_REQUIRE(calls[2]->status().has_value());
   BOOST_TEST(calls[2]->status()->code() == errc::resource_exhausted);
   BOOST_TEST(calls[2]->status()->details().size() == 1u);
 
   auto root = flat_tree(5, "0");
-  for (int i = 0; i < 2; ++i) calls.push_back(begin_call(asking_for(root)));
+  for (int i = 3; i < 5; ++i) calls.push_back(begin_call(asking_for(root), peer(i)));
   run();
   BOOST_TEST(!calls[3]->status());
   BOOST_TEST_REQUIRE(calls[4]->status().has_value());
@@ -196,6 +198,22 @@ BOOST_AUTO_TEST_CASE(too_many_calls_or_walks_at_once_are_turned_away) {
   run();
   for (auto which : {0, 1, 3}) BOOST_TEST(count_in(*calls[static_cast<std::size_t>(which)]) == 6u);
   BOOST_TEST(code_of(method, asking_for(root)) == errc::ok);
+}
+
+BOOST_AUTO_TEST_CASE(one_client_has_half_of_the_calls_and_walks) {
+  slow.hold<read_blobs>();
+  std::vector<std::shared_ptr<direct_call>> calls;
+  for (int i = 0; i < 2; ++i) calls.push_back(begin_call(asking_for(flat_tree(5, std::to_string(i)))));
+  auto another = begin_call(asking_for(flat_tree(5, "2")), "ipv4:10.0.0.2:1");
+  run();
+  BOOST_TEST(!calls[0]->status());
+  BOOST_TEST_REQUIRE(calls[1]->status().has_value());
+  BOOST_TEST(calls[1]->status()->code() == errc::resource_exhausted);
+  BOOST_TEST(!another->status());
+  slow.let_through();
+  run();
+  BOOST_TEST(count_in(*another) == 6u);
+  BOOST_TEST(code_of(method, asking_for(flat_tree(5, "1"))) == errc::ok);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,7 @@
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <semaphore>
 
 #include "test/actors/services/remote_asset_bench.hpp"
 #include "test/actors/services/web_peer.hpp"
@@ -15,6 +17,21 @@ namespace {
 const std::string content = "content";
 const remote_asset_bench::named_values checked{
     {"checksum.sri", "sha256-7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M="}};
+
+/// A page of which nothing ever comes.
+class silent_page {
+public:
+  silent_page(web_peer& on, const std::string& path) {
+    on.on(path, [reached = reached_](int connection) {
+      reached->release();
+      web_peer::wait_until_gone(connection);
+    });
+  }
+  void wait_until_reached() { reached_->acquire(); }
+
+private:
+  std::shared_ptr<std::counting_semaphore<>> reached_ = std::make_shared<std::counting_semaphore<>>(0);
+};
 
 struct bench : remote_asset_bench {
   bench() { allow({"127.0.0.1:" + web.port()}); }
@@ -33,6 +50,15 @@ struct bench : remote_asset_bench {
   }
   void allow(const std::vector<std::string>& hosts) { serve({.fetch = allowing(hosts)}); }
 
+  /// With threads that fetch while the test does something else.
+  void serve_on_threads(const web_fetch_settings& settings) {
+    auto real = env();
+    real.crews = &thread_crews();
+    on_threads =
+        own(spawn_remote_asset(actors(), {real, lookup, results, blobs, limits, {.fetch = settings}}));
+    add_routes(routes, on_threads);
+  }
+
   v1::FetchBlobResponse get(const std::string& path) { return fetch(fetching({web.url(path)}, checked)); }
   errc outcome_of(const std::string& path) { return static_cast<errc>(get(path).status().code()); }
   bool nothing_is_kept() {
@@ -42,6 +68,7 @@ struct bench : remote_asset_bench {
 
   temporary_folder temp;
   web_peer web;
+  remote_asset_actor on_threads;
 };
 
 }  // namespace
@@ -329,6 +356,43 @@ BOOST_AUTO_TEST_CASE(a_transfer_ends_with_the_server_that_wanted_it) {
   web_fetcher fetcher(allowing({"127.0.0.1:" + web.port()}), {}, system_clock());
   auto asked = read_question(fetching({web.url("/silent")}, checked), {}).value();
   BOOST_TEST(fetcher.fetch(asked, stop).error().code() == errc::unavailable);
+}
+
+// Its clients may come back for it, so it goes on; but not in the way of somebody who is there.
+BOOST_AUTO_TEST_CASE(a_fetch_that_nobody_waits_for_makes_way) {
+  silent_page silent(web, "/silent");
+  web.on("/archive", web_peer::ok(content));
+  serve_on_threads(allowing({"127.0.0.1:" + web.port()}));
+  auto left = start(fetch_blob_method, serialise(fetching({web.url("/silent")}, checked)));
+  run();
+  silent.wait_until_reached();
+  left->cancel();
+  run();
+  auto there = start(fetch_blob_method, serialise(fetching({web.url("/archive")}, checked)));
+  run_until([&] { return there->status().has_value(); });
+  BOOST_TEST(only_answer<v1::FetchBlobResponse>(*there).status().code() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_whose_servers_are_slow_does_not_keep_others_waiting) {
+  web_peer slow;
+  silent_page silent(slow, "/silent");
+  web.on("/archive", web_peer::ok(content));
+  auto settings = allowing({"127.0.0.1:" + web.port(), "127.0.0.1:" + slow.port()});
+  settings.at_once = 2;
+  serve_on_threads(settings);
+  std::vector<std::shared_ptr<direct_call>> calls;
+  for (int i = 0; i < 4; ++i)
+    calls.push_back(
+        start(fetch_blob_method,
+              serialise(fetching({slow.url("/silent"), slow.url(fmt::format("/{}", i))}, checked))));
+  run();
+  silent.wait_until_reached();
+  auto there =
+      start(fetch_blob_method, serialise(fetching({web.url("/archive")}, checked)), "ipv4:10.0.0.2:1");
+  run_until([&] { return there->status().has_value(); });
+  BOOST_TEST(only_answer<v1::FetchBlobResponse>(*there).status().code() == 0);
+  for (const auto& call : calls) BOOST_TEST(!call->status());
+  end(on_threads);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

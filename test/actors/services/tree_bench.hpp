@@ -95,8 +95,9 @@ struct tree_bench : service_bench {
   }
   static std::size_t count_in(const direct_call& call) { return directories_in(answers_of(call)).size(); }
 
-  std::shared_ptr<direct_call> begin_call(const v2::GetTreeRequest& request) {
-    return start(method, serialise(request));
+  std::shared_ptr<direct_call> begin_call(const v2::GetTreeRequest& request,
+                                          const std::string& peer = "ipv4:10.0.0.1:1") {
+    return start(method, serialise(request), peer);
   }
   std::vector<std::shared_ptr<direct_call>> begin_calls(std::size_t count, const digest& root) {
     std::vector<std::shared_ptr<direct_call>> calls;
