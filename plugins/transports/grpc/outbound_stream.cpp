@@ -202,6 +202,17 @@ void outbound_stream::perform(step what) {
 }
 
 // ---- what comes back
+//
+// On a thread that others wait for, so what a continuation throws ends its own call.
+
+template <class Then>
+void outbound_stream::hand_on(Then then) {
+  try {
+    then();
+  } catch (...) {
+    context_.TryCancel();
+  }
+}
 
 void outbound_stream::sent(bool ok) {
   std::function<void(bool)> then;
@@ -212,8 +223,9 @@ void outbound_stream::sent(bool ok) {
     if (!outgoing_waits_) std::swap(then, write_then_);
     if (then) outgoing_.Clear();
   }
+  auto alive = shared_from_this();
   drive();
-  if (then) then(ok);
+  if (then) hand_on([&] { then(ok); });
 }
 
 void outbound_stream::received(bool ok) {
@@ -228,8 +240,9 @@ void outbound_stream::received(bool ok) {
       no_more_messages_ = true;
     if (ok) message = take_message(incoming_, {});
   }
+  auto alive = shared_from_this();
   drive();
-  if (then) then(std::move(message));
+  if (then) hand_on([&] { then(std::move(message)); });
 }
 
 void outbound_stream::concluded(bool) {
@@ -244,9 +257,10 @@ void outbound_stream::concluded(bool) {
     if (std::exchange(outgoing_waits_, false)) std::swap(write_then, write_then_);
   }
   auto answer = last_answer();
+  auto alive = shared_from_this();
   drive();
-  if (write_then) write_then(false);
-  if (read_then) read_then(std::move(answer));
+  if (write_then) hand_on([&] { write_then(false); });
+  if (read_then) hand_on([&] { read_then(std::move(answer)); });
 }
 
 }  // namespace kiln::grpc_plugin

@@ -53,6 +53,8 @@ private:
   void perform(step what);
   expected<std::optional<byte_chain>> last_answer() const;
 
+  template <class Then>
+  void hand_on(Then then);
   void sent(bool ok);
   void received(bool ok);
   void concluded(bool ok);
