@@ -38,7 +38,9 @@ constexpr std::size_t reads_ahead = 3;
 
 class joiner_state {
 public:
-  joiner_state(joiner_actor::pointer self, store_actor from, std::vector<read_blob> reads)
+  using reads_to_do = std::shared_ptr<const std::vector<read_blob>>;
+
+  joiner_state(joiner_actor::pointer self, store_actor from, reads_to_do reads)
       : self_(self), from_(std::move(from)), reads_(std::move(reads)) {}
 
   void want(blob_source::next then) {
@@ -69,10 +71,10 @@ private:
     }
   }
   void open_ahead() {
-    for (; opened_.size() < reads_ahead && next_ < reads_.size(); ++next_) {
+    for (; opened_.size() < reads_ahead && next_ < reads_->size(); ++next_) {
       opened place = opened_.emplace_back(std::make_shared<opened::element_type>());
       hear(
-          self_->request(from_, caf::infinite, reads_[next_]),
+          self_->request(from_, caf::infinite, (*reads_)[next_]),
           [this, place](blob_content& content) {
             *place = std::move(content);
             go_on();
@@ -95,7 +97,7 @@ private:
 
   joiner_actor::pointer self_;
   const store_actor from_;
-  const std::vector<read_blob> reads_;
+  const reads_to_do reads_;
   std::size_t next_ = 0;
   std::deque<opened> opened_;
   blob_source_ptr rest_;
@@ -104,7 +106,7 @@ private:
 };
 
 joiner_actor::behavior_type joiner(joiner_actor::stateful_pointer<std::unique_ptr<joiner_state>> self,
-                                   const store_actor& from, const std::vector<read_blob>& reads) {
+                                   const store_actor& from, const joiner_state::reads_to_do& reads) {
   self->state = std::make_unique<joiner_state>(self, from, reads);
   auto* state = self->state.get();
   return {
@@ -160,8 +162,8 @@ std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, 
 }
 
 blob_source_ptr join_reads(caf::actor_system& system, store_actor from, std::vector<read_blob> reads) {
-  return std::make_shared<joining::joined_source>(
-      system.spawn(joining::joiner, std::move(from), std::move(reads)));
+  return std::make_shared<joining::joined_source>(system.spawn(
+      joining::joiner, std::move(from), std::make_shared<const std::vector<read_blob>>(std::move(reads))));
 }
 
 }  // namespace kiln
