@@ -1,0 +1,99 @@
+#include <signal.h>
+
+#include <utility>
+
+#include "actors/worker/output_uploader.hpp"
+#include "actors/worker/running_state.hpp"
+#include "core/observe/log.hpp"
+
+/// From the end of a command to the last word about its action.
+namespace kiln::running {
+
+void running_state::on_ended(ended news) {
+  if (now == phase::preparing) {  // it was faster than the news of its start
+    command_over.emplace(std::move(news));
+    return;
+  }
+  command.reset();
+  usage.reset();
+  record.command_ends(news.at);
+  auto& how = news.how;
+  if (!outcome.status.ok()) return clean_up();
+  if (!how) return give_up(std::move(how).error());
+  if (overdue && excess.ok()) excess = too_late();
+  collect(*how);
+}
+
+void running_state::collect(const command_end& how) {
+  now = phase::collecting;
+  unchecked = false;
+  record.set_end(how);
+  outcome.exit_code = how.exit_code;
+  file_too_large = how.signal == SIGXFSZ;
+  auto result = record.result();
+  auto work = [shop = shop, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
+               function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
+    return collect_all(*shop, *plan, *inputs, folder, function, *stop, partly, *result);
+  };
+  offload(me(), *shop->hands, std::move(work),
+          [self = self](expected<collected> left) { self->state.upload(std::move(left)); });
+}
+
+void running_state::upload(expected<collected> left) {
+  if (*stop) return clean_up();
+  if (!left) return give_up(std::move(left).error());
+  if (excess.ok()) excess = std::move(left->fault);
+  if (excess.ok() && file_too_large) excess = too_much_in_file({plan->largest_file});
+  now = phase::uploading;
+  record.upload_begins(shop->env.time->wall());
+  upload_outputs(self, shop, std::move(left->blobs), stop, [self = self](expected<void> done) {
+    auto& state = self->state;
+    if (state.now != phase::uploading) return;
+    if (!done) return state.give_up(std::move(done).error(), fault_place::store);
+    state.record.upload_ends(state.shop->env.time->wall());
+    state.outcome.result = state.record.finish();
+    if (state.excess.ok()) return state.clean_up();
+    state.give_up(std::move(state.excess));
+  });
+}
+
+/// The end has a reason. Nothing of the action is running on the crew or as a process here.
+void running_state::give_up(error why, fault_place from) {
+  if (outcome.status.ok()) {
+    outcome.fault = take_owner(why, from);
+    outcome.status = std::move(why);
+  }
+  clean_up();
+}
+
+void running_state::clean_up() {
+  now = phase::cleaning;
+  *stop = true;
+  if (!folder) return say_over();
+  // What has gone well to its end has no process and no reader any more.
+  auto work = [folder = std::move(folder), shop = shop, well = outcome.status.ok(),
+               inputs = unchecked ? inputs : nullptr] {
+    std::atomic<bool> never{false};
+    if (inputs) (void)recheck_altered(*shop, *inputs, never);  // the action has failed anyway
+    return well ? folder->hand_back() : folder->remove();
+  };
+  expect_removal();
+  offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
+    auto& state = self->state;
+    if (!gone && state.shop->env.log)
+      state.shop->env.log->error("an action's folder could not be removed",
+                                 {{"operation", state.order.operation}, {"error", gone.error().to_string()}});
+    state.say_over();
+  });
+}
+
+void running_state::say_over() {
+  inputs.reset();
+  if (told)
+    self->send(owner, action_gone{order.operation, order.attempt});
+  else
+    self->send(owner, action_over{order.operation, order.attempt, std::move(outcome)});
+  self->quit();
+}
+
+}  // namespace kiln::running

@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <utility>
+
+#include "actors/worker/running_state.hpp"
+#include "core/observe/log.hpp"
+
+/// What is looked after while a command runs, and afterwards while something of it does not end.
+namespace kiln::running {
+namespace {
+
+constexpr auto between_looks = std::chrono::milliseconds(250);
+
+}  // namespace
+
+/// One timer for an action, however many things are to be looked after: most are over before it goes off.
+void running_state::keep_watch() {
+  if (std::exchange(watching, true)) return;
+  self->delayed_send(self, between_looks, resume{[self = self] {
+                       self->state.watching = false;
+                       self->state.look_around();
+                     }});
+}
+
+void running_state::look_around() {
+  keep_watch();
+  if (due && due->first == now && shop->env.time->now() >= due->second) tell_hanging();
+  if (now != phase::running || *stop || std::exchange(looking, true)) return;
+  auto look = [usage = usage]() -> expected<std::optional<error>> { return usage->look(); };
+  offload(me(), *shop->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
+    self->state.looking = false;
+    self->state.take_look(std::move(found));
+  });
+}
+
+void running_state::take_look(expected<std::optional<error>> found) {
+  if (now != phase::running || *stop) return;
+  if (!found || !*found) return;  // no room for a look is no reason to end anything
+  excess = std::move(**found);
+  kill_command();
+}
+
+error running_state::too_late() const {
+  return owned_by(fault_owner::action,
+                  error(errc::deadline_exceeded,
+                        fmt::format("the action ran longer than its {}", to_string(plan->timeout))));
+}
+
+/// Its time is over: it is asked to end, and has a while to do so.
+void running_state::end_overdue() {
+  if (shop->options.kill_grace == duration(0)) return kill_command();
+  command->ask_to_end();
+  self->delayed_send(self, shop->options.kill_grace, resume{[self = self] {
+                       auto& state = self->state;
+                       if (state.now == phase::running && !*state.stop) state.kill_command();
+                     }});
+}
+
+void running_state::kill_command() {
+  command->kill();
+  expect_end();
+}
+
+/// What this phase waits for should be over soon; if not, nobody is made to wait for it.
+void running_state::expect_end() {
+  due.emplace(now, shop->env.time->now() + shop->options.hang_after);
+  keep_watch();
+}
+
+/// The end is not held up by a folder with much in it.
+void running_state::expect_removal() {
+  self->delayed_send(self, std::min(shop->options.removal_wait, shop->options.hang_after),
+                     resume{[self = self] { self->state.tell_hanging(); }});
+  self->delayed_send(self, shop->options.hang_after, resume{[self = self] {
+                       if (auto* log = self->state.shop->env.log)
+                         log->warn("an action's folder cannot be removed; its slot is lost until it is gone",
+                                   {{"operation", self->state.order.operation}});
+                     }});
+}
+
+void running_state::tell_hanging() {
+  if (std::exchange(told, true)) return;
+  if (outcome.status.ok() && now != phase::cleaning) {
+    auto why = excess.ok() ? too_late() : std::move(excess);
+    outcome.fault = take_owner(why, fault_place::worker);
+    outcome.status = why.in_context("a process of the action cannot be ended");
+  }
+  self->send(owner, action_over{order.operation, order.attempt, outcome, true, now == phase::cleaning});
+}
+
+}  // namespace kiln::running

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "actors/worker/action_record.hpp"
+#include "actors/worker/after_command.hpp"
+#include "actors/worker/faults.hpp"
+#include "actors/worker/input_tree.hpp"
+#include "actors/worker/output_collector.hpp"
+#include "actors/worker/running_action.hpp"
+#include "actors/worker/usage_watch.hpp"
+
+/// What an action's actor knows of it, and its steps: up to the command (running_action.cpp), beside it
+/// (running_action_watch.cpp) and after it (running_action_end.cpp).
+namespace kiln::running {
+
+/// What it is waiting for. Answers of stores may come when nobody wants them any more; work on the crew and a
+/// command are waited for, for they use the action's folder.
+enum class phase : std::uint8_t { fetching, preparing, running, collecting, uploading, cleaning };
+
+/// A command on its way, and what looks after it.
+struct launched {
+  running_command command;
+  std::shared_ptr<usage_watch> usage;
+};
+
+struct running_state;
+using running_self = running_action_actor::stateful_pointer<running_state>;
+
+struct running_state {
+  running_self self = nullptr;
+  workshop_ptr shop;
+  action_owner owner;
+  start_action order;
+
+  phase now = phase::fetching;
+  std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
+  bool overdue = false;
+  bool told = false;       ///< the owner has heard the end, and something lingers
+  bool unchecked = false;  ///< the command may have run, and nobody has looked at its inputs since
+  std::shared_ptr<const command_plan> plan;
+  std::shared_ptr<input_tree> inputs;
+  std::shared_ptr<action_folder> folder;
+  std::optional<running_command> command;
+  std::shared_ptr<usage_watch> usage;
+  bool watching = false;
+  bool looking = false;
+  bool file_too_large = false;                       ///< the command was killed for one
+  std::optional<std::pair<phase, steady_time>> due;  ///< when what this phase waits for should be over
+  error excess;                                      ///< why the command was stopped half-way, if it was
+  struct ended {
+    expected<command_end> how;
+    wall_time at;
+  };
+  std::optional<ended> command_over;
+  action_record record;
+  action_outcome outcome;
+
+  running_action_actor me() const { return caf::actor_cast<running_action_actor>(self); }
+
+  void read_command();
+  void take_command(const bytes& content);
+  void prepare(std::shared_ptr<input_tree> tree);
+  void take_prepared(expected<launched> started);
+  void keep_watch();
+  void look_around();
+  void take_look(expected<std::optional<error>> found);
+  error too_late() const;
+  void end_overdue();
+  void kill_command();
+  void expect_end();
+  void expect_removal();
+  void tell_hanging();
+  void on_started(wall_time at);
+  void on_ended(ended news);
+  void collect(const command_end& how);
+  void upload(expected<collected> left);
+  void give_up(error why, fault_place from = fault_place::worker);
+  void clean_up();
+  void say_over();
+};
+
+}  // namespace kiln::running
