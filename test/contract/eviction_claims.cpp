@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <set>
 
+#include "core/wire/too_large.hpp"
 #include "test/contract/claims.hpp"
+#include "test/harness/details.hpp"
 
 namespace kiln::contract {
 namespace {
@@ -137,6 +139,26 @@ void refuses_a_blob_larger_than_itself_and_keeps_the_others(const subject& what)
   BOOST_TEST(!is_missing(on, small));
 }
 
+// Nobody need try again, and whoever wants to know what would have fitted is told to the byte.
+void names_the_largest_blob_that_it_takes(const subject& what) {
+  stage on(what, small_capacity);
+  auto most_in = [](const expected<receipt>& answer) {
+    BOOST_REQUIRE(!answer);
+    BOOST_TEST(code_of(answer) == "RESOURCE_EXHAUSTED");
+    BOOST_TEST(!test::asks_to_try_again(answer.error()));
+    auto most = most_taken(answer.error());
+    BOOST_REQUIRE_MESSAGE(most, text_of(answer));
+    BOOST_TEST(answer.error().message().find(std::to_string(*most)) != std::string::npos);
+    return *most;
+  };
+  std::string huge = noise(capacity_of(on) + 1);
+  const auto most = most_in(write(on, digest_now(huge), huge));
+  BOOST_TEST(most <= capacity_of(on));
+  std::string above = noise(most + 1);
+  BOOST_TEST(most_in(write(on, digest_now(above), above)) == most);
+  BOOST_TEST(put(on, noise(most)).size == static_cast<std::int64_t>(most));
+}
+
 void keeps_a_lent_file_while_it_is_held(const subject& what) {
   stage on(what, small_capacity);
   digest blob = put(on, noise(blob_size, 1));
@@ -158,6 +180,7 @@ std::vector<claim> eviction_claims() {
           KILN_CLAIM(keeps_what_is_leased_until_the_lease_ends),
           KILN_CLAIM(refuses_what_leases_leave_no_room_for),
           KILN_CLAIM(refuses_a_blob_larger_than_itself_and_keeps_the_others),
+          KILN_CLAIM(names_the_largest_blob_that_it_takes),
           KILN_CLAIM(keeps_a_lent_file_while_it_is_held)};
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/observe/log.hpp"
 #include "core/wire/status.hpp"
+#include "core/wire/too_large.hpp"
 #include "plugins/stores/filesystem/store.hpp"
 
 namespace kiln::filesystem {
@@ -22,8 +23,12 @@ expected<std::uint64_t> store::weight_of(const digest& blob) const {
   std::uint64_t weight = with_->what == holds::results ? result_guess : static_cast<std::uint64_t>(blob.size);
   weight = with_->packs(blob) ? record_size(blob.function, weight) : blob_index::file_weight(weight);
   if (weight <= index_.space()) return weight;
-  return fail(errc::resource_exhausted, "blob {} can never fit store {}, whose capacity is {} bytes", blob,
-              with_->name, index_.capacity());
+  // What a file takes of the disk are whole blocks, and a record has a header.
+  const auto block = blob_index::file_weight(1);
+  const auto most = with_->packs(blob)
+                        ? index_.space() - std::min(index_.space(), record_size(blob.function, 0))
+                        : index_.space() / block * block;
+  return fail(too_large_for_store(blob, with_->name, most));
 }
 
 // What could make room is not known before the packs are: a full store must not refuse because it has just

@@ -13,6 +13,7 @@
 #include "core/contract/listeners.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/wire/status.hpp"
+#include "core/wire/too_large.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
 #include "plugins/stores/memory/figures.hpp"
 #include "plugins/stores/memory/gather.hpp"
@@ -142,8 +143,8 @@ std::optional<expected<receipt>> memory_state::answer_at_once(const digest& blob
   if (what_ == holds::results) return std::nullopt;
   const auto size = static_cast<std::uint64_t>(blob.size);
   if (is_given(blob) || blobs_.find(blob) != nullptr) return receipt{size, true};
-  if (size > capacity_ - std::min(capacity_, bookkeeping))
-    return fail(errc::resource_exhausted, "blob {} is larger than store {}", blob, name_);
+  if (auto most = capacity_ - std::min(capacity_, bookkeeping); size > most)
+    return fail(too_large_for_store(blob, name_, most));
   return std::nullopt;
 }
 
