@@ -13,7 +13,8 @@ namespace kiln {
 /// What a command has left behind, to be uploaded.
 struct collected {
   blob_table blobs;
-  error fault;  ///< if not ok: why the action has not ended well, although this much of it is to be had
+  blob_table spoken;  ///< of them, the standard streams
+  error fault;        ///< if not ok: why the action has not ended well, although this much of it is to be had
 };
 
 /// What is to be done on the crew once a command's processes are gone: see whether it left its inputs alone,
@@ -26,6 +27,9 @@ expected<collected> collect_all(const workshop& shop, const command_plan& plan, 
                                 const std::shared_ptr<action_folder>& folder, digest_function function,
                                 const std::atomic<bool>& stop, bool streams_only,
                                 build::bazel::remote::execution::v2::ActionResult& result);
+
+/// What the command has said stays in it.
+void leave_out_outputs(build::bazel::remote::execution::v2::ActionResult& result);
 
 /// Has the cache look at what is not there any more: it was made to forget it. Blocks.
 void recheck_gone(const workshop& shop, const input_tree& inputs);

@@ -54,6 +54,7 @@ expected<workshop_ptr> open_workshop(caf::actor_system& system, const worker_opt
   shop->env = context.env;
   shop->worker_name = profile.name;
   shop->cas = context.cas;
+  shop->room = std::make_shared<output_room>(options.max_output_size);
   shop->hands = context.env.crews->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
   shop->watchers = context.env.crews->make("kiln-watch", 2);
   auto root = work_root::open(options.work_root, shop->hands, context.env.log);

@@ -86,8 +86,10 @@ schema<worker_options> worker_schema() {
              "Bytes an action may write to its standard output, and as many to its standard error. One that "
              "writes "
              "more is stopped, and the client gets what it wrote up to there.")
-      .field("max_output_size", &options::max_output_size, 64_GiB,
-             "Bytes in all outputs of an action. One whose folder grows by more while it runs is stopped.")
+      .field(
+          "max_output_size", &options::max_output_size, 64_GiB,
+          "Bytes in all outputs of an action. One whose folder grows by more while it runs is stopped. What "
+          "`cas` cannot hold is not taken either.")
       .field("max_output_entries", &options::max_output_entries, 1'000'000U,
              "Files, folders and links in all outputs of an action.")
       .check([](const options& wanted) -> expected<void> {

@@ -42,30 +42,22 @@ failure wrong_kind(const std::string& path, mode_t mode, std::string_view wanted
   return fail(errc::failed_precondition, "output \"{}\" is {}, not {}", path, kind_of(mode), wanted);
 }
 
-// What nobody takes is not made.
-expected<void> check_folder_size(const bytes& tree, const std::vector<bytes>& folders,
-                                 const std::string& path) {
-  auto fine = check_size(largest::tree, tree.size());
-  for (const auto& folder : folders)
-    if (fine) fine = check_size(largest::directory, folder.size());
-  if (fine) return {};
-  return fail(errc::failed_precondition, "output \"{}\" holds too much: {}", path, fine.error().message());
-}
-
 }  // namespace
 
 output_collector::output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
-                                   digest_function function, const std::atomic<bool>& stop)
-    : root_(std::move(root)), options_(options), function_(function), stop_(stop) {}
+                                   const output_room::limits& room, digest_function function,
+                                   const std::atomic<bool>& stop)
+    : root_(std::move(root)), options_(options), room_(room), function_(function), stop_(stop) {}
 
-expected<output_collector::stream_end> output_collector::add_stream(
-    std::shared_ptr<const descriptor> stream) {
+expected<output_collector::stream_end> output_collector::add_stream(std::shared_ptr<const descriptor> stream,
+                                                                    std::string name) {
   struct stat facts {};
   if (::fstat(stream->number(), &facts) != 0)
     return failure(fault_of(purpose::outputs, errno, "looking at a standard stream"));
-  auto most = static_cast<std::int64_t>(
+  const auto most = static_cast<std::int64_t>(
       std::min<std::uint64_t>(options_.max_stream_size.bytes, std::numeric_limits<std::int64_t>::max()));
-  auto blob = hash(*stream, std::min<std::int64_t>(facts.st_size, most), [stream]() -> expected<descriptor> {
+  const auto size = std::min<std::int64_t>(facts.st_size, most);
+  auto blob = hash(*stream, size, std::move(name), [stream]() -> expected<descriptor> {
     descriptor again(::fcntl(stream->number(), F_DUPFD_CLOEXEC, 3));
     if (!again) return failure(fault_of(purpose::own_folder, errno, "reading a standard stream"));
     return again;
@@ -77,6 +69,14 @@ expected<output_collector::stream_end> output_collector::add_stream(
 expected<void> output_collector::add_outputs(const command_plan& plan, v2::ActionResult& result) {
   for (const auto& output : plan.outputs)
     if (auto added = add_output(plan, output, result); !added) return added;
+  return {};
+}
+
+/// What a result says of one output, at least: with more of it than a result may have, no more is looked at.
+expected<void> output_collector::tell(std::size_t bytes) {
+  told_ += bytes;
+  if (auto fine = check_size(largest::result, told_); !fine)
+    return fail(errc::failed_precondition, "the action has too many outputs: {}", fine.error().message());
   return {};
 }
 
@@ -104,24 +104,23 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
     entry->set_path(output.path);
     entry->set_is_executable(file->executable);
     to_wire(file->blob, entry->mutable_digest());
-    return {};
+    return tell(entry->ByteSizeLong());
   }
   if (!S_ISDIR(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file, a folder or a link");
   if (output.kind == output_kind::file) return wrong_kind(path, facts.st_mode, "a file");
   auto tree = tree_walk(*this, path).run();
   if (!tree) return failure(std::move(tree).error());
-  if (auto fine = check_folder_size(tree->tree, tree->folders, path); !fine) return fine;
   auto* entry = result.add_output_directories();
   entry->set_path(output.path);
   if (plan.format != folder_format::directories) {
-    to_wire(add_content(std::move(tree->tree)), entry->mutable_tree_digest());
+    to_wire(add_content(std::move(tree->tree), path), entry->mutable_tree_digest());
     entry->set_is_topologically_sorted(true);
   }
   if (plan.format != folder_format::tree) {
-    for (auto& folder : tree->folders) add_content(std::move(folder));
+    for (auto& folder : tree->folders) add_content(std::move(folder), path);
     to_wire(tree->root, entry->mutable_root_directory_digest());
   }
-  return {};
+  return tell(entry->ByteSizeLong());
 }
 
 /// In the old fields the declaration says what the link stands for; new clients read only the new one.
@@ -138,7 +137,8 @@ expected<void> output_collector::add_link(const declared_output& output, const d
   fill(result.add_output_symlinks());
   if (output.kind == output_kind::file) fill(result.add_output_file_symlinks());
   if (output.kind == output_kind::folder) fill(result.add_output_directory_symlinks());
-  return {};
+  const auto times = output.kind == output_kind::any ? 1U : 2U;
+  return tell(times * (output.path.size() + target->size()));
 }
 
 /// A link that leads nowhere, or out, can be neither right nor wrong.
@@ -165,7 +165,7 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
     return failure(fault_of(purpose::outputs, errno, "opening output " + path));
   if (!S_ISREG(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file");
   if (auto counted = count(path, facts.st_size); !counted) return failure(std::move(counted).error());
-  auto blob = hash(file, facts.st_size, [root = root_, path]() -> expected<descriptor> {
+  auto blob = hash(file, facts.st_size, path, [root = root_, path]() -> expected<descriptor> {
     descriptor again = open_beneath(*root, path, flags, follow::but_the_last);
     if (!again) return failure(fault_of(purpose::outputs, errno, "opening output " + path));
     return again;
@@ -175,7 +175,7 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
 }
 
 /// The first `size` bytes; a file that is shorter has changed under our eyes.
-expected<digest> output_collector::hash(const descriptor& file, std::int64_t size,
+expected<digest> output_collector::hash(const descriptor& file, std::int64_t size, std::string path,
                                         std::function<expected<descriptor>()> open_again) {
   bool keep = size <= small_file && kept_ + static_cast<std::size_t>(size) <= kept_at_most;
   buffer room(keep ? static_cast<std::size_t>(size) + 1 : read_at_once);
@@ -192,12 +192,15 @@ expected<digest> output_collector::hash(const descriptor& file, std::int64_t siz
     offset += count;
   }
   auto blob = all.finish();
-  if (is_empty_blob(blob)) return blob;
-  if (!keep) {
-    blobs_.try_emplace(blob, blob_origin{{}, std::move(open_again)});
-  } else if (blobs_.try_emplace(blob, blob_origin{room.freeze(static_cast<std::size_t>(size)), nullptr})
-                 .second) {
+  if (is_empty_blob(blob) || blobs_.contains(blob)) return blob;
+  // Equal outputs are one blob to the cache, so only now it is known how much it would have to hold.
+  distinct_ += static_cast<std::uint64_t>(size);
+  if (room_.cache > 0 && distinct_ > room_.cache) return failure(outputs_too_large(path, distinct_, room_));
+  if (keep) {
     kept_ += static_cast<std::size_t>(size);
+    blobs_.emplace(blob, blob_origin{room.freeze(static_cast<std::size_t>(size)), nullptr, std::move(path)});
+  } else {
+    blobs_.emplace(blob, blob_origin{{}, std::move(open_again), std::move(path)});
   }
   return blob;
 }
@@ -219,16 +222,20 @@ expected<void> output_collector::count(const std::string& path, std::int64_t siz
   if (++entries_ > options_.max_output_entries)
     return fail(errc::failed_precondition, "the outputs have more than {} entries",
                 options_.max_output_entries);
-  bytes_ += static_cast<std::uint64_t>(size);
-  if (bytes_ > options_.max_output_size.bytes)
-    return fail(errc::failed_precondition, "with \"{}\" the outputs are larger than {}", path,
-                to_string(options_.max_output_size));
+  const auto more = static_cast<std::uint64_t>(size);
+  if (more > room_.largest()) return failure(output_too_large(path, more, room_));
+  bytes_ += more;
+  if (bytes_ > room_.allowed) return failure(outputs_too_large(path, bytes_, {room_.allowed}));
   return {};
 }
 
-digest output_collector::add_content(bytes content) {
+std::uint64_t output_collector::entries_left() const noexcept {
+  return options_.max_output_entries - std::min<std::uint64_t>(entries_, options_.max_output_entries);
+}
+
+digest output_collector::add_content(bytes content, const std::string& path) {
   auto blob = digest_of(content.view(), function_);
-  if (!is_empty_blob(blob)) blobs_.try_emplace(blob, blob_origin{std::move(content), nullptr});
+  if (!is_empty_blob(blob)) blobs_.try_emplace(blob, blob_origin{std::move(content), nullptr, path});
   return blob;
 }
 

@@ -5,6 +5,7 @@
 
 #include "actors/worker/batch_size.hpp"
 #include "actors/worker/file_source.hpp"
+#include "core/wire/too_large.hpp"
 
 namespace kiln {
 namespace {
@@ -56,30 +57,46 @@ private:
     auto source = make_file_source(std::move(origin.open), blob.size, shop_->hands, stop_);
     self_->request(shop_->cas, caf::infinite, write_blob{blob, std::move(source)})
         .then([me = shared_from_this()](const receipt&) { me->written({}); },
-              [me = shared_from_this()](const caf::error& fault) { me->written(failure(from_caf(fault))); });
+              [me = shared_from_this(), blob, path = std::move(origin.path)](const caf::error& fault) {
+                me->refused(blob, path, from_caf(fault));
+              });
   }
 
   /// Small ones from the end of what is missing, until the batch is full or a large one stands there.
   void write_batch() {
     write_blobs order;
+    std::vector<std::string> paths;
     for (std::int64_t size = 0; !missing_.empty() && order.entries.size() < batch_blobs;) {
       auto found = blobs_.find(missing_.back());
       if (found == blobs_.end() || found->second.open) break;
       size += found->first.size;
       if (size > batch_bytes && !order.entries.empty()) break;
       order.entries.push_back({found->first, std::move(found->second.content)});
+      paths.push_back(std::move(found->second.path));
       missing_.pop_back();
     }
     ++running_;
+    std::vector<digest> blobs;
+    for (const auto& entry : order.entries) blobs.push_back(entry.blob);
     self_->request(shop_->cas, caf::infinite, std::move(order))
         .then(
-            [me = shared_from_this()](const receipts& answered) {
-              expected<void> all;
-              for (const auto& one : answered.results)
-                if (!one) all = failure(one.error());
-              me->written(std::move(all));
+            [me = shared_from_this(), blobs = std::move(blobs),
+             paths = std::move(paths)](const receipts& answered) {
+              const auto& all = answered.results;
+              for (std::size_t i = 0; i < all.size() && i < blobs.size(); ++i)
+                if (!all[i]) return me->refused(blobs[i], paths[i], all[i].error());
+              me->written({});
             },
             [me = shared_from_this()](const caf::error& fault) { me->written(failure(from_caf(fault))); });
+  }
+
+  /// A cache that is only full may have room when another worker tries.
+  void refused(const digest& blob, const std::string& path, const error& why) {
+    const auto size = static_cast<std::uint64_t>(blob.size);
+    auto most = most_taken(why);
+    if (!most) return written(with_context(why, "output \"{}\"", path));
+    if (*most < size) shop_->room->cache_holds(*most);
+    written(failure(refused_as_too_large(path, size, *most)));
   }
 
   void written(expected<void> how) {

@@ -46,15 +46,30 @@ void running_state::upload(expected<collected> left) {
   if (excess.ok() && file_too_large) excess = too_much_in_file({plan->largest_file});
   now = phase::uploading;
   record.upload_begins(shop->env.time->wall());
-  upload_outputs(self, shop, std::move(left->blobs), stop, [self = self](expected<void> done) {
-    auto& state = self->state;
-    if (state.now != phase::uploading) return;
-    if (!done) return state.give_up(std::move(done).error(), fault_place::store);
-    state.record.upload_ends(state.shop->env.time->wall());
-    state.outcome.result = state.record.finish();
-    if (state.excess.ok()) return state.clean_up();
-    state.give_up(std::move(state.excess));
+  spoken.emplace(std::move(left->spoken));
+  upload_blobs(std::move(left->blobs));
+}
+
+void running_state::upload_blobs(blob_table blobs) {
+  upload_outputs(self, shop, std::move(blobs), stop, [self = self](expected<void> done) {
+    if (self->state.now == phase::uploading) self->state.uploaded(std::move(done));
   });
+}
+
+void running_state::uploaded(expected<void> done) {
+  if (!done) {
+    auto why = std::move(done).error();
+    bool hopeless = owner_in(why, fault_place::store) == fault_owner::action;
+    if (!hopeless || !spoken) return give_up(std::move(why), fault_place::store);
+    // No try will bring these outputs into the cache. What the command has said may tell why they are so.
+    if (excess.ok()) excess = owned_by(fault_owner::action, std::move(why));
+    leave_out_outputs(*record.result());
+    return upload_blobs(*std::exchange(spoken, std::nullopt));
+  }
+  record.upload_ends(shop->env.time->wall());
+  outcome.result = record.finish();
+  if (excess.ok()) return clean_up();
+  give_up(std::move(excess));
 }
 
 /// The end has a reason. Nothing of the action is running on the crew or as a process here.

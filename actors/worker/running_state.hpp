@@ -59,6 +59,7 @@ struct running_state {
   };
   std::optional<ended> command_over;
   action_record record;
+  std::optional<blob_table> spoken;  ///< what can be told if the outputs are refused
   action_outcome outcome;
 
   running_action_actor me() const { return caf::actor_cast<running_action_actor>(self); }
@@ -80,6 +81,8 @@ struct running_state {
   void on_ended(ended news);
   void collect(const command_end& how);
   void upload(expected<collected> left);
+  void upload_blobs(blob_table blobs);
+  void uploaded(expected<void> done);
   void give_up(error why, fault_place from = fault_place::worker);
   void clean_up();
   void say_over();

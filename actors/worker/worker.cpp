@@ -39,6 +39,9 @@ using worker_self_type = local_worker::extend<                                  
     caf::reacts_to<action_began>, caf::reacts_to<action_over>, caf::reacts_to<action_gone>,  //
     caf::reacts_to<enlist_again>, caf::reacts_to<beat_again>>;
 
+/// A cache that is slow to tell its size does not keep a worker from its work.
+constexpr auto patience_for_figures = std::chrono::seconds(5);
+
 /// What a scheduler refuses so it will refuse again, until people have changed something.
 bool is_final(errc code) noexcept {
   return code == errc::unimplemented || code == errc::unauthenticated || code == errc::permission_denied ||
@@ -76,6 +79,7 @@ struct worker_state {
 
   ~worker_state();
   void enlist();
+  void ask_scheduler();
   void on_welcome(const worker_welcome& welcome);
   void not_enlisted(const error& why);
   void enlist_later(const std::string& why);
@@ -108,6 +112,25 @@ void worker_state::enlist() {
   retry_planned = false;
   if (draining || now != standing::outside || slots() == 0) return;
   now = standing::asking;
+  // It may be another cache than in the last session.
+  self->request(shop->cas, patience_for_figures, measure_store{})
+      .then(
+          [self = self](const store_figures& figures) {
+            self->state.shop->room->cache_holds(figures.capacity);
+            self->state.ask_scheduler();
+          },
+          [self = self](const caf::error&) {  // one that is far has no word for it
+            self->state.shop->room->cache_holds(0);
+            self->state.ask_scheduler();
+          });
+}
+
+void worker_state::ask_scheduler() {
+  if (now != standing::asking) return;  // the scheduler has gone meanwhile
+  if (draining) {
+    now = standing::outside;
+    return after_one_less();
+  }
   auto offered = profile;
   offered.slots = slots_told = slots();
   self->request(master, caf::infinite,

@@ -6,6 +6,7 @@
 #include "actors/worker/command_runner.hpp"
 #include "actors/worker/input_lender.hpp"
 #include "actors/worker/options.hpp"
+#include "actors/worker/output_room.hpp"
 #include "actors/worker/work_root.hpp"
 #include "core/base/crew.hpp"
 #include "core/contract/store.hpp"
@@ -21,6 +22,7 @@ struct workshop {
   bool links = false;    ///< inputs are links to files that actions share; else each action has copies
   bool watches = false;  ///< and actions run as a user who could change those
   store_actor cas;
+  std::shared_ptr<output_room> room;  ///< in that store
   input_lender_actor lender;
   std::shared_ptr<crew> hands;
   std::shared_ptr<crew> watchers;  ///< for looks at what runs, which must not wait behind other work
