@@ -5,6 +5,7 @@
 
 #include "actors/services/rpc.hpp"
 #include "core/contract/scheduler.hpp"
+#include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/wire/bearer_token.hpp"
 
@@ -17,8 +18,13 @@ struct connect_worker_call : inbound {};
 
 using worker_api_actor = caf::typed_actor<caf::reacts_to<connect_worker_call>>;
 
+/// Before a worker joins it finds a blob in its cache that was put into `content`, under a digest of
+/// `function`: what cannot be read there cannot be run, and what is written elsewhere no client finds. With a
+/// null `content` all are believed.
 worker_api_actor spawn_worker_api(caf::actor_system& system, const environment& env,
-                                  scheduler_actor scheduler, bearer_token token);
+                                  scheduler_actor scheduler, bearer_token token,
+                                  store_actor content = store_actor(),
+                                  digest_function function = digest_function::sha256);
 void add_routes(router& routes, const worker_api_actor& to);
 
 }  // namespace kiln

@@ -84,7 +84,8 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   }
   if (peers.scheduler && token)
     with_routes(services, routes.workers, "worker_api",
-                spawn_worker_api(system, env, peers.scheduler, *token));
+                spawn_worker_api(system, env, peers.scheduler, *token, peers.content,
+                                 options.limits.digest_functions.front()));
   capabilities_options able;
   able.serves_execution = peers.scheduler != nullptr;
   able.action_cache_updates = peers.results && options.action_cache.client_updates;

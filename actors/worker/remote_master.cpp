@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/worker/backoff.hpp"
+#include "actors/worker/blob_search.hpp"
 #include "actors/worker/session_ledger.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/worker_protocol.hpp"
@@ -16,6 +17,8 @@ namespace kiln {
 namespace {
 
 constexpr auto patience_for_welcome = std::chrono::seconds(20);
+// For a blob to come to this worker's cache; less than that, so that the scheduler hears how it ended.
+constexpr auto patience_for_proof = std::chrono::seconds(10);
 // The scheduler may need two intervals to notice that it has said nothing.
 constexpr int silent_intervals = 4;
 constexpr std::size_t most_unsent_news = 10'000;
@@ -71,9 +74,10 @@ KILN_MESSAGE(kiln::return_overdue)
 namespace kiln {
 namespace {
 
-using remote_actor = worker_master::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
-                                           caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
-                                           caf::reacts_to<come_back>, caf::reacts_to<return_overdue>>;
+using remote_actor =
+    worker_master::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
+                          caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
+                          caf::reacts_to<come_back>, caf::reacts_to<return_overdue>, caf::reacts_to<resume>>;
 
 struct remote_state;
 using remote_self = remote_actor::stateful_pointer<remote_state>;
@@ -83,6 +87,7 @@ struct remote_state {
   environment env;
   std::shared_ptr<channel> way;
   std::string identity;  ///< the header that shows the token
+  store_actor cache;     ///< the worker's; null: nothing is proved of it
 
   // The worker.
   worker_actor worker;
@@ -116,6 +121,8 @@ struct remote_state {
   void hear(const expected<std::optional<byte_chain>>& message);
   void hear_order(scheduler_words& words);
   void hear_welcome(const scheduler_words& words);
+  void prove(const digest& blob);
+  void write(const worker_words& words);
   void say(const worker_words& words);
   void report(const action_finished& news);
   void write_next();
@@ -149,8 +156,10 @@ void remote_state::open() {
   auto hello = profile;
   hello.running = ledger.held();
   ledger.open();
-  unsent.push_back(encode(hello));
-  write_next();
+  if (cache && hello.running.empty())
+    write(proving_worker{std::move(hello)});
+  else
+    write(hello);
   listen();
   self->delayed_send(self, patience_for_welcome, welcome_overdue{session});
 }
@@ -187,7 +196,24 @@ void remote_state::hear_order(scheduler_words& words) {
   }
 }
 
+void remote_state::prove(const digest& blob) {
+  auto answer = [self = self, of = session, blob](const error& fault) {
+    auto& state = self->state;
+    if (of != state.session) return;
+    if (fault.ok()) return state.write(cache_proof{});
+    auto sentence = fmt::format(
+        "this worker's cache (--cache, worker.cas) is not the one that the scheduler's clients use: blob {}, "
+        "which the scheduler has put there, cannot be found in it: {}",
+        blob, fault.to_string());
+    state.write(cache_proof{{errc::failed_precondition, std::move(sentence)}});
+  };
+  std::make_shared<blob_search<remote_self>>(self, cache, blob, patience_for_proof, std::move(answer))
+      ->look();
+}
+
 void remote_state::hear_welcome(const scheduler_words& words) {
+  if (const auto* wanted = std::get_if<prove_cache>(&words); wanted != nullptr && cache)
+    return prove(wanted->blob);
   const auto* welcome_said = std::get_if<worker_welcome>(&words);
   if (welcome_said == nullptr) return end({errc::internal, "the scheduler's first word was no welcome"});
   welcomed = true;
@@ -208,6 +234,10 @@ void remote_state::say(const worker_words& words) {
   if (unsent.size() >= most_unsent_news)
     return end({errc::unavailable, "the scheduler does not read what it is told"});
   ledger.say();
+  write(words);
+}
+
+void remote_state::write(const worker_words& words) {
   unsent.push_back(encode(words));
   write_next();
 }
@@ -249,8 +279,8 @@ void remote_state::close() {
 void remote_state::end(const error& why) {
   if (!wire) return;
   close();
-  if (env.log) env.log->info("the session with the scheduler is over", {{"why", why.to_string()}});
   if (welcome) return std::exchange(welcome, std::nullopt)->deliver(failure(why));
+  if (env.log) env.log->info("the session with the scheduler is over", {{"why", why.to_string()}});
   if (ledger.empty() || !may_pass(why.code())) return give_up(why);
   if (!std::exchange(away, true)) self->delayed_send(self, patience, return_overdue{++absence});
   self->delayed_send(self, pauses.next(*env.random), come_back{session});
@@ -265,12 +295,14 @@ void remote_state::give_up(const error& why) {
 }
 
 remote_actor::behavior_type remote_behavior(remote_self self, const environment& env,
-                                            const std::shared_ptr<channel>& way, const bearer_token& token) {
+                                            const std::shared_ptr<channel>& way, const bearer_token& token,
+                                            const store_actor& cache) {
   auto& state = self->state;
   state.self = self;
   state.env = env;
   state.way = way;
   state.identity = token.header();
+  state.cache = cache;
   self->set_down_handler([self](const caf::down_msg& news) {
     auto& state = self->state;
     if (!state.worker || news.source != state.worker.address()) return;
@@ -323,14 +355,18 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
         if (state.away && when.absence == state.absence)
           state.give_up({errc::unavailable, "the scheduler could not be reached again in time"});
       },
+      [self](const resume& next) {
+        (void)self;
+        next.then();
+      },
   };
 }
 
 }  // namespace
 
 worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way, bearer_token token) {
-  return system.spawn(remote_behavior, env, std::move(way), std::move(token));
+                                  std::shared_ptr<channel> way, bearer_token token, store_actor cache) {
+  return system.spawn(remote_behavior, env, std::move(way), std::move(token), std::move(cache));
 }
 
 }  // namespace kiln

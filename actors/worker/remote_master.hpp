@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/contract/scheduler.hpp"
+#include "core/contract/store.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/wire/bearer_token.hpp"
@@ -18,7 +19,11 @@ namespace kiln {
 /// it: what it reports meanwhile is kept, and so is what the scheduler may not have heard before. Only when
 /// that is in vain, or there is nothing to come back to, is the worker dismissed as given up: it stops what
 /// it runs, and enlists again in its own time.
+///
+/// The scheduler may ask for proof that `cache`, the worker's, is the one that its own clients use; a worker
+/// with another could only fail what it is given. Null: the worker cannot prove it.
 worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way, bearer_token token);
+                                  std::shared_ptr<channel> way, bearer_token token,
+                                  store_actor cache = store_actor());
 
 }  // namespace kiln

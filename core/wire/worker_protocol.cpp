@@ -70,6 +70,14 @@ struct worker_writer {
     to.mutable_slots()->set_slots(static_cast<std::int32_t>(from.slots));
   }
   void operator()(const worker_leaving&) const { to.mutable_leaving(); }
+  void operator()(const proving_worker& from) const {
+    (*this)(from.profile);
+    to.mutable_hello()->set_proves_cache(true);
+  }
+  void operator()(const cache_proof& from) const {
+    auto* proof = to.mutable_proof();
+    if (!from.status.ok()) proof->mutable_status()->ParseFromString(pack_status(from.status));
+  }
 };
 
 struct scheduler_writer {
@@ -105,6 +113,11 @@ struct scheduler_writer {
     to.mutable_kill()->set_reason(from.reason);
   }
   void operator()(const dismiss_worker& from) const { to.mutable_drain()->set_reason(from.reason); }
+  void operator()(const prove_cache& from) const {
+    to.mutable_prove()->set_digest_function(
+        static_cast<build::bazel::remote::execution::v2::DigestFunction::Value>(from.blob.function));
+    to_wire(from.blob, to.mutable_prove()->mutable_blob());
+  }
 };
 
 expected<worker_profile> read(const v1::Hello& hello) {
@@ -116,11 +129,14 @@ expected<worker_profile> read(const v1::Hello& hello) {
   return profile;
 }
 
+error read(const google::rpc::Status& status) {
+  if (status.code() == 0) return {};
+  return unpack_status(status.code(), status.message(), status.SerializeAsString());
+}
+
 action_finished read(v1::Finished& finished) {
-  const auto& status = finished.status();
   action_finished result{{}, finished.operation(), finished.attempt(), {}};
-  if (status.code() != 0)
-    result.outcome.status = unpack_status(status.code(), status.message(), status.SerializeAsString());
+  result.outcome.status = read(finished.status());
   result.outcome.result = bytes::adopt(std::move(*finished.mutable_action_result()));
   result.outcome.exit_code = finished.exit_code();
   // The numbers are the same; what a newer worker may say beyond them is left to the code.
@@ -151,6 +167,14 @@ expected<start_action> read(v1::Start& start) {
   return result;
 }
 
+expected<prove_cache> read(const v1::Prove& prove) {
+  auto function = resolve_function(prove.digest_function(), prove.blob().hash().size());
+  if (!function) return fail(function.error());
+  auto blob = from_wire(prove.blob(), *function);
+  if (!blob) return with_context(blob.error(), "the blob to be found");
+  return prove_cache{*blob};
+}
+
 }  // namespace
 
 bytes encode(const worker_words& words) {
@@ -172,6 +196,7 @@ expected<worker_words> decode_worker_words(const byte_chain& message) {
     case v1::WorkerMessage::kHello: {
       auto hello = read(parsed->hello());
       if (!hello) return fail(hello.error());
+      if (parsed->hello().proves_cache()) return worker_words(proving_worker{std::move(*hello)});
       return worker_words(std::move(*hello));
     }
     case v1::WorkerMessage::kHeartbeat:
@@ -184,6 +209,8 @@ expected<worker_words> decode_worker_words(const byte_chain& message) {
       return worker_words(worker_slots{{}, static_cast<std::uint32_t>(std::max(0, parsed->slots().slots()))});
     case v1::WorkerMessage::kLeaving:
       return worker_words(worker_leaving{});
+    case v1::WorkerMessage::kProof:
+      return worker_words(cache_proof{read(parsed->proof().status())});
     case v1::WorkerMessage::MESSAGE_NOT_SET:
       break;
   }
@@ -211,6 +238,11 @@ expected<scheduler_words> decode_scheduler_words(const byte_chain& message) {
     }
     case v1::SchedulerMessage::kDrain:
       return scheduler_words(dismiss_worker{parsed->drain().reason(), false});
+    case v1::SchedulerMessage::kProve: {
+      auto prove = read(parsed->prove());
+      if (!prove) return fail(prove.error());
+      return scheduler_words(*prove);
+    }
     case v1::SchedulerMessage::MESSAGE_NOT_SET:
       break;
   }

@@ -21,15 +21,28 @@ struct session_heartbeat {
   std::uint64_t heard = 0;
 };
 
+/// The hello of a worker that proves, when it is asked to, that it reaches the scheduler's cache. One that
+/// says only its profile is taken at its word.
+struct proving_worker {
+  worker_profile profile;
+};
+/// Is this blob, which the scheduler has put there, in the worker's cache? -> cache_proof
+struct prove_cache {
+  digest blob;
+};
+struct cache_proof {
+  error status;  ///< why it is not found
+};
+
 /// What a worker says. The receiver knows which worker it is: `worker_id` is empty.
 using worker_words = std::variant<worker_profile, session_heartbeat, action_started, action_finished,
-                                  worker_slots, worker_leaving>;
+                                  worker_slots, worker_leaving, proving_worker, cache_proof>;
 bytes encode(const worker_words& words);
 expected<worker_words> decode_worker_words(const byte_chain& message);
 
 /// What the scheduler says. That a worker is given up is not said but done: the call ends.
 using scheduler_words =
-    std::variant<worker_welcome, session_heartbeat, start_action, kill_action, dismiss_worker>;
+    std::variant<worker_welcome, session_heartbeat, start_action, kill_action, dismiss_worker, prove_cache>;
 bytes encode(const scheduler_words& words);
 expected<scheduler_words> decode_scheduler_words(const byte_chain& message);
 

@@ -42,6 +42,16 @@ BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
   BOOST_TEST(through_scheduler(session_heartbeat{77}).heard == 77u);
 }
 
+BOOST_AUTO_TEST_CASE(the_proof_of_a_cache_is_asked_for_and_given) {
+  BOOST_TEST(through_worker(proving_worker{{"w", {}, 4, 1}}).profile.name == "w");
+  auto blob = digest_of("landmark", digest_function::blake3);
+  BOOST_TEST((through_scheduler(prove_cache{blob}).blob == blob));
+  BOOST_TEST(through_worker(cache_proof{}).status.ok());
+  auto back = through_worker(cache_proof{{errc::failed_precondition, "another"}});
+  BOOST_TEST((back.status.code() == errc::failed_precondition));
+  BOOST_TEST(back.status.message() == "another");
+}
+
 BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
   auto fault = error(errc::not_found, "gone").add_detail({"url", "value"});
   auto back = through_worker(

@@ -44,8 +44,8 @@ struct far_worker {
 
 struct with_api : execution_bench {
   with_api() {
-    add_routes(routes,
-               own(spawn_worker_api(actors(), env(), scheduler, bearer_token::from_text(secret).value())));
+    add_routes(routes, own(spawn_worker_api(actors(), env(), scheduler,
+                                            bearer_token::from_text(secret).value(), blobs)));
   }
   ~with_api() {
     for (const auto& wire : wires) wire->cancel();
@@ -270,6 +270,53 @@ BOOST_AUTO_TEST_CASE(a_first_message_that_is_no_hello_and_garbage_are_refused) {
   run();
   BOOST_TEST(broken.wire->status()->code() == errc::invalid_argument);
   BOOST_TEST(ask<scheduler_figures>(scheduler, measure_scheduler{})->workers == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_that_can_proves_that_it_has_our_cache_before_it_joins) {
+  auto workers = [this] { return ask<scheduler_figures>(scheduler, measure_scheduler{})->workers; };
+  far_worker good(*this);
+  wires.push_back(good.wire);
+  good.say(proving_worker{{"good", {}, 1, 1}});
+  BOOST_TEST_REQUIRE(good.heard<prove_cache>().size() == 1u);
+  BOOST_TEST(has(good.heard<prove_cache>()[0].blob));
+  BOOST_TEST(workers() == 0u);
+  good.say(cache_proof{});
+  BOOST_TEST(good.heard<worker_welcome>().size() == 1u);
+  BOOST_TEST(workers() == 1u);
+
+  far_worker wrong(*this);
+  wrong.say(proving_worker{{"wrong", {}, 1, 2}});
+  BOOST_TEST((wrong.heard<prove_cache>().at(0).blob == good.heard<prove_cache>()[0].blob));
+  wrong.say(cache_proof{{errc::failed_precondition, "it is not there"}});
+  BOOST_TEST_REQUIRE(wrong.wire->status().has_value());
+  BOOST_TEST(wrong.wire->status()->code() == errc::failed_precondition);
+  BOOST_TEST(wrong.wire->status()->message() == "it is not there");
+
+  far_worker rude(*this);
+  rude.say(proving_worker{{"rude", {}, 1, 3}});
+  rude.say(session_heartbeat{});
+  BOOST_TEST(rude.wire->status()->code() == errc::invalid_argument);
+
+  far_worker silent(*this);
+  silent.say(proving_worker{{"silent", {}, 1, 4}});
+  for (int second = 0; second < 19; ++second) {
+    good.say(session_heartbeat{});
+    pass(1s);
+  }
+  BOOST_TEST(!silent.wire->status().has_value());
+  pass(2s);
+  BOOST_TEST_REQUIRE(silent.wire->status().has_value());
+  BOOST_TEST(silent.wire->status()->code() == errc::deadline_exceeded);
+  BOOST_TEST(workers() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_worker_is_believed_if_our_cache_takes_nothing) {
+  caf::anon_send_exit(blobs, caf::exit_reason::kill);
+  run();
+  far_worker worker(*this);
+  wires.push_back(worker.wire);
+  worker.say(proving_worker{{"far", {}, 1, 1}});
+  BOOST_TEST(worker.heard<worker_welcome>().size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_leaving_worker_finishes_and_gets_no_more) {
