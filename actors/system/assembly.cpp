@@ -78,9 +78,7 @@ expected<std::optional<bearer_token>> token_for_workers(const node_options& opti
   if (!options.serve || options.serve->workers.empty()) return std::nullopt;
   auto found = read_or_make_token(options.worker_token);
   if (!found) return failure(found.error());
-  if (found->made) env.log->info("made a token for workers", {{"file", options.worker_token}});
-  if (found->exposed)
-    env.log->warn("others on this machine may read the workers' token", {{"file", options.worker_token}});
+  tell_of(*found, options.worker_token, env.log);
   return std::optional(std::move(found->token));
 }
 

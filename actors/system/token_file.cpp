@@ -89,10 +89,12 @@ expected<void> make_token(const std::string& path) {
 
 }  // namespace
 
-expected<bearer_token> read_token(const std::string& path) {
+expected<found_token> read_token(const std::string& path) {
   auto found = text_of_token(path);
   if (!found) return failure(found.error());
-  return token_from(found->text, path);
+  auto token = token_from(found->text, path);
+  if (!token) return failure(token.error());
+  return found_token{std::move(*token), false, found->exposed};
 }
 
 expected<found_token> read_or_make_token(const std::string& path) {
@@ -100,12 +102,19 @@ expected<found_token> read_or_make_token(const std::string& path) {
   bool make = !found && found.error().code() == errc::not_found;
   if (make) {
     if (auto made = make_token(path); !made) return failure(made.error());
-    found = text_of_token(path);
+  } else if (!found) {
+    return failure(found.error());
   }
-  if (!found) return failure(found.error());
-  auto token = token_from(found->text, path);
-  if (!token) return failure(token.error());
-  return found_token{std::move(*token), make, found->exposed};
+  auto token = read_token(path);
+  if (token) token->made = make;
+  return token;
+}
+
+void tell_of(const found_token& token, const std::string& path, logger* log) {
+  if (log == nullptr) return;
+  if (token.made) log->info("made a token for workers", {{"file", path}});
+  if (token.exposed)
+    log->warn("others on this machine may read the workers' token; `chmod 600` mends it", {{"file", path}});
 }
 
 }  // namespace kiln

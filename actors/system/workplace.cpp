@@ -54,7 +54,8 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
     auto token = read_token(options.worker_token);
     if (!token)
       return with_context(token.error(), "a worker shows a copy of its scheduler's token (--worker-token)");
-    master = spawn_remote_master(system, env, std::move(*way), std::move(*token),
+    tell_of(*token, options.worker_token, env.log);
+    master = spawn_remote_master(system, env, std::move(*way), std::move(token->token),
                                  stores.find(options.worker->cas.name));
   }
   const auto& wanted = *options.worker;

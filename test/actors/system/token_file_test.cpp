@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(a_scheduler_makes_the_file_once_and_only_its_owner_reads_it
   BOOST_TEST_REQUIRE(second.has_value());
   BOOST_TEST(!second->made);
   BOOST_TEST(second->token.header() == first->token.header());
-  BOOST_TEST(read_token(path).value().header() == first->token.header());
+  BOOST_TEST(read_token(path).value().token.header() == first->token.header());
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(path).parent_path()))
     BOOST_TEST(entry.path().string() == path);
 }
@@ -62,6 +62,9 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_may_read_is_noticed) {
   write("0123456789abcdef\n");
   ::chmod(path.c_str(), 0640);
   BOOST_TEST(read_or_make_token(path).value().exposed);
+  BOOST_TEST(read_token(path).value().exposed);
+  ::chmod(path.c_str(), 0600);
+  BOOST_TEST(!read_token(path).value().exposed);
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_token_is_refused_by_its_file_and_not_repeated) {

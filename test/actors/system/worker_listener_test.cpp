@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 #include <fstream>
 
 #include "core/wire/worker_protocol.hpp"
@@ -73,6 +74,22 @@ BOOST_AUTO_TEST_CASE(clients_are_not_answered_where_workers_join) {
     BOOST_TEST_REQUIRE(call->end().has_value());
     BOOST_TEST((call->end()->code() == errc::unimplemented), method);
   }
+}
+
+// Each side has its own copy of the file, and each may be left open to others.
+BOOST_AUTO_TEST_CASE(a_worker_says_that_others_may_read_its_copy_of_the_token) {
+  const std::string said = "others on this machine may read the workers' token";
+  BOOST_TEST(kiln.system().log_lines().find(said) == std::string::npos);
+  std::filesystem::copy(kiln.data() + "/token", kiln.data() + "/copy");
+  std::filesystem::permissions(kiln.data() + "/copy", std::filesystem::perms(0644));
+  kiln.join(R"(
+stores: {upstream: {type: grpc, endpoint: "direct://clients"}}
+transports: {out: {type: direct}}
+worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1}
+scheduler: direct://workers
+worker_token: "${KILN_DATA}/copy"
+)");
+  BOOST_TEST(kiln.system().log_lines().find(said) != std::string::npos, kiln.system().log_lines());
 }
 
 BOOST_AUTO_TEST_CASE(an_endpoint_that_no_transport_dials_is_refused_at_the_start) {
