@@ -71,6 +71,8 @@ struct scheduler_state : outbox {
   void on_down(const caf::down_msg& news);
   void answer_drains();
   steady_time now() const { return self->clock().now(); }
+  /// When all workers go, one line is enough.
+  log_level usual() const noexcept { return draining ? log_level::debug : log_level::info; }
 
   const scheduler_self::pointer self;
   environment env;
@@ -89,17 +91,20 @@ struct scheduler_state : outbox {
   std::map<caf::actor_addr, listener_id> listener_ids;
   listener_id last_listener = 0;
   std::vector<answer<scheduler_drained>> drains;
+  bool draining = false;
 };
 
 void scheduler_state::dismiss(const std::string& worker_id, dismiss_worker order) {
-  env.log->info("worker dismissed", {{"worker", worker_id}, {"reason", order.reason}});
+  env.log->write(usual(), "worker dismissed", {{"worker", worker_id}, {"reason", order.reason}});
   send_to(worker_id, std::move(order));
 }
 
 void scheduler_state::forget_worker(const std::string& worker_id) {
   auto found = workers.find(worker_id);
   if (found == workers.end()) return;
-  env.log->info("worker gone", {{"worker", worker_id}});
+  // That of the same process goes with it.
+  env.log->write(found->second.may_return ? usual() : log_level::debug, "worker gone",
+                 {{"worker", worker_id}});
   drop_handle(found->second.handle);
   workers.erase(found);
 }
@@ -178,7 +183,8 @@ caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) 
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
   auto welcome = mind->admit(order.profile, now());
   if (!welcome) {
-    env.log->warn("worker refused", {{"worker", order.profile.name}, {"why", welcome.error()}});
+    env.log->write(draining ? log_level::debug : log_level::warn, "worker refused",
+                   {{"worker", order.profile.name}, {"why", welcome.error()}});
     return to_caf(welcome.error());
   }
   env.log->info("worker enlisted", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
@@ -255,6 +261,12 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       [this](const worker_leaving& news) { mind->leaving(news.worker_id, now()); },
       [this](const measure_scheduler&) { return mind->figures(); },
       [this](const drain_scheduler&) {
+        if (!std::exchange(draining, true)) {
+          const auto figures = mind->figures();
+          env.log->info(
+              "no more actions are given to workers",
+              {{"workers", figures.workers}, {"executing", figures.executing}, {"queued", figures.queued}});
+        }
         mind->drain();
         auto promise = make_answer<scheduler_drained>(self);
         drains.push_back(promise);

@@ -188,6 +188,8 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
   std::vector<drain_step> steps;
   steps.push_back({"health", patience, [&all, until, patience](auto done) {
                      *until = all.env.time->now() + patience;
+                     // Before its scheduler dismisses it, which would have it look for another session.
+                     if (all.work) caf::anon_send(all.work->worker(), drain_worker{});
                      if (all.services.health) caf::anon_send(all.services.health, set_serving{false});
                      done();
                    }});

@@ -35,7 +35,7 @@ void start_step(drain_self self, std::size_t step) {
   }
   state.running = step;
   const auto& next = state.steps[step];
-  if (state.log) state.log->info("draining", {{"step", next.name}});
+  if (state.log) state.log->debug("draining", {{"step", next.name}});
   auto left = std::max(state.begun + next.until - self->clock().now(), duration::zero());
   self->delayed_send(self, left, drain_step_overdue{step});
   auto me = caf::actor_cast<caf::weak_actor_ptr>(self);

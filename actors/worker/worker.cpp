@@ -82,7 +82,7 @@ struct worker_state {
   void ask_scheduler();
   void on_welcome(const worker_welcome& welcome);
   void not_enlisted(const error& why);
-  void enlist_later(const std::string& why);
+  void enlist_later(std::string_view news, const std::string& why, log_level level);
   void beat();
   void start(start_action& order);
   void kill(const kill_action& order);
@@ -161,15 +161,14 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
 /// A scheduler that may be asked again is; one that will never take us is told of, at once.
 void worker_state::not_enlisted(const error& why) {
   if (!ever_enlisted && refused && is_final(why.code()) && !draining) return refused(why);
-  enlist_later(why.to_string());
+  enlist_later("not enlisted at the scheduler", why.to_string(), log_level::warn);
 }
 
-void worker_state::enlist_later(const std::string& why) {
+void worker_state::enlist_later(std::string_view news, const std::string& why, log_level level) {
   if (draining) return after_one_less();
   if (std::exchange(retry_planned, true)) return;
   auto pause = patience.next(*shop->env.random);
-  if (shop->env.log)
-    shop->env.log->warn("not enlisted at the scheduler", {{"why", why}, {"again_in", in_words(pause)}});
+  if (shop->env.log) shop->env.log->write(level, news, {{"why", why}, {"again_in", in_words(pause)}});
   self->delayed_send(self, pause, enlist_again{});
 }
 
@@ -211,8 +210,11 @@ void worker_state::dismiss(const dismiss_worker& order) {
   if (!in_session()) return;  // meant for a session before the one that we are asking for
   if (now == standing::dismissed && !order.given_up) return;
   now = standing::dismissed;
-  if (shop->env.log)
-    shop->env.log->warn("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
+  // Who goes by itself is dismissed in order as well, and need not say so.
+  if (shop->env.log && order.given_up)
+    shop->env.log->warn("given up by the scheduler", {{"worker", id}, {"why", order.reason}});
+  else if (shop->env.log && !draining)
+    shop->env.log->info("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
   if (order.given_up) {
     end_session();
     kill_all(order.reason);
@@ -284,7 +286,8 @@ void worker_state::after_one_less() {
   if (!running.empty()) return;
   if (stopping) return self->quit(caf::exit_reason::user_shutdown);
   if (now == standing::dismissed) end_session();
-  if (now == standing::outside && !draining) return enlist_later("the last session is over");
+  if (now == standing::outside && !draining)
+    return enlist_later("enlisting anew", "the last session is over", log_level::info);
   if (!draining || now == standing::asking) return;
   for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
 }

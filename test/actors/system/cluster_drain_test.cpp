@@ -113,6 +113,21 @@ BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
       [&] { return kiln.system().ask<worker_figures>(worker, measure_worker{})->running == 0; });
 }
 
+// Whoever ends Kiln by hand reads this.
+BOOST_AUTO_TEST_CASE(an_end_in_order_is_one_line_and_alarms_nobody) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    cluster kiln(execution_node + local_worker_section, seed);
+    kiln.run();
+    const auto before = kiln.system().log_lines().size();
+    auto end = kiln.begin_drain();
+    kiln.pass(20s);
+    BOOST_TEST_REQUIRE(end->has_value());
+    const auto news = kiln.system().log_lines().substr(before);
+    BOOST_TEST(std::count(news.begin(), news.end(), '\n') == 1, news);
+    BOOST_TEST(news.find("no more actions are given") != std::string::npos, news);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_drain_waits_for_a_call_that_goes_on_but_not_for_ever) {
   for (bool patient : {true, false}) {
     cluster kiln(cache_node);
