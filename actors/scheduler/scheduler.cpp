@@ -8,6 +8,7 @@
 
 #include "actors/scheduler/dispatcher.hpp"
 #include "actors/scheduler/scheduler_metrics.hpp"
+#include "core/contract/hear.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 
@@ -131,17 +132,17 @@ void scheduler_state::record(const operation& what) {
   write_blobs order;
   order.entries.push_back({names.of(record_kind::action_result, what.action.instance, what.action.action),
                            wrap_result(what.outcome.result)});
-  self->request(results, options.record_timeout, std::move(order))
-      .then(
-          [this, settled, complain](const receipts& answer) {
-            if (answer.results.empty() || !answer.results.front())
-              complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
-            self->send(self, settled);
-          },
-          [this, settled, complain](const caf::error& fault) {
-            complain(from_caf(fault).to_string());
-            self->send(self, settled);
-          });
+  hear(
+      self->request(results, options.record_timeout, std::move(order)),
+      [this, settled, complain](const receipts& answer) {
+        if (answer.results.empty() || !answer.results.front())
+          complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
+        self->send(self, settled);
+      },
+      [this, settled, complain](const caf::error& fault) {
+        complain(from_caf(fault).to_string());
+        self->send(self, settled);
+      });
 }
 
 void scheduler_state::set_aside(const worker& which, duration how_long, const error& why) {
@@ -181,7 +182,7 @@ void scheduler_state::take_handle(const std::string& worker_id, const enlist_wor
 
 caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) {
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
-  auto welcome = mind->admit(order.profile, now());
+  auto welcome = caught([&] { return mind->admit(order.profile, now()); });
   if (!welcome) {
     env.log->write(draining ? log_level::debug : log_level::warn, "worker refused",
                    {{"worker", order.profile.name}, {"why", welcome.error()}});
@@ -234,7 +235,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
   return {
       [this](submit_action& order) {
         order.action.queued = env.time->wall();
-        return to_result(mind->submit(order, id_of(order.listener), now()));
+        return to_result(caught([&] { return mind->submit(order, id_of(order.listener), now()); }));
       },
       [this](const watch_operation& order) {
         return to_result(mind->watch(order.name, id_of(order.listener)));
@@ -249,7 +250,11 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
         answer_drains();
         return to_result(std::move(state));
       },
-      [this](const list_operations& order) { return operation_list{mind->list(order.after, order.limit)}; },
+      [this](const list_operations& order) {
+        return to_result(caught([&]() -> expected<operation_list> {
+          return operation_list{mind->list(order.after, order.limit)};
+        }));
+      },
       [this](const enlist_worker& order) { return enlist(order); },
       [this](const worker_beat& news) { mind->beat(news.worker_id, now()); },
       [this](const action_started& news) { mind->started(news, now()); },

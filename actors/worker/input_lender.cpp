@@ -1,76 +1,22 @@
 #include "actors/worker/input_lender.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
-#include <deque>
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "actors/worker/batch_size.hpp"
-#include "actors/worker/input_flight.hpp"
-#include "actors/worker/joined_source.hpp"
-#include "actors/worker/lent_file.hpp"
-#include "actors/worker/lent_inputs.hpp"
-#include "actors/worker/private_copy.hpp"
+#include "actors/worker/input_lender_state.hpp"
+#include "core/base/crew.hpp"
 #include "core/observe/log.hpp"
 
-namespace kiln {
+namespace kiln::lending {
 namespace {
 
 constexpr std::size_t asks_at_once = 512;
-constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
-constexpr std::size_t streams_at_once = 8;
 constexpr auto between_sweeps = std::chrono::minutes(1);
 
-struct lender_state;
-using lender_self = input_lender_actor::stateful_pointer<lender_state>;
-
-struct lender_state {
-  lender_self self = nullptr;
-  lender_context context;
-  bool lends = true;  // until the cache says that it has no files
-
-  std::optional<lent_inputs> lent;
-  bool armed = false;  // sweep_lent will come
-  std::unordered_map<wanted_input, flight_ptr> flights;
-  std::deque<flight_ptr> to_ask, small, large;
-  std::size_t asking = 0, batches = 0, streams = 0;
-  struct to_look_at {
-    flight_ptr one;
-    lent_file file;
-    std::shared_ptr<lent_input::sharing> shared;
-  };
-  std::vector<to_look_at> to_mark;
-  std::size_t marking = 0;  ///< jobs that look at lent files
-
-  bool has_cache() const { return static_cast<bool>(context.cache); }
-  const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
-  input_lender_actor me() const { return caf::actor_cast<input_lender_actor>(self); }
-
-  void ask_capacity();
-  caf::result<borrowed_inputs> borrow(borrow_inputs order);
-  void recheck(const recheck_inputs& order);
-  void go_on();
-
-  void ask(const flight_ptr& one);
-  void after_refusal(const flight_ptr& one, const error& fault);
-  void fetch(const flight_ptr& one);
-  void fetch_batch();
-  void keep_batch(std::vector<flight_ptr> batch, blob_batch content);
-  void fetch_large(const flight_ptr& one);
-  void keep_large(const flight_ptr& one, blob_content content);
-  void mark_some();
-  void mark(std::vector<to_look_at> some, std::size_t& jobs);
-  void take_marked(const flight_ptr& one, expected<lent_input_ptr> result);
-
-  void land(const flight_ptr& one, const expected<lent_input_ptr>& result);
-  void arm();
-  void sweep();
-};
+}  // namespace
 
 void lender_state::ask_capacity() {
   self->request(lending_store(), caf::infinite, measure_store{})
@@ -84,8 +30,19 @@ void lender_state::ask_capacity() {
           [](const caf::error&) {});  // then nothing is kept
 }
 
-caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
+caf::result<borrowed_inputs> lender_state::borrow(const borrow_inputs& order) {
   auto reply = make_answer<borrowed_inputs>(self);
+  // An action may have a million inputs: if there is no memory for that, others may still have theirs.
+  auto begun = caught([&]() -> expected<void> {
+    begin(order, reply);
+    return {};
+  });
+  if (!begun) reply.deliver(failure(std::move(begun).error()));
+  go_on();
+  return reply;
+}
+
+void lender_state::begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply) {
   auto wish = std::make_shared<borrowing>(reply, order.inputs.size());
   for (std::size_t i = 0; i < order.inputs.size(); ++i) {
     const auto& which = order.inputs[i];
@@ -96,14 +53,13 @@ caf::result<borrowed_inputs> lender_state::borrow(borrow_inputs order) {
     }
     auto& one = flights[which];
     if (!one) {
-      one = std::make_shared<flight>(flight{which});
-      lends ? to_ask.push_back(one) : fetch(one);
+      auto fresh = std::make_shared<flight>(flight{which});
+      lends ? to_ask.push_back(fresh) : fetch(fresh);
+      one = std::move(fresh);  // what is in the table is on its way, whatever is thrown
     }
     one->waiters.push_back({wish, i});
   }
   if (wish->left == 0) wish->reply.deliver(std::move(wish->result));
-  go_on();
-  return reply;
 }
 
 /// Whoever lends a file looks at it first: so it is asked to lend these again.
@@ -165,124 +121,6 @@ void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
   if (fault.code() != errc::not_found) return land(one, failure(fault));
   if (!has_cache() || one->fetched) return land(one, lent_input_ptr());
   fetch(one);
-}
-
-void lender_state::fetch(const flight_ptr& one) {
-  (one->which.blob.size <= small_blob ? small : large).push_back(one);
-}
-
-void lender_state::fetch_batch() {
-  ++batches;
-  std::vector<flight_ptr> batch;
-  read_blobs order;
-  for (std::int64_t room = batch_bytes; !small.empty() && batch.size() < batch_blobs;) {
-    room -= small.front()->which.blob.size;
-    if (room < 0 && !batch.empty()) break;
-    batch.push_back(std::move(small.front()));
-    small.pop_front();
-    order.blobs.push_back(batch.back()->which.blob);
-  }
-  self->request(context.cas, caf::infinite, std::move(order))
-      .then([self = self, batch](blob_batch& content) { self->state.keep_batch(batch, std::move(content)); },
-            [self = self, batch](const caf::error& fault) {
-              --self->state.batches;
-              for (const auto& one : batch) self->state.land(one, failure(from_caf(fault)));
-              self->state.go_on();
-            });
-}
-
-void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content) {
-  content.results.resize(batch.size(), fail(errc::internal, "a store answered too few blobs"));
-  write_blobs order;
-  std::vector<flight_ptr> kept;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto& result = content.results[i];
-    if (result) {
-      kept.push_back(batch[i]);
-      order.entries.push_back({batch[i]->which.blob, std::move(*result)});
-    } else if (result.error().code() == errc::not_found) {
-      land(batch[i], lent_input_ptr());
-    } else {
-      land(batch[i], failure(result.error()));
-    }
-  }
-  if (!lends) {
-    auto write_all = [root = context.root, hands = context.hands, kept, order = std::move(order)] {
-      std::vector<expected<lent_input_ptr>> results;
-      for (std::size_t i = 0; i < kept.size(); ++i)
-        results.push_back(make_private_copy(root, hands, kept[i]->which, order.entries[i].content));
-      return expected<std::vector<expected<lent_input_ptr>>>(std::move(results));
-    };
-    return offload(me(), *context.hands, std::move(write_all),
-                   [self = self, kept](expected<std::vector<expected<lent_input_ptr>>> results) {
-                     --self->state.batches;
-                     for (std::size_t i = 0; i < kept.size(); ++i)
-                       self->state.land(kept[i], results ? (*results)[i] : failure(results.error()));
-                     self->state.go_on();
-                   });
-  }
-  self->request(context.cache, caf::infinite, std::move(order))
-      .then(
-          [self = self, kept](receipts& written) {
-            auto& state = self->state;
-            --state.batches;
-            written.results.resize(kept.size(), fail(errc::internal, "a store answered too few receipts"));
-            for (std::size_t i = 0; i < kept.size(); ++i) {
-              kept[i]->fetched = true;
-              if (written.results[i])
-                state.to_ask.push_back(kept[i]);
-              else
-                state.land(kept[i], failure(written.results[i].error()));
-            }
-            state.go_on();
-          },
-          [self = self, kept](const caf::error& fault) {
-            --self->state.batches;
-            for (const auto& one : kept) self->state.land(one, failure(from_caf(fault)));
-            self->state.go_on();
-          });
-}
-
-void lender_state::fetch_large(const flight_ptr& one) {
-  ++streams;
-  self->request(context.cas, caf::infinite, read_blob{one->which.blob})
-      .then([self = self, one](blob_content& content) { self->state.keep_large(one, std::move(content)); },
-            [self = self, one](const caf::error& failed) {
-              auto fault = from_caf(failed);
-              --self->state.streams;
-              if (fault.code() == errc::not_found)
-                self->state.land(one, lent_input_ptr());
-              else
-                self->state.land(one, failure(fault));
-              self->state.go_on();
-            });
-}
-
-void lender_state::keep_large(const flight_ptr& one, blob_content content) {
-  auto source = join(std::move(content.head), std::move(content.rest));
-  if (!lends) {
-    auto done = [me = me(), self = self, one](expected<lent_input_ptr> result) {
-      caf::anon_send(me, resume{[self, one, result = std::move(result)] {
-                       --self->state.streams;
-                       self->state.land(one, result);
-                       self->state.go_on();
-                     }});
-    };
-    return make_private_copy(context.root, context.hands, one->which, std::move(source), std::move(done));
-  }
-  self->request(context.cache, caf::infinite, write_blob{one->which.blob, std::move(source)})
-      .then(
-          [self = self, one](const receipt&) {
-            --self->state.streams;
-            one->fetched = true;
-            self->state.to_ask.push_back(one);
-            self->state.go_on();
-          },
-          [self = self, one](const caf::error& fault) {
-            --self->state.streams;
-            self->state.land(one, failure(from_caf(fault)));
-            self->state.go_on();
-          });
 }
 
 /// Looks at lent files, all that came in meanwhile with one job; what has to be copied at length has its own.
@@ -363,22 +201,27 @@ void lender_state::sweep() {
   self->send(self, resume{[self = self] { self->state.sweep(); }});
 }
 
+namespace {
+
 input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
   self->state.self = self;
   self->state.context = context;
   self->state.lent.emplace(*context.env.time);
   self->state.ask_capacity();
   return {
-      [self](borrow_inputs& order) { return self->state.borrow(std::move(order)); },
+      [self](const borrow_inputs& order) { return self->state.borrow(order); },
       [self](const recheck_inputs& order) { self->state.recheck(order); },
       [self](const resume& next) { (void)self, next.then(); },
   };
 }
 
 }  // namespace
+}  // namespace kiln::lending
+
+namespace kiln {
 
 input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context) {
-  return system.spawn(lender_behavior, std::move(context));
+  return system.spawn(lending::lender_behavior, std::move(context));
 }
 
 }  // namespace kiln

@@ -160,7 +160,7 @@ void remote_state::open() {
     write(proving_worker{std::move(hello)});
   else
     write(hello);
-  listen();
+  if (wire) listen();
   self->delayed_send(self, patience_for_welcome, welcome_overdue{session});
 }
 
@@ -174,7 +174,8 @@ void remote_state::listen() {
 void remote_state::hear(const expected<std::optional<byte_chain>>& message) {
   if (!message) return end(message.error());
   if (!*message) return end({errc::unavailable, "the scheduler has closed the session"});
-  auto words = decode_scheduler_words(**message);
+  // With a command of any size in it: what is thrown ends the session, and not what the worker runs.
+  auto words = caught([&] { return decode_scheduler_words(**message); });
   if (!words) return end(words.error());
   silent = 0;
   if (welcomed)
@@ -238,7 +239,10 @@ void remote_state::say(const worker_words& words) {
 }
 
 void remote_state::write(const worker_words& words) {
-  unsent.push_back(encode(words));
+  // A result of any size may be in it. What cannot be said now is kept, and said when we are back.
+  auto message = caught([&]() -> expected<bytes> { return encode(words); });
+  if (!message) return end(message.error());
+  unsent.push_back(std::move(*message));
   write_next();
 }
 

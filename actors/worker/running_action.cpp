@@ -9,6 +9,7 @@
 #include "actors/worker/materializer.hpp"
 #include "actors/worker/running_state.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/contract/one_call.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_limits.hpp"
 
@@ -118,6 +119,8 @@ namespace {
 
 running_action_actor::behavior_type running_behavior(running_self self, const workshop_ptr& shop,
                                                      const action_owner& owner, const start_action& order) {
+  // Another try, elsewhere, may have the memory that it takes.
+  ends_with_what_it_throws(self);
   auto& state = self->state;
   state.self = self;
   state.shop = shop;

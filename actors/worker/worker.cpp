@@ -189,9 +189,12 @@ void worker_state::start(start_action& order) {
                    false,
                    fault_owner::elsewhere});
   auto owner = caf::actor_cast<action_owner>(caf::actor_cast<worker_self_type>(self));
-  auto action = spawn_running_action(self->system(), shop, owner, std::move(order));
-  self->monitor(action);
-  running.emplace(std::move(which), std::move(action));
+  auto begun = caught([&]() -> expected<running_action_actor> {
+    return spawn_running_action(self->system(), shop, owner, std::move(order));
+  });
+  if (!begun) return report(which.first, which.second, {begun.error(), {}, 0, false, fault_owner::worker});
+  self->monitor(*begun);
+  running.emplace(std::move(which), std::move(*begun));
 }
 
 void worker_state::kill(const kill_action& order) {
@@ -278,7 +281,11 @@ void worker_state::on_down(const caf::down_msg& news) {
   auto which = found->first;
   running.erase(found);
   report(which.first, which.second,
-         {error(errc::internal, "the action was lost within the worker"), {}, 0, false, fault_owner::worker});
+         {from_caf(news.reason).in_context("the action was lost within the worker"),
+          {},
+          0,
+          false,
+          fault_owner::worker});
   after_one_less();
 }
 

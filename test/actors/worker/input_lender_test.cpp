@@ -5,6 +5,7 @@
 
 #include "core/digest/hasher.hpp"
 #include "test/harness/deterministic_system.hpp"
+#include "test/harness/scarce_memory.hpp"
 #include "test/harness/temporary_folder.hpp"
 
 namespace kiln::test {
@@ -71,6 +72,31 @@ BOOST_AUTO_TEST_CASE(an_input_that_an_action_holds_is_not_given_back) {
   auto held = borrow(put(1));
   pass(1h);
   BOOST_TEST(std::filesystem::exists(held.front()->path));
+}
+
+// The lender is there for all actions: one of very many inputs must not end it for the others.
+BOOST_AUTO_TEST_CASE(inputs_for_which_there_is_no_memory_are_refused_and_others_lent) {
+  borrow_inputs order;
+  for (const auto& blob : put(5000)) order.inputs.push_back({blob});
+  for (std::size_t which = 1;; ++which) {
+    auto again = order;
+    bool felt = false;
+    auto answer = [&] {
+      scarce_memory scarce(64 << 10, which);
+      auto result = ask<borrowed_inputs>(lender, std::move(again));
+      felt = scarce.was_felt();
+      return result;
+    }();
+    BOOST_TEST_CONTEXT("allocation " << which) {
+      // It may have been the store's memory as well, which says so with INTERNAL.
+      const auto code = answer ? errc::ok : answer.error().code();
+      BOOST_TEST((code == errc::ok || (felt && (code == errc::resource_exhausted || code == errc::internal))),
+                 (answer ? "" : answer.error().to_string()));
+      BOOST_TEST(borrow(put(3)).size() == 3U);
+    }
+    BOOST_TEST_REQUIRE(which < 1000U);
+    if (!felt) break;
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,68 @@
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <new>
+
+#include "test/actors/worker/worker_bench.hpp"
+#include "test/harness/print.hpp"
+
+/// What is thrown while a worker attends to an action ends that action, and nothing else.
+namespace kiln::test {
+namespace {
+
+/// Threads for a worker. One job is not taken, since there is no memory for it.
+class failing_crews final : public crew_source {
+public:
+  /// So many jobs from now on it happens.
+  void fail_at(int job) { left_ = job; }
+
+  std::unique_ptr<crew> make(std::string name, std::size_t threads) override {
+    bool fails = name == "kiln-worker";
+    auto real = thread_crews().make(std::move(name), threads);
+    if (!fails) return real;
+    return std::make_unique<failing_crew>(std::move(real), left_);
+  }
+
+private:
+  class failing_crew final : public crew {
+  public:
+    failing_crew(std::unique_ptr<crew> real, std::atomic<int>& left) : real_(std::move(real)), left_(left) {}
+    expected<void> post(job work) override {
+      if (--left_ == 0) throw std::bad_alloc();
+      return real_->post(std::move(work));
+    }
+    void stop() override { real_->stop(); }
+
+  private:
+    const std::unique_ptr<crew> real_;
+    std::atomic<int>& left_;
+  };
+
+  std::atomic<int> left_{0};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(throwing)
+
+BOOST_AUTO_TEST_CASE(an_action_for_which_there_is_no_memory_ends_alone) {
+  // When its folder is to be made, when it is looked at what the command has left, and when that is removed.
+  for (int job : {1, 2, 3}) {
+    failing_crews crews;
+    worker_bench bench(nullptr, false);
+    bench.env.crews = &crews;
+    bench.hire();
+    crews.fail_at(job);
+    auto outcome = bench.run(worker_bench::shell("echo x"));
+    BOOST_TEST_CONTEXT("job " << job) {
+      BOOST_TEST(outcome.status.code() == errc::resource_exhausted, outcome.status.to_string());
+      BOOST_TEST((owner_of(outcome) == fault_owner::worker));
+      auto next = bench.run(worker_bench::shell("echo next"));
+      BOOST_TEST(next.status.ok(), next.status.to_string());
+      BOOST_TEST(bench.out_of(next) == "next\n");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::test
