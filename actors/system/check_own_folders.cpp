@@ -75,12 +75,12 @@ private:
 
 }  // namespace
 
-void check_own_folders(const node& root, const node_options& options, const std::vector<configured>& stores,
-                       faults& found) {
+void check_own_folders(const node& root, const std::vector<configured>& stores, faults& found) {
   std::vector<node> claims;
   for (const auto& one : stores)
     if (one.schema) gather(one.description, *one.schema, claims);
-  if (auto worker = root.find("worker"); worker && options.worker) gather(*worker, worker_schema(), claims);
+  // Also of a worker that something else is wrong with: all is told at once.
+  if (auto worker = root.find("worker")) gather(*worker, worker_schema(), claims);
   folder_claims(found).claim(std::move(claims));
 }
 

@@ -102,7 +102,7 @@ expected<configuration> read_configuration(const configuration_source& source,
   check_client_listener(parsed->root(), result.options, found);
   check_worker_listener(parsed->root(), result.options, found);
   check_listen_addresses(result.options.transports, found);
-  check_own_folders(parsed->root(), result.options, result.stores, found);
+  check_own_folders(parsed->root(), result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());
   result.unused_variables = variables.unused();
   return result;

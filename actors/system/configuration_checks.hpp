@@ -14,7 +14,6 @@ void check_client_listener(const node& root, const node_options& options, faults
 void check_listen_addresses(const std::vector<configured>& transports, faults& found);
 /// Complains of folders that two sections claim for themselves, or of which one lies within the other.
 /// `stores` are all, the inline ones too.
-void check_own_folders(const node& root, const node_options& options, const std::vector<configured>& stores,
-                       faults& found);
+void check_own_folders(const node& root, const std::vector<configured>& stores, faults& found);
 
 }  // namespace kiln

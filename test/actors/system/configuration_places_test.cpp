@@ -79,6 +79,13 @@ BOOST_AUTO_TEST_CASE(a_folder_within_another_s_is_refused_with_both_lines) {
       std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_folder_counts_also_where_something_else_is_wrong_with_its_section) {
+  auto yaml = with_folders("/nowhere/a", "/nowhere/b", "/nowhere/a/work\", slots: \"none");
+  auto told = complaints(yaml);
+  for (const char* line : {"worker.work_root: folder \"/nowhere/a/work\" lies within", "worker.slots: "})
+    BOOST_TEST(told.find(line) != std::string::npos, told);
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_whose_name_begins_like_another_s_does_not_lie_within_it) {
   BOOST_TEST(folder_complaints("/nowhere/a", "/nowhere/ab", "/nowhere/a-work") == "nothing");
 }
