@@ -284,7 +284,9 @@ void remote_state::end(const error& why) {
   if (!wire) return;
   close();
   if (welcome) return std::exchange(welcome, std::nullopt)->deliver(failure(why));
-  if (env.log) env.log->info("the session with the scheduler is over", {{"why", why.to_string()}});
+  // One that goes has nothing to lose by that.
+  if (env.log && !(leaving && ledger.empty()))
+    env.log->info("the session with the scheduler is over", {{"why", why.to_string()}});
   if (ledger.empty() || !may_pass(why.code())) return give_up(why);
   if (!std::exchange(away, true)) self->delayed_send(self, patience, return_overdue{++absence});
   self->delayed_send(self, pauses.next(*env.random), come_back{session});
@@ -332,8 +334,11 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
         self->state.say(news);
       },
       [self](const worker_leaving& news) {
-        self->state.leaving = true;
-        self->state.say(news);
+        auto& state = self->state;
+        state.leaving = true;
+        // To be taken may last, where a cache is to be proved.
+        if (state.welcome) return state.end({errc::cancelled, "the worker goes before it was taken"});
+        state.say(news);
       },
       [self](const master_heard& news) {
         if (news.session == self->state.session) self->state.hear(news.message);

@@ -300,7 +300,7 @@ void worker_state::after_one_less() {
 }
 
 void worker_state::say_leaving() {
-  if (!std::exchange(draining, true) && in_session()) self->send(master, worker_leaving{id});
+  if (!std::exchange(draining, true) && now != standing::outside) self->send(master, worker_leaving{id});
 }
 
 /// Told to go now. What runs is stopped in good order, so that nothing of it stays.

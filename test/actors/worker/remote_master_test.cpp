@@ -133,6 +133,15 @@ struct bench {
 
 BOOST_AUTO_TEST_SUITE(remote_masters)
 
+BOOST_FIXTURE_TEST_CASE(a_worker_that_goes_before_it_is_taken_does_not_wait, bench) {
+  auto answer = enlist();
+  BOOST_TEST(!answer->has_value());
+  tell(worker_leaving{});
+  BOOST_TEST_REQUIRE(answer->has_value());
+  BOOST_TEST((*answer)->error().code() == errc::cancelled);
+  BOOST_TEST(call().cancelled);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_session_begins_with_a_hello_and_a_welcome, bench) {
   auto answer = enlist();
   BOOST_REQUIRE(call().heard.size() == 1U);
