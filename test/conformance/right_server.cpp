@@ -17,7 +17,7 @@ stores:
   results: {type: memory, capacity: 64MiB}
   content: {type: chunked, inner: blobs, layouts: results}
 transports:
-  none: {type: grpc}
+  front: {type: grpc, listen: ["unix:${KILN_DATA}/front"]}
 serve:
   content: content
   results: results

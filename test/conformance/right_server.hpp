@@ -14,9 +14,9 @@
 
 namespace kiln::conformance {
 
-/// A Kiln that breaks no rule, in this process and with no door of its own: whoever wants it reached opens
-/// one. It keeps its blobs in memory, for what is proven with it is the suite and no store; and its actions
-/// have copies of their inputs, which costs time and keeps rule 199.
+/// A Kiln that breaks no rule, in this process. Nobody dials the transport that its configuration has to
+/// have: whoever wants it reached opens another. It keeps its blobs in memory, for what is proven with it is
+/// the suite and no store; and its actions have copies of their inputs, which costs time and keeps rule 199.
 class right_server {
 public:
   /// `folder` is for its actions. Throws, with all that is wrong, if it cannot be started.
