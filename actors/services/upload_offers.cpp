@@ -37,8 +37,8 @@ upload_offers::upload_offers(byte_stream_actor::pointer self, store_actor blobs,
       self_->request(blobs_, caf::infinite, measure_store{}),
       [this](const store_figures& figures) {
         capacity_ = figures.capacity;
-        // The rest is for what comes otherwise, and can give back nothing.
-        if (capacity_ > 0) uploads_.bound_sizes(capacity_ / 2);
+        // Parked uploads have half: the rest is for what comes otherwise, and can give back nothing.
+        if (capacity_ > 0) uploads_.set_capacity(capacity_);
       },
       [](const caf::error&) {});  // a store without figures
 }
@@ -46,6 +46,7 @@ upload_offers::upload_offers(byte_stream_actor::pointer self, store_actor blobs,
 expected<void> upload_offers::check_share(const std::string& client, const digest& blob) {
   const auto share = capacity_ / 2;
   const auto size = static_cast<std::uint64_t>(blob.size);
+  if (size > capacity_) return {};  // the store says so, and promises nothing
   auto beyond = [&] {
     const auto held = uploads_.sizes_of(client);
     if (share == 0 || held == 0 || (held <= share && size <= share - held)) return std::uint64_t{0};

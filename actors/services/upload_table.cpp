@@ -25,8 +25,10 @@ void upload_table::add(const std::string& name, std::uint64_t number, const std:
     before.named = false;
     if (before.what->parked()) give_up(before, {errc::aborted, "the upload was begun anew"});
   }
-  watched_[number] = {fresh, client};
-  sizes_[client] += static_cast<std::uint64_t>(fresh->blob().size);
+  auto size = static_cast<std::uint64_t>(fresh->blob().size);
+  if (size > capacity_) size = 0;
+  watched_[number] = {fresh, client, size};
+  sizes_[client] += size;
   by_blob_.emplace(fresh->blob(), fresh);
 }
 
@@ -63,7 +65,7 @@ void upload_table::set_offered(std::uint64_t number, bool offered) {
 void upload_table::count_out(watched& entry) {
   if (std::exchange(entry.given_up, true)) return;
   auto mine = sizes_.find(entry.client);
-  mine->second -= static_cast<std::uint64_t>(entry.what->blob().size);
+  mine->second -= entry.size;
   if (mine->second == 0) sizes_.erase(mine);
 }
 
@@ -94,7 +96,7 @@ void upload_table::parked(std::uint64_t number) {
   auto& entry = found->second;
   if (!entry.named) return give_up(entry, {errc::aborted, "the upload was begun anew"});
   auto bytes = static_cast<std::uint64_t>(entry.what->received());
-  const auto size = static_cast<std::uint64_t>(entry.what->blob().size);
+  const auto size = entry.size;
   parked_.emplace(++parkings_, parking{number, bytes, size});
   parked_bytes_ += bytes;
   parked_sizes_ += size;
@@ -168,7 +170,7 @@ std::vector<std::uint64_t> upload_table::give_back(std::uint64_t bytes, const st
 void upload_table::hold_bounds() {
   auto too_many = [this] {
     return parked_.size() > limits_.max_parked || parked_bytes_ > limits_.max_parked_bytes ||
-           parked_sizes_ > max_parked_sizes_;
+           parked_sizes_ > capacity_ / 2;
   };
   if (!too_many()) return;
   tidy_parked();

@@ -48,8 +48,9 @@ public:
   /// An upload was parked: it ends if its name means another by now; and those that have become too many end.
   void parked(std::uint64_t number);
   bool empty() const noexcept { return watched_.empty(); }
-  /// From now on parked uploads are to have no more bytes than this, all together, when they end.
-  void bound_sizes(std::uint64_t most) noexcept { max_parked_sizes_ = most; }
+  /// What the store holds at most. A blob that is larger gets no room, so it counts for nothing; the others
+  /// that are parked are to have half of that, all together, when they end.
+  void set_capacity(std::uint64_t bytes) noexcept { capacity_ = bytes; }
 
   /// Bytes of all blobs that this client is uploading, parked or not: a store has promised room for them.
   std::uint64_t sizes_of(const std::string& client) const;
@@ -64,6 +65,7 @@ private:
   struct watched {
     std::shared_ptr<upload> what;
     std::string client;
+    std::uint64_t size = 0;  // of its blob, if the store may have room for that
     bool named = true;
     bool offered = false;   // to the store
     bool given_up = false;  // it ends, and counts among its client's no more
@@ -95,7 +97,7 @@ private:
   parkings parked_;
   std::uint64_t parked_bytes_ = 0;
   std::uint64_t parked_sizes_ = 0;
-  std::uint64_t max_parked_sizes_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();
   std::unordered_map<std::string, std::uint64_t> sizes_;              // of clients who have any
   std::unordered_multimap<digest, std::shared_ptr<upload>> by_blob_;  // not yet settled
   std::uint64_t parkings_ = 0;

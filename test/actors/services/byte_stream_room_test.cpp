@@ -93,6 +93,20 @@ BOOST_AUTO_TEST_CASE(a_blob_that_could_never_fit_ends_nobodys_upload) {
   BOOST_TEST(status_of(upload_name(name)).committed_size() == 10);
 }
 
+// A size that somebody names is no room that anybody has.
+BOOST_AUTO_TEST_CASE(a_blob_that_could_never_fit_costs_its_clients_other_uploads_nothing) {
+  auto name = unknown(100 * mebi);
+  auto call = start(write_method, {}, one);
+  call->send(message(upload_name(name), 0, "some bytes"));
+  run();
+  call->cancel();
+  run();
+  auto hopeless = begin(one, unknown(1000 * mebi));
+  BOOST_TEST(status_of(upload_name(name)).committed_size() == 10);
+  BOOST_TEST(state_of(*begin(one, unknown(20 * mebi))) == errc::ok);
+  BOOST_TEST(state_of(*hopeless) == errc::resource_exhausted);
+}
+
 BOOST_AUTO_TEST_CASE(what_goes_first_is_the_oldest_of_who_has_most) {
   auto name = unknown(60 * mebi);
   auto modest = start(write_method, {}, other);
