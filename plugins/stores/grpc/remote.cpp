@@ -22,6 +22,15 @@ std::optional<duration> attempts::after(const error& fault, const environment& e
   return wait;
 }
 
+namespace {
+
+environment with_random(environment env, random_source& random) {
+  env.random = &random;
+  return env;
+}
+
+}  // namespace
+
 class remote::asking : public std::enable_shared_from_this<asking> {
 public:
   asking(remote_ptr where, std::string method, byte_chain message, done<byte_chain> then)
@@ -59,7 +68,8 @@ private:
 remote::remote(grpc_store_options options, std::string store_name, environment env,
                std::shared_ptr<channel> wire, timer later)
     : options_(std::move(options)),
-      env_(env),
+      random_(make_seeded_random(env.random->next())),
+      env_(with_random(env, *random_)),
       name_(std::move(store_name)),
       wire_(std::move(wire)),
       later_(std::move(later)),

@@ -34,7 +34,9 @@ private:
   steady_time deadline_;
 };
 
-/// The other server: the way there, and how it is to be asked. Shared by all that runs; any thread.
+/// The other server: the way there, and how it is to be asked. Shared by all that runs; any thread. A call
+/// may end after the store, and after what the process hands to its parts: so it draws from a generator of
+/// its own.
 class remote : public std::enable_shared_from_this<remote> {
 public:
   /// Runs a job so much later. Whoever gives up drops the job.
@@ -66,6 +68,7 @@ private:
   outbound_request request(std::string method, duration timeout) const;
 
   const grpc_store_options options_;
+  const std::unique_ptr<random_source> random_;
   const environment env_;
   const std::string name_;
   const std::shared_ptr<channel> wire_;

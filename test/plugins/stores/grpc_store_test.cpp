@@ -28,6 +28,32 @@ subject over_a_peer(const std::string& options = "", holds what = holds::content
 
 const registration grpc_contract("grpc", over_a_peer(), __FILE__, __LINE__);
 
+// A server that takes its time: what is asked of it stands until the test has it fail.
+class slow_channel final : public channel {
+public:
+  std::shared_ptr<outbound_call> start(outbound_request) override {
+    auto fresh = std::make_shared<call>();
+    calls.push_back(fresh);
+    return fresh;
+  }
+  void fail_all() {
+    for (const auto& one : calls)
+      if (one->heard) one->heard(fail(errc::unavailable, "the server was too slow"));
+  }
+
+private:
+  struct call final : outbound_call {
+    void write(byte_chain, std::function<void(bool)> then) override { then(true); }
+    void writes_done() override {}
+    void read(std::function<void(expected<std::optional<byte_chain>>)> then) override {
+      heard = std::move(then);
+    }
+    void cancel() override {}
+    std::function<void(expected<std::optional<byte_chain>>)> heard;
+  };
+  std::vector<std::shared_ptr<call>> calls;
+};
+
 template <class Change>
 void teach(Change change) {
   std::lock_guard lock(peer->mutex);
@@ -244,6 +270,18 @@ BOOST_AUTO_TEST_CASE(keeps_batches_of_results) {
   BOOST_TEST(code_of(batch->results.at(0)) == "NOT_FOUND");
   BOOST_TEST(batch->results.at(1)->view() == result_of(1));
   BOOST_TEST((on.tell(find_missing{{second, first, second}})->blobs == std::vector{second}));
+}
+
+// Its transport knows nothing of the store, nor of what the process hands to its parts.
+BOOST_AUTO_TEST_CASE(a_call_may_end_after_the_store) {
+  auto wire = std::make_shared<slow_channel>();
+  {
+    stage on({"{type: grpc, endpoint: \"grpc://peer:1\"}", holds::content,
+              [&](const std::string&) -> expected<std::shared_ptr<channel>> { return wire; }});
+    auto missing = on.ask(find_missing{{digest_of("a")}});
+    on.tell(measure_store{});  // it has asked by now
+  }
+  wire->fail_all();
 }
 
 BOOST_AUTO_TEST_SUITE_END()
