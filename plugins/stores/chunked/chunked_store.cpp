@@ -13,6 +13,8 @@
 #include "plugins/stores/chunked/gathered_batch.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/library.hpp"
+#include "plugins/stores/chunked/proven_layouts.hpp"
+#include "plugins/stores/chunked/proven_part.hpp"
 #include "plugins/stores/chunked/proven_source.hpp"
 
 namespace kiln::chunked {
@@ -38,8 +40,8 @@ public:
         inner_(std::move(inner)),
         layouts_(std::move(layouts)),
         hashing_(std::move(hashing)),
-        library_(self, inner_, layouts_, hashing_, [this](then next) { return back_here(std::move(next)); }) {
-  }
+        library_(self, inner_, layouts_, hashing_, [this](then next) { return back_here(std::move(next)); }),
+        proven_(self, inner_, hashing_, [this](then next) { return back_here(std::move(next)); }) {}
 
   caf::result<missing_blobs> find_those_missing(find_missing order);
   caf::result<blob_content> read(const read_blob& order);
@@ -57,6 +59,7 @@ public:
   void drop_layout(const digest& blob) {
     library_.forget(blob, [](const expected<bool>&) {});
   }
+  void remember(const digest& layout) { proven_.remember(layout); }
   void ended(source_ended news) {
     auto place = reading_.extract(news.id);
     if (!place.empty()) place.mapped()(std::move(news.outcome));
@@ -74,8 +77,13 @@ private:
   }
   /// What is read whole is the blob, or does not end well.
   blob_source_ptr open(const digest& blob, const composition& whole) {
-    auto wrong = [to = chunked_actor(self_), blob] { caf::anon_send(to, layout_wrong{blob}); };
-    return proven_source(self_->system(), inner_, blob, whole, hashing_, wrong);
+    auto right = [to = chunked_actor(self_), layout = proven_layouts::name_of(blob, whole)] {
+      caf::anon_send(to, layout_right{layout});
+    };
+    return proven_source(self_->system(), inner_, blob, whole, hashing_, {wrong_of(blob), right});
+  }
+  std::function<void()> wrong_of(const digest& blob) {
+    return [to = chunked_actor(self_), blob] { caf::anon_send(to, layout_wrong{blob}); };
   }
   /// What may be called on any thread, once, to go on with `next` here.
   then back_here(then next) {
@@ -85,7 +93,8 @@ private:
       caf::anon_send(to, source_ended{id, std::move(outcome)});
     };
   }
-  expected<blob_content> content_of(const composition& whole, const read_blob& order);
+  void read_composed(const composition& whole, const read_blob& order, answer<blob_content> asker);
+  void read_part(const composition& whole, const read_blob& order, answer<blob_content> asker);
   void fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps, blob_batch batch,
                  answer<blob_batch> asker);
   void write_whole(write_blob order, answer<receipt> asker);
@@ -100,6 +109,7 @@ private:
   const store_actor layouts_;
   const std::shared_ptr<crew> hashing_;
   library library_;
+  proven_layouts proven_;
   store_listeners listeners_;
   std::unordered_map<std::uint64_t, then> reading_;
   std::uint64_t next_id_ = 0;
@@ -122,15 +132,28 @@ caf::result<missing_blobs> chunked_state::find_those_missing(find_missing order)
   return asker;
 }
 
-expected<blob_content> chunked_state::content_of(const composition& whole, const read_blob& order) {
+void chunked_state::read_composed(const composition& whole, const read_blob& order,
+                                  answer<blob_content> asker) {
   const auto size = static_cast<std::uint64_t>(order.blob.size);
   if (order.offset > size)
-    return fail(errc::out_of_range, "offset {} is behind the end of blob {}", order.offset, order.blob);
-  if (order.offset == size) return blob_content{size, {}, nullptr};
+    return asker.deliver(
+        fail(errc::out_of_range, "offset {} is behind the end of blob {}", order.offset, order.blob));
+  if (order.offset == size) return asker.deliver(blob_content{size, {}, nullptr});
   if (order.offset == 0 && (order.limit == 0 || order.limit >= size))
-    return blob_content{size, {}, open(order.blob, whole)};
-  auto part = join_reads(self_->system(), inner_, reads_of(whole, order.offset, order.limit));
-  return blob_content{size, {}, std::make_shared<composed_source>(whole, std::move(part))};
+    return asker.deliver(blob_content{size, {}, open(order.blob, whole)});
+  read_part(whole, order, asker);
+}
+
+// That each chunk has its digest does not say that they are this blob.
+void chunked_state::read_part(const composition& whole, const read_blob& order, answer<blob_content> asker) {
+  proven_.prove(order.blob, whole, [=, this](const expected<void>& right) mutable {
+    if (!right) return asker.deliver(failure(right.error()));
+    auto part = proven_part(self_->system(), inner_, whole, order.offset, order.limit, hashing_,
+                            wrong_of(order.blob));
+    asker.deliver(blob_content{static_cast<std::uint64_t>(order.blob.size),
+                               {},
+                               std::make_shared<composed_source>(whole, std::move(part))});
+  });
 }
 
 caf::result<blob_content> chunked_state::read(const read_blob& order) {
@@ -143,7 +166,7 @@ caf::result<blob_content> chunked_state::read(const read_blob& order) {
               library_.find({order.blob}, [=, this](expected<library::found> composed) mutable {
                 if (!composed) return asker.deliver(failure(std::move(composed).error()));
                 if (composed->empty()) return asker.deliver(failure(fault));
-                asker.deliver(content_of(composed->begin()->second, order));
+                read_composed(composed->begin()->second, order, asker);
               });
             });
   return asker;
@@ -227,6 +250,7 @@ void chunked_state::write_whole(write_blob order, answer<receipt> asker) {
 void chunked_state::compose(write_blob order, const composition& whole, answer<receipt> asker) {
   auto verified = back_here([=, this, blob = order.blob](expected<bytes> outcome) mutable {
     if (!outcome) return asker.deliver(failure(std::move(outcome).error()));
+    remember(proven_layouts::name_of(blob, whole));
     keep_layout(blob, whole, asker);
   });
   pump(
@@ -374,6 +398,7 @@ chunked_actor::behavior_type chunked_store(
       [=](const watch_store& order) { state->watch(order); },
       [=](source_ended& news) { state->ended(std::move(news)); },
       [=](const layout_wrong& news) { state->drop_layout(news.blob); },
+      [=](const layout_right& news) { state->remember(news.layout); },
   };
 }
 

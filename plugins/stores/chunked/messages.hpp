@@ -15,7 +15,12 @@ struct source_ended {
 struct layout_wrong {
   digest blob;
 };
-using chunked_actor = store_actor::extend<caf::reacts_to<source_ended>, caf::reacts_to<layout_wrong>>;
+/// The blob was read as this layout says, and it is the blob.
+struct layout_right {
+  digest layout;
+};
+using chunked_actor = store_actor::extend<caf::reacts_to<source_ended>, caf::reacts_to<layout_wrong>,
+                                          caf::reacts_to<layout_right>>;
 
 /// Makes of what is to be done in the actor what may be called on any thread, once.
 using return_to_actor =
@@ -25,3 +30,4 @@ using return_to_actor =
 
 KILN_MESSAGE(kiln::chunked::source_ended)
 KILN_MESSAGE(kiln::chunked::layout_wrong)
+KILN_MESSAGE(kiln::chunked::layout_right)

@@ -16,7 +16,7 @@ void old_layouts::adopt(const digest& blob, const composition& whole, outcome th
   auto read = come_back_(
       [this, blob, whole](const expected<bytes>& end) { end ? proven(blob, whole) : settle(blob, false); });
   pump(
-      proven_source(self_->system(), inner_, blob, whole, hashing_, wrong),
+      proven_source(self_->system(), inner_, blob, whole, hashing_, {wrong, [] {}}),
       [](const byte_chain&) { return expected<void>(); },
       [read](expected<void> end) { read(end ? expected<bytes>(bytes()) : failure(std::move(end).error())); });
 }

@@ -8,7 +8,7 @@
 namespace kiln::chunked {
 namespace {
 
-// Tells of the error that a source ends with.
+// Tells of how a source ends: the error is ok where all of it was read.
 class heard_source final : public blob_source {
 public:
   using hearer = std::function<void(const error&)>;
@@ -16,7 +16,7 @@ public:
 
   void read(next then) override {
     source_->read([hear = hear_, then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece) hear(piece.error());
+      if (!piece || piece->empty()) hear(piece ? error() : piece.error());
       then(std::move(piece));
     });
   }
@@ -31,14 +31,17 @@ private:
 
 std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
                                                const digest& blob, const composition& whole,
-                                               std::shared_ptr<crew> hashing, std::function<void()> wrong) {
+                                               std::shared_ptr<crew> hashing, proof_heard heard) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
-  auto parts = std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),
-                                              [unreadable](const error&) { *unreadable = true; });
+  auto parts =
+      std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),
+                                     [unreadable](const error& fault) { *unreadable = !fault.ok(); });
   auto hashed = checked(std::move(parts), blob, std::move(hashing), errc::data_loss);
   auto judged = std::make_shared<heard_source>(std::move(hashed),
-                                               [unreadable, wrong = std::move(wrong)](const error& fault) {
-                                                 if (!*unreadable && fault.code() == errc::data_loss) wrong();
+                                               [unreadable, heard = std::move(heard)](const error& fault) {
+                                                 if (fault.ok()) return heard.right();
+                                                 if (!*unreadable && fault.code() == errc::data_loss)
+                                                   heard.wrong();
                                                });
   return std::make_shared<composed_source>(whole, std::move(judged));
 }

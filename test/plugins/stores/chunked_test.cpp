@@ -173,6 +173,51 @@ BOOST_AUTO_TEST_CASE(a_layout_of_other_bytes_is_found_out_before_the_last_of_the
   BOOST_TEST((read(on, blob.name) == blob.text));
 }
 
+BOOST_AUTO_TEST_CASE(no_part_of_a_blob_is_served_by_a_layout_of_other_bytes) {
+  stage on(composing);
+  auto blob = three_parts();
+  blob.put_parts(on);
+  std::reverse(blob.whole.parts.begin(), blob.whole.parts.end());
+  for (std::uint64_t limit : {0UL, 1UL, 100UL}) {
+    plant(on, chunked::layout_key(blob.name), chunked::write_layout(blob.whole));
+    BOOST_TEST(code_of(read(on, blob.name, 1, limit)) == "DATA_LOSS");
+    BOOST_TEST(code_of(read(on, blob.name, 1, limit)) == "NOT_FOUND");
+  }
+}
+
+// The memory store believes whoever writes; a disk may rot.
+BOOST_AUTO_TEST_CASE(no_part_of_a_blob_is_served_out_of_a_chunk_that_changed) {
+  stage on(composing);
+  auto blob = three_parts();
+  BOOST_REQUIRE(blob.compose(on));
+  const std::uint64_t last = blob.text.size() - 1;
+  BOOST_REQUIRE(read(on, blob.name, last, 1));
+  const auto inner = on.within("inner");
+  BOOST_REQUIRE(on.ask(inner, forget_blob{blob.whole.parts[2]}).get());
+  auto changed = blob.texts[2];
+  changed[50'000] = static_cast<char>(changed[50'000] ^ 1);
+  BOOST_REQUIRE(on.ask(inner, write_blob{blob.whole.parts[2], source_of(bytes::copy_of(changed))}).get());
+  // The others are as they were.
+  BOOST_TEST((read(on, blob.name, 10, 3400) == blob.text.substr(10, 3400)));
+  BOOST_TEST(code_of(read(on, blob.name, last, 1)) == "DATA_LOSS");
+}
+
+BOOST_AUTO_TEST_CASE(a_layout_is_proven_once_for_all_parts_that_are_read_by_it) {
+  stage on(composing);
+  auto blob = three_parts();
+  blob.put_parts(on);
+  plant(on, chunked::layout_key(blob.name), chunked::write_layout(blob.whole));
+  auto first = on.ask(read_blob{blob.name, 1, 10}), same = on.ask(read_blob{blob.name, 2, 10});
+  for (auto* one : {&first, &same}) BOOST_TEST(wait(std::move(*one)).has_value());
+  // A chunk that the part does not touch is not looked at again.
+  const auto inner = on.within("inner");
+  BOOST_REQUIRE(on.ask(inner, forget_blob{blob.whole.parts[2]}).get());
+  auto changed = blob.texts[2];
+  changed[50'000] = static_cast<char>(changed[50'000] ^ 1);
+  BOOST_REQUIRE(on.ask(inner, write_blob{blob.whole.parts[2], source_of(bytes::copy_of(changed))}).get());
+  BOOST_TEST((read(on, blob.name, 1, 10) == blob.text.substr(1, 10)));
+}
+
 BOOST_AUTO_TEST_CASE(a_layout_of_an_older_release_is_taken_over_once_it_is_proven) {
   stage on(composing);
   auto blob = three_parts();
