@@ -105,13 +105,16 @@ std::optional<std::vector<record>> decode_old_index(std::string_view text, std::
   if (!ends_with_its_sum(text)) return {};
   std::vector<record> result;
   result.reserve((text.size() - old_index_frame) / old_row_size);
+  std::uint64_t next = 0;
   for (const char* end = text.data() + text.size() - index_sum_size; from != end; from += old_header_size) {
     auto offset = take_number<std::uint64_t>(from);
-    if (offset >= pack_size) return {};
+    if (offset != next || offset >= pack_size) return {};
     auto one = decode_old_header({from, old_header_size}, offset);
     if (!one || one->cut || !lies_within(one->what, pack_size)) return {};
     result.push_back(one->what);
+    next = end_of(one->what);
   }
+  if (next < pack_size) return {};
   return result;
 }
 

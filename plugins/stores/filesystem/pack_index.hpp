@@ -34,8 +34,10 @@ std::optional<index_head> check_index(std::string_view text, std::uint64_t numbe
 /// Nothing if it is no row.
 std::optional<record> decode_row(std::string_view row, const index_head& head) noexcept;
 
-/// The index of the format before this one: headers of 80 bytes with their places. Nothing unless it is whole
-/// and of a pack of this size, or where it has less than the whole name of a record.
+/// The index of the format before this one: headers of 80 bytes with their places. Nothing unless it is
+/// whole, of a pack of this size, and of all of it: at a record of which the header has less than the whole
+/// name, the release that wrote it took the pack to end. Nor where it has less than the whole name of a
+/// record itself.
 std::optional<std::vector<record>> decode_old_index(std::string_view text, std::uint64_t pack_size);
 
 }  // namespace kiln::filesystem

@@ -36,6 +36,13 @@ void check_all_of(filesystem_house& house, const std::vector<named>& blobs) {
     BOOST_TEST((house.read(blob) == content), blob.to_string() << " is not what was written");
 }
 
+// As it leaves its folder.
+void become_an_older_release(const filesystem_house& house) {
+  std::ofstream(house.folder / "store/kiln-store")
+      << "kiln filesystem store, version 1\nholds " << (house.what == holds::content ? "content" : "results")
+      << "\nkeeps durable\nboot boot 1\nclosed no\n";
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(filesystem_names)
@@ -91,6 +98,32 @@ BOOST_AUTO_TEST_CASE(lends_and_lets_go_of_blobs_under_names_of_every_length) {
   BOOST_TEST((house.read(large.back().blob) == large.back().content));
 }
 
+// It took a pack to end where a name was longer than its headers had room for, and wrote that down.
+BOOST_AUTO_TEST_CASE(believes_no_older_index_that_tells_of_less_than_its_pack_has) {
+  for (auto what : {holds::content, holds::results})
+    for (std::size_t before : {0U, 1U, 5U}) {
+      filesystem_house house(filesystem_house::packing(), what);
+      house.close();
+      std::vector<std::pair<digest, std::string>> all;
+      for (std::uint64_t i = 0; i < 10; ++i) all.emplace_back(digest_of(noise(1000, i)), noise(1000, i));
+      const std::vector known(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(before));
+      all.insert(all.begin() + static_cast<std::ptrdiff_t>(before),
+                 {digest_of("long", digest_function::sha512), "long"});
+      const auto packs = house.folder / "store/packs";
+      put_file(packs / filesystem::pack_name(1), old_pack(all, what));
+      put_file(packs / filesystem::pack_index_name(1), old_index(known, what, old_pack(all, what).size()));
+      become_an_older_release(house);
+      house.open();
+      house.run();
+      for (int start = 0; start < 2; ++start) {
+        for (const auto& [blob, content] : all)
+          if (what == holds::content || blob.function == digest_function::sha256)
+            BOOST_TEST((house.read(blob) == content));
+        house.restart();
+      }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(reads_packs_of_the_format_before) {
   for (auto what : {holds::content, holds::results}) {
     for (bool with_index : {false, true}) {
@@ -111,9 +144,7 @@ BOOST_AUTO_TEST_CASE(reads_packs_of_the_format_before) {
       auto packs = house.folder / "store/packs";
       put_file(packs / filesystem::pack_name(1), old_pack(all, what));
       if (with_index) put_file(packs / filesystem::pack_index_name(1), old_index(all, what));
-      std::ofstream(house.folder / "store/kiln-store")
-          << "kiln filesystem store, version 1\nholds " << (what == holds::content ? "content" : "results")
-          << "\nkeeps durable\nboot boot 1\nclosed no\n";
+      become_an_older_release(house);
       house.open();
       house.run();
       for (int start = 0; start < 2; ++start) {

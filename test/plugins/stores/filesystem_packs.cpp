@@ -92,10 +92,11 @@ std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, h
   return pack;
 }
 
-std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what) {
+std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what,
+                      std::uint64_t pack_size) {
   std::string index;
   append_number(index, std::uint64_t{0x3178646e69706b6b});
-  append_number(index, static_cast<std::uint64_t>(old_pack(blobs, what).size()));
+  append_number(index, pack_size > 0 ? pack_size : std::uint64_t{old_pack(blobs, what).size()});
   std::uint64_t sequence = 0, offset = 0;
   for (const auto& [blob, content] : blobs) {
     append_number(index, offset);

@@ -41,7 +41,9 @@ private:
 
 /// The pack as releases before sealed headers wrote it: 80 bytes of header, of the hash no more than 32.
 std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, holds what);
-std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what);
+/// `pack_size` 0: of a pack of these.
+std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what,
+                      std::uint64_t pack_size = 0);
 
 std::string content_of(const std::filesystem::path& file);
 void put_file(const std::filesystem::path& file, std::string_view content);
