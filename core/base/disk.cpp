@@ -19,6 +19,10 @@
 
 namespace kiln {
 
+bool is_no_file(const disk_error& why) noexcept {
+  return why.number == ELOOP || why.number == EISDIR || why.number == ENXIO;
+}
+
 descriptor::~descriptor() {
   if (number_ >= 0) ::close(number_);
 }
@@ -68,6 +72,7 @@ file_facts facts_of(const struct stat& s) {
   result.inode = s.st_ino;
   result.mode = s.st_mode & 07777;
   result.links = static_cast<std::uint32_t>(s.st_nlink);
+  result.owner = s.st_uid;
   result.used = time_of(s.st_atim);
   result.written = time_of(s.st_mtim);
   return result;
@@ -83,7 +88,9 @@ public:
 
   disk_result<descriptor> open(const descriptor& folder, const char* path, int flags, unsigned mode,
                                lookup how) override {
+    // A pipe has two ends, and a device may wait for anything: O_NONBLOCK. To a file it says nothing.
     flags |= O_CLOEXEC;
+    if (!(flags & (O_DIRECTORY | O_PATH))) flags |= O_NONBLOCK | O_NOFOLLOW;
     if (has_openat2_.load(std::memory_order_relaxed)) {
       open_how request{};
       request.flags = static_cast<std::uint64_t>(flags);
@@ -92,14 +99,14 @@ public:
       if (how == lookup::cached) request.resolve |= RESOLVE_CACHED;
       long number =
           repeated([&] { return ::syscall(SYS_openat2, folder.number(), path, &request, sizeof request); });
-      if (number >= 0) return unless_reserved(descriptor(static_cast<int>(number)));
+      if (number >= 0) return if_usable(descriptor(static_cast<int>(number)), flags);
       if (errno != ENOSYS) return failed();
       has_openat2_.store(false, std::memory_order_relaxed);  // an old kernel, or a filter around us
     }
     if (how == lookup::cached) return failed(EAGAIN);
     int number = repeated([&] { return ::openat(folder.number(), path, flags | O_NOFOLLOW, mode); });
     if (number < 0) return failed();
-    return unless_reserved(descriptor(number));
+    return if_usable(descriptor(number), flags);
   }
 
   disk_result<std::size_t> read(const descriptor& file, std::span<char> into, std::uint64_t offset) override {
@@ -212,6 +219,16 @@ public:
   }
 
 private:
+  static disk_result<descriptor> if_usable(descriptor opened, int flags) {
+    const bool made = (flags & O_CREAT) && (flags & O_EXCL);
+    if (!made && !(flags & (O_DIRECTORY | O_PATH))) {
+      struct stat s {};
+      if (::fstat(opened.number(), &s) < 0) return failed();
+      if (S_ISDIR(s.st_mode)) return failed(EISDIR);
+      if (!S_ISREG(s.st_mode)) return failed(ENXIO);
+    }
+    return unless_reserved(std::move(opened));
+  }
   static file_kind kind_of(const dirent& found, int folder) {
     switch (found.d_type) {
       case DT_REG:

@@ -30,6 +30,9 @@ struct disk_error {
 template <class T>
 using disk_result = tl::expected<T, disk_error>;
 
+/// Of an open: something is there, and it is no file.
+bool is_no_file(const disk_error& why) noexcept;
+
 /// An open file or folder, closed by whoever drops it.
 class descriptor {
 public:
@@ -58,6 +61,7 @@ struct file_facts {
   std::uint64_t inode = 0;
   std::uint32_t mode = 0;  ///< permission bits only
   std::uint32_t links = 0;
+  std::uint32_t owner = 0;                        ///< number of the user
   std::chrono::system_clock::time_point used;     ///< atime
   std::chrono::system_clock::time_point written;  ///< mtime
 };
@@ -81,7 +85,9 @@ public:
 
   /// A folder by its path from anywhere, which must be absolute.
   virtual disk_result<descriptor> open_folder(const std::string& path) = 0;
-  /// `flags` are those of open(2); O_CLOEXEC is always added.
+  /// `flags` are those of open(2); O_CLOEXEC is always added. Nothing is opened but files and, with
+  /// O_DIRECTORY, folders: ELOOP for a link, EISDIR for a folder, ENXIO for a pipe, a device, or the like.
+  /// Nobody is waited for who might stand at the other end.
   virtual disk_result<descriptor> open(const descriptor& folder, const char* path, int flags,
                                        unsigned mode = 0, lookup how = lookup::complete) = 0;
 
@@ -113,7 +119,7 @@ public:
   /// Without a folder, `path` is absolute.
   virtual disk_result<void> make_folder(const descriptor& folder, const char* path, unsigned mode) = 0;
 
-  /// Of a link itself, not of what it points to.
+  /// Of a link itself, not of what it points to. Without a folder, `path` is absolute.
   virtual disk_result<file_facts> facts(const descriptor& folder, const char* path) = 0;
   virtual disk_result<file_facts> facts(const descriptor& file) = 0;
   virtual disk_result<disk_room> room(const descriptor& folder) = 0;

@@ -1,6 +1,7 @@
 #include "plugins/stores/filesystem/folder.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -122,22 +123,19 @@ expected<void> store_folder::open_root() {
       slash = path_.find('/', slash);
       auto made = on_.make_folder(descriptor(), path_.substr(0, slash).c_str(), folder_mode);
       if (!made && made.error().number != EEXIST)
-        return fail(made.error().in_words(fmt::format("making the folder {}", path_)));
+        return fail(advised(made.error(), fmt::format("making the folder {}", path_), path_));
       if (slash != std::string::npos) ++slash;
     }
     root = on_.open_folder(path_);
   }
-  if (!root) return fail(root.error().in_words(fmt::format("opening the folder {}", path_)));
+  if (!root) return fail(advised(root.error(), fmt::format("opening the folder {}", path_), path_));
   root_ = std::move(*root);
   return {};
 }
 
 expected<void> store_folder::take_lock() {
   auto lock = on_.open(root_, "lock", O_RDWR | O_CREAT, 0644);
-  if (!lock) {
-    return fail(lock.error().in_words(fmt::format(
-        "the folder {} cannot be written to; give its ownership to the user that kiln runs as", path_)));
-  }
+  if (!lock) return fail(in_words(lock.error(), "opening", "lock"));
   if (auto held = on_.lock(*lock); !held) {
     if (held.error().number == EWOULDBLOCK)
       return fail(errc::failed_precondition,
@@ -184,6 +182,7 @@ void store_folder::look_back(const std::string& text, bool same_boot) {
   }
   unsettled_ = doubted_from_.load() != moment::max() || (!was_durable && !was_closed);
   names_need_sync_ = durable_ && !was_closed;
+  was_closed_ = was_closed && doubted_from_.load() == moment::max();
 }
 
 expected<void> store_folder::write_format(bool closed) {
@@ -322,7 +321,35 @@ expected<void> store_folder::close_in_order() {
 }
 
 error store_folder::in_words(disk_error fault, std::string_view doing, std::string_view name) const {
-  return fault.in_words(fmt::format("{} {}/{}", doing, path_, name));
+  const std::string file = fmt::format("{}/{}", path_, name);
+  return advised(fault, fmt::format("{} {}", doing, file), file);
+}
+
+// Whoever started kiln as another user than before, or put something there by hand, has to be told what.
+error store_folder::advised(disk_error fault, const std::string& doing, std::string what) const {
+  const error said = fault.in_words(doing);
+  if (is_no_file(fault))
+    return {errc::failed_precondition,
+            fmt::format("{}: there is something that is no file; remove it", doing)};
+  if (fault.number != EACCES && fault.number != EPERM) return said;
+  auto facts = on_.facts(descriptor(), what.c_str());
+  while (!facts && what.size() > 1) {
+    what.resize(std::max<std::size_t>(what.rfind('/'), 1));
+    facts = on_.facts(descriptor(), what.c_str());
+  }
+  if (!facts) return said;
+  const auto me = ::geteuid();
+  if (facts->owner == me)
+    return {errc::permission_denied,
+            fmt::format(
+                "{}; {} belongs to user {}, as whom kiln runs: look at its mode ({:04o}), at those of the "
+                "folders above it, and at what else may confine kiln",
+                said.message(), what, me, facts->mode)};
+  return {errc::permission_denied,
+          fmt::format(
+              "{}; {} belongs to user {}, and kiln runs as user {}: give the folder {} with all that is in "
+              "it to user {}, run kiln as user {}, or use another folder",
+              said.message(), what, facts->owner, me, path_, me, facts->owner)};
 }
 
 std::string current_boot_id(disk& on) {

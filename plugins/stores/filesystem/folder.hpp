@@ -85,6 +85,8 @@ public:
   bool unsettled() const noexcept { return unsettled_.load(); }
   /// A process before this one was killed: what it named may not have been synced yet.
   bool names_need_sync() const noexcept { return names_need_sync_; }
+  /// The process before this one ended in order, and nothing has to be doubted since.
+  bool was_closed() const noexcept { return was_closed_; }
   /// 0555 whatever the umask says: whether set_mode is needed after creating.
   bool mode_needs_help() const noexcept { return mode_needs_help_; }
 
@@ -114,6 +116,8 @@ private:
   expected<void> set_aside(const char* folder);
   expected<descriptor> open_below(const char* name);
   error in_words(disk_error fault, std::string_view doing, std::string_view name) const;
+  /// With what to do about it, where `what` is another user's, or no file.
+  error advised(disk_error fault, const std::string& doing, std::string what) const;
 
   disk& on_;
   const std::string path_;
@@ -129,6 +133,7 @@ private:
   std::atomic<bool> unsettled_{false};
   bool durable_ = false;
   bool names_need_sync_ = false;
+  bool was_closed_ = false;
   std::uint64_t key_ = 0;
   bool mode_needs_help_ = false;
 };
