@@ -7,6 +7,14 @@ namespace {
 
 constexpr std::size_t shared_by = 64;
 
+std::shared_ptr<void> result_of(const job_lane::job& one) noexcept {
+  try {
+    return one.work();
+  } catch (...) {  // who waits hears that it was dropped
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 expected<void> job_lane::submit(job one) {
@@ -16,7 +24,7 @@ expected<void> job_lane::submit(job one) {
     if (working_ == at_once_) return {};
     ++working_;
   }
-  auto posted = hands_->post([self = shared_from_this()] { self->work(); });
+  auto posted = caught([this] { return hands_->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
   std::lock_guard lock(mutex_);
   if (--working_ > 0 || waiting_.empty()) return {};  // others take it
@@ -40,7 +48,7 @@ void job_lane::work() {
     }
     std::vector<crew_done> done;
     done.reserve(taken.size());
-    for (auto& one : taken) done.push_back({one.ticket, one.work()});
+    for (auto& one : taken) done.push_back({one.ticket, result_of(one)});
     tell_(std::move(done));
   }
 }

@@ -17,6 +17,7 @@ class job_lane : public std::enable_shared_from_this<job_lane> {
 public:
   struct job {
     tickets::number ticket = 0;
+    /// What it throws is as good as no result, and concerns no other job.
     std::function<std::shared_ptr<void>()> work;
   };
   /// What came of some of them: called on a crew thread.

@@ -16,6 +16,7 @@ namespace kiln::filesystem {
 /// Writers that wait while a group is at work form the next one, and a group costs few syncs however many are
 /// in it: the bytes of all of them first, then the names, then the folders of the names. A blob that is
 /// reported as published is durable, unless the store is relaxed; what is lent is a copy and never synced.
+/// What is thrown meanwhile is the failure of the order that it was thrown for, or of those of one sync.
 class name_lane : public std::enable_shared_from_this<name_lane> {
 public:
   struct order {
@@ -23,6 +24,7 @@ public:
     blob_tree tree = blob_tree::content;
     std::shared_ptr<temp_file> file;  ///< to be published; null: the name is to be removed
     std::uint64_t ticket = 0;         ///< who wants to hear of it; 0 is nobody
+    bool replaces = false;            ///< what has the name could not be read
   };
   struct outcome {
     std::uint64_t ticket = 0;
@@ -39,6 +41,7 @@ public:
 private:
   struct group;
   void work();
+  void work_on(std::vector<order> taken);
 
   const engine_ptr with_;
   const report tell_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <array>
 #include <deque>
 
 #include "plugins/stores/filesystem/write_error.hpp"
@@ -12,6 +13,7 @@ namespace {
 // A pack is dropped as a whole, entry by entry, on the actor's time.
 constexpr std::size_t most_records = 32768;
 constexpr char padding[8] = {};
+constexpr std::array<char, 64 << 10> zeros{};
 
 }  // namespace
 
@@ -36,8 +38,8 @@ public:
     add_piece(padding, end_of(header) - header.offset - header.length);
     coming_ = end_of(header) - owner_.size_;
     records_.push_back(header);
-    result = pack_place{owner_.current_, header.offset, header.length, header.check};
     results_.push_back(&result);
+    result = pack_place{owner_.current_, header.offset, header.length, header.check};
     bool full = owner_.size_ + coming_ >= owner_.pack_size_ ||
                 owner_.records_.size() + records_.size() >= most_records;
     if (full) {
@@ -52,8 +54,8 @@ public:
     auto done = write_all(with.on(), owner_.current_->file, pieces_, owner_.size_);
     if (done && with.durable()) done = with.on().sync_data(owner_.current_->file);
     if (done) {
-      owner_.size_ += coming_;
       owner_.records_.insert(owner_.records_.end(), records_.begin(), records_.end());
+      owner_.size_ += coming_;
     } else {
       // Nobody knows what of it is there. The pack ends before it, and another one begins.
       auto why = write_error(done.error(), fmt::format("writing {}", pack_name(owner_.current_->number)));
@@ -61,6 +63,19 @@ public:
       wipe();
       owner_.close_pack();
     }
+    forget();
+  }
+
+  /// Something was thrown: what is not in the pack yet fails, and nothing more is added to it.
+  void give_up() noexcept {
+    for (auto* result : results_) *result = pack_place{};
+    if (owner_.current_) wipe();
+    forget();
+    owner_.abandon_pack();
+  }
+
+private:
+  void forget() noexcept {
     headers_.clear();
     pieces_.clear();
     records_.clear();
@@ -68,14 +83,15 @@ public:
     coming_ = 0;
   }
 
-private:
   // Nobody was told of these records, and after a sync that failed nobody can rely on them: the next start
   // must not find them. Neither does it by the index, if this fails too.
-  void wipe() {
-    const std::string zeros(std::min<std::uint64_t>(coming_, 1 << 20), '\0');
-    for (std::uint64_t done = 0; done < coming_; done += zeros.size()) {
-      iovec piece{const_cast<char*>(zeros.data()), std::min<std::uint64_t>(zeros.size(), coming_ - done)};
-      if (!write_all(owner_.with_->on(), owner_.current_->file, {&piece, 1}, owner_.size_ + done)) return;
+  void wipe() noexcept {
+    try {
+      for (std::uint64_t done = 0; done < coming_; done += zeros.size()) {
+        iovec piece{const_cast<char*>(zeros.data()), std::min<std::uint64_t>(zeros.size(), coming_ - done)};
+        if (!write_all(owner_.with_->on(), owner_.current_->file, {&piece, 1}, owner_.size_ + done)) return;
+      }
+    } catch (...) {
     }
   }
 
@@ -94,10 +110,11 @@ private:
 void pack_writer::submit(std::vector<order> orders, std::function<void(places)> then) {
   {
     std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(orders), std::move(then), {}});
+    places results(orders.size());
+    waiting_.push_back({std::move(orders), std::move(then), std::move(results)});
     if (std::exchange(working_, true)) return;
   }
-  auto posted = with_->hands->post([self = shared_from_this()] { self->work(); });
+  auto posted = caught([this] { return with_->hands->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return;
   std::vector<batch> refused;
   {
@@ -119,14 +136,34 @@ void pack_writer::work() {
         return;
       }
     }
-    writing now(*this);
-    for (auto& one : group) {
-      one.results.resize(one.orders.size());
-      for (std::size_t i = 0; i < one.orders.size(); ++i) now.add(one.orders[i], one.results[i]);
+    try {
+      write_group(group);
+    } catch (...) {  // there is not even memory to say so
     }
-    now.write();
-    for (auto& one : group) one.then(std::move(one.results));
+    for (auto& one : group) {
+      try {
+        one.then(std::move(one.results));
+      } catch (...) {  // the others hear of theirs all the same
+      }
+    }
   }
+}
+
+void pack_writer::write_group(std::vector<batch>& group) {
+  std::optional<writing> now;
+  auto done = caught([&]() -> expected<void> {
+    now.emplace(*this);
+    for (auto& one : group)
+      for (std::size_t i = 0; i < one.orders.size(); ++i) now->add(one.orders[i], one.results[i]);
+    now->write();
+    return {};
+  });
+  if (done) return;
+  const error why = write_refused(done.error());
+  now ? now->give_up() : abandon_pack();
+  for (auto& one : group)
+    for (auto& place : one.results)
+      if (place && !place->in) place = fail(why);
 }
 
 expected<void> pack_writer::open_pack() {
@@ -158,6 +195,13 @@ void pack_writer::close_pack() {
     remove_pack(*with_, current_->number);
   else
     write_pack_index(*with_, current_->number, size_, std::exchange(records_, {}));
+  newest_.store(next_number_, std::memory_order_release);
+  current_ = nullptr;
+}
+
+// Without an index, for nobody knows whether that would have all of it: the next start reads the pack.
+void pack_writer::abandon_pack() noexcept {
+  records_.clear();
   newest_.store(next_number_, std::memory_order_release);
   current_ = nullptr;
 }

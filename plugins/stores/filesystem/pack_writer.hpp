@@ -12,7 +12,8 @@ namespace kiln::filesystem {
 
 /// Appends small blobs to the newest pack, one group after the other. Writers that wait while a group is at
 /// work form the next one; a group costs one write and one sync however many are in it. What is reported as
-/// placed is durable, unless the store is relaxed.
+/// placed is durable, unless the store is relaxed. What is thrown meanwhile fails the orders that are not
+/// written yet, and ends the pack.
 class pack_writer : public std::enable_shared_from_this<pack_writer> {
 public:
   struct order {
@@ -42,8 +43,10 @@ private:
   class writing;
 
   void work();
+  void write_group(std::vector<batch>& group);
   expected<void> open_pack();
   void close_pack();
+  void abandon_pack() noexcept;
 
   const engine_ptr with_;
   const std::uint64_t pack_size_;

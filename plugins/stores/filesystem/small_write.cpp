@@ -1,5 +1,7 @@
 #include "plugins/stores/filesystem/small_write.hpp"
 
+#include "plugins/stores/filesystem/write_error.hpp"
+
 namespace kiln::filesystem {
 namespace {
 
@@ -41,12 +43,16 @@ public:
   static void end(const std::shared_ptr<gathering>& self, expected<void> result) {
     if (!result) return self->report(fail(std::move(result).error()));
     auto posted = self->with_->hands->post([self] {
-      self->what_.content = self->pieces_.flatten();
+      auto gathered = caught([&]() -> expected<void> {
+        self->what_.content = self->pieces_.flatten();
+        return {};
+      });
+      if (!gathered) return self->report(fail(write_refused(gathered.error())));
       place_all(self->with_, self->writer_, {self->what_}, [self](std::vector<placed_blob> placed) {
         std::exchange(self->then_, nullptr)(std::move(placed.front()));
       });
     });
-    if (!posted) self->report(fail(std::move(posted).error()));
+    if (!posted) self->report(fail(write_refused(posted.error())));
   }
 
 private:
@@ -64,26 +70,37 @@ private:
 
 void place_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& writer,
                std::vector<small_blob> blobs, std::function<void(std::vector<placed_blob>)> then) {
-  auto placed = std::make_shared<std::vector<placed_blob>>();
-  std::vector<pack_writer::order> orders;
-  std::vector<std::size_t> which;
-  placed->reserve(blobs.size());
-  orders.reserve(blobs.size());
-  for (auto& one : blobs) {
-    auto right = check(*with, one.blob, one.content);
-    if (!right) {
-      placed->push_back({{}, fail(std::move(right).error()), one.sequence});
-      continue;
+  struct share {
+    std::vector<placed_blob> placed;
+    std::vector<pack_writer::order> orders;
+    std::vector<std::size_t> which;  // beside the orders: their places among the placed
+  };
+  auto mine = std::make_shared<share>();
+  auto submitted = caught([&]() -> expected<void> {
+    mine->placed.reserve(blobs.size());
+    for (auto& one : blobs) {
+      auto right = check(*with, one.blob, one.content);
+      if (!right) {
+        mine->placed.push_back({{}, fail(std::move(right).error()), one.sequence});
+        continue;
+      }
+      mine->which.push_back(mine->placed.size());
+      mine->orders.push_back({one.blob, one.content, one.sequence, record_kind::blob});
+      mine->placed.push_back({one.content, pack_place{}, one.sequence});
     }
-    which.push_back(placed->size());
-    orders.push_back({one.blob, one.content, one.sequence, record_kind::blob});
-    placed->push_back({std::move(one.content), pack_place{}, one.sequence});
-  }
-  if (orders.empty()) return then(std::move(*placed));
-  writer->submit(std::move(orders), [placed, which = std::move(which), then = std::move(then)](auto places) {
-    for (std::size_t i = 0; i < which.size(); ++i) (*placed)[which[i]].place = std::move(places[i]);
-    then(std::move(*placed));
+    if (mine->orders.empty()) return {};
+    writer->submit(std::move(mine->orders), [mine, then](pack_writer::places places) {
+      for (std::size_t i = 0; i < mine->which.size(); ++i)
+        mine->placed[mine->which[i]].place = std::move(places[i]);
+      then(std::move(mine->placed));
+    });
+    return {};
   });
+  if (submitted && mine->which.empty()) return then(std::move(mine->placed));
+  if (submitted) return;
+  std::vector<placed_blob> failed;
+  for (const auto& one : blobs) failed.push_back({{}, fail(write_refused(submitted.error())), one.sequence});
+  then(std::move(failed));
 }
 
 void gather_and_place(const engine_ptr& with, const std::shared_ptr<pack_writer>& writer, small_blob what,

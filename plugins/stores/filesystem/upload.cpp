@@ -111,9 +111,10 @@ void upload::take(piece next) {
       if (mine->parties.exchange(1, std::memory_order_acq_rel) == 0) return;  // the answer is still to come
       next = std::move(mine->next);
     }
-  } catch (const std::exception& fault) {
-    what_.source->cancel(error(errc::internal, fault.what()));
-    report(fail(errc::internal, "storing blob {}: {}", what_.blob, fault.what()));
+  } catch (...) {
+    const error why = write_refused(current_fault()).in_context(fmt::format("storing blob {}", what_.blob));
+    what_.source->cancel(why);
+    report(fail(why));
   }
 }
 
