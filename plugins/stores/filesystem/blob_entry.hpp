@@ -35,6 +35,7 @@ struct blob_entry {
   digest_function function;
   bool pinned : 1;  ///< does not leave
   bool copied : 1;  ///< packed, and there is a copy in a file to be lent
+  bool unread : 1;  ///< its file could not be read, which may pass
 
   bool packed() const noexcept { return pack != 0; }
   std::uint64_t size() const noexcept { return packed() ? length : std::uint64_t{offset} << 32 | length; }

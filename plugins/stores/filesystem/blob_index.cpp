@@ -154,6 +154,7 @@ held_pack& blob_index::pack_with(const pack_ptr& file) {
   fresh->place = free_packs_.back();
   free_packs_.pop_back();
   there = fresh.get();
+  there->stale = file->number < end_of_doubt_;
   packs_[fresh->place] = std::move(fresh);
   set_turn(*there, file->number);
   return *there;
@@ -176,6 +177,7 @@ void blob_index::forget_pack(held_pack& which, departures& gone) {
   gone.packs.push_back(which.file->number);
   turns_.erase({which.turn, which.file->number});
   numbers_.erase(which.file->number);
+  note_read(which.file->number);  // nor will it ever be
   free_packs_.push_back(which.place);
   packs_[which.place] = nullptr;
 }
@@ -234,12 +236,11 @@ blob_index::slot& blob_index::insert_packed(const digest& blob, const pack_place
   return which;
 }
 
-void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used) {
+void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used, departures& gone) {
   slot* there = find(what.blob);
   if (what.kind == record_kind::erasure) {
     note_erasure(what.blob, what.sequence);
-    departures ignored;  // nobody knew of it yet
-    if (there && there->packed() && there->sequence <= what.sequence) erase(*there, ignored);
+    if (there && there->packed() && there->sequence <= what.sequence) erase(*there, gone);
     return;
   }
   if (there && pack_of(*there) == &in && there->sequence == what.sequence) return;  // the same one again
@@ -250,6 +251,7 @@ void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint3
   if (!counts) return make_stale(in);
   slot& which = there ? *there : add(what.blob);
   if (there) {
+    hot_.drop(which);
     detach(which);
     make_stale(*pack_of(which));
   }

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -31,6 +32,7 @@ struct held_pack {
   bool leaving = false;       ///< what is still in it is being moved
   bool stale = false;         ///< a record in it counts no more, and what says so lies in a later pack
   bool stuck = false;         ///< what is in it could not be moved
+  bool was_stuck = false;     ///< once before
   bool changed = false;       ///< since its marks were taken
   entry_line blobs;
 };
@@ -69,6 +71,7 @@ public:
     std::uint64_t hot_memory = 0;
     std::uint64_t hot_blob = 64 << 10;  ///< the largest that is kept in memory
     std::size_t blobs = SIZE_MAX;       ///< so many at most
+    bool overwritten = false;           ///< a later record under a name may say something else
   };
   using slot = blob_entry;
 
@@ -104,8 +107,11 @@ public:
   void count_record(const pack_place& place);
   /// The same for what an earlier process left; of records with one digest the one with the highest sequence
   /// counts, and its erasure if that is higher still.
-  void insert_old_packed(held_pack& in, const record& what, std::uint32_t used);
-  void insert_old_packed(held_pack& in, const record& what) { insert_old_packed(in, what, in.filled); }
+  void insert_old_packed(held_pack& in, const record& what, std::uint32_t used, departures& gone);
+  void insert_old_packed(held_pack& in, const record& what) {
+    departures nobody_knew;
+    insert_old_packed(in, what, in.filled, nobody_knew);
+  }
   held_pack& insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled);
   /// The generation of what was last used so many hours before the start.
   std::uint32_t hours_before(std::uint64_t hours_ago) const noexcept { return order_.before(hours_ago); }
@@ -124,6 +130,18 @@ public:
   /// No more old records come.
   void forget_erasures() { erasures_.clear(); }
   pack_place place_of(const slot& which) const;
+
+  /// Some of this pack could not be read yet. Where names are overwritten, it may have in it what replaces or
+  /// erases any record in the packs before it, or in itself.
+  void note_unread(std::uint64_t pack);
+  void note_read(std::uint64_t pack);
+  /// Those that are still there.
+  const std::set<std::uint64_t>& unread() const noexcept { return unread_; }
+  /// What it says may not be the truth, for that could not be read yet.
+  bool is_doubtful(const slot& which) const noexcept;
+  /// There is neither that doubt nor a file that could not be read.
+  bool stands(const slot& which) const noexcept { return !which.unread && !is_doubtful(which); }
+  void set_unread(slot& which, bool unread);
 
   /// Keeps the blob's bytes in memory, if they are small enough to.
   void warm(slot& which, bytes content);
@@ -218,6 +236,7 @@ private:
   void set_turn(held_pack& which, std::uint64_t turn);
   void make_stale(held_pack& which);
   void forget_pack(held_pack& which, departures& gone);
+  void find_end_of_doubt() noexcept;
 
   bool can_spare(std::uint64_t weight) const noexcept;
   bool fits(std::uint64_t weight) const noexcept;
@@ -257,6 +276,8 @@ private:
   std::size_t leaving_ = 0;
   std::size_t stuck_ = 0;
   std::size_t stale_leaving_ = 0;
+  std::set<std::uint64_t> unread_;
+  std::uint64_t end_of_doubt_ = 0;                      // of the packs before this one; 0: there is none
   std::vector<bool> changed_files_;                     // by the parts of the slab
   std::size_t passed_over_ = 0;                         // one after the other, and nothing won
   std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start

@@ -138,7 +138,7 @@ held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
 // In its turn, a pack is older than all that was used after it was filled.
 bool blob_index::survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept {
   const std::uint32_t used = order_.known(which.used);
-  return which.pinned || (used >= since && used > order_.known(in.filled));
+  return which.pinned || (used >= since && used > order_.known(in.filled) && stands(which));
 }
 
 blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint32_t since) const noexcept {
@@ -181,7 +181,7 @@ void blob_index::finish_leaving(held_pack& which, departures& gone) {
     forget_stuck();  // the disk takes what is moved
     return forget_pack(which, gone);
   }
-  which.stuck = true;
+  which.stuck = which.was_stuck = true;
   ++stuck_;
   packs_weight_ += which.size;
   if (!which.stale) set_turn(which, numbers_.rbegin()->first);
@@ -206,7 +206,11 @@ bool blob_index::shed_one(std::uint64_t open, departures& gone) {
   std::size_t looked_at = 0;
   for (auto& [turn, pack] : turns_) {
     // Nor one with what has just come, perhaps for one who has not been answered yet.
-    if (turn.second >= open || pack->leaving || order_.known(pack->filled) == order_.now()) continue;
+    if (turn.second >= open) continue;
+    if (pack->leaving || order_.known(pack->filled) == order_.now()) {
+      if (pack->stale) break;
+      continue;
+    }
     if (++looked_at > most_looked_at) break;
     auto stays = survivors_of(*pack, since);
     if (!stays.any_pinned && stays.weight < least) {

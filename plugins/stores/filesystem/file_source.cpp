@@ -9,7 +9,7 @@ expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blo
   buffer into(size);
   auto count = read_all(on, file, {into.data(), size}, offset);
   if (!count)
-    return fail(errc::not_found, "blob {} cannot be read from the disk: {}", blob,
+    return fail(errc::unavailable, "blob {} cannot be read from the disk: {}", blob,
                 count.error().in_words("reading").message());
   if (*count < size)
     return fail(errc::not_found, "the file of blob {} ends after {} bytes", blob, offset + *count);
@@ -105,7 +105,7 @@ expected<byte_chain> file_source::next_piece() {
   if (!piece) {
     tell({blob_state::broken, 0, piece.error()});
     // Part of it went out already, so this is not the blob's absence: it is its end.
-    return fail(errc::data_loss, "{}; it is dropped", piece.error().message());
+    return fail(errc::data_loss, "{}; it ends here", piece.error().message());
   }
   what_.offset += size;
   if (auto right = check(*piece); !right) return fail(std::move(right).error());
@@ -123,7 +123,7 @@ expected<void> file_source::check(const bytes& piece) {
     return {};
   }
   error why(errc::data_loss, fmt::format("blob {} was damaged on the disk and is dropped", what_.blob));
-  tell({blob_state::broken, 0, why});
+  tell({blob_state::broken, 0, {errc::not_found, why.message()}});
   return fail(std::move(why));
 }
 

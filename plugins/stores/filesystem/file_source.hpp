@@ -17,7 +17,7 @@ enum class blob_state : std::uint8_t { unknown, proved, broken };
 struct read_verdict {
   blob_state found = blob_state::unknown;
   file_stamp stamp = 0;  ///< of the file that was read
-  error why;             ///< where it is broken
+  error why;             ///< where it is broken: as of read_stretch
 };
 
 /// A stretch of a file, in pieces of at most 1 MiB, read on the crew one piece ahead of whoever pulls. It
@@ -65,9 +65,8 @@ private:
   bool over_ = false;  // the end or an error was handed out, or nobody wants more
 };
 
-/// Reads [offset, offset + size) of a file whose blob should have those bytes. A file that is too short is
-/// NOT_FOUND, and so is one that the disk cannot read: whoever has the blob may bring it again. For crew
-/// threads.
+/// Reads [offset, offset + size) of a file whose blob should have those bytes. NOT_FOUND from a file that is
+/// too short, UNAVAILABLE from one that the disk cannot read. For crew threads.
 expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
                              std::uint64_t size);
 

@@ -124,10 +124,12 @@ expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest
   if (!file) {
     if (file.error().number == ENOENT)
       return fail(errc::not_found, "no blob {} in store {}", blob, with.name);
+    if (is_no_file(file.error()))
+      return fail(errc::not_found, "what lies where the file of blob {} should be is no file", blob);
     return fail(file.error().in_words(fmt::format("opening blob {}", blob)));
   }
   auto facts = with.on().facts(*file);
-  if (!facts) return fail(errc::not_found, "the file of blob {} cannot be examined", blob);
+  if (!facts) return fail(facts.error().in_words(fmt::format("examining blob {}", blob)));
   if (facts->size != static_cast<std::uint64_t>(blob.size))
     return fail(errc::not_found, "the file of blob {} has {} bytes", blob, facts->size);
   return opened_blob{std::move(*file), facts->size, stamp_of(*facts), facts->mode};
@@ -164,7 +166,7 @@ expected<void> prove(const engine& with, const opened_blob& which, const digest&
     case proof::wrong:
       return fail(errc::not_found, "blob {} was damaged on the disk", blob);
     default:
-      return fail(errc::not_found, "the file of blob {} cannot be read", blob);
+      return fail(errc::unavailable, "the file of blob {} cannot be read", blob);
   }
 }
 

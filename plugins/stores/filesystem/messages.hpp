@@ -32,6 +32,8 @@ struct hold_dropped {
 struct proof_due {};
 /// To itself: there are more packs to be looked at than one turn may take.
 struct room_wanted {};
+/// To itself: see whether packs that could not be read can be read now.
+struct reload_due {};
 /// To itself: the order of use is to be kept for the next start.
 struct order_due {};
 /// To itself: a relaxed store has written something, and its time to sync has come.
@@ -40,7 +42,7 @@ struct sync_due {};
 using inner_actor =
     store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<jobs_done>, caf::reacts_to<names_done>,
                         caf::reacts_to<hold_dropped>, caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>,
-                        caf::reacts_to<order_due>, caf::reacts_to<sync_due>>;
+                        caf::reacts_to<reload_due>, caf::reacts_to<order_due>, caf::reacts_to<sync_due>>;
 
 }  // namespace kiln::filesystem
 
@@ -50,5 +52,6 @@ KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)
 KILN_MESSAGE(kiln::filesystem::proof_due)
 KILN_MESSAGE(kiln::filesystem::room_wanted)
+KILN_MESSAGE(kiln::filesystem::reload_due)
 KILN_MESSAGE(kiln::filesystem::order_due)
 KILN_MESSAGE(kiln::filesystem::sync_due)

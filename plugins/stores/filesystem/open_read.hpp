@@ -19,12 +19,12 @@ bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t 
 /// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved
 /// whenever it is read as a whole, before its last piece goes out. A part of one that was never proved is
 /// preceded by reading it all, up to 64 MiB: `proved` is the stamp of the file that was, 0 for none.
-/// NOT_FOUND if it is gone, short, damaged or unreadable. For crew threads. `tell` is called once if there is
-/// a rest.
+/// NOT_FOUND if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For crew threads.
+/// `tell` is called once if there is a rest.
 expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell);
 
-/// All of a blob at once.
+/// All of a blob at once, and the same errors.
 expected<opened_read> read_whole(const engine& with, const digest& blob);
 
 }  // namespace kiln::filesystem

@@ -77,6 +77,7 @@ expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder) {
 
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
   auto file = with.on().open(with.folder->packs(), pack_name(number).c_str(), O_RDONLY);
+  if (!file && is_no_file(file.error())) return fail(errc::failed_precondition, "it is no file");
   if (!file) return fail(file.error().in_words(fmt::format("opening {}", pack_name(number))));
   auto facts = with.on().facts(*file);
   if (!facts) return fail(facts.error().in_words(fmt::format("opening {}", pack_name(number))));
@@ -93,7 +94,10 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
     result.holes = walked.holes;
     // A process that was killed may have written records that it did not sync: nobody was told of those, and
     // nobody may be as long as a power cut could take them.
-    result.unreadable = walked.unreadable || (with.durable() && !with.on().sync_data(*file));
+    result.unreadable = walked.unreadable;
+    result.unsynced = !walked.unreadable && with.durable() && !with.on().sync_data(*file);
+    // Where the last process closed it, nothing was being written.
+    if (walked.odd_end && with.folder->was_closed()) ++result.holes;
     result.bare = facts->size <= pack_head_size;
     if (walked.records.empty() && !result.bare) result.holes = std::max<std::uint64_t>(result.holes, 1);
     if (result.hurt()) {

@@ -34,6 +34,7 @@ expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder);
 /// What an earlier process left in a pack: what its index says, or where there is none that can be trusted,
 /// every record that is whole and right. Then an index is written, unless something is wrong with the pack:
 /// what cannot be read now may be another time, and what is damaged is told of at every start.
+/// FAILED_PRECONDITION where something has the name that is no file.
 struct loaded_pack {
   pack_ptr file;
   std::uint64_t size = 0;
@@ -42,9 +43,10 @@ struct loaded_pack {
   std::optional<use_marks> marks;
   std::uint64_t holes = 0;  ///< damaged places before its last record
   bool unreadable = false;  ///< the disk could not read some of it
+  bool unsynced = false;    ///< all of it was read, and a power cut may take some
   bool bare = false;        ///< it never held any record
   /// There may be more in it than was found.
-  bool hurt() const noexcept { return holes > 0 || unreadable; }
+  bool hurt() const noexcept { return holes > 0 || unreadable || unsynced; }
 };
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number);
 

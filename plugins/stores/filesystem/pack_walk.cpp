@@ -73,6 +73,7 @@ public:
   virtual ~pack_walker() = default;
 
   walked_pack walk(std::uint64_t at, bool begins_with_damage) {
+    const std::uint64_t begin = at;
     walked_pack result;
     bool in_hole = begins_with_damage;
     std::uint64_t holes = in_hole ? 1 : 0;
@@ -88,11 +89,22 @@ public:
         at = next_place(at + record_alignment);
       }
     }
+    result.odd_end = has_bytes_from(std::max(result.end, std::min<std::uint64_t>(begin, from_.size())));
     result.unreadable = from_.unreadable();
     return result;
   }
 
 protected:
+  // Zeros are what a writer leaves that failed.
+  bool has_bytes_from(std::uint64_t at) {
+    while (at < from_.size()) {
+      auto some = from_.view(at, 1);
+      if (some.empty()) return false;  // it became shorter meanwhile
+      if (some.find_first_not_of('\0') != std::string_view::npos) return true;
+      at += some.size();
+    }
+    return false;
+  }
   bool fits(const record& what) const {
     return what.length <= largest_payload && what.offset <= from_.size() &&
            what.length <= from_.size() - what.offset;

@@ -18,6 +18,7 @@ struct walked_pack {
   std::vector<record> records;
   std::uint64_t end = 0;    ///< of the last record
   std::uint64_t holes = 0;  ///< places before it that are no records
+  bool odd_end = false;     ///< behind it there are bytes: a write that was cut short, or a damaged record
   /// The disk could not read some of it, which may pass: what was found is not the last word.
   bool unreadable = false;
 };

@@ -57,6 +57,7 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
   from.bounds.hot_memory = hot_bytes(wishes);
+  from.bounds.overwritten = context.what == holds::results;
   claim_memory(context.env.metrics, {"store " + context.name, "hot_memory", from.bounds.hot_memory});
   const auto for_index = wishes.index_memory.bytes_of(memory_limit());
   from.bounds.blobs = std::max<std::size_t>(least_blobs, for_index / blob_index::memory_of_blob);

@@ -95,6 +95,9 @@ store::behavior_type store::make_behavior() {
         give_room();
       },
       [this](room_wanted) { give_room(); },
+      [this](reload_due) {
+        reload({index_.unread().begin(), index_.unread().end()});
+      },
       [this](order_due) { keep_order(); },
       [this](sync_due) { sync(); },
   };

@@ -81,7 +81,11 @@ private:
   void grant(std::uint64_t id, std::uint64_t wanted, std::function<void(expected<std::uint64_t>)> then);
   failure no_room(const digest& blob);
   void make_room_on_disk(std::uint64_t weight, std::function<void()> then);
+  void after_removals(std::function<void()> then);
   void enter_file(const digest& blob, const uploaded& what);
+  /// Nobody need bring it.
+  bool is_there(const digest& blob);
+  bool is_unread(const digest& blob);
   void enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what);
   void trim();
   /// They left for want of room.
@@ -92,6 +96,11 @@ private:
   void dismiss(departures gone);
   /// The bytes are damaged or gone, so the blob is not there any more. `may_pass`: only for this process.
   void drop_broken(const digest& blob, const error& why, bool may_pass = false);
+  /// The disk could not read its file, and perhaps can another time: whoever has the blob may bring it anew,
+  /// and whoever wants it may try.
+  void note_unread(slot& which, const error& why);
+  /// What was found where the blob's file should be: damaged, or not to be read now. The answer to who asked.
+  error judge_file(const digest& blob, std::uint64_t serial, error why);
   void record_erasure(const digest& blob, std::uint64_t sequence,
                       std::function<void(expected<void>)> then = {});
   void move_on(std::uint64_t pack);
@@ -124,6 +133,10 @@ private:
 
   // store_read_many.cpp
   struct collection;
+  struct wanted_blob;
+  struct read_answer;
+  static read_answer read_one(const engine& with, const wanted_blob& which);
+  expected<bytes> collected(const wanted_blob& which, read_answer read);
   caf::result<blob_batch> read_many(read_blobs order);
   void collect_inline(const std::shared_ptr<collection>& which);
   void collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open);
@@ -156,11 +169,14 @@ private:
   void pack_loaded(pack_to_load which, expected<loaded_pack> pack);
   void packs_listed();
   void enter_records(std::size_t table, std::size_t from);
+  /// Some of them, for the crew.
+  std::function<expected<std::vector<record>>()> read_records(const loaded_pack& pack,
+                                                              std::size_t from) const;
   void enter(const loaded_pack& pack, std::span<const record> records);
   void packs_known();
-  void keep_unread(std::uint64_t number, const error& why);
   void scan(unsigned folder);
   void enter_files(unsigned folder, const std::shared_ptr<const folder_listing>& listing, std::size_t from);
+  void not_listed(unsigned folder, const error& why);
   void take_found(const found_blob& found);
   void all_known();
   void settle();
@@ -177,6 +193,18 @@ private:
   std::uint64_t first_to_stay() const noexcept {
     return loading_ ? 0 : std::min(packer_->newest(), heard_of_);
   }
+
+  // store_unread.cpp: packs that could not be read, and may be another time
+  using load_result = std::shared_ptr<const loaded_pack>;
+  void keep_unread(std::uint64_t number, const error& why);
+  bool may_be_in_unread() const noexcept { return with_->what == holds::results && !index_.unread().empty(); }
+  /// Records of earlier processes.
+  bool more_may_come() const noexcept { return loading_ || reload_awaited_; }
+  void reload_later();
+  void reload(std::vector<std::uint64_t> numbers);
+  void reloaded(const load_result& pack, std::vector<std::uint64_t> others);
+  void enter_late(const load_result& pack, std::size_t from, std::vector<std::uint64_t> others);
+  void now_read(const loaded_pack& pack);
 
   // store_order.cpp: the order of use, for the next start
   void keep_order_later();
@@ -197,16 +225,17 @@ private:
   void tell(tickets::number ticket, Result result) const {
     tell_(ticket, std::make_shared<Result>(std::move(result)));
   }
-  /// Runs `work` on the crew and `then` with what it returned here. If it is not taken, neither is called.
+  /// Runs `work` on the crew and `then` with what it returned here: an expected<T>, for what it throws comes
+  /// as its error. If it is not taken, neither is called.
   template <class Work, class Then>
   expected<void> on_crew(Work work, Then then) {
-    using result = decltype(work());
+    using result = decltype(caught(work));
     auto ticket = tickets_.issue<result>(std::move(then));
     auto posted = with_->hands->post([tell = tell_, ticket, work = std::move(work)]() mutable {
       std::shared_ptr<result> outcome;
       try {
-        outcome = std::make_shared<result>(work());
-      } catch (...) {  // nothing came of it: who waits hears that it was dropped
+        outcome = std::make_shared<result>(caught(work));
+      } catch (...) {  // not even the error: who waits hears that it was dropped
       }
       tell(ticket, std::move(outcome));
     });
@@ -283,8 +312,10 @@ private:
   std::vector<std::function<void()>> stalled_;  // the crew was full
   bool sync_awaited_ = false;
   bool warned_of_foreign_ = false;
-  std::uint64_t unproven_ = 0;  // doubted files and packs that could not be read at this start
-  std::size_t looking_ = 0;     // questions to the disk that are not answered yet
+  std::uint64_t unproven_ = 0;  // doubted files that could not be read at this start, or packs not synced
+  unsigned reloads_ = 0;
+  bool reload_awaited_ = false;  // or under way
+  std::size_t looking_ = 0;      // questions to the disk that are not answered yet
   // Removed while the disk was listed or asked: what it says of them may be older.
   std::unordered_set<digest> removed_meanwhile_;
 };

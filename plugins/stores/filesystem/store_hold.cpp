@@ -42,7 +42,7 @@ caf::result<leased> store::lease(lease_blobs order) {
                leased result;
                pins held;
                index_.find_all(blobs, [&](std::size_t at, std::uint64_t, slot* there) {
-                 if (there) {
+                 if (there && index_.stands(*there)) {
                    index_.use(*there);
                    held.emplace_back(blobs[at], index_.pin(*there));
                  } else if (with_->what != holds::content || !is_empty_blob(blobs[at])) {
@@ -90,16 +90,16 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
   auto looked = [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
     auto there = slot_of(blob, serial);
     if (found) {
+      if (there && !there->packed()) index_.set_unread(*there, false);
       if (there) index_.set_verified(*there, *found);
       return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
     }
-    if (!there || found.error().code() != errc::not_found)
+    if (tree == blob_tree::content)
+      return reply.deliver(fail(judge_file(blob, serial, std::move(found).error())));
+    const errc code = found.error().code();
+    if (!there || (code != errc::not_found && code != errc::unavailable))
       return reply.deliver(fail(std::move(found).error()));
-    if (tree == blob_tree::content) {
-      drop_broken(blob, found.error());
-      return reply.deliver(fail(std::move(found).error()));
-    }
-    // Only the copy is gone or damaged: another one is made.
+    // Only the copy is gone or damaged, or cannot be read: another one is made.
     departures gone;
     index_.drop_copy(*there, gone);
     dismiss(std::move(gone));
@@ -142,7 +142,7 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
     }
     if (!there && done) {  // it was forgotten while it was copied
       done = fail(errc::not_found, "no blob {} in store {}", blob, with_->name);
-      (void)lane_->submit({{blob, blob_tree::lent, nullptr, 0}});
+      remove_files({{blob, blob_tree::lent, nullptr, 0}});
     }
     if (done)
       reply.deliver(lent_file{with_->folder->path_of(blob_tree::lent, blob), held});
@@ -189,21 +189,23 @@ caf::result<forgotten> store::forget(forget_blob order) {
   auto reply = make_answer<forgotten>(this);
   when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
     auto there = index_.find(blob);
-    if (!there) return reply.deliver(forgotten{false});
-    const bool packed = there->packed();
-    const std::uint64_t sequence = there->sequence;
+    if (!there && !may_be_in_unread()) return reply.deliver(forgotten{false});
+    const forgotten told{there && index_.stands(*there)};
+    const bool packed = !there || there->packed();
+    // A record that cannot be read yet must not come back either.
+    const std::uint64_t sequence = may_be_in_unread() ? index_.next_sequence() : there->sequence;
     departures gone;
-    index_.erase(*there, gone);
+    if (there) index_.erase(*there, gone);
     dismiss(std::move(gone));
     if (packed)
-      return record_erasure(blob, sequence, [reply](expected<void> done) mutable {
+      return record_erasure(blob, sequence, [reply, told](expected<void> done) mutable {
         if (done)
-          reply.deliver(forgotten{true});
+          reply.deliver(told);
         else
           reply.deliver(fail(std::move(done).error()));
       });
-    auto ticket = tickets_.issue<disk_result<void>>(
-        [reply](disk_result<void>) mutable { reply.deliver(forgotten{true}); });
+    auto ticket =
+        tickets_.issue<disk_result<void>>([reply, told](disk_result<void>) mutable { reply.deliver(told); });
     if (auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}}); !taken) {
       tickets_.cancel(ticket);
       reply.deliver(fail(std::move(taken).error()));

@@ -23,11 +23,11 @@ void store::keep_order(blob_index::mark_round from) {
   if (still_looking()) from.part = SIZE_MAX;
   auto marks = index_.take_changed_marks(from, most_kept_at_once);
   if (marks.empty()) return keep_order_later();
-  auto write = [with = with_, marks = std::move(marks)] {
+  auto write = [with = with_, marks = std::move(marks)]() -> expected<void> {
     write_marks(*with->folder, marks);
-    return true;
+    return {};
   };
-  auto taken = on_crew(std::move(write), [this, from](bool) { keep_order(from); });
+  auto taken = on_crew(std::move(write), [this, from](const expected<void>&) { keep_order(from); });
   if (!taken) keep_order_later();
 }
 

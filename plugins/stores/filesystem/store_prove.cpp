@@ -52,9 +52,10 @@ void store::list_next_folder() {
   const unsigned number = proofs_.folder;
   proofs_.folder = (number + 1) % folders;
   proofs_.folder_due += *with_->wishes.prove_again_after / folders;
-  auto taken = on_crew([with = with_, number] { return names_in_folder(*with, number); },
-                       [this](std::vector<digest> names) {
-                         proofs_.left = std::move(names);
+  using names = std::vector<digest>;
+  auto taken = on_crew([with = with_, number]() -> expected<names> { return names_in_folder(*with, number); },
+                       [this](expected<names> found) {
+                         if (found) proofs_.left = std::move(*found);
                          prove_some();
                        });
   if (!taken) delayed_send(caf::actor_cast<inner_actor>(this), pause, proof_due{});

@@ -26,7 +26,7 @@ caf::result<missing_blobs> store::find(find_missing order) {
 missing_blobs store::missing_of(const std::vector<digest>& blobs) {
   named_once missing(blobs.size());
   index_.find_all(blobs, [&](std::size_t at, std::uint64_t hash, slot* there) {
-    if (there)
+    if (there && index_.stands(*there))
       index_.use(*there);
     else if (with_->what != holds::content || !is_empty_blob(blobs[at]))
       missing.add(blobs[at], hash);
@@ -41,7 +41,7 @@ caf::result<blob_content> store::read(read_blob order) {
 }
 
 void store::read_now(const read_blob& order, answer<blob_content> reply) {
-  if (auto there = index_.find(order.blob))
+  if (auto there = index_.find(order.blob); there && !index_.is_doubtful(*there))
     read_known(order, *there, std::move(reply));
   else if (with_->what != holds::content || !is_empty_blob(order.blob))
     reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
@@ -104,21 +104,23 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   if (!count || *count != size) return {};
   bytes content = into.freeze(size);
   if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
+  if (prove_here) index_.set_unread(which, false);
   if (whole) index_.warm(which, content);
   figures_.cached_reads.add();
   return content;
 }
 
 void store::read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
-  auto work = [with = with_, blob = order.blob, place = index_.place_of(which)] {
+  auto work = [with = with_, blob = order.blob, place = index_.place_of(which)]() -> expected<packed_read> {
     return read_packed(*with, blob, place);
   };
-  auto taken =
-      on_crew(std::move(work), [this, order, serial = which.serial, reply](packed_read result) mutable {
+  auto taken = on_crew(
+      std::move(work), [this, order, serial = which.serial, reply](expected<packed_read> result) mutable {
+        if (!result) return reply.deliver(fail(std::move(result).error()));
         auto there = slot_of(order.blob, serial);
-        auto& read = result.content;
+        auto& read = result->content;
         if (!read) {
-          if (there) drop_broken(order.blob, read.error(), result.may_pass);
+          if (there) drop_broken(order.blob, read.error(), result->may_pass);
           return reply.deliver(fail(std::move(read).error()));
         }
         if (there && there->size() == read->size()) index_.warm(*there, *read);
@@ -146,8 +148,11 @@ void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_
   auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
     auto there = slot_of(blob, serial);
     if (!there || there->packed()) return;
-    if (found.found == blob_state::proved) index_.set_verified(*there, found.stamp);
-    if (found.found == blob_state::broken) drop_broken(blob, found.why);
+    if (found.found == blob_state::proved) {
+      index_.set_unread(*there, false);
+      index_.set_verified(*there, found.stamp);
+    }
+    if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
   });
   auto work = [with = with_, order, proved = index_.verified(which), tell = tell_, late] {
     return open_read(with, order, proved, [tell, late](read_verdict found) {
@@ -158,14 +163,14 @@ void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(order.blob, serial);
     if (!result || !result->rest) tickets_.cancel(late);
     if (there && result && result->proved) {
+      index_.set_unread(*there, false);
       index_.set_verified(*there, result->stamp);
       if (result->head.size() == there->size()) index_.warm(*there, result->head);
     }
-    if (there && !result && result.error().code() == errc::not_found) drop_broken(order.blob, result.error());
     if (result)
       reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
     else
-      reply.deliver(fail(std::move(result).error()));
+      reply.deliver(fail(judge_file(order.blob, serial, std::move(result).error())));
     if (then) then();
   };
   auto taken = on_crew(std::move(work), std::move(opened));

@@ -10,26 +10,42 @@ namespace {
 constexpr std::uint64_t inline_budget = 512 << 10;
 constexpr std::size_t reads_worth_a_share = 8;
 
-struct wanted_blob {
+}  // namespace
+
+struct store::wanted_blob {
   std::size_t index = 0;
   digest blob;
   std::uint64_t serial = 0;
   std::optional<pack_place> place;
 };
 
-struct read_answer {
+struct store::read_answer {
   expected<opened_read> found;
   bool may_pass = false;
 };
 
-read_answer read_one(const engine& with, const wanted_blob& which) {
+store::read_answer store::read_one(const engine& with, const wanted_blob& which) {
   if (!which.place) return {read_whole(with, which.blob)};
   auto read = read_packed(with, which.blob, *which.place);
   if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
   return {opened_read{read.content->size(), 0, true, std::move(*read.content), nullptr}};
 }
 
-}  // namespace
+expected<bytes> store::collected(const wanted_blob& which, read_answer read) {
+  auto there = slot_of(which.blob, which.serial);
+  auto& found = read.found;
+  if (found) {
+    if (there && found->proved && !there->packed()) {
+      index_.set_unread(*there, false);
+      index_.set_verified(*there, found->stamp);
+    }
+    if (there && found->head.size() == there->size()) index_.warm(*there, found->head);
+    return std::move(found->head);
+  }
+  if (!which.place) return fail(judge_file(which.blob, which.serial, std::move(found).error()));
+  if (there && found.error().code() == errc::not_found) drop_broken(which.blob, found.error(), read.may_pass);
+  return fail(std::move(found).error());
+}
 
 // A batch on its way out: each result is filled in where it is asked, the last one answers.
 struct store::collection {
@@ -62,7 +78,7 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
   for (std::size_t i = 0; i < which->blobs.size(); ++i) {
     const digest& blob = which->blobs[i];
     auto there = index_.find(blob);
-    if (!there) {
+    if (!there || index_.is_doubtful(*there)) {
       if (with_->what == holds::content && is_empty_blob(blob))
         which->results[i] = bytes();
       else
@@ -100,26 +116,16 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
       if (there.packed()) one.place = index_.place_of(there);
       jobs.push_back(std::move(one));
     }
-    auto read_all = [with = with_, jobs] {
+    auto read_all = [with = with_, jobs]() -> expected<std::vector<read_answer>> {
       std::vector<read_answer> result;
       result.reserve(jobs.size());
       for (const auto& one : jobs) result.push_back(read_one(*with, one));
       return result;
     };
-    auto taken = on_crew(std::move(read_all), [this, which, jobs](std::vector<read_answer> read) {
-      for (std::size_t i = 0; i < jobs.size(); ++i) {
-        auto there = slot_of(jobs[i].blob, jobs[i].serial);
-        auto& [found, may_pass] = read[i];
-        if (found) {
-          if (there && found->proved && !there->packed()) index_.set_verified(*there, found->stamp);
-          if (there && found->head.size() == there->size()) index_.warm(*there, found->head);
-          which->results[jobs[i].index] = std::move(found->head);
-        } else {
-          if (there && found.error().code() == errc::not_found)
-            drop_broken(jobs[i].blob, found.error(), may_pass);
-          which->results[jobs[i].index] = fail(std::move(found).error());
-        }
-      }
+    auto taken = on_crew(std::move(read_all), [this, which, jobs](expected<std::vector<read_answer>> read) {
+      for (std::size_t i = 0; i < jobs.size(); ++i)
+        which->results[jobs[i].index] =
+            read ? collected(jobs[i], std::move((*read)[i])) : expected<bytes>(fail(read.error()));
       if (--which->pending == 0) which->finish();
     });
     if (taken) continue;

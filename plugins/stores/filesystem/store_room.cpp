@@ -16,6 +16,44 @@ constexpr std::uint64_t moved_at_once = 4 << 20;
 // Blobs leave for it when an upload has sent a byte, and a client may begin many: little, then twice what has
 // come.
 constexpr std::uint64_t least_grant = 128 << 10;
+// How the failure of a move is told: the disk could not read what was to be moved.
+constexpr errc unreadable = errc::data_loss;
+
+// In `places`, from where it lies now. For crew threads; `then` is called once.
+void move_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& packer,
+              const std::vector<std::pair<digest, pack_place>>& places,
+              const std::vector<std::uint64_t>& sequences,
+              std::function<void(std::vector<placed_blob>)> then) {
+  struct share {
+    std::vector<placed_blob> placed;
+    std::vector<pack_writer::order> orders;
+    std::vector<std::size_t> good;  // beside the orders
+  };
+  auto mine = std::make_shared<share>();
+  auto submitted = caught([&]() -> expected<void> {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      auto [content, may_pass] = read_packed(*with, places[i].first, places[i].second);
+      if (content) {
+        mine->good.push_back(i);
+        mine->orders.push_back({places[i].first, *content, sequences[i], record_kind::blob});
+        mine->placed.push_back({std::move(*content), pack_place{}, sequences[i]});
+      } else {
+        // What the disk may read another time is not lost.
+        const errc code = may_pass ? unreadable : content.error().code();
+        mine->placed.push_back({{}, fail(error(code, content.error().message())), sequences[i]});
+      }
+    }
+    packer->submit(std::move(mine->orders), [mine, then](pack_writer::places moved) {
+      for (std::size_t i = 0; i < moved.size(); ++i) mine->placed[mine->good[i]].place = std::move(moved[i]);
+      then(std::move(mine->placed));
+    });
+    return {};
+  });
+  if (submitted) return;
+  std::vector<placed_blob> failed;
+  for (auto sequence : sequences) failed.push_back({{}, fail(submitted.error()), sequence});
+  then(std::move(failed));
+}
 
 }  // namespace
 
@@ -110,19 +148,41 @@ void store::make_room_on_disk(std::uint64_t weight, std::function<void()> then) 
   departures gone;
   index_.shed(weight, first_to_stay(), gone);
   evict(std::move(gone));
-  // Behind the removals in the lane, and in the crew.
+  after_removals(std::move(then));
+}
+
+// Behind them in the lane, and in the crew. While that is full, neither are they done.
+void store::after_removals(std::function<void()> then) {
   auto ticket = tickets_.issue<disk_result<void>>([this, then](disk_result<void>) {
-    if (!on_crew([] { return true; }, [then](bool) { then(); })) then();
+    surely_on_crew([]() -> expected<void> { return {}; }, [then](const expected<void>&) { then(); });
   });
-  if (auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}}); !taken) {
-    tickets_.cancel(ticket);
-    then();
-  }
+  auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}});
+  if (taken) return;
+  tickets_.cancel(ticket);
+  if (taken.error().code() != errc::resource_exhausted) return then();
+  stall([this, then = std::move(then)] { after_removals(then); });
+}
+
+bool store::is_there(const digest& blob) {
+  auto there = index_.find(blob);
+  if (!there || !index_.stands(*there)) return false;
+  index_.use(*there);
+  return true;
+}
+
+bool store::is_unread(const digest& blob) {
+  auto there = index_.find(blob);
+  return there && there->unread;
 }
 
 void store::enter_file(const digest& blob, const uploaded& what) {
   note_unsynced();
-  if (auto there = index_.find(blob)) return index_.use(*there);
+  if (auto there = index_.find(blob)) {
+    index_.use(*there);
+    if (!there->unread) return;
+    index_.set_unread(*there, false);
+    return index_.set_verified(*there, what.stamp);
+  }
   removed_meanwhile_.erase(blob);
   slot& which = index_.insert_file(blob, what.size);
   index_.set_verified(which, what.stamp);
@@ -180,18 +240,18 @@ void store::remove_files(std::vector<name_lane::order> removals) {
 
 void store::remove_packs(std::vector<std::uint64_t> numbers) {
   surely_on_crew(
-      [with = with_, numbers = std::move(numbers)] {
+      [with = with_, numbers = std::move(numbers)]() -> expected<void> {
         for (auto number : numbers) remove_pack(*with, number);
-        return true;
+        return {};
       },
-      [](bool) {});
+      [](const expected<void>&) {});
 }
 
 void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   auto which = index_.find(blob);
   if (!which) return;
   // Not for ever, if the disk may read it another time: the next start finds it again.
-  if (which->packed() && may_pass && loading_) index_.note_erasure(blob, which->sequence);
+  if (which->packed() && may_pass && more_may_come()) index_.note_erasure(blob, which->sequence);
   if (which->packed() && !may_pass) record_erasure(blob, which->sequence);
   departures gone;
   index_.erase(*which, gone);
@@ -201,10 +261,28 @@ void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   dismiss(std::move(gone));
 }
 
+error store::judge_file(const digest& blob, std::uint64_t serial, error why) {
+  auto there = slot_of(blob, serial);
+  if (there && why.code() == errc::not_found) drop_broken(blob, why);
+  if (why.code() != errc::unavailable) return why;
+  if (there && !there->unread) note_unread(*there, why);
+  return {errc::not_found, why.message()};
+}
+
+void store::note_unread(slot& which, const error& why) {
+  const digest blob = index_.name_of(which);
+  index_.set_unread(which, true);
+  figures_.broken.add();
+  if (with_->env.log)
+    with_->env.log->warn("a blob cannot be read now; its file is kept",
+                         {{"store", with_->name}, {"blob", blob}, {"error", why}});
+  listeners_.tell({blob});
+}
+
 // Without it the next start would find the record again.
 void store::record_erasure(const digest& blob, std::uint64_t sequence,
                            std::function<void(expected<void>)> then) {
-  if (loading_) index_.note_erasure(blob, sequence);
+  if (more_may_come()) index_.note_erasure(blob, sequence);
   auto ticket =
       tickets_.issue<expected<pack_place>>([this, then = std::move(then)](expected<pack_place> place) {
         if (place) {
@@ -239,24 +317,8 @@ void store::move_on(std::uint64_t number) {
   auto ticket = tickets_.issue<std::vector<placed_blob>>(
       [this, number, which](const std::vector<placed_blob>& placed) { moved(number, which, placed); });
   auto taken = with_->hands->post([with = with_, packer = packer_, tell = tell_, ticket, places, sequences] {
-    std::vector<pack_writer::order> orders;
-    auto result = std::make_shared<std::vector<placed_blob>>();
-    std::vector<std::size_t> good;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      auto [content, may_pass] = read_packed(*with, places[i].first, places[i].second);
-      if (content) {
-        good.push_back(i);
-        orders.push_back({places[i].first, *content, sequences[i], record_kind::blob});
-        result->push_back({std::move(*content), pack_place{}, sequences[i]});
-      } else {
-        // What the disk may read another time is not lost.
-        const errc code = may_pass ? errc::unavailable : content.error().code();
-        result->push_back({{}, fail(error(code, content.error().message())), sequences[i]});
-      }
-    }
-    packer->submit(std::move(orders), [tell, ticket, result, good](std::vector<expected<pack_place>> placed) {
-      for (std::size_t i = 0; i < good.size(); ++i) (*result)[good[i]].place = std::move(placed[i]);
-      tell(ticket, result);
+    move_all(with, packer, places, sequences, [tell, ticket](std::vector<placed_blob> placed) {
+      tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
   });
   if (taken) return;
@@ -268,6 +330,7 @@ void store::move_on(std::uint64_t number) {
 void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std::uint64_t>>& which,
                   const std::vector<placed_blob>& placed) {
   bool stuck = false;
+  bool again = false;
   for (std::size_t i = 0; i < which.size(); ++i) {
     slot* one = slot_of(which[i].first, which[i].second);
     held_pack* in = one ? index_.pack_of(*one) : nullptr;
@@ -277,6 +340,11 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
       index_.move(*one, *placed[i].place);
     } else if (still_here && placed[i].place.error().code() == errc::not_found && !one->pinned) {
       drop_broken(which[i].first, placed[i].place.error());
+    } else if (still_here && placed[i].place.error().code() == unreadable && in->was_stuck && !one->pinned) {
+      // Twice, and others want the room: it leaves with its pack.
+      drop_broken(which[i].first, placed[i].place.error(), true);
+    } else if (still_here && placed[i].place.error().code() == unreadable && in->stale && !one->pinned) {
+      again = true;  // nothing else may leave before it
     } else if (still_here) {
       stuck = true;
     } else if (placed[i].place) {
@@ -285,10 +353,9 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
       record_erasure(which[i].first, placed[i].sequence);
     }
   }
-  if (stuck)
-    stop_moving(number);
-  else
-    move_on(number);
+  if (stuck) return stop_moving(number);
+  if (held_pack* pack = again ? index_.find_pack(number) : nullptr) pack->was_stuck = true;
+  move_on(number);
 }
 
 void store::stop_moving(std::uint64_t number) {

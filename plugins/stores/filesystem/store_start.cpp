@@ -33,9 +33,17 @@ void store::load_packs() {
 }
 
 void store::pack_loaded(pack_to_load which, expected<loaded_pack> pack) {
+  if (!pack && pack.error().code() == errc::failed_precondition) {
+    if (with_->env.log)
+      with_->env.log->warn(
+          "what has the name of a pack is left alone",
+          {{"store", with_->name}, {"pack", pack_name(which.number)}, {"error", pack.error()}});
+    return;
+  }
   if (!pack && ++which.tries < load_tries) return packs_to_load_.push_back(which);
   if (!pack) return keep_unread(which.number, pack.error());
-  if (pack->unreadable) ++unproven_;
+  if (pack->unreadable) index_.note_unread(which.number);
+  if (pack->unsynced) ++unproven_;
   if (pack->hurt()) {
     figures_.damaged_packs.add();
     if (with_->env.log)
@@ -66,43 +74,52 @@ void store::packs_listed() {
   enter_records(0, 0);
 }
 
+std::function<expected<std::vector<record>>()> store::read_records(const loaded_pack& pack,
+                                                                   std::size_t from) const {
+  return [with = with_, records = pack.records, from]() -> expected<std::vector<record>> {
+    auto read = records->read(with->on(), from, entered_at_once);
+    if (!read) return fail(read.error().in_words("reading its index"));
+    return std::move(*read);
+  };
+}
+
 void store::enter_records(std::size_t table, std::size_t from) {
   while (table < tables_->size() && from >= (*tables_)[table].records->size()) {
     ++table;
     from = 0;
   }
   if (table == tables_->size()) return packs_known();
-  auto read = [with = with_, records = (*tables_)[table].records, from] {
-    return records->read(with->on(), from, entered_at_once);
-  };
-  surely_on_crew(std::move(read), [this, table, from](const disk_result<std::vector<record>>& got) {
-    const loaded_pack& pack = (*tables_)[table];
-    const std::uint64_t number = pack.file->number;
-    if (!got) {
-      keep_unread(number, got.error().in_words("reading its index"));
-      return enter_records(table + 1, 0);
-    }
-    enter(pack, *got);
-    enter_records(table, from + entered_at_once);
-  });
+  surely_on_crew(read_records((*tables_)[table], from),
+                 [this, table, from](const expected<std::vector<record>>& got) {
+                   const loaded_pack& pack = (*tables_)[table];
+                   if (!got) {
+                     keep_unread(pack.file->number, got.error());
+                     return enter_records(table + 1, 0);
+                   }
+                   enter(pack, *got);
+                   enter_records(table, from + entered_at_once);
+                 });
 }
 
 void store::enter(const loaded_pack& pack, std::span<const record> records) {
   held_pack* held = index_.find_pack(pack.file->number);
-  if (!held) return;
+  if (!held || held->leaving) return;
   // What its marks tell already is no change.
   const bool changed = held->changed || !pack.marks;
+  departures gone;
   for (const auto& one : records) {
     auto used = pack.marks ? pack.marks->find(one.offset) : std::nullopt;
-    index_.insert_old_packed(*held, one, used.value_or(held->filled));
+    index_.insert_old_packed(*held, one, used.value_or(held->filled), gone);
   }
   held->changed = changed;
+  // Of what is erased while packs are loaded nobody has heard yet.
+  if (!loading_) dismiss(std::move(gone));
 }
 
 void store::packs_known() {
   loading_ = false;
   tables_ = std::make_shared<const std::vector<loaded_pack>>();
-  index_.forget_erasures();
+  reload_later();
   trim();  // the capacity may have been larger before
   auto waiting = std::exchange(when_loaded_, {});
   if (with_->what == holds::content)
@@ -112,25 +129,6 @@ void store::packs_known() {
   for (auto& one : waiting) one();
 }
 
-// Its bytes count, and it leaves when it is the oldest.
-void store::keep_unread(std::uint64_t number, const error& why) {
-  ++unproven_;
-  figures_.damaged_packs.add();
-  if (with_->env.log)
-    with_->env.log->warn("a pack cannot be read now; it is kept for the next start",
-                         {{"store", with_->name}, {"pack", pack_name(number)}, {"error", why}});
-  if (index_.find_pack(number)) return;
-  auto look = [with = with_, number] {
-    return with->on().facts(with->folder->packs(), pack_name(number).c_str());
-  };
-  surely_on_crew(std::move(look), [this, number](const disk_result<file_facts>& facts) {
-    if (!facts) return;
-    auto unread = std::make_shared<pack_file>();
-    unread->number = number;
-    index_.insert_old_pack(std::move(unread), facts->size, index_.hours_before(0));
-  });
-}
-
 // One folder after the other: the crew lists, the actor enters. Until the last one a miss asks the disk.
 void store::scan(unsigned folder) {
   auto functions = digest_functions();
@@ -138,18 +136,28 @@ void store::scan(unsigned folder) {
     trim();
     return all_known();
   }
+  using listed = std::shared_ptr<const folder_listing>;
   auto list = [with = with_, function = functions[folder / folders_of_function].function,
-               number = folder % folders_of_function] {
+               number = folder % folders_of_function]() -> expected<listed> {
     return std::make_shared<const folder_listing>(list_blobs(*with, function, number));
   };
-  surely_on_crew(std::move(list), [this, folder](const std::shared_ptr<const folder_listing>& listing) {
-    figures_.broken.add(listing->damaged);
-    unproven_ += listing->unproven;
-    if (listing->foreign > 0 && with_->env.log && !std::exchange(warned_of_foreign_, true))
+  surely_on_crew(std::move(list), [this, folder](const expected<listed>& listing) {
+    if (!listing) return not_listed(folder, listing.error());
+    figures_.broken.add((*listing)->damaged);
+    unproven_ += (*listing)->unproven;
+    if ((*listing)->foreign > 0 && with_->env.log && !std::exchange(warned_of_foreign_, true))
       with_->env.log->warn("files that are no blobs are left alone",
                            {{"store", with_->name}, {"path", with_->folder->path()}});
-    enter_files(folder, listing, 0);
+    enter_files(folder, *listing, 0);
   });
+}
+
+void store::not_listed(unsigned folder, const error& why) {
+  ++unproven_;
+  if (with_->env.log)
+    with_->env.log->warn("a folder of blobs could not be listed; they are found by the next start",
+                         {{"store", with_->name}, {"folder", folder_name(folder).data()}, {"error", why}});
+  scan(folder + 1);
 }
 
 void store::enter_files(unsigned folder, const std::shared_ptr<const folder_listing>& listing,
@@ -175,7 +183,7 @@ void store::all_known() {
 
 // Whatever was doubted has been looked at. What could not be read stays in doubt.
 void store::settle() {
-  if (!with_->folder->unsettled() || unproven_ > 0) return;
+  if (!with_->folder->unsettled() || unproven_ > 0 || !index_.unread().empty()) return;
   surely_on_crew([with = with_] { return with->folder->settle(); },
                  [this](const expected<void>& done) {
                    if (!done && with_->env.log)
@@ -224,7 +232,7 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
     std::vector<std::vector<record>> found;  // beside the packs
     bool complete = true;
   };
-  auto look = [with = with_, tables = tables_, blobs] {
+  auto look = [with = with_, tables = tables_, blobs]() -> expected<answers> {
     answers result;
     result.found.resize(tables->size());
     for (std::size_t i = 0; i < tables->size(); ++i)
@@ -232,28 +240,34 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
         result.complete = (*tables)[i].records->find(with->on(), blob, result.found[i]) && result.complete;
     return result;
   };
-  surely_on_crew(std::move(look), [this, tables = tables_, blobs, then](const answers& result) mutable {
-    for (std::size_t i = 0; i < tables->size() && loading_; ++i) enter((*tables)[i], result.found[i]);
-    if (!result.complete && loading_)
-      return when_loaded_.push_back([this, blobs, then] { when_known(blobs, then); });
-    forget_known(blobs);
-    if (blobs.empty() || with_->what != holds::content || !scanning_)
-      then();
-    else
-      look_on_disk(std::move(blobs), std::move(then));
-  });
+  surely_on_crew(std::move(look),
+                 [this, tables = tables_, blobs, then](const expected<answers>& result) mutable {
+                   if (result)
+                     for (std::size_t i = 0; i < tables->size() && loading_; ++i)
+                       enter((*tables)[i], result->found[i]);
+                   if (!(result && result->complete) && loading_)
+                     return when_loaded_.push_back([this, blobs, then] { when_known(blobs, then); });
+                   forget_known(blobs);
+                   if (blobs.empty() || with_->what != holds::content || !scanning_)
+                     then();
+                   else
+                     look_on_disk(std::move(blobs), std::move(then));
+                 });
 }
 
 void store::look_on_disk(std::vector<digest> blobs, std::function<void()> then) {
   ++looking_;
-  auto look = [with = with_, blobs = std::move(blobs)] { return look_for(*with, blobs); };
   using answers = std::vector<std::optional<found_blob>>;
-  surely_on_crew(std::move(look), [this, then](const answers& found) {
+  auto look = [with = with_, blobs = std::move(blobs)]() -> expected<answers> {
+    return look_for(*with, blobs);
+  };
+  surely_on_crew(std::move(look), [this, then](const expected<answers>& found) {
     --looking_;
-    for (const auto& one : found)
-      if (one) take_found(*one);
+    if (found)
+      for (const auto& one : *found)
+        if (one) take_found(*one);
     stop_looking();
-    then();
+    if (found) then();  // or who asked hears that it was dropped
   });
 }
 
@@ -263,9 +277,9 @@ void store::stop_looking() {
 
 // What is not swept now, the next start sweeps.
 void store::sweep() {
-  (void)on_crew([with = with_] { return sweep_trash(*with); },
-                [this](bool more) {
-                  if (more) sweep();
+  (void)on_crew([with = with_]() -> expected<bool> { return sweep_trash(*with); },
+                [this](const expected<bool>& more) {
+                  if (more && *more) sweep();
                 });
 }
 

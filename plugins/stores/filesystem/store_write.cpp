@@ -14,18 +14,15 @@ caf::result<receipt> store::write(write_blob order) {
   if (!order.source) order.source = source_of({});
   if (with_->what == holds::content) {
     if (is_empty_blob(order.blob)) return receipt{0, true};
-    if (auto there = index_.find(order.blob)) {
-      index_.use(*there);
-      return receipt{there->size(), true};
-    }
+    if (is_there(order.blob)) return receipt{static_cast<std::uint64_t>(order.blob.size), true};
   }
   auto reply = make_answer<receipt>(this);
   if (with_->what == holds::results) {
     begin_writing(std::move(order), reply);
   } else {
     when_known({order.blob}, [this, order, reply]() mutable {
-      if (auto there = index_.find(order.blob))
-        reply.deliver(receipt{there->size(), true});
+      if (is_there(order.blob))
+        reply.deliver(receipt{static_cast<std::uint64_t>(order.blob.size), true});
       else
         begin_writing(std::move(order), reply);
     });
@@ -67,7 +64,7 @@ void store::bring_large(std::uint64_t id, const blob_source_ptr& source) {
   grant(id, 0, [this, id, source](expected<std::uint64_t> granted) {
     const digest blob = writings_.at(id).blob;
     if (!granted) return turn_away(id, source, std::move(granted).error());
-    if (index_.find(blob))  // it came while this one waited
+    if (is_there(blob))  // it came while this one waited
       return finish_writing(id, receipt{static_cast<std::uint64_t>(blob.size), true});
     begin_upload(id, blob, source);
   });
@@ -157,7 +154,7 @@ void store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
   if (found == writings_.end()) return;
   if (!result) return finish_writing(id, fail(std::move(result).error()));
   // Whoever finished first has published it, and hard links to that file stay good.
-  if (index_.find(found->second.blob)) return finish_writing(id, receipt{(*result)->size, false});
+  if (is_there(found->second.blob)) return finish_writing(id, receipt{(*result)->size, false});
   publish(id, std::move(*result));
 }
 
@@ -168,7 +165,7 @@ void store::publish(std::uint64_t id, uploaded_ptr what) {
     published(id, what, result);
   });
   std::shared_ptr<temp_file> file(what, &what->file);
-  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket}});
+  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket, is_unread(blob)}});
   if (taken) {
     publishing_.insert(blob);
     return;

@@ -8,6 +8,16 @@ namespace {
 
 constexpr std::size_t writes_worth_a_share = 32;
 
+// Memory that is not there makes no blob leave.
+template <class Work>
+std::invoke_result_t<Work&> thrown_is_refused(Work work) {
+  try {
+    return work();
+  } catch (...) {
+    return fail(write_refused(current_fault()));
+  }
+}
+
 // As many shares as the crew has threads: hashing is most of the work.
 std::vector<std::vector<std::size_t>> shares_of(const std::vector<std::size_t>& all, std::size_t threads) {
   if (all.empty()) return {};
@@ -70,9 +80,8 @@ void store::begin_batch(const std::shared_ptr<batch>& which) {
         item.outcome = receipt{0, true};
         continue;
       }
-      if (auto there = index_.find(item.blob)) {
-        index_.use(*there);
-        item.outcome = receipt{there->size(), true};
+      if (is_there(item.blob)) {
+        item.outcome = receipt{static_cast<std::uint64_t>(item.blob.size), true};
         continue;
       }
     }
@@ -146,23 +155,26 @@ void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::si
   std::vector<std::pair<digest, bytes>> blobs;
   blobs.reserve(share.size());
   for (auto i : share) blobs.emplace_back(which->items[i].blob, which->items[i].content);
-  auto store_all = [with = with_, blobs = std::move(blobs)] {
-    std::vector<expected<uploaded_ptr>> result;
+  using all = std::vector<expected<uploaded_ptr>>;
+  auto store_all = [with = with_, blobs = std::move(blobs)]() -> expected<all> {
+    all result;
     result.reserve(blobs.size());
-    for (const auto& [blob, content] : blobs) result.push_back(store_whole(with, blob, content));
+    for (const auto& one : blobs)
+      result.push_back(thrown_is_refused([&] { return store_whole(with, one.first, one.second); }));
     return result;
   };
-  auto taken =
-      on_crew(std::move(store_all), [this, which, share](std::vector<expected<uploaded_ptr>> stored) {
-        for (std::size_t i = 0; i < share.size(); ++i) {
-          auto& item = which->items[share[i]];
-          if (stored[i])
-            item.stored = std::move(*stored[i]);
-          else
-            item.outcome = fail(std::move(stored[i]).error());
-        }
-        if (--which->pending == 0) publish_batch(which);
-      });
+  auto taken = on_crew(std::move(store_all), [this, which, share](expected<all> stored) {
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      auto& item = which->items[share[i]];
+      if (!stored)
+        item.outcome = fail(write_refused(stored.error()));
+      else if ((*stored)[i])
+        item.stored = std::move(*(*stored)[i]);
+      else
+        item.outcome = fail(std::move((*stored)[i]).error());
+    }
+    if (--which->pending == 0) publish_batch(which);
+  });
   if (taken) return;
   for (auto i : share) which->items[i].outcome = fail(write_refused(taken.error()));
   if (--which->pending == 0) publish_batch(which);
@@ -189,7 +201,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
       if (--which->pending == 0) finish_batch(which);
     });
     std::shared_ptr<temp_file> file(item.stored, &item.stored->file);
-    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket});
+    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket, is_unread(item.blob)});
     waiting.push_back(i);
   }
   which->pending = orders.size();

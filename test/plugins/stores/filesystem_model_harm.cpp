@@ -119,7 +119,12 @@ void filesystem_model::start_on_a_failing_disk() {
   settle_after_stop(false);
   hear_news();
   if (blind_)
-    for (int i = 0; i < 3; ++i) one_in(2) ? find() : read_many();
+    for (int i = 0; i < 6; ++i) {
+      // What could not be read is tried again.
+      if (one_in(3)) house_.system.pass(std::chrono::seconds(1 + chance(3)));
+      house_.run();
+      one_in(2) ? find() : read_many();
+    }
   if (blind_) stop_and([] {});
 }
 
