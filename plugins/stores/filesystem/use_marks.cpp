@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <set>
 
@@ -19,6 +20,7 @@ constexpr std::size_t check_size = 8;
 constexpr std::uint64_t most_bytes = 64 << 20;
 constexpr const char* folder_name_of_marks = "used";
 constexpr const char* name_of_now = "now";
+constexpr int tries_to_open = 3;
 
 template <class T>
 void put(std::string& to, T value) {
@@ -151,8 +153,10 @@ void remove_marks(const store_folder& in, const std::string& name) {
 kept_order read_order(const store_folder& in, std::span<const std::uint64_t> packs) {
   kept_order result;
   auto folder = open_marks(in);
+  for (int tries = 1; !folder && folder.error().number != ENOENT && tries < tries_to_open; ++tries)
+    folder = open_marks(in);
   if (!folder) return result;
-  if (auto now = read_from(in, *folder, name_of_now)) result.now = now->now + 1;
+  const auto now = read_from(in, *folder, name_of_now);
   std::vector<std::string> of_files;
   std::set<std::string> of_packs;
   (void)in.on().list(*folder, [&](std::string_view name, file_kind) {
@@ -160,12 +164,19 @@ kept_order read_order(const store_folder& in, std::span<const std::uint64_t> pac
     if (name.ends_with(".pack")) of_packs.emplace(name);
     return true;
   });
-  for (auto number : packs) of_packs.erase(marks_of_pack(number));
+  // Where that is not known, what is used from now on must not count as older than what was used before.
+  std::uint32_t latest = now ? now->now : 0;
+  for (auto number : packs)
+    if (of_packs.erase(marks_of_pack(number)) > 0 && !now)
+      if (auto some = read_from(in, *folder, marks_of_pack(number))) latest = std::max(latest, some->now);
   for (const auto& name : of_packs) remove_marks(in, name);
   for (const auto& name : of_files)
-    if (auto some = read_from(in, *folder, name))
+    if (auto some = read_from(in, *folder, name)) {
+      latest = std::max(latest, some->now);
       result.files.marks.insert(result.files.marks.end(), some->marks.begin(), some->marks.end());
+    }
   result.files.sort();
+  if (latest > 0) result.now = latest + 1;
   return result;
 }
 

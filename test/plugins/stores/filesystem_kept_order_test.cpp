@@ -5,6 +5,7 @@
 
 #include "plugins/stores/filesystem/use_marks.hpp"
 #include "test/plugins/stores/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem_packs.hpp"
 
 using namespace kiln;
 using namespace kiln::filesystem;
@@ -203,6 +204,27 @@ BOOST_AUTO_TEST_CASE(a_few_leases_do_not_close_the_store) {
   const std::string large = content_of(1'000'000, 50 << 20);
   BOOST_TEST(house.write(digest_of(large), large).has_value());
   for (const auto& blob : leased_ones) BOOST_TEST(house.read(blob).has_value());
+}
+
+// Or what is used from then on would count as older than what nobody used for long.
+BOOST_AUTO_TEST_CASE(an_order_that_lost_its_time_goes_on_behind_all_that_it_tells_of) {
+  for (bool of_files : {false, true}) {
+    pack_folder made(holds::results);
+    store_folder& folder = *made.engine().folder;
+    const std::string name = of_files ? marks_of_files(0) : marks_of_pack(3);
+    const std::pair<std::string, use_marks> marks[] = {{name, use_marks{150, 140, 3, {}}}};
+    write_marks(folder, marks);
+    const std::uint64_t packs[] = {3};
+    BOOST_TEST(read_order(folder, packs).now == 151U);
+    std::filesystem::remove(made.folder / "used/now");
+    BOOST_TEST(read_order(folder, packs).now == 151U);
+    write_marks(folder, marks);
+    made.disk.fault = [seen = 0](disk_call call, const std::string& path) mutable {
+      return call == disk_call::open && (path == "now" || (path == "used" && ++seen < 3)) ? EIO : 0;
+    };
+    BOOST_TEST(read_order(folder, packs).now == 151U);
+    made.disk.fault = nullptr;
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
