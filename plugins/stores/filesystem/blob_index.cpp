@@ -188,7 +188,7 @@ held_pack& blob_index::grow(const pack_place& place) {
     packs_weight_ += end - in.size;
     in.size = end;
   }
-  in.filled = order_.now();
+  in.filled = in.got_last = order_.now();
   return in;
 }
 
@@ -199,13 +199,13 @@ void blob_index::count_record(const pack_place& place) {
 held_pack& blob_index::insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled) {
   held_pack& which = pack_with(file);
   which.size = size;
-  which.filled = order_.known(filled);
+  which.filled = which.got_last = order_.known(filled);
   packs_weight_ += size;
   return which;
 }
 
 void blob_index::set_order(held_pack& which, const use_marks& marks) {
-  which.filled = order_.known(marks.filled);
+  which.filled = which.got_last = order_.known(marks.filled);
   if (!which.stale) set_turn(which, std::max(marks.turn, which.file->number));
 }
 

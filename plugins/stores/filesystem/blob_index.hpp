@@ -25,15 +25,16 @@ namespace kiln::filesystem {
 struct held_pack {
   pack_ptr file;
   std::uint64_t size = 0;
-  std::uint64_t turn = 0;     ///< to leave: its number, or that of the newest when it was passed over
-  std::uint64_t carried = 0;  ///< of a leaving one: bytes of the records that are still to be moved
-  std::uint32_t filled = 0;   ///< the generation in which it got its last blob, or was passed over
-  std::uint32_t place = 0;    ///< among the index's packs
-  bool leaving = false;       ///< what is still in it is being moved
-  bool stale = false;         ///< a record in it counts no more, and what says so lies in a later pack
-  bool stuck = false;         ///< what is in it could not be moved
-  bool was_stuck = false;     ///< once before
-  bool changed = false;       ///< since its marks were taken
+  std::uint64_t turn = 0;      ///< to leave: its number, or that of the newest when it was passed over
+  std::uint64_t carried = 0;   ///< of a leaving one: bytes of the records that are still to be moved
+  std::uint32_t filled = 0;    ///< the generation in which it got its last blob, or was passed over
+  std::uint32_t got_last = 0;  ///< the same without the passing over
+  std::uint32_t place = 0;     ///< among the index's packs
+  bool leaving = false;        ///< what is still in it is being moved
+  bool stale = false;          ///< a record in it counts no more, and what says so lies in a later pack
+  bool stuck = false;          ///< what is in it could not be moved
+  bool was_stuck = false;      ///< once before
+  bool changed = false;        ///< since its marks were taken
   entry_line blobs;
 };
 
@@ -138,7 +139,9 @@ public:
   /// Those that are still there.
   const std::set<std::uint64_t>& unread() const noexcept { return unread_; }
   /// What it says may not be the truth, for that could not be read yet.
-  bool is_doubtful(const slot& which) const noexcept;
+  bool is_doubtful(const slot& which) const noexcept {
+    return end_of_doubt_ != 0 && which.packed() && packs_[which.pack]->file->number < end_of_doubt_;
+  }
   /// There is neither that doubt nor a file that could not be read.
   bool stands(const slot& which) const noexcept { return !which.unread && !is_doubtful(which); }
   void set_unread(slot& which, bool unread);

@@ -135,10 +135,12 @@ held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
   return nullptr;
 }
 
-// In its turn, a pack is older than all that was used after it was filled.
+// In its turn, a pack is older than all that was used after it was filled. One that is stale may come before
+// the turn that it got when it was passed over.
 bool blob_index::survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept {
   const std::uint32_t used = order_.known(which.used);
-  return which.pinned || (used >= since && used > order_.known(in.filled) && stands(which));
+  const bool later = used > order_.known(in.stale ? in.got_last : in.filled);
+  return which.pinned || (used >= since && later && stands(which));
 }
 
 blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint32_t since) const noexcept {

@@ -20,10 +20,6 @@ void blob_index::find_end_of_doubt() noexcept {
   end_of_doubt_ = unread_.empty() || !limits_.overwritten ? 0 : *unread_.rbegin() + 1;
 }
 
-bool blob_index::is_doubtful(const slot& which) const noexcept {
-  return end_of_doubt_ != 0 && which.packed() && packs_[which.pack]->file->number < end_of_doubt_;
-}
-
 void blob_index::set_unread(slot& which, bool unread) {
   which.unread = unread;
   if (unread) set_verified(which, 0);

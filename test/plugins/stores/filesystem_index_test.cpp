@@ -294,4 +294,28 @@ BOOST_AUTO_TEST_CASE(counts_the_newest_record_of_a_result_in_whatever_order_pack
   }
 }
 
+// Its records must leave before what replaced one of them, but they were used no less lately for that.
+BOOST_AUTO_TEST_CASE(what_is_used_in_a_pack_stays_when_that_was_passed_over_and_became_stale) {
+  constexpr std::uint64_t packs = 10, in_each = 20;
+  blob_index index(room_for(60), 1);
+  for (std::uint64_t number = 1; number <= packs; ++number) {
+    auto file = pack(number);
+    for (std::uint64_t n = 0; n < in_each; ++n)
+      index.insert_packed(blob(number * 100 + n), place(file, n), index.next_sequence());
+  }
+  for (std::uint64_t n = 0; n < in_each; ++n) index.use(*index.find(blob(100 + n)));
+  const std::uint64_t free = index.space() - index.weight();
+  departures gone;
+  BOOST_TEST((index.reserve(free + 1, none_open, gone) == room::made));
+  BOOST_TEST(!index.find_pack(2));  // the first was passed over
+  BOOST_REQUIRE(index.find_pack(1));
+  index.release(free + 1);
+  index.insert_packed(blob(100), place(pack(packs + 1), 0), index.next_sequence());
+  const std::uint64_t still_free = index.space() - index.weight();
+  gone = {};
+  (void)index.reserve(still_free + 1, none_open, gone);
+  BOOST_TEST(gone.leaving.size() == 1U);
+  for (std::uint64_t n = 0; n < in_each; ++n) BOOST_TEST(index.find(blob(100 + n)) != nullptr);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
