@@ -75,31 +75,31 @@ store::behavior_type store::make_behavior() {
       [this](flush_store) { return guarded<store_flushed>([&] { return flush(); }); },
       [this](watch_store& order) { listeners_.add(order.listener); },
       [this](crew_done& done) {
-        tickets_.redeem(done.ticket, done.result.get());
+        redeem(done.ticket, done.result.get());
         go_on();
         show_figures();
       },
       [this](jobs_done& done) {
-        for (auto& one : done.all) tickets_.redeem(one.ticket, one.result.get());
+        for (auto& one : done.all) redeem(one.ticket, one.result.get());
         go_on();
         show_figures();
       },
       [this](names_done& done) {
-        for (auto& outcome : done.outcomes) tickets_.redeem(outcome.ticket, &outcome.result);
+        for (auto& outcome : done.outcomes) redeem(outcome.ticket, &outcome.result);
         go_on();
         show_figures();
       },
-      [this](proof_due) { prove_some(); },
+      [this](proof_due) { outlive([&] { prove_some(); }); },
       [this](hold_dropped& hold) {
         for (const auto& [blob, serial] : hold.held) index_.unpin(blob, serial);
         give_room();
       },
-      [this](room_wanted) { give_room(); },
-      [this](reload_due) {
-        reload({index_.unread().begin(), index_.unread().end()});
-      },
-      [this](order_due) { keep_order(); },
-      [this](sync_due) { sync(); },
+      [this](room_wanted) { outlive([&] { give_room(); }); },
+      [this](reload_due) { outlive([&] {
+                             reload({index_.unread().begin(), index_.unread().end()});
+                           }); },
+      [this](order_due) { outlive([&] { keep_order(); }); },
+      [this](sync_due) { outlive([&] { sync(); }); },
   };
 }
 
@@ -131,7 +131,11 @@ void store::stall(std::function<void()> again) {
 }
 
 void store::go_on() {
-  for (auto& again : std::exchange(stalled_, {})) again();
+  for (auto& again : std::exchange(stalled_, {})) outlive(again);
+}
+
+void store::redeem(tickets::number which, void* result) noexcept {
+  outlive([&] { tickets_.redeem(which, result); });
 }
 
 store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {

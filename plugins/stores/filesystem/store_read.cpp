@@ -136,7 +136,7 @@ void store::read_after_proof(const read_blob& order, const slot& which, answer<b
   if (!first) return proof->second.push_back([this, order, reply] { read_now(order, reply); });
   read_on_crew(order, which, std::move(reply), [this, blob = order.blob] {
     auto waiting = proving_.extract(blob);
-    for (auto& again : waiting.mapped()) again();
+    for (auto& again : waiting.mapped()) outlive(again);
   });
 }
 

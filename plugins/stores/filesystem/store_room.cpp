@@ -103,7 +103,7 @@ void store::give_room() {
     room_wish first = std::move(wanting_room_.front());
     wanting_room_.pop_front();
     if (answer == room::none) index_.take_back(first.promised);
-    first.then(answer == room::made);
+    outlive([&] { first.then(answer == room::made); });
   }
   giving_room_ = false;
 }

@@ -70,7 +70,7 @@ void store::packs_listed() {
     if (one.marks) index_.set_order(held, *one.marks);
   }
   tables_ = std::make_shared<const std::vector<loaded_pack>>(std::exchange(loaded_, {}));
-  for (auto& one : std::exchange(when_listed_, {})) one();
+  for (auto& one : std::exchange(when_listed_, {})) outlive(one);
   enter_records(0, 0);
 }
 
@@ -126,7 +126,7 @@ void store::packs_known() {
     scan(0);
   else
     all_known();
-  for (auto& one : waiting) one();
+  for (auto& one : waiting) outlive(one);
 }
 
 // One folder after the other: the crew lists, the actor enters. Until the last one a miss asks the disk.

@@ -72,6 +72,8 @@ void store::reloaded(const load_result& pack, std::vector<std::uint64_t> others)
 }
 
 void store::enter_late(const load_result& pack, std::size_t from, std::vector<std::uint64_t> others) {
+  held_pack* held = index_.find_pack(pack->file->number);
+  if (!held || held->leaving) return reload(std::move(others));
   if (from >= pack->records->size()) {
     now_read(*pack);
     return reload(std::move(others));
@@ -85,7 +87,7 @@ void store::enter_late(const load_result& pack, std::size_t from, std::vector<st
 }
 
 void store::now_read(const loaded_pack& pack) {
-  if (pack.unreadable || !index_.find_pack(pack.file->number)) return;
+  if (pack.unreadable) return;
   index_.note_read(pack.file->number);
   if (pack.unsynced) ++unproven_;
   trim();
