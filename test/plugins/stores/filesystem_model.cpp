@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t pool_size = 1 << 20;
 constexpr std::size_t story_length = 40;
-// What was used while less than this share of the capacity was written since must be there. An order of use
-// without any grain would come near to the whole.
+// What was used while less than this share of the capacity was written since must be there, as long as as
+// much is there that was used before. An order of use without any grain would come near to the whole.
 constexpr std::uint64_t share_that_stays = 4;
 
 std::vector<digest_function> functions_of_all() {
@@ -92,6 +92,8 @@ void filesystem_model::breach(const std::string& promise, const std::string& det
 
 void filesystem_model::used(entry& which) {
   which.used_at = written_;
+  which.used_in = steps_;
+  which.use = ++uses_;
 }
 
 // Nothing: it was never answered, so it may have happened.
@@ -132,18 +134,29 @@ void filesystem_model::hear_news() {
       breach("what is leased stays", blob.to_string());
     const auto capacity = shape_.wishes.capacity.bytes_of(0);
     if (which.is == state::kept && which.used_at > 0 && calm() && !blind_ &&
-        written_ - which.used_at < capacity / share_that_stays)
+        written_ - which.used_at < capacity / share_that_stays &&
+        weight_of_older(which) > capacity / share_that_stays)
       breach("what was used last leaves last",
-             fmt::format("{} left when {} of {} bytes had been written since its use", blob,
-                         written_ - which.used_at, capacity));
+             fmt::format("{} left when {} of {} bytes had been written since its use in step {};{}", blob,
+                         written_ - which.used_at, capacity, which.used_in, which.life));
     which.is = unclean_ || !calm() || blind_ ? state::unsure : state::absent;
   }
+}
+
+// Bytes of what is there and was used before that, and could have left instead.
+std::uint64_t filesystem_model::weight_of_older(const entry& which) const {
+  const std::set<digest> left(last_news_.begin(), last_news_.end());
+  std::uint64_t sum = 0;
+  for (const auto& one : entries_)
+    if (one->is == state::kept && one->leases == 0 && one->use < which.use && !left.contains(one->name))
+      sum += one->value.size;
+  return sum;
 }
 
 // It is there, and whole.
 void filesystem_model::seen(entry& which) {
   if ((which.is == state::absent || which.is == state::forgotten) && calm() && !blind_)
-    breach("what left, or never came whole, is not there", which.name.to_string());
+    breach("what left, or never came whole, is not there", which.name.to_string() + which.life);
   if (which.is == state::absent || which.is == state::forgotten) which.is = state::unsure;
   used(which);
 }

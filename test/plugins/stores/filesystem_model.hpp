@@ -43,7 +43,9 @@ public:
 /// restarts,
 ///   crashes, failing disks, other people's touch, and damage to its neighbours.
 /// - What was forgotten, or evicted, or never came whole is not there.
-/// - What is leased stays. What was used last leaves last, in good measure.
+/// - What is leased stays. What was used last leaves last, in good measure: not while much is there that was
+/// used
+///   before.
 /// - The store keeps to its capacity, and counts right; every order is answered.
 class filesystem_model {
 public:
@@ -74,6 +76,8 @@ private:
     std::vector<version> past;    ///< of a result: all that was ever sent
     state is = state::absent;
     std::uint64_t used_at = 0;  ///< what had been written by then; 0 where its order of use was lost
+    std::uint64_t used_in = 0;  ///< the step
+    std::uint64_t use = 0;      ///< its last one, by number
     unsigned leases = 0;
     std::string life;     ///< what happened to it, and in which step
     bool harmed = false;  ///< its bytes on the disk changed
@@ -97,6 +101,7 @@ private:
   void written(entry& which, const version& what, const std::optional<expected<receipt>>& answer);
   void seen(entry& which);
   void happened(entry& which, const char* what) { which.life += fmt::format(" {}:{}", steps_, what); }
+  std::uint64_t weight_of_older(const entry& which) const;
   void hear_news();
   void settle_after_stop(bool in_order);
   void observe_missing(entry& which);
@@ -147,6 +152,7 @@ private:
   std::shared_ptr<std::vector<digest>> news_ = std::make_shared<std::vector<digest>>();
   std::vector<digest> last_news_;  // those heard of last
   std::uint64_t written_ = 1;
+  std::uint64_t uses_ = 0;
   std::uint64_t versions_ = 0;
   std::uint64_t steps_ = 0;
   bool blind_ = false;    // started on a failing disk: what is there may seem missing until the next start

@@ -79,11 +79,11 @@ BOOST_AUTO_TEST_SUITE(filesystem_thrown)
 
 BOOST_AUTO_TEST_CASE(a_job_that_throws_fails_who_asked_and_nothing_else) {
   for (bool memory : {true, false})
-    for (std::size_t n = 1;; ++n) {
+    // Most of the later calls look for folders that are not there, each in the same way.
+    for (std::size_t n = 1;; n += n < 100 ? 1 : 211) {
       filesystem_house house(filesystem_house::packing());
       const digest small = house.put(noise(3000, 1)), large = house.put(noise(200'000, 2));
       house.close();
-      house.make_places();
       house.open();
       thrower what{n, memory};
       house.disk.fault = [&](disk_call call, const std::string&) { return what(call); };
