@@ -46,7 +46,8 @@ auto with_fallback(Good good, Bad bad, void (Good::* /*shape*/)(Words...) const)
 
 /// `asked.then(good, bad)` for what `self->request(...)` returns, but the actor outlives what they throw:
 /// what `good` throws is told to `bad` as an error (RESOURCE_EXHAUSTED for memory), and what `bad` throws to
-/// nobody. So `bad` may come after a part of `good`: it must bear that.
+/// nobody. So `bad` may come after a part of `good`: it must bear that. Nobody says in which order the
+/// arguments are made: what `asked` is given must not be moved into `good`.
 template <class Asked, class Good, class Bad>
 void hear(Asked asked, Good good, Bad bad) {
   auto nobody = [](const caf::error&) {};
