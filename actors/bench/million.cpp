@@ -17,7 +17,7 @@ constexpr std::uint64_t questions = blobs / asked_together;
 
 using requests = std::vector<v2::FindMissingBlobsRequest>;
 
-std::string blob_text(std::uint64_t seed, std::uint64_t number) {
+std::string text_of(std::uint64_t seed, std::uint64_t number) {
   return fmt::format("blob {} of {}, of which there are many", number, seed);
 }
 
@@ -49,7 +49,7 @@ expected<std::vector<digest>> store_million(const client& server, std::uint64_t 
     auto request = request_of(server);
     std::vector<std::string> texts;
     for (std::uint64_t i = 0; i < asked_together; ++i) {
-      texts.push_back(blob_text(seed, names.size()));
+      texts.push_back(text_of(seed, names.size()));
       names.push_back(digest_of(texts.back()));
       to_wire(names.back(), request.add_blob_digests());
     }
