@@ -209,8 +209,6 @@ expected<void> byte_stream_state::route_upload(const call_ptr& from, write_reque
   auto key = make_write_name(*name);
   auto existing = uploads_.find(key);
   if (first.offset == 0) {
-    if (auto fits = offers_.check_share(std::string(client_of(from->info().peer)), name->blob); !fits)
-      return fits;
     begin_upload(from, key, *name, std::move(first));
   } else if (existing && existing->goes_on_at(first.offset)) {
     existing->attach(from, std::move(first));
@@ -236,7 +234,8 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
   blob_source_ptr source = fresh;
   if (name.form != compressor::identity) source = decoded(fresh, zstd_);
   if (in_flight) source = shared_source(std::move(source), in_flight);
-  uploads_.add(key, number, fresh, std::string(client_of(from->info().peer)));
+  const std::string client(client_of(from->info().peer));
+  uploads_.add(key, number, fresh, client);
   fresh->attach(from, std::move(first));
   auto ended = [this, key, number, fresh, in_flight](expected<receipt> outcome) {
     if (in_flight) {
@@ -247,7 +246,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
     fresh->settle(std::move(outcome));
     uploads_.remove(key, number, fresh);
   };
-  offers_.offer(number, name.blob, std::move(source), std::move(ended));
+  offers_.offer(number, client, name.blob, std::move(source), std::move(ended));
 }
 
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.

@@ -43,25 +43,55 @@ upload_offers::upload_offers(byte_stream_actor::pointer self, store_actor blobs,
       [](const caf::error&) {});  // a store without figures
 }
 
-expected<void> upload_offers::check_share(const std::string& client, const digest& blob) {
-  const auto share = capacity_ / 2;
+// What could never fit is the store's to refuse: it is promised no room.
+std::uint64_t upload_offers::counted(const digest& blob) const {
   const auto size = static_cast<std::uint64_t>(blob.size);
-  if (size > capacity_) return {};  // the store says so, and promises nothing
-  auto beyond = [&] {
-    const auto held = uploads_.sizes_of(client);
-    if (share == 0 || held == 0 || (held <= share && size <= share - held)) return std::uint64_t{0};
-    return std::min(held, held + size - share);
-  };
-  if (auto more = beyond(); more > 0) uploads_.give_back(more, &client);
-  if (beyond() == 0) return {};
-  return fail(
-      busy(fmt::format("client {} has uploads of {} bytes under way; with {} it would have more than "
-                       "its share of {} bytes",
-                       client, uploads_.sizes_of(client), blob, share)));
+  return capacity_ > 0 && size > capacity_ ? 0 : size;
 }
 
-void upload_offers::offer(std::uint64_t number, const digest& blob, blob_source_ptr source, outcome then) {
-  ask(std::make_shared<offered>(offered{number, blob, std::move(source), std::move(then)}));
+bool upload_offers::has_share(const std::string& client, std::uint64_t size) const {
+  auto found = held_.find(client);
+  const auto held = found == held_.end() ? 0 : found->second;
+  const auto share = capacity_ / 2;
+  return capacity_ == 0 || size == 0 || held == 0 || (held <= share && size <= share - held);
+}
+
+void upload_offers::offer(std::uint64_t number, const std::string& client, const digest& blob,
+                          blob_source_ptr source, outcome then) {
+  auto what = std::make_shared<offered>(
+      offered{number, client, counted(blob), blob, std::move(source), std::move(then)});
+  if (has_share(client, what->size) && queued_of_.count(client) == 0) return admit(what);
+  queued_.push_back(what);
+  ++queued_of_[client];
+  uploads_.give_back(what->size, &client);
+}
+
+void upload_offers::admit(const offered_ptr& what) {
+  held_[what->client] += what->size;
+  ask(what);
+}
+
+// In the order of asking, each client's by itself.
+void upload_offers::admit_queued() {
+  std::unordered_set<std::string> full;
+  for (auto one = queued_.begin(); one != queued_.end();) {
+    auto next = one++;
+    auto what = *next;
+    if (full.contains(what->client)) continue;
+    if (!has_share(what->client, what->size)) {
+      full.insert(what->client);
+      continue;
+    }
+    queued_.erase(next);
+    if (--queued_of_[what->client] == 0) queued_of_.erase(what->client);
+    admit(what);
+  }
+}
+
+void upload_offers::give_share_back(const offered& what) {
+  auto mine = held_.find(what.client);
+  mine->second -= what.size;
+  if (mine->second == 0) held_.erase(mine);
 }
 
 void upload_offers::ask(const offered_ptr& what) {
@@ -92,6 +122,7 @@ bool upload_offers::wait_for_others(const offered_ptr& what) {
 }
 
 void upload_offers::end(const offered_ptr& what, expected<receipt> how) {
+  give_share_back(*what);
   if (auto then = std::exchange(what->then, nullptr)) then(std::move(how));
   for (auto one = waiting_.begin(); one != waiting_.end();) {
     auto waits = one;
@@ -102,6 +133,7 @@ void upload_offers::end(const offered_ptr& what, expected<receipt> how) {
     waiting_.erase(waits);
     ask(next);
   }
+  admit_queued();
 }
 
 }  // namespace kiln
