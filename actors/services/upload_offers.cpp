@@ -67,7 +67,7 @@ void upload_offers::offer(std::uint64_t number, const std::string& client, const
 }
 
 void upload_offers::admit(const offered_ptr& what) {
-  held_[what->client] += what->size;
+  if (what->size > 0) held_[what->client] += what->size;
   ask(what);
 }
 
@@ -88,9 +88,12 @@ void upload_offers::admit_queued() {
   }
 }
 
-void upload_offers::give_share_back(const offered& what) {
+// Once, and what never fitted holds nothing: its client may have no entry.
+void upload_offers::give_share_back(offered& what) {
+  const auto size = std::exchange(what.size, 0);
+  if (size == 0) return;
   auto mine = held_.find(what.client);
-  mine->second -= what.size;
+  mine->second -= size;
   if (mine->second == 0) held_.erase(mine);
 }
 

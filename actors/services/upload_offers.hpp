@@ -43,7 +43,7 @@ private:
   bool has_share(const std::string& client, std::uint64_t size) const;
   void admit(const offered_ptr& what);
   void admit_queued();
-  void give_share_back(const offered& what);
+  void give_share_back(offered& what);
   void ask(const offered_ptr& what);
   bool wait_for_others(const offered_ptr& what);
   void end(const offered_ptr& what, expected<receipt> how);

@@ -28,7 +28,7 @@ void upload_table::add(const std::string& name, std::uint64_t number, const std:
   auto size = static_cast<std::uint64_t>(fresh->blob().size);
   if (size > capacity_) size = 0;
   watched_[number] = {fresh, client, size};
-  sizes_[client] += size;
+  if (size > 0) sizes_[client] += size;
   by_blob_.emplace(fresh->blob(), fresh);
 }
 
@@ -63,7 +63,7 @@ void upload_table::set_offered(std::uint64_t number, bool offered) {
 }
 
 void upload_table::count_out(watched& entry) {
-  if (std::exchange(entry.given_up, true)) return;
+  if (std::exchange(entry.given_up, true) || entry.size == 0) return;
   auto mine = sizes_.find(entry.client);
   mine->second -= entry.size;
   if (mine->second == 0) sizes_.erase(mine);

@@ -123,6 +123,11 @@ BOOST_AUTO_TEST_CASE(a_blob_that_could_never_fit_costs_its_clients_other_uploads
   call->cancel();
   run();
   auto hopeless = begin(one, unknown(1000 * mebi));
+  for (int i = 0; i < 3; ++i) {  // several at once, from a client who has nothing else
+    auto call = start(write_method, {}, "ipv4:10.0.0.9:1");
+    call->send(message(upload_name(unknown(1000 * mebi), std::to_string(i)), 0, "some bytes"));
+  }
+  run();
   BOOST_TEST(status_of(upload_name(name)).committed_size() == 10);
   BOOST_TEST(state_of(*begin(one, unknown(20 * mebi))) == errc::ok);
   BOOST_TEST(state_of(*hopeless) == errc::resource_exhausted);
