@@ -139,7 +139,7 @@ int serve(const serve_request& request) {
   if (wanted->options.worker) keep_to_ourselves();
   const auto& logging = wanted->options.log;
   logger log(descriptor_sink(STDERR_FILENO), system_clock(), {logging.level, logging.format});
-  signal_watch signals(blocked, [&log](signal_watch::reason why) { end_at_once(log, why); });
+  signal_watch signals(blocked, system_clock(), [&log](signal_watch::reason why) { end_at_once(log, why); });
   auto random = make_system_random();
   metric_registry metrics;
   environment env{&system_clock(), random.get(), &log, &metrics};

@@ -15,9 +15,9 @@
 namespace kiln {
 namespace {
 
-int milliseconds_until(std::optional<std::chrono::steady_clock::time_point> limit) {
+int milliseconds_until(std::optional<steady_time> limit, const clock& time) {
   if (!limit) return -1;
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(*limit - std::chrono::steady_clock::now());
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(*limit - time.now());
   return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
 }
 
@@ -36,8 +36,10 @@ blocked_signals::~blocked_signals() {
   ::close(descriptor_);
 }
 
-signal_watch::signal_watch(const blocked_signals& signals, std::function<void(reason)> end_now)
+signal_watch::signal_watch(const blocked_signals& signals, const clock& time,
+                           std::function<void(reason)> end_now)
     : signals_(signals.descriptor()),
+      time_(time),
       end_now_(std::move(end_now)),
       stirred_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       thread_([this] { run(); }) {}
@@ -58,7 +60,7 @@ void signal_watch::run() {
     {
       std::lock_guard lock(mutex_);
       if (over_) return;
-      patience = milliseconds_until(limit_);
+      patience = milliseconds_until(limit_, time_);
     }
     if (patience == 0) return end_now_(reason::hangs);
     pollfd watched[] = {{signals_, POLLIN, 0}, {stirred_, POLLIN, 0}};
@@ -67,15 +69,18 @@ void signal_watch::run() {
     [[maybe_unused]] auto stirred = ::read(stirred_, &count, sizeof count);
     signalfd_siginfo what;
     while (::read(signals_, &what, sizeof what) == sizeof what) {
-      if (what.ssi_signo == SIGHUP) continue;
-      std::unique_lock lock(mutex_);
-      if (std::exchange(asked_, true)) {
-        lock.unlock();
-        return end_now_(reason::second_signal);
-      }
-      changed_.notify_all();
+      if (take(static_cast<int>(what.ssi_signo))) return end_now_(reason::second_signal);
     }
   }
+}
+
+bool signal_watch::take(int signal) {
+  if (signal == SIGHUP) return false;
+  std::lock_guard lock(mutex_);
+  if (asked_) return signal != asked_->signal || time_.now() - asked_->at >= signal_burst;
+  asked_ = request{signal, time_.now()};
+  changed_.notify_all();
+  return false;
 }
 
 void signal_watch::stir() {
@@ -85,7 +90,7 @@ void signal_watch::stir() {
 
 void signal_watch::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return asked_ || let_go_; });
+  changed_.wait(lock, [this] { return asked_.has_value() || let_go_; });
 }
 
 void signal_watch::let_go() {
@@ -99,7 +104,7 @@ void signal_watch::let_go() {
 void signal_watch::expect_end_within(duration time) {
   {
     std::lock_guard lock(mutex_);
-    limit_ = std::chrono::steady_clock::now() + time;
+    limit_ = time_.now() + time;
   }
   stir();
 }

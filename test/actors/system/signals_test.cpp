@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <functional>
+#include <thread>
 #include <utility>
 
 using namespace kiln;
@@ -74,7 +75,7 @@ BOOST_AUTO_TEST_SUITE(signals)
 
 BOOST_AUTO_TEST_CASE(the_first_signal_asks_and_the_process_ends_by_itself) {
   watching_process process([](const auto& blocked, const auto& stage) {
-    signal_watch watch(blocked, end_now);
+    signal_watch watch(blocked, system_clock(), end_now);
     stage('w');
     watch.wait();
     watch.expect_end_within(1h);
@@ -88,7 +89,7 @@ BOOST_AUTO_TEST_CASE(the_first_signal_asks_and_the_process_ends_by_itself) {
 BOOST_AUTO_TEST_CASE(a_signal_that_comes_before_it_is_watched_for_is_kept) {
   watching_process process([](const auto& blocked, const auto&) {
     ::kill(::getpid(), SIGINT);
-    signal_watch watch(blocked, end_now);
+    signal_watch watch(blocked, system_clock(), end_now);
     watch.wait();
   });
   BOOST_TEST(process.exit_code() == 0);
@@ -96,12 +97,12 @@ BOOST_AUTO_TEST_CASE(a_signal_that_comes_before_it_is_watched_for_is_kept) {
 
 BOOST_AUTO_TEST_CASE(a_second_signal_ends_a_process_that_hangs_wherever_it_is) {
   watching_process start([](const auto& blocked, const auto& stage) {
-    signal_watch watch(blocked, end_now);
+    signal_watch watch(blocked, system_clock(), end_now);
     stage('s');
     hang();
   });
   watching_process taken_down([](const auto& blocked, const auto& stage) {
-    signal_watch watch(blocked, end_now);
+    signal_watch watch(blocked, system_clock(), end_now);
     stage('s');
     watch.wait();
     watch.expect_end_within(1h);
@@ -115,13 +116,33 @@ BOOST_AUTO_TEST_CASE(a_second_signal_ends_a_process_that_hangs_wherever_it_is) {
   taken_down.reaches('s');
   taken_down.signal(SIGTERM);
   taken_down.reaches('d');
-  taken_down.signal(SIGTERM);
+  taken_down.signal(SIGINT);
   BOOST_TEST(taken_down.exit_code() == by_second_signal);
+}
+
+// GNU timeout sends its signal to the process and then to the group that the process is in.
+BOOST_AUTO_TEST_CASE(the_same_signal_again_within_a_burst_counts_as_one) {
+  watching_process process([](const auto& blocked, const auto& stage) {
+    manual_clock time;
+    signal_watch watch(blocked, time, end_now);
+    stage('s');
+    watch.wait();
+    ::kill(::getpid(), SIGTERM);
+    for (sigset_t pending; ::sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;)
+      std::this_thread::yield();  // until the watch has read it
+    stage('b');
+    hang();
+  });
+  process.reaches('s');
+  process.signal(SIGTERM);
+  process.reaches('b');
+  process.signal(SIGINT);
+  BOOST_TEST(process.exit_code() == by_second_signal);
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_does_not_come_to_its_end_in_time_is_ended) {
   watching_process process([](const auto& blocked, const auto&) {
-    signal_watch watch(blocked, end_now);
+    signal_watch watch(blocked, system_clock(), end_now);
     watch.expect_end_within(1ms);
     hang();
   });
