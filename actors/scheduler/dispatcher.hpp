@@ -9,10 +9,10 @@
 
 #include "actors/scheduler/action_queue.hpp"
 #include "actors/scheduler/operation_table.hpp"
-#include "actors/scheduler/options.hpp"
+#include "actors/scheduler/scheduler_options.hpp"
 #include "actors/scheduler/worker_table.hpp"
 #include "core/base/random.hpp"
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 
 namespace kiln::scheduling {
 

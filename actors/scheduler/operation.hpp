@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
-#include "core/contract/execution.hpp"
+#include "core/contract/action.hpp"
 
 /// Operations: what clients asked for, from the queue to the day they are forgotten.
 namespace kiln::scheduling {

@@ -9,7 +9,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
-#include "core/contract/execution.hpp"
+#include "core/contract/action.hpp"
 
 /// What actions ask of a machine and what workers offer, made ready to compare. Plain functions.
 namespace kiln::scheduling {

@@ -2,8 +2,8 @@
 
 #include <caf/actor_system.hpp>
 
-#include "actors/scheduler/options.hpp"
-#include "core/contract/scheduler.hpp"
+#include "actors/scheduler/scheduler_options.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
 #include "core/digest/record_key.hpp"
 #include "core/plugin/environment.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/scheduler/operation.hpp"
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/observe/metrics.hpp"
 
 namespace kiln::scheduling {

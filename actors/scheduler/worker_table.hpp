@@ -14,7 +14,7 @@
 #include "actors/scheduler/operation.hpp"
 #include "actors/scheduler/platform.hpp"
 #include "core/base/clock.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/worker_messages.hpp"
 
 /// Workers and what they hold.
 namespace kiln::scheduling {

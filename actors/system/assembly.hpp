@@ -9,7 +9,7 @@
 #include "actors/system/guardian.hpp"
 #include "core/contract/lifecycle.hpp"
 #include "core/contract/router.hpp"
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/plugin/store_tree.hpp"

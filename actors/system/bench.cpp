@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "actors/bench/process_time.hpp"
-#include "actors/bench/runner.hpp"
 #include "actors/system/commands.hpp"
 #include "actors/system/outbound.hpp"
 #include "actors/system/plugins.hpp"
+#include "actors/tools/bench/bench_runner.hpp"
+#include "actors/tools/bench/process_time.hpp"
 #include "core/config/faults.hpp"
 
 namespace kiln {

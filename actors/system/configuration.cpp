@@ -7,7 +7,7 @@
 #include <set>
 
 #include "actors/system/configuration_checks.hpp"
-#include "actors/system/machine.hpp"
+#include "actors/system/process_folders.hpp"
 #include "actors/system/profiles.hpp"
 #include "core/config/describe.hpp"
 

@@ -1,11 +1,11 @@
 #include <cstdio>
 #include <fstream>
 
-#include "actors/conform/runner.hpp"
-#include "actors/conform/selection.hpp"
 #include "actors/system/commands.hpp"
 #include "actors/system/outbound.hpp"
 #include "actors/system/plugins.hpp"
+#include "actors/tools/conform/conform_runner.hpp"
+#include "actors/tools/conform/selection.hpp"
 #include "core/config/units.hpp"
 
 namespace kiln {

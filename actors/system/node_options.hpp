@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "actors/scheduler/options.hpp"
-#include "actors/services/action_cache.hpp"
-#include "actors/services/byte_stream.hpp"
-#include "actors/services/cache_limits.hpp"
-#include "actors/services/chunking.hpp"
-#include "actors/services/execution.hpp"
-#include "actors/services/get_tree_options.hpp"
-#include "actors/services/remote_asset.hpp"
-#include "actors/worker/options.hpp"
+#include "actors/scheduler/scheduler_options.hpp"
+#include "actors/services/action_cache/action_cache.hpp"
+#include "actors/services/byte_stream/byte_stream.hpp"
+#include "actors/services/chunking/chunking.hpp"
+#include "actors/services/common/cache_limits.hpp"
+#include "actors/services/execution/execution.hpp"
+#include "actors/services/get_tree/get_tree_options.hpp"
+#include "actors/services/remote_asset/remote_asset.hpp"
+#include "actors/worker/worker_options.hpp"
 #include "core/config/kinds.hpp"
 #include "core/observe/log_record.hpp"
 

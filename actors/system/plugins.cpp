@@ -1,6 +1,6 @@
 #include "actors/system/plugins.hpp"
 
-#include "actors/system/machine.hpp"
+#include "actors/system/process_folders.hpp"
 
 namespace kiln {
 

@@ -3,18 +3,18 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
-#include "actors/services/action_cache.hpp"
-#include "actors/services/byte_stream.hpp"
-#include "actors/services/capabilities.hpp"
-#include "actors/services/chunking.hpp"
-#include "actors/services/content_addressable_storage.hpp"
-#include "actors/services/execution.hpp"
-#include "actors/services/get_tree.hpp"
-#include "actors/services/health.hpp"
-#include "actors/services/operations.hpp"
-#include "actors/services/reflection.hpp"
-#include "actors/services/remote_asset.hpp"
-#include "actors/services/worker_api.hpp"
+#include "actors/services/action_cache/action_cache.hpp"
+#include "actors/services/byte_stream/byte_stream.hpp"
+#include "actors/services/capabilities/capabilities.hpp"
+#include "actors/services/chunking/chunking.hpp"
+#include "actors/services/content_addressable_storage/content_addressable_storage.hpp"
+#include "actors/services/execution/execution.hpp"
+#include "actors/services/execution/operations.hpp"
+#include "actors/services/get_tree/get_tree.hpp"
+#include "actors/services/health/health.hpp"
+#include "actors/services/reflection/reflection.hpp"
+#include "actors/services/remote_asset/remote_asset.hpp"
+#include "actors/services/worker_api/worker_api.hpp"
 
 namespace kiln {
 namespace {

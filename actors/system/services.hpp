@@ -9,7 +9,7 @@
 #include "actors/system/node_options.hpp"
 #include "core/contract/lifecycle.hpp"
 #include "core/contract/router.hpp"
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
 #include "core/digest/record_key.hpp"
 #include "core/plugin/environment.hpp"

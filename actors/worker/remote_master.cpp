@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "actors/worker/backoff.hpp"
-#include "actors/worker/blob_search.hpp"
+#include "actors/worker/inputs/blob_search.hpp"
 #include "actors/worker/session_ledger.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/worker_protocol.hpp"

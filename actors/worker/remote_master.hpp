@@ -3,7 +3,7 @@
 #include <caf/fwd.hpp>
 #include <memory>
 
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"

@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "actors/worker/input_fetcher.hpp"
-#include "actors/worker/materializer.hpp"
+#include "actors/worker/inputs/input_fetcher.hpp"
+#include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/running_state.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/contract/one_call.hpp"

@@ -8,7 +8,7 @@
 #include "actors/worker/workshop.hpp"
 #include "core/contract/actor.hpp"
 #include "core/contract/resume.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/worker_messages.hpp"
 
 /// One action from its start to its end: inputs, command, outputs, cleanup.
 namespace kiln {

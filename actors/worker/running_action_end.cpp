@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "actors/worker/output_uploader.hpp"
+#include "actors/worker/outputs/output_uploader.hpp"
 #include "actors/worker/running_state.hpp"
 #include "core/observe/log.hpp"
 

@@ -7,13 +7,13 @@
 #include <optional>
 #include <utility>
 
-#include "actors/worker/action_record.hpp"
-#include "actors/worker/after_command.hpp"
-#include "actors/worker/faults.hpp"
-#include "actors/worker/input_tree.hpp"
-#include "actors/worker/output_collector.hpp"
+#include "actors/worker/command/after_command.hpp"
+#include "actors/worker/command/usage_watch.hpp"
+#include "actors/worker/fault_owners.hpp"
+#include "actors/worker/inputs/input_tree.hpp"
+#include "actors/worker/outputs/output_collector.hpp"
+#include "actors/worker/outputs/result_record.hpp"
 #include "actors/worker/running_action.hpp"
-#include "actors/worker/usage_watch.hpp"
 
 /// What an action's actor knows of it, and its steps: up to the command (running_action.cpp), beside it
 /// (running_action_watch.cpp) and after it (running_action_end.cpp).

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/contract/scheduler.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/scheduler_messages.hpp"
+#include "core/contract/worker_messages.hpp"
 
 namespace kiln {
 

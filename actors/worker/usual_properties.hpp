@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/contract/execution.hpp"
+#include "core/contract/action.hpp"
 
 namespace kiln {
 

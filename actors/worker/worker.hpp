@@ -5,11 +5,11 @@
 #include <functional>
 #include <memory>
 
-#include "actors/worker/command_runner.hpp"
-#include "actors/worker/options.hpp"
-#include "core/contract/scheduler.hpp"
+#include "actors/worker/command/command_runner.hpp"
+#include "actors/worker/worker_options.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/worker_messages.hpp"
 #include "core/plugin/environment.hpp"
 
 /// Runs actions: enlists at a scheduler, and keeps enlisting whenever that has lost it.

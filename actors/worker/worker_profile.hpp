@@ -1,8 +1,8 @@
 #pragma once
 
-#include "actors/worker/options.hpp"
+#include "actors/worker/worker_options.hpp"
 #include "core/base/random.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/worker_messages.hpp"
 
 namespace kiln {
 

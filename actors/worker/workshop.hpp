@@ -3,11 +3,11 @@
 #include <memory>
 #include <string>
 
-#include "actors/worker/command_runner.hpp"
-#include "actors/worker/input_lender.hpp"
-#include "actors/worker/options.hpp"
-#include "actors/worker/output_room.hpp"
-#include "actors/worker/work_root.hpp"
+#include "actors/worker/command/command_runner.hpp"
+#include "actors/worker/folders/work_root.hpp"
+#include "actors/worker/inputs/input_lender.hpp"
+#include "actors/worker/outputs/output_room.hpp"
+#include "actors/worker/worker_options.hpp"
 #include "core/base/crew.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"

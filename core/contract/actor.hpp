@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
-#include "core/contract/messages.hpp"
+#include "core/contract/message.hpp"
 
 KILN_MESSAGE(kiln::error)
 

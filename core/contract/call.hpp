@@ -11,7 +11,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
-#include "core/contract/messages.hpp"
+#include "core/contract/message.hpp"
 
 namespace kiln {
 

@@ -6,8 +6,8 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
-#include "core/contract/scheduler.hpp"
-#include "core/contract/worker.hpp"
+#include "core/contract/scheduler_messages.hpp"
+#include "core/contract/worker_messages.hpp"
 
 /// The words of kiln.worker.v1 as the messages of the scheduler and of workers: both ends of a session read
 /// and write them here. Plain functions; a message that is none, or holds nothing, is INVALID_ARGUMENT.

@@ -9,7 +9,7 @@
 #include <set>
 #include <thread>
 
-#include "actors/conform/runner.hpp"
+#include "actors/tools/conform/conform_runner.hpp"
 #include "test/conformance/right_server.hpp"
 #include "test/harness/temporary_folder.hpp"
 

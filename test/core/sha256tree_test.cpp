@@ -2,7 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "actors/conform/rules/sha256tree_vectors.hpp"
+#include "actors/tools/conform/rules/sha256tree_vectors.hpp"
 #include "core/digest/hasher.hpp"
 
 using namespace kiln;

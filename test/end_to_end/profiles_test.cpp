@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "test/end_to_end/execution.hpp"
+#include "test/end_to_end/remote_execution.hpp"
 #include "test/end_to_end/server_fixture.hpp"
 
 namespace kiln::end_to_end {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "actors/bench/client.hpp"
+#include "actors/tools/bench/client.hpp"
 #include "core/digest/digest.hpp"
 
 namespace kiln::end_to_end {

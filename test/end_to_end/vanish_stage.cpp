@@ -7,7 +7,7 @@
 
 #include "core/wire/digests.hpp"
 #include "test/end_to_end/data_folder.hpp"
-#include "test/end_to_end/execution.hpp"
+#include "test/end_to_end/remote_execution.hpp"
 
 namespace kiln::end_to_end {
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "actors/services/byte_stream_messages.hpp"
+#include "actors/services/byte_stream/byte_stream_messages.hpp"
 
 #include "core/wire/message.hpp"
 #include "google/bytestream/bytestream.pb.h"

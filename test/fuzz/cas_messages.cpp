@@ -1,4 +1,4 @@
-#include "actors/services/cas_messages.hpp"
+#include "actors/services/content_addressable_storage/cas_messages.hpp"
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"

@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "actors/services/asset_record.hpp"
+#include "actors/services/remote_asset/asset_record.hpp"
 #include "core/wire/action_record.hpp"
 #include "plugins/stores/chunked/layout.hpp"
-#include "plugins/stores/filesystem/pack_index.hpp"
+#include "plugins/stores/filesystem/packs/pack_index.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 using namespace kiln;

@@ -1,4 +1,4 @@
-#include "actors/services/execute_request.hpp"
+#include "actors/services/execution/execute_request.hpp"
 
 #include <algorithm>
 

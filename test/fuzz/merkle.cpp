@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <string>
 
-#include "actors/services/input_walk.hpp"
-#include "actors/services/result_rules.hpp"
-#include "actors/services/tree_walk.hpp"
+#include "actors/services/common/result_rules.hpp"
+#include "actors/services/execution/input_walk.hpp"
+#include "actors/services/get_tree/tree_walk.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/merkle/directory.hpp"
 #include "core/merkle/paths.hpp"

@@ -1,10 +1,10 @@
 #include <functional>
 #include <vector>
 
-#include "actors/services/asset_request.hpp"
-#include "actors/services/chunk_messages.hpp"
-#include "actors/services/get_tree_message.hpp"
-#include "actors/services/result_rules.hpp"
+#include "actors/services/chunking/chunk_messages.hpp"
+#include "actors/services/common/result_rules.hpp"
+#include "actors/services/get_tree/get_tree_message.hpp"
+#include "actors/services/remote_asset/asset_request.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"

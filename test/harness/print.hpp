@@ -3,7 +3,7 @@
 #include <ostream>
 
 #include "core/base/error.hpp"
-#include "core/contract/execution.hpp"
+#include "core/contract/action.hpp"
 
 /// How our values look in a failed check.
 namespace kiln {

@@ -32,8 +32,8 @@ FLOORS = {
     "actors/services": ["core", "actors/services"],
     "actors/scheduler": ["core", "actors/scheduler"],
     "actors/worker": ["core", "actors/worker"],
-    "actors/bench": ["core", "actors/bench"],
-    "actors/conform": ["core", "actors/conform"],
+    "actors/tools/bench": ["core", "actors/tools/bench"],
+    "actors/tools/conform": ["core", "actors/tools/conform"],
     "actors/system": ["core", "actors"],
     "plugins": ["core", "self"],
     "plugins/sdk": ["core", "self", "test/contract"],  # a guest sees what is installed

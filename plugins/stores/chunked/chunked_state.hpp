@@ -11,9 +11,9 @@
 
 #include "core/contract/hear.hpp"
 #include "core/contract/listeners.hpp"
+#include "plugins/stores/chunked/chunked_messages.hpp"
 #include "plugins/stores/chunked/layout.hpp"
-#include "plugins/stores/chunked/library.hpp"
-#include "plugins/stores/chunked/messages.hpp"
+#include "plugins/stores/chunked/layout_library.hpp"
 #include "plugins/stores/chunked/proven_layouts.hpp"
 #include "plugins/stores/chunked/proven_source.hpp"
 

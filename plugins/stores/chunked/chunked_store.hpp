@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/chunked/options.hpp"
+#include "plugins/stores/chunked/chunked_options.hpp"
 
 namespace kiln {
 

@@ -1,5 +1,5 @@
 #include "core/plugin/plugin.hpp"
+#include "plugins/stores/chunked/chunked_options.hpp"
 #include "plugins/stores/chunked/chunked_store.hpp"
-#include "plugins/stores/chunked/options.hpp"
 
 KILN_STORE_PLUGIN("chunked", kiln::chunked_schema, kiln::spawn_chunked_store)

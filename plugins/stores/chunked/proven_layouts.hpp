@@ -8,7 +8,7 @@
 
 #include "core/base/crew.hpp"
 #include "core/contract/composition.hpp"
-#include "plugins/stores/chunked/messages.hpp"
+#include "plugins/stores/chunked/chunked_messages.hpp"
 
 namespace kiln::chunked {
 

@@ -1,5 +1,5 @@
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/filesystem/spawn.hpp"
+#include "plugins/stores/filesystem/store/spawn.hpp"
 
 namespace {
 

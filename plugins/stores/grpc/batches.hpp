@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/contract/store.hpp"
-#include "plugins/stores/grpc/remote.hpp"
+#include "plugins/stores/grpc/remote_cache.hpp"
 
 namespace kiln::grpc_store {
 

@@ -8,7 +8,7 @@
 
 #include "core/base/strand.hpp"
 #include "plugins/stores/grpc/batch_plan.hpp"
-#include "plugins/stores/grpc/remote.hpp"
+#include "plugins/stores/grpc/remote_cache.hpp"
 
 namespace google::rpc {
 class Status;

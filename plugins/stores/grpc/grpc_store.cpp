@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "plugins/stores/grpc/batches.hpp"
-#include "plugins/stores/grpc/download.hpp"
 #include "plugins/stores/grpc/presence.hpp"
+#include "plugins/stores/grpc/remote_download.hpp"
+#include "plugins/stores/grpc/remote_upload.hpp"
 #include "plugins/stores/grpc/results.hpp"
-#include "plugins/stores/grpc/upload.hpp"
 
 namespace kiln::grpc_store {
 

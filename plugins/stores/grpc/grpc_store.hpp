@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/grpc/options.hpp"
+#include "plugins/stores/grpc/grpc_store_options.hpp"
 
 namespace kiln {
 

@@ -1,5 +1,5 @@
 #include "core/plugin/plugin.hpp"
 #include "plugins/stores/grpc/grpc_store.hpp"
-#include "plugins/stores/grpc/options.hpp"
+#include "plugins/stores/grpc/grpc_store_options.hpp"
 
 KILN_STORE_PLUGIN("grpc", kiln::grpc_store_schema, kiln::spawn_grpc_store)

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/contract/store.hpp"
-#include "plugins/stores/grpc/remote.hpp"
+#include "plugins/stores/grpc/remote_cache.hpp"
 
 namespace kiln::grpc_store {
 

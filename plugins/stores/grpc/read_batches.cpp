@@ -8,7 +8,7 @@
 #include "google/rpc/status.pb.h"
 #include "plugins/stores/grpc/batches.hpp"
 #include "plugins/stores/grpc/batching.hpp"
-#include "plugins/stores/grpc/download.hpp"
+#include "plugins/stores/grpc/remote_download.hpp"
 
 namespace kiln::grpc_store {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/contract/store.hpp"
-#include "plugins/stores/grpc/remote.hpp"
+#include "plugins/stores/grpc/remote_cache.hpp"
 
 /// A store of results behind the ActionCache service of the other server. What our services keep are records
 /// (core/wire/action_record.hpp); there they lie as plain ActionResults, so that others may share them.

@@ -7,7 +7,7 @@
 #include "core/wire/message_writer.hpp"
 #include "plugins/stores/grpc/batches.hpp"
 #include "plugins/stores/grpc/batching.hpp"
-#include "plugins/stores/grpc/upload.hpp"
+#include "plugins/stores/grpc/remote_upload.hpp"
 
 namespace kiln::grpc_store {
 namespace {

@@ -15,8 +15,8 @@
 #include "core/wire/status.hpp"
 #include "core/wire/too_large.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
-#include "plugins/stores/memory/figures.hpp"
 #include "plugins/stores/memory/gather.hpp"
+#include "plugins/stores/memory/memory_figures.hpp"
 
 namespace kiln::memory {
 

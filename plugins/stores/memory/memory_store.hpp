@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/memory/options.hpp"
+#include "plugins/stores/memory/memory_options.hpp"
 
 namespace kiln {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/size_partitioning/options.hpp"
+#include "plugins/stores/size_partitioning/size_partitioning_options.hpp"
 
 namespace kiln {
 

@@ -1,5 +1,5 @@
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/verify/options.hpp"
+#include "plugins/stores/verify/verify_options.hpp"
 #include "plugins/stores/verify/verify_store.hpp"
 
 KILN_STORE_PLUGIN("verify", kiln::verify_schema, kiln::spawn_verify_store)

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/plugin/plugin.hpp"
-#include "plugins/stores/verify/options.hpp"
+#include "plugins/stores/verify/verify_options.hpp"
 
 namespace kiln {
 

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/base/error.hpp"
-#include "plugins/transports/grpc/options.hpp"
+#include "plugins/transports/grpc/grpc_options.hpp"
 
 namespace kiln::grpc_plugin {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "core/contract/transport.hpp"
+#include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/hub.hpp"
-#include "plugins/transports/grpc/options.hpp"
 
 namespace kiln::grpc_plugin {
 

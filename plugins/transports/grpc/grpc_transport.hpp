@@ -7,10 +7,10 @@
 
 #include "core/contract/transport.hpp"
 #include "core/plugin/plugin.hpp"
+#include "plugins/transports/grpc/grpc_library.hpp"
+#include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/hub.hpp"
-#include "plugins/transports/grpc/library.hpp"
 #include "plugins/transports/grpc/limits.hpp"
-#include "plugins/transports/grpc/options.hpp"
 #include "plugins/transports/grpc/server.hpp"
 
 namespace kiln::grpc_plugin {

@@ -6,8 +6,8 @@
 
 #include "core/base/crew.hpp"
 #include "core/wire/status.hpp"
+#include "plugins/transports/grpc/grpc_status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
-#include "plugins/transports/grpc/status.hpp"
 #include "plugins/transports/grpc/unpack.hpp"
 
 namespace kiln::grpc_plugin {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
-#include "plugins/transports/grpc/figures.hpp"
+#include "plugins/transports/grpc/grpc_figures.hpp"
 
 namespace kiln::grpc_plugin {
 

@@ -2,8 +2,8 @@
 
 #include <grpc/grpc.h>
 
+#include "plugins/transports/grpc/grpc_status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
-#include "plugins/transports/grpc/status.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {

@@ -15,8 +15,8 @@
 
 #include "core/base/error.hpp"
 #include "plugins/transports/grpc/flood_guard.hpp"
+#include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
-#include "plugins/transports/grpc/options.hpp"
 
 namespace kiln::grpc_plugin {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/contract/scheduler.hpp"
+#include "core/contract/scheduler_messages.hpp"
 #include "test/harness/deterministic_system.hpp"
 
 namespace kiln::test {

@@ -1,8 +1,8 @@
-#include "actors/worker/command_plan.hpp"
+#include "actors/worker/command/command_plan.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include "actors/worker/options.hpp"
+#include "actors/worker/worker_options.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "test/harness/print.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/worker/faults.hpp"
+#include "actors/worker/fault_owners.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cerrno>

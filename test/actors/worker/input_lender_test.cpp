@@ -1,4 +1,4 @@
-#include "actors/worker/input_lender.hpp"
+#include "actors/worker/inputs/input_lender.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>

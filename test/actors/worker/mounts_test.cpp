@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "actors/worker/work_root.hpp"
+#include "actors/worker/folders/work_root.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"

@@ -1,8 +1,8 @@
 #include <boost/test/unit_test.hpp>
 #include <string>
 
-#include "actors/worker/faults.hpp"
-#include "core/contract/execution.hpp"
+#include "actors/worker/fault_owners.hpp"
+#include "core/contract/action.hpp"
 #include "core/wire/message_limits.hpp"
 #include "test/actors/worker/worker_bench.hpp"
 #include "test/harness/print.hpp"

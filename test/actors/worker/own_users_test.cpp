@@ -5,7 +5,7 @@
 #include <fstream>
 #include <set>
 
-#include "actors/worker/action_users.hpp"
+#include "actors/worker/command/action_users.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "test/actors/worker/meeting_point.hpp"

@@ -1,4 +1,4 @@
-#include "actors/worker/private_copy.hpp"
+#include "actors/worker/inputs/private_copy.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "actors/worker/usage_watch.hpp"
+#include "actors/worker/command/usage_watch.hpp"
 
 #include <fcntl.h>
 #include <signal.h>

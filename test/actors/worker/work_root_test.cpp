@@ -1,4 +1,4 @@
-#include "actors/worker/work_root.hpp"
+#include "actors/worker/folders/work_root.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

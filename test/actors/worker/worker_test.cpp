@@ -5,8 +5,8 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
-#include "actors/worker/files.hpp"
-#include "actors/worker/work_root.hpp"
+#include "actors/worker/folders/files.hpp"
+#include "actors/worker/folders/work_root.hpp"
 #include "core/wire/digests.hpp"
 #include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"

@@ -1,0 +1,243 @@
+#include "actors/services/action_cache/action_cache.hpp"
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <memory>
+#include <unordered_set>
+
+#include "actors/services/action_cache/result_lookup.hpp"
+#include "actors/services/common/result_rules.hpp"
+#include "core/contract/hear.hpp"
+#include "core/observe/log.hpp"
+#include "core/wire/action_record.hpp"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
+#include "core/wire/resource_name.hpp"
+
+namespace kiln {
+namespace v2 = build::bazel::remote::execution::v2;
+namespace {
+
+using cache_pointer = action_cache_service::pointer;
+
+struct cache_state {
+  action_cache_options options;
+  bool hit_told = false;
+
+  // Once: for people who have just pasted the lines into their .bazelrc and wonder whether it works.
+  void note_hit(const digest& action) {
+    if (hit_told) return;
+    hit_told = true;
+    if (options.env.log != nullptr) options.env.log->info("first cache hit", {{"action", action}});
+  }
+};
+using state_ptr = std::shared_ptr<cache_state>;
+
+constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots are compared in one update
+constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
+
+template <class Request>
+expected<find_result> named_action(const Request& request, const cache_limits& limits) {
+  if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
+  const auto& name = request.action_digest();
+  auto function = resolve_function(request.digest_function(), name.hash().size());
+  if (!function) return failure(function.error());
+  if (auto fine = limits.check_function(*function); !fine) return failure(fine.error());
+  auto action = from_wire(name, *function);
+  if (!action) return failure(action.error());
+  return find_result{request.instance_name(), *action};
+}
+
+// A blob that the client would like to find inside the result, and where it goes.
+struct inlining {
+  digest blob;
+  std::string* into;
+};
+
+std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v2::ActionResult& result,
+                                    digest_function function) {
+  std::vector<inlining> wanted;
+  auto room = std::min(max_inlined, largest::result.bytes - static_cast<std::int64_t>(result.ByteSizeLong()));
+  auto want = [&](const v2::Digest& name, std::string* into) {
+    auto blob = from_wire(name, function);
+    if (!blob || blob->size > room || !into->empty()) return;
+    room -= blob->size;
+    wanted.push_back({*blob, into});
+  };
+  if (request.inline_stdout() && result.has_stdout_digest())
+    want(result.stdout_digest(), result.mutable_stdout_raw());
+  if (request.inline_stderr() && result.has_stderr_digest())
+    want(result.stderr_digest(), result.mutable_stderr_raw());
+  std::unordered_set<std::string_view> paths(request.inline_output_files().begin(),
+                                             request.inline_output_files().end());
+  for (auto& file : *result.mutable_output_files())
+    if (paths.contains(file.path())) want(file.digest(), file.mutable_contents());
+  return wanted;
+}
+
+void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_ptr& to,
+                        std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
+  read_blobs batch;
+  for (const auto& one : wanted) batch.blobs.push_back(one.blob);
+  hear(
+      self->request(state->options.content, caf::infinite, std::move(batch)),
+      [to, result, wanted = std::move(wanted)](const blob_batch& found) {
+        for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
+          if (found.results[i]) *wanted[i].into = std::string(found.results[i]->view());
+        to->reply(serialise(*result));
+      },
+      // Inlining is a favour; without it the result is as good.
+      [to, result](const caf::error&) { to->reply(serialise(*result)); });
+}
+
+expected<void> get(cache_pointer self, const state_ptr& state, get_action_result& order) {
+  auto request = parse<v2::GetActionResultRequest>(order.request);
+  if (!request) return failure(request.error());
+  auto wanted = named_action(*request, state->options.limits);
+  if (!wanted) return failure(wanted.error());
+  auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
+  auto answer = [self, state, to = order.call, asked,
+                 action = wanted->action](expected<result_lookup::found> found) {
+    answer_call(to, [&]() -> expected<void> {
+      if (!found) return failure(std::move(found).error());
+      state->note_hit(action);
+      bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
+      auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
+      auto inside = plain ? std::vector<inlining>() : wanted_inside(*asked, *result, action.function);
+      if (inside.empty())
+        to->reply(found->result);
+      else
+        reply_with_inlined(self, state, to, std::move(result), std::move(inside));
+      return {};
+    });
+  };
+  auto is_over = [from = order.call] { return from->cancelled(); };
+  std::make_shared<result_lookup>(self, state->options, *wanted, std::move(answer), std::move(is_over))
+      ->start();
+  return {};
+}
+
+expected<void> check_update(const v2::ActionResult& result, const action_cache_settings& settings,
+                            const digest& action) {
+  if (!settings.client_updates)
+    return fail(errc::permission_denied, "clients may not write action results here");
+  if (result.exit_code() != 0 && !settings.keep_failures)
+    return fail(errc::invalid_argument, "the result of a failed action (exit code {}) is not kept",
+                result.exit_code());
+  return check_result(result, action);
+}
+
+// Output directories that are told both ways, in the order of the result.
+struct directories_twice {
+  std::vector<digest> trees;
+  std::vector<digest> roots;
+  std::int64_t size = 0;  ///< of the trees
+};
+
+directories_twice told_twice(const v2::ActionResult& result, digest_function function) {
+  directories_twice twice;
+  for (const auto& directory : result.output_directories()) {
+    if (!directory.has_tree_digest() || !directory.has_root_directory_digest()) continue;
+    auto tree = from_wire(directory.tree_digest(), function);
+    auto root = from_wire(directory.root_directory_digest(), function);
+    if (!tree || !root || tree->size > max_compared - twice.size) continue;
+    twice.size += tree->size;
+    twice.trees.push_back(*tree);
+    twice.roots.push_back(*root);
+  }
+  return twice;
+}
+
+// A tree that is not there makes no result wrong; it will not be found, though.
+expected<void> check_same_roots(const std::vector<digest>& roots, const blob_batch& trees) {
+  for (std::size_t i = 0; i < roots.size() && i < trees.results.size(); ++i)
+    if (trees.results[i])
+      if (auto same = check_same_root(*trees.results[i], roots[i]); !same) return same;
+  return {};
+}
+
+void compare_roots(cache_pointer self, const state_ptr& state, const call_ptr& to, directories_twice twice,
+                   std::function<void()> keep) {
+  std::shared_ptr<work_budget::share> room = state->options.reading.memory->begin();
+  const auto size = static_cast<std::uint64_t>(twice.size);
+  auto compare = [=](blob_batch& trees) {
+    auto work = [roots = twice.roots, trees = std::move(trees)] { return check_same_roots(roots, trees); };
+    interpret(action_cache_service(self), state->options.reading, size, std::move(work),
+              [to, keep, room](const expected<void>& same) {
+                answer_call(to, [&]() -> expected<void> {
+                  if (same) keep();
+                  return same;
+                });
+              });
+  };
+  with_room(action_cache_service(self), *room, size, [=] {
+    hear(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare, fails(to));
+  });
+}
+
+expected<void> update(cache_pointer self, const state_ptr& state, update_action_result& order) {
+  auto request = parse<v2::UpdateActionResultRequest>(order.request);
+  if (!request) return failure(request.error());
+  auto named = named_action(*request, state->options.limits);
+  if (!named) return failure(named.error());
+  clean_result(*request->mutable_action_result());
+  slim_result(*request->mutable_action_result());
+  if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
+    return good;
+  auto key = state->options.names.of(record_kind::action_result, named->instance, named->action);
+  auto keep = [self, state, key, to = order.call, result = serialise(request->action_result())] {
+    hear(
+        self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))}),
+        [to, result](const receipt&) { to->reply(result); }, fails(to));
+  };
+  auto twice = told_twice(request->action_result(), named->action.function);
+  if (twice.trees.empty())
+    keep();
+  else
+    compare_roots(self, state, order.call, std::move(twice), std::move(keep));
+  return {};
+}
+
+action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& state) {
+  return {
+      [self, state](const find_result& wanted) -> caf::result<found_result> {
+        auto duty = make_answer<found_result>(self);
+        auto answer = [duty, state, action = wanted.action](expected<result_lookup::found> found) mutable {
+          if (!found) return duty.deliver(failure(std::move(found).error()));
+          state->note_hit(action);
+          duty.deliver(found_result{std::move(found->result)});
+        };
+        auto begun = caught([&]() -> expected<void> {
+          std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
+          return {};
+        });
+        if (!begun) duty.deliver(failure(std::move(begun).error()));
+        return duty;
+      },
+      [self, state](get_action_result& order) {
+        begin_call(order.call, *state->options.env.time, [&] { return get(self, state, order); });
+      },
+      [self, state](update_action_result& order) {
+        begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
+      },
+      outlived([](const resume& next) { next.then(); }),
+  };
+}
+
+}  // namespace
+
+action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
+  auto shared = std::make_shared<cache_state>(cache_state{options});
+  if (!shared->options.reading.hands) shared->options.reading = make_interpreting(options.env);
+  return system.spawn([shared](cache_pointer self) { return serve(self, shared); });
+}
+
+void add_routes(router& routes, const action_cache_service& to) {
+  constexpr const char* service = "/build.bazel.remote.execution.v2.ActionCache/";
+  add_route<get_action_result>(routes, std::string(service) + "GetActionResult", to);
+  add_route<update_action_result>(routes, std::string(service) + "UpdateActionResult", to);
+}
+
+}  // namespace kiln

@@ -1,0 +1,264 @@
+#include "actors/services/action_cache/result_lookup.hpp"
+
+#include <algorithm>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+
+#include "core/contract/hear.hpp"
+#include "core/observe/log.hpp"
+#include "core/wire/action_record.hpp"
+#include "core/wire/digests.hpp"
+#include "core/wire/message.hpp"
+#include "core/wire/message_limits.hpp"
+
+namespace kiln {
+namespace v2 = build::bazel::remote::execution::v2;
+namespace {
+
+constexpr std::size_t max_record = 8 << 20;       // a result and its mark; updates are held below half of it
+constexpr std::size_t max_needed = 2'000'000;     // blobs that one result may refer to
+constexpr std::size_t directories_at_once = 500;  // in one read
+constexpr std::int64_t bytes_at_once = 8 << 20;   // of these, unless one is larger
+constexpr std::size_t asked_at_once = 4096;       // enough to be cheap, not so many that others wait
+constexpr std::size_t parsed_size = 4;            // times the size of a message
+
+// A record, unwrapped and parsed.
+expected<result_lookup::found> read_record(const byte_chain& record) {
+  auto result = unwrap_result(record.flatten());
+  if (!result) return failure(result.error());
+  auto parsed = parse<v2::ActionResult>(*result);
+  if (!parsed) return failure(parsed.error());
+  return result_lookup::found{std::move(*result), std::move(*parsed)};
+}
+
+expected<referred_blobs> read_level(const blob_batch& level, digest_function function) {
+  referred_blobs all;
+  for (const auto& content : level.results)
+    if (auto read = read_directory(content->view(), function, all); !read) return failure(read.error());
+  return all;
+}
+
+}  // namespace
+
+result_lookup::result_lookup(action_cache_service::pointer self, const action_cache_options& options,
+                             const find_result& wanted, outcome then, abandoned is_over)
+    : self_(self),
+      options_(options),
+      action_(wanted.action),
+      function_(wanted.function),
+      key_(options.names.of(wanted.kind, wanted.instance, wanted.action)),
+      then_(std::move(then)),
+      is_over_(std::move(is_over)) {}
+
+void result_lookup::start() {
+  collect_blob(options_.results, key_, max_record, [me = shared_from_this()](expected<byte_chain> record) {
+    me->take_record(std::move(record));
+  });
+}
+
+void result_lookup::end(expected<found> outcome) {
+  memory_.reset();
+  if (auto then = std::exchange(then_, nullptr)) then(std::move(outcome));
+}
+
+template <class Body>
+void result_lookup::step(Body body) {
+  auto done = caught([&]() -> expected<void> {
+    if (is_over_ && is_over_()) return fail(errc::cancelled, "nobody waits for the result");
+    body();
+    return {};
+  });
+  if (!done) end(failure(std::move(done).error()));
+}
+
+template <class Then>
+void result_lookup::make_room(std::uint64_t bytes, Then then) {
+  if (!memory_) memory_ = options_.reading.memory->begin();
+  with_room(me(), *memory_, bytes, [me = shared_from_this(), then = std::move(then)] { me->step(then); });
+}
+
+void result_lookup::collect_blob(const store_actor& from, const digest& name, std::size_t limit,
+                                 std::function<void(expected<byte_chain>)> take) {
+  auto then = [me = shared_from_this(), take = std::move(take)](expected<byte_chain> content) {
+    me->step([&] { take(std::move(content)); });
+  };
+  hear(
+      self_->request(from, caf::infinite, read_blob{name}),
+      [me = shared_from_this(), limit, then](blob_content& content) {
+        if (!content.rest) return then(std::move(content.head));
+        auto all = std::make_shared<byte_chain>(std::move(content.head));
+        pump(
+            content.rest,
+            [all, limit](byte_chain piece) -> expected<void> {
+              if (all->size() + piece.size() > limit)
+                return fail(errc::resource_exhausted, "more than {} bytes came", limit);
+              all->append(std::move(piece));
+              return {};
+            },
+            [actor = me->me(), all, then](const expected<void>& end) {
+              auto come = end ? expected<byte_chain>(std::move(*all)) : failure(end.error());
+              caf::anon_send(actor, resume{[then, come = std::move(come)] { then(come); }});
+            });
+      },
+      [then](const caf::error& fault) { then(failure(from_caf(fault))); });
+}
+
+void result_lookup::take_record(expected<byte_chain> record) {
+  if (!record) return end(failure(std::move(record).error()));
+  const auto size = record->size();
+  auto parse_it = [me = shared_from_this(), size, record = std::move(*record)] {
+    me->work_on(
+        size, [record] { return read_record(record); },
+        [me](expected<found> parsed) { me->take_parsed(std::move(parsed)); });
+  };
+  if (size <= parsed_in_place) return parse_it();
+  make_room(size * parsed_size, std::move(parse_it));
+}
+
+void result_lookup::take_parsed(expected<found> parsed) {
+  if (!parsed) return drop_record(parsed.error());
+  found_ = std::move(*parsed);
+  if (!options_.settings.check_completeness) return end(std::move(found_));
+  if (auto noted = note_outputs(); !noted) return drop_record(noted.error());
+  read_next_tree();
+}
+
+// A record that cannot be read would be in the way for ever: it goes, and the action counts as never run.
+void result_lookup::drop_record(const error& why) {
+  if (why.code() != errc::invalid_argument && why.code() != errc::data_loss) return end(failure(why));
+  if (options_.env.log != nullptr)
+    options_.env.log->warn("dropping an action result that cannot be read",
+                           {{"action", action_}, {"why", why}});
+  hear(
+      self_->request(options_.results, caf::infinite, forget_blob{key_}), [](const forgotten&) {},
+      [](const caf::error&) {});
+  end(fail(errc::not_found, "no result for action {}", action_));
+}
+
+expected<void> result_lookup::note_all(const std::vector<digest>& blobs) {
+  if (blobs.size() > max_needed - needed_.size())
+    return fail(errc::invalid_argument, "it refers to over {} blobs", max_needed);
+  needed_.insert(needed_.end(), blobs.begin(), blobs.end());
+  return {};
+}
+
+expected<void> result_lookup::note(const v2::Digest& name) {
+  auto blob = from_wire(name, function_);
+  if (!blob) return failure(blob.error());
+  return note_all({*blob});
+}
+
+expected<void> result_lookup::note_directory(const digest& name) {
+  if (auto fine = check_size(largest::directory, name); !fine) return fine;
+  if (seen_.insert(name).second) directories_.push_back(name);
+  return {};
+}
+
+expected<void> result_lookup::note_outputs() {
+  const auto& result = found_.parsed;
+  for (const auto& file : result.output_files())
+    if (auto noted = note(file.digest()); !noted) return noted;
+  for (const auto* stream : {result.has_stdout_digest() ? &result.stdout_digest() : nullptr,
+                             result.has_stderr_digest() ? &result.stderr_digest() : nullptr})
+    if (stream != nullptr)
+      if (auto noted = note(*stream); !noted) return noted;
+  std::set<digest> trees;
+  for (const auto& directory : result.output_directories()) {
+    if (directory.has_tree_digest()) {
+      if (auto noted = note(directory.tree_digest()); !noted) return noted;
+      if (auto fine = check_size(largest::tree, needed_.back()); !fine) return fine;
+      if (trees.insert(needed_.back()).second) trees_.push_back(needed_.back());
+    }
+    if (directory.has_root_directory_digest()) {
+      if (auto noted = note(directory.root_directory_digest()); !noted) return noted;
+      if (auto noted = note_directory(needed_.back()); !noted) return noted;
+    }
+  }
+  return {};
+}
+
+void result_lookup::read_next_tree() {
+  if (memory_) memory_->hold(needed_.size() * sizeof(digest));
+  if (trees_.empty()) return read_directories();
+  auto next = trees_.back();
+  trees_.pop_back();
+  auto size = static_cast<std::uint64_t>(next.size);
+  if (size <= parsed_in_place) return read_tree(next);
+  make_room(size * parsed_size, [me = shared_from_this(), next] { me->read_tree(next); });
+}
+
+void result_lookup::read_tree(const digest& name) {
+  collect_blob(options_.content, name, static_cast<std::size_t>(name.size),
+               [me = shared_from_this()](expected<byte_chain> content) {
+                 if (!content) return me->end(failure(std::move(content).error()));
+                 const auto size = content->size();
+                 auto work = [tree = std::move(*content), function = me->function_] {
+                   return files_of_tree(tree, function);
+                 };
+                 me->work_on(size, std::move(work),
+                             [me](expected<std::vector<digest>> files) { me->take_tree(std::move(files)); });
+               });
+}
+
+void result_lookup::take_tree(expected<std::vector<digest>> files) {
+  if (!files) return drop_record(files.error());
+  if (auto noted = note_all(*files); !noted) return drop_record(noted.error());
+  read_next_tree();
+}
+
+void result_lookup::read_directories() {
+  if (directories_.empty()) return ask_missing(0);
+  read_blobs level;
+  std::int64_t sum = 0;
+  while (!directories_.empty() && level.blobs.size() < directories_at_once) {
+    const auto next = directories_.back();
+    if (!level.blobs.empty() && sum + next.size > bytes_at_once) break;
+    sum += next.size;
+    level.blobs.push_back(next);
+    directories_.pop_back();
+  }
+  const auto size = static_cast<std::size_t>(sum);
+  auto read = [me = shared_from_this(), size, level = std::move(level)] {
+    hear(
+        me->self_->request(me->options_.content, caf::infinite, level),
+        [me, size](blob_batch& batch) {
+          for (const auto& one : batch.results)
+            if (!one) return me->end(fail(one.error()));
+          me->work_on(
+              size,
+              [batch = std::move(batch), function = me->function_] { return read_level(batch, function); },
+              [me](const expected<referred_blobs>& found) { me->take_directories(found); });
+        },
+        [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
+  };
+  if (size <= parsed_in_place) return read();
+  make_room(size * parsed_size, std::move(read));
+}
+
+void result_lookup::take_directories(const expected<referred_blobs>& level) {
+  if (!level) return drop_record(level.error());
+  for (const auto* blobs : {&level->files, &level->directories})
+    if (auto noted = note_all(*blobs); !noted) return drop_record(noted.error());
+  for (const auto& directory : level->directories)
+    if (auto noted = note_directory(directory); !noted) return drop_record(noted.error());
+  if (memory_) memory_->hold((needed_.size() + seen_.size()) * sizeof(digest));
+  read_directories();
+}
+
+void result_lookup::ask_missing(std::size_t from) {
+  if (from >= needed_.size()) return end(std::move(found_));
+  const auto until = std::min(needed_.size(), from + asked_at_once);
+  find_missing order{{needed_.begin() + static_cast<std::ptrdiff_t>(from),
+                      needed_.begin() + static_cast<std::ptrdiff_t>(until)}};
+  hear(
+      self_->request(options_.content, caf::infinite, std::move(order)),
+      [me = shared_from_this(), until](const missing_blobs& missing) {
+        if (missing.blobs.empty()) return me->step([&] { me->ask_missing(until); });
+        me->end(fail(errc::not_found, "the result for action {} refers to blob {}, which is gone",
+                     me->action_, missing.blobs.front()));
+      },
+      [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
+}
+
+}  // namespace kiln

@@ -1,0 +1,348 @@
+#include "actors/services/byte_stream/byte_stream.hpp"
+
+#include <algorithm>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <unordered_map>
+
+#include "actors/services/byte_stream/byte_stream_messages.hpp"
+#include "actors/services/byte_stream/download_table.hpp"
+#include "actors/services/byte_stream/in_flight_source.hpp"
+#include "actors/services/byte_stream/upload_offers.hpp"
+#include "actors/services/byte_stream/upload_table.hpp"
+#include "actors/services/byte_stream/zstd_upload.hpp"
+#include "core/base/peer.hpp"
+#include "core/compress/zstd_source.hpp"
+#include "core/contract/hear.hpp"
+#include "core/wire/status.hpp"
+
+namespace kiln {
+namespace {
+
+// So many ticks make a resume_time.
+constexpr int ticks_to_resume = 4;
+
+upload_table::bounds bounds_of(const byte_stream_options& options, duration tick) {
+  return {ticks_to_resume, static_cast<int>(options.stall_time / tick) + 1, options.max_parked,
+          options.max_parked_bytes.bytes};
+}
+
+// What an upload is told of a blob that is there: how large it would be compressed nobody knows.
+std::int64_t committed_if_present(const resource_name& name) {
+  return name.form == compressor::identity ? name.blob.size : -1;
+}
+
+class byte_stream_state {
+public:
+  byte_stream_state(byte_stream_actor::pointer self, const environment& env,
+                    const byte_stream_options& options, const cache_limits& limits, const compression& zstd,
+                    store_actor blobs)
+      : self_(self),
+        time_(*env.time),
+        tick_(std::max<duration>(options.resume_time / ticks_to_resume, std::chrono::milliseconds(1))),
+        stall_ticks_(static_cast<int>(options.stall_time / tick_) + 1),
+        limits_(limits),
+        zstd_(zstd),
+        blobs_(std::move(blobs)),
+        uploads_(bounds_of(options, tick_)),
+        offers_(self, blobs_, uploads_),
+        in_flight_(options.in_flight) {}
+
+  void read(const read_stream& order);
+  void write(const write_stream& order);
+  void begun(write_begun& news);
+  void query(const query_write_status& order);
+  void parked(const upload_parked& news);
+  void read_on(const read_kept& order);
+  void tick();
+
+private:
+  // A call whose first message is still to come.
+  struct opening {
+    call_ptr call;
+    int ticks = 0;
+  };
+  using in_flight_ptr = std::shared_ptr<in_flight_blob>;
+
+  void send(const call_ptr& to, const read_range& range, blob_content& content);
+  expected<void> send_in_flight(const call_ptr& to, const read_range& range, in_flight_ptr from,
+                                const error& absent);
+  void follow(std::shared_ptr<download> started);
+  expected<void> route_upload(const call_ptr& from, write_request first);
+  void begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
+                    write_request first);
+  void answer_if_present(const call_ptr& from, const resource_name& name, std::int64_t offset);
+  void tick_openings();
+  void arm();
+
+  byte_stream_actor::pointer self_;
+  const clock& time_;
+  const duration tick_;
+  const int stall_ticks_;
+  const cache_limits limits_;
+  const compression zstd_;
+  const store_actor blobs_;
+  upload_table uploads_;
+  upload_offers offers_;
+  in_flight_table in_flight_;
+  std::unordered_map<std::uint64_t, opening> openings_;
+  std::uint64_t next_opening_ = 0;
+  download_table downloads_;
+  bool armed_ = false;
+};
+
+void byte_stream_state::read(const read_stream& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto range = read_read_request(order.request);
+    if (!range) return failure(range.error());
+    if (auto fine = limits_.check_function(range->blob.function); !fine) return fine;
+    if (is_empty_blob(range->blob)) {
+      blob_content nothing;
+      send(order.call, *range, nothing);
+      return {};
+    }
+    // Looked up first, as the upload may end before the store has answered.
+    auto in_flight = in_flight_.find(range->blob);
+    hear(
+        self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit}),
+        [this, call = order.call, range = *range](blob_content& content) {
+          answer_call(call, [&]() -> expected<void> {
+            send(call, range, content);
+            return {};
+          });
+        },
+        [this, call = order.call, range = *range, in_flight](const caf::error& fault) {
+          answer_call(call, [&] { return send_in_flight(call, range, in_flight, from_caf(fault)); });
+        });
+    return {};
+  });
+}
+
+// The store has the first word: what is kept is verified, and whoever uploads it again has no say in it.
+expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_range& range,
+                                                 in_flight_ptr from, const error& absent) {
+  if (absent.code() != errc::not_found) return failure(absent);
+  if (!from) from = in_flight_.find(range.blob);
+  if (!from) return failure(absent);
+  auto read = [self = byte_stream_actor(self_), blob = range.blob](std::uint64_t offset, std::uint64_t limit,
+                                                                   auto then) {
+    caf::anon_send(self, read_kept{{blob, offset, limit}, std::move(then)});
+  };
+  blob_content content{static_cast<std::uint64_t>(range.blob.size),
+                       {},
+                       read_in_flight(std::move(from), range.offset, range.size, std::move(read))};
+  send(to, range, content);
+  return {};
+}
+
+void byte_stream_state::read_on(const read_kept& order) {
+  hear(
+      self_->request(blobs_, caf::infinite, order.what),
+      [then = order.then](blob_content& content) { then(std::move(content)); },
+      [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
+}
+
+void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
+  bool whole = !content.rest && content.head.size() == range.size;
+  if (range.form != compressor::identity)
+    return follow(std::make_shared<download>(to, byte_chain(),
+                                             zstd_encoded(std::move(content.head), std::move(content.rest),
+                                                          range.size, zstd_.level, zstd_.threads),
+                                             std::nullopt));
+  if (whole && content.head.size() <= download::message_size)
+    return content.head.empty() ? to->finish({}) : to->reply(write_read_response(content.head));
+  follow(std::make_shared<download>(to, std::move(content.head), std::move(content.rest), range.size));
+}
+
+void byte_stream_state::follow(std::shared_ptr<download> started) {
+  downloads_.add(started);
+  arm();
+  started->start();
+}
+
+void byte_stream_state::write(const write_stream& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto id = next_opening_++;
+    openings_[id] = {order.call};
+    arm();
+    order.call->read([to = byte_stream_actor(self_), id](expected<std::optional<byte_chain>> first) {
+      caf::anon_send(to, write_begun{id, std::move(first)});
+    });
+    return {};
+  });
+}
+
+void byte_stream_state::begun(write_begun& news) {
+  auto found = openings_.find(news.id);
+  if (found == openings_.end()) return;
+  auto call = std::move(found->second.call);
+  openings_.erase(found);
+  answer_call(call, [&]() -> expected<void> {
+    if (!news.first) return failure(news.first.error());
+    if (!*news.first) return fail(errc::invalid_argument, "the stream ended before its first message");
+    auto first = read_write_request(**news.first);
+    if (!first) return failure(first.error());
+    return route_upload(call, std::move(*first));
+  });
+}
+
+// A stream begins an upload, or goes on with one that was interrupted.
+expected<void> byte_stream_state::route_upload(const call_ptr& from, write_request first) {
+  auto name = name_to_write(first.resource_name);
+  if (!name) return failure(name.error());
+  if (auto fine = limits_.check_function(name->blob.function); !fine) return fine;
+  if (limits_.too_large(name->blob.size))
+    return fail(errc::invalid_argument, "blob {} is larger than the {} bytes that are taken", name->blob,
+                limits_.max_blob_size->bytes);
+  if (first.offset < 0 || first.offset > name->blob.size)
+    return fail(errc::invalid_argument, "offset {} is not within {}", first.offset, name->blob);
+  if (is_empty_blob(name->blob)) {
+    if (name->form != compressor::identity) {
+      from->reply(write_write_response(committed_if_present(*name)));
+      return {};
+    }
+    if (!first.data.empty()) return fail(errc::invalid_argument, "more bytes came than none");
+    from->reply({});
+    return {};
+  }
+  auto key = make_write_name(*name);
+  auto existing = uploads_.find(key);
+  if (first.offset == 0) {
+    begin_upload(from, key, *name, std::move(first));
+  } else if (existing && existing->goes_on_at(first.offset)) {
+    existing->attach(from, std::move(first));
+  } else if (existing) {
+    return fail(errc::invalid_argument, "the upload stands at {}, not at {}", existing->received(),
+                first.offset);
+  } else {
+    answer_if_present(from, *name, first.offset);
+  }
+  return {};
+}
+
+void byte_stream_state::begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
+                                     write_request first) {
+  auto in_flight = in_flight_.add(name.blob);
+  auto number = uploads_.new_number();
+  auto parked = [to = byte_stream_actor(self_), in_flight, number] {
+    // Its readers are not to wait for a client that may never come back.
+    if (in_flight) in_flight->fail(try_again(errc::unavailable, "its client has left"));
+    caf::anon_send(to, upload_parked{number});
+  };
+  auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
+  blob_source_ptr source = fresh;
+  if (name.form != compressor::identity) source = decoded(fresh, zstd_);
+  if (in_flight) source = shared_source(std::move(source), in_flight);
+  const std::string client(client_of(from->info().peer));
+  uploads_.add(key, number, fresh, client);
+  fresh->attach(from, std::move(first));
+  auto ended = [this, key, number, fresh, in_flight](expected<receipt> outcome) {
+    if (in_flight) {
+      in_flight_.remove(in_flight);
+      in_flight->settle(outcome);
+    }
+    if (outcome) uploads_.overtake(fresh);
+    fresh->settle(std::move(outcome));
+    uploads_.remove(key, number, fresh);
+  };
+  offers_.offer(number, client, name.blob, std::move(source), std::move(ended));
+}
+
+// The client goes on with an upload we do not know: it may have been finished, here or by somebody else.
+void byte_stream_state::answer_if_present(const call_ptr& from, const resource_name& name,
+                                          std::int64_t offset) {
+  hear(
+      self_->request(blobs_, caf::infinite, find_missing{{name.blob}}),
+      [from, name, offset](const missing_blobs& missing) {
+        if (missing.blobs.empty())
+          from->reply(write_write_response(committed_if_present(name)));
+        else
+          from->finish({errc::invalid_argument,
+                        fmt::format("no upload of {} stands at {}; begin at 0", name.blob, offset)});
+      },
+      fails(from));
+}
+
+void byte_stream_state::query(const query_write_status& order) {
+  begin_call(order.call, time_, [&]() -> expected<void> {
+    auto name = read_query_request(order.request);
+    if (!name) return failure(name.error());
+    if (auto fine = limits_.check_function(name->blob.function); !fine) return fine;
+    if (auto existing = uploads_.find(make_write_name(*name))) {
+      order.call->reply(write_query_response(existing->tell(), false));
+      return {};
+    }
+    if (is_empty_blob(name->blob)) {
+      order.call->reply(write_query_response(0, true));
+      return {};
+    }
+    // A name we never heard of stands at its beginning: clients recover from that, not from NOT_FOUND.
+    hear(
+        self_->request(blobs_, caf::infinite, find_missing{{name->blob}}),
+        [call = order.call, size = name->blob.size](const missing_blobs& missing) {
+          bool present = missing.blobs.empty();
+          call->reply(write_query_response(present ? size : 0, present));
+        },
+        fails(order.call));
+    return {};
+  });
+}
+
+void byte_stream_state::parked(const upload_parked& news) {
+  in_flight_.remove_failed();
+  uploads_.parked(news.number);
+}
+
+void byte_stream_state::tick() {
+  armed_ = false;
+  uploads_.tick();
+  downloads_.tick(stall_ticks_);
+  tick_openings();
+  if (!uploads_.empty() || !downloads_.empty() || !openings_.empty()) arm();
+}
+
+void byte_stream_state::tick_openings() {
+  for (auto entry = openings_.begin(); entry != openings_.end();) {
+    if (++entry->second.ticks < stall_ticks_) {
+      ++entry;
+      continue;
+    }
+    entry->second.call->finish({errc::deadline_exceeded, "the client sent nothing for too long"});
+    entry = openings_.erase(entry);
+  }
+}
+
+void byte_stream_state::arm() {
+  if (std::exchange(armed_, true)) return;
+  self_->delayed_send(self_, tick_, byte_stream_tick{});
+}
+
+}  // namespace
+
+byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
+                                    const byte_stream_options& options, const cache_limits& limits,
+                                    const compression& zstd, store_actor blobs) {
+  using pointer = byte_stream_actor::stateful_pointer<std::unique_ptr<byte_stream_state>>;
+  return system.spawn([=](pointer self) -> byte_stream_actor::behavior_type {
+    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, zstd, blobs);
+    auto* state = self->state.get();
+    return {
+        [state](const read_stream& order) { state->read(order); },
+        [state](const write_stream& order) { state->write(order); },
+        [state](const query_write_status& order) { state->query(order); },
+        outlived([state](write_begun& news) { state->begun(news); }),
+        outlived([state](const upload_parked& news) { state->parked(news); }),
+        outlived([state](const byte_stream_tick&) { state->tick(); }),
+        outlived([state](const read_kept& order) { state->read_on(order); }),
+    };
+  });
+}
+
+void add_routes(router& routes, const std::vector<byte_stream_actor>& lanes) {
+  add_route<read_stream>(routes, "/google.bytestream.ByteStream/Read", lanes);
+  add_route<write_stream>(routes, "/google.bytestream.ByteStream/Write", lanes.front(), requests::many);
+  add_route<query_write_status>(routes, "/google.bytestream.ByteStream/QueryWriteStatus", lanes.front());
+}
+
+}  // namespace kiln

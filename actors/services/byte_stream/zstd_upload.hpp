@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+
+#include "actors/services/byte_stream/upload.hpp"
+#include "actors/services/common/compression.hpp"
+
+namespace kiln {
+
+/// The bytes of the blob that a client uploads as zstd: decodes on the threads of `with` what `from` takes,
+/// stream by stream, in pieces of at most 512 KiB, and tells `from` how far it got. Faulty data ends it with
+/// INVALID_ARGUMENT. It takes no memory while no client is there.
+blob_source_ptr decoded(std::shared_ptr<upload> from, const compression& with);
+
+}  // namespace kiln

@@ -1,0 +1,162 @@
+#include "actors/services/chunking/blob_cutter.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include "core/contract/hear.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::size_t stored_at_once = 4 << 20;  // bytes
+
+class cutter_state {
+public:
+  cutter_state(blob_cutter_actor::pointer self, const fast_cdc_parameters& parameters, store_actor blobs,
+               std::shared_ptr<crew> hands)
+      : self_(self),
+        chunker_(std::make_shared<chunker>(parameters)),
+        blobs_(std::move(blobs)),
+        hands_(std::move(hands)) {}
+
+  caf::result<blob_chunks> begin(cut_blob& order) {
+    asker_ = make_answer<blob_chunks>(self_);
+    blob_ = order.blob;
+    rest_ = std::move(order.content.rest);
+    order.content.head.empty() ? read() : cut(std::move(order.content.head));
+    return *asker_;
+  }
+  /// What it throws ends the cutting.
+  template <class News>
+  void hears(News& news) {
+    auto done = caught([&]() -> expected<void> {
+      arrived(news);
+      return {};
+    });
+    if (!done) end(failure(std::move(done).error()));
+  }
+
+private:
+  void arrived(piece_read& news) {
+    if (!news.piece) return end(failure(std::move(news.piece).error()));
+    if (news.piece->empty()) rest_.reset();
+    cut(std::move(*news.piece));
+  }
+  // No chunk is written that is there: neither in the store nor earlier in the blob.
+  void arrived(piece_cut& news) {
+    for (auto& chunk : news.chunks) {
+      parts_.push_back(chunk.blob);
+      if (!seen_.insert(chunk.blob).second) continue;
+      waiting_bytes_ += chunk.content.size();
+      waiting_.push_back(std::move(chunk));
+    }
+    last_ = news.last;
+    if (waiting_.empty() || (waiting_bytes_ < stored_at_once && !last_)) return go_on();
+    store();
+  }
+  auto fails() {
+    return [this](const caf::error& fault) { end(fail(from_caf(fault))); };
+  }
+
+  void read() {
+    if (!rest_) return cut({});
+    rest_->read(sure([to = blob_cutter_actor(self_)](expected<byte_chain> piece) {
+      caf::anon_send(to, piece_read{std::move(piece)});
+    }));
+  }
+
+  void cut(byte_chain piece) {
+    auto posted = hands_->post([to = blob_cutter_actor(self_), cutting = chunker_, function = blob_.function,
+                                piece = std::move(piece), last = !rest_]() mutable {
+      auto news = caught([&]() -> expected<piece_cut> {
+        cutting->feed(std::move(piece));
+        if (last) cutting->end();
+        piece_cut cut;
+        cut.last = last;
+        while (auto chunk = cutting->next())
+          cut.chunks.push_back({digest_of(chunk->view(), function), std::move(*chunk)});
+        return cut;
+      });
+      if (!news) return caf::anon_send(to, piece_read{failure(news.error())});
+      caf::anon_send(to, std::move(*news));
+    });
+    if (!posted) end(failure(posted.error()));
+  }
+
+  void store() {
+    auto batch = std::exchange(waiting_, {});
+    waiting_bytes_ = 0;
+    find_missing order;
+    for (const auto& chunk : batch) order.blobs.push_back(chunk.blob);
+    hear(
+        self_->request(blobs_, caf::infinite, std::move(order)),
+        [this, batch = std::move(batch)](const missing_blobs& missing) {
+          const std::unordered_set<digest> wanted(missing.blobs.begin(), missing.blobs.end());
+          write_blobs fresh;
+          // Copied, for each chunk would keep its neighbours' memory too.
+          for (const auto& chunk : batch)
+            if (wanted.contains(chunk.blob))
+              fresh.entries.push_back({chunk.blob, bytes::copy_of(chunk.content.view())});
+          fresh.entries.empty() ? go_on() : write(std::move(fresh));
+        },
+        fails());
+  }
+  void write(write_blobs fresh) {
+    hear(
+        self_->request(blobs_, caf::infinite, std::move(fresh)),
+        [this](const receipts& kept) {
+          for (const auto& one : kept.results)
+            if (!one) return end(failure(one.error()));
+          go_on();
+        },
+        fails());
+  }
+
+  void go_on() {
+    if (!last_) return read();
+    std::int64_t size = 0;
+    for (const auto& part : parts_) size += part.size;
+    if (size != blob_.size) return end(fail(errc::data_loss, "{} bytes were read of blob {}", size, blob_));
+    end(blob_chunks{std::move(parts_)});
+  }
+  void end(expected<blob_chunks> outcome) {
+    if (rest_ && !outcome) rest_->cancel(outcome.error());
+    asker_->deliver(std::move(outcome));
+    self_->quit();
+  }
+
+  blob_cutter_actor::pointer self_;
+  const std::shared_ptr<chunker> chunker_;
+  const store_actor blobs_;
+  const std::shared_ptr<crew> hands_;
+  std::optional<answer<blob_chunks>> asker_;
+  digest blob_;
+  blob_source_ptr rest_;
+  std::vector<digest> parts_;
+  std::unordered_set<digest> seen_;
+  std::vector<write_blobs::entry> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  bool last_ = false;
+};
+
+}  // namespace
+
+blob_cutter_actor spawn_blob_cutter(caf::actor_system& system, const fast_cdc_parameters& parameters,
+                                    store_actor blobs, std::shared_ptr<crew> hands) {
+  using pointer = blob_cutter_actor::stateful_pointer<std::unique_ptr<cutter_state>>;
+  return system.spawn([=](pointer self) -> blob_cutter_actor::behavior_type {
+    self->state = std::make_unique<cutter_state>(self, parameters, blobs, hands);
+    auto* state = self->state.get();
+    return {
+        [state](cut_blob& order) { return guarded<blob_chunks>([&] { return state->begin(order); }); },
+        [state](piece_read& news) { state->hears(news); },
+        [state](piece_cut& news) { state->hears(news); },
+    };
+  });
+}
+
+}  // namespace kiln

@@ -1,0 +1,41 @@
+#include "actors/services/common/compression.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/base/machine.hpp"
+#include "core/compress/zstd.hpp"
+
+namespace kiln {
+namespace {
+
+// To compress so much takes as long as waking another thread.
+constexpr std::size_t in_place = 4096;
+
+}  // namespace
+
+using namespace config_literals;
+
+schema<compression_options> compression_schema() {
+  return schema<compression_options>("Blobs compressed on the wire, for clients that ask for it.")
+      .field("level", &compression_options::level, 1,
+             "The level of zstd for what clients read. Higher ones are slower, and little smaller.",
+             at_least(1), at_most(zstd_encoder::highest_level))
+      .field("max_window", &compression_options::max_window, 8_MiB,
+             "The largest window of what clients send, which is what decoding it takes of memory. Its next "
+             "lower power of 2 counts.",
+             at_least(1_MiB), at_most(8_MiB));
+}
+
+compression make_compression(const environment& env, const compression_options& options) {
+  return {options.level, static_cast<unsigned>(std::bit_width(options.max_window.bytes) - 1),
+          env.crews->make("kiln-zstd", std::max(processors() / 2, 1U))};
+}
+
+expected<void> compression::run(std::size_t size, crew::job work) const {
+  if (size > in_place) return threads->post(std::move(work));
+  work();
+  return {};
+}
+
+}  // namespace kiln

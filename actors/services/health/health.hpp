@@ -1,0 +1,40 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+#include <string>
+#include <vector>
+
+#include "actors/services/common/rpc.hpp"
+#include "core/contract/lifecycle.hpp"
+#include "core/plugin/environment.hpp"
+
+/// grpc.health.v1: whether this server takes work. Not before the doors are open, and not after the drain has
+/// begun; and no service that is not available for now.
+namespace kiln {
+
+struct health_options {
+  environment env;
+  std::vector<std::string> services;  ///< full names; the empty name, the server as a whole, is always known
+  std::size_t max_watchers = 1000;    ///< RESOURCE_EXHAUSTED beyond
+};
+
+struct check_health : inbound {};
+struct watch_health : inbound {};
+/// News of a watcher: the transport took its message, or it is gone.
+struct health_told {
+  std::uint64_t watcher = 0;
+  bool gone = false;
+};
+
+using health_actor = serving_actor::extend<caf::reacts_to<check_health>, caf::reacts_to<watch_health>,
+                                           caf::reacts_to<health_told>>;
+
+health_actor spawn_health(caf::actor_system& system, health_options options);
+void add_routes(router& routes, const health_actor& to);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::check_health)
+KILN_MESSAGE(kiln::watch_health)
+KILN_MESSAGE(kiln::health_told)

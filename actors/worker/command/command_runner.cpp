@@ -1,0 +1,243 @@
+#include "actors/worker/command/command_runner.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "actors/worker/command/warden/protocol.hpp"
+#include "actors/worker/command/warden_process.hpp"
+#include "actors/worker/fault_owners.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::uint64_t wake_id = 0;
+constexpr auto longest_farewell = std::chrono::seconds(5);
+constexpr int between_looks_ms = 1000;  // at the warden, while commands run
+
+command_end end_of(const warden::report& said) {
+  command_end end;
+  if (WIFSIGNALED(said.number)) end.signal = WTERMSIG(said.number);
+  end.exit_code = end.signal != 0 ? 128 + end.signal : WEXITSTATUS(said.number);
+  end.elapsed = std::chrono::nanoseconds(said.elapsed_ns);
+  end.user = std::chrono::microseconds(said.user_us);
+  end.system = std::chrono::microseconds(said.system_us);
+  end.peak_memory = static_cast<std::uint64_t>(said.peak_kib) * 1024;
+  return end;
+}
+
+}  // namespace
+
+void running_command::kill() noexcept {
+  if (control_) ::shutdown(control_->number(), SHUT_WR);
+}
+
+void running_command::ask_to_end() noexcept {
+  // Nobody is left to read it, or it is there: either is fine.
+  if (control_) ::send(control_->number(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+expected<std::shared_ptr<command_runner>> command_runner::open(std::string warden) {
+  std::shared_ptr<command_runner> made(new command_runner(std::move(warden)));
+  if (auto begun = made->begin(); !begun) return failure(std::move(begun).error());
+  return made;
+}
+
+expected<void> command_runner::begin() {
+  events_ = descriptor(::epoll_create1(EPOLL_CLOEXEC));
+  wake_ = descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!events_ || !wake_) return fail(system_error(errno, "making the runner's events"));
+  epoll_event wanted{EPOLLIN, {.u64 = wake_id}};
+  if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, wake_.number(), &wanted) != 0)
+    return fail(system_error(errno, "watching the runner's events"));
+  if (auto first = warden(nullptr); !first) return failure(std::move(first).error());
+  thread_ = std::thread([this] { listen(); });
+  pthread_setname_np(thread_.native_handle(), "kiln-commands");
+  return {};
+}
+
+command_runner::~command_runner() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    patient_until_ = std::chrono::steady_clock::now() + longest_farewell;
+    for (auto& [id, one] : commands_) ::shutdown(one.control->number(), SHUT_WR);
+  }
+  if (!thread_.joinable()) return;
+  ::eventfd_write(wake_.number(), 1);
+  thread_.join();
+}
+
+/// The living one; a new one in the place of `dead`.
+expected<std::shared_ptr<warden_process>> command_runner::warden(
+    const std::shared_ptr<warden_process>& dead) {
+  {
+    std::lock_guard lock(mutex_);
+    if (warden_ && warden_ != dead) return warden_;
+  }
+  auto made = warden_process::spawn(warden_path_);
+  if (!made) return made;
+  std::lock_guard lock(mutex_);
+  if (warden_ == dead || !warden_) std::swap(warden_, *made);
+  return warden_;
+}
+
+expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
+  auto first = warden(nullptr);
+  if (!first) return failure(std::move(first).error());
+  if ((*first)->send(descriptors)) return {};
+  auto second = warden(*first);
+  if (!second) return failure(std::move(second).error());
+  if ((*second)->send(descriptors)) return {};
+  return fail(errc::unavailable, "the warden of commands takes nothing");
+}
+
+expected<running_command> command_runner::start(const command_plan& plan, const descriptor& folder,
+                                                const descriptor& out, const descriptor& err,
+                                                user_number user, command_listener listener) {
+  auto image = make_command_image(plan, user);
+  if (!image) return failure(std::move(image).error());
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return failure(fault_of(purpose::own_folder, errno, "making a way to a command"));
+  descriptor ours(ends[0]);
+  descriptor theirs(ends[1]);
+  auto watched = watch(std::move(ours), std::move(listener));
+  if (!watched) return watched;
+  // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
+  if (auto given = hand_over({theirs.number(), image->number(), folder.number(), out.number(), err.number()});
+      !given)
+    return watched;
+  return watched;
+}
+
+expected<running_command> command_runner::watch(descriptor control, command_listener listener) {
+  auto shared = std::make_shared<descriptor>(std::move(control));
+  std::uint64_t id = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return fail(errc::unavailable, "the worker is stopping");
+    id = next_++;
+    commands_.emplace(id, entry{shared, std::move(listener)});
+  }
+  epoll_event wanted{EPOLLIN, {.u64 = id}};
+  if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, shared->number(), &wanted) == 0)
+    return running_command(std::move(shared));
+  int why = errno;
+  std::lock_guard lock(mutex_);
+  commands_.erase(id);
+  return failure(fault_of(purpose::own_folder, why, "watching a command"));
+}
+
+void command_runner::listen() {
+  auto looked = std::chrono::steady_clock::now();
+  for (;;) {
+    bool running = false;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_ && (commands_.empty() || std::chrono::steady_clock::now() > patient_until_)) return;
+      running = !commands_.empty();
+    }
+    epoll_event events[64];
+    int count = ::epoll_wait(events_.number(), events, 64, between_looks_ms);
+    if (auto now = std::chrono::steady_clock::now();
+        running && now - looked >= std::chrono::milliseconds(between_looks_ms)) {
+      look_after_the_warden();
+      looked = now;
+    }
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.u64 != wake_id) {
+        while (hear(events[i].data.u64)) {
+        }
+        continue;
+      }
+      eventfd_t ignored = 0;
+      ::eventfd_read(wake_.number(), &ignored);
+    }
+  }
+}
+
+/// Takes one report; false when there is no more for now.
+bool command_runner::hear(std::uint64_t id) {
+  std::shared_ptr<descriptor> control;
+  std::function<void()> started;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = commands_.find(id);
+    if (found == commands_.end()) return false;
+    control = found->second.control;
+    started = found->second.listener.started;
+  }
+  warden::report said;
+  ssize_t size = ::recv(control->number(), &said, sizeof said, MSG_DONTWAIT);
+  if (size < 0 && errno == EAGAIN) return false;
+  if (size < 0 && errno == EINTR) return true;
+  if (size != sizeof said) {
+    say_end(id,
+            failure(owned_by(fault_owner::suspect,
+                             {errc::unavailable, "the supervisor of the command was killed or stopped"})));
+    return false;
+  }
+  switch (said.what) {
+    case warden::word::started:
+      if (started) started();
+      return true;
+    case warden::word::not_started:
+      say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
+      return false;
+    case warden::word::lost:
+      say_end(id, failure(lost_with_the_warden(id)));
+      return false;
+    case warden::word::ended:
+      say_end(id, end_of(said));
+      return false;
+  }
+  return false;
+}
+
+/// One command alone may have killed the warden. Of several, none is suspected: the others are innocent.
+error command_runner::lost_with_the_warden(std::uint64_t id) {
+  bool shared = false;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [other, one] : commands_) {
+      if (other == id) {
+        shared = shared || one.shares_loss;
+      } else {
+        shared = one.shares_loss = true;
+      }
+    }
+  }
+  return owned_by(shared ? fault_owner::worker : fault_owner::suspect,
+                  {errc::unavailable, "the worker's supervisor of commands was killed or stopped"});
+}
+
+/// An action that is the same user as we are can stop it; then nothing would ever end.
+void command_runner::look_after_the_warden() {
+  std::shared_ptr<warden_process> now;
+  {
+    std::lock_guard lock(mutex_);
+    now = warden_;
+  }
+  if (now) now->kill_if_stopped();
+}
+
+void command_runner::say_end(std::uint64_t id, expected<command_end> how) {
+  entry one;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = commands_.find(id);
+    if (found == commands_.end()) return;
+    one = std::move(found->second);
+    commands_.erase(found);
+  }
+  ::epoll_ctl(events_.number(), EPOLL_CTL_DEL, one.control->number(), nullptr);
+  one.listener.ended(std::move(how));
+}
+
+}  // namespace kiln

@@ -1,0 +1,213 @@
+// The warden: a small program inside ours that starts commands and leaves none of their processes behind.
+//
+// It is started once by the worker and forks one supervisor for each command; being small, it forks in no
+// time, while the worker's own address space is large. A supervisor is a "subreaper": whatever descends from
+// its command, with however many forks and sessions in between, becomes the supervisor's own child when its
+// parent dies, so the supervisor can kill until it has no child left. The warden is one as well, for the
+// children of a supervisor that was killed itself.
+//
+// Plain system calls only, one thread, no exceptions.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "actors/worker/command/warden/children.hpp"
+#include "actors/worker/command/warden/oom_rank.hpp"
+#include "actors/worker/command/warden/protocol.hpp"
+#include "actors/worker/command/warden/supervisor.hpp"
+
+namespace {
+
+using namespace kiln::warden;
+
+/// The supervisors alive.
+class pid_table {
+public:
+  bool add(pid_t pid) {
+    if (count_ == room_) {
+      std::size_t more = room_ == 0 ? 64 : room_ * 2;
+      auto* moved = static_cast<pid_t*>(realloc(pids_, more * sizeof(pid_t)));
+      if (moved == nullptr) return false;
+      pids_ = moved;
+      room_ = more;
+    }
+    pids_[count_++] = pid;
+    return true;
+  }
+  bool has(pid_t pid) const {
+    for (std::size_t i = 0; i < count_; ++i)
+      if (pids_[i] == pid) return true;
+    return false;
+  }
+  bool remove(pid_t pid) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (pids_[i] != pid) continue;
+      pids_[i] = pids_[--count_];
+      return true;
+    }
+    return false;
+  }
+  bool empty() const { return count_ == 0; }
+
+private:
+  pid_t* pids_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t room_ = 0;
+};
+
+class warden_process {
+public:
+  int run() {
+    if (!set_up()) return exit_no_setup;
+    if (!children_.read()) return exit_no_proc;
+    send(door, "", 1, MSG_NOSIGNAL);  // ready
+    while (open_) {
+      pollfd ends[] = {{door, POLLIN, 0}, {signals_, POLLIN, 0}};
+      if (poll(ends, 2, -1) < 0) continue;
+      if (ends[1].revents != 0) on_signal();
+      if (ends[0].revents != 0) on_order();
+    }
+    // Each supervisor sees by itself that the worker is gone. Nobody waits for us any more.
+    for (;;) {
+      kill_strays();
+      int status = 0;
+      pid_t pid = waitpid(-1, &status, WUNTRACED);
+      if (pid < 0 && errno == ECHILD) return 0;
+      if (pid > 0) take_news_of(pid, status);
+    }
+  }
+
+private:
+  bool set_up() {
+    close_range(door + 1, ~0U, 0);
+    fcntl(door, F_SETFD, FD_CLOEXEC);
+    for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+    sigset_t mine;
+    sigemptyset(&mine);
+    sigaddset(&mine, SIGCHLD);
+    sigaddset(&mine, SIGTERM);
+    sigprocmask(SIG_SETMASK, &mine, nullptr);
+    signals_ = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+
+    umask(022);
+    rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    // A command that changes its user could no longer be killed by us.
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    rank_.read();
+    return signals_ >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+  }
+
+  void on_signal() {
+    signalfd_siginfo news;
+    while (read(signals_, &news, sizeof news) == sizeof news)
+      if (news.ssi_signo == SIGTERM) open_ = false;
+    for (;;) {
+      int status = 0;
+      pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
+      if (pid <= 0) break;
+      take_news_of(pid, status);
+    }
+    // Never waited for: one of them may hang on a disk, and there are others to serve.
+    if (strays_) strays_ = kill_strays();
+  }
+
+  void take_news_of(pid_t pid, int status) {
+    if (WIFSTOPPED(status)) {
+      // By its command, for nobody else does that. It would neither hear of an end nor be told to bring one
+      // about.
+      if (supervisors_.has(pid)) kill(pid, SIGKILL);
+      return;
+    }
+    if (supervisors_.remove(pid) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) strays_ = true;
+  }
+
+  /// A supervisor was killed: what it watched over are our children now, and theirs will be. False if there
+  /// are none.
+  bool kill_strays() {
+    bool found = false;
+    if (!children_.read()) return false;
+    children_.for_each([&](pid_t pid) {
+      if (supervisors_.has(pid)) return;
+      kill(pid, SIGKILL);
+      found = true;
+    });
+    return found;
+  }
+
+  void on_order() {
+    command_descriptors with{};
+    switch (receive(with)) {
+      case arrival::closed:
+        open_ = false;
+        return;
+      case arrival::nothing:
+        return;
+      case arrival::command:
+        break;
+    }
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+      close(door);
+      static supervisor forked(with, signals_, rank_);
+      forked.run(self);
+    }
+    if (pid < 0 || !supervisors_.add(pid)) {
+      report refusal{word::not_started, pid < 0 ? errno : ENOMEM};
+      send(with.control, &refusal, sizeof refusal, MSG_NOSIGNAL);
+      if (pid > 0) kill(pid, SIGTERM);
+    }
+    close(with.control);
+    close(with.image);
+    close(with.folder);
+    close(with.out);
+    close(with.err);
+  }
+
+  enum class arrival { command, nothing, closed };
+  static arrival receive(command_descriptors& into) {
+    char byte = 0;
+    iovec piece{&byte, 1};
+    alignas(cmsghdr) char room[CMSG_SPACE(sizeof into)];
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = room;
+    message.msg_controllen = sizeof room;
+    ssize_t size = recvmsg(door, &message, MSG_CMSG_CLOEXEC);
+    if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
+    if (size == 0) return arrival::closed;
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    if (head == nullptr || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof into))
+      return arrival::nothing;
+    memcpy(&into, CMSG_DATA(head), sizeof into);
+    return arrival::command;
+  }
+
+  int signals_ = -1;
+  bool open_ = true;
+  bool strays_ = false;  ///< there may be some
+  child_list children_;
+  pid_table supervisors_;
+  oom_rank rank_;
+};
+
+}  // namespace
+
+int main() {
+  static warden_process warden;  // too large for a careful stack
+  return warden.run();
+}

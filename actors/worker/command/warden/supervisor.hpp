@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "actors/worker/command/warden/children.hpp"
+#include "actors/worker/command/warden/oom_rank.hpp"
+#include "actors/worker/command/warden/protocol.hpp"
+
+namespace kiln::warden {
+
+/// Starts one command, waits for it, and kills what is left of it. A process of its own, forked by the
+/// warden.
+class supervisor {
+public:
+  /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
+  supervisor(const command_descriptors& with, int signals, const oom_rank& rank)
+      : with_(with), signals_(signals), rank_(rank) {}
+
+  [[noreturn]] void run(pid_t warden);
+
+private:
+  bool begin();
+  void wait_for_news();
+  void take_order();
+  void lose_command();
+  void kill_command();
+  void kill_children();
+  void remove_all();
+  bool reap(int flags);
+  void say(const report& what);
+
+  command_descriptors with_;
+  int signals_;
+  const oom_rank& rank_;
+  pid_t pid_ = 0;
+  bool over_ = false;
+  std::int64_t started_ = 0;
+  report outcome_{word::ended};
+  child_list children_;
+};
+
+}  // namespace kiln::warden

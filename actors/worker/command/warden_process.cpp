@@ -1,0 +1,153 @@
+#include "actors/worker/command/warden_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "actors/worker/command/command_plan.hpp"
+#include "actors/worker/command/warden/protocol.hpp"
+#include "actors/worker/fault_owners.hpp"
+#include "core/base/descriptors.hpp"
+
+namespace kiln {
+namespace {
+
+static_assert(warden::same_user == same_user);
+constexpr int longest_end_ms = 5000;
+
+/// The warden's descriptors: nothing on the standard ones, the door behind them. Its signals are its own.
+class spawn_settings {
+public:
+  explicit spawn_settings(int door) {
+    ::posix_spawn_file_actions_init(&files);
+    ::posix_spawnattr_init(&attributes);
+    for (int standard = 0; standard < 3; ++standard)
+      ::posix_spawn_file_actions_addopen(&files, standard, "/dev/null", standard == 0 ? O_RDONLY : O_WRONLY,
+                                         0);
+    ::posix_spawn_file_actions_adddup2(&files, door, warden::door);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setsigdefault(&attributes, &all);
+    // A session of its own: what is typed at our terminal is not meant for actions.
+    ::posix_spawnattr_setflags(&attributes,
+                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  }
+  ~spawn_settings() {
+    ::posix_spawn_file_actions_destroy(&files);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  spawn_settings(const spawn_settings&) = delete;
+  spawn_settings& operator=(const spawn_settings&) = delete;
+
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+};
+
+}  // namespace
+
+expected<std::shared_ptr<warden_process>> warden_process::spawn(const std::string& path) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(system_error(errno, "making the warden's door"));
+  descriptor ours(ends[0]);
+  descriptor theirs(ends[1]);
+  // dup2 onto itself would leave the descriptor to be closed; one that is not the door's number is fine.
+  if (theirs.number() == warden::door) theirs = descriptor(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 4));
+  spawn_settings settings(theirs.number());
+  std::string name = "kiln-warden";
+  char* arguments[] = {name.data(), nullptr};
+  char* environment[] = {nullptr};
+  pid_t pid = 0;
+  int fault =
+      ::posix_spawn(&pid, path.c_str(), &settings.files, &settings.attributes, arguments, environment);
+  if (fault != 0) return fail(system_error(fault, "starting the warden " + path));
+  theirs = descriptor();
+  std::shared_ptr<warden_process> made(new warden_process(std::move(ours), pid));
+  if (auto ready = made->wait_until_ready(); !ready) return failure(std::move(ready).error());
+  return made;
+}
+
+expected<void> warden_process::wait_until_ready() {
+  char byte = 0;
+  ssize_t size = 0;
+  do {
+    size = ::recv(door_.number(), &byte, 1, 0);
+  } while (size < 0 && errno == EINTR);
+  if (size == 1) return {};
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == warden::exit_no_proc)
+    return fail(errc::failed_precondition, "commands need /proc, and a kernel that lists children there");
+  return fail(errc::failed_precondition, "the warden of commands ended at once, with wait status {}", status);
+}
+
+warden_process::~warden_process() {
+  door_ = descriptor();
+  if (pid_ <= 0) return;
+  // It waits for all that it runs; what hangs on a disk it waits for alone.
+  descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd watched{end.number(), POLLIN, 0};
+  if (end && ::poll(&watched, 1, longest_end_ms) == 0) return;
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void warden_process::kill_if_stopped() noexcept {
+  siginfo_t news{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WNOHANG) == 0 && news.si_pid == pid_)
+    ::kill(pid_, SIGKILL);
+}
+
+bool warden_process::send(const int (&descriptors)[5]) noexcept {
+  char byte = 0;
+  iovec piece{&byte, 1};
+  alignas(cmsghdr) char room[CMSG_SPACE(sizeof descriptors)] = {};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = room;
+  message.msg_controllen = sizeof room;
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof descriptors);
+  std::memcpy(CMSG_DATA(head), descriptors, sizeof descriptors);
+  for (;;) {
+    if (::sendmsg(door_.number(), &message, MSG_NOSIGNAL) == 1) return true;
+    if (errno != EINTR) return false;
+  }
+}
+
+expected<descriptor> make_command_image(const command_plan& plan, user_number user) {
+  descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
+  if (!image) return failure(fault_of(purpose::own_folder, errno, "making room for a command"));
+  warden::command_head head;
+  head.open_files = inherited_descriptor_limit();
+  head.largest_file = plan.largest_file;
+  head.paths = static_cast<std::uint32_t>(plan.paths.size());
+  head.arguments = static_cast<std::uint32_t>(plan.arguments.size());
+  head.variables = static_cast<std::uint32_t>(plan.environment.size());
+  head.user = user;
+  std::string content(reinterpret_cast<const char*>(&head), sizeof head);
+  for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
+    for (const auto& text : *list) content.append(text.c_str(), text.size() + 1);
+  if (auto written = write_all(image, content); !written) return failure(std::move(written).error());
+  return image;
+}
+
+}  // namespace kiln

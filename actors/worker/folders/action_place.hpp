@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "actors/worker/command/action_users.hpp"
+#include "actors/worker/folders/files.hpp"
+
+namespace kiln {
+
+/// A folder for an action on the disk, and what is open of it. The root and the streams belong to the
+/// action's user, who alone may enter the root; what they lie in is Kiln's.
+struct action_place {
+  std::string name;
+  user_number user = same_user;
+  descriptor home;
+  descriptor root;  ///< what the action sees as its input root
+  descriptor out;   ///< beside it, open for reading and appending
+  descriptor err;
+};
+
+/// Blocks.
+expected<action_place> make_action_place(const descriptor& in, std::string name, user_number user);
+
+/// Blocks. Empties a place whose action has ended well, so that it is as it was made: making four inodes anew
+/// for each action costs more than many a command does. False if that can't be, since the action has touched
+/// more than the content of its root and of its streams, or has left a lot: then the place is to be removed.
+bool empty_action_place(const action_place& place);
+
+}  // namespace kiln

@@ -1,0 +1,179 @@
+#include "actors/worker/folders/work_root.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "actors/worker/command/warden_image.hpp"
+#include "actors/worker/fault_owners.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::size_t most_spare = 64;  // emptied action folders, of four open files each
+
+expected<descriptor> keep_folder(const descriptor& in, const std::string& name, unsigned mode) {
+  if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
+    return failure(fault_of(purpose::own_folder, errno, "making folder " + name));
+  descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
+  if (!made) return failure(fault_of(purpose::own_folder, errno, "opening folder " + name));
+  return made;
+}
+
+expected<void> write_warden(const descriptor& in) {
+  if (auto gone = remove_tree(in, "warden"); !gone) return gone;
+  descriptor file = open_beneath(in, "warden", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
+  if (!file) return failure(fault_of(purpose::own_folder, errno, "making the warden's file"));
+  return write_all(file, warden_image());
+}
+
+}  // namespace
+
+action_folder::action_folder(std::shared_ptr<work_root> home, action_place place)
+    : home_(std::move(home)), place_(std::move(place)) {}
+
+action_folder::~action_folder() {
+  if (!removed_) home_->remove_place_later(place_.name, place_.user);
+}
+
+expected<void> action_folder::remove() {
+  auto gone = home_->remove_place(place_.name, place_.user);
+  if (gone) removed_ = true;
+  return gone;
+}
+
+expected<void> action_folder::hand_back() {
+  if (!empty_action_place(place_) || !home_->keep_spare(place_)) return remove();
+  removed_ = true;
+  return {};
+}
+
+work_root::work_root(std::string path, std::shared_ptr<crew> hands, logger* log)
+    : path_(std::move(path)), hands_(std::move(hands)), log_(log) {}
+
+work_root::~work_root() {
+  for (const auto& place : spare_) (void)remove_place(place.name, place.user);  // else the next start does it
+}
+
+expected<std::shared_ptr<work_root>> work_root::open(const std::string& path, std::shared_ptr<crew> hands,
+                                                     logger* log) {
+  std::error_code fault;
+  std::filesystem::create_directories(path, fault);
+  if (fault) return failure(fault_of(purpose::own_folder, fault.value(), "making the work folder " + path));
+  auto absolute = std::filesystem::absolute(path, fault).lexically_normal().string();
+  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  std::shared_ptr<work_root> made(new work_root(absolute, std::move(hands), log));
+  if (auto ours = made->take_over(); !ours) return with_context(ours.error(), "work folder {}", path);
+  return made;
+}
+
+expected<void> work_root::take_over() {
+  auto folder = open_folder(path_);
+  if (!folder) return failure(std::move(folder).error());
+  folder_ = std::move(*folder);
+  lock_ = open_beneath(folder_, "lock", O_RDWR | O_CREAT, follow::none, 0600);
+  if (!lock_) return failure(fault_of(purpose::own_folder, errno, "opening the lock file"));
+  if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
+    return fail(errc::failed_precondition, "another worker works there");
+
+  // All at once, before the removal begins: it must not meet what comes later.
+  for (const char* name : {"actions", "blobs"})
+    if (auto aside = set_aside(name); !aside) return aside;
+  remove_later("old");
+  // Private: what actions read and write is nobody else's business.
+  auto actions = keep_folder(folder_, "actions", 0700);
+  if (!actions) return failure(std::move(actions).error());
+  actions_ = std::move(*actions);
+  auto blobs = keep_folder(folder_, "blobs", 0700);
+  if (!blobs) return failure(std::move(blobs).error());
+  blobs_ = std::move(*blobs);
+  return write_warden(folder_);
+}
+
+expected<void> work_root::set_aside(const std::string& name) {
+  auto old = keep_folder(folder_, "old", 0700);
+  if (!old) return failure(std::move(old).error());
+  for (;;) {
+    std::string there = std::to_string(next_++);
+    if (::renameat2(folder_.number(), name.c_str(), old->number(), there.c_str(), RENAME_NOREPLACE) == 0)
+      break;
+    if (errno == ENOENT) break;
+    if (errno != EEXIST)
+      return failure(fault_of(purpose::own_folder, errno, "moving away what was left in " + name));
+  }
+  return {};
+}
+
+void work_root::do_later(const std::string& name, std::function<expected<void>(work_root&)> remove) {
+  auto work = [self = shared_from_this(), name, remove = std::move(remove)] {
+    if (auto gone = remove(*self); !gone && self->log_)
+      self->log_->error("a folder of an action could not be removed",
+                        {{"folder", self->path_ + "/" + name}, {"error", gone.error().to_string()}});
+  };
+  if (auto posted = hands_->post(std::move(work)); !posted && log_)
+    log_->warn("a folder is left until the next start", {{"folder", path_ + "/" + name}});
+}
+
+void work_root::remove_later(const std::string& name) {
+  do_later(name, [name](work_root& self) { return remove_tree(self.folder_, name); });
+}
+
+void work_root::remove_place_later(const std::string& name, user_number user) {
+  do_later("actions/" + name, [name, user](work_root& self) { return self.remove_place(name, user); });
+}
+
+/// What cannot be removed keeps its user, for the next action could do something to it.
+expected<void> work_root::remove_place(const std::string& name, user_number user) {
+  auto gone = remove_tree(actions_, name);
+  if (gone && users_) users_->give_back(user);
+  return gone;
+}
+
+expected<void> work_root::share_with(std::shared_ptr<action_users> users) {
+  // To be passed through, and no more: names in it cannot be listed.
+  struct stat facts {};
+  if (::fstat(folder_.number(), &facts) != 0 || ::fchmod(actions_.number(), 0711) != 0 ||
+      ((facts.st_mode & S_IXOTH) == 0 && ::fchmod(folder_.number(), (facts.st_mode & 07777) | S_IXOTH) != 0))
+    return fail(system_error(errno, "letting the users of actions through the work folder " + path_));
+  users_ = std::move(users);
+  return {};
+}
+
+bool work_root::keep_spare(action_place& place) {
+  std::lock_guard lock(door_);
+  if (spare_.size() >= most_spare) return false;
+  spare_.push_back(std::move(place));
+  return true;
+}
+
+expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
+  if (std::lock_guard lock(door_); !spare_.empty()) {
+    auto place = std::move(spare_.back());
+    spare_.pop_back();
+    return std::make_unique<action_folder>(shared_from_this(), std::move(place));
+  }
+  auto place = make_place();
+  if (!place) return failure(std::move(place).error());
+  return std::make_unique<action_folder>(shared_from_this(), std::move(*place));
+}
+
+expected<action_place> work_root::make_place() {
+  user_number user = same_user;
+  if (users_) {
+    auto taken = users_->take();
+    if (!taken) return failure(std::move(taken).error());
+    user = *taken;
+  }
+  auto name = std::to_string(next_++);
+  auto place = make_action_place(actions_, name, user);
+  if (!place) remove_place_later(name, user);  // what of it was made
+  return place;
+}
+
+}  // namespace kiln

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "actors/worker/folders/action_place.hpp"
+#include "core/base/crew.hpp"
+#include "core/base/error.hpp"
+
+namespace kiln {
+
+class logger;
+class work_root;
+
+/// The private folder of one action: its input root, and beside it what the command writes to its standard
+/// streams. Removed with all that is in it when it is dropped, or before, by `remove`.
+class action_folder {
+public:
+  action_folder(std::shared_ptr<work_root> home, action_place place);
+  ~action_folder();
+  action_folder(const action_folder&) = delete;
+  action_folder& operator=(const action_folder&) = delete;
+
+  const descriptor& root() const noexcept { return place_.root; }  ///< what the action sees as its input root
+  const descriptor& out() const noexcept { return place_.out; }    ///< open for reading and appending
+  const descriptor& err() const noexcept { return place_.err; }
+  user_number user() const noexcept { return place_.user; }  ///< whose it is, and who the action is to run as
+
+  /// Blocks. Afterwards nothing of the action is on the disk.
+  expected<void> remove();
+  /// The same, and the emptied folder may serve another action. Only for an action whose processes are gone
+  /// and whose outputs have been read.
+  expected<void> hand_back();
+
+private:
+  std::shared_ptr<work_root> home_;
+  action_place place_;
+  bool removed_ = false;
+};
+
+/// The folder a worker works in. Belongs to one worker at a time, which is held by a lock; what an earlier
+/// one has left there is removed. Any thread.
+class work_root : public std::enable_shared_from_this<work_root> {
+public:
+  /// Makes the folder if need be. Blocks shortly: old things are moved aside and removed by `hands`.
+  /// FAILED_PRECONDITION if another process works there.
+  static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<crew> hands,
+                                                   logger* log);
+
+  /// From now on each action folder belongs to one of these users, as long as it is there. Blocks. To be
+  /// called before the first is made.
+  expected<void> share_with(std::shared_ptr<action_users> users);
+
+  /// Blocks.
+  ~work_root();
+
+  const std::string& path() const noexcept { return path_; }
+  std::string warden_path() const { return path_ + "/warden"; }
+  /// For copies of blobs that no store lends.
+  std::string blobs_path() const { return path_ + "/blobs"; }
+  const descriptor& blobs() const noexcept { return blobs_; }
+
+  /// Blocks.
+  expected<std::unique_ptr<action_folder>> make_action_folder();
+
+private:
+  friend class action_folder;
+  work_root(std::string path, std::shared_ptr<crew> hands, logger* log);
+  expected<void> take_over();
+  expected<void> set_aside(const std::string& name);
+  void do_later(const std::string& name, std::function<expected<void>(work_root&)> remove);
+  void remove_later(const std::string& name);
+  void remove_place_later(const std::string& name, user_number user);
+  expected<void> remove_place(const std::string& name, user_number user);
+  expected<action_place> make_place();
+  bool keep_spare(action_place& place);
+
+  const std::string path_;
+  const std::shared_ptr<crew> hands_;
+  logger* const log_;
+  descriptor folder_;
+  descriptor lock_;
+  descriptor actions_;
+  descriptor blobs_;
+  std::shared_ptr<action_users> users_;  ///< null: all is Kiln's own
+  std::atomic<std::uint64_t> next_{1};
+  std::mutex door_;
+  std::vector<action_place> spare_;  ///< emptied; as many as there ever were at once, up to a bound
+};
+
+}  // namespace kiln

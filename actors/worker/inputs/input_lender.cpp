@@ -1,0 +1,227 @@
+#include "actors/worker/inputs/input_lender.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/worker/inputs/batch_size.hpp"
+#include "actors/worker/inputs/input_lender_state.hpp"
+#include "core/base/crew.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln::lending {
+namespace {
+
+constexpr std::size_t asks_at_once = 512;
+constexpr auto between_sweeps = std::chrono::minutes(1);
+
+}  // namespace
+
+void lender_state::ask_capacity() {
+  self->request(lending_store(), caf::infinite, measure_store{})
+      .then(
+          [self = self](const store_figures& figures) {
+            auto& state = self->state;
+            auto bytes = state.context.kept_bytes;
+            if (figures.capacity > 0) bytes = std::min(bytes, figures.capacity / 4);
+            state.lent->keep(bytes);
+          },
+          [](const caf::error&) {});  // then nothing is kept
+}
+
+caf::result<borrowed_inputs> lender_state::borrow(const borrow_inputs& order) {
+  auto reply = make_answer<borrowed_inputs>(self);
+  // An action may have a million inputs: if there is no memory for that, others may still have theirs.
+  auto begun = caught([&]() -> expected<void> {
+    begin(order, reply);
+    return {};
+  });
+  if (!begun) reply.deliver(failure(std::move(begun).error()));
+  go_on();
+  return reply;
+}
+
+void lender_state::begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply) {
+  auto wish = std::make_shared<borrowing>(reply, order.inputs.size());
+  for (std::size_t i = 0; i < order.inputs.size(); ++i) {
+    const auto& which = order.inputs[i];
+    if (auto known = lent->find(which)) {
+      wish->result.inputs[i] = std::move(known);
+      --wish->left;
+      continue;
+    }
+    auto& one = flights[which];
+    if (!one) {
+      auto fresh = std::make_shared<flight>(flight{which});
+      lends ? to_ask.push_back(fresh) : fetch(fresh);
+      one = std::move(fresh);  // what is in the table is on its way, whatever is thrown
+    }
+    one->waiters.push_back({wish, i});
+  }
+  if (wish->left == 0) wish->reply.deliver(std::move(wish->result));
+}
+
+/// Whoever lends a file looks at it first: so it is asked to lend these again.
+void lender_state::recheck(const recheck_inputs& order) {
+  for (const auto& which : order.inputs) {
+    lent->drop(which);
+    if (!lends || !which.executable) continue;  // a copy of our own goes with the last that holds it
+    auto& one = flights[which];
+    if (one) {
+      one->again = true;
+      continue;
+    }
+    one = std::make_shared<flight>(flight{which});
+    to_ask.push_back(one);
+  }
+  go_on();
+}
+
+/// Starts whatever there is room for.
+void lender_state::go_on() {
+  while (!to_ask.empty() && asking < asks_at_once) {
+    auto one = std::move(to_ask.front());
+    to_ask.pop_front();
+    ask(one);
+  }
+  // A batch waits for those that are still being asked for, so that it is worth its round trip.
+  while (!small.empty() && batches < batches_at_once && (asking == 0 || small.size() >= batch_blobs))
+    fetch_batch();
+  while (!large.empty() && streams < streams_at_once) {
+    auto one = std::move(large.front());
+    large.pop_front();
+    fetch_large(one);
+  }
+  mark_some();
+}
+
+void lender_state::ask(const flight_ptr& one) {
+  ++asking;
+  self->request(lending_store(), caf::infinite, lend_file{one->which.blob})
+      .then(
+          [self = self, one](lent_file& file) {
+            auto& state = self->state;
+            --state.asking;
+            state.to_mark.push_back({one, std::move(file), state.lent->sharing_of(one->which)});
+            state.go_on();
+          },
+          [self = self, one](const caf::error& fault) {
+            --self->state.asking;
+            self->state.after_refusal(one, from_caf(fault));
+            self->state.go_on();
+          });
+}
+
+void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
+  if (fault.code() == errc::unimplemented) {
+    lends = false;
+    return fetch(one);
+  }
+  if (fault.code() != errc::not_found) return land(one, failure(fault));
+  if (!has_cache() || one->fetched) return land(one, lent_input_ptr());
+  fetch(one);
+}
+
+/// Looks at lent files, all that came in meanwhile with one job; what has to be copied at length has its own.
+void lender_state::mark_some() {
+  std::vector<to_look_at> little;
+  for (auto& next : std::exchange(to_mark, {})) {
+    if (!marking && is_taken_as_it_is(next.one->which))
+      little.push_back(std::move(next));
+    else if (!is_taken_as_it_is(next.one->which) && streams < streams_at_once)
+      mark({std::move(next)}, streams);
+    else
+      to_mark.push_back(std::move(next));
+  }
+  if (!little.empty()) mark(std::move(little), marking);
+}
+
+void lender_state::mark(std::vector<to_look_at> some, std::size_t& jobs) {
+  ++jobs;
+  auto batch = std::make_shared<std::vector<to_look_at>>(std::move(some));
+  using marked = std::vector<expected<lent_input_ptr>>;
+  auto look = [batch, root = context.root, hands = context.hands]() -> expected<marked> {
+    marked results;
+    for (auto& [one, file, shared] : *batch)
+      results.push_back(take_lent_file(root, hands, one->which, file, shared));
+    return results;
+  };
+  offload(me(), *context.hands, look, [self = self, batch, &jobs](expected<marked> results) {
+    auto& state = self->state;
+    --jobs;
+    for (std::size_t i = 0; i < batch->size(); ++i)
+      state.take_marked((*batch)[i].one, results ? (*results)[i] : failure(results.error()));
+    state.go_on();
+  });
+}
+
+void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> result) {
+  if (result || result.error().code() != errc::data_loss) return land(one, result);
+  if (context.env.log)
+    context.env.log->error("a damaged file in the cache", {{"error", result.error().message()}});
+  // A store that is the only one has lost it; beside another, it gets it anew, once.
+  if (!has_cache())
+    land(one, lent_input_ptr());
+  else if (one->fetched)
+    land(one, failure(error(errc::unavailable, result.error().message())));
+  else
+    fetch(one);
+}
+
+void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
+  if (result && std::exchange(one->again, false)) {
+    to_ask.push_back(one);
+    return go_on();
+  }
+  flights.erase(one->which);
+  if (result && *result) {
+    lent->add(one->which, *result);
+    arm();
+  }
+  for (auto& [wish, index] : std::exchange(one->waiters, {})) {
+    if (!result)
+      wish->reply.deliver(with_context(result.error(), "fetching input {}", one->which.blob));
+    else
+      wish->result.inputs[index] = *result;
+    if (--wish->left == 0) wish->reply.deliver(std::move(wish->result));
+  }
+}
+
+void lender_state::arm() {
+  if (armed || !lent->keeps_any()) return;
+  armed = true;
+  self->delayed_send(self, between_sweeps, resume{[self = self] { self->state.sweep(); }});
+}
+
+void lender_state::sweep() {
+  armed = false;
+  if (!lent->drop_idle()) return arm();
+  armed = true;
+  self->send(self, resume{[self = self] { self->state.sweep(); }});
+}
+
+namespace {
+
+input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
+  self->state.self = self;
+  self->state.context = context;
+  self->state.lent.emplace(*context.env.time);
+  self->state.ask_capacity();
+  return {
+      [self](const borrow_inputs& order) { return self->state.borrow(order); },
+      [self](const recheck_inputs& order) { self->state.recheck(order); },
+      [self](const resume& next) { (void)self, next.then(); },
+  };
+}
+
+}  // namespace
+}  // namespace kiln::lending
+
+namespace kiln {
+
+input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context) {
+  return system.spawn(lending::lender_behavior, std::move(context));
+}
+
+}  // namespace kiln

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+#include <memory>
+#include <vector>
+
+#include "actors/worker/folders/work_root.hpp"
+#include "actors/worker/inputs/input_tree.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/resume.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+
+/// Gets inputs as files, each once, however many actions ask at the same time.
+namespace kiln {
+
+/// -> borrowed_inputs. Each once, the empty blob not among them. An error is of another kind than
+/// absence: then nothing is borrowed.
+struct borrow_inputs {
+  std::vector<wanted_input> inputs;
+};
+struct borrowed_inputs {
+  std::vector<lent_input_ptr> inputs;  ///< in the order asked, null where the blob is nowhere
+};
+
+/// An action had these files in hand: nobody is lent them again before their store has looked at the bytes,
+/// and what it finds damaged goes.
+struct recheck_inputs {
+  std::vector<wanted_input> inputs;
+};
+
+using input_lender_actor = caf::typed_actor<                //
+    caf::replies_to<borrow_inputs>::with<borrowed_inputs>,  //
+    caf::reacts_to<recheck_inputs>,                         //
+    caf::reacts_to<resume>>;
+
+struct lender_context {
+  environment env;
+  store_actor cas;    ///< has the blobs
+  store_actor cache;  ///< lends them; null: `cas` is asked to lend, and nothing is written anywhere
+  std::shared_ptr<work_root> root;
+  std::shared_ptr<crew> hands;
+  /// Bytes of inputs kept lent when no action holds them any more, for the next that wants them; at most a
+  /// quarter of the lending store's capacity, for what is lent cannot be evicted there.
+  std::uint64_t kept_bytes = 0;
+};
+
+input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context);
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::borrow_inputs)
+KILN_MESSAGE(kiln::borrowed_inputs)
+KILN_MESSAGE(kiln::recheck_inputs)

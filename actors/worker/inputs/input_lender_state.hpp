@@ -1,0 +1,72 @@
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/worker/inputs/input_flight.hpp"
+#include "actors/worker/inputs/input_lender.hpp"
+#include "actors/worker/inputs/lent_file.hpp"
+#include "actors/worker/inputs/lent_inputs.hpp"
+
+/// What the lender of inputs knows: who waits for what (input_lender.cpp), and what is fetched into the cache
+/// because it is not there (input_lender_fetch.cpp).
+namespace kiln::lending {
+
+constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
+constexpr std::size_t streams_at_once = 8;
+
+struct lender_state;
+using lender_self = input_lender_actor::stateful_pointer<lender_state>;
+
+struct lender_state {
+  lender_self self = nullptr;
+  lender_context context;
+  bool lends = true;  // until the cache says that it has no files
+
+  std::optional<lent_inputs> lent;
+  bool armed = false;  // sweep_lent will come
+  std::unordered_map<wanted_input, flight_ptr> flights;
+  std::deque<flight_ptr> to_ask, small, large;
+  std::size_t asking = 0, batches = 0, streams = 0;
+  struct to_look_at {
+    flight_ptr one;
+    lent_file file;
+    std::shared_ptr<lent_input::sharing> shared;
+  };
+  std::vector<to_look_at> to_mark;
+  std::size_t marking = 0;  ///< jobs that look at lent files
+
+  bool has_cache() const { return static_cast<bool>(context.cache); }
+  const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
+  input_lender_actor me() const { return caf::actor_cast<input_lender_actor>(self); }
+
+  void ask_capacity();
+  caf::result<borrowed_inputs> borrow(const borrow_inputs& order);
+  void begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply);
+  void recheck(const recheck_inputs& order);
+  void go_on();
+
+  void ask(const flight_ptr& one);
+  void after_refusal(const flight_ptr& one, const error& fault);
+  void fetch(const flight_ptr& one);
+  void fetch_batch();
+  void ask_for_batch(std::vector<flight_ptr>& batch);
+  void fail_batch(const std::vector<flight_ptr>& batch, const error& why);
+  void keep_batch(std::vector<flight_ptr> batch, blob_batch content);
+  void fetch_large(const flight_ptr& one);
+  void keep_large(const flight_ptr& one, blob_content content);
+  void mark_some();
+  void mark(std::vector<to_look_at> some, std::size_t& jobs);
+  void take_marked(const flight_ptr& one, expected<lent_input_ptr> result);
+
+  void land(const flight_ptr& one, const expected<lent_input_ptr>& result);
+  void arm();
+  void sweep();
+};
+
+}  // namespace kiln::lending

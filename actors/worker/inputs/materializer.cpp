@@ -1,0 +1,135 @@
+#include "actors/worker/inputs/materializer.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "actors/worker/fault_owners.hpp"
+
+namespace kiln {
+namespace {
+
+/// The cache was made to forget it. Another try finds it elsewhere.
+failure gone(const digest& blob) {
+  return failure(
+      owned_by(fault_owner::elsewhere,
+               {errc::unavailable, fmt::format("input {} is gone from the cache that lent it", blob)}));
+}
+
+expected<descriptor> make_file(const descriptor& folder, const input_tree::file& file, user_number owner) {
+  descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           file.executable ? 0777 : 0666));
+  if (!made || ::fchown(made.number(), owner, owner) != 0)
+    return failure(fault_of(purpose::inputs, errno, "making the file " + file.name));
+  return made;
+}
+
+expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from,
+                         user_number owner, const std::atomic<bool>& stop) {
+  descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source && errno == ENOENT) return gone(file.blob);
+  if (!source) return failure(fault_of(purpose::own_folder, errno, "opening the lent file " + from.path));
+  auto made = make_file(folder, file, owner);
+  if (!made) return failure(std::move(made).error());
+  return copy_content(source, *made, stop);
+}
+
+/// Whether a link failed for a reason that a copy gets around.
+bool copy_helps(int number) noexcept {
+  return number == EXDEV || number == EMLINK || number == EPERM || number == EOPNOTSUPP || number == EACCES;
+}
+
+class making {
+public:
+  making(const descriptor& root, const input_tree& tree, user_number owner, const std::atomic<bool>& stop)
+      : root_(root), tree_(tree), owner_(owner), stop_(stop) {}
+
+  expected<materialised> run() {
+    for (std::uint32_t index = 0; index < tree_.folders.size(); ++index)
+      if (auto made = make_folder(index); !made) return failure(std::move(made).error());
+    return done_;
+  }
+
+private:
+  /// The folder and the files and links directly in it. Files and links stand in the order of their folders.
+  expected<void> make_folder(std::uint32_t index) {
+    const auto& path = tree_.folders[index].path;
+    if (index > 0) {
+      descriptor above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
+      if (!above) return failure(fault_of(purpose::inputs, errno, "opening the folder of " + path));
+      auto name = path.substr(path.rfind('/') + 1);
+      if (auto made = make_owned_folder(above, name, owner_); !made)
+        return with_context(made.error(), "input folder \"{}\"", path);
+    }
+    descriptor folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
+    if (!folder) return failure(fault_of(purpose::inputs, errno, "opening folder " + path));
+    for (; file_ < tree_.files.size() && tree_.files[file_].in == index; ++file_) {
+      if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
+      if (auto made = make(folder, tree_.files[file_]); !made)
+        return with_context(made.error(), "input folder \"{}\"", path);
+    }
+    for (; link_ < tree_.symlinks.size() && tree_.symlinks[link_].in == index; ++link_) {
+      const auto& link = tree_.symlinks[link_];
+      if (::symlinkat(link.target.c_str(), folder.number(), link.name.c_str()) != 0)
+        return failure(fault_of(purpose::inputs, errno, "making the link " + join_path(path, link.name)));
+    }
+    return {};
+  }
+
+  expected<void> make(const descriptor& folder, const input_tree::file& file) {
+    if (is_empty_blob(file.blob)) {
+      auto made = make_file(folder, file, owner_);
+      return made ? expected<void>() : failure(std::move(made).error());
+    }
+    const auto& lent = *tree_.lent.at(tree_.wanted(file));
+    if (tree_.links) {
+      if (::linkat(AT_FDCWD, lent.path.c_str(), folder.number(), file.name.c_str(), 0) == 0) {
+        ++done_.linked;
+        return {};
+      }
+      if (errno == ENOENT) return gone(file.blob);
+      if (!copy_helps(errno))
+        return failure(fault_of(purpose::inputs, errno, "linking the lent file " + lent.path));
+    }
+    ++done_.copied;
+    return copy_file(folder, file, lent, owner_, stop_);
+  }
+
+  const descriptor& root_;
+  const input_tree& tree_;
+  const user_number owner_;
+  const std::atomic<bool>& stop_;
+  std::size_t file_ = 0;
+  std::size_t link_ = 0;
+  materialised done_;
+};
+
+expected<void> make_output_parents(const descriptor& root, const command_plan& plan, user_number owner) {
+  const auto& inside = plan.working_directory;
+  if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
+    return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
+  for (const auto& output : plan.outputs) {
+    auto parent = parent_path(output.where);
+    if (parent.empty()) continue;
+    if (auto made = make_folders(root, parent, owner); !made)
+      return with_context(made.error(), "output \"{}\"", output.path);
+  }
+  return {};
+}
+
+}  // namespace
+
+expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
+                                   user_number owner, const std::atomic<bool>& stop) {
+  auto made = making(root, tree, owner, stop).run();
+  if (!made) return made;
+  if (auto parents = make_output_parents(root, plan, owner); !parents)
+    return failure(std::move(parents).error());
+  return made;
+}
+
+}  // namespace kiln

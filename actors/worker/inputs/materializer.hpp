@@ -1,0 +1,24 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "actors/worker/command/command_plan.hpp"
+#include "actors/worker/inputs/input_tree.hpp"
+#include "core/base/error.hpp"
+
+namespace kiln {
+
+/// How the files of an input tree came to be.
+struct materialised {
+  std::uint64_t linked = 0;
+  std::uint64_t copied = 0;
+};
+
+/// Makes `tree` in the empty folder `root`, all of it the owner's but the files that are links. Then checks
+/// that the plan's working directory is there and makes the folders in which its outputs will lie. Blocks;
+/// ends early with CANCELLED when `stop` is set.
+expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
+                                   user_number owner, const std::atomic<bool>& stop);
+
+}  // namespace kiln

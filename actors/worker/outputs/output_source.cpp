@@ -1,0 +1,73 @@
+#include "actors/worker/outputs/output_source.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include "actors/worker/fault_owners.hpp"
+
+namespace kiln {
+namespace {
+
+constexpr std::int64_t longest_read = 1 << 20;
+
+class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
+public:
+  file_source(std::function<expected<descriptor>()> open, std::int64_t size, std::shared_ptr<crew> hands,
+              std::shared_ptr<const std::atomic<bool>> stop)
+      : open_(std::move(open)), left_(size), hands_(std::move(hands)), stop_(std::move(stop)) {}
+
+  void read(next then) override {
+    auto work = [self = shared_from_this(), then] { then(self->take()); };
+    if (auto posted = hands_->post(work); !posted) then(failure(posted.error()));
+  }
+
+private:
+  expected<byte_chain> take() {
+    try {
+      return read_piece();
+    } catch (const std::exception& fault) {
+      return fail(errc::internal, "reading an output: {}", fault.what());
+    }
+  }
+
+  expected<byte_chain> read_piece() {
+    if (stop_->load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
+    if (left_ == 0) return byte_chain();
+    if (!file_) {
+      auto opened = open_();
+      if (!opened) return failure(std::move(opened).error());
+      file_ = std::move(*opened);
+    }
+    auto wanted = static_cast<std::size_t>(std::min(left_, longest_read));
+    buffer room(wanted);
+    ssize_t count = 0;
+    do {
+      count = ::pread(file_.number(), room.data(), wanted, offset_);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) return failure(fault_of(purpose::own_folder, errno, "reading an output"));
+    if (count == 0) return fail(errc::aborted, "an output became shorter while it was read");
+    offset_ += count;
+    left_ -= count;
+    return byte_chain(room.freeze(static_cast<std::size_t>(count)));
+  }
+
+  const std::function<expected<descriptor>()> open_;
+  std::int64_t left_;
+  std::int64_t offset_ = 0;
+  descriptor file_;
+  const std::shared_ptr<crew> hands_;
+  const std::shared_ptr<const std::atomic<bool>> stop_;
+};
+
+}  // namespace
+
+blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
+                                 std::shared_ptr<crew> hands, std::shared_ptr<const std::atomic<bool>> stop) {
+  return std::make_shared<file_source>(std::move(open), size, std::move(hands), std::move(stop));
+}
+
+}  // namespace kiln

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "actors/worker/folders/files.hpp"
+#include "core/base/crew.hpp"
+#include "core/contract/stream.hpp"
+
+namespace kiln {
+
+/// A file's first `size` bytes, at most a MiB at a time, read by the crew. It is opened at the first read.
+blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
+                                 std::shared_ptr<crew> hands, std::shared_ptr<const std::atomic<bool>> stop);
+
+}  // namespace kiln

@@ -1,0 +1,52 @@
+#include "actors/worker/outputs/result_record.hpp"
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/message.hpp"
+#include "core/wire/times.hpp"
+
+namespace kiln {
+action_record::action_record() : result_(std::make_shared<message>()) {}
+
+void action_record::begin(const std::string& worker_name, wall_time queued, wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  data->set_worker(worker_name);
+  if (queued != wall_time{}) to_wire(queued, data->mutable_queued_timestamp());
+  to_wire(now, data->mutable_worker_start_timestamp());
+}
+
+void action_record::fetch_begins(wall_time now) {
+  to_wire(now, result_->mutable_execution_metadata()->mutable_input_fetch_start_timestamp());
+}
+
+void action_record::command_begins(wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  to_wire(now, data->mutable_input_fetch_completed_timestamp());
+  to_wire(now, data->mutable_execution_start_timestamp());
+}
+
+void action_record::command_ends(wall_time now) {
+  to_wire(now, result_->mutable_execution_metadata()->mutable_execution_completed_timestamp());
+}
+
+void action_record::set_end(const command_end& how) {
+  result_->set_exit_code(how.exit_code);
+  auto* elapsed = result_->mutable_execution_metadata()->mutable_virtual_execution_duration();
+  elapsed->set_seconds(how.elapsed.count() / 1'000'000'000);
+  elapsed->set_nanos(static_cast<std::int32_t>(how.elapsed.count() % 1'000'000'000));
+}
+
+void action_record::upload_begins(wall_time now) {
+  to_wire(now, result_->mutable_execution_metadata()->mutable_output_upload_start_timestamp());
+}
+
+void action_record::upload_ends(wall_time now) {
+  auto* data = result_->mutable_execution_metadata();
+  to_wire(now, data->mutable_output_upload_completed_timestamp());
+  to_wire(now, data->mutable_worker_completed_timestamp());
+}
+
+bytes action_record::finish() const {
+  return serialise(*result_);
+}
+
+}  // namespace kiln

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+
+#include "actors/worker/command/command_runner.hpp"
+#include "core/base/bytes.hpp"
+#include "core/base/clock.hpp"
+
+namespace build::bazel::remote::execution::v2 {
+class ActionResult;
+}
+
+namespace kiln {
+
+/// The ActionResult as it grows, with the times of all that happened.
+class action_record {
+public:
+  using message = build::bazel::remote::execution::v2::ActionResult;
+
+  action_record();
+
+  /// `queued`: when the action came to the scheduler.
+  void begin(const std::string& worker_name, wall_time queued, wall_time now);
+  void fetch_begins(wall_time now);
+  /// Fetching has ended then.
+  void command_begins(wall_time now);
+  void command_ends(wall_time now);
+  void set_end(const command_end& how);
+  void upload_begins(wall_time now);
+  void upload_ends(wall_time now);
+
+  /// Shared with whoever fills in the outputs; one at a time.
+  const std::shared_ptr<message>& result() const noexcept { return result_; }
+  /// The last word: serialised.
+  bytes finish() const;
+
+private:
+  std::shared_ptr<message> result_;
+};
+
+}  // namespace kiln

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/contract/action.hpp"
+#include "core/contract/actor.hpp"
+#include "core/contract/message.hpp"
+
+/// What a worker hears from its scheduler. In the same process it is the worker itself; for one across the
+/// wire, the session that stands for it.
+namespace kiln {
+
+/// One try of one operation, as a worker has it.
+struct held_attempt {
+  std::string operation;
+  std::uint64_t attempt = 0;
+};
+
+/// What a worker says of itself when it enlists.
+struct worker_profile {
+  std::string name;  ///< unique among live workers; shown to people
+  platform_properties
+      properties;           ///< what it offers; how each name is compared is the scheduler's configuration
+  std::uint32_t slots = 1;  ///< actions at once
+  std::uint64_t epoch = 0;  ///< random at each start of the worker's process
+  duration max_timeout{0};  ///< the longest that it lets an action run; 0: no limit is known
+  /// Of one that comes back: what it runs, and what has ended and was perhaps not heard of.
+  std::vector<held_attempt> running = {};
+};
+
+/// Run this. Answered by action_started and action_finished, with the same operation and attempt.
+struct start_action {
+  std::string operation;
+  std::uint64_t attempt = 0;
+  action_spec action;
+};
+/// Nobody wants it any more. Its processes are killed; action_finished follows with CANCELLED.
+struct kill_action {
+  std::string operation;
+  std::uint64_t attempt = 0;
+  std::string reason;
+};
+/// No more work will come; the connection ends when the last action has.
+struct dismiss_worker {
+  std::string reason;
+  /// The scheduler has given the worker up and takes no word from it any more: what runs is stopped, and the
+  /// connection ends now. The worker may enlist again.
+  bool given_up = false;
+};
+
+using worker_actor = caf::typed_actor<caf::reacts_to<start_action>, caf::reacts_to<kill_action>,
+                                      caf::reacts_to<dismiss_worker>>;
+
+}  // namespace kiln
+
+KILN_MESSAGE(kiln::start_action)
+KILN_MESSAGE(kiln::kill_action)
+KILN_MESSAGE(kiln::dismiss_worker)

@@ -1,0 +1,19 @@
+#include "plugins/stores/chunked/chunked_options.hpp"
+
+namespace kiln {
+
+using namespace config_literals;
+
+schema<chunked_options> chunked_schema() {
+  return schema<chunked_options>{
+      "Keeps large blobs that clients splice or have split (SpliceBlob, SplitBlob) as lists of their chunks, "
+      "so "
+      "that what blobs have in common is stored once. What comes whole stays whole."}
+      .store("inner", &chunked_options::inner, "Where chunks are, and blobs that are whole.")
+      .store("layouts", &chunked_options::layouts,
+             "Which chunks a blob is made of: some 80 bytes for each. May be the store of action results.")
+      .field("min_size", &chunked_options::min_size, 1_MiB,
+             "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B));
+}
+
+}  // namespace kiln

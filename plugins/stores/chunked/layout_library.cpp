@@ -1,0 +1,150 @@
+#include "plugins/stores/chunked/layout_library.hpp"
+
+#include <algorithm>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "core/contract/hear.hpp"
+#include "plugins/stores/chunked/layout.hpp"
+
+namespace kiln::chunked {
+
+namespace {
+
+constexpr std::size_t read_at_once = 8;  // records; one of a blob of 64 MiB has some 10 KB
+
+}  // namespace
+
+// A layout that is there, and of which blob.
+struct library::candidate {
+  digest blob;
+  digest key;
+  bool is_old = false;
+  composition whole;
+};
+
+struct library::search {
+  candidates there;
+  std::size_t next = 0;
+  visitor see;
+  std::function<void(expected<void>)> then;
+
+  static auto fails(std::shared_ptr<search> state) {
+    return [state = std::move(state)](const caf::error& fault) { state->then(fail(from_caf(fault))); };
+  }
+};
+
+void library::find(const std::vector<digest>& blobs, std::function<void(expected<found>)> then) {
+  auto complete = std::make_shared<found>();
+  visit(
+      blobs, [complete](const digest& blob, composition whole) { complete->emplace(blob, std::move(whole)); },
+      [complete, then = std::move(then)](expected<void> end) {
+        then(end ? expected<found>(std::move(*complete)) : failure(std::move(end).error()));
+      });
+}
+
+void library::find_present(const std::vector<digest>& blobs,
+                           std::function<void(expected<std::unordered_set<digest>>)> then) {
+  using set = std::unordered_set<digest>;
+  auto complete = std::make_shared<set>();
+  visit(
+      blobs, [complete](const digest& blob, const composition&) { complete->insert(blob); },
+      [complete, then = std::move(then)](expected<void> end) {
+        then(end ? expected<set>(std::move(*complete)) : failure(std::move(end).error()));
+      });
+}
+
+void library::forget(const digest& blob, std::function<void(expected<bool>)> then) {
+  auto fails = [then](const caf::error& fault) { then(fail(from_caf(fault))); };
+  hear(
+      self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob)}),
+      [this, blob, then, fails](const forgotten& layout) {
+        hear(
+            self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob)}),
+            [then, was_present = layout.was_present](const forgotten& old) {
+              then(was_present || old.was_present);
+            },
+            fails);
+      },
+      fails);
+}
+
+void library::visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then) {
+  auto state = std::make_shared<search>();
+  state->see = std::move(see);
+  state->then = std::move(then);
+  std::vector<digest> keys;
+  keys.reserve(2 * blobs.size());
+  for (const auto& blob : blobs) keys.push_back(layout_key(blob));
+  for (const auto& blob : blobs) keys.push_back(old_layout_key(blob));
+  find_missing order{keys};
+  hear(
+      self_->request(layouts_, caf::infinite, std::move(order)),
+      [this, state, blobs, keys = std::move(keys)](const missing_blobs& missing) {
+        const std::unordered_set<digest> unknown(missing.blobs.begin(), missing.blobs.end());
+        for (std::size_t i = 0; i < blobs.size(); ++i) {
+          const bool is_old = unknown.contains(keys[i]);
+          const auto& key = keys[is_old ? blobs.size() + i : i];
+          if (!unknown.contains(key)) state->there.push_back({blobs[i], key, is_old, {}});
+        }
+        read_some(state);
+      },
+      search::fails(state));
+}
+
+void library::read_some(const std::shared_ptr<search>& state) {
+  if (state->next == state->there.size()) return state->then({});
+  const auto first = state->next;
+  state->next = std::min(first + read_at_once, state->there.size());
+  read_blobs order;
+  for (auto i = first; i < state->next; ++i) order.blobs.push_back(state->there[i].key);
+  hear(
+      self_->request(layouts_, caf::infinite, std::move(order)),
+      [this, state, first](const blob_batch& records) {
+        candidates readable;
+        for (std::size_t i = 0; i < records.results.size(); ++i) {
+          const auto& record = records.results[i];
+          if (!record) continue;
+          auto one = state->there[first + i];
+          auto layout = one.is_old ? read_old_layout(*record, one.blob) : read_layout(*record, one.blob);
+          if (!layout) continue;  // as good as none: it is made again on demand
+          one.whole = std::move(*layout);
+          readable.push_back(std::move(one));
+        }
+        check_parts(state, std::move(readable));
+      },
+      search::fails(state));
+}
+
+void library::check_parts(const std::shared_ptr<search>& state, candidates some) {
+  if (some.empty()) return read_some(state);
+  std::unordered_set<digest> parts;
+  for (const auto& one : some) parts.insert(one.whole.parts.begin(), one.whole.parts.end());
+  hear(
+      self_->request(inner_, caf::infinite, find_missing{{parts.begin(), parts.end()}}),
+      [this, state, some = std::move(some)](const missing_blobs& missing) mutable {
+        const std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());
+        std::erase_if(some, [&](const candidate& one) {
+          const auto& parts = one.whole.parts;
+          return std::any_of(parts.begin(), parts.end(),
+                             [&](const digest& part) { return gone.contains(part); });
+        });
+        see_next(state, std::make_shared<candidates>(std::move(some)));
+      },
+      search::fails(state));
+}
+
+void library::see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some) {
+  while (!some->empty()) {
+    auto one = std::move(some->back());
+    some->pop_back();
+    if (one.is_old)
+      return old_.adopt(one.blob, one.whole, [this, state, some, one](bool is_right) {
+        if (is_right) state->see(one.blob, one.whole);
+        see_next(state, some);
+      });
+    state->see(one.blob, std::move(one.whole));
+  }
+  read_some(state);
+}
+
+}  // namespace kiln::chunked

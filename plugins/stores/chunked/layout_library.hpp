@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/contract/composition.hpp"
+#include "plugins/stores/chunked/chunked_messages.hpp"
+#include "plugins/stores/chunked/old_layouts.hpp"
+
+namespace kiln::chunked {
+
+/// Which blobs are composed, and of what. Confined to the store's actor.
+class library {
+public:
+  using found = std::unordered_map<digest, composition>;
+
+  library(chunked_actor::pointer self, store_actor inner, store_actor layouts, std::shared_ptr<crew> hashing,
+          return_to_actor come_back)
+      : self_(self),
+        inner_(inner),
+        layouts_(layouts),
+        old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(come_back)) {}
+
+  // Those of the blobs whose layout is known and whose parts are all there; touches all that.
+
+  /// With what they are made of.
+  void find(const std::vector<digest>& blobs, std::function<void(expected<found>)> then);
+  /// Which they are. A layout may have tens of thousands of parts, so only those of a few blobs are in memory
+  /// at a time.
+  void find_present(const std::vector<digest>& blobs,
+                    std::function<void(expected<std::unordered_set<digest>>)> then);
+
+  /// Tells whether there was a layout.
+  void forget(const digest& blob, std::function<void(expected<bool>)> then);
+
+private:
+  using visitor = std::function<void(const digest&, composition)>;
+  struct search;
+  struct candidate;
+  using candidates = std::vector<candidate>;
+  /// Shows each of them to `see`, and then tells that this was all.
+  void visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then);
+  void read_some(const std::shared_ptr<search>& state);
+  void check_parts(const std::shared_ptr<search>& state, candidates some);
+  void see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some);
+
+  chunked_actor::pointer self_;
+  const store_actor inner_;
+  const store_actor layouts_;
+  old_layouts old_;
+};
+
+}  // namespace kiln::chunked

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/bytes.hpp"
+#include "plugins/stores/filesystem/store/engine.hpp"
+
+namespace kiln::filesystem {
+
+/// A file in temp/ that nobody knows of yet. Removed when it is dropped, unless it was given its name. One
+/// thread at a time; dropped on any, the removal itself is done by the crew.
+class temp_file {
+public:
+  temp_file() = default;
+  temp_file(temp_file&& other) noexcept { *this = std::move(other); }
+  temp_file& operator=(temp_file&& other) noexcept;
+  ~temp_file();
+
+  /// For crew threads, as all that follows.
+  static disk_result<temp_file> create(engine_ptr with);
+
+  disk_result<void> append(const byte_chain& pieces);
+  disk_result<void> sync();
+  /// Other files of its group are synced with it: it needs no descriptor of its own any more.
+  void close() noexcept { file_ = {}; }
+
+  explicit operator bool() const noexcept { return with_ != nullptr; }
+  const std::string& name() const noexcept { return name_; }
+  const descriptor& file() const noexcept { return file_; }
+  std::uint64_t size() const noexcept { return size_; }
+  bool synced() const noexcept { return synced_; }
+  /// It has another name now, or is gone.
+  void let_go() noexcept { with_ = nullptr; }
+
+private:
+  engine_ptr with_;
+  std::string name_;
+  descriptor file_;
+  std::uint64_t size_ = 0;
+  std::uint64_t started_ = 0;  // bytes that are on their way to the medium
+  bool synced_ = false;
+};
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,233 @@
+#include <cassert>
+
+#include "plugins/stores/filesystem/index/blob_index.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+// How many packs may be on their way out at once: `limits::spare` covers their bytes.
+constexpr std::size_t most_leaving = 2;
+// Where the disk takes nothing, no more of them lose what was not worth moving.
+constexpr std::size_t most_stuck = 2;
+// For one piece of room. Each has up to some ten thousand blobs, which are all looked at.
+constexpr std::size_t most_looked_at = 8;
+
+// As much of a pack, or of all, as may be worth moving.
+constexpr std::uint64_t most_of(std::uint64_t size) noexcept {
+  return size / 4 * 3;
+}
+
+}  // namespace
+
+room blob_index::reserve(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  if (!can_spare(weight)) return room::none;
+  room answer = drop_until_fits(weight, open, gone);
+  if (answer == room::made) reserved_ += weight;
+  return answer;
+}
+
+bool blob_index::promise(std::uint64_t weight) noexcept {
+  if (!can_spare(weight)) return false;
+  promised_ += weight;
+  return true;
+}
+
+room blob_index::redeem(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  room answer = drop_until_fits(weight, open, gone);
+  if (answer != room::made) return answer;
+  promised_ -= weight;
+  reserved_ += weight;
+  return answer;
+}
+
+bool blob_index::can_spare(std::uint64_t weight) const noexcept {
+  std::uint64_t kept = pinned_ + reserved_ + promised_;
+  return kept <= space() && weight <= space() - kept;
+}
+
+bool blob_index::fits(std::uint64_t weight) const noexcept {
+  return this->weight() + reserved_ + weight <= space();
+}
+
+room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  while (!fits(weight) || size() > limits_.blobs) {
+    // Copies first, for they can be made again.
+    if (!fits(weight) && !copy_line_.empty())
+      drop_copy(entries_[copy_line_.front()], gone);
+    else if (room answer = drop_next(open, gone); answer != room::made)
+      return answer;
+  }
+  return room::made;
+}
+
+// The older of the two ends.
+room blob_index::drop_next(std::uint64_t open, departures& gone) {
+  slot* file = next_file();
+  held_pack* pack = next_pack(open);
+  if (stuck_ >= most_stuck) pack = nullptr;
+  if (file && (!pack || order_.known(file->used) <= order_.known(pack->filled))) {
+    erase(*file, gone);
+    return room::made;
+  }
+  // A later one may have in it what says that records of a stale one count no more.
+  if (pack && leaving_ < most_leaving && stale_leaving_ == 0) {
+    room answer = drop_a_pack(pack, open, gone);
+    if (answer != room::none || !file) return answer;
+    erase(*file, gone);
+    return room::made;
+  }
+  if (leaving_ > 0) return room::later;
+  // Next time those are tried that could not be moved now.
+  forget_stuck();
+  return room::none;
+}
+
+void blob_index::forget_stuck() {
+  if (std::exchange(stuck_, 0) == 0) return;
+  for (auto& [turn, one] : turns_) one->stuck = false;
+}
+
+// In their turn, but for those from which too little would be won. Where all of several are so, the best.
+room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, departures& gone) {
+  const std::uint32_t since = order_.since(most_of(order_.weight()));
+  held_pack* best = nullptr;
+  std::uint64_t won = 0;
+  for (std::size_t looked_at = 0; next && looked_at < most_looked_at; ++looked_at) {
+    const std::uint64_t stays = survivors_of(*next, since).weight;
+    const std::uint64_t leaves = next->size - std::min(stays, next->size);
+    if (leaves > won || next->stale) {
+      best = next;
+      won = leaves;
+    }
+    if (next->stale || stays <= most_of(next->size)) break;
+    pass_over(*next);
+    next = next_pack(open);
+    if (++passed_over_ > 2 * numbers_.size()) break;
+  }
+  if (best) {
+    passed_over_ = 0;
+    drop_pack(*best, since, gone);
+    return room::made;
+  }
+  if (passed_over_ <= 2 * numbers_.size()) return room::later;
+  passed_over_ = 0;
+  return room::none;
+}
+
+void blob_index::pass_over(held_pack& which) {
+  which.filled = order_.now();
+  which.changed = true;
+  set_turn(which, numbers_.rbegin()->first);
+}
+
+blob_index::slot* blob_index::next_file() noexcept {
+  for (std::uint32_t age = order_.oldest(); age <= order_.now(); ++age)
+    if (auto& files = order_.files(age); !files.empty()) return &entries_[files.front];
+  return nullptr;
+}
+
+held_pack* blob_index::next_pack(std::uint64_t open) noexcept {
+  for (auto& [turn, pack] : turns_)
+    if (turn.second < open && !pack->leaving) {
+      if (!pack->stuck) return pack;
+      if (pack->stale) return nullptr;
+    }
+  return nullptr;
+}
+
+// In its turn, a pack is older than all that was used after it was filled. One that is stale may come before
+// the turn that it got when it was passed over.
+bool blob_index::survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept {
+  const std::uint32_t used = order_.known(which.used);
+  const bool later = used > order_.known(in.stale ? in.got_last : in.filled);
+  return which.pinned || (used >= since && later && stands(which));
+}
+
+blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint32_t since) const noexcept {
+  survivors result;
+  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next) {
+    const slot& blob = entries_[one];
+    if (survives(blob, which, since)) result.weight += record_size(blob.function, blob.length);
+    result.any_pinned = result.any_pinned || blob.pinned;
+  }
+  return result;
+}
+
+void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& gone) {
+  which.leaving = true;  // before: its records need not be counted as stale
+  ++leaving_;
+  stale_leaving_ += which.stale;
+  which.carried = 0;
+  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next)
+    which.carried += record_size(entries_[one].function, entries_[one].length);
+  carried_ += which.carried;
+  packs_weight_ -= which.size;
+  for (entry_id one = which.blobs.front; one != 0;) {
+    slot& blob = entries_[one];
+    one = blob.next;
+    if (!survives(blob, which, since)) erase(blob, gone);
+  }
+  if (which.blobs.empty())
+    finish_leaving(which, gone);
+  else
+    gone.leaving.push_back(&which);
+}
+
+void blob_index::finish_leaving(held_pack& which, departures& gone) {
+  assert(which.leaving);
+  --leaving_;
+  stale_leaving_ -= which.stale;
+  which.leaving = false;
+  carried_ -= std::exchange(which.carried, 0);
+  if (which.blobs.empty()) {
+    forget_stuck();  // the disk takes what is moved
+    return forget_pack(which, gone);
+  }
+  which.stuck = which.was_stuck = true;
+  ++stuck_;
+  packs_weight_ += which.size;
+  if (!which.stale) set_turn(which, numbers_.rbegin()->first);
+}
+
+void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone) {
+  std::uint64_t before = this->weight();
+  while (before - this->weight() < weight) {
+    if (!copy_line_.empty())
+      drop_copy(entries_[copy_line_.front()], gone);
+    else if (!shed_one(open, gone))
+      return;
+  }
+}
+
+// Of a pack everything goes, for where would it be moved to? So rather one from which little was used.
+bool blob_index::shed_one(std::uint64_t open, departures& gone) {
+  const std::uint32_t since = order_.since(most_of(order_.weight()));
+  slot* file = next_file();
+  held_pack* best = nullptr;
+  std::uint64_t least = UINT64_MAX;
+  std::size_t looked_at = 0;
+  for (auto& [turn, pack] : turns_) {
+    // Nor one with what has just come, perhaps for one who has not been answered yet.
+    if (turn.second >= open) continue;
+    if (pack->leaving || order_.known(pack->filled) == order_.now()) {
+      if (pack->stale) break;
+      continue;
+    }
+    if (++looked_at > most_looked_at) break;
+    auto stays = survivors_of(*pack, since);
+    if (!stays.any_pinned && stays.weight < least) {
+      best = pack;
+      least = stays.weight;
+    }
+    if (pack->stale) break;  // no later one before it
+  }
+  if (file && (!best || least > 0 || order_.known(file->used) <= order_.known(best->filled)))
+    erase(*file, gone);
+  else if (best)
+    drop_pack(*best, UINT32_MAX, gone);
+  else
+    return false;
+  return true;
+}
+
+}  // namespace kiln::filesystem

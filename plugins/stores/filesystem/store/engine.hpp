@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/base/crew.hpp"
+#include "core/contract/store.hpp"
+#include "core/plugin/environment.hpp"
+#include "plugins/stores/filesystem/files/folder.hpp"
+#include "plugins/stores/filesystem/store/filesystem_options.hpp"
+
+namespace kiln::filesystem {
+
+/// What the jobs of one store work with. Shared by all of them, so that a reader that outlives the actor
+/// still has a disk to read from. Any thread.
+struct engine {
+  std::shared_ptr<store_folder> folder;
+  std::shared_ptr<crew> hands;  ///< stopped by the actor when it ends
+  options wishes;
+  holds what = holds::content;
+  std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
+  std::string name;
+  environment env;
+
+  disk& on() const noexcept { return folder->on(); }
+  bool durable() const noexcept { return wishes.keep == durability::durable; }
+  bool packs(const digest& blob) const noexcept {
+    return what == holds::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
+  }
+  bool verifies() const noexcept { return wishes.verify && what == holds::content; }
+};
+
+using engine_ptr = std::shared_ptr<const engine>;
+
+}  // namespace kiln::filesystem

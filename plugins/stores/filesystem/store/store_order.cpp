@@ -1,0 +1,44 @@
+#include <caf/actor_cast.hpp>
+
+#include "plugins/stores/filesystem/store/filesystem_store.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+// After a kill, what was used in the last of them is not known to have been used.
+constexpr auto order_kept_every = std::chrono::seconds(30);
+// In one turn, which takes some milliseconds.
+constexpr std::size_t most_kept_at_once = 4;
+
+}  // namespace
+
+void store::keep_order_later() {
+  delayed_send(caf::actor_cast<inner_actor>(this), order_kept_every, order_due{});
+}
+
+// Some at a time: each once in a round, for what is used all the time changes all the time. Where the files
+// are not all known yet, their old marks stay.
+void store::keep_order(blob_index::mark_round from) {
+  if (loading_) return keep_order_later();
+  if (still_looking()) from.part = SIZE_MAX;
+  auto marks = index_.take_changed_marks(from, most_kept_at_once);
+  if (marks.empty()) return keep_order_later();
+  auto write = [with = with_, marks = std::move(marks)]() -> expected<void> {
+    write_marks(*with->folder, marks);
+    return {};
+  };
+  auto taken = on_crew(std::move(write), [this, from](const expected<void>&) { keep_order(from); });
+  if (!taken) keep_order_later();
+}
+
+// At the end, all of it. Of packs that are not all entered the old marks stay.
+void store::leave_order() {
+  if (loading_) return;
+  blob_index::mark_round all;
+  if (still_looking()) all.part = SIZE_MAX;
+  (void)with_->hands->post([with = with_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
+    write_marks(*with->folder, marks);
+  });
+}
+
+}  // namespace kiln::filesystem

@@ -1,0 +1,183 @@
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "plugins/stores/filesystem/files/open_read.hpp"
+#include "plugins/stores/filesystem/store/filesystem_store.hpp"
+#include "plugins/stores/filesystem/store/named_once.hpp"
+
+namespace kiln::filesystem {
+namespace {
+
+// What may be read, and hashed, without leaving the actor: some tens of microseconds at most.
+constexpr std::uint64_t read_inline_limit = 256 << 10;
+constexpr std::uint64_t prove_inline_limit = 64 << 10;
+
+}  // namespace
+
+caf::result<missing_blobs> store::find(find_missing order) {
+  if (!still_looking()) return missing_of(order.blobs);
+  auto reply = make_answer<missing_blobs>(this);
+  when_known(order.blobs, [this, asked = order.blobs, reply]() mutable { reply.deliver(missing_of(asked)); });
+  return reply;
+}
+
+// Each once, in the order in which they were asked; those that are there are used.
+missing_blobs store::missing_of(const std::vector<digest>& blobs) {
+  named_once missing(blobs.size());
+  index_.find_all(blobs, [&](std::size_t at, std::uint64_t hash, slot* there) {
+    if (there && index_.stands(*there))
+      index_.use(*there);
+    else if (with_->what != holds::content || !is_empty_blob(blobs[at]))
+      missing.add(blobs[at], hash);
+  });
+  return {missing.take()};
+}
+
+caf::result<blob_content> store::read(read_blob order) {
+  auto reply = make_answer<blob_content>(this);
+  when_known({order.blob}, [this, order, reply] { read_now(order, reply); });
+  return reply;
+}
+
+void store::read_now(const read_blob& order, answer<blob_content> reply) {
+  if (auto there = index_.find(order.blob); there && !index_.is_doubtful(*there))
+    read_known(order, *there, std::move(reply));
+  else if (with_->what != holds::content || !is_empty_blob(order.blob))
+    reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
+  else if (order.offset == 0)
+    reply.deliver(blob_content{});
+  else
+    reply.deliver(fail(errc::out_of_range, "the empty blob has no offset {}", order.offset));
+}
+
+void store::read_known(const read_blob& order, slot& which, answer<blob_content> reply) {
+  index_.use(which);
+  std::uint64_t size = which.size();
+  if (order.offset > size)
+    return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
+  std::uint64_t wanted = size - order.offset;
+  if (order.limit > 0) wanted = std::min(wanted, order.limit);
+  if (wanted == 0) return reply.deliver(blob_content{size, {}, nullptr});
+  if (auto read = read_inline(which, order.offset, wanted))
+    return reply.deliver(blob_content{size, std::move(*read), nullptr});
+  figures_.disk_reads.add();
+  if (which.packed())
+    read_packed_on_crew(order, which, std::move(reply));
+  else if (index_.verified(which) == 0 && is_part_to_prove(*with_, order, size))
+    read_after_proof(order, which, std::move(reply));
+  else
+    read_on_crew(order, which, std::move(reply));
+}
+
+// Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the crew.
+std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
+  if (const bytes& hot = index_.hot(which); !hot.empty()) {
+    figures_.hot_reads.add();
+    return hot.slice(offset, size);
+  }
+  if (!which.packed()) return read_file_inline(which, offset, size);
+  if (which.size() > read_inline_limit) return {};
+  auto content = read_packed_cached(*with_, index_.name_of(which), index_.place_of(which));
+  if (!content) return {};
+  figures_.cached_reads.add();
+  index_.warm(which, *content);
+  return content->slice(offset, size);
+}
+
+std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
+  const digest blob = index_.name_of(which);
+  if (size > read_inline_limit) return {};
+  disk& on = with_->on();
+  const descriptor& tree = with_->folder->tree(blob_tree::content, blob.function);
+  auto file = on.open(tree, blob_name(blob).path(), O_RDONLY, 0, disk::lookup::cached);
+  if (!file) return {};
+  bool whole = size == which.size();
+  bool prove_here = with_->verifies() && whole;
+  if (prove_here && size > prove_inline_limit) return {};
+  if (with_->verifies() && !prove_here) {
+    auto facts = on.facts(*file);
+    if (!facts || facts->size != which.size() || stamp_of(*facts) != index_.verified(which)) return {};
+  }
+  buffer into(size);
+  auto count = on.read_cached(*file, {into.data(), size}, offset);
+  if (!count || *count != size) return {};
+  bytes content = into.freeze(size);
+  if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
+  if (prove_here) index_.set_unread(which, false);
+  if (whole) index_.warm(which, content);
+  figures_.cached_reads.add();
+  return content;
+}
+
+void store::read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
+  auto work = [with = with_, blob = order.blob, place = index_.place_of(which)]() -> expected<packed_read> {
+    return read_packed(*with, blob, place);
+  };
+  auto taken = on_crew(
+      std::move(work), [this, order, serial = which.serial, reply](expected<packed_read> result) mutable {
+        if (!result) return reply.deliver(fail(std::move(result).error()));
+        auto there = slot_of(order.blob, serial);
+        auto& read = result->content;
+        if (!read) {
+          if (there) drop_broken(order.blob, read.error(), result->may_pass);
+          return reply.deliver(fail(std::move(read).error()));
+        }
+        if (there && there->size() == read->size()) index_.warm(*there, *read);
+        bytes part = read->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
+        reply.deliver(blob_content{read->size(), std::move(part), nullptr});
+      });
+  if (!taken) reply.deliver(fail(std::move(taken).error()));
+}
+
+// Several parts asked for at once cost one proof: the others wait until the first was answered.
+void store::read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply) {
+  auto [proof, first] = proving_.try_emplace(order.blob);
+  if (!first) return proof->second.push_back([this, order, reply] { read_now(order, reply); });
+  read_on_crew(order, which, std::move(reply), [this, blob = order.blob] {
+    auto waiting = proving_.extract(blob);
+    for (auto& again : waiting.mapped()) outlive(again);
+  });
+}
+
+// `then` runs once the crew has answered, or will not.
+void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
+                         std::function<void()> then) {
+  const std::uint64_t serial = which.serial;
+  // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
+  auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
+    auto there = slot_of(blob, serial);
+    if (!there || there->packed()) return;
+    if (found.found == blob_state::proved) {
+      index_.set_unread(*there, false);
+      index_.set_verified(*there, found.stamp);
+    }
+    if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
+  });
+  auto work = [with = with_, order, proved = index_.verified(which), tell = tell_, late] {
+    return open_read(with, order, proved, [tell, late](read_verdict found) {
+      tell(late, std::make_shared<read_verdict>(std::move(found)));
+    });
+  };
+  auto opened = [this, order, serial, reply, late, then](expected<opened_read> result) mutable {
+    auto there = slot_of(order.blob, serial);
+    if (!result || !result->rest) tickets_.cancel(late);
+    if (there && result && result->proved) {
+      index_.set_unread(*there, false);
+      index_.set_verified(*there, result->stamp);
+      if (result->head.size() == there->size()) index_.warm(*there, result->head);
+    }
+    if (result)
+      reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
+    else
+      reply.deliver(fail(judge_file(order.blob, serial, std::move(result).error())));
+    if (then) then();
+  };
+  auto taken = on_crew(std::move(work), std::move(opened));
+  if (taken) return;
+  tickets_.cancel(late);
+  reply.deliver(fail(std::move(taken).error()));
+  if (then) then();
+}
+
+}  // namespace kiln::filesystem

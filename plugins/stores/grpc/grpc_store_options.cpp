@@ -1,0 +1,67 @@
+#include "plugins/stores/grpc/grpc_store_options.hpp"
+
+#include <algorithm>
+
+#include "core/config/endpoint.hpp"
+#include "core/wire/resource_name.hpp"
+
+namespace kiln {
+namespace {
+
+// What the wire can carry, of the name too: said where it is written, and not by every call. Values may be
+// secret, so none is repeated.
+expected<void> check_header(const std::string& name, const std::string& value) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+  if (name.empty() || name.find_first_not_of(letters) != std::string::npos)
+    return fail(errc::invalid_argument,
+                "{} is no name of a header: lower-case letters, digits, -, _ and . make one",
+                in_quotes(name));
+  bool printable = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!printable && !name.ends_with("-bin"))
+    return fail(
+        errc::invalid_argument,
+        "the value of header {} has a line's end or another byte that is no printable ASCII; only names "
+        "that end in -bin take these",
+        name);
+  return {};
+}
+
+expected<void> check_options(const grpc_store_options& options) {
+  for (const auto& [name, value] : options.headers)
+    if (auto good = check_header(name, value); !good) return good;
+  return check_instance_name(options.instance);
+}
+
+}  // namespace
+
+schema<grpc_store_options> grpc_store_schema() {
+  using namespace config_literals;
+  using namespace std::chrono_literals;
+  using o = grpc_store_options;
+  return schema<o>{
+      "Keeps blobs or action results on another server that speaks the Remote Execution API. What arrives "
+      "is checked against its digest."}
+      .required("endpoint", &o::endpoint,
+                "Where the other server listens: grpc://host:port, grpcs://host:port or unix:/path.",
+                good_if{is_endpoint})
+      .field("instance", &o::instance, "", "The name of the instance there.")
+      .field("headers", &o::headers, {}, "Sent with every call, an authorization for instance.", secret{})
+      .field("timeout", &o::timeout, 60s, "For a question and its answer, repetitions included.",
+             at_least(1ms))
+      .field("transfer_timeout", &o::transfer_timeout, 10min, "For the stream of one blob.", at_least(1ms))
+      .field("retries", &o::retries, 3U,
+             "How often a question is repeated, or a download goes on from where it broke off, when the "
+             "server is unavailable.",
+             at_most(100U))
+      .field("retry_delay", &o::retry_delay, 100ms,
+             "Before the first repetition; doubled each time, and spread at random.", at_most(1min))
+      .field("max_batch_size", &o::max_batch_size, 4_MiB,
+             "Largest message with a batch of blobs; less if the server asks for less.", at_least(64_KiB))
+      .field("max_result_size", &o::max_result_size, 16_MiB, "Largest action result.", at_least(1_B))
+      .field("threads", &o::threads, std::nullopt,
+             "Threads that hash what arrives; half of the machine's cores if not given.",
+             at_least(std::size_t{1}), at_most(std::size_t{256}))
+      .check(check_options);
+}
+
+}  // namespace kiln

@@ -1,0 +1,20 @@
+#include "plugins/stores/memory/memory_options.hpp"
+
+namespace kiln {
+
+schema<memory_options> memory_schema() {
+  using namespace config_literals;
+  return schema<memory_options>{
+      "Keeps blobs in memory and forgets those used least recently. For tests, and for small caches that may "
+      "start empty."}
+      .required(
+          "capacity", &memory_options::capacity,
+          "Room for blobs and their bookkeeping; a percentage is one of the memory the process may use.",
+          at_least(1_KiB))
+      .field("uploads", &memory_options::uploads, 1_GiB,
+             "Bytes of uploads under way at one time, beside the capacity; a writer beyond that is refused.")
+      .field("max_result_size", &memory_options::max_result_size, 16_MiB,
+             "Largest entry of a store of results, where the digest does not say the size.", at_least(1_B));
+}
+
+}  // namespace kiln

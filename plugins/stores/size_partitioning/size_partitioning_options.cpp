@@ -1,0 +1,19 @@
+#include "plugins/stores/size_partitioning/size_partitioning_options.hpp"
+
+namespace kiln {
+
+schema<size_partitioning_options> size_partitioning_schema() {
+  return schema<size_partitioning_options>{
+      "Keeps small and large blobs apart, each in the store that suits them."}
+      .required("threshold", &size_partitioning_options::threshold,
+                "Blobs of fewer bytes are small, all others large.", at_least(byte_size{1}))
+      .store("small", &size_partitioning_options::small, "Where small blobs go.")
+      .store("large", &size_partitioning_options::large, "Where large blobs go.")
+      .check([](const size_partitioning_options& options) -> expected<void> {
+        if (options.small == options.large)
+          return fail(errc::invalid_argument, "small and large are the same store, {}", options.small.name);
+        return {};
+      });
+}
+
+}  // namespace kiln

@@ -1,0 +1,37 @@
+#include "plugins/transports/grpc/grpc_figures.hpp"
+
+namespace kiln::grpc_plugin {
+
+call_figures::call_figures(metric_registry* in, const std::string& transport) {
+  if (in == nullptr) return;
+  calls_ = &in->gauges("kiln_grpc_calls", "Calls that have not ended.", {"transport"}).with({transport});
+  bytes_ =
+      &in->gauges("kiln_grpc_bytes", "Bytes of received messages in use.", {"transport"}).with({transport});
+  refused_ = &in->counters("kiln_grpc_refused_total", "Calls turned away before any service saw them.",
+                           {"transport"})
+                  .with({transport});
+  auto& ended =
+      in->counters("kiln_grpc_calls_total", "Calls that ended, by status.", {"transport", "status"});
+  for (std::size_t code = 0; code < ended_.size(); ++code)
+    ended_[code] = &ended.with({transport, std::string(name_of(static_cast<errc>(code)))});
+}
+
+void call_figures::call_began() const noexcept {
+  if (calls_ != nullptr) calls_->add(1);
+}
+
+void call_figures::call_ended(errc code) const noexcept {
+  if (calls_ == nullptr) return;
+  calls_->add(-1);
+  if (auto index = static_cast<std::size_t>(code); index < ended_.size()) ended_[index]->add();
+}
+
+void call_figures::call_refused() const noexcept {
+  if (refused_ != nullptr) refused_->add();
+}
+
+void call_figures::bytes_held(std::int64_t more) const noexcept {
+  if (bytes_ != nullptr) bytes_->add(static_cast<double>(more));
+}
+
+}  // namespace kiln::grpc_plugin

@@ -1,0 +1,73 @@
+#include "test/end_to_end/remote_execution.hpp"
+
+#include <google/longrunning/operations.pb.h>
+
+#include "core/wire/digests.hpp"
+
+namespace kiln::end_to_end {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+expected<digest> upload_action(const remote& server, const std::string& script) {
+  v2::Command command;
+  for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
+  command.add_output_paths("out");
+  v2::Action action;
+  auto command_bytes = command.SerializeAsString();
+  auto root_bytes = v2::Directory().SerializeAsString();
+  to_wire(digest_of(command_bytes), action.mutable_command_digest());
+  to_wire(digest_of(root_bytes), action.mutable_input_root_digest());
+  auto action_bytes = action.SerializeAsString();
+  std::vector<remote::blob> blobs;
+  for (auto& content : {command_bytes, root_bytes, action_bytes})
+    blobs.emplace_back(digest_of(content), content);
+  auto uploaded = server.update_blobs(blobs);
+  if (!uploaded) return failure(uploaded.error());
+  for (const auto& one : *uploaded)
+    if (!one.ok()) return failure(one);
+  return digest_of(action_bytes);
+}
+
+running_execution::running_execution(const remote& server, const digest& action) {
+  v2::ExecuteRequest request;
+  to_wire(action, request.mutable_action_digest());
+  server.client().follow(
+      reapi("Execution/Execute"), request,
+      [state = state_](byte_chain message) {
+        auto operation = parse<google::longrunning::Operation>(message);
+        if (!operation) return;
+        v2::ExecuteOperationMetadata metadata;
+        operation->metadata().UnpackTo(&metadata);
+        v2::ExecuteResponse response;
+        bool done = operation->done() && operation->response().UnpackTo(&response);
+        std::lock_guard lock(state->mutex);
+        state->now = static_cast<stage>(metadata.stage());
+        if (done) state->response = std::move(response);
+        state->changed.notify_all();
+      },
+      [state = state_](expected<void> ended) {
+        std::lock_guard lock(state->mutex);
+        state->ended = std::move(ended);
+        state->changed.notify_all();
+      });
+}
+
+bool running_execution::reaches(stage wanted) {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait_for(lock, 60s, [&] { return state_->now >= wanted || state_->ended; });
+  return state_->now >= wanted;
+}
+
+expected<v2::ExecuteResponse> running_execution::wait() {
+  std::unique_lock lock(state_->mutex);
+  if (!state_->changed.wait_for(lock, 120s, [&] { return state_->ended.has_value(); }))
+    return fail(errc::deadline_exceeded, "the execution does not end");
+  if (!*state_->ended) return failure(state_->ended->error());
+  if (!state_->response) return fail(errc::internal, "the execution ended without a response");
+  return *state_->response;
+}
+
+}  // namespace kiln::end_to_end

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/contract/action.hpp"
+#include "test/end_to_end/remote.hpp"
+
+namespace kiln::end_to_end {
+
+/// Uploads what it takes to run this shell script, whose output is the file `out`; -> the action's digest.
+expected<digest> upload_action(const remote& server, const std::string& script);
+
+/// An Execute call and what it has told so far. Any thread.
+class running_execution {
+public:
+  running_execution(const remote& server, const digest& action);
+
+  /// Blocks until the operation has come so far (false: the call ended before, or nothing came for long).
+  bool reaches(stage wanted);
+  /// Blocks until the call has ended.
+  expected<v2::ExecuteResponse> wait();
+
+private:
+  struct shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    stage now{};
+    std::optional<v2::ExecuteResponse> response;
+    std::optional<expected<void>> ended;
+  };
+  std::shared_ptr<shared> state_ = std::make_shared<shared>();
+};
+
+}  // namespace kiln::end_to_end

@@ -1,0 +1,321 @@
+#include <boost/test/unit_test.hpp>
+
+#include "plugins/stores/filesystem/index/blob_index.hpp"
+#include "test/contract/sources.hpp"
+
+using namespace kiln;
+using namespace kiln::filesystem;
+
+namespace {
+
+constexpr std::uint64_t block = blob_index::block;
+constexpr std::uint64_t none_open = 1'000'000;
+
+digest blob(std::uint64_t number) {
+  return digest_of("blob " + std::to_string(number));
+}
+
+blob_index::limits room_for(std::uint64_t blocks) {
+  return {blocks * block, 0, 1 << 20, 1 << 16};
+}
+
+pack_ptr pack(std::uint64_t number) {
+  auto file = std::make_shared<pack_file>();
+  file->number = number;
+  return file;
+}
+
+// A blob of 1000 bytes at the n-th place of a pack.
+pack_place place(const pack_ptr& in, std::uint64_t n) {
+  return {in, pack_head_size + n * record_size(1000) + header_size(digest_function::sha256), 1000, 0};
+}
+
+std::vector<digest> evict(blob_index& index, std::uint64_t weight) {
+  departures gone;
+  BOOST_TEST((index.reserve(weight, none_open, gone) == room::made));
+  index.release(weight);
+  return gone.blobs;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(filesystem_index)
+
+BOOST_AUTO_TEST_CASE(lets_go_in_the_order_of_use) {
+  blob_index index(room_for(4), 1);
+  for (std::uint64_t i = 0; i < 4; ++i) index.insert_file(blob(i), 1);
+  index.use(*index.find(blob(0)));
+  BOOST_TEST((evict(index, 2 * block) == std::vector{blob(1), blob(2)}));
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(counts_a_file_with_its_blocks) {
+  BOOST_TEST(blob_index::file_weight(0) == block);
+  BOOST_TEST(blob_index::file_weight(1) == block);
+  BOOST_TEST(blob_index::file_weight(block) == block);
+  BOOST_TEST(blob_index::file_weight(block + 1) == 2 * block);
+  blob_index index(room_for(10), 1);
+  index.insert_file(blob(0), block + 1);
+  BOOST_TEST(index.weight() == 2 * block);
+  departures gone;
+  index.erase(*index.find(blob(0)), gone);
+  BOOST_TEST(index.weight() == 0U);
+  BOOST_TEST((gone.files == std::vector{blob(0)}));
+}
+
+BOOST_AUTO_TEST_CASE(reserves_nothing_that_pinned_blobs_and_other_writers_hold) {
+  blob_index index(room_for(4), 1);
+  index.insert_file(blob(0), 1);
+  index.insert_file(blob(1), 1);
+  auto serial = index.pin(*index.find(blob(0)));
+  departures gone;
+  BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::made));
+  BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::none));
+  BOOST_TEST(gone.blobs.empty());
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  BOOST_TEST((gone.blobs == std::vector{blob(1)}));
+  index.unpin(blob(0), serial);
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  BOOST_TEST(index.size() == 0U);
+  BOOST_TEST(index.reserved() == 4 * block);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_leaves_for_a_promise_and_nobody_else_gets_its_room) {
+  blob_index index(room_for(4), 1);
+  for (std::uint64_t i = 0; i < 4; ++i) index.insert_file(blob(i), 1);
+  departures gone;
+  BOOST_TEST(index.promise(3 * block));
+  BOOST_TEST(index.size() == 4U);
+  BOOST_TEST(!index.promise(2 * block));
+  BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::none));
+  BOOST_TEST((index.redeem(block, none_open, gone) == room::made));
+  BOOST_TEST((gone.blobs == std::vector{blob(0)}));
+  BOOST_TEST(index.reserved() == block);
+  BOOST_TEST(index.promised() == 2 * block);
+  index.take_back(2 * block);
+  BOOST_TEST(index.promise(3 * block));
+}
+
+BOOST_AUTO_TEST_CASE(a_promise_is_not_kept_with_what_was_pinned_since) {
+  blob_index index(room_for(2), 1);
+  index.insert_file(blob(0), 1);
+  BOOST_TEST(index.promise(2 * block));
+  index.pin(*index.find(blob(0)));
+  departures gone;
+  BOOST_TEST((index.redeem(block, none_open, gone) == room::made));
+  BOOST_TEST((index.redeem(block, none_open, gone) == room::none));
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(counts_pins_and_uses_what_the_last_one_released) {
+  blob_index index(room_for(2), 1);
+  index.insert_file(blob(0), 1);
+  auto serial = index.pin(*index.find(blob(0)));
+  index.pin(*index.find(blob(0)));
+  index.insert_file(blob(1), 1);
+  index.unpin(blob(0), serial);
+  BOOST_TEST((evict(index, block) == std::vector{blob(1)}));
+  index.insert_file(blob(2), 1);
+  index.unpin(blob(0), serial);
+  BOOST_TEST((evict(index, block) == std::vector{blob(2)}));
+}
+
+BOOST_AUTO_TEST_CASE(does_not_unpin_a_blob_that_came_anew) {
+  blob_index index(room_for(2), 1);
+  auto old_serial = index.pin(index.insert_file(blob(0), 1));
+  departures gone;
+  index.erase(*index.find(blob(0)), gone);
+  BOOST_TEST(index.pinned() == 0U);
+  index.pin(index.insert_file(blob(0), 1));
+  index.unpin(blob(0), old_serial);
+  BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::none));
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(lets_go_first_of_what_was_not_used_since_the_start_and_of_that_the_oldest) {
+  blob_index index(room_for(4), 1);
+  index.insert_file(blob(0), 1);
+  index.insert_old_file(blob(1), 1, index.hours_before(5));
+  index.insert_old_file(blob(2), 1, index.hours_before(1'000'000));
+  index.insert_old_file(blob(3), 1, index.hours_before(300));
+  BOOST_TEST((evict(index, 2 * block) == std::vector{blob(2), blob(3)}));
+  index.use(*index.find(blob(1)));
+  BOOST_TEST((evict(index, 3 * block) == std::vector{blob(0)}));
+}
+
+BOOST_AUTO_TEST_CASE(keeps_hot_bytes_within_their_bound_and_drops_them_with_the_blob) {
+  blob_index::limits bounds = room_for(1000);
+  bounds.hot_memory = 3 * (1000 + hot_blobs::overhead);
+  blob_index index(bounds, 1);
+  for (std::uint64_t i = 0; i < 4; ++i)
+    index.warm(index.insert_file(blob(i), 1000), bytes::adopt(std::string(1000, 'x')));
+  BOOST_TEST(index.hot_weight() == bounds.hot_memory);
+  BOOST_TEST((index.find(blob(0))->hot == 0));
+  BOOST_TEST(index.hot(*index.find(blob(1))).size() == 1000U);
+  index.warm(index.insert_file(blob(4), 1000), bytes::adopt(std::string(1000, 'x')));
+  BOOST_TEST((index.find(blob(1))->hot != 0));
+  departures gone;
+  for (std::uint64_t i = 0; i < 5; ++i) index.erase(*index.find(blob(i)), gone);
+  BOOST_TEST(index.hot_weight() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(drops_a_pack_as_a_whole_when_nothing_in_it_was_used_again) {
+  blob_index index(room_for(4), 1);
+  auto first = pack(1), second = pack(2);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
+  departures gone;
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  BOOST_TEST(gone.blobs.size() == 7U);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST(gone.files.empty());
+  BOOST_TEST(index.find(blob(10)) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(moves_on_what_was_used_since_its_pack_was_filled) {
+  blob_index index(room_for(4), 1);
+  auto first = pack(1), second = pack(2), third = pack(3);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  auto pinned = index.pin(*index.find(blob(5)));
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
+  index.use(*index.find(blob(3)));
+  departures gone;
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  BOOST_TEST(gone.blobs.size() == 5U);
+  BOOST_TEST(gone.packs.empty());
+  BOOST_REQUIRE(gone.leaving.size() == 1);
+  index.move(*index.find(blob(3)), place(third, 0));
+  index.move(*index.find(blob(5)), place(third, 1));
+  index.finish_leaving(*gone.leaving.front(), gone);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST(index.place_of(*index.find(blob(3))).in->number == 3U);
+  index.unpin(blob(5), pinned);
+  BOOST_TEST(index.pinned() == 0U);
+}
+
+// Else, after a kill in between, the older of two results would be back.
+BOOST_AUTO_TEST_CASE(no_pack_leaves_before_an_older_one_with_a_record_that_it_replaced_has_left) {
+  blob_index index(room_for(4), 1);
+  auto first = pack(1), second = pack(2), third = pack(3);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  for (std::uint64_t i = 0; i < 7; ++i)
+    index.insert_packed(blob(i == 0 ? 0 : 10 + i), place(second, i), 10 + i);
+  auto pinned = index.pin(*index.find(blob(5)));
+  departures gone;
+  BOOST_TEST((index.reserve(3 * block, none_open, gone) == room::later));
+  BOOST_TEST(gone.packs.empty());
+  BOOST_REQUIRE(gone.leaving.size() == 1);
+  BOOST_TEST(gone.leaving.front()->file->number == 1U);
+  BOOST_TEST(index.find(blob(0)) != nullptr);
+  index.move(*index.find(blob(5)), place(third, 0));
+  index.finish_leaving(*gone.leaving.front(), gone);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST((index.reserve(3 * block, 3, gone) == room::made));
+  BOOST_TEST(gone.packs.size() == 2U);
+  BOOST_TEST(index.find(blob(0)) == nullptr);
+  index.unpin(blob(5), pinned);
+}
+
+BOOST_AUTO_TEST_CASE(never_drops_the_pack_that_is_being_written) {
+  blob_index index(room_for(4), 1);
+  auto open = pack(7);
+  for (std::uint64_t i = 0; i < 14; ++i) index.insert_packed(blob(i), place(open, i), i);
+  departures gone;
+  BOOST_TEST((index.reserve(2 * block, 7, gone) == room::none));
+  BOOST_TEST((index.reserve(2 * block, 8, gone) == room::made));
+}
+
+BOOST_AUTO_TEST_CASE(lets_go_of_the_older_end_whether_file_or_pack) {
+  blob_index index(room_for(8), 1);
+  auto first = pack(1), second = pack(2);
+  index.insert_file(blob(100), 1);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  index.insert_file(blob(101), 1);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
+  BOOST_TEST((evict(index, 3 * block) == std::vector{blob(100)}));
+  BOOST_TEST(evict(index, 4 * block).size() == 7U);
+  BOOST_TEST((evict(index, 6 * block) == std::vector{blob(101)}));
+}
+
+BOOST_AUTO_TEST_CASE(drops_lent_copies_before_any_blob) {
+  blob_index index(room_for(3), 1);
+  auto first = pack(1);
+  for (std::uint64_t i = 0; i < 3; ++i) index.insert_packed(blob(i), place(first, i), i);
+  index.add_copy(*index.find(blob(0)));
+  index.add_copy(*index.find(blob(1)));
+  auto pinned = index.pin(*index.find(blob(1)));
+  const auto before = index.weight();
+  departures gone;
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  BOOST_TEST((gone.copies == std::vector{blob(0)}));
+  BOOST_TEST(gone.blobs.empty());
+  BOOST_TEST(index.weight() == before - block);
+  index.unpin(blob(1), pinned);
+}
+
+BOOST_AUTO_TEST_CASE(counts_records_that_are_no_blobs_and_lets_go_of_packs_of_nothing_else) {
+  blob_index index(room_for(2), 1);
+  index.count_record(place(pack(1), 0));
+  BOOST_TEST(index.weight() == place(nullptr, 0).offset + 1000);
+  index.count_record(place(pack(1), 0));
+  BOOST_TEST(index.weight() == place(nullptr, 0).offset + 1000);
+  departures gone;
+  BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::made));
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST(index.weight() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_the_newest_record_of_a_result_in_whatever_order_packs_are_loaded) {
+  auto load = [](bool newest_first) {
+    auto index = std::make_unique<blob_index>(room_for(100), 10);
+    held_pack& old = index->insert_old_pack(pack(1), 4000, index->hours_before(5));
+    held_pack& young = index->insert_old_pack(pack(2), 4000, index->hours_before(1));
+    record first{blob(0), 5, 0, 10, record_kind::blob, 80}, second{blob(0), 9, 0, 20, record_kind::blob, 80};
+    record erased{blob(1), 7, 0, 0, record_kind::erasure, 200},
+        before{blob(1), 6, 0, 30, record_kind::blob, 300};
+    record after{blob(2), 8, 0, 40, record_kind::blob, 400},
+        earlier{blob(2), 7, 0, 0, record_kind::erasure, 500};
+    auto load_old = [&] {
+      for (const auto& one : {first, before, earlier}) index->insert_old_packed(old, one);
+    };
+    auto load_young = [&] {
+      for (const auto& one : {second, erased, after}) index->insert_old_packed(young, one);
+    };
+    newest_first ? (load_young(), load_old()) : (load_old(), load_young());
+    return index;
+  };
+  for (bool newest_first : {true, false}) {
+    auto index = load(newest_first);
+    BOOST_REQUIRE(index->find(blob(0)) != nullptr);
+    BOOST_TEST(index->find(blob(0))->size() == 20U);
+    BOOST_TEST(index->find(blob(1)) == nullptr);
+    BOOST_TEST(index->find(blob(2)) != nullptr);
+    BOOST_TEST(index->next_sequence() > 9U);
+  }
+}
+
+// Its records must leave before what replaced one of them, but they were used no less lately for that.
+BOOST_AUTO_TEST_CASE(what_is_used_in_a_pack_stays_when_that_was_passed_over_and_became_stale) {
+  constexpr std::uint64_t packs = 10, in_each = 20;
+  blob_index index(room_for(60), 1);
+  for (std::uint64_t number = 1; number <= packs; ++number) {
+    auto file = pack(number);
+    for (std::uint64_t n = 0; n < in_each; ++n)
+      index.insert_packed(blob(number * 100 + n), place(file, n), index.next_sequence());
+  }
+  for (std::uint64_t n = 0; n < in_each; ++n) index.use(*index.find(blob(100 + n)));
+  const std::uint64_t free = index.space() - index.weight();
+  departures gone;
+  BOOST_TEST((index.reserve(free + 1, none_open, gone) == room::made));
+  BOOST_TEST(!index.find_pack(2));  // the first was passed over
+  BOOST_REQUIRE(index.find_pack(1));
+  index.release(free + 1);
+  index.insert_packed(blob(100), place(pack(packs + 1), 0), index.next_sequence());
+  const std::uint64_t still_free = index.space() - index.weight();
+  gone = {};
+  (void)index.reserve(still_free + 1, none_open, gone);
+  BOOST_TEST(gone.leaving.size() == 1U);
+  for (std::uint64_t n = 0; n < in_each; ++n) BOOST_TEST(index.find(blob(100 + n)) != nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

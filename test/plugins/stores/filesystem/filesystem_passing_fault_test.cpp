@@ -1,0 +1,147 @@
+#include <sys/stat.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <fstream>
+
+#include "test/contract/sources.hpp"
+#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+using contract::noise;
+using namespace std::chrono_literals;
+
+namespace {
+
+int unreadable(disk_call made, const std::string&) {
+  return made == disk_call::read || made == disk_call::read_cached ? EIO : 0;
+}
+
+std::uint64_t inode_of(const std::filesystem::path& file) {
+  struct stat facts {};
+  return ::stat(file.c_str(), &facts) == 0 ? facts.st_ino : 0;
+}
+
+template <class T>
+std::string failure_of(const expected<T>& answer) {
+  return answer ? std::string() : answer.error().to_string();
+}
+
+// From when the crew took nothing until it does again.
+void let_the_crew_work_again(filesystem_house& house) {
+  house.run();
+  house.limit_crew(std::numeric_limits<std::size_t>::max());
+  house.system.pass(100ms);
+  house.run();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(filesystem_passing_faults)
+
+BOOST_AUTO_TEST_CASE(a_file_that_the_disk_could_not_read_is_there_again_once_it_can) {
+  for (std::size_t size : {3000U, 700'000U, 3'000'000U})
+    for (bool restarted : {false, true}) {
+      filesystem_house house;
+      const digest blob = house.put(noise(size));
+      house.disk.fault = unreadable;
+      BOOST_TEST(!house.read(blob).has_value());
+      // Whoever has it may bring it.
+      BOOST_TEST(!house.has(blob));
+      BOOST_TEST((house.ask(lease_blobs{{blob}})->missing == std::vector{blob}));
+      house.disk.fault = nullptr;
+      BOOST_TEST(std::filesystem::exists(house.file_of(blob)));
+      if (restarted) house.restart();
+      BOOST_TEST((house.read(blob) == noise(size)));
+      BOOST_TEST(house.has(blob));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_ends_in_an_error_on_the_way_is_kept) {
+  filesystem_house house;
+  const digest blob = house.put(noise(5'000'000));
+  house.disk.fault = [seen = 0](disk_call made, const std::string&) mutable {
+    return made == disk_call::read && ++seen == 3 ? EIO : 0;
+  };
+  BOOST_TEST(!house.read(blob).has_value());
+  house.disk.fault = nullptr;
+  BOOST_TEST((house.read(blob) == noise(5'000'000)));
+  BOOST_TEST(house.has(blob));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_brought_anew_takes_the_place_of_a_file_that_cannot_be_read) {
+  for (std::size_t size : {3000U, 700'000U})
+    for (bool in_a_batch : {false, true}) {
+      filesystem_house house;
+      const digest blob = house.put(noise(size));
+      const auto before = inode_of(house.file_of(blob));
+      house.disk.fault = unreadable;
+      BOOST_TEST(!house.read(blob).has_value());
+      if (in_a_batch)
+        BOOST_TEST(house.ask(write_blobs{{{blob, bytes::adopt(noise(size))}}})->results.at(0).has_value());
+      else
+        house.put(noise(size));
+      house.disk.fault = nullptr;
+      BOOST_TEST(house.has(blob));
+      BOOST_TEST(inode_of(house.file_of(blob)) != before);
+      BOOST_TEST((house.read(blob) == noise(size)));
+      BOOST_TEST(house.figures().blobs == 1U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_write_waits_for_the_room_that_a_full_crew_has_still_to_make) {
+  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
+    filesystem_house house(wishes);
+    for (unsigned i = 0; i < 3; ++i) house.put(noise(200'000, i));
+    house.run();
+    // Full until something has been removed.
+    bool full = false, removed = false;
+    house.disk.fault = [&](disk_call made, const std::string& path) {
+      removed = removed || (made == disk_call::remove && path.find('/') != std::string::npos);
+      if (made != disk_call::write || removed) return 0;
+      full = true;
+      return ENOSPC;
+    };
+    auto answer = house.begin(write_blob{digest_of(noise(5000, 9)), contract::deliver(noise(5000, 9))});
+    for (int i = 0; i < 20 && !full; ++i) house.run_jobs(1);
+    BOOST_REQUIRE(full);
+    house.limit_crew(0);
+    let_the_crew_work_again(house);
+    BOOST_REQUIRE(answer->has_value());
+    BOOST_TEST(failure_of(**answer) == "");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_crew_was_full) {
+  filesystem_house house(filesystem_house::packing());
+  const digest blob = house.put(noise(3000));
+  house.run();
+  auto lent = house.begin(lend_file{blob});
+  house.run_jobs(1);
+  auto gone = house.begin(forget_blob{blob});
+  house.system.run();
+  house.limit_crew(0);
+  let_the_crew_work_again(house);
+  BOOST_TEST(lent->has_value());
+  BOOST_TEST(gone->has_value());
+  BOOST_TEST(house.files_in("lent").empty());
+}
+
+// What was used lately and cannot be moved, for the disk cannot read it, keeps nobody else out.
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_leaves_when_room_is_wanted) {
+  auto wishes = filesystem_house::files_only();
+  wishes.capacity = byte_size{1 << 20};
+  filesystem_house house(wishes, holds::results);
+  auto name = [](unsigned i) { return digest_of(std::to_string(i)); };
+  for (unsigned i = 0; i < 50; ++i) BOOST_REQUIRE(house.write(name(i), noise(3000, i)));
+  for (unsigned i = 0; i < 50; i += 5) BOOST_REQUIRE(house.write(name(i), noise(3000, 100 + i)));  // stale
+  house.disk.fault = unreadable;
+  for (unsigned i = 100; i < 1000; ++i) {
+    (void)house.ask(find_missing{{name(1), name(2), name(3), name(11), name(12)}});
+    auto written = house.write(name(i), noise(3000, i));
+    BOOST_REQUIRE_MESSAGE(written.has_value(), i << ": " << failure_of(written));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,135 @@
+#include <boost/test/unit_test.hpp>
+#include <new>
+#include <optional>
+#include <random>
+
+#include "test/contract/sources.hpp"
+#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+using contract::noise;
+
+namespace {
+
+// The n-th call of the disk throws: `n` 0 is never.
+struct thrower {
+  std::size_t n = 0;
+  bool memory = true;
+  std::size_t made = 0;
+  std::optional<disk_call> thrown{};
+
+  int operator()(disk_call call) {
+    if (++made != n) return 0;
+    thrown = call;
+    if (memory) throw std::bad_alloc();
+    throw 7;
+  }
+};
+
+template <class Answer>
+void check_answered(const std::shared_ptr<std::optional<expected<Answer>>>& answer, const thrower& what,
+                    const char* order) {
+  BOOST_TEST(answer->has_value(), order << ": no answer when call " << what.n << " threw, of kind "
+                                        << (what.thrown ? static_cast<int>(*what.thrown) : -1));
+}
+
+// Everything that a store can be asked for, at once.
+void ask_for_everything(filesystem_house& house, const thrower& what, const digest& small,
+                        const digest& large) {
+  auto write = [&](std::size_t size) {
+    return house.begin(write_blob{digest_of(noise(size, 9)), contract::deliver(noise(size, 9))});
+  };
+  auto one = write(2500);
+  auto other = write(250'000);
+  write_blobs several;
+  for (std::size_t size : {100U, 3500U, 150'000U, 160'000U})
+    several.entries.push_back({digest_of(noise(size, 8)), bytes::adopt(noise(size, 8))});
+  auto batch = house.begin(std::move(several));
+  auto whole = house.begin(read_blob{small});
+  auto part = house.begin(read_blob{large, 1000, 5000});
+  auto same = house.begin(read_blob{large, 2000, 5000});
+  auto together = house.begin(read_blobs{{small, large}});
+  auto lent = house.begin(lend_file{small});
+  auto file = house.begin(lend_file{large});
+  auto missing = house.begin(find_missing{{small, large, digest_of("absent")}});
+  auto held = house.begin(lease_blobs{{small, large}});
+  auto flushed = house.begin(flush_store{});
+  house.run();
+  auto gone = house.begin(forget_blob{digest_of(noise(2500, 9))});
+  house.run();
+  check_answered(one, what, "write_blob");
+  check_answered(other, what, "write_blob of a large one");
+  check_answered(batch, what, "write_blobs");
+  check_answered(whole, what, "read_blob");
+  check_answered(part, what, "read_blob of a part");
+  check_answered(same, what, "read_blob of another part");
+  check_answered(together, what, "read_blobs");
+  check_answered(lent, what, "lend_file of a copy");
+  check_answered(file, what, "lend_file");
+  check_answered(missing, what, "find_missing");
+  check_answered(held, what, "lease_blobs");
+  check_answered(flushed, what, "flush_store");
+  check_answered(gone, what, "forget_blob");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(filesystem_thrown)
+
+BOOST_AUTO_TEST_CASE(a_job_that_throws_fails_who_asked_and_nothing_else) {
+  for (bool memory : {true, false})
+    // Most of the later calls look for folders that are not there, each in the same way.
+    for (std::size_t n = 1;; n += n < 100 ? 1 : 211) {
+      filesystem_house house(filesystem_house::packing());
+      const digest small = house.put(noise(3000, 1)), large = house.put(noise(200'000, 2));
+      house.close();
+      house.open();
+      thrower what{n, memory};
+      house.disk.fault = [&](disk_call call, const std::string&) { return what(call); };
+      ask_for_everything(house, what, small, large);
+      house.disk.fault = nullptr;
+      if (!what.thrown) break;
+      // It works as if nothing had been.
+      for (std::size_t size : {2600U, 260'000U}) {
+        const digest fresh = house.put(noise(size, 7));
+        BOOST_TEST((house.read(fresh) == noise(size, 7)));
+        BOOST_TEST(house.ask(lend_file{fresh}).has_value());
+      }
+      house.run();
+      BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") == 0.0,
+                 "room is lost when call " << n << " throws, of kind " << static_cast<int>(*what.thrown));
+      house.restart();
+      BOOST_TEST((house.read(small) == noise(3000, 1)));
+      BOOST_TEST((house.read(large) == noise(200'000, 2)));
+      BOOST_TEST((house.read(digest_of(noise(2600, 7))) == noise(2600, 7)));
+      BOOST_TEST((house.read(digest_of(noise(260'000, 7))) == noise(260'000, 7)));
+    }
+}
+
+// Packs leave all the time, and what is used in them is moved.
+BOOST_AUTO_TEST_CASE(every_result_is_answered_on_a_disk_that_throws_now_and_then) {
+  auto wishes = filesystem_house::files_only();
+  wishes.capacity = byte_size{1 << 20};
+  filesystem_house house(wishes, holds::results);
+  std::mt19937_64 chance(1);
+  house.disk.fault = [&](disk_call, const std::string&) {
+    if (chance() % 40 == 0) throw std::bad_alloc();
+    return 0;
+  };
+  for (unsigned i = 0; i < 600; ++i) {
+    auto written =
+        house.begin(write_blob{digest_of(std::to_string(i % 150)), contract::deliver(noise(9000, i))});
+    auto read = house.begin(read_blob{digest_of(std::to_string(chance() % 150))});
+    house.run();
+    BOOST_REQUIRE(written->has_value());
+    BOOST_REQUIRE(read->has_value());
+  }
+  house.disk.fault = nullptr;
+  for (unsigned i = 0; i < 200; ++i)
+    BOOST_REQUIRE(house.write(digest_of(std::to_string(i)), noise(9000, i)).has_value());
+  BOOST_TEST((house.read(digest_of("199")) == noise(9000, 199)));
+  BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") == 0.0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
