@@ -10,8 +10,8 @@
 #include "actors/worker/backoff.hpp"
 #include "actors/worker/inputs/blob_search.hpp"
 #include "actors/worker/session_ledger.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "core/observe/log.hpp"
-#include "core/wire/worker_protocol.hpp"
 
 namespace kiln {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/contract/actor.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 #include "core/digest/digest.hpp"
 #include "core/digest/record_key.hpp"
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 
 KILN_MESSAGE(kiln::error)
 

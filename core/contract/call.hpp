@@ -11,7 +11,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 
 namespace kiln {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/contract/actor.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 
 /// The end of a process, spoken.
 namespace kiln {

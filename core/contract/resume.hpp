@@ -9,7 +9,7 @@
 
 #include "core/base/crew.hpp"
 #include "core/base/error.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 
 /// How an actor has work done that it has no time for, and goes on with the result.
 namespace kiln {

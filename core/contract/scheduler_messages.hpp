@@ -5,7 +5,7 @@
 
 #include "core/contract/action.hpp"
 #include "core/contract/actor.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 #include "core/contract/worker_messages.hpp"
 
 /// What the scheduler hears. Clients of operations on one side (through the execution and operations

@@ -10,7 +10,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/actor.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
 

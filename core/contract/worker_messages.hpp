@@ -8,7 +8,7 @@
 
 #include "core/contract/action.hpp"
 #include "core/contract/actor.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 
 /// What a worker hears from its scheduler. In the same process it is the worker itself; for one across the
 /// wire, the session that stands for it.

@@ -1,4 +1,4 @@
-#include "core/wire/worker_protocol.hpp"
+#include "core/contract/worker_protocol.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>

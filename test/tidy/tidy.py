@@ -24,9 +24,9 @@ FLOORS = {
     "core/cache": ["core/base", "core/digest", "core/cache"],
     "core/config": ["core/base", "core/config"],
     "core/observe": ["core/base", "core/digest", "core/observe"],
-    "core/merkle": ["core/base", "core/digest", "core/merkle", "core/wire"],
-    "core/wire": ["core/base", "core/digest", "core/wire", "core/merkle", "core/contract"],
-    "core/contract": ["core/base", "core/digest", "core/contract"],
+    "core/wire": ["core/base", "core/digest", "core/wire"],
+    "core/merkle": ["core/base", "core/digest", "core/wire", "core/merkle"],
+    "core/contract": ["core/base", "core/digest", "core/wire", "core/contract"],
     "core/compress": ["core/base", "core/contract", "core/compress"],
     "core/plugin": ["core"],
     "actors/services": ["core", "actors/services"],
@@ -87,6 +87,17 @@ def breaches_of_shape(path, lines):
         yield f"{path}: a header begins with #pragma once"
 
 
+def breaches_of_names(files):
+    """Whoever reads #include "…/scheduler.hpp" knows which one is meant."""
+    homes = {}
+    for path in files:
+        if path.suffix == ".hpp" and path.parts[0] != "test":
+            homes.setdefault(path.name, []).append(path)
+    for name, paths in sorted(homes.items()):
+        if len(paths) > 1:
+            yield f"{name}: {len(paths)} headers of this name: {', '.join(map(str, paths))}"
+
+
 def breaches_of_format(files):
     if not files:
         return
@@ -110,6 +121,7 @@ def main():
         breaches += breaches_of_shape(path, lines)
         if len(lines) > LONG_FILE:
             warnings.append(f"{path}: {len(lines)} lines; do two ideas share this room?")
+    breaches += breaches_of_names(sources)
     breaches += breaches_of_format(sources)
     for line in warnings:
         print("warning:", line)

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
-#include "core/contract/message.hpp"
+#include "core/contract/kiln_message.hpp"
 #include "core/digest/digest.hpp"
 
 namespace kiln {

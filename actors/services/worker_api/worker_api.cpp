@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "actors/services/worker_api/worker_session.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/log_throttle.hpp"
-#include "core/wire/worker_protocol.hpp"
 
 namespace kiln {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "actors/services/common/result_rules.hpp"
 #include "core/contract/hear.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_limits.hpp"
-#include "core/wire/worker_protocol.hpp"
 
 namespace kiln {
 namespace {

@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/wire/worker_protocol.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "test/harness/cluster.hpp"
 
 /// Where workers join a node, and who may.

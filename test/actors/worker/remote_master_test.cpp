@@ -5,7 +5,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <deque>
 
-#include "core/wire/worker_protocol.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "test/harness/deterministic_system.hpp"
 #include "test/harness/print.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "core/wire/worker_protocol.hpp"
+#include "core/contract/worker_protocol.hpp"
 #include "test/actors/services/execution/execution_bench.hpp"
 
 /// Workers behind the wire, as the scheduler and its clients see them.
