@@ -153,7 +153,7 @@ void dispatcher::close(steady_time now) {
 void dispatcher::tick(steady_time now) {
   now_ = now;
   give_up_silent_workers();
-  give_up_deaf_workers();
+  drop_silent_workers();
   cancel_abandoned();
   stop_overdue();
   complain_of_barren();

@@ -38,8 +38,8 @@ public:
   virtual void in_vain(const std::string& why, std::size_t actions) = 0;
 };
 
-/// The scheduler's mind: every decision, no actor, no clock, no I/O. Time comes with each call and must not
-/// run backwards. Confined to one actor.
+/// The scheduler's dispatch: every decision, no actor, no clock, no I/O. Time comes with each call and must
+/// not run backwards. Confined to one actor.
 class dispatcher {
 public:
   /// All three outlive it.
@@ -134,7 +134,7 @@ private:
 
   // What is due at a tick.
   void give_up_silent_workers();
-  void give_up_deaf_workers();
+  void drop_silent_workers();
   void cancel_abandoned();
   void stop_overdue();
   void complain_of_barren();

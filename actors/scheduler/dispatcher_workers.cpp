@@ -208,7 +208,7 @@ void dispatcher::give_up_silent_workers() {
   }
 }
 
-void dispatcher::give_up_deaf_workers() {
+void dispatcher::drop_silent_workers() {
   while (!kills_.empty() && kills_.front().since + options_.kill_timeout < now_) {
     auto kill = std::move(kills_.front());
     kills_.pop_front();

@@ -81,7 +81,7 @@ struct scheduler_state : outbox {
   store_actor results;
   record_names names;
   std::optional<scheduler_metrics> metrics;
-  std::optional<dispatcher> mind;
+  std::optional<dispatcher> dispatch;
   struct enlisted {
     worker_actor handle;
     bool may_return;
@@ -182,7 +182,7 @@ void scheduler_state::take_handle(const std::string& worker_id, const enlist_wor
 
 caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) {
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
-  auto welcome = caught([&] { return mind->admit(order.profile, now()); });
+  auto welcome = caught([&] { return dispatch->admit(order.profile, now()); });
   if (!welcome) {
     env.log->write(draining ? log_level::debug : log_level::warn, "worker refused",
                    {{"worker", order.profile.name}, {"why", welcome.error()}});
@@ -193,7 +193,7 @@ caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) 
   // The welcome goes first: only then does the worker know who it is.
   auto promise = make_answer<worker_welcome>(self);
   promise.deliver(*welcome);
-  mind->ready(welcome->worker_id);
+  dispatch->ready(welcome->worker_id);
   return promise;
 }
 
@@ -202,21 +202,21 @@ void scheduler_state::on_down(const caf::down_msg& news) {
     auto worker_id = found->second;
     if (workers.at(worker_id).may_return) {
       env.log->info("the connection to a worker broke", {{"worker", worker_id}});
-      mind->cut(worker_id, now());
+      dispatch->cut(worker_id, now());
     } else {
-      mind->lost(worker_id, "it is gone", now());
+      dispatch->lost(worker_id, "it is gone", now());
     }
     answer_drains();
   }
   if (auto found = listener_ids.find(news.source); found != listener_ids.end()) {
-    mind->listener_gone(found->second, now());
+    dispatch->listener_gone(found->second, now());
     listeners.erase(found->second);
     listener_ids.erase(found);
   }
 }
 
 void scheduler_state::answer_drains() {
-  if (!mind->drained()) return;
+  if (!dispatch->drained()) return;
   for (auto& each : drains) each.deliver(scheduler_drained{});
   drains.clear();
 }
@@ -229,64 +229,64 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
   results = std::move(store);
   names = named;
   metrics.emplace(*env.metrics);
-  mind.emplace(options, *env.random, *this);
+  dispatch.emplace(options, *env.random, *this);
   self->set_down_handler([this](caf::down_msg& news) { on_down(news); });
   self->delayed_send(self, tick_interval, scheduler_tick{});
   return {
       [this](submit_action& order) {
         order.action.queued = env.time->wall();
-        return to_result(caught([&] { return mind->submit(order, id_of(order.listener), now()); }));
+        return to_result(caught([&] { return dispatch->submit(order, id_of(order.listener), now()); }));
       },
       [this](const watch_operation& order) {
-        return to_result(mind->watch(order.name, id_of(order.listener)));
+        return to_result(dispatch->watch(order.name, id_of(order.listener)));
       },
       [this](const unwatch_operation& order) {
         if (auto found = listener_ids.find(order.listener.address()); found != listener_ids.end())
-          mind->unwatch(order.name, found->second, order.for_good, now());
+          dispatch->unwatch(order.name, found->second, order.for_good, now());
         answer_drains();
       },
       [this](const cancel_operation& order) {
-        auto state = mind->cancel(order.name, now());
+        auto state = dispatch->cancel(order.name, now());
         answer_drains();
         return to_result(std::move(state));
       },
       [this](const list_operations& order) {
         return to_result(caught([&]() -> expected<operation_list> {
-          return operation_list{mind->list(order.after, order.limit)};
+          return operation_list{dispatch->list(order.after, order.limit)};
         }));
       },
       [this](const enlist_worker& order) { return enlist(order); },
-      [this](const worker_beat& news) { mind->beat(news.worker_id, now()); },
-      [this](const action_started& news) { mind->started(news, now()); },
+      [this](const worker_beat& news) { dispatch->beat(news.worker_id, now()); },
+      [this](const action_started& news) { dispatch->started(news, now()); },
       [this](const action_finished& news) {
-        mind->finished(news, now());
+        dispatch->finished(news, now());
         answer_drains();
       },
-      [this](const worker_slots& news) { mind->has_slots(news, now()); },
-      [this](const worker_leaving& news) { mind->leaving(news.worker_id, now()); },
-      [this](const measure_scheduler&) { return mind->figures(); },
+      [this](const worker_slots& news) { dispatch->has_slots(news, now()); },
+      [this](const worker_leaving& news) { dispatch->leaving(news.worker_id, now()); },
+      [this](const measure_scheduler&) { return dispatch->figures(); },
       [this](const drain_scheduler&) {
         if (!std::exchange(draining, true)) {
-          const auto figures = mind->figures();
+          const auto figures = dispatch->figures();
           env.log->info(
               "no more actions are given to workers",
               {{"workers", figures.workers}, {"executing", figures.executing}, {"queued", figures.queued}});
         }
-        mind->drain();
+        dispatch->drain();
         auto promise = make_answer<scheduler_drained>(self);
         drains.push_back(promise);
         answer_drains();
         return static_cast<caf::result<scheduler_drained>>(promise);
       },
-      [this](const close_scheduler&) { mind->close(now()); },
+      [this](const close_scheduler&) { dispatch->close(now()); },
       [this](const scheduler_tick&) {
-        mind->tick(now());
-        metrics->show(mind->figures());
+        dispatch->tick(now());
+        metrics->show(dispatch->figures());
         answer_drains();
         self->delayed_send(self, tick_interval, scheduler_tick{});
       },
       [this](const result_settled& news) {
-        mind->recorded(news.operation, news.attempt, now());
+        dispatch->recorded(news.operation, news.attempt, now());
         answer_drains();
       },
   };

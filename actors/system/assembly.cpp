@@ -154,8 +154,9 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     if (!place) return with_context(place.error(), "worker");
     all.work = std::move(*place);
   }
-  for (auto& [name, door] : all.transports)
-    if (auto open = door->serve(name == all.worker_listener ? all.routes.workers : all.routes.clients); !open)
+  for (auto& [name, listener] : all.transports)
+    if (auto open = listener->serve(name == all.worker_listener ? all.routes.workers : all.routes.clients);
+        !open)
       return with_context(open.error(), "transport {}", name);
   if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
   all.store_watch = spawn_store_watch(system, env, stores_to_watch(options, all.stores), all.services.health);
@@ -176,10 +177,10 @@ std::vector<guarded_actor> assembly::guarded() const {
   return all;
 }
 
-// The order is the promise: running work, doors, the calls' last words, the stores. While actions run to
-// their end the doors stay open: a client that is turned away comes back for a few seconds, less than many an
-// action takes, and then its build has failed. What runs has `patience` once, whoever waits for it: scheduler
-// and worker of one node wait for the same actions.
+// The order is the promise: running work, listeners, the calls' last words, the stores. While actions run to
+// their end the listeners stay open: a client that is turned away comes back for a few seconds, less than
+// many an action takes, and then its build has failed. What runs has `patience` once, whoever waits for it:
+// scheduler and worker of one node wait for the same actions.
 drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) const {
   auto& all = *parts_;
   auto calls = std::make_shared<rest>(all.transports.size());
@@ -199,11 +200,11 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
   if (all.work)
     steps.push_back(
         {"worker", patience, until_answered<worker_drained>(system, all.work->worker(), drain_worker{})});
-  steps.push_back({"doors", closing, [&all, calls, until](auto done) {
+  steps.push_back({"listeners", closing, [&all, calls, until](auto done) {
                      if (all.scheduler) caf::anon_send(all.scheduler, close_scheduler{});
                      auto left = std::max(*until - all.env.time->now(), duration::zero());
-                     for (auto& [name, door] : all.transports)
-                       door->drain(left, [calls] { calls->arrive(); });
+                     for (auto& [name, listener] : all.transports)
+                       listener->drain(left, [calls] { calls->arrive(); });
                      done();
                    }});
   steps.push_back({"calls", closing, [calls](auto done) { calls->when_reached(std::move(done)); }});
@@ -214,9 +215,9 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
 
 std::vector<listener> assembly::listeners() const {
   std::vector<listener> found;
-  for (const auto& [name, door] : parts_->transports)
-    for (auto& address : door->addresses())
-      found.push_back({std::move(address), door->protects(), name == parts_->worker_listener});
+  for (const auto& [name, listener] : parts_->transports)
+    for (auto& address : listener->addresses())
+      found.push_back({std::move(address), listener->protects(), name == parts_->worker_listener});
   std::stable_partition(found.begin(), found.end(), [](const auto& one) { return !one.for_workers; });
   return found;
 }

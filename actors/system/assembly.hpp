@@ -31,9 +31,9 @@ struct listener {
 /// plugins. Confined to the thread that made it.
 class assembly {
 public:
-  /// Spawns stores, services, scheduler and worker, and opens the doors last. An error leaves nothing behind;
-  /// it says which part could not be had. `in_vain` is called, on any thread, if it turns out later that the
-  /// node can never do what it is for, and why.
+  /// Spawns stores, services, scheduler and worker, and opens the listeners last. An error leaves nothing
+  /// behind; it says which part could not be had. `in_vain` is called, on any thread, if it turns out later
+  /// that the node can never do what it is for, and why.
   static expected<std::unique_ptr<assembly>> start(const configuration& wanted,
                                                    const plugin_registry& plugins, caf::actor_system& system,
                                                    const environment& env,

@@ -68,7 +68,7 @@ expected<void> check_parts(const node_options& node) {
 }  // namespace
 
 schema<node_options> node_schema(const kind_table& stores, const kind_table& transports) {
-  return schema<node_options>{"One process of Kiln: its stores, its doors, and what it does behind them."}
+  return schema<node_options>{"One process of Kiln: its stores, its listeners, and what it does behind them."}
       .kinds("stores", &node_options::stores, stores, "Where bytes are kept, by names of your choosing.")
       .kinds("transports", &node_options::transports, transports, "How clients come in and how we go out.")
       .section("serve", &node_options::serve, serve_schema(),

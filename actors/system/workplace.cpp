@@ -4,7 +4,7 @@
 #include <caf/send.hpp>
 
 #include "actors/system/token_file.hpp"
-#include "actors/worker/remote_master.hpp"
+#include "actors/worker/remote_scheduler.hpp"
 
 namespace kiln {
 
@@ -29,7 +29,7 @@ std::function<void(const error&)> say_why(const std::string& scheduler,
 
 }  // namespace
 
-workplace::workplace(worker_master master, bool remote, local_worker worker,
+workplace::workplace(worker_registry master, bool remote, local_worker worker,
                      std::vector<guarded_actor> guarded)
     : master_(std::move(master)), remote_(remote), worker_(std::move(worker)), guarded_(std::move(guarded)) {
   guarded_.push_back({"worker", caf::actor_cast<caf::strong_actor_ptr>(worker_)});
@@ -46,7 +46,7 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
                                                      const node_options& options, const store_tree& stores,
                                                      const scheduler_actor& here, const dialer& dial,
                                                      const std::function<void(const error&)>& refused) {
-  worker_master master = here;
+  worker_registry master = here;
   bool remote = !options.scheduler.empty();
   if (remote) {
     auto way = dial(options.scheduler);
@@ -55,8 +55,8 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
     if (!token)
       return with_context(token.error(), "a worker shows a copy of its scheduler's token (--worker-token)");
     tell_of(*token, options.worker_token, env.log);
-    master = spawn_remote_master(system, env, std::move(*way), std::move(token->token),
-                                 stores.find(options.worker->cas.name));
+    master = spawn_remote_scheduler(system, env, std::move(*way), std::move(token->token),
+                                    stores.find(options.worker->cas.name));
   }
   const auto& wanted = *options.worker;
   auto cache = wanted.cache ? stores.find(wanted.cache->name) : store_actor();

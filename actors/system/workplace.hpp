@@ -34,9 +34,9 @@ public:
   const std::vector<guarded_actor>& guarded() const noexcept { return guarded_; }
 
 private:
-  workplace(worker_master master, bool remote, local_worker worker, std::vector<guarded_actor> guarded);
+  workplace(worker_registry master, bool remote, local_worker worker, std::vector<guarded_actor> guarded);
 
-  worker_master master_;
+  worker_registry master_;
   bool remote_;  ///< then the master is ours to end
   local_worker worker_;
   std::vector<guarded_actor> guarded_;

@@ -18,12 +18,12 @@ namespace kiln::running {
 namespace v2 = build::bazel::remote::execution::v2;
 
 void running_state::read_command() {
-  record.begin(shop->worker_name, order.action.queued, shop->env.time->wall());
+  record.begin(resources->worker_name, order.action.queued, resources->env.time->wall());
   if (!order.action.command.empty() || is_empty_blob(order.action.command_digest))
     return take_command(order.action.command);
   if (auto fine = check_size(largest::command, order.action.command_digest); !fine)
     return give_up(std::move(fine).error());
-  self->request(shop->cas, caf::infinite, read_blobs{{order.action.command_digest}})
+  self->request(resources->cas, caf::infinite, read_blobs{{order.action.command_digest}})
       .then(
           [self = self](const blob_batch& batch) {
             auto& state = self->state;
@@ -43,11 +43,11 @@ void running_state::read_command() {
 void running_state::take_command(const bytes& content) {
   auto command = parse<v2::Command>(byte_chain(content));
   if (!command) return give_up(command.error().in_context("the command"));
-  auto planned = plan_command(*command, order.action.timeout, shop->options);
+  auto planned = plan_command(*command, order.action.timeout, resources->options);
   if (!planned) return give_up(std::move(planned).error());
   plan = std::make_shared<const command_plan>(std::move(*planned));
-  record.fetch_begins(shop->env.time->wall());
-  fetch_inputs(self, shop, order.action.input_root,
+  record.fetch_begins(resources->env.time->wall());
+  fetch_inputs(self, resources, order.action.input_root,
                [self = self](expected<std::shared_ptr<input_tree>> tree) {
                  auto& state = self->state;
                  if (state.now != phase::fetching) return;
@@ -56,42 +56,42 @@ void running_state::take_command(const bytes& content) {
                });
 }
 
-/// Makes the folder and starts the command, in one go on the crew.
+/// Makes the folder and starts the command, in one go on the thread pool.
 void running_state::prepare(std::shared_ptr<input_tree> tree) {
   now = phase::preparing;
   inputs = std::move(tree);
   // Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
   // keeps it.
-  auto work = [shop = shop, plan = plan, inputs = inputs, stop = stop, me = me(),
+  auto work = [resources = resources, plan = plan, inputs = inputs, stop = stop, me = me(),
                self = self]() -> expected<launched> {
-    auto made = shop->root->make_action_folder();
+    auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     auto hand = resume{[self, folder] { self->state.folder = folder; }};
     caf::anon_send(me, std::move(hand));
-    if (shop->watches) inputs->link();
+    if (resources->watches) inputs->link();
     auto done = materialise(folder->root(), *inputs, *plan, folder->user(), *stop);
-    if (!done && done.error().code() == errc::unavailable) recheck_gone(*shop, *inputs);
+    if (!done && done.error().code() == errc::unavailable) recheck_gone(*resources, *inputs);
     if (!done) return failure(std::move(done).error());
     descriptor where =
         open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
     if (!where) return failure(fault_of(purpose::inputs, errno, "opening the working directory"));
     // The moments are taken here: on a busy machine this actor may hear of them much later.
     command_listener listener{
-        [me, self, time = shop->env.time] {
+        [me, self, time = resources->env.time] {
           caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
         },
-        [me, self, folder, time = shop->env.time](expected<command_end> how) {
+        [me, self, folder, time = resources->env.time](expected<command_end> how) {
           auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
           caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
-    auto usage = std::make_shared<usage_watch>(folder, shop->options, *inputs, *shop->env.time);
-    auto started =
-        shop->runner->start(*plan, where, folder->out(), folder->err(), folder->user(), std::move(listener));
+    auto usage = std::make_shared<usage_watch>(folder, resources->options, *inputs, *resources->env.time);
+    auto started = resources->runner->start(*plan, where, folder->out(), folder->err(), folder->user(),
+                                            std::move(listener));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started), std::move(usage)};
   };
-  offload(me(), *shop->hands, std::move(work),
+  offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
 }
 
@@ -117,13 +117,13 @@ void running_state::on_started(wall_time at) {
 
 namespace {
 
-running_action_actor::behavior_type running_behavior(running_self self, const workshop_ptr& shop,
+running_action_actor::behavior_type running_behavior(running_self self, const worker_resources_ptr& resources,
                                                      const action_owner& owner, const start_action& order) {
   // Another try, elsewhere, may have the memory that it takes.
   ends_with_what_it_throws(self);
   auto& state = self->state;
   state.self = self;
-  state.shop = shop;
+  state.resources = resources;
   state.owner = owner;
   state.order = order;
   self->send(self, resume{[self] { self->state.read_command(); }});
@@ -158,9 +158,9 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
 
 namespace kiln {
 
-running_action_actor spawn_running_action(caf::actor_system& system, workshop_ptr shop, action_owner owner,
-                                          start_action order) {
-  return system.spawn(running::running_behavior, std::move(shop), std::move(owner), std::move(order));
+running_action_actor spawn_running_action(caf::actor_system& system, worker_resources_ptr resources,
+                                          action_owner owner, start_action order) {
+  return system.spawn(running::running_behavior, std::move(resources), std::move(owner), std::move(order));
 }
 
 }  // namespace kiln

@@ -5,7 +5,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <string>
 
-#include "actors/worker/workshop.hpp"
+#include "actors/worker/worker_resources.hpp"
 #include "core/contract/actor.hpp"
 #include "core/contract/resume.hpp"
 #include "core/contract/worker_messages.hpp"
@@ -47,8 +47,8 @@ using running_action_actor =
 using action_self = running_action_actor::base;
 
 /// Begins at once.
-running_action_actor spawn_running_action(caf::actor_system& system, workshop_ptr shop, action_owner owner,
-                                          start_action order);
+running_action_actor spawn_running_action(caf::actor_system& system, worker_resources_ptr resources,
+                                          action_owner owner, start_action order);
 
 }  // namespace kiln
 

@@ -31,11 +31,11 @@ void running_state::collect(const command_end& how) {
   outcome.exit_code = how.exit_code;
   file_too_large = how.signal == SIGXFSZ;
   auto result = record.result();
-  auto work = [shop = shop, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
+  auto work = [resources = resources, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
                function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
-    return collect_all(*shop, *plan, *inputs, folder, function, *stop, partly, *result);
+    return collect_all(*resources, *plan, *inputs, folder, function, *stop, partly, *result);
   };
-  offload(me(), *shop->hands, std::move(work),
+  offload(me(), *resources->pool, std::move(work),
           [self = self](expected<collected> left) { self->state.upload(std::move(left)); });
 }
 
@@ -45,13 +45,13 @@ void running_state::upload(expected<collected> left) {
   if (excess.ok()) excess = std::move(left->fault);
   if (excess.ok() && file_too_large) excess = too_much_in_file({plan->largest_file});
   now = phase::uploading;
-  record.upload_begins(shop->env.time->wall());
+  record.upload_begins(resources->env.time->wall());
   spoken.emplace(std::move(left->spoken));
   upload_blobs(std::move(left->blobs));
 }
 
 void running_state::upload_blobs(blob_table blobs) {
-  upload_outputs(self, shop, std::move(blobs), stop, [self = self](expected<void> done) {
+  upload_outputs(self, resources, std::move(blobs), stop, [self = self](expected<void> done) {
     if (self->state.now == phase::uploading) self->state.uploaded(std::move(done));
   });
 }
@@ -66,13 +66,13 @@ void running_state::uploaded(expected<void> done) {
     leave_out_outputs(*record.result());
     return upload_blobs(*std::exchange(spoken, std::nullopt));
   }
-  record.upload_ends(shop->env.time->wall());
+  record.upload_ends(resources->env.time->wall());
   outcome.result = record.finish();
   if (excess.ok()) return clean_up();
   give_up(std::move(excess));
 }
 
-/// The end has a reason. Nothing of the action is running on the crew or as a process here.
+/// The end has a reason. Nothing of the action is running on the thread pool or as a process here.
 void running_state::give_up(error why, fault_place from) {
   if (outcome.status.ok()) {
     outcome.fault = take_owner(why, from);
@@ -86,18 +86,19 @@ void running_state::clean_up() {
   *stop = true;
   if (!folder) return say_over();
   // What has gone well to its end has no process and no reader any more.
-  auto work = [folder = std::move(folder), shop = shop, well = outcome.status.ok(),
+  auto work = [folder = std::move(folder), resources = resources, well = outcome.status.ok(),
                inputs = unchecked ? inputs : nullptr] {
     std::atomic<bool> never{false};
-    if (inputs) (void)recheck_altered(*shop, *inputs, never);  // the action has failed anyway
+    if (inputs) (void)recheck_altered(*resources, *inputs, never);  // the action has failed anyway
     return well ? folder->hand_back() : folder->remove();
   };
   expect_removal();
-  offload(me(), *shop->hands, std::move(work), [self = self](expected<void> gone) {
+  offload(me(), *resources->pool, std::move(work), [self = self](expected<void> gone) {
     auto& state = self->state;
-    if (!gone && state.shop->env.log)
-      state.shop->env.log->error("an action's folder could not be removed",
-                                 {{"operation", state.order.operation}, {"error", gone.error().to_string()}});
+    if (!gone && state.resources->env.log)
+      state.resources->env.log->error(
+          "an action's folder could not be removed",
+          {{"operation", state.order.operation}, {"error", gone.error().to_string()}});
     state.say_over();
   });
 }

@@ -23,10 +23,10 @@ void running_state::keep_watch() {
 
 void running_state::look_around() {
   keep_watch();
-  if (due && due->first == now && shop->env.time->now() >= due->second) tell_hanging();
+  if (due && due->first == now && resources->env.time->now() >= due->second) tell_hanging();
   if (now != phase::running || *stop || std::exchange(looking, true)) return;
   auto look = [usage = usage]() -> expected<std::optional<error>> { return usage->look(); };
-  offload(me(), *shop->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
+  offload(me(), *resources->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
     self->state.looking = false;
     self->state.take_look(std::move(found));
   });
@@ -47,9 +47,9 @@ error running_state::too_late() const {
 
 /// Its time is over: it is asked to end, and has a while to do so.
 void running_state::end_overdue() {
-  if (shop->options.kill_grace == duration(0)) return kill_command();
+  if (resources->options.kill_grace == duration(0)) return kill_command();
   command->ask_to_end();
-  self->delayed_send(self, shop->options.kill_grace, resume{[self = self] {
+  self->delayed_send(self, resources->options.kill_grace, resume{[self = self] {
                        auto& state = self->state;
                        if (state.now == phase::running && !*state.stop) state.kill_command();
                      }});
@@ -62,16 +62,16 @@ void running_state::kill_command() {
 
 /// What this phase waits for should be over soon; if not, nobody is made to wait for it.
 void running_state::expect_end() {
-  due.emplace(now, shop->env.time->now() + shop->options.hang_after);
+  due.emplace(now, resources->env.time->now() + resources->options.hang_after);
   keep_watch();
 }
 
 /// The end is not held up by a folder with much in it.
 void running_state::expect_removal() {
-  self->delayed_send(self, std::min(shop->options.removal_wait, shop->options.hang_after),
+  self->delayed_send(self, std::min(resources->options.removal_wait, resources->options.hang_after),
                      resume{[self = self] { self->state.tell_hanging(); }});
-  self->delayed_send(self, shop->options.hang_after, resume{[self = self] {
-                       if (auto* log = self->state.shop->env.log)
+  self->delayed_send(self, resources->options.hang_after, resume{[self = self] {
+                       if (auto* log = self->state.resources->env.log)
                          log->warn("an action's folder cannot be removed; its slot is lost until it is gone",
                                    {{"operation", self->state.order.operation}});
                      }});

@@ -19,8 +19,8 @@
 /// (running_action_watch.cpp) and after it (running_action_end.cpp).
 namespace kiln::running {
 
-/// What it is waiting for. Answers of stores may come when nobody wants them any more; work on the crew and a
-/// command are waited for, for they use the action's folder.
+/// What it is waiting for. Answers of stores may come when nobody wants them any more; work on the thread
+/// pool and a command are waited for, for they use the action's folder.
 enum class phase : std::uint8_t { fetching, preparing, running, collecting, uploading, cleaning };
 
 /// A command on its way, and what looks after it.
@@ -34,7 +34,7 @@ using running_self = running_action_actor::stateful_pointer<running_state>;
 
 struct running_state {
   running_self self = nullptr;
-  workshop_ptr shop;
+  worker_resources_ptr resources;
   action_owner owner;
   start_action order;
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/worker/backoff.hpp"
-#include "actors/worker/open_workshop.hpp"
+#include "actors/worker/open_worker_resources.hpp"
 #include "actors/worker/running_action.hpp"
 #include "actors/worker/worker_profile.hpp"
 #include "core/base/duration_text.hpp"
@@ -55,8 +55,8 @@ struct worker_state {
   using key = std::pair<std::string, std::uint64_t>;  // operation and attempt
 
   worker_self self = nullptr;
-  workshop_ptr shop;
-  worker_master master;
+  worker_resources_ptr resources;
+  worker_registry master;
   worker_profile profile;
   backoff patience;
 
@@ -105,7 +105,7 @@ struct worker_state {
 worker_state::~worker_state() {
   for (const auto* all : {&running, &lingering})
     for (const auto& [which, action] : *all) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
-  if (shop) caf::anon_send_exit(shop->lender, caf::exit_reason::user_shutdown);
+  if (resources) caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
 }
 
 void worker_state::enlist() {
@@ -113,14 +113,14 @@ void worker_state::enlist() {
   if (draining || now != standing::outside || slots() == 0) return;
   now = standing::asking;
   // It may be another cache than in the last session.
-  self->request(shop->cas, patience_for_figures, measure_store{})
+  self->request(resources->cas, patience_for_figures, measure_store{})
       .then(
           [self = self](const store_figures& figures) {
-            self->state.shop->room->cache_holds(figures.capacity);
+            self->state.resources->room->cache_holds(figures.capacity);
             self->state.ask_scheduler();
           },
           [self = self](const caf::error&) {  // one that is far has no word for it
-            self->state.shop->room->cache_holds(0);
+            self->state.resources->room->cache_holds(0);
             self->state.ask_scheduler();
           });
 }
@@ -149,7 +149,7 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
   id = welcome.worker_id;
   interval = std::max<duration>(welcome.heartbeat_interval, std::chrono::milliseconds(10));
   ++session;
-  if (shop->env.log) shop->env.log->info("enlisted at the scheduler", {{"worker", id}});
+  if (resources->env.log) resources->env.log->info("enlisted at the scheduler", {{"worker", id}});
   if (draining) {
     self->send(master, worker_leaving{id});
     return after_one_less();
@@ -167,8 +167,9 @@ void worker_state::not_enlisted(const error& why) {
 void worker_state::enlist_later(std::string_view news, const std::string& why, log_level level) {
   if (draining) return after_one_less();
   if (std::exchange(retry_planned, true)) return;
-  auto pause = patience.next(*shop->env.random);
-  if (shop->env.log) shop->env.log->write(level, news, {{"why", why}, {"again_in", in_words(pause)}});
+  auto pause = patience.next(*resources->env.random);
+  if (resources->env.log)
+    resources->env.log->write(level, news, {{"why", why}, {"again_in", in_words(pause)}});
   self->delayed_send(self, pause, enlist_again{});
 }
 
@@ -190,7 +191,7 @@ void worker_state::start(start_action& order) {
                    fault_owner::elsewhere});
   auto owner = caf::actor_cast<action_owner>(caf::actor_cast<worker_self_type>(self));
   auto begun = caught([&]() -> expected<running_action_actor> {
-    return spawn_running_action(self->system(), shop, owner, std::move(order));
+    return spawn_running_action(self->system(), resources, owner, std::move(order));
   });
   if (!begun) return report(which.first, which.second, {begun.error(), {}, 0, false, fault_owner::worker});
   self->monitor(*begun);
@@ -214,10 +215,10 @@ void worker_state::dismiss(const dismiss_worker& order) {
   if (now == standing::dismissed && !order.given_up) return;
   now = standing::dismissed;
   // Who goes by itself is dismissed in order as well, and need not say so.
-  if (shop->env.log && order.given_up)
-    shop->env.log->warn("given up by the scheduler", {{"worker", id}, {"why", order.reason}});
-  else if (shop->env.log && !draining)
-    shop->env.log->info("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
+  if (resources->env.log && order.given_up)
+    resources->env.log->warn("given up by the scheduler", {{"worker", id}, {"why", order.reason}});
+  else if (resources->env.log && !draining)
+    resources->env.log->info("dismissed by the scheduler", {{"worker", id}, {"why", order.reason}});
   if (order.given_up) {
     end_session();
     kill_all(order.reason);
@@ -238,9 +239,9 @@ void worker_state::over(action_over& news) {
   auto found = running.find({news.operation, news.attempt});
   if (found == running.end()) return;
   if (news.lingers) {
-    if (shop->env.log && !news.removing)
-      shop->env.log->warn("an action's process cannot be ended; its slot is lost until it is gone",
-                          {{"operation", news.operation}, {"slots_left", slots() - 1}});
+    if (resources->env.log && !news.removing)
+      resources->env.log->warn("an action's process cannot be ended; its slot is lost until it is gone",
+                               {{"operation", news.operation}, {"slots_left", slots() - 1}});
     lingering.insert(running.extract(found));
     tell_slots();  // before the end, or the slot would be filled at once
   } else {
@@ -319,17 +320,17 @@ caf::result<worker_drained> worker_state::drain() {
   return reply;
 }
 
-worker_self_type::behavior_type worker_behavior(worker_self self, const workshop_ptr& shop,
-                                                const worker_master& master, const worker_profile& profile,
+worker_self_type::behavior_type worker_behavior(worker_self self, const worker_resources_ptr& resources,
+                                                const worker_registry& master, const worker_profile& profile,
                                                 const std::function<void(const error&)>& refused) {
   auto& state = self->state;
   state.self = self;
-  state.shop = shop;
+  state.resources = resources;
   state.master = master;
   state.profile = profile;
   state.refused = refused;
-  if (shop->env.metrics)
-    state.slots_lost = &shop->env.metrics
+  if (resources->env.metrics)
+    state.slots_lost = &resources->env.metrics
                             ->gauges("kiln_worker_slots_lost",
                                      "Slots held by what is left of actions whose end was told already.")
                             .with();
@@ -365,9 +366,9 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const workshop
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
                                     worker_context context) {
   auto profile = profile_of(options, *context.env.random);
-  auto shop = open_workshop(system, options, context, profile);
-  if (!shop) return failure(std::move(shop).error());
-  return system.spawn(worker_behavior, std::move(*shop), context.master, profile, context.refused);
+  auto resources = open_worker_resources(system, options, context, profile);
+  if (!resources) return failure(std::move(resources).error());
+  return system.spawn(worker_behavior, std::move(*resources), context.master, profile, context.refused);
 }
 
 }  // namespace kiln

@@ -17,9 +17,9 @@ namespace kiln {
 
 struct worker_context {
   environment env;
-  store_actor cas;       ///< inputs come from there, outputs go there
-  store_actor cache;     ///< lends files; null: `cas` is asked to
-  worker_master master;  ///< the scheduler, or what stands for it (remote_master)
+  store_actor cas;         ///< inputs come from there, outputs go there
+  store_actor cache;       ///< lends files; null: `cas` is asked to
+  worker_registry master;  ///< the scheduler, or what stands for it (remote_master)
   /// Told, before spawn_worker returns, of the actors beside it that the worker cannot be without; may be
   /// null.
   std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;
@@ -48,7 +48,7 @@ using local_worker = worker_actor::extend<                //
 /// An exit message stops what runs, in good order, before the actor ends; exit_reason::kill leaves the folder
 /// of a running action to the next start.
 ///
-/// Takes its work folder over and starts the warden before it returns, so it blocks shortly; then enlists.
+/// Takes its work folder over and starts the launcher before it returns, so it blocks shortly; then enlists.
 /// FAILED_PRECONDITION if another worker has that folder.
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
                                     worker_context context);

@@ -15,7 +15,7 @@ constexpr std::size_t piece_size = 256 << 10;
 class encoded_source final : public blob_source, public std::enable_shared_from_this<encoded_source> {
 public:
   encoded_source(byte_chain head, blob_source_ptr rest, std::uint64_t size, int level,
-                 std::shared_ptr<crew> threads)
+                 std::shared_ptr<thread_pool> threads)
       : rest_(std::move(rest)),
         threads_(std::move(threads)),
         encoder_(size, level),
@@ -74,7 +74,7 @@ private:
   }
 
   const blob_source_ptr rest_;
-  const std::shared_ptr<crew> threads_;
+  const std::shared_ptr<thread_pool> threads_;
   zstd_encoder encoder_;
   chain_cursor input_;
   bool drained_;
@@ -84,7 +84,7 @@ private:
 }  // namespace
 
 blob_source_ptr zstd_encoded(byte_chain head, blob_source_ptr rest, std::uint64_t size, int level,
-                             std::shared_ptr<crew> threads) {
+                             std::shared_ptr<thread_pool> threads) {
   return std::make_shared<encoded_source>(std::move(head), std::move(rest), size, level, std::move(threads));
 }
 

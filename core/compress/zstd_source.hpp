@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/stream.hpp"
 
 namespace kiln {
@@ -11,6 +11,6 @@ namespace kiln {
 /// on `threads` as it is pulled, in pieces of at most 256 KiB, so that no more than that and one piece of
 /// `rest` lies here. A `rest` that ends early or late fails it (INTERNAL).
 blob_source_ptr zstd_encoded(byte_chain head, blob_source_ptr rest, std::uint64_t size, int level,
-                             std::shared_ptr<crew> threads);
+                             std::shared_ptr<thread_pool> threads);
 
 }  // namespace kiln

@@ -16,7 +16,7 @@ expected<void> compare(const digest& wanted, const digest& found, errc code) {
 // thread they are hashed.
 class checked_source final : public blob_source, public std::enable_shared_from_this<checked_source> {
 public:
-  checked_source(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing, errc code)
+  checked_source(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing, errc code)
       : source_(std::move(source)),
         blob_(blob),
         hashing_(std::move(hashing)),
@@ -68,7 +68,7 @@ private:
 
   const blob_source_ptr source_;
   const digest blob_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   const errc code_;
   hasher hasher_;
   std::uint64_t passed_ = 0;
@@ -82,7 +82,7 @@ expected<void> check(const digest& blob, const bytes& content, errc code) {
   return compare(blob, digest_of(content.view(), blob.function), code);
 }
 
-blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing,
+blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
                         errc code) {
   return std::make_shared<checked_source>(std::move(source), blob, std::move(hashing), code);
 }

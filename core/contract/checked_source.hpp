@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
 
@@ -17,7 +17,7 @@ expected<void> check(const digest& blob, const bytes& content, errc code = errc:
 
 /// `source`, ending in an error instead of with its end if it is not the blob: at the first byte too many,
 /// when it ends short, and before the last bytes are handed on if the hash differs. Hashes on `hashing`.
-blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<crew> hashing,
+blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
                         errc code = errc::invalid_argument);
 
 }  // namespace kiln

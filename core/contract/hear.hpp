@@ -3,7 +3,7 @@
 #include <caf/error.hpp>
 #include <utility>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/actor.hpp"
 
 /// What continuations and handlers throw, memory that is not there for instance. CAF ends an actor that

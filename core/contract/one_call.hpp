@@ -2,7 +2,7 @@
 
 #include <exception>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/actor.hpp"
 
 namespace kiln {

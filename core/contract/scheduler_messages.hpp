@@ -130,7 +130,7 @@ using scheduler_actor = caf::typed_actor<                         //
     caf::reacts_to<close_scheduler>>;
 
 /// The part of the scheduler that a worker speaks to. A worker on another machine finds it behind the wire.
-using worker_master = caf::typed_actor<                    //
+using worker_registry = caf::typed_actor<                  //
     caf::replies_to<enlist_worker>::with<worker_welcome>,  //
     caf::reacts_to<worker_beat>,                           //
     caf::reacts_to<action_started>,                        //

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "core/base/clock.hpp"
-#include "core/base/crew.hpp"
 #include "core/base/random.hpp"
+#include "core/base/thread_pool.hpp"
 
 namespace kiln {
 
@@ -16,7 +16,7 @@ struct environment {
   random_source* random = nullptr;
   logger* log = nullptr;
   metric_registry* metrics = nullptr;
-  crew_source* crews = &thread_crews();
+  thread_pool_source* pools = &thread_pools();
 };
 
 }  // namespace kiln

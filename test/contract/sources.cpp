@@ -10,7 +10,7 @@ namespace {
 class delivering final : public blob_source, public std::enable_shared_from_this<delivering> {
 public:
   delivering(std::string content, delivery how) : content_(bytes::adopt(std::move(content))), how_(how) {
-    if (how.from_elsewhere) elsewhere_ = make_thread_crew("elsewhere", 1);
+    if (how.from_elsewhere) elsewhere_ = make_thread_pool("elsewhere", 1);
   }
 
   void read(next then) override {
@@ -28,7 +28,7 @@ private:
 
   const bytes content_;
   const delivery how_;
-  std::unique_ptr<crew> elsewhere_;
+  std::unique_ptr<thread_pool> elsewhere_;
   std::size_t at_ = 0;
 };
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/stream.hpp"
 #include "test/contract/stage.hpp"
 

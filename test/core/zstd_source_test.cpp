@@ -62,7 +62,7 @@ heard listen(const blob_source_ptr& source) {
 }
 
 struct encoding_bench {
-  std::shared_ptr<crew> threads = make_inline_crew();
+  std::shared_ptr<thread_pool> threads = make_inline_pool();
 };
 
 }  // namespace
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(who_gives_up_gives_up_the_blob) {
 }
 
 BOOST_AUTO_TEST_CASE(threads_that_are_too_busy_fail_it) {
-  auto busy = std::shared_ptr<crew>(make_thread_crew("busy", 1, 0));
+  auto busy = std::shared_ptr<thread_pool>(make_thread_pool("busy", 1, 0));
   auto from = std::make_shared<pieces>("hello", 2);
   BOOST_TEST(listen(zstd_encoded({}, from, 5, 1, busy)).fault->code() == errc::resource_exhausted);
   BOOST_TEST(from->cancelled);

@@ -58,7 +58,7 @@ void walk(const bytes& content) {
 // GetTree reads a Directory by hand, and only what it needs of it: what protobuf takes means the same to it.
 void walk_levels(const bytes& content, const expected<v2::Directory>& directory) {
   const auto root = digest_of(content.view());
-  tree_walk walk(root, {.stretch_size = 256, .max_directories = 1000});
+  tree_walk walk(root, {.segment_size = 256, .max_directories = 1000});
   const auto taken = walk.take(walk.next_batch(), {content});
   if (!directory) return;
   std::vector<digest> children;

@@ -29,8 +29,8 @@
 
 namespace kiln::test {
 
-/// An actor system in which nothing happens by itself: actors and crews run when the test says so, on its
-/// thread, in the same order every time, and time stands still until the test lets it pass.
+/// An actor system in which nothing happens by itself: actors and thread pools run when the test says so, on
+/// its thread, in the same order every time, and time stands still until the test lets it pass.
 class deterministic_system {
 public:
   explicit deterministic_system(std::uint64_t seed = 1, pick how = pick::oldest);

@@ -7,17 +7,17 @@ namespace kiln::test {
 namespace {
 
 // Apart from the numbers of actors.
-constexpr std::uint64_t first_crew = std::uint64_t{1} << 63;
+constexpr std::uint64_t first_pool = std::uint64_t{1} << 63;
 
-/// A crew whose threads are turns.
-class turn_crew final : public crew {
+/// A thread pool whose threads are turns.
+class turn_pool final : public thread_pool {
 public:
-  turn_crew(std::shared_ptr<turns> all, std::uint64_t who, std::size_t threads)
+  turn_pool(std::shared_ptr<turns> all, std::uint64_t who, std::size_t threads)
       : all_(std::move(all)), who_(who), threads_(threads) {}
-  ~turn_crew() override { stop(); }
+  ~turn_pool() override { stop(); }
 
   expected<void> post(job work) override {
-    // What a job throws ends that job, as in a crew of threads.
+    // What a job throws ends that job, as in a thread pool of threads.
     all_->add(who_, threads_, [work = std::move(work)] {
       try {
         work();
@@ -92,9 +92,9 @@ bool turns::wait(std::chrono::seconds at_most) {
   return added_.wait_for(lock, at_most, [this] { return !waiting_.empty(); });
 }
 
-std::unique_ptr<crew> turns::make(std::string, std::size_t threads) {
+std::unique_ptr<thread_pool> turns::make(std::string, std::size_t threads) {
   std::lock_guard lock(mutex_);
-  return std::make_unique<turn_crew>(shared_from_this(), first_crew + crews_++, threads);
+  return std::make_unique<turn_pool>(shared_from_this(), first_pool + pools_++, threads);
 }
 
 }  // namespace kiln::test

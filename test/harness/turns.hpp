@@ -9,7 +9,7 @@
 #include <mutex>
 #include <random>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 
 namespace kiln::test {
 
@@ -26,9 +26,9 @@ struct trace {
   bool operator==(const trace&) const = default;
 };
 
-/// Everybody who has something to do, in a system where nothing runs by itself: actors with messages, crews
-/// with jobs. Any thread may add; the test takes the turns, all on its own thread.
-class turns final : public crew_source, public std::enable_shared_from_this<turns> {
+/// Everybody who has something to do, in a system where nothing runs by itself: actors with messages, thread
+/// pools with jobs. Any thread may add; the test takes the turns, all on its own thread.
+class turns final : public thread_pool_source, public std::enable_shared_from_this<turns> {
 public:
   using task = std::function<void()>;
 
@@ -45,8 +45,8 @@ public:
   /// Until there is something to run, which another thread has to bring; false if none does for so long.
   bool wait(std::chrono::seconds at_most);
 
-  /// Crews whose jobs wait here for their turn. The source lives as long as the last of them.
-  std::unique_ptr<crew> make(std::string name, std::size_t threads) override;
+  /// Thread pools whose jobs wait here for their turn. The source lives as long as the last of them.
+  std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override;
 
   trace done() const noexcept { return done_; }
 
@@ -62,7 +62,7 @@ private:
   std::mutex mutex_;
   std::condition_variable added_;
   std::deque<entry> waiting_;
-  std::uint64_t crews_ = 0;
+  std::uint64_t pools_ = 0;
   std::mt19937_64 chance_;  ///< the test's thread's, as is the trace
   trace done_;
 };

@@ -230,7 +230,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
   auto shared = std::make_shared<cache_state>(cache_state{options});
-  if (!shared->options.reading.hands) shared->options.reading = make_interpreting(options.env);
+  if (!shared->options.reading.pool) shared->options.reading = make_interpreting(options.env);
   return system.spawn([shared](cache_pointer self) { return serve(self, shared); });
 }
 

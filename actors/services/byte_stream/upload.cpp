@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 
 namespace kiln {
 

@@ -17,11 +17,11 @@ constexpr std::size_t stored_at_once = 4 << 20;  // bytes
 class cutter_state {
 public:
   cutter_state(blob_cutter_actor::pointer self, const fast_cdc_parameters& parameters, store_actor blobs,
-               std::shared_ptr<crew> hands)
+               std::shared_ptr<thread_pool> pool)
       : self_(self),
         chunker_(std::make_shared<chunker>(parameters)),
         blobs_(std::move(blobs)),
-        hands_(std::move(hands)) {}
+        pool_(std::move(pool)) {}
 
   caf::result<blob_chunks> begin(cut_blob& order) {
     asker_ = make_answer<blob_chunks>(self_);
@@ -70,8 +70,8 @@ private:
   }
 
   void cut(byte_chain piece) {
-    auto posted = hands_->post([to = blob_cutter_actor(self_), cutting = chunker_, function = blob_.function,
-                                piece = std::move(piece), last = !rest_]() mutable {
+    auto posted = pool_->post([to = blob_cutter_actor(self_), cutting = chunker_, function = blob_.function,
+                               piece = std::move(piece), last = !rest_]() mutable {
       auto news = caught([&]() -> expected<piece_cut> {
         cutting->feed(std::move(piece));
         if (last) cutting->end();
@@ -132,7 +132,7 @@ private:
   blob_cutter_actor::pointer self_;
   const std::shared_ptr<chunker> chunker_;
   const store_actor blobs_;
-  const std::shared_ptr<crew> hands_;
+  const std::shared_ptr<thread_pool> pool_;
   std::optional<answer<blob_chunks>> asker_;
   digest blob_;
   blob_source_ptr rest_;
@@ -146,10 +146,10 @@ private:
 }  // namespace
 
 blob_cutter_actor spawn_blob_cutter(caf::actor_system& system, const fast_cdc_parameters& parameters,
-                                    store_actor blobs, std::shared_ptr<crew> hands) {
+                                    store_actor blobs, std::shared_ptr<thread_pool> pool) {
   using pointer = blob_cutter_actor::stateful_pointer<std::unique_ptr<cutter_state>>;
   return system.spawn([=](pointer self) -> blob_cutter_actor::behavior_type {
-    self->state = std::make_unique<cutter_state>(self, parameters, blobs, hands);
+    self->state = std::make_unique<cutter_state>(self, parameters, blobs, pool);
     auto* state = self->state.get();
     return {
         [state](cut_blob& order) { return guarded<blob_chunks>([&] { return state->begin(order); }); },

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/store.hpp"
 #include "core/digest/chunker.hpp"
 
@@ -34,9 +34,9 @@ using blob_cutter_actor = caf::typed_actor<caf::replies_to<cut_blob>::with<blob_
                                            caf::reacts_to<piece_read>, caf::reacts_to<piece_cut>>;
 
 /// For one blob; it ends with its answer. It holds some 4 MiB beside two of the largest chunks. Cutting and
-/// hashing is done by `hands`.
+/// hashing is done by `pool`.
 blob_cutter_actor spawn_blob_cutter(caf::actor_system& system, const fast_cdc_parameters& parameters,
-                                    store_actor blobs, std::shared_ptr<crew> hands);
+                                    store_actor blobs, std::shared_ptr<thread_pool> pool);
 
 }  // namespace kiln
 

@@ -11,10 +11,10 @@
 
 namespace kiln {
 
-std::shared_ptr<composed_source> chunking_ground::source_of_parts(const digest& blob, composition whole,
-                                                                  std::function<bool()> is_wanted) const {
+std::shared_ptr<composed_source> chunking_context::source_of_parts(const digest& blob, composition whole,
+                                                                   std::function<bool()> is_wanted) const {
   auto parts = while_wanted(join_reads(self->system(), blobs, reads_of(whole)), std::move(is_wanted));
-  return std::make_shared<composed_source>(std::move(whole), checked(std::move(parts), blob, hands));
+  return std::make_shared<composed_source>(std::move(whole), checked(std::move(parts), blob, pool));
 }
 
 // Who has to wait is not parsed meanwhile, but as it came: it counts among the client's messages there.

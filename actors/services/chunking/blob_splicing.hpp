@@ -11,12 +11,12 @@
 namespace kiln {
 
 /// What splitting and splicing stand on. Belongs to the actor.
-struct chunking_ground {
+struct chunking_context {
   chunking_actor::pointer self;
   chunking_options options;
   cache_limits limits;
   store_actor blobs;
-  std::shared_ptr<crew> hands;
+  std::shared_ptr<thread_pool> pool;
 
   /// The parts, joined and proven to be the blob, for as long as somebody wants them.
   std::shared_ptr<composed_source> source_of_parts(const digest& blob, composition whole,
@@ -27,7 +27,7 @@ struct chunking_ground {
 /// is read. Confined to the actor.
 class blob_splicing {
 public:
-  explicit blob_splicing(const chunking_ground& on)
+  explicit blob_splicing(const chunking_context& on)
       : on_(on), places_(fair_places::bounds::of(on.options.max_running), "blobs are being spliced") {}
 
   expected<void> begin(const splice_blob& order);
@@ -57,7 +57,7 @@ private:
     return [this, id](const caf::error& fault) { end(id, fail(from_caf(fault))); };
   }
 
-  const chunking_ground& on_;
+  const chunking_context& on_;
   fair_places places_;
   std::unordered_map<std::uint64_t, call_ptr> calls_;
   std::uint64_t next_id_ = 0;

@@ -81,7 +81,7 @@ void blob_splitting::cut(std::uint64_t id, blob_content content) {
   const auto& [blob, calls, left, wanted] = jobs_.at(id);
   if (content.rest)
     content.rest = while_wanted(std::move(content.rest), [wanted = wanted] { return wanted->load(); });
-  auto cutter = spawn_blob_cutter(on_.self->system(), on_.options.parameters(), on_.blobs, on_.hands);
+  auto cutter = spawn_blob_cutter(on_.self->system(), on_.options.parameters(), on_.blobs, on_.pool);
   hear(
       on_.self->request(cutter, caf::infinite, cut_blob{blob, std::move(content)}),
       [this, id](blob_chunks& chunks) {

@@ -13,7 +13,7 @@ namespace kiln {
 /// there. Confined to the actor.
 class blob_splitting {
 public:
-  explicit blob_splitting(const chunking_ground& on)
+  explicit blob_splitting(const chunking_context& on)
       : on_(on), places_(fair_places::bounds::of(on.options.max_running), "blobs are being split") {}
 
   expected<void> begin(const split_blob& order);
@@ -41,7 +41,7 @@ private:
     return [this, id](const caf::error& fault) { end(id, fail(from_caf(fault))); };
   }
 
-  const chunking_ground& on_;
+  const chunking_context& on_;
   fair_places places_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<digest, std::uint64_t> by_blob_;  ///< those that somebody waits for

@@ -13,9 +13,9 @@ namespace kiln {
 namespace {
 
 struct chunking_state {
-  explicit chunking_state(chunking_ground ground) : on(std::move(ground)) {}
+  explicit chunking_state(chunking_context context) : on(std::move(context)) {}
 
-  const chunking_ground on;
+  const chunking_context on;
   blob_splitting splits{on};
   blob_splicing splices{on};
 };
@@ -27,9 +27,9 @@ chunking_actor spawn_chunking(caf::actor_system& system, const environment& env,
                               store_actor blobs) {
   using pointer = chunking_actor::stateful_pointer<std::unique_ptr<chunking_state>>;
   return system.spawn([=](pointer self) -> chunking_actor::behavior_type {
-    auto hands = env.crews->make("kiln-chunking", options.threads.value_or(std::max(processors() / 2, 1U)));
+    auto pool = env.pools->make("kiln-chunking", options.threads.value_or(std::max(processors() / 2, 1U)));
     self->state =
-        std::make_unique<chunking_state>(chunking_ground{self, options, limits, blobs, std::move(hands)});
+        std::make_unique<chunking_state>(chunking_context{self, options, limits, blobs, std::move(pool)});
     auto* state = self->state.get();
     return {
         [=](const split_blob& order) {

@@ -29,10 +29,10 @@ schema<compression_options> compression_schema() {
 
 compression make_compression(const environment& env, const compression_options& options) {
   return {options.level, static_cast<unsigned>(std::bit_width(options.max_window.bytes) - 1),
-          env.crews->make("kiln-zstd", std::max(processors() / 2, 1U))};
+          env.pools->make("kiln-zstd", std::max(processors() / 2, 1U))};
 }
 
-expected<void> compression::run(std::size_t size, crew::job work) const {
+expected<void> compression::run(std::size_t size, thread_pool::job work) const {
   if (size > in_place) return threads->post(std::move(work));
   work();
   return {};

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
 #include "core/plugin/environment.hpp"
@@ -20,10 +20,10 @@ schema<compression_options> compression_schema();
 struct compression {
   int level = 1;
   unsigned window_log = 23;
-  std::shared_ptr<crew> threads;
+  std::shared_ptr<thread_pool> threads;
 
   /// At once if it is about a few bytes only, on the threads otherwise. `size` is that of the larger form.
-  expected<void> run(std::size_t size, crew::job work) const;
+  expected<void> run(std::size_t size, thread_pool::job work) const;
 };
 compression make_compression(const environment& env, const compression_options& options);
 

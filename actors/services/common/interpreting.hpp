@@ -17,7 +17,7 @@ inline constexpr std::size_t parsed_in_place = 64 << 10;
 /// Where the services of a node read large messages that clients named, and the memory they may take for it,
 /// all together.
 struct interpreting {
-  std::shared_ptr<crew> hands;
+  std::shared_ptr<thread_pool> pool;
   std::shared_ptr<work_budget> memory;
 };
 interpreting make_interpreting(const environment& env, byte_size memory = byte_size{256 << 20});
@@ -27,7 +27,7 @@ interpreting make_interpreting(const environment& env, byte_size memory = byte_s
 template <class Actor, class Work, class Then>
 void interpret(const Actor& actor, const interpreting& with, std::size_t size, Work work, Then then) {
   if (size <= parsed_in_place) return then(caught(work));
-  offload(actor, *with.hands, std::move(work), std::move(then));
+  offload(actor, *with.pool, std::move(work), std::move(then));
 }
 
 /// `then`, in `actor`, when this share holds so many bytes more: at once if there is room. `actor` handles

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/actor.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"

@@ -5,7 +5,8 @@
 #include "actors/services/content_addressable_storage/cas_messages.hpp"
 #include "core/wire/resource_name.hpp"
 
-/// Compression of the small blobs that travel in batches. Both take their time, so they are for a crew.
+/// Compression of the small blobs that travel in batches. Both take their time, so they are for a thread
+/// pool.
 namespace kiln {
 
 /// Whether any of these came compressed.

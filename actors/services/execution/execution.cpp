@@ -55,7 +55,7 @@ struct execution_state {
   interpreting reading;
   std::optional<preparations> requests;
   std::vector<std::pair<std::string, std::string>> leavers;  ///< operations, and whose calls left them
-  std::unique_ptr<crew> asking;                              ///< the kernel about connections
+  std::unique_ptr<thread_pool> asking;                       ///< the kernel about connections
 };
 
 expected<void> execution_state::execute(const execute_call& order) {
@@ -166,9 +166,9 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
   options = given;
   limits = bounds;
   peers = std::move(whom);
-  asking = env.crews->make("kiln-execution", 1);
+  asking = env.pools->make("kiln-execution", 1);
   memory.emplace(eviction_limits{options.remembered_inputs}, *env.time);
-  reading = peers.reading.hands ? peers.reading : make_interpreting(env);
+  reading = peers.reading.pool ? peers.reading : make_interpreting(env);
   requests.emplace(
       options.max_preparing,
       [this](const execute_request& request, action_preparation::abandoned is_over,

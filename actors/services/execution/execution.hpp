@@ -39,7 +39,7 @@ struct execution_peers {
   action_cache_actor results;  ///< may be null: then nothing is ever found
   scheduler_actor scheduler;
   interpreting reading = {};  ///< of its own if null
-  /// Of these peers, those whose connection stands. Run on a crew.
+  /// Of these peers, those whose connection stands. Run on a thread pool.
   std::function<std::set<std::string>(const std::set<std::string>& peers)> standing = standing_connections;
 };
 

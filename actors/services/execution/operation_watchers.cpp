@@ -1,7 +1,7 @@
 #include "actors/services/execution/operation_watchers.hpp"
 
 #include "actors/services/execution/operation_message.hpp"
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 
 namespace kiln {
 

@@ -18,10 +18,10 @@ public:
   using outcome =
       std::function<void(const call_ptr&, const execute_request&, expected<action_preparation::prepared>)>;
   /// Prepares an action anew.
-  using beginning =
+  using preparer =
       std::function<void(const execute_request&, action_preparation::abandoned, action_preparation::outcome)>;
 
-  preparations(std::size_t limit, beginning begin, outcome tell)
+  preparations(std::size_t limit, preparer begin, outcome tell)
       : shares_(limit, "actions are being looked at"), begin_(std::move(begin)), tell_(std::move(tell)) {}
 
   /// RESOURCE_EXHAUSTED if too many requests wait already, of all clients or of this one.
@@ -46,7 +46,7 @@ private:
   void settle(const key& which, expected<action_preparation::prepared> prepared);
 
   client_shares shares_;
-  const beginning begin_;
+  const preparer begin_;
   const outcome tell_;
   std::map<key, joint> under_way_;
 };

@@ -96,7 +96,7 @@ private:
     std::string client(client_of(calls_.at(id).call->info().peer));
     hear(
         self_->request(trees_, caf::infinite,
-                       fetch_tree{answer.root(), answer.position(), answer.seat(), std::move(client)}),
+                       fetch_tree{answer.root(), answer.position(), answer.slot(), std::move(client)}),
         [this, id](tree_part& part) {
           if (!calls_.contains(id)) return;
           calls_.at(id).answer.take(std::move(part));

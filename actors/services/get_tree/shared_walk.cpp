@@ -6,7 +6,7 @@
 namespace kiln {
 namespace {
 
-// Stretches, of about a mebibyte each: what one who follows holds at once, and how far a walk is ahead.
+// Segments, of about a mebibyte each: what one who follows holds at once, and how far a walk is ahead.
 constexpr std::ptrdiff_t most_in_part = 2;
 constexpr std::size_t most_ahead = 4;
 
@@ -17,65 +17,65 @@ std::size_t shared_walk::asked() const noexcept {
 }
 
 const std::vector<digest>& shared_walk::batch() {
-  if (batch_.empty()) batch_ = mind_->next_batch();
-  asked_ = mind_->asked();
+  if (batch_.empty()) batch_ = walk_->next_batch();
+  asked_ = walk_->asked();
   return batch_;
 }
 
 shared_walk::lent_walk shared_walk::lend() {
-  return {std::move(mind_), std::exchange(batch_, {})};
+  return {std::move(walk_), std::exchange(batch_, {})};
 }
 
 void shared_walk::take_back(lent_walk lent) {
-  mind_ = std::move(lent.mind);
-  known_ = mind_->known();
-  for (auto& one : mind_->filled()) {
+  walk_ = std::move(lent.walk);
+  known_ = walk_->known();
+  for (auto& one : walk_->filled()) {
     bytes_ += one->size_in_bytes();
-    stretches_.push_back(std::move(one));
+    segments_.push_back(std::move(one));
   }
-  over_ = mind_->over();
-  if (over_) mind_.reset();
+  over_ = walk_->over();
+  if (over_) walk_.reset();
 }
 
 bool shared_walk::far_ahead() const noexcept {
-  return stretches_.size() >= handed_out_ + most_ahead;
+  return segments_.size() >= handed_out_ + most_ahead;
 }
 
 std::optional<tree_part> shared_walk::from(std::size_t position) {
   auto begin =
-      std::upper_bound(stretches_.begin(), stretches_.end(), position,
-                       [](std::size_t wanted, const tree_stretch_ptr& one) { return wanted < one->end(); });
-  auto end = begin + std::min(stretches_.end() - begin, most_in_part);
-  handed_out_ = std::max(handed_out_, static_cast<std::size_t>(end - stretches_.begin()));
+      std::upper_bound(segments_.begin(), segments_.end(), position,
+                       [](std::size_t wanted, const tree_segment_ptr& one) { return wanted < one->end(); });
+  auto end = begin + std::min(segments_.end() - begin, most_in_part);
+  handed_out_ = std::max(handed_out_, static_cast<std::size_t>(end - segments_.begin()));
   tree_part part;
-  part.stretches.assign(begin, end);
-  part.last = over() && end == stretches_.end();
-  if (part.stretches.empty() && !part.last) return std::nullopt;
+  part.segments.assign(begin, end);
+  part.last = over() && end == segments_.end();
+  if (part.segments.empty() && !part.last) return std::nullopt;
   return part;
 }
 
 shared_walk::load shared_walk::size() const noexcept {
   if (!over()) return {known_, bytes_};
-  return {stretches_.empty() ? 0 : stretches_.back()->end(), bytes_};
+  return {segments_.empty() ? 0 : segments_.back()->end(), bytes_};
 }
 
 std::uint64_t shared_walk::weight() const noexcept {
   std::uint64_t total = sizeof(shared_walk);
-  for (const auto& one : stretches_) total += one->weight();
+  for (const auto& one : segments_) total += one->weight();
   return total;
 }
 
 bool shared_walk::let_go() {
   if (let_go_ >= handed_out_) return false;
-  forget_bytes(stretches_[let_go_++]);
+  forget_bytes(segments_[let_go_++]);
   return true;
 }
 
 void shared_walk::let_go_of_all() {
-  while (let_go_ < stretches_.size()) forget_bytes(stretches_[let_go_++]);
+  while (let_go_ < segments_.size()) forget_bytes(segments_[let_go_++]);
 }
 
-void shared_walk::forget_bytes(tree_stretch_ptr& of) {
+void shared_walk::forget_bytes(tree_segment_ptr& of) {
   bytes_ -= of->size_in_bytes();
   of = of->without_bytes();
 }

@@ -17,7 +17,7 @@ namespace kiln {
 class shared_walk {
 public:
   shared_walk(const digest& root, tree_walk::rules bounds)
-      : root_(root), mind_(std::make_unique<tree_walk>(root, bounds)) {}
+      : root_(root), walk_(std::make_unique<tree_walk>(root, bounds)) {}
 
   const digest& root() const noexcept { return root_; }
   bool over() const noexcept { return over_; }
@@ -29,9 +29,9 @@ public:
   /// What was found is taken by the walk itself, which may be elsewhere for that; nothing else is asked of it
   /// meanwhile.
   struct lent_walk {
-    std::unique_ptr<tree_walk> mind;
+    std::unique_ptr<tree_walk> walk;
     std::vector<digest> asked;
-    expected<void> take(const std::vector<expected<bytes>>& found) { return mind->take(asked, found); }
+    expected<void> take(const std::vector<expected<bytes>>& found) { return walk->take(asked, found); }
   };
   lent_walk lend();
   void take_back(lent_walk lent);
@@ -50,12 +50,12 @@ public:
   load size() const noexcept;
   /// Of the tree, for the cache.
   std::uint64_t weight() const noexcept;
-  /// Forgets the bytes of the oldest stretch that the fastest has passed; the others read them for
+  /// Forgets the bytes of the oldest segment that the fastest has passed; the others read them for
   /// themselves. False if there is none.
   bool let_go();
   void let_go_of_all();
 
-  std::set<std::uint64_t> seats;      ///< of those who follow, the oldest first
+  std::set<std::uint64_t> slots;      ///< of those who follow, the oldest first
   std::shared_ptr<const void> place;  ///< among the walks under way
   bool reading = false;
   std::shared_ptr<work_budget::share> room;  ///< of what is being read, where that is large
@@ -64,17 +64,17 @@ public:
   load charged;       ///< what of its size is counted
 
 private:
-  void forget_bytes(tree_stretch_ptr& of);
+  void forget_bytes(tree_segment_ptr& of);
 
   digest root_;
-  std::unique_ptr<tree_walk> mind_;  // while it walks and is here
+  std::unique_ptr<tree_walk> walk_;  // while it walks and is here
   bool over_ = false;
   std::size_t asked_ = 0;  // of the walk, also while it is elsewhere
   std::size_t known_ = 1;
   std::vector<digest> batch_;
-  std::vector<tree_stretch_ptr> stretches_;
-  std::size_t handed_out_ = 0;  // stretches that the fastest has had, or has no need of
-  std::size_t let_go_ = 0;      // stretches without bytes
+  std::vector<tree_segment_ptr> segments_;
+  std::size_t handed_out_ = 0;  // segments that the fastest has had, or has no need of
+  std::size_t let_go_ = 0;      // segments without bytes
   std::uint64_t bytes_ = 0;
 };
 

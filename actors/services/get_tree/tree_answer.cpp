@@ -21,24 +21,24 @@ byte_chain encoded(std::uint32_t field, std::string_view text) {
 }  // namespace
 
 tree_answer::step tree_answer::next() {
-  auto& ready = part_.stretches;
+  auto& ready = part_.segments;
   while (true) {
     while (!ready.empty() && ready.front()->end() <= position_) ready.erase(ready.begin());
     if (ready.empty()) {
       if (!part_.last) return step::fetch;
       return from_.token.empty() ? step::end : step::refuse;
     }
-    const auto& stretch = *ready.front();
+    const auto& segment = *ready.front();
     if (!from_.token.empty()) {
-      if (from_.token != page_token(root_, position_, stretch.trail(position_))) return step::refuse;
+      if (from_.token != page_token(root_, position_, segment.trail(position_))) return step::refuse;
       from_.token.clear();
     }
-    auto end = stretch.end();
+    auto end = segment.end();
     if (page_size_ != 0) end = std::min(end, position_ + page_size_);
-    if (!stretch.has_bytes()) {
+    if (!segment.has_bytes()) {
       if (!read_) {
         names_.clear();
-        for (auto at = position_; at < end; ++at) names_.push_back(stretch.name(at));
+        for (auto at = position_; at < end; ++at) names_.push_back(segment.name(at));
         return step::read;
       }
       message_ = *std::exchange(read_, std::nullopt);
@@ -48,12 +48,12 @@ tree_answer::step tree_answer::next() {
         if (position_ >= checked_) return check();
         end = std::min(end, checked_);
       }
-      message_ = present_part(stretch, end);
+      message_ = present_part(segment, end);
     }
     position_ = end;
-    if (part_.last && ready.size() == 1 && end == stretch.end()) return step::end;
+    if (part_.last && ready.size() == 1 && end == segment.end()) return step::end;
     if (message_.empty()) continue;
-    message_.append(encoded(2, page_token(root_, position_, stretch.trail(position_))));
+    message_.append(encoded(2, page_token(root_, position_, segment.trail(position_))));
     return step::send;
   }
 }
@@ -61,21 +61,21 @@ tree_answer::step tree_answer::next() {
 tree_answer::step tree_answer::check() {
   auto most = page_size_ != 0 ? std::min(page_size_, most_checked) : most_checked;
   names_.clear();
-  for (const auto& stretch : part_.stretches)
-    for (auto at = std::max(position_, stretch->begin()); at < stretch->end(); ++at)
-      if (at < part_.read_before && names_.size() < most) names_.push_back(stretch->name(at));
+  for (const auto& segment : part_.segments)
+    for (auto at = std::max(position_, segment->begin()); at < segment->end(); ++at)
+      if (at < part_.read_before && names_.size() < most) names_.push_back(segment->name(at));
   checked_ = position_ + names_.size();
   gone_.clear();
   return step::check;
 }
 
-byte_chain tree_answer::present_part(const tree_stretch& stretch, std::size_t end) const {
-  if (gone_.empty()) return stretch.part(position_, end);
+byte_chain tree_answer::present_part(const tree_segment& segment, std::size_t end) const {
+  if (gone_.empty()) return segment.part(position_, end);
   byte_chain present;
   auto from = position_;
   for (auto at = position_; at <= end; ++at) {
-    if (at < end && !gone_.contains(stretch.name(at))) continue;
-    present.append(stretch.part(from, at));
+    if (at < end && !gone_.contains(segment.name(at))) continue;
+    present.append(segment.part(from, at));
     from = at + 1;
   }
   return present;

@@ -26,7 +26,7 @@ public:
       : root_(root), from_(std::move(from)), page_size_(page_size), position_(from_.position) {}
 
   enum class step : std::uint8_t {
-    fetch,   ///< the tree from `position`, with `seat`; report by `take`
+    fetch,   ///< the tree from `position`, with `slot`; report by `take`
     check,   ///< whether `names` are still in the store; report by `lose` what is not, or nothing
     read,    ///< `names` from the store; report by `lose` and `put_in`
     send,    ///< `message`
@@ -37,13 +37,13 @@ public:
 
   const digest& root() const noexcept { return root_; }
   std::size_t position() const noexcept { return position_; }
-  const tree_seat_ptr& seat() const noexcept { return part_.seat; }
+  const tree_slot_ptr& slot() const noexcept { return part_.slot; }
   const std::vector<digest>& names() const noexcept { return names_; }
   byte_chain message() { return std::exchange(message_, {}); }
 
   void take(tree_part part) {
     part_ = std::move(part);
-    if (part_.last) part_.seat.reset();
+    if (part_.last) part_.slot.reset();
   }
   /// Some of `names` are not there any more: left out, or, if nothing was sent so far, reason enough to fetch
   /// the tree anew. NOT_FOUND if the root is not there.
@@ -54,7 +54,7 @@ public:
 private:
   step check();
   /// The directories [position_, end), but for those that are gone.
-  byte_chain present_part(const tree_stretch& stretch, std::size_t end) const;
+  byte_chain present_part(const tree_segment& segment, std::size_t end) const;
 
   digest root_;
   start from_;  // without the token once it was found good

@@ -60,7 +60,7 @@ struct follower {
   std::size_t read_before = 0;
   unsigned failures = 0;       // that others bore
   std::optional<error> fault;  // why it follows no more
-  std::weak_ptr<const tree_seat> seat;
+  std::weak_ptr<const tree_slot> slot;
   std::size_t position = 0;
   std::optional<answer<tree_part>> waiting;
 };
@@ -87,7 +87,7 @@ public:
   }
 
   caf::result<tree_part> fetch(const fetch_tree& order) {
-    if (order.seat) return follow(order.seat->id, order.position);
+    if (order.slot) return follow(order.slot->id, order.position);
     if (const auto* known = trees_.find(order.root)) {
       figures_.remembered.add();
       return sit_down(*known, order.position, (*known)->asked());
@@ -102,12 +102,12 @@ public:
     show();
   }
 
-  void leave(std::uint64_t seat) {
-    auto who = followers_.find(seat);
+  void leave(std::uint64_t slot) {
+    auto who = followers_.find(slot);
     if (who == followers_.end()) return;
     auto walk = std::move(who->second.walk);
     followers_.erase(who);
-    if (walk && walk->seats.erase(seat) > 0 && walk->seats.empty()) end(walk);
+    if (walk && walk->slots.erase(slot) > 0 && walk->slots.empty()) end(walk);
   }
 
   void forget_idle() {
@@ -141,26 +141,26 @@ private:
     return part;
   }
 
-  // Whoever has all there is to have needs no seat.
+  // Whoever has all there is to have needs no slot.
   tree_part sit_down(const shared_walk_ptr& walk, std::size_t position, std::size_t read_before) {
     tree_part part;
     if (auto ready = walk->from(position)) part = std::move(*ready);
     part.read_before = read_before;
     if (part.last) return part;
-    part.seat = {new tree_seat{next_++}, [to = tree_coalescer_actor(self_)](const tree_seat* seat) {
-                   caf::anon_send(to, leave_tree{seat->id});
-                   delete seat;
+    part.slot = {new tree_slot{next_++}, [to = tree_coalescer_actor(self_)](const tree_slot* slot) {
+                   caf::anon_send(to, leave_tree{slot->id});
+                   delete slot;
                  }};
-    walk->seats.insert(part.seat->id);
-    auto& who = followers_[part.seat->id];
+    walk->slots.insert(part.slot->id);
+    auto& who = followers_[part.slot->id];
     who.walk = walk;
     who.read_before = read_before;
-    who.seat = part.seat;
+    who.slot = part.slot;
     return part;
   }
 
-  caf::result<tree_part> follow(std::uint64_t seat, std::size_t position) {
-    auto found = followers_.find(seat);
+  caf::result<tree_part> follow(std::uint64_t slot, std::size_t position) {
+    auto found = followers_.find(slot);
     if (found == followers_.end()) return to_caf(error(errc::internal, "nobody has this seat in a walk"));
     auto& who = found->second;
     if (who.fault) return to_caf(*who.fault);
@@ -179,7 +179,7 @@ private:
     auto part = who.walk->from(who.position);
     if (!part) return;
     part->read_before = who.read_before;
-    part->seat = who.seat.lock();
+    part->slot = who.slot.lock();
     std::exchange(who.waiting, std::nullopt)->deliver(std::move(*part));
   }
 
@@ -200,7 +200,7 @@ private:
   void read_batch(const shared_walk_ptr& walk) {
     directories_.read(walk->batch(), [this, weak = std::weak_ptr(walk)](auto found) {
       auto alive = weak.lock();
-      if (alive && !alive->seats.empty()) attempt(alive, [&] { arrived(alive, std::move(found)); });
+      if (alive && !alive->slots.empty()) attempt(alive, [&] { arrived(alive, std::move(found)); });
     });
   }
 
@@ -233,12 +233,12 @@ private:
     walk->reading = false;
     walk->take_back(std::move(lent));
     walk->room.reset();
-    if (walk->seats.empty()) return;  // it has ended meanwhile
+    if (walk->slots.empty()) return;  // it has ended meanwhile
     if (!taken) return fail_all(walk, taken.error());
     charge(*walk);
     if (load_.directories > options_.max_directories_walked && walks_ > 1)
       return fail_all(walk, busy("too many directories are being walked"));
-    for (auto seat : walk->seats) serve(followers_.at(seat));
+    for (auto slot : walk->slots) serve(followers_.at(slot));
     bound_memory(*walk);
     walk->over() ? settle(walk) : go_on(walk);
     show();
@@ -248,18 +248,18 @@ private:
   // Who joined first bears the failure, as if it had walked alone; the next one asks again. Nobody waits for
   // more than two failures, or a dead store would be asked once for each.
   void hand_over(const shared_walk_ptr& walk, const error& fault) {
-    auto first = *walk->seats.begin();
-    for (auto seat = walk->seats.begin(); seat != walk->seats.end();) {
-      auto& who = followers_.at(*seat);
-      bool bears = *seat == first || ++who.failures > most_failures;
+    auto first = *walk->slots.begin();
+    for (auto slot = walk->slots.begin(); slot != walk->slots.end();) {
+      auto& who = followers_.at(*slot);
+      bool bears = *slot == first || ++who.failures > most_failures;
       if (bears) give_up(who, fault);
-      seat = bears ? walk->seats.erase(seat) : std::next(seat);
+      slot = bears ? walk->slots.erase(slot) : std::next(slot);
     }
-    walk->seats.empty() ? end(walk) : go_on(walk);
+    walk->slots.empty() ? end(walk) : go_on(walk);
   }
 
   void fail_all(const shared_walk_ptr& walk, const error& fault) {
-    for (auto seat : std::exchange(walk->seats, {})) give_up(followers_.at(seat), fault);
+    for (auto slot : std::exchange(walk->slots, {})) give_up(followers_.at(slot), fault);
     end(walk);
   }
 
@@ -271,7 +271,7 @@ private:
       body();
       return {};
     });
-    if (!done && !alive->seats.empty()) fail_all(alive, done.error());
+    if (!done && !alive->slots.empty()) fail_all(alive, done.error());
   }
 
   static void give_up(follower& who, const error& fault) {
@@ -308,7 +308,7 @@ private:
 
   // A tree that leaves the cache: who follows it goes on in its order, and reads what it has not had.
   void keep_for_followers(shared_walk& tree) {
-    if (tree.seats.empty()) return;
+    if (tree.slots.empty()) return;
     tree.let_go_of_all();
     charge(tree);
   }
@@ -367,7 +367,7 @@ private:
 tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const environment& env,
                                           const get_tree_options& options, store_actor blobs,
                                           interpreting reading) {
-  if (!reading.hands) reading = make_interpreting(env);
+  if (!reading.pool) reading = make_interpreting(env);
   using pointer = tree_coalescer_actor::stateful_pointer<std::unique_ptr<tree_coalescer_state>>;
   return system.spawn([=](pointer self) -> tree_coalescer_actor::behavior_type {
     self->state = std::make_unique<tree_coalescer_state>(self, env, options, blobs, reading);
@@ -377,7 +377,7 @@ tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const envir
           return guarded<tree_part>([&] { return state->fetch(order); });
         },
         outlived([state](const doubt_tree& order) { state->doubt(order); }),
-        [state](const leave_tree& order) { state->leave(order.seat); },
+        [state](const leave_tree& order) { state->leave(order.slot); },
         outlived([state](const forget_idle_trees&) { state->forget_idle(); }),
         outlived([](const resume& next) { next.then(); }),
     };

@@ -10,7 +10,7 @@
 
 #include "actors/services/common/interpreting.hpp"
 #include "actors/services/get_tree/get_tree_options.hpp"
-#include "actors/services/get_tree/tree_stretch.hpp"
+#include "actors/services/get_tree/tree_segment.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
 
@@ -21,27 +21,27 @@
 namespace kiln {
 
 /// A place in a walk. Dropped, it is free; the walk ends with the last one.
-struct tree_seat {
+struct tree_slot {
   std::uint64_t id = 0;
 };
-using tree_seat_ptr = std::shared_ptr<const tree_seat>;
+using tree_slot_ptr = std::shared_ptr<const tree_slot>;
 
-/// -> tree_part. Without a seat at once, perhaps with nothing yet; with one when there is something to tell.
+/// -> tree_part. Without a slot at once, perhaps with nothing yet; with one when there is something to tell.
 /// NOT_FOUND without the root, INVALID_ARGUMENT if something in the tree is no Directory, RESOURCE_EXHAUSTED
-/// if it is too large or too much is being walked, or the store's error. One fetch a seat at a time.
+/// if it is too large or too much is being walked, or the store's error. One fetch a slot at a time.
 struct fetch_tree {
   digest root;
   std::size_t position = 0;  ///< of the first directory that is wanted
-  tree_seat_ptr seat;        ///< of the part before; null for the first
+  tree_slot_ptr slot;        ///< of the part before; null for the first
   std::string client{};      ///< who asks: of all walks no client begins more than half
 };
 /// Some of the tree from that position on; what follows is fetched when this was sent.
 struct tree_part {
-  std::vector<tree_stretch_ptr> stretches;  ///< none if the tree ends in front of the position
-  bool last = false;                        ///< nothing follows
+  std::vector<tree_segment_ptr> segments;  ///< none if the tree ends in front of the position
+  bool last = false;                       ///< nothing follows
   /// Directories in front of this position were read before the first fetch: their blobs may be gone.
   std::size_t read_before = 0;
-  tree_seat_ptr seat;
+  tree_slot_ptr slot;
 };
 
 /// Somebody found that these directories of the tree are not in the store any more.
@@ -49,9 +49,9 @@ struct doubt_tree {
   digest root;
   std::vector<digest> gone;
 };
-/// A seat was dropped.
+/// A slot was dropped.
 struct leave_tree {
-  std::uint64_t seat = 0;
+  std::uint64_t slot = 0;
 };
 /// Time to drop what nobody has asked for in a while.
 struct forget_idle_trees {};

@@ -88,13 +88,13 @@ expected<void> tree_walk::want(std::string_view encoded_node) {
 
 void tree_walk::keep(const digest& name, const bytes& directory) {
   auto size = message_writer::message_size(1, directory.size());
-  if (!names_.empty() && size_ + size > bounds_.stretch_size) close();
+  if (!names_.empty() && size_ + size > bounds_.segment_size) close();
   names_.push_back(name);
   directories_.push_back(directory);
   size_ += size;
 }
 
-// Into memory of its own and of the right size: a stretch may stay for long, and what the store gave may be
+// Into memory of its own and of the right size: a segment may stay for long, and what the store gave may be
 // slices of far larger buffers.
 void tree_walk::close() {
   if (names_.empty()) return;
@@ -107,7 +107,7 @@ void tree_walk::close() {
     ends.push_back(static_cast<std::uint32_t>(encoded.size()));
   }
   names_.shrink_to_fit();
-  filled_.push_back(std::make_shared<const tree_stretch>(begin_, std::exchange(names_, {}), std::move(ends),
+  filled_.push_back(std::make_shared<const tree_segment>(begin_, std::exchange(names_, {}), std::move(ends),
                                                          encoded.finish().flatten()));
   const auto& made = *filled_.back();
   begin_ = {made.end(), made.trail(made.end())};
@@ -115,7 +115,7 @@ void tree_walk::close() {
   size_ = 0;
 }
 
-std::vector<tree_stretch_ptr> tree_walk::filled() {
+std::vector<tree_segment_ptr> tree_walk::filled() {
   return std::exchange(filled_, {});
 }
 

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "actors/services/get_tree/tree_stretch.hpp"
+#include "actors/services/get_tree/tree_segment.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
@@ -14,12 +14,12 @@
 namespace kiln {
 
 /// A walk through a tree of Directories, root first and level by level, each directory once however often it
-/// is referred to. It says which blobs it wants next, is given them, and leaves stretches behind. Nothing
+/// is referred to. It says which blobs it wants next, is given them, and leaves segments behind. Nothing
 /// recurses, so depth costs nothing. One thread.
 class tree_walk {
 public:
   struct rules {
-    std::size_t stretch_size = 1 << 20;  ///< bytes at which a stretch is full
+    std::size_t segment_size = 1 << 20;  ///< bytes at which a segment is full
     std::size_t max_directories = 1;     ///< RESOURCE_EXHAUSTED beyond
   };
 
@@ -40,8 +40,8 @@ public:
   std::size_t asked() const noexcept { return asked_; }
   /// Directories that the walk has heard of.
   std::size_t known() const noexcept { return seen_.size(); }
-  /// Stretches that were filled since the last time, in order; when the walk is over, the rest as well.
-  std::vector<tree_stretch_ptr> filled();
+  /// Segments that were filled since the last time, in order; when the walk is over, the rest as well.
+  std::vector<tree_segment_ptr> filled();
 
 private:
   expected<void> take_directory(const digest& name, const bytes& directory);
@@ -55,11 +55,11 @@ private:
   std::unordered_set<digest> seen_;
   std::size_t asked_ = 0;
   std::size_t taken_ = 0;
-  tree_stretch::start begin_;  // of the stretch that is being filled
+  tree_segment::start begin_;  // of the segment that is being filled
   std::vector<digest> names_;
   std::vector<bytes> directories_;
   std::size_t size_ = 0;  // that these will take, encoded
-  std::vector<tree_stretch_ptr> filled_;
+  std::vector<tree_segment_ptr> filled_;
 };
 
 }  // namespace kiln

@@ -52,8 +52,8 @@ asset_fetching::asset_fetching(remote_asset_actor::pointer self, const remote_as
                most_fetches, most_of_client},
               "assets are being fetched"),
       waiting_(most_waiting, "clients wait for assets"),
-      spools_(options.env.crews->make("kiln-spool", 1)),
-      transfers_(options.env.crews->make("kiln-fetch", options.settings.fetch->at_once)) {}
+      spools_(options.env.pools->make("kiln-spool", 1)),
+      transfers_(options.env.pools->make("kiln-fetch", options.settings.fetch->at_once)) {}
 
 asset_fetching::~asset_fetching() {
   for (auto& [_, one] : jobs_) one.stop->store(true, std::memory_order_relaxed);

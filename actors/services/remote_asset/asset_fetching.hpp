@@ -62,8 +62,8 @@ private:
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<digest, std::uint64_t> by_key_;  ///< those that newcomers may join
   std::uint64_t next_id_ = 0;
-  std::shared_ptr<crew> spools_;  ///< apart from the others, which may all be held up by slow servers
-  std::unique_ptr<crew> transfers_;
+  std::shared_ptr<thread_pool> spools_;  ///< apart from the others, which may all be held up by slow servers
+  std::unique_ptr<thread_pool> transfers_;
 };
 
 }  // namespace kiln

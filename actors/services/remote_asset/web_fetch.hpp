@@ -45,7 +45,7 @@ struct web_found {
 };
 
 /// Tries the URIs in order until one gives what was asked for. The error is the one that tells most: what may
-/// get better before what will not, and anything before NOT_FOUND. Blocks, for crews.
+/// get better before what will not, and anything before NOT_FOUND. Blocks, for thread pools.
 class web_fetcher {
 public:
   /// The schema has seen the settings to be good.

@@ -39,15 +39,15 @@ expected<void> web_spool::clear() {
   return {};
 }
 
-blob_source_ptr source_of(std::shared_ptr<const web_spool> from, std::shared_ptr<crew> hands) {
+blob_source_ptr source_of(std::shared_ptr<const web_spool> from, std::shared_ptr<thread_pool> pool) {
   class spool_source final : public blob_source, public std::enable_shared_from_this<spool_source> {
   public:
-    spool_source(std::shared_ptr<const web_spool> from, std::shared_ptr<crew> hands)
-        : from_(std::move(from)), hands_(std::move(hands)) {}
+    spool_source(std::shared_ptr<const web_spool> from, std::shared_ptr<thread_pool> pool)
+        : from_(std::move(from)), pool_(std::move(pool)) {}
 
     void read(next then) override {
       auto work = [self = shared_from_this(), then] { then(self->take()); };
-      if (auto posted = hands_->post(work); !posted) then(failure(posted.error()));
+      if (auto posted = pool_->post(work); !posted) then(failure(posted.error()));
     }
 
   private:
@@ -67,10 +67,10 @@ blob_source_ptr source_of(std::shared_ptr<const web_spool> from, std::shared_ptr
     }
 
     const std::shared_ptr<const web_spool> from_;
-    const std::shared_ptr<crew> hands_;
+    const std::shared_ptr<thread_pool> pool_;
     std::uint64_t offset_ = 0;
   };
-  return std::make_shared<spool_source>(std::move(from), std::move(hands));
+  return std::make_shared<spool_source>(std::move(from), std::move(pool));
 }
 
 }  // namespace kiln

@@ -29,7 +29,7 @@ struct web_request {
 };
 
 /// Gets one resource and hands its body to `sink`, piece by piece; an error of the sink's ends it. Blocks:
-/// for crews. Ends by `deadline` (by `time`), or within a second once `stop` is set.
+/// for thread pools. Ends by `deadline` (by `time`), or within a second once `stop` is set.
 ///
 /// NOT_FOUND: there is none. PERMISSION_DENIED: the rules or the other server forbid it. ABORTED: too large,
 /// or something that will not get better. UNAVAILABLE: it may. DEADLINE_EXCEEDED: no time is left.

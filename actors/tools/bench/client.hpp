@@ -33,7 +33,7 @@ public:
   /// ByteStream.Write of `content` in messages of 1 MiB. Answers the committed size.
   void upload(const digest& blob, byte_chain content, std::function<void(expected<std::int64_t>)> done,
               compressor form = compressor::identity) const;
-  /// A stretch of a blob; limit 0 for all that follows.
+  /// A segment of a blob; limit 0 for all that follows.
   struct range {
     std::uint64_t offset = 0;
     std::uint64_t limit = 0;

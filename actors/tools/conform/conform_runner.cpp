@@ -9,7 +9,7 @@
 namespace kiln::conform {
 namespace {
 
-finding examine(const rule& about, const facts& server, exam::setting how) {
+finding examine(const rule& about, const facts& server, probe::setting how) {
   finding found{about, {}, 0, {}};
   if (auto missing = server.missing_for(about.what); !missing.empty()) {
     found.result = {outcome::skipped, std::move(missing), {}};
@@ -18,7 +18,7 @@ finding examine(const rule& about, const facts& server, exam::setting how) {
   how.server = &server;
   if (has(about.what, needs::slow)) how.longest *= 2;
   auto started = how.time->now();
-  exam questions(about, how);
+  probe questions(about, how);
   try {
     about.body(questions);
   } catch (verdict& early) {
@@ -36,15 +36,15 @@ finding examine(const rule& about, const facts& server, exam::setting how) {
 // Runs `job` for every index below `count`, some at once.
 void in_parallel(std::size_t count, unsigned at_once, const std::function<void(std::size_t)>& job) {
   std::atomic<std::size_t> next{0};
-  std::vector<std::jthread> crew;
+  std::vector<std::jthread> thread_pool;
   for (unsigned i = 0; i < at_once && i < count; ++i)
-    crew.emplace_back([&] {
+    thread_pool.emplace_back([&] {
       for (auto mine = next++; mine < count; mine = next++) job(mine);
     });
 }
 
 // Whether a worker runs the simplest of actions for us.
-bool runs_an_action(exam& ask) {
+bool runs_an_action(probe& ask) {
   try {
     auto told = response_of(ask, execute(ask, stored_action(ask), true));
     return told.status().code() == 0 && told.result().exit_code() == 0;
@@ -62,7 +62,7 @@ expected<facts> learn(const run_settings& settings) {
   server.fill = settings.fill;
   auto how = settings.how;
   how.server = &server;
-  exam ask({0, tag::must, "", needs::nothing, {}}, how);
+  probe ask({0, tag::must, "", needs::nothing, {}}, how);
   auto announced = ask.capabilities(settings.instance);
   if (announced.silent) return fail(errc::unavailable, "no answer to GetCapabilities within ten seconds");
   if (!announced.ok()) return fail(announced.status.in_context("GetCapabilities"));

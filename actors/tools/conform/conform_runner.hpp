@@ -5,7 +5,7 @@
 namespace kiln::conform {
 
 struct run_settings {
-  exam::setting how;  ///< `server` is filled in by us
+  probe::setting how;  ///< `server` is filled in by us
   std::string instance;
   std::vector<std::pair<std::string, std::string>> platform;
   std::uint64_t fill = 0;  ///< see facts

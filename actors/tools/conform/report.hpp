@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 namespace kiln::conform {
 

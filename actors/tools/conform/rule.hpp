@@ -10,19 +10,19 @@
 /// To add a rule: find the file of its section under rules/, and write it at its number's place:
 ///
 ///     {78, tag::stated, "a blob that is absent is NOT_FOUND", needs::cache,
-///      [](exam& ask) {
+///      [](probe& ask) {
 ///        auto nobody_has = ask.fresh();
 ///        ask.expect(ask.read(ask.read_name(nobody_has)), errc::not_found);
 ///      }},
 ///
-/// The exam (exam.hpp) asks the questions; each waits for its answer, ten seconds at most. A body ends at its
-/// first expectation that is not met, as a test case does, so that what follows may lean on what was expected
-/// before. What every rule needs beyond a server is announced by that server and said in the third column;
-/// what is known only on the way there is `ask.skip("why")`. Bodies of several rules run at the same time
-/// against the same server: they use fresh blobs, and clean up through `ask.afterwards`.
+/// The probe (probe.hpp) asks the questions; each waits for its answer, ten seconds at most. A body ends at
+/// its first expectation that is not met, as a test case does, so that what follows may lean on what was
+/// expected before. What every rule needs beyond a server is announced by that server and said in the third
+/// column; what is known only on the way there is `ask.skip("why")`. Bodies of several rules run at the same
+/// time against the same server: they use fresh blobs, and clean up through `ask.afterwards`.
 namespace kiln::conform {
 
-class exam;
+class probe;
 
 /// How much weight a rule has: the specification's MUST, its SHOULD, what it states as behaviour, what
 /// clients rely on in fact, and what we chose where it is silent.
@@ -43,7 +43,7 @@ enum class needs : unsigned {
   // How it runs.
   optional = 1 << 8,  ///< UNIMPLEMENTED is no failure: the server may lack the method
   alone = 1 << 9,     ///< with no other rule beside it: it measures, or fills the cache
-  slow = 1 << 10,     ///< takes seconds; `exam::scaled` makes it smaller for --quick
+  slow = 1 << 10,     ///< takes seconds; `probe::scaled` makes it smaller for --quick
 };
 
 constexpr needs operator|(needs one, needs other) noexcept {
@@ -58,7 +58,7 @@ struct rule {
   conform::tag tag;
   std::string_view sentence;
   needs what;
-  std::function<void(exam&)> body;
+  std::function<void(probe&)> body;
 };
 
 struct section {

@@ -36,33 +36,33 @@ void leave_out_outputs(build::bazel::remote::execution::v2::ActionResult& result
   result.clear_output_directory_symlinks();
 }
 
-void recheck_gone(const workshop& shop, const input_tree& inputs) {
+void recheck_gone(const worker_resources& resources, const input_tree& inputs) {
   recheck_inputs gone;
   for (const auto& [which, lent] : inputs.lent) {
     struct stat facts {};
     if (::lstat(lent->path.c_str(), &facts) != 0 || !mark_of(facts).same_content(lent->mark))
       gone.inputs.push_back(which);
   }
-  if (!gone.inputs.empty()) caf::anon_send(shop.lender, std::move(gone));
+  if (!gone.inputs.empty()) caf::anon_send(resources.input_cache, std::move(gone));
 }
 
-expected<void> recheck_altered(const workshop& shop, const input_tree& inputs,
+expected<void> recheck_altered(const worker_resources& resources, const input_tree& inputs,
                                const std::atomic<bool>& stop) {
-  if (!shop.watches) return {};
+  if (!resources.watches) return {};
   auto altered = find_altered(inputs, stop);
   if (!altered.touched.empty()) {
-    if (shop.env.log)
-      shop.env.log->warn(
+    if (resources.env.log)
+      resources.env.log->warn(
           "an action changed modes or times of its inputs; their bytes are whole",
           {{"inputs", altered.touched.size()}, {"first", path_in(inputs, altered.touched.front())}});
-    caf::anon_send(shop.lender, recheck_inputs{std::move(altered.touched)});
+    caf::anon_send(resources.input_cache, recheck_inputs{std::move(altered.touched)});
   }
   if (altered.changed.empty()) return {};
   auto first = path_in(inputs, altered.changed.front());
-  if (shop.env.log)
-    shop.env.log->error("inputs were written to while an action ran; the cache looks at them",
-                        {{"inputs", altered.changed.size()}, {"first", first}});
-  caf::anon_send(shop.lender, recheck_inputs{std::move(altered.changed)});
+  if (resources.env.log)
+    resources.env.log->error("inputs were written to while an action ran; the cache looks at them",
+                             {{"inputs", altered.changed.size()}, {"first", first}});
+  caf::anon_send(resources.input_cache, recheck_inputs{std::move(altered.changed)});
   if (altered.by_this_action)
     return fail(errc::failed_precondition, "the action wrote to its input \"{}\"", first);
   return failure(owned_by(
@@ -71,20 +71,21 @@ expected<void> recheck_altered(const workshop& shop, const input_tree& inputs,
        fmt::format("input \"{}\" was written to while the action ran, by it or by another", first)}));
 }
 
-expected<collected> collect_all(const workshop& shop, const command_plan& plan, const input_tree& inputs,
-                                const std::shared_ptr<action_folder>& folder, digest_function function,
-                                const std::atomic<bool>& stop, bool streams_only,
+expected<collected> collect_all(const worker_resources& resources, const command_plan& plan,
+                                const input_tree& inputs, const std::shared_ptr<action_folder>& folder,
+                                digest_function function, const std::atomic<bool>& stop, bool streams_only,
                                 build::bazel::remote::execution::v2::ActionResult& result) {
-  if (auto fine = recheck_altered(shop, inputs, stop); !fine) return failure(std::move(fine).error());
+  if (auto fine = recheck_altered(resources, inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
-  output_collector collector(within(folder->root()), shop.options, shop.room->now(), function, stop);
+  output_collector collector(within(folder->root()), resources.options, resources.room->now(), function,
+                             stop);
   collected made;
   auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {
     auto end = collector.add_stream(within(stream), fmt::format("standard {}", name));
     if (!end) return failure(std::move(end).error());
     if (!is_empty_blob(end->blob)) to_wire(end->blob, digest_in());
-    if (end->cut) made.fault = too_much_in_stream(name, shop.options.max_stream_size);
+    if (end->cut) made.fault = too_much_in_stream(name, resources.options.max_stream_size);
     return {};
   };
   if (auto out = add(folder->out(), "output", [&] { return result.mutable_stdout_digest(); }); !out)

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "actors/worker/command/warden/protocol.hpp"
-#include "actors/worker/command/warden_process.hpp"
+#include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher_process.hpp"
 #include "actors/worker/fault_owners.hpp"
 
 namespace kiln {
@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::uint64_t wake_id = 0;
 constexpr auto longest_farewell = std::chrono::seconds(5);
-constexpr int between_looks_ms = 1000;  // at the warden, while commands run
+constexpr int between_looks_ms = 1000;  // at the launcher, while commands run
 
-command_end end_of(const warden::report& said) {
+command_end end_of(const launcher::report& said) {
   command_end end;
   if (WIFSIGNALED(said.number)) end.signal = WTERMSIG(said.number);
   end.exit_code = end.signal != 0 ? 128 + end.signal : WEXITSTATUS(said.number);
@@ -42,8 +42,8 @@ void running_command::ask_to_end() noexcept {
   if (control_) ::send(control_->number(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-expected<std::shared_ptr<command_runner>> command_runner::open(std::string warden) {
-  std::shared_ptr<command_runner> made(new command_runner(std::move(warden)));
+expected<std::shared_ptr<command_runner>> command_runner::open(std::string launcher) {
+  std::shared_ptr<command_runner> made(new command_runner(std::move(launcher)));
   if (auto begun = made->begin(); !begun) return failure(std::move(begun).error());
   return made;
 }
@@ -55,7 +55,7 @@ expected<void> command_runner::begin() {
   epoll_event wanted{EPOLLIN, {.u64 = wake_id}};
   if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, wake_.number(), &wanted) != 0)
     return fail(system_error(errno, "watching the runner's events"));
-  if (auto first = warden(nullptr); !first) return failure(std::move(first).error());
+  if (auto first = launcher(nullptr); !first) return failure(std::move(first).error());
   thread_ = std::thread([this] { listen(); });
   pthread_setname_np(thread_.native_handle(), "kiln-commands");
   return {};
@@ -74,27 +74,27 @@ command_runner::~command_runner() {
 }
 
 /// The living one; a new one in the place of `dead`.
-expected<std::shared_ptr<warden_process>> command_runner::warden(
-    const std::shared_ptr<warden_process>& dead) {
+expected<std::shared_ptr<launcher_process>> command_runner::launcher(
+    const std::shared_ptr<launcher_process>& dead) {
   {
     std::lock_guard lock(mutex_);
-    if (warden_ && warden_ != dead) return warden_;
+    if (launcher_ && launcher_ != dead) return launcher_;
   }
-  auto made = warden_process::spawn(warden_path_);
+  auto made = launcher_process::spawn(launcher_path_);
   if (!made) return made;
   std::lock_guard lock(mutex_);
-  if (warden_ == dead || !warden_) std::swap(warden_, *made);
-  return warden_;
+  if (launcher_ == dead || !launcher_) std::swap(launcher_, *made);
+  return launcher_;
 }
 
 expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
-  auto first = warden(nullptr);
+  auto first = launcher(nullptr);
   if (!first) return failure(std::move(first).error());
   if ((*first)->send(descriptors)) return {};
-  auto second = warden(*first);
+  auto second = launcher(*first);
   if (!second) return failure(std::move(second).error());
   if ((*second)->send(descriptors)) return {};
-  return fail(errc::unavailable, "the warden of commands takes nothing");
+  return fail(errc::unavailable, "the launcher of commands takes nothing");
 }
 
 expected<running_command> command_runner::start(const command_plan& plan, const descriptor& folder,
@@ -147,7 +147,7 @@ void command_runner::listen() {
     int count = ::epoll_wait(events_.number(), events, 64, between_looks_ms);
     if (auto now = std::chrono::steady_clock::now();
         running && now - looked >= std::chrono::milliseconds(between_looks_ms)) {
-      look_after_the_warden();
+      look_after_the_launcher();
       looked = now;
     }
     for (int i = 0; i < count; ++i) {
@@ -173,7 +173,7 @@ bool command_runner::hear(std::uint64_t id) {
     control = found->second.control;
     started = found->second.listener.started;
   }
-  warden::report said;
+  launcher::report said;
   ssize_t size = ::recv(control->number(), &said, sizeof said, MSG_DONTWAIT);
   if (size < 0 && errno == EAGAIN) return false;
   if (size < 0 && errno == EINTR) return true;
@@ -184,24 +184,24 @@ bool command_runner::hear(std::uint64_t id) {
     return false;
   }
   switch (said.what) {
-    case warden::word::started:
+    case launcher::word::started:
       if (started) started();
       return true;
-    case warden::word::not_started:
+    case launcher::word::not_started:
       say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
       return false;
-    case warden::word::lost:
-      say_end(id, failure(lost_with_the_warden(id)));
+    case launcher::word::lost:
+      say_end(id, failure(lost_with_the_launcher(id)));
       return false;
-    case warden::word::ended:
+    case launcher::word::ended:
       say_end(id, end_of(said));
       return false;
   }
   return false;
 }
 
-/// One command alone may have killed the warden. Of several, none is suspected: the others are innocent.
-error command_runner::lost_with_the_warden(std::uint64_t id) {
+/// One command alone may have killed the launcher. Of several, none is suspected: the others are innocent.
+error command_runner::lost_with_the_launcher(std::uint64_t id) {
   bool shared = false;
   {
     std::lock_guard lock(mutex_);
@@ -218,11 +218,11 @@ error command_runner::lost_with_the_warden(std::uint64_t id) {
 }
 
 /// An action that is the same user as we are can stop it; then nothing would ever end.
-void command_runner::look_after_the_warden() {
-  std::shared_ptr<warden_process> now;
+void command_runner::look_after_the_launcher() {
+  std::shared_ptr<launcher_process> now;
   {
     std::lock_guard lock(mutex_);
-    now = warden_;
+    now = launcher_;
   }
   if (now) now->kill_if_stopped();
 }

@@ -16,7 +16,7 @@
 
 namespace kiln {
 
-class warden_process;
+class launcher_process;
 
 /// A command that ran, and whose processes are all gone.
 struct command_end {
@@ -64,12 +64,12 @@ public:
                                           command_listener listener) = 0;
 };
 
-/// Runs commands through the warden (actors/worker/warden), which it starts, and starts again should it die.
-/// One thread hears of all of them. Any thread may call.
+/// Runs commands through the launcher (actors/worker/launcher), which it starts, and starts again should it
+/// die. One thread hears of all of them. Any thread may call.
 class command_runner final : public command_starter {
 public:
-  /// `warden` is the program's path.
-  static expected<std::shared_ptr<command_runner>> open(std::string warden);
+  /// `launcher` is the program's path.
+  static expected<std::shared_ptr<command_runner>> open(std::string launcher);
   /// Kills what runs and waits until it is gone, but not for ever: a process that hangs on a disk is left
   /// behind.
   ~command_runner() override;
@@ -84,25 +84,25 @@ private:
   struct entry {
     std::shared_ptr<descriptor> control;
     command_listener listener;
-    bool shares_loss = false;  ///< it ran when a warden died that others had as well
+    bool shares_loss = false;  ///< it ran when a launcher died that others had as well
   };
 
-  explicit command_runner(std::string warden) : warden_path_(std::move(warden)) {}
+  explicit command_runner(std::string launcher) : launcher_path_(std::move(launcher)) {}
   expected<void> begin();
-  expected<std::shared_ptr<warden_process>> warden(const std::shared_ptr<warden_process>& dead);
+  expected<std::shared_ptr<launcher_process>> launcher(const std::shared_ptr<launcher_process>& dead);
   expected<void> hand_over(const int (&descriptors)[5]);
   expected<running_command> watch(descriptor control, command_listener listener);
   void listen();
   bool hear(std::uint64_t id);
-  error lost_with_the_warden(std::uint64_t id);
-  void look_after_the_warden();
+  error lost_with_the_launcher(std::uint64_t id);
+  void look_after_the_launcher();
   void say_end(std::uint64_t id, expected<command_end> how);
 
-  const std::string warden_path_;
+  const std::string launcher_path_;
   descriptor events_;  // epoll
   descriptor wake_;    // eventfd: something changed for the thread
   std::mutex mutex_;
-  std::shared_ptr<warden_process> warden_;
+  std::shared_ptr<launcher_process> launcher_;
   std::unordered_map<std::uint64_t, entry> commands_;
   std::uint64_t next_ = 1;
   bool stopping_ = false;

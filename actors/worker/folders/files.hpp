@@ -11,8 +11,8 @@
 #include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 
-/// What the worker does with files. Everything blocks: for crews. Paths are relative to an open folder and
-/// never lead out of it, whatever symbolic links an action has left in them.
+/// What the worker does with files. Everything blocks: for thread pools. Paths are relative to an open folder
+/// and never lead out of it, whatever symbolic links an action has left in them.
 namespace kiln {
 
 /// What tells whether a file was touched: everything but the content itself.

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "actors/worker/command/warden_image.hpp"
+#include "actors/worker/command/launcher_image.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "core/observe/log.hpp"
 
@@ -26,11 +26,11 @@ expected<descriptor> keep_folder(const descriptor& in, const std::string& name, 
   return made;
 }
 
-expected<void> write_warden(const descriptor& in) {
-  if (auto gone = remove_tree(in, "warden"); !gone) return gone;
-  descriptor file = open_beneath(in, "warden", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
-  if (!file) return failure(fault_of(purpose::own_folder, errno, "making the warden's file"));
-  return write_all(file, warden_image());
+expected<void> write_launcher(const descriptor& in) {
+  if (auto gone = remove_tree(in, "launcher"); !gone) return gone;
+  descriptor file = open_beneath(in, "launcher", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
+  if (!file) return failure(fault_of(purpose::own_folder, errno, "making the launcher's file"));
+  return write_all(file, launcher_image());
 }
 
 }  // namespace
@@ -54,21 +54,21 @@ expected<void> action_folder::hand_back() {
   return {};
 }
 
-work_root::work_root(std::string path, std::shared_ptr<crew> hands, logger* log)
-    : path_(std::move(path)), hands_(std::move(hands)), log_(log) {}
+work_root::work_root(std::string path, std::shared_ptr<thread_pool> pool, logger* log)
+    : path_(std::move(path)), pool_(std::move(pool)), log_(log) {}
 
 work_root::~work_root() {
   for (const auto& place : spare_) (void)remove_place(place.name, place.user);  // else the next start does it
 }
 
-expected<std::shared_ptr<work_root>> work_root::open(const std::string& path, std::shared_ptr<crew> hands,
-                                                     logger* log) {
+expected<std::shared_ptr<work_root>> work_root::open(const std::string& path,
+                                                     std::shared_ptr<thread_pool> pool, logger* log) {
   std::error_code fault;
   std::filesystem::create_directories(path, fault);
   if (fault) return failure(fault_of(purpose::own_folder, fault.value(), "making the work folder " + path));
   auto absolute = std::filesystem::absolute(path, fault).lexically_normal().string();
   while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
-  std::shared_ptr<work_root> made(new work_root(absolute, std::move(hands), log));
+  std::shared_ptr<work_root> made(new work_root(absolute, std::move(pool), log));
   if (auto ours = made->take_over(); !ours) return with_context(ours.error(), "work folder {}", path);
   return made;
 }
@@ -93,7 +93,7 @@ expected<void> work_root::take_over() {
   auto blobs = keep_folder(folder_, "blobs", 0700);
   if (!blobs) return failure(std::move(blobs).error());
   blobs_ = std::move(*blobs);
-  return write_warden(folder_);
+  return write_launcher(folder_);
 }
 
 expected<void> work_root::set_aside(const std::string& name) {
@@ -116,7 +116,7 @@ void work_root::do_later(const std::string& name, std::function<expected<void>(w
       self->log_->error("a folder of an action could not be removed",
                         {{"folder", self->path_ + "/" + name}, {"error", gone.error().to_string()}});
   };
-  if (auto posted = hands_->post(std::move(work)); !posted && log_)
+  if (auto posted = pool_->post(std::move(work)); !posted && log_)
     log_->warn("a folder is left until the next start", {{"folder", path_ + "/" + name}});
 }
 
@@ -146,14 +146,14 @@ expected<void> work_root::share_with(std::shared_ptr<action_users> users) {
 }
 
 bool work_root::keep_spare(action_place& place) {
-  std::lock_guard lock(door_);
+  std::lock_guard lock(mutex_);
   if (spare_.size() >= most_spare) return false;
   spare_.push_back(std::move(place));
   return true;
 }
 
 expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
-  if (std::lock_guard lock(door_); !spare_.empty()) {
+  if (std::lock_guard lock(mutex_); !spare_.empty()) {
     auto place = std::move(spare_.back());
     spare_.pop_back();
     return std::make_unique<action_folder>(shared_from_this(), std::move(place));

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "actors/worker/folders/action_place.hpp"
-#include "core/base/crew.hpp"
 #include "core/base/error.hpp"
+#include "core/base/thread_pool.hpp"
 
 namespace kiln {
 
@@ -47,9 +47,9 @@ private:
 /// one has left there is removed. Any thread.
 class work_root : public std::enable_shared_from_this<work_root> {
 public:
-  /// Makes the folder if need be. Blocks shortly: old things are moved aside and removed by `hands`.
+  /// Makes the folder if need be. Blocks shortly: old things are moved aside and removed by `pool`.
   /// FAILED_PRECONDITION if another process works there.
-  static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<crew> hands,
+  static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<thread_pool> pool,
                                                    logger* log);
 
   /// From now on each action folder belongs to one of these users, as long as it is there. Blocks. To be
@@ -60,7 +60,7 @@ public:
   ~work_root();
 
   const std::string& path() const noexcept { return path_; }
-  std::string warden_path() const { return path_ + "/warden"; }
+  std::string launcher_path() const { return path_ + "/launcher"; }
   /// For copies of blobs that no store lends.
   std::string blobs_path() const { return path_ + "/blobs"; }
   const descriptor& blobs() const noexcept { return blobs_; }
@@ -70,7 +70,7 @@ public:
 
 private:
   friend class action_folder;
-  work_root(std::string path, std::shared_ptr<crew> hands, logger* log);
+  work_root(std::string path, std::shared_ptr<thread_pool> pool, logger* log);
   expected<void> take_over();
   expected<void> set_aside(const std::string& name);
   void do_later(const std::string& name, std::function<expected<void>(work_root&)> remove);
@@ -81,7 +81,7 @@ private:
   bool keep_spare(action_place& place);
 
   const std::string path_;
-  const std::shared_ptr<crew> hands_;
+  const std::shared_ptr<thread_pool> pool_;
   logger* const log_;
   descriptor folder_;
   descriptor lock_;
@@ -89,7 +89,7 @@ private:
   descriptor blobs_;
   std::shared_ptr<action_users> users_;  ///< null: all is Kiln's own
   std::atomic<std::uint64_t> next_{1};
-  std::mutex door_;
+  std::mutex mutex_;
   std::vector<action_place> spare_;  ///< emptied; as many as there ever were at once, up to a bound
 };
 

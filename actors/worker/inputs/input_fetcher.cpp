@@ -15,9 +15,9 @@ namespace {
 class fetching : public std::enable_shared_from_this<fetching> {
 public:
   using then_fn = std::function<void(expected<std::shared_ptr<input_tree>>)>;
-  fetching(action_self* self, workshop_ptr shop, const digest& root, then_fn then)
+  fetching(action_self* self, worker_resources_ptr resources, const digest& root, then_fn then)
       : self_(self),
-        shop_(std::move(shop)),
+        shop_(std::move(resources)),
         root_(root),
         table_(shop_->options, root.function),
         then_(std::move(then)) {}
@@ -92,7 +92,7 @@ private:
     for (const auto& [which, lent] : (*tree)->lent) order.inputs.push_back(which);
     if (order.inputs.empty()) return end(std::move(tree));
     auto asked = order.inputs;
-    self_->request(shop_->lender, caf::infinite, std::move(order))
+    self_->request(shop_->input_cache, caf::infinite, std::move(order))
         .then([me = shared_from_this(), asked, tree = *tree](
                   const borrowed_inputs& borrowed) { me->take_files(tree, asked, borrowed.inputs); },
               [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
@@ -126,7 +126,7 @@ private:
   }
 
   action_self* const self_;
-  const workshop_ptr shop_;
+  const worker_resources_ptr shop_;
   const digest root_;
   folder_table table_;
   std::vector<digest> wanted_;
@@ -137,9 +137,9 @@ private:
 
 }  // namespace
 
-void fetch_inputs(action_self* self, const workshop_ptr& shop, const digest& root,
+void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
                   std::function<void(expected<std::shared_ptr<input_tree>>)> then) {
-  std::make_shared<fetching>(self, shop, root, std::move(then))->begin();
+  std::make_shared<fetching>(self, resources, root, std::move(then))->begin();
 }
 
 error missing_inputs(const std::vector<digest>& missing) {

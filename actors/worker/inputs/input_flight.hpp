@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "actors/worker/inputs/input_lender.hpp"
+#include "actors/worker/inputs/input_cache.hpp"
 
 namespace kiln {
 

@@ -10,7 +10,7 @@ namespace kiln {
 /// copy in the worker's folder where actions may not execute it, or where the file's mode is not ours to
 /// mend. DATA_LOSS if it cannot be the blob. Blocks.
 expected<lent_input_ptr> take_lent_file(const std::shared_ptr<work_root>& root,
-                                        const std::shared_ptr<crew>& hands, const wanted_input& which,
+                                        const std::shared_ptr<thread_pool>& pool, const wanted_input& which,
                                         const lent_file& file, std::shared_ptr<lent_input::sharing> shared);
 
 /// Whether that is quickly done, however large it is.

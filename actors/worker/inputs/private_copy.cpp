@@ -18,18 +18,18 @@ namespace {
 /// A file of the blobs' folder; whoever drops it has it removed.
 class owned_file {
 public:
-  owned_file(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands, std::string name)
-      : root_(std::move(root)), hands_(std::move(hands)), name_(std::move(name)) {}
+  owned_file(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool, std::string name)
+      : root_(std::move(root)), pool_(std::move(pool)), name_(std::move(name)) {}
   ~owned_file() {
     auto unlink = [root = root_, name = name_] { ::unlinkat(root->blobs().number(), name.c_str(), 0); };
-    // What the crew cannot take stays until the folder is wiped at the next start.
-    (void)hands_->post(unlink);
+    // What the thread pool cannot take stays until the folder is wiped at the next start.
+    (void)pool_->post(unlink);
   }
   const std::string& name() const noexcept { return name_; }
 
 private:
   std::shared_ptr<work_root> root_;
-  std::shared_ptr<crew> hands_;
+  std::shared_ptr<thread_pool> pool_;
   std::string name_;
 };
 
@@ -37,7 +37,8 @@ private:
 class copying {
 public:
   static expected<std::unique_ptr<copying>> begin(std::shared_ptr<work_root> root,
-                                                  std::shared_ptr<crew> hands, const wanted_input& which) {
+                                                  std::shared_ptr<thread_pool> pool,
+                                                  const wanted_input& which) {
     const auto& blob = which.blob;
     static std::atomic<std::uint64_t> next{0};
     auto name = blob.hex() + "-" + std::to_string(next++);
@@ -46,7 +47,7 @@ public:
     if (!file)
       return failure(fault_of(purpose::own_folder, errno, "making a file for input " + blob.to_string()));
     auto path = root->blobs_path() + "/" + name;
-    auto owned = std::make_shared<owned_file>(std::move(root), std::move(hands), std::move(name));
+    auto owned = std::make_shared<owned_file>(std::move(root), std::move(pool), std::move(name));
     return std::unique_ptr<copying>(new copying(which, std::move(path), std::move(file), std::move(owned)));
   }
 
@@ -106,8 +107,9 @@ private:
 class receiving : public std::enable_shared_from_this<receiving> {
 public:
   using done_fn = std::function<void(expected<lent_input_ptr>)>;
-  receiving(std::unique_ptr<copying> into, std::shared_ptr<crew> hands, blob_source_ptr from, done_fn done)
-      : into_(std::move(into)), hands_(std::move(hands)), from_(std::move(from)), done_(std::move(done)) {}
+  receiving(std::unique_ptr<copying> into, std::shared_ptr<thread_pool> pool, blob_source_ptr from,
+            done_fn done)
+      : into_(std::move(into)), pool_(std::move(pool)), from_(std::move(from)), done_(std::move(done)) {}
   ~receiving() {
     if (done_) done_(fail(errc::unavailable, "an input stopped coming"));
   }
@@ -116,7 +118,7 @@ public:
     auto source = from_;  // it outlives its own `read`, even if the end comes meanwhile
     source->read([self = shared_from_this()](expected<byte_chain> piece) {
       auto work = [self, piece = std::move(piece)] { self->take(piece); };
-      if (auto posted = self->hands_->post(work); !posted) self->end(failure(posted.error()));
+      if (auto posted = self->pool_->post(work); !posted) self->end(failure(posted.error()));
     });
   }
 
@@ -137,36 +139,36 @@ private:
   }
 
   std::unique_ptr<copying> into_;
-  std::shared_ptr<crew> hands_;
+  std::shared_ptr<thread_pool> pool_;
   blob_source_ptr from_;
   done_fn done_;
 };
 
 }  // namespace
 
-expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                                            const wanted_input& which, const bytes& content) {
-  auto file = copying::begin(std::move(root), std::move(hands), which);
+  auto file = copying::begin(std::move(root), std::move(pool), which);
   if (!file) return failure(std::move(file).error());
   if (auto added = (*file)->add(content.view()); !added) return failure(std::move(added).error());
   return (*file)->finish();
 }
 
-void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                        const wanted_input& which, blob_source_ptr content,
                        std::function<void(expected<lent_input_ptr>)> done) {
   auto shared_done = std::make_shared<decltype(done)>(std::move(done));
-  auto begin = [root = std::move(root), hands, which, content = std::move(content), shared_done] {
-    auto file = copying::begin(root, hands, which);
+  auto begin = [root = std::move(root), pool, which, content = std::move(content), shared_done] {
+    auto file = copying::begin(root, pool, which);
     if (!file) return (*shared_done)(failure(std::move(file).error()));
-    std::make_shared<receiving>(std::move(*file), hands, content, *shared_done)->next();
+    std::make_shared<receiving>(std::move(*file), pool, content, *shared_done)->next();
   };
-  if (auto posted = hands->post(begin); !posted) (*shared_done)(failure(std::move(posted).error()));
+  if (auto posted = pool->post(begin); !posted) (*shared_done)(failure(std::move(posted).error()));
 }
 
-expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                                            const wanted_input& which, const std::string& lent_path) {
-  auto file = copying::begin(std::move(root), std::move(hands), which);
+  auto file = copying::begin(std::move(root), std::move(pool), which);
   if (!file) return failure(std::move(file).error());
   return (*file)->clone(lent_path);
 }

@@ -13,16 +13,16 @@
 namespace kiln {
 
 /// Blocks. DATA_LOSS if the bytes are not the blob's.
-expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                                            const wanted_input& which, const bytes& content);
 
-/// The same for a large one. Writes on the crew, piece by piece; `done` is called once, on any thread.
-void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+/// The same for a large one. Writes on the thread pool, piece by piece; `done` is called once, on any thread.
+void make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                        const wanted_input& which, blob_source_ptr content,
                        std::function<void(expected<lent_input_ptr>)> done);
 
 /// Blocks. Of a file that was lent, whose bytes are trusted; its blocks are shared where they can be.
-expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<crew> hands,
+expected<lent_input_ptr> make_private_copy(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool,
                                            const wanted_input& which, const std::string& lent_path);
 
 }  // namespace kiln

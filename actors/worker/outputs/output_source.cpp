@@ -16,13 +16,13 @@ constexpr std::int64_t longest_read = 1 << 20;
 
 class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
 public:
-  file_source(std::function<expected<descriptor>()> open, std::int64_t size, std::shared_ptr<crew> hands,
-              std::shared_ptr<const std::atomic<bool>> stop)
-      : open_(std::move(open)), left_(size), hands_(std::move(hands)), stop_(std::move(stop)) {}
+  file_source(std::function<expected<descriptor>()> open, std::int64_t size,
+              std::shared_ptr<thread_pool> pool, std::shared_ptr<const std::atomic<bool>> stop)
+      : open_(std::move(open)), left_(size), pool_(std::move(pool)), stop_(std::move(stop)) {}
 
   void read(next then) override {
     auto work = [self = shared_from_this(), then] { then(self->take()); };
-    if (auto posted = hands_->post(work); !posted) then(failure(posted.error()));
+    if (auto posted = pool_->post(work); !posted) then(failure(posted.error()));
   }
 
 private:
@@ -59,15 +59,16 @@ private:
   std::int64_t left_;
   std::int64_t offset_ = 0;
   descriptor file_;
-  const std::shared_ptr<crew> hands_;
+  const std::shared_ptr<thread_pool> pool_;
   const std::shared_ptr<const std::atomic<bool>> stop_;
 };
 
 }  // namespace
 
 blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
-                                 std::shared_ptr<crew> hands, std::shared_ptr<const std::atomic<bool>> stop) {
-  return std::make_shared<file_source>(std::move(open), size, std::move(hands), std::move(stop));
+                                 std::shared_ptr<thread_pool> pool,
+                                 std::shared_ptr<const std::atomic<bool>> stop) {
+  return std::make_shared<file_source>(std::move(open), size, std::move(pool), std::move(stop));
 }
 
 }  // namespace kiln

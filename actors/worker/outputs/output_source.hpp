@@ -5,13 +5,15 @@
 #include <memory>
 
 #include "actors/worker/folders/files.hpp"
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/stream.hpp"
 
 namespace kiln {
 
-/// A file's first `size` bytes, at most a MiB at a time, read by the crew. It is opened at the first read.
+/// A file's first `size` bytes, at most a MiB at a time, read by the thread pool. It is opened at the first
+/// read.
 blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
-                                 std::shared_ptr<crew> hands, std::shared_ptr<const std::atomic<bool>> stop);
+                                 std::shared_ptr<thread_pool> pool,
+                                 std::shared_ptr<const std::atomic<bool>> stop);
 
 }  // namespace kiln

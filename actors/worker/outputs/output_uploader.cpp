@@ -14,10 +14,10 @@ constexpr std::size_t uploads_at_once = 8;
 
 class uploading : public std::enable_shared_from_this<uploading> {
 public:
-  uploading(action_self* self, workshop_ptr shop, blob_table blobs,
+  uploading(action_self* self, worker_resources_ptr resources, blob_table blobs,
             std::shared_ptr<const std::atomic<bool>> stop, std::function<void(expected<void>)> then)
       : self_(self),
-        shop_(std::move(shop)),
+        shop_(std::move(resources)),
         blobs_(std::move(blobs)),
         stop_(std::move(stop)),
         then_(std::move(then)) {}
@@ -54,7 +54,7 @@ private:
   void write_stream(const digest& blob, blob_origin origin) {
     missing_.pop_back();
     ++running_;
-    auto source = make_file_source(std::move(origin.open), blob.size, shop_->hands, stop_);
+    auto source = make_file_source(std::move(origin.open), blob.size, shop_->pool, stop_);
     self_->request(shop_->cas, caf::infinite, write_blob{blob, std::move(source)})
         .then([me = shared_from_this()](const receipt&) { me->written({}); },
               [me = shared_from_this(), blob, path = std::move(origin.path)](const caf::error& fault) {
@@ -110,7 +110,7 @@ private:
   }
 
   action_self* const self_;
-  const workshop_ptr shop_;
+  const worker_resources_ptr shop_;
   blob_table blobs_;
   const std::shared_ptr<const std::atomic<bool>> stop_;
   std::vector<digest> missing_;
@@ -120,9 +120,9 @@ private:
 
 }  // namespace
 
-void upload_outputs(action_self* self, const workshop_ptr& shop, blob_table blobs,
+void upload_outputs(action_self* self, const worker_resources_ptr& resources, blob_table blobs,
                     std::shared_ptr<const std::atomic<bool>> stop, std::function<void(expected<void>)> then) {
-  std::make_shared<uploading>(self, shop, std::move(blobs), std::move(stop), std::move(then))->begin();
+  std::make_shared<uploading>(self, resources, std::move(blobs), std::move(stop), std::move(then))->begin();
 }
 
 }  // namespace kiln

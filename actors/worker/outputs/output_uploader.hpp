@@ -10,8 +10,9 @@
 namespace kiln {
 
 /// Writes to the store what it does not have yet: small blobs in batches, large ones as streams read by the
-/// crew. `then` is called once, in the actor, when all of it is there. Setting `stop` ends the streams.
-void upload_outputs(action_self* self, const workshop_ptr& shop, blob_table blobs,
+/// thread pool. `then` is called once, in the actor, when all of it is there. Setting `stop` ends the
+/// streams.
+void upload_outputs(action_self* self, const worker_resources_ptr& resources, blob_table blobs,
                     std::shared_ptr<const std::atomic<bool>> stop, std::function<void(expected<void>)> then);
 
 }  // namespace kiln

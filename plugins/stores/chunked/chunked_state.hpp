@@ -30,7 +30,7 @@ auto fails(answer<T> asker) {
 class chunked_state {
 public:
   chunked_state(chunked_actor::pointer self, std::int64_t min_size, store_actor inner, store_actor layouts,
-                std::shared_ptr<crew> hashing)
+                std::shared_ptr<thread_pool> hashing)
       : self_(self),
         min_size_(min_size),
         inner_(std::move(inner)),
@@ -103,7 +103,7 @@ private:
   const std::int64_t min_size_;
   const store_actor inner_;
   const store_actor layouts_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   library library_;
   proven_layouts proven_;
   store_listeners listeners_;

@@ -98,7 +98,7 @@ namespace {
 
 chunked_actor::behavior_type chunked_store(
     chunked_actor::stateful_pointer<std::unique_ptr<chunked_state>> self, std::int64_t min_size,
-    const store_actor& inner, const store_actor& layouts, const std::shared_ptr<crew>& hashing) {
+    const store_actor& inner, const store_actor& layouts, const std::shared_ptr<thread_pool>& hashing) {
   self->state = std::make_unique<chunked_state>(self, min_size, inner, layouts, hashing);
   chunked_state* state = self->state.get();
   return {
@@ -145,7 +145,8 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
                 "nothing to cut");
   const auto min_size = static_cast<std::int64_t>(options.min_size.bytes);
   auto inner = context.store(options.inner);
-  std::shared_ptr<crew> hashing = context.env.crews->make("kiln-chunked", std::max(processors() / 2, 1U));
+  std::shared_ptr<thread_pool> hashing =
+      context.env.pools->make("kiln-chunked", std::max(processors() / 2, 1U));
   store_actor composed = context.system.spawn(chunked::chunked_store, min_size, inner,
                                               context.store(options.layouts), std::move(hashing));
   return chunked::make_front(context.system, min_size, inner, composed);

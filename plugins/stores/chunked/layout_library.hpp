@@ -15,8 +15,8 @@ class library {
 public:
   using found = std::unordered_map<digest, composition>;
 
-  library(chunked_actor::pointer self, store_actor inner, store_actor layouts, std::shared_ptr<crew> hashing,
-          return_to_actor come_back)
+  library(chunked_actor::pointer self, store_actor inner, store_actor layouts,
+          std::shared_ptr<thread_pool> hashing, return_to_actor come_back)
       : self_(self),
         inner_(inner),
         layouts_(layouts),

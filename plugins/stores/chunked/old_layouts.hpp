@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/composition.hpp"
 #include "plugins/stores/chunked/chunked_messages.hpp"
 
@@ -17,7 +17,7 @@ public:
   using outcome = std::function<void(bool is_right)>;
 
   old_layouts(chunked_actor::pointer self, store_actor inner, store_actor layouts,
-              std::shared_ptr<crew> hashing, return_to_actor come_back)
+              std::shared_ptr<thread_pool> hashing, return_to_actor come_back)
       : self_(self),
         inner_(std::move(inner)),
         layouts_(std::move(layouts)),
@@ -34,7 +34,7 @@ private:
   chunked_actor::pointer self_;
   const store_actor inner_;
   const store_actor layouts_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   const return_to_actor come_back_;
   std::unordered_map<digest, std::vector<outcome>> waiting_;
 };

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/composition.hpp"
 #include "plugins/stores/chunked/chunked_messages.hpp"
 
@@ -19,7 +19,7 @@ class proven_layouts {
 public:
   using outcome = std::function<void(const expected<void>&)>;
 
-  proven_layouts(chunked_actor::pointer self, store_actor inner, std::shared_ptr<crew> hashing,
+  proven_layouts(chunked_actor::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
                  return_to_actor come_back)
       : self_(self),
         inner_(std::move(inner)),
@@ -48,7 +48,7 @@ private:
 
   chunked_actor::pointer self_;
   const store_actor inner_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   const return_to_actor come_back_;
   std::unordered_set<digest> young_;
   std::unordered_set<digest> old_;

@@ -23,7 +23,8 @@ public:
     std::uint64_t size = 0;      ///< its own
   };
 
-  part_source(blob_source_ptr chunks, range what, std::shared_ptr<crew> hashing, std::function<void()> wrong)
+  part_source(blob_source_ptr chunks, range what, std::shared_ptr<thread_pool> hashing,
+              std::function<void()> wrong)
       : source_(std::move(chunks)),
         what_(std::move(what)),
         hashing_(std::move(hashing)),
@@ -100,7 +101,7 @@ private:
 
   const blob_source_ptr source_;
   range what_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   const std::function<void()> wrong_;
   std::size_t chunk_ = 0;
   std::optional<hasher> hasher_;
@@ -111,7 +112,7 @@ private:
 }  // namespace
 
 blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner, const composition& whole,
-                            std::uint64_t offset, std::uint64_t limit, std::shared_ptr<crew> hashing,
+                            std::uint64_t offset, std::uint64_t limit, std::shared_ptr<thread_pool> hashing,
                             std::function<void()> wrong) {
   part_source::range what;
   std::vector<read_blob> reads = reads_of(whole, offset, limit);

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/composition.hpp"
 
 namespace kiln::chunked {
@@ -12,7 +12,7 @@ namespace kiln::chunked {
 /// are held back until then. A chunk that has another one ends it with DATA_LOSS, and `wrong` is called, on
 /// any thread.
 blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner, const composition& whole,
-                            std::uint64_t offset, std::uint64_t limit, std::shared_ptr<crew> hashing,
+                            std::uint64_t offset, std::uint64_t limit, std::shared_ptr<thread_pool> hashing,
                             std::function<void()> wrong);
 
 }  // namespace kiln::chunked

@@ -31,7 +31,7 @@ private:
 
 std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
                                                const digest& blob, const composition& whole,
-                                               std::shared_ptr<crew> hashing, proof_heard heard) {
+                                               std::shared_ptr<thread_pool> hashing, proof_heard heard) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
   auto parts =
       std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),

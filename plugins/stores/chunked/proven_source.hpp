@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/composition.hpp"
 
 namespace kiln::chunked {
@@ -15,6 +15,6 @@ struct proof_heard {
 };
 std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
                                                const digest& blob, const composition& whole,
-                                               std::shared_ptr<crew> hashing, proof_heard heard);
+                                               std::shared_ptr<thread_pool> hashing, proof_heard heard);
 
 }  // namespace kiln::chunked

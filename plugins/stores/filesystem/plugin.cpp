@@ -3,9 +3,9 @@
 
 namespace {
 
-kiln::expected<kiln::store_actor> spawn(const kiln::filesystem::options& wishes,
+kiln::expected<kiln::store_actor> spawn(const kiln::filesystem::store_options& options,
                                         const kiln::store_context& context) {
-  return kiln::filesystem::spawn_filesystem_store(wishes, context);
+  return kiln::filesystem::spawn_filesystem_store(options, context);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ remote::remote(grpc_store_options options, std::string store_name, environment e
       name_(std::move(store_name)),
       wire_(std::move(wire)),
       later_(std::move(later)),
-      hashing_(env_.crews->make("kiln-arrivals", options_.threads.value_or(std::max(processors() / 2, 1U)))),
+      hashing_(env_.pools->make("kiln-arrivals", options_.threads.value_or(std::max(processors() / 2, 1U)))),
       batch_limit_(options_.max_batch_size.bytes) {}
 
 void remote::ask(std::string method, byte_chain message, done<byte_chain> then) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
 #include "plugins/stores/grpc/grpc_store_options.hpp"
@@ -47,7 +47,7 @@ public:
 
   const grpc_store_options& options() const noexcept { return options_; }
   const environment& env() const noexcept { return env_; }
-  const std::shared_ptr<crew>& hashing() const noexcept { return hashing_; }
+  const std::shared_ptr<thread_pool>& hashing() const noexcept { return hashing_; }
 
   /// One message there, one back, again while there are attempts.
   void ask(std::string method, byte_chain message, done<byte_chain> then);
@@ -73,7 +73,7 @@ private:
   const std::string name_;
   const std::shared_ptr<channel> wire_;
   const timer later_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   std::atomic<std::uint64_t> batch_limit_;
   std::atomic<bool> limit_asked_ = false;
 };

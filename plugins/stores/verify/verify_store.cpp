@@ -14,7 +14,7 @@
 
 namespace kiln::verify {
 
-/// A batch came back from the crew: what was wrong with each entry.
+/// A batch came back from the thread pool: what was wrong with each entry.
 struct batch_checked {
   std::uint64_t id = 0;
   write_blobs order;
@@ -62,7 +62,7 @@ expected<receipts> merged(const std::vector<expected<void>>& verdicts, receipts 
 
 class verify_state {
 public:
-  verify_state(verify_actor::pointer self, store_actor inner, std::shared_ptr<crew> hashing)
+  verify_state(verify_actor::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing)
       : self_(self), inner_(std::move(inner)), hashing_(std::move(hashing)) {}
 
   const store_actor& inner() const noexcept { return inner_; }
@@ -119,14 +119,15 @@ private:
 
   verify_actor::pointer self_;
   const store_actor inner_;
-  const std::shared_ptr<crew> hashing_;
+  const std::shared_ptr<thread_pool> hashing_;
   std::map<std::uint64_t, answer<receipts>> batches_;
   std::uint64_t next_batch_ = 0;
 };
 
 // Blobs are checked on their way in, so all but the writing goes straight to the inner store.
 verify_actor::behavior_type verify_store(verify_actor::stateful_pointer<std::unique_ptr<verify_state>> self,
-                                         const store_actor& inner, const std::shared_ptr<crew>& hashing) {
+                                         const store_actor& inner,
+                                         const std::shared_ptr<thread_pool>& hashing) {
   self->state = std::make_unique<verify_state>(self, inner, hashing);
   verify_state* state = self->state.get();
   return {
@@ -159,8 +160,8 @@ expected<store_actor> spawn_verify_store(const verify_options& options, const st
     return fail(errc::invalid_argument,
                 "it would hold action results, and the digest of an action says nothing about the bytes of "
                 "its result: nothing can be verified");
-  std::shared_ptr<crew> hashing =
-      context.env.crews->make("kiln-verify", options.threads.value_or(std::max(processors() / 2, 1U)));
+  std::shared_ptr<thread_pool> hashing =
+      context.env.pools->make("kiln-verify", options.threads.value_or(std::max(processors() / 2, 1U)));
   auto store = context.system.spawn(verify::verify_store, context.store(options.inner), std::move(hashing));
   return store_actor(store);
 }

@@ -23,17 +23,17 @@ std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name) {
   return serve_queue(queue, std::move(thread_name), nobody_looks);
 }
 
-void rally::enter() noexcept {
+void wait_group::enter() noexcept {
   std::lock_guard lock(mutex_);
   ++inside_;
 }
 
-void rally::leave() noexcept {
+void wait_group::leave() noexcept {
   std::lock_guard lock(mutex_);
   if (--inside_ == 0) all_left_.notify_all();
 }
 
-void rally::wait() {
+void wait_group::wait() {
   leave();
   std::unique_lock lock(mutex_);
   all_left_.wait(lock, [this] { return inside_ == 0; });

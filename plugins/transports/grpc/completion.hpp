@@ -43,7 +43,7 @@ std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name);
 
 /// Counts what still uses a completion queue, so that the queue is shut down only when nobody can start
 /// another operation: gRPC aborts the process otherwise. Begins at one, for whoever waits.
-class rally {
+class wait_group {
 public:
   void enter() noexcept;
   void leave() noexcept;

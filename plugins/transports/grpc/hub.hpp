@@ -39,7 +39,7 @@ public:
 
 private:
   grpc::CompletionQueue queue_;
-  rally open_;
+  wait_group open_;
   std::mutex mutex_;
   bool closed_ = false;
   std::unordered_map<outbound_user*, std::weak_ptr<outbound_user>> running_;

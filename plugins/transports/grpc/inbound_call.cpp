@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/wire/status.hpp"
 #include "plugins/transports/grpc/grpc_status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
@@ -31,12 +31,13 @@ std::optional<duration> time_left(gpr_timespec deadline) {
 
 }  // namespace
 
-void inbound_call::await(door& home, grpc::ServerCompletionQueue& queue) {
+void inbound_call::await(call_acceptor& home, grpc::ServerCompletionQueue& queue) {
   auto next = new inbound_call(home, queue);  // deletes itself
   home.service.RequestCall(&next->context_, &next->stream_, &queue, &queue, next->accepted_.tag());
 }
 
-inbound_call::inbound_call(door& home, grpc::ServerCompletionQueue& queue) : home_(&home), queue_(queue) {
+inbound_call::inbound_call(call_acceptor& home, grpc::ServerCompletionQueue& queue)
+    : home_(&home), queue_(queue) {
   home.open.enter();
   context_.AsyncNotifyWhenDone(over_.tag());
 }

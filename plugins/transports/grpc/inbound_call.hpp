@@ -18,13 +18,13 @@
 namespace kiln::grpc_plugin {
 
 /// What all inbound calls of a server share. Outlives each until it has settled.
-struct door {
+struct call_acceptor {
   grpc::AsyncGenericService service;
   const router& routes;
   const clock& time;
   std::shared_ptr<ledger> accounts;
   std::size_t max_message_size;
-  rally open{};                               ///< calls waited for, and calls that have not settled
+  wait_group open{};                          ///< calls waited for, and calls that have not settled
   std::atomic<bool> closing{false};           ///< new calls are refused
   std::atomic<std::uint64_t> turned_away{0};  ///< calls refused because of that
 };
@@ -36,7 +36,7 @@ struct door {
 class inbound_call final : public call {
 public:
   /// Waits on this queue for the next RPC, answers it, and has the next one waited for.
-  static void await(door& home, grpc::ServerCompletionQueue& queue);
+  static void await(call_acceptor& home, grpc::ServerCompletionQueue& queue);
 
   const call_info& info() const noexcept override { return info_; }
   void read(message_in then) override;
@@ -59,7 +59,7 @@ private:
     ready = 64,    // ... and has written it down
   };
 
-  inbound_call(door& home, grpc::ServerCompletionQueue& queue);
+  inbound_call(call_acceptor& home, grpc::ServerCompletionQueue& queue);
 
   void accepted(bool ok);
   void has_read(bool ok);
@@ -88,7 +88,7 @@ private:
   void settle_if(unsigned state);
   void let_go();
 
-  door* home_;  // not to be touched after the call has settled
+  call_acceptor* home_;  // not to be touched after the call has settled
   grpc::ServerCompletionQueue& queue_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};

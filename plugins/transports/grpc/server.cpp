@@ -66,7 +66,7 @@ expected<std::unique_ptr<server>> server::start(const grpc_options& options, con
 
 server::server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
                std::size_t max_message_size, logger* log)
-    : log_(log), door_{{}, routes, time, std::move(accounts), max_message_size} {}
+    : log_(log), acceptor_{{}, routes, time, std::move(accounts), max_message_size} {}
 
 expected<void> server::listen(const grpc_options& options) {
   if (auto free = check_addresses(options.listen); !free) return free;
@@ -74,7 +74,7 @@ expected<void> server::listen(const grpc_options& options) {
   if (!credentials) return fail(std::move(credentials).error());
   grpc::ServerBuilder builder;
   configure(builder, options, options.max_bytes_in_flight.bytes_of(memory_limit()));
-  builder.RegisterAsyncGenericService(&door_.service);
+  builder.RegisterAsyncGenericService(&acceptor_.service);
   std::vector<int> ports(options.listen.size(), 0);
   for (std::size_t i = 0; i < ports.size(); ++i)
     builder.AddListeningPort(options.listen[i], *credentials, &ports[i]);
@@ -90,7 +90,7 @@ expected<void> server::listen(const grpc_options& options) {
   }
   for (std::size_t i = 0; i < ports.size(); ++i) addresses_.push_back(with_port(options.listen[i], ports[i]));
   for (auto& queue : queues_)
-    for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(door_, *queue);
+    for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(acceptor_, *queue);
   start_threads(options, {ports.begin(), ports.end()});
   return {};
 }
@@ -109,7 +109,7 @@ void server::start_threads(const grpc_options& options, std::set<int> ports) {
 }
 
 void server::close(duration patience, std::function<void()> closed) {
-  door_.closing = true;
+  acceptor_.closing = true;
   auto until = std::chrono::steady_clock::now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
   closer_ = std::thread([this, until, closed = std::move(closed)] {
     turn_away(until);
@@ -124,8 +124,8 @@ void server::turn_away(steady_time until) {
   using namespace std::chrono_literals;
   until = std::min(until, std::chrono::steady_clock::now() + 1s);
   std::unique_lock lock(hurry_mutex_);
-  for (auto seen = ~std::uint64_t{0}; seen != door_.turned_away;) {
-    seen = door_.turned_away;
+  for (auto seen = ~std::uint64_t{0}; seen != acceptor_.turned_away;) {
+    seen = acceptor_.turned_away;
     auto moment = std::chrono::steady_clock::now() + 50ms;
     if (moment > until || hurried_.wait_until(lock, moment, [this] { return hurry_; })) return;
   }
@@ -134,7 +134,7 @@ void server::turn_away(steady_time until) {
 // gRPC waits for each connection until its client has answered the farewell, and twenty seconds where none
 // does: whoever has connected and says nothing would keep the server from ending, with its doors closed.
 void server::cut_off_the_silent() {
-  door_.open.wait();
+  acceptor_.open.wait();
   std::unique_lock lock(hurry_mutex_);
   if (hurried_.wait_for(lock, farewell, [this] { return shut_ || hurry_; })) return;
   if (log_ != nullptr) log_->info("no call is under way: cutting connections that do not answer a farewell");

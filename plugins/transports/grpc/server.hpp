@@ -48,7 +48,7 @@ private:
   void shut_down(steady_time until);
 
   logger* const log_;
-  door door_;
+  call_acceptor acceptor_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;

@@ -10,9 +10,9 @@ BOOST_AUTO_TEST_SUITE(dispatcher_clients)
 BOOST_FIXTURE_TEST_CASE(client_reconnect_keeps_action_alive, dispatcher_fixture) {
   auto w = admit("w");
   auto state = submit(action("a"), 1);
-  mind.unwatch(state.name, 1, false, now);
+  dispatch.unwatch(state.name, 1, false, now);
   pass(20s, {w});
-  BOOST_REQUIRE(mind.watch(state.name, 2).has_value());
+  BOOST_REQUIRE(dispatch.watch(state.name, 2).has_value());
   pass(5min, {w});
   BOOST_TEST(kills.empty());
   BOOST_TEST(state_of(state.name).now == stage::queued);
@@ -21,7 +21,7 @@ BOOST_FIXTURE_TEST_CASE(client_reconnect_keeps_action_alive, dispatcher_fixture)
 BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_waits_for_is_cancelled_after_a_while, dispatcher_fixture) {
   auto w = admit("w");
   auto state = submit(action("a"), 1);
-  mind.unwatch(state.name, 1, false, now);
+  dispatch.unwatch(state.name, 1, false, now);
   pass(29s, {w});
   BOOST_TEST(kills.empty());
   pass(3s, {w});
@@ -33,7 +33,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_that_nobody_waits_for_is_cancelled_after_a_whi
 BOOST_FIXTURE_TEST_CASE(client_timesout_job_then_same_action_requested, dispatcher_fixture) {
   auto w = admit("w", 2);
   auto first = submit(action("a"), 1);
-  mind.unwatch(first.name, 1, false, now);
+  dispatch.unwatch(first.name, 1, false, now);
   pass(32s, {w});
   auto second = submit(action("a"), 2);
   BOOST_TEST(first.name != second.name);
@@ -48,8 +48,8 @@ BOOST_FIXTURE_TEST_CASE(late_client_drop_does_not_orphan_replacement_operation, 
   auto w = admit("w");
   auto state = submit(action("a"), 1);
   // The connection broke, and the client came back before that was noticed.
-  BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
-  mind.unwatch(state.name, 1, false, now);
+  BOOST_REQUIRE(dispatch.watch(state.name, 1).has_value());
+  dispatch.unwatch(state.name, 1, false, now);
   pass(5min, {w});
   BOOST_TEST(kills.empty());
   BOOST_TEST(state_of(state.name).now == stage::queued);
@@ -59,13 +59,13 @@ BOOST_FIXTURE_TEST_CASE(one_merged_client_leaving_does_not_cancel_the_others, di
   auto w = admit("w");
   auto state = submit(action("a"), 1);
   submit(action("a"), 2);
-  mind.unwatch(state.name, 1, false, now);
+  dispatch.unwatch(state.name, 1, false, now);
   pass(5min, {w});
   BOOST_TEST(kills.empty());
   // The one that left was not forgotten by chance: its own operation is over.
   BOOST_TEST(state_of(state.name).outcome.status.code() == errc::cancelled);
   finish(starts[0]);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_REQUIRE_EQUAL(news.size(), 1);
   BOOST_TEST(news[0].who == 2);
 }
@@ -73,7 +73,7 @@ BOOST_FIXTURE_TEST_CASE(one_merged_client_leaving_does_not_cancel_the_others, di
 BOOST_FIXTURE_TEST_CASE(a_listener_that_listens_twice_hears_once, dispatcher_fixture) {
   admit("w");
   auto state = submit(action("a"), 1);
-  BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
+  BOOST_REQUIRE(dispatch.watch(state.name, 1).has_value());
   run(starts[0]);
   BOOST_TEST(news.size() == 1);
 }
@@ -84,7 +84,7 @@ BOOST_FIXTURE_TEST_CASE(a_merged_operation_that_is_cancelled_ends_for_that_clien
   auto second = submit(action("a"), 2);
   BOOST_TEST(starts.size() == 1u);
   BOOST_TEST(first.name != second.name);
-  auto cancelled = mind.cancel(first.name, now);
+  auto cancelled = dispatch.cancel(first.name, now);
   BOOST_REQUIRE(cancelled);
   BOOST_TEST(cancelled->outcome.status.code() == errc::cancelled);
   BOOST_TEST(kills.empty());
@@ -104,20 +104,20 @@ BOOST_FIXTURE_TEST_CASE(an_action_stops_when_the_last_merged_client_has_cancelle
   admit("w");
   auto first = submit(action("a"), 1);
   auto second = submit(action("a"), 2);
-  mind.cancel(first.name, now);
+  dispatch.cancel(first.name, now);
   BOOST_TEST(kills.empty());
-  mind.cancel(second.name, now);
+  dispatch.cancel(second.name, now);
   BOOST_TEST(kills.size() == 1u);
-  BOOST_TEST(mind.figures().executing == 0u);
+  BOOST_TEST(dispatch.figures().executing == 0u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_client_that_cancels_its_call_is_not_waited_for, dispatcher_fixture) {
   admit("w");
   auto state = submit(action("a"), 1);
-  mind.unwatch(state.name, 1, true, now);
+  dispatch.unwatch(state.name, 1, true, now);
   BOOST_TEST(kills.size() == 1u);
-  BOOST_TEST(mind.figures().executing == 0u);
-  BOOST_TEST(mind.watch(state.name, 2).error().code() == errc::not_found);
+  BOOST_TEST(dispatch.figures().executing == 0u);
+  BOOST_TEST(dispatch.watch(state.name, 2).error().code() == errc::not_found);
 }
 
 BOOST_FIXTURE_TEST_CASE(one_that_cancels_its_call_leaves_those_that_lost_their_connection,
@@ -125,11 +125,11 @@ BOOST_FIXTURE_TEST_CASE(one_that_cancels_its_call_leaves_those_that_lost_their_c
   auto w = admit("w");
   auto lost = submit(action("a"), 1);
   auto given_up = submit(action("a"), 2);
-  mind.unwatch(lost.name, 1, false, now);
-  mind.unwatch(given_up.name, 2, true, now);
+  dispatch.unwatch(lost.name, 1, false, now);
+  dispatch.unwatch(given_up.name, 2, true, now);
   BOOST_TEST(kills.empty());
   pass(20s, {w});
-  BOOST_REQUIRE(mind.watch(lost.name, 3).has_value());
+  BOOST_REQUIRE(dispatch.watch(lost.name, 3).has_value());
   pass(5min, {w});
   BOOST_TEST(kills.empty());
   BOOST_TEST(state_of(lost.name).now == stage::queued);
@@ -139,10 +139,10 @@ BOOST_FIXTURE_TEST_CASE(one_that_cancels_its_call_leaves_those_that_lost_their_c
 BOOST_FIXTURE_TEST_CASE(cancelling_one_of_two_calls_for_an_operation_ends_nothing, dispatcher_fixture) {
   admit("w");
   auto state = submit(action("a"), 1);
-  BOOST_REQUIRE(mind.watch(state.name, 1).has_value());
-  mind.unwatch(state.name, 1, true, now);
+  BOOST_REQUIRE(dispatch.watch(state.name, 1).has_value());
+  dispatch.unwatch(state.name, 1, true, now);
   BOOST_TEST(kills.empty());
-  mind.unwatch(state.name, 1, true, now);
+  dispatch.unwatch(state.name, 1, true, now);
   BOOST_TEST(kills.size() == 1u);
 }
 
@@ -151,14 +151,14 @@ BOOST_FIXTURE_TEST_CASE(a_listener_that_is_gone_has_left_everything, dispatcher_
   submit(action("a"), 1);
   submit(action("a"), 1);
   submit(action("b"), 1);
-  mind.listener_gone(1, now);
+  dispatch.listener_gone(1, now);
   pass(62s, {w});
   BOOST_TEST(kills.size() == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_waiting_action_that_is_cancelled_never_starts, dispatcher_fixture) {
   auto state = submit(action("a"));
-  auto cancelled = mind.cancel(state.name, now);
+  auto cancelled = dispatch.cancel(state.name, now);
   BOOST_REQUIRE(cancelled);
   BOOST_TEST(cancelled->now == stage::completed);
   BOOST_TEST(cancelled->outcome.status.code() == errc::cancelled);
@@ -173,10 +173,10 @@ BOOST_FIXTURE_TEST_CASE(cancelling_what_has_ended_tells_how_it_ended, dispatcher
   admit("w");
   auto state = submit(action("a"));
   finish(starts[0], {{}, bytes::of_static("r"), 3, false});
-  auto cancelled = mind.cancel(state.name, now);
+  auto cancelled = dispatch.cancel(state.name, now);
   BOOST_REQUIRE(cancelled);
   BOOST_TEST(cancelled->outcome.exit_code == 3);
-  BOOST_TEST(mind.cancel("main/operations/none", now).error().code() == errc::not_found);
+  BOOST_TEST(dispatch.cancel("main/operations/none", now).error().code() == errc::not_found);
 }
 
 BOOST_FIXTURE_TEST_CASE(revoked_operation_is_killed_once_and_its_report_frees_the_slot, dispatcher_fixture) {
@@ -184,8 +184,8 @@ BOOST_FIXTURE_TEST_CASE(revoked_operation_is_killed_once_and_its_report_frees_th
   auto state = submit(action("a"));
   submit(action("b"));
   run(starts[0]);
-  mind.cancel(state.name, now);
-  mind.cancel(state.name, now);
+  dispatch.cancel(state.name, now);
+  dispatch.cancel(state.name, now);
   BOOST_TEST(kills.size() == 1);
   // The machine is busy until the worker says otherwise.
   BOOST_TEST(starts.size() == 1);
@@ -203,7 +203,7 @@ BOOST_FIXTURE_TEST_CASE(live_worker_that_never_acknowledges_a_kill_is_evicted, d
   auto deaf = admit("deaf", 2);
   auto cancelled = submit(action("a"));
   submit(action("b"));
-  mind.cancel(cancelled.name, now);
+  dispatch.cancel(cancelled.name, now);
   pass(29s, {deaf});
   BOOST_TEST(dismissed.empty());
   auto other = admit("other");
@@ -218,7 +218,7 @@ BOOST_FIXTURE_TEST_CASE(live_worker_that_never_acknowledges_a_kill_is_evicted, d
 BOOST_FIXTURE_TEST_CASE(a_result_that_comes_after_the_cancellation_changes_nothing, dispatcher_fixture) {
   admit("w");
   auto state = submit(action("a"));
-  mind.cancel(state.name, now);
+  dispatch.cancel(state.name, now);
   finish(starts[0]);
   BOOST_TEST(recording.empty());
   BOOST_TEST(state_of(state.name).outcome.status.code() == errc::cancelled);
@@ -228,10 +228,10 @@ BOOST_FIXTURE_TEST_CASE(cancelling_while_the_result_is_recorded_ends_it_once, di
   admit("w");
   auto state = submit(action("a"));
   finish(starts[0]);
-  mind.cancel(state.name, now);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.cancel(state.name, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_TEST(news.size() == 1);
-  BOOST_TEST(mind.figures().executing == 0);
+  BOOST_TEST(dispatch.figures().executing == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,11 +23,11 @@ struct kinds_fixture : dispatcher_fixture {
     std::uint64_t most = 0;
     duration spent{0};
     for (int i = 0; i < times; ++i) {
-      auto before = mind.steps();
+      auto before = dispatch.steps();
       auto begun = system_clock().now();
       work(i);
       spent += system_clock().now() - begun;
-      most = std::max(most, mind.steps() - before);
+      most = std::max(most, dispatch.steps() - before);
     }
     auto each = std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count() / times;
     BOOST_TEST_MESSAGE(what << ": " << each << " ns each, at most " << most << " steps");
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_property_of_its_own_for_each_action_costs_the_others_noth
   BOOST_TEST(starts.size() == 101u);
   // And they all come to their end, a bounded number at a time.
   pass(3min, {w});
-  BOOST_TEST(mind.figures().queued == 0u);
+  BOOST_TEST(dispatch.figures().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(an_amount_of_its_own_for_each_action_is_bounded) {
@@ -69,14 +69,14 @@ BOOST_AUTO_TEST_CASE(an_amount_of_its_own_for_each_action_is_bounded) {
     return action("m" + std::to_string(i), {{"memory", std::to_string(1 + i * 7919 % kinds)}});
   };
   BOOST_TEST(submit_all("submission of an amount of its own", spec) <= most_steps);
-  BOOST_TEST(mind.figures().executing > 100u);
+  BOOST_TEST(dispatch.figures().executing > 100u);
   BOOST_TEST(free_slots("slot freed before 10,000 amounts", 1000) <= 4 * most_steps);
   // Nobody is forgotten: what is behind the bound has its turn.
-  while (mind.figures().executing > 0) {
+  while (dispatch.figures().executing > 0) {
     auto running = std::exchange(starts, {});
     for (const auto& each : running) finish(each, {{}, {}, 1, false});
   }
-  BOOST_TEST(mind.figures().queued == 0u);
+  BOOST_TEST(dispatch.figures().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(ten_thousand_workers_are_not_asked_one_by_one) {
@@ -100,11 +100,11 @@ BOOST_AUTO_TEST_CASE(an_idle_worker_always_finds_what_suits_it) {
   }
   submit(action("small", {{"cpu", "2"}}));
   BOOST_TEST(starts.size() == 2u);
-  while (mind.figures().executing > 0) {
+  while (dispatch.figures().executing > 0) {
     auto running = std::exchange(starts, {});
     for (const auto& each : running) finish(each, {{}, {}, 1, false});
   }
-  BOOST_TEST(mind.figures().queued == 0u);
+  BOOST_TEST(dispatch.figures().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_page_of_operations_looks_at_no_others) {
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_page_of_operations_looks_at_no_others) {
   for (int i = 0; i < kinds; ++i) submit(action("a" + std::to_string(i)));
   std::size_t listed = 0;
   std::string after;
-  for (auto page = mind.list(after, 100); !page.empty(); page = mind.list(after, 100)) {
+  for (auto page = dispatch.list(after, 100); !page.empty(); page = dispatch.list(after, 100)) {
     listed += page.size();
     BOOST_TEST_REQUIRE(page.front().name > after);
     after = page.back().name;

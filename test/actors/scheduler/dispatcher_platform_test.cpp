@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(ignored_properties_keep_nobody_away) {
 }
 
 BOOST_FIXTURE_TEST_CASE(an_amount_that_is_no_number_is_the_clients_fault, dispatcher_fixture) {
-  auto refused = mind.submit({action("a", {{"cpu", "lots"}}), 0, false, {}}, 1, now);
+  auto refused = dispatch.submit({action("a", {{"cpu", "lots"}}), 0, false, {}}, 1, now);
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().code() == errc::invalid_argument);
 }
@@ -97,8 +97,8 @@ BOOST_AUTO_TEST_CASE(what_is_declared_not_to_exist_is_refused_at_once) {
   options.platforms = {{"ISA", {"arm-a64", "x86-64"}}, {"cpu", {"8", "64"}}};
   dispatcher_fixture fixture(options);
   auto refusal = [&](platform_properties asked) {
-    auto state = fixture.mind.submit({dispatcher_fixture::action("a", std::move(asked)), 0, false, {}}, 1,
-                                     fixture.now);
+    auto state = fixture.dispatch.submit({dispatcher_fixture::action("a", std::move(asked)), 0, false, {}}, 1,
+                                         fixture.now);
     BOOST_REQUIRE(!state);
     BOOST_TEST(state.error().code() == errc::failed_precondition);
     return state.error().message();
@@ -117,9 +117,9 @@ BOOST_AUTO_TEST_CASE(what_is_declared_not_to_exist_is_refused_at_once) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_worker_is_not_given_what_runs_longer_than_it_allows, dispatcher_fixture) {
-  auto welcome = mind.admit({"short", {}, 2, 1, 1h}, now);
+  auto welcome = dispatch.admit({"short", {}, 2, 1, 1h}, now);
   BOOST_REQUIRE(welcome);
-  mind.ready(welcome->worker_id);
+  dispatch.ready(welcome->worker_id);
   auto spec = action("a");
   spec.timeout = 2h;
   auto state = submit(spec);
@@ -167,7 +167,7 @@ BOOST_FIXTURE_TEST_CASE(the_wait_starts_anew_when_the_last_able_worker_is_lost, 
   submit(action("a"));
   auto state = submit(action("b"));
   pass(10min, {w});
-  mind.lost(w, "it is gone", now);
+  dispatch.lost(w, "it is gone", now);
   pass(50s);
   BOOST_TEST(state_of(state.name).now == stage::queued);
   pass(12s);
@@ -216,7 +216,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_kept_for_an_action_works_again_when_that_is_can
   pass(31s, {w});
   finish(starts[0]);
   BOOST_TEST(starts.size() == 2u);
-  mind.cancel(large.name, now);
+  dispatch.cancel(large.name, now);
   BOOST_TEST(starts.size() == 3u);
 }
 
@@ -227,7 +227,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_a_worker_was_kept_for_survives_that_worker, di
   submit(action("large", {{"cpu", "4"}}));
   pass(31s, {w});
   finish(starts[0]);
-  mind.lost(w, "it is gone", now);
+  dispatch.lost(w, "it is gone", now);
   auto other = admit("other", 8, {{"cpu", "4"}});
   finish(starts.back());
   BOOST_TEST((starts.back().order.action.action == digest_of("large")));

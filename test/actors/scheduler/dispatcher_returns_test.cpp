@@ -13,8 +13,8 @@ struct returning_fixture : dispatcher_fixture {
                                      std::uint64_t epoch = 1) {
     worker_profile profile{name, {}, 1, epoch};
     for (const auto& one : has) profile.running.push_back({one.order.operation, one.order.attempt});
-    auto welcome = mind.admit(profile, now);
-    if (welcome) mind.ready(welcome->worker_id);
+    auto welcome = dispatch.admit(profile, now);
+    if (welcome) dispatch.ready(welcome->worker_id);
     return welcome;
   }
 };
@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(a_worker_that_comes_back_goes_on_with_its_action) {
   auto w = admit("w");
   auto state = submit(action("a"));
   run(starts[0]);
-  mind.cut(w, now);
+  dispatch.cut(w, now);
   pass(7s);
   auto welcome = come_back("w", {starts[0]});
   BOOST_TEST_REQUIRE(welcome.has_value());
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(one_that_stays_away_loses_its_action_when_its_heartbeats_ar
   auto away = admit("away");
   submit(action("a"));
   auto other = admit("other");
-  mind.cut(away, now);
+  dispatch.cut(away, now);
   pass(7s, {other});
   BOOST_TEST(starts.size() == 1);
   pass(6s, {other});
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(one_that_stays_away_loses_its_action_when_its_heartbeats_ar
 BOOST_AUTO_TEST_CASE(nothing_is_given_to_one_that_is_away) {
   auto w = admit("w", 2);
   submit(action("a"));
-  mind.cut(w, now);
+  dispatch.cut(w, now);
   submit(action("b"));
   BOOST_TEST(starts.size() == 1);
   BOOST_TEST_REQUIRE(come_back("w", {starts[0]}).has_value());
@@ -72,15 +72,15 @@ BOOST_AUTO_TEST_CASE(nothing_is_given_to_one_that_is_away) {
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_worker_whose_connection_breaks_is_gone) {
-  mind.cut(admit("w"), now);
-  BOOST_TEST(mind.figures().workers == 0);
+  dispatch.cut(admit("w"), now);
+  BOOST_TEST(dispatch.figures().workers == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_never_arrived_is_given_again_and_counts_as_no_failure) {
   auto w = admit("w");
   auto state = submit(action("a"));
   for (std::uint32_t i = 0; i <= options.max_retries; ++i) {
-    mind.cut(w, now);
+    dispatch.cut(w, now);
     BOOST_TEST_REQUIRE(come_back("w", {}).has_value());
   }
   BOOST_TEST_REQUIRE(starts.size() == options.max_retries + 2);
@@ -93,8 +93,8 @@ BOOST_AUTO_TEST_CASE(what_never_arrived_is_given_again_and_counts_as_no_failure)
 BOOST_AUTO_TEST_CASE(an_order_to_kill_that_was_lost_is_given_again) {
   auto w = admit("w");
   auto state = submit(action("a"));
-  mind.cut(w, now);
-  BOOST_TEST_REQUIRE(mind.cancel(state.name, now).has_value());
+  dispatch.cut(w, now);
+  BOOST_TEST_REQUIRE(dispatch.cancel(state.name, now).has_value());
   kills.clear();
   BOOST_TEST_REQUIRE(come_back("w", {starts[0]}).has_value());
   BOOST_TEST_REQUIRE(kills.size() == 1);
@@ -109,8 +109,8 @@ BOOST_AUTO_TEST_CASE(an_order_to_kill_that_was_lost_is_given_again) {
 BOOST_AUTO_TEST_CASE(a_slot_whose_action_was_cancelled_before_it_arrived_is_free) {
   auto w = admit("w");
   auto state = submit(action("a"));
-  mind.cut(w, now);
-  BOOST_TEST_REQUIRE(mind.cancel(state.name, now).has_value());
+  dispatch.cut(w, now);
+  BOOST_TEST_REQUIRE(dispatch.cancel(state.name, now).has_value());
   BOOST_TEST_REQUIRE(come_back("w", {}).has_value());
   submit(action("b"));
   BOOST_TEST(starts.size() == 2);
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(a_slot_whose_action_was_cancelled_before_it_arrived_is_free
 BOOST_AUTO_TEST_CASE(a_restarted_worker_does_not_wait_until_its_predecessor_is_given_up) {
   auto before = admit("w", 1, {}, 1);
   submit(action("a"));
-  mind.cut(before, now);
+  dispatch.cut(before, now);
   auto after = come_back("w", {}, 2);
   BOOST_TEST_REQUIRE(after.has_value());
   BOOST_TEST(after->worker_id != before);
@@ -131,21 +131,21 @@ BOOST_AUTO_TEST_CASE(a_restarted_worker_does_not_wait_until_its_predecessor_is_g
 BOOST_AUTO_TEST_CASE(who_comes_back_during_the_drain_ends_what_it_has) {
   auto w = admit("w");
   submit(action("a"));
-  mind.drain();
-  mind.cut(w, now);
-  BOOST_TEST(!mind.drained());
+  dispatch.drain();
+  dispatch.cut(w, now);
+  BOOST_TEST(!dispatch.drained());
   dismissed.clear();
   BOOST_TEST_REQUIRE(come_back("w", {starts[0]}).has_value());
   BOOST_TEST((dismissed == std::vector<std::string>{w}));
   finish(starts[0], {{}, bytes::of_static("r"), 1, false});
-  BOOST_TEST(mind.drained());
+  BOOST_TEST(dispatch.drained());
 }
 
 BOOST_AUTO_TEST_CASE(one_that_was_leaving_leaves_when_it_is_back_and_done) {
   auto w = admit("w");
   submit(action("a"));
-  mind.leaving(w, now);
-  mind.cut(w, now);
+  dispatch.leaving(w, now);
+  dispatch.cut(w, now);
   BOOST_TEST_REQUIRE(come_back("w", {starts[0]}).has_value());
   BOOST_TEST(forgotten.empty());
   finish(starts[0]);
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_report_that_is_told_twice_counts_once) {
   submit(action("b"));
   finish(starts[0]);
   BOOST_TEST_REQUIRE(starts.size() == 2);
-  mind.cut(w, now);
+  dispatch.cut(w, now);
   BOOST_TEST_REQUIRE(come_back("w", {starts[0], starts[1]}).has_value());
   kills.clear();
   finish(starts[0]);

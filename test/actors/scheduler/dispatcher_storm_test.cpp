@@ -79,23 +79,24 @@ struct storm : dispatcher_fixture {
     worker_profile profile{
         which.name, {{"cpu", std::to_string(which.cpu)}}, which.slots, same ? which.epoch : ++which.epoch};
     for (const auto& [key, order] : has) profile.running.push_back({key.first, key.second});
-    auto welcome = mind.admit(profile, now);
+    auto welcome = dispatch.admit(profile, now);
     if (!welcome && welcome.error().code() == errc::failed_precondition) which.running.clear();
     if (!welcome) return;
     which.worker_id = welcome->worker_id;
     which.running = std::move(has);
-    mind.ready(which.worker_id);
+    dispatch.ready(which.worker_id);
   }
   void cut(machine& which) {
     auto id = std::exchange(which.worker_id, "");
-    mind.cut(id, now);
+    dispatch.cut(id, now);
   }
   void request() {
     auto spec = action("a" + std::to_string(roll(40)), {{"cpu", std::to_string(1 + roll(4))}});
     spec.action.size = static_cast<std::int64_t>(roll(2));
     spec.do_not_cache = roll(5) == 0;
     if (roll(3) == 0) spec.timeout = 1s;
-    auto state = mind.submit({spec, static_cast<std::int32_t>(roll(3)), roll(4) == 0, {}}, 1 + roll(3), now);
+    auto state =
+        dispatch.submit({spec, static_cast<std::int32_t>(roll(3)), roll(4) == 0, {}}, 1 + roll(3), now);
     if (state && state->now != stage::completed) begun.push_back(state->name);
   }
   void report() {
@@ -105,7 +106,7 @@ struct storm : dispatcher_fixture {
     std::advance(at, roll(where->running.size()));
     auto [operation, attempt] = at->first;
     if (roll(3) == 0) {
-      mind.started({where->worker_id, operation, attempt}, now);
+      dispatch.started({where->worker_id, operation, attempt}, now);
       return;
     }
     where->running.erase(at);
@@ -114,19 +115,19 @@ struct storm : dispatcher_fixture {
     if (luck == 0) news.outcome.status = error(errc::unavailable, "no luck");
     if (luck == 1) news.outcome.status = error(errc::invalid_argument, "never");
     if (luck == 2) news.outcome.exit_code = 1;
-    mind.finished(news, now);
-    if (roll(10) == 0) mind.finished(news, now);
+    dispatch.finished(news, now);
+    if (roll(10) == 0) dispatch.finished(news, now);
   }
   void give_up(const std::string& name) {
     bool for_good = roll(3) == 0;
-    mind.unwatch(name, 1 + roll(3), for_good, now);
+    dispatch.unwatch(name, 1 + roll(3), for_good, now);
     if (for_good) given_up.insert(name);
   }
   void settle_records(std::size_t keep) {
     while (recording.size() > keep) {
       auto first = recording.front();
       recording.erase(recording.begin());
-      mind.recorded(first.first, first.second, now);
+      dispatch.recorded(first.first, first.second, now);
     }
   }
   void step() {
@@ -136,7 +137,7 @@ struct storm : dispatcher_fixture {
           auto id = gone->worker_id;
           gone->worker_id.clear();
           gone->running.clear();
-          mind.lost(id, "pulled out", now);
+          dispatch.lost(id, "pulled out", now);
         }
         break;
       case 1:
@@ -146,21 +147,21 @@ struct storm : dispatcher_fixture {
           connect(machines[roll(machines.size())]);
         break;
       case 2:
-        if (!begun.empty()) (void)mind.cancel(begun[roll(begun.size())], now);
+        if (!begun.empty()) (void)dispatch.cancel(begun[roll(begun.size())], now);
         break;
       case 3:
         if (!begun.empty()) give_up(begun[roll(begun.size())]);
         break;
       case 4:
-        if (roll(4) == 0) mind.listener_gone(1 + roll(3), now);
+        if (roll(4) == 0) dispatch.listener_gone(1 + roll(3), now);
         break;
       case 5:
         if (auto* tired = any_connected(); tired != nullptr && roll(4) == 0)
-          mind.leaving(tired->worker_id, now);
+          dispatch.leaving(tired->worker_id, now);
         break;
       case 6:
         now += std::chrono::seconds(roll(40));
-        mind.tick(now);
+        dispatch.tick(now);
         break;
       case 7:
       case 8:
@@ -171,7 +172,7 @@ struct storm : dispatcher_fixture {
         report();
     }
     for (auto& each : machines)
-      if (!each.worker_id.empty() && roll(8) != 0) mind.beat(each.worker_id, now);
+      if (!each.worker_id.empty() && roll(8) != 0) dispatch.beat(each.worker_id, now);
     settle_records(roll(4));
   }
   /// All is well from now on: whatever is left must come to an end.
@@ -180,17 +181,17 @@ struct storm : dispatcher_fixture {
       for (auto& each : machines) {
         if (each.worker_id.empty()) connect(each);
         if (each.worker_id.empty()) continue;
-        mind.beat(each.worker_id, now);
+        dispatch.beat(each.worker_id, now);
         auto running = each.running;
         for (const auto& [key, order] : running) {
           each.running.erase(key);
-          mind.finished({each.worker_id, key.first, key.second, {}}, now);
+          dispatch.finished({each.worker_id, key.first, key.second, {}}, now);
           if (each.worker_id.empty()) break;
         }
       }
       settle_records(0);
       now += 500ms;
-      mind.tick(now);
+      dispatch.tick(now);
     }
   }
 
@@ -212,11 +213,11 @@ BOOST_AUTO_TEST_CASE(whatever_happens_nothing_is_overbooked_lost_or_ended_twice)
       storm world(seed);
       for (int i = 0; i < 600; ++i) world.step();
       world.calm();
-      auto figures = world.mind.figures();
+      auto figures = world.dispatch.figures();
       BOOST_REQUIRE_EQUAL(figures.queued, 0u);
       BOOST_REQUIRE_EQUAL(figures.executing, 0u);
       for (const auto& name : world.begun) {
-        auto state = world.mind.watch(name, std::nullopt);
+        auto state = world.dispatch.watch(name, std::nullopt);
         BOOST_REQUIRE(state ? state->now == stage::completed : world.given_up.contains(name));
       }
     }

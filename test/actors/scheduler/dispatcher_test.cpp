@@ -18,7 +18,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_goes_through_all_stages, dispatcher_fixture) {
   finish(starts[0]);
   BOOST_REQUIRE_EQUAL(recording.size(), 1);
   BOOST_TEST(state_of(state.name).now == stage::executing);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_TEST(state_of(state.name).now == stage::completed);
   BOOST_TEST(state_of(state.name).outcome.result.view() == "result");
   BOOST_REQUIRE_EQUAL(news.size(), 2);
@@ -31,7 +31,7 @@ BOOST_FIXTURE_TEST_CASE(nobody_hears_of_the_end_before_the_result_is_recorded, d
   submit(action("a"));
   finish(starts[0]);
   BOOST_TEST(news.empty());
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_TEST(news.size() == 1);
 }
 
@@ -56,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(cacheable_items_join_same_action_queued, dispatcher_fixt
   auto first = submit(action("a"), 1);
   auto second = submit(action("a"), 2);
   BOOST_TEST(first.name != second.name);
-  BOOST_TEST(mind.figures().queued == 1);
+  BOOST_TEST(dispatch.figures().queued == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(find_executing_action, dispatcher_fixture) {
@@ -72,7 +72,7 @@ BOOST_FIXTURE_TEST_CASE(actions_of_different_instances_are_not_merged, dispatche
   auto other = action("a");
   other.instance = "other";
   BOOST_TEST(submit(action("a")).name != submit(other).name);
-  BOOST_TEST(mind.figures().queued == 2);
+  BOOST_TEST(dispatch.figures().queued == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_must_not_be_cached_is_not_merged, dispatcher_fixture) {
@@ -81,13 +81,13 @@ BOOST_FIXTURE_TEST_CASE(what_must_not_be_cached_is_not_merged, dispatcher_fixtur
   submit(secret);
   submit(secret);
   submit(action("a"));
-  BOOST_TEST(mind.figures().queued == 3);
+  BOOST_TEST(dispatch.figures().queued == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_fresh_request_joins_what_has_not_begun, dispatcher_fixture) {
   auto first = submit(action("a"), 1);
   auto fresh = submit(action("a"), 2, 0, true);
-  BOOST_TEST(mind.figures().queued == 1u);
+  BOOST_TEST(dispatch.figures().queued == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_fresh_request_never_joins_what_began_earlier, dispatcher_fixture) {
@@ -97,7 +97,7 @@ BOOST_FIXTURE_TEST_CASE(a_fresh_request_never_joins_what_began_earlier, dispatch
   BOOST_TEST(starts.size() == 2);
   // Later ones join the newer, also when the older ends first.
   finish(starts[0]);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   submit(action("a"), 3);
   BOOST_TEST(starts.size() == 2);
   finish(starts[1], {{}, bytes::of_static("newer"), 1, false});
@@ -109,7 +109,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_that_ended_is_not_joined, dispatcher_fixture) 
   admit("w");
   submit(action("a"));
   finish(starts[0]);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   submit(action("a"));
   BOOST_TEST(starts.size() == 2u);
 }
@@ -155,13 +155,13 @@ BOOST_FIXTURE_TEST_CASE(more_actions_than_the_bound_are_refused_with_a_hint_to_r
   options.max_queued = 2;
   submit(action("a"));
   submit(action("b"));
-  auto refused = mind.submit({action("c"), 0, false, {}}, 1, now);
+  auto refused = dispatch.submit({action("c"), 0, false, {}}, 1, now);
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().code() == errc::resource_exhausted);
   BOOST_REQUIRE_EQUAL(refused.error().details().size(), 1);
   BOOST_TEST(refused.error().details()[0].type_url.ends_with("google.rpc.RetryInfo"));
   // One that joins takes no room.
-  BOOST_TEST(mind.submit({action("a"), 0, false, {}}, 2, now).has_value());
+  BOOST_TEST(dispatch.submit({action("a"), 0, false, {}}, 2, now).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_finished_operation_can_be_asked_for_until_it_is_forgotten, dispatcher_fixture) {
@@ -171,7 +171,7 @@ BOOST_FIXTURE_TEST_CASE(a_finished_operation_can_be_asked_for_until_it_is_forgot
   pass(4min, {w});
   BOOST_TEST(state_of(state.name).now == stage::completed);
   pass(2min, {w});
-  auto gone = mind.watch(state.name, std::nullopt);
+  auto gone = dispatch.watch(state.name, std::nullopt);
   BOOST_REQUIRE(!gone);
   BOOST_TEST(gone.error().code() == errc::not_found);
 }
@@ -184,8 +184,8 @@ BOOST_FIXTURE_TEST_CASE(no_more_finished_operations_are_kept_than_the_bound, dis
   finish(starts[0], {{}, {}, 1, false});
   finish(starts[1], {{}, {}, 1, false});
   pass(1s, {w});
-  BOOST_TEST(!mind.watch(first.name, std::nullopt).has_value());
-  BOOST_TEST(mind.watch(second.name, std::nullopt).has_value());
+  BOOST_TEST(!dispatch.watch(first.name, std::nullopt).has_value());
+  BOOST_TEST(dispatch.watch(second.name, std::nullopt).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(no_more_bytes_of_results_are_kept_than_the_bound, dispatcher_fixture) {
@@ -197,16 +197,16 @@ BOOST_FIXTURE_TEST_CASE(no_more_bytes_of_results_are_kept_than_the_bound, dispat
   auto merged = submit(action("c"), 2);
   for (auto each : std::vector(starts)) finish(each, {{}, bytes::copy_of(std::string(900, 'r')), 1, false});
   pass(1s, {w});
-  BOOST_TEST(!mind.watch(all[0].name, std::nullopt).has_value());
+  BOOST_TEST(!dispatch.watch(all[0].name, std::nullopt).has_value());
   for (const auto& name : {all[1].name, all[2].name, merged.name})
-    BOOST_TEST(mind.watch(name, std::nullopt).has_value());
+    BOOST_TEST(dispatch.watch(name, std::nullopt).has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(operations_are_listed_page_by_page, dispatcher_fixture) {
   for (const auto* name : {"a", "b", "c"}) submit(action(name));
-  auto page = mind.list("", 2);
+  auto page = dispatch.list("", 2);
   BOOST_REQUIRE_EQUAL(page.size(), 2);
-  auto rest = mind.list(page.back().name, 2);
+  auto rest = dispatch.list(page.back().name, 2);
   BOOST_REQUIRE_EQUAL(rest.size(), 1);
   BOOST_TEST(rest[0].name > page[1].name);
 }
@@ -215,13 +215,13 @@ BOOST_FIXTURE_TEST_CASE(draining_lets_what_runs_end_and_the_rest_wait, dispatche
   auto w = admit("w");
   auto running = submit(action("runs"));
   auto waiting = submit(action("waits"));
-  mind.drain();
-  BOOST_TEST(!mind.drained());
+  dispatch.drain();
+  BOOST_TEST(!dispatch.drained());
   auto late = submit(action("late"));
   finish(starts[0]);
-  BOOST_TEST(!mind.drained());
-  mind.recorded(recording[0].first, recording[0].second, now);
-  BOOST_TEST(mind.drained());
+  BOOST_TEST(!dispatch.drained());
+  dispatch.recorded(recording[0].first, recording[0].second, now);
+  BOOST_TEST(dispatch.drained());
   BOOST_TEST(state_of(running.name).outcome.status.ok());
   BOOST_TEST(starts.size() == 1);
   BOOST_TEST((dismissed == std::vector<std::string>{w}));
@@ -232,9 +232,9 @@ BOOST_FIXTURE_TEST_CASE(an_action_whose_worker_is_lost_in_the_drain_waits_with_t
                         dispatcher_fixture) {
   auto w = admit("w");
   auto running = submit(action("runs"));
-  mind.drain();
-  mind.lost(w, "gone", now);
-  BOOST_TEST(mind.drained());
+  dispatch.drain();
+  dispatch.lost(w, "gone", now);
+  BOOST_TEST(dispatch.drained());
   BOOST_TEST(state_of(running.name).now == stage::queued);
 }
 
@@ -242,13 +242,13 @@ BOOST_FIXTURE_TEST_CASE(closing_answers_what_waits_and_what_comes_and_lets_the_r
   admit("w");
   auto running = submit(action("runs"));
   auto waiting = submit(action("waits"));
-  mind.close(now);
-  BOOST_TEST(!mind.drained());
+  dispatch.close(now);
+  BOOST_TEST(!dispatch.drained());
   BOOST_TEST(state_of(waiting.name).outcome.status.code() == errc::unavailable);
-  BOOST_TEST(!mind.submit({action("late"), 0, false, {}}, 1, now).has_value());
+  BOOST_TEST(!dispatch.submit({action("late"), 0, false, {}}, 1, now).has_value());
   finish(starts[0]);
-  mind.recorded(recording[0].first, recording[0].second, now);
-  BOOST_TEST(mind.drained());
+  dispatch.recorded(recording[0].first, recording[0].second, now);
+  BOOST_TEST(dispatch.drained());
   BOOST_TEST(state_of(running.name).outcome.status.ok());
 }
 

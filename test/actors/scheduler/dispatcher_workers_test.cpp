@@ -12,7 +12,7 @@ BOOST_FIXTURE_TEST_CASE(remove_worker_reschedules_multiple_running, dispatcher_f
   for (const auto* name : {"a", "b", "c"}) submit(action(name));
   for (auto each : std::vector(starts)) run(each);
   news.clear();
-  mind.lost(first, "it is gone", now);
+  dispatch.lost(first, "it is gone", now);
   BOOST_TEST(news.size() == 3);
   for (const auto& each : news) BOOST_TEST(each.state.now == stage::queued);
   auto second = admit("second", 3);
@@ -33,14 +33,14 @@ BOOST_FIXTURE_TEST_CASE(worker_timesout_reschedules, dispatcher_fixture) {
   BOOST_TEST(dismissed.empty());
   pass(2s, {live});
   BOOST_TEST((dismissed == std::vector<std::string>{silent}));
-  BOOST_TEST(mind.figures().workers == 1);
-  BOOST_TEST(mind.figures().queued == 1);
+  BOOST_TEST(dispatch.figures().workers == 1);
+  BOOST_TEST(dispatch.figures().queued == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(worker_disconnect_loop_caps_at_max_job_retries, dispatcher_fixture) {
   auto state = submit(action("poison"));
   for (int i = 0; i < 4; ++i) {
-    mind.lost(admit("w" + std::to_string(i)), "it crashed", now);
+    dispatch.lost(admit("w" + std::to_string(i)), "it crashed", now);
     pass(9s);
   }
   BOOST_TEST(starts.size() == 4);
@@ -83,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_failure_another_worker_is_asked_first, dispatche
 BOOST_FIXTURE_TEST_CASE(late_report_of_a_given_up_attempt_is_ignored, dispatcher_fixture) {
   auto first = admit("first");
   auto state = submit(action("a"));
-  mind.lost(first, "cut off", now);
+  dispatch.lost(first, "cut off", now);
   admit("second");
   finish(starts[0], {{}, bytes::of_static("old"), 1, false});
   BOOST_TEST(state_of(state.name).now == stage::queued);
@@ -94,10 +94,10 @@ BOOST_FIXTURE_TEST_CASE(late_report_of_a_given_up_attempt_is_ignored, dispatcher
 BOOST_FIXTURE_TEST_CASE(a_worker_that_comes_back_is_told_to_stop_what_was_given_up, dispatcher_fixture) {
   auto before = admit("w", 1, {}, 7);
   submit(action("a"));
-  mind.lost(before, "cut off", now);
+  dispatch.lost(before, "cut off", now);
   auto after = admit("w", 1, {}, 7);
   BOOST_TEST(before != after);
-  mind.started({after, starts[0].order.operation, 1}, now);
+  dispatch.started({after, starts[0].order.operation, 1}, now);
   BOOST_REQUIRE_EQUAL(kills.size(), 1);
   BOOST_TEST(kills[0].first == after);
   BOOST_TEST(kills[0].second.attempt == 1);
@@ -108,23 +108,23 @@ BOOST_FIXTURE_TEST_CASE(update_with_wrong_worker_id_errors, dispatcher_fixture) 
   auto other = admit("other");
   auto state = submit(action("a"));
   auto thief = starts[0].worker_id == other ? "one" : other;
-  mind.finished({thief, state.name, 1, succeeded()}, now);
+  dispatch.finished({thief, state.name, 1, succeeded()}, now);
   BOOST_TEST(recording.empty());
   BOOST_TEST(state_of(state.name).now == stage::queued);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_worker_with_the_name_of_a_live_one_is_refused, dispatcher_fixture) {
   admit("w", 1, {}, 1);
-  auto refused = mind.admit({"w", {}, 1, 2}, now);
+  auto refused = dispatch.admit({"w", {}, 1, 2}, now);
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().code() == errc::already_exists);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_name_of_a_dead_worker_is_free, dispatcher_fixture) {
   auto dead = admit("w", 1, {}, 1);
-  mind.lost(dead, "it is gone", now);
+  dispatch.lost(dead, "it is gone", now);
   admit("w", 1, {}, 2);
-  BOOST_TEST(mind.figures().workers == 1);
+  BOOST_TEST(dispatch.figures().workers == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connection_is_missed,
@@ -133,7 +133,7 @@ BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connect
   submit(action("a"));
   auto after = admit("w", 1, {}, 1);
   BOOST_TEST(before == after);
-  BOOST_TEST(mind.figures().workers == 1);
+  BOOST_TEST(dispatch.figures().workers == 1);
   // It does not say that it has what it was given: that never reached it.
   BOOST_REQUIRE_EQUAL(starts.size(), 2);
   BOOST_TEST(starts[1].worker_id == after);
@@ -141,7 +141,7 @@ BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connect
 }
 
 BOOST_FIXTURE_TEST_CASE(worker_disconnects_does_not_schedule, dispatcher_fixture) {
-  mind.lost(admit("w"), "it is gone", now);
+  dispatch.lost(admit("w"), "it is gone", now);
   submit(action("a"));
   BOOST_TEST(starts.empty());
 }
@@ -149,7 +149,7 @@ BOOST_FIXTURE_TEST_CASE(worker_disconnects_does_not_schedule, dispatcher_fixture
 BOOST_FIXTURE_TEST_CASE(a_leaving_worker_finishes_what_it_has_and_gets_no_more, dispatcher_fixture) {
   auto w = admit("w", 2);
   auto state = submit(action("a"));
-  mind.leaving(w, now);
+  dispatch.leaving(w, now);
   submit(action("b"));
   BOOST_TEST(starts.size() == 1);
   BOOST_TEST(forgotten.empty());
@@ -203,16 +203,16 @@ BOOST_FIXTURE_TEST_CASE(a_slot_that_is_lost_gets_no_work_until_it_is_back, dispa
   submit(action("b"));
   submit(action("c"));
   submit(action("d"));
-  mind.has_slots({w, 1}, now);
+  dispatch.has_slots({w, 1}, now);
   finish(starts[0], failed(errc::deadline_exceeded));
   BOOST_TEST(starts.size() == 2);
-  BOOST_TEST(mind.figures().slots == 1);
+  BOOST_TEST(dispatch.figures().slots == 1);
   finish(starts[1]);
   BOOST_TEST(starts.size() == 3);
   // Never more than it enlisted with, whatever it says.
-  mind.has_slots({w, 100}, now);
+  dispatch.has_slots({w, 100}, now);
   BOOST_TEST(starts.size() == 4);
-  BOOST_TEST(mind.figures().slots == 2);
+  BOOST_TEST(dispatch.figures().slots == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(failed_final_update_does_not_leak_worker_capacity, dispatcher_fixture) {
@@ -228,18 +228,18 @@ BOOST_FIXTURE_TEST_CASE(does_not_crash_if_operation_joined_then_relaunched, disp
   auto first = admit("first");
   auto state = submit(action("a"), 1);
   submit(action("a"), 2);
-  mind.lost(first, "it is gone", now);
+  dispatch.lost(first, "it is gone", now);
   submit(action("a"), 3);
   admit("second");
   finish(starts[1]);
-  mind.recorded(recording[0].first, recording[0].second, now);
+  dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_TEST(news.size() == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(nonsense_profiles_are_refused, dispatcher_fixture) {
-  BOOST_TEST(mind.admit({"", {}, 1, 1}, now).error().code() == errc::invalid_argument);
-  BOOST_TEST(mind.admit({"w", {}, 0, 1}, now).error().code() == errc::invalid_argument);
-  BOOST_TEST(mind.admit({"w", {{"cpu", "many"}}, 1, 1}, now).error().code() == errc::invalid_argument);
+  BOOST_TEST(dispatch.admit({"", {}, 1, 1}, now).error().code() == errc::invalid_argument);
+  BOOST_TEST(dispatch.admit({"w", {}, 0, 1}, now).error().code() == errc::invalid_argument);
+  BOOST_TEST(dispatch.admit({"w", {{"cpu", "many"}}, 1, 1}, now).error().code() == errc::invalid_argument);
 }
 
 BOOST_FIXTURE_TEST_CASE(action_timeout_is_enforced_backend_side, dispatcher_fixture) {
@@ -264,7 +264,7 @@ BOOST_FIXTURE_TEST_CASE(each_attempt_has_its_own_time, dispatcher_fixture) {
   spec.timeout = 10min;
   auto state = submit(spec);
   pass(30min, {first});
-  mind.lost(first, "it is gone", now);
+  dispatch.lost(first, "it is gone", now);
   auto second = admit("second");
   pass(30min, {second});
   BOOST_TEST(state_of(state.name).now == stage::queued);
@@ -275,9 +275,9 @@ BOOST_FIXTURE_TEST_CASE(in_the_drain_a_worker_comes_back_only_to_what_it_has, di
   auto busy = admit("busy", 1, {}, 7);
   submit(action("a"));
   auto idle = admit("idle", 1, {}, 8);
-  mind.drain();
+  dispatch.drain();
   BOOST_TEST(admit("busy", 1, {}, 7) == busy);
-  auto refused = mind.admit({"idle", {}, 1, 8}, now);
+  auto refused = dispatch.admit({"idle", {}, 1, 8}, now);
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().code() == errc::unavailable);
   BOOST_TEST((forgotten == std::vector<std::string>{idle}));

@@ -53,33 +53,33 @@ struct dispatcher_fixture : scheduling::outbox {
   }
   operation_state submit(action_spec spec, scheduling::listener_id who = 1, std::int32_t priority = 0,
                          bool fresh = false) {
-    auto state = mind.submit({std::move(spec), priority, fresh, {}}, who, now);
+    auto state = dispatch.submit({std::move(spec), priority, fresh, {}}, who, now);
     BOOST_REQUIRE_MESSAGE(state.has_value(), state.error().message());
     return *state;
   }
   std::string admit(const std::string& name, std::uint32_t slots = 1, platform_properties properties = {},
                     std::uint64_t epoch = 1) {
-    auto welcome = mind.admit({name, std::move(properties), slots, epoch}, now);
+    auto welcome = dispatch.admit({name, std::move(properties), slots, epoch}, now);
     BOOST_REQUIRE_MESSAGE(welcome.has_value(), welcome.error().message());
-    mind.ready(welcome->worker_id);
+    dispatch.ready(welcome->worker_id);
     return welcome->worker_id;
   }
   void finish(const started_order& what, action_outcome outcome = succeeded()) {
-    mind.finished({what.worker_id, what.order.operation, what.order.attempt, std::move(outcome)}, now);
+    dispatch.finished({what.worker_id, what.order.operation, what.order.attempt, std::move(outcome)}, now);
   }
   void run(const started_order& what) {
-    mind.started({what.worker_id, what.order.operation, what.order.attempt}, now);
+    dispatch.started({what.worker_id, what.order.operation, what.order.attempt}, now);
   }
   /// Lets time pass with the ticks that an actor would make; live workers are heard.
   void pass(duration how_long, const std::vector<std::string>& heard = {}) {
     for (auto until = now + how_long; now < until;) {
       now += std::chrono::milliseconds(500);
-      for (const auto& worker_id : heard) mind.beat(worker_id, now);
-      mind.tick(now);
+      for (const auto& worker_id : heard) dispatch.beat(worker_id, now);
+      dispatch.tick(now);
     }
   }
   operation_state state_of(const std::string& name) {
-    auto state = mind.watch(name, std::nullopt);
+    auto state = dispatch.watch(name, std::nullopt);
     BOOST_REQUIRE_MESSAGE(state.has_value(), state.error().message());
     return *state;
   }
@@ -90,7 +90,7 @@ struct dispatcher_fixture : scheduling::outbox {
   scheduler_options options;
   std::unique_ptr<random_source> random = make_seeded_random(7);
   steady_time now{std::chrono::hours(10)};
-  scheduling::dispatcher mind{options, *random, *this};
+  scheduling::dispatcher dispatch{options, *random, *this};
 
   std::vector<started_order> starts;
   std::vector<std::pair<std::string, kill_action>> kills;

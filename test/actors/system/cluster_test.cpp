@@ -185,9 +185,9 @@ BOOST_AUTO_TEST_CASE(whatever_a_node_cannot_be_without_is_watched_over) {
   };
   cluster kiln(execution_node + local_worker_section);
   kiln.join(worker_node);
-  for (const auto* name : {"store blobs", "scheduler", "execution", "worker", "input_lender"})
+  for (const auto* name : {"store blobs", "scheduler", "execution", "worker", "input_cache"})
     BOOST_TEST(names(kiln.node(0)).contains(name), name);
-  BOOST_TEST((names(kiln.node(1)) == std::set<std::string>{"store upstream", "worker", "input_lender",
+  BOOST_TEST((names(kiln.node(1)) == std::set<std::string>{"store upstream", "worker", "input_cache",
                                                            "session with the scheduler"}));
 }
 

@@ -43,19 +43,19 @@ using names = std::vector<std::string>;
 BOOST_FIXTURE_TEST_SUITE(draining, drain_bench)
 
 BOOST_AUTO_TEST_CASE(nothing_is_begun_before_it_is_asked_for) {
-  spawn({step("doors")});
+  spawn({step("listeners")});
   run();
   BOOST_TEST(begun.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_step_begins_when_the_one_before_is_done) {
-  spawn({step("doors"), step("work"), step("stores")});
+  spawn({step("listeners"), step("work"), step("stores")});
   auto heard = ask_for_it();
-  BOOST_TEST(begun == names{"doors"});
+  BOOST_TEST(begun == names{"listeners"});
   finish(0);
-  BOOST_TEST((begun == names{"doors", "work"}));
+  BOOST_TEST((begun == names{"listeners", "work"}));
   finish(1);
-  BOOST_TEST((begun == names{"doors", "work", "stores"}));
+  BOOST_TEST((begun == names{"listeners", "work", "stores"}));
   BOOST_TEST(!heard->has_value());
   finish(2);
   BOOST_TEST_REQUIRE(heard->has_value());
@@ -117,10 +117,10 @@ BOOST_AUTO_TEST_CASE(a_step_whose_time_is_over_when_it_comes_is_begun_and_not_wa
 }
 
 BOOST_AUTO_TEST_CASE(who_asks_meanwhile_is_answered_at_the_same_end) {
-  spawn({step("doors")});
+  spawn({step("listeners")});
   auto first = ask_for_it();
   auto second = ask_for_it();
-  BOOST_TEST(begun == names{"doors"});
+  BOOST_TEST(begun == names{"listeners"});
   BOOST_TEST(!second->has_value());
   finish(0);
   BOOST_TEST(first->has_value());

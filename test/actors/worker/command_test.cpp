@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_killed_supervisor_leaves_no_process_behind) {
   auto lost = bench.master.next_finished().outcome;
   BOOST_TEST(lost.status.code() == errc::unavailable);
   BOOST_TEST((lost.fault == fault_owner::suspect));
-  // The warden cleans up behind it: the next action runs, and by its end the orphan is gone.
+  // The launcher cleans up behind it: the next action runs, and by its end the orphan is gone.
   auto outcome =
       bench.run(bench.shell("while kill -0 " + std::to_string(orphan) + " 2>/dev/null; do :; done"));
   BOOST_TEST(outcome.status.ok());
@@ -241,15 +241,15 @@ BOOST_AUTO_TEST_CASE(a_stopped_supervisor_is_not_waited_for) {
   BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_warden_is_replaced_and_no_command_is_blamed_for_it) {
+BOOST_AUTO_TEST_CASE(a_killed_launcher_is_replaced_and_no_command_is_blamed_for_it) {
   worker_bench bench;
   auto supervised = [&](const std::string& name) { return "echo $PPID > " + (bench.folder / name).string(); };
   meeting_point first(bench.folder / "first"), second(bench.folder / "second");
   bench.start(bench.spec(bench.shell(supervised("first") + "; sleep 1000")));
   bench.start(bench.spec(bench.shell(supervised("second") + "; sleep 1001")));
-  pid_t warden = parent_of(first.wait());
-  BOOST_TEST(parent_of(second.wait()) == warden);
-  ::kill(warden, SIGKILL);
+  pid_t launcher = parent_of(first.wait());
+  BOOST_TEST(parent_of(second.wait()) == launcher);
+  ::kill(launcher, SIGKILL);
   // The supervisors notice and stop the commands.
   for (int i = 0; i < 2; ++i) {
     auto lost = bench.master.next_finished().outcome;
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_killed_warden_is_replaced_and_no_command_is_blamed_for_it
   BOOST_TEST(bench.out_of(bench.run(bench.shell("echo again"))) == "again\n");
 }
 
-BOOST_AUTO_TEST_CASE(an_action_that_is_alone_when_the_warden_dies_or_stops_is_suspected) {
+BOOST_AUTO_TEST_CASE(an_action_that_is_alone_when_the_launcher_dies_or_stops_is_suspected) {
   worker_bench bench;
   meeting_point supervised(bench.folder / "supervised");
   for (int signal : {SIGKILL, SIGSTOP}) {
@@ -279,11 +279,11 @@ BOOST_AUTO_TEST_CASE(commands_go_before_their_supervisors_when_memory_runs_out) 
       bench.out_of(bench.run(bench.shell("cat /proc/$$/oom_score_adj /proc/$PPID/oom_score_adj "
                                          "/proc/$(cut -d' ' -f4 /proc/$PPID/stat)/oom_score_adj")));
   std::istringstream words(scores);
-  int command = 0, supervisor = 0, warden = 0;
-  words >> command >> supervisor >> warden;
+  int command = 0, supervisor = 0, launcher = 0;
+  words >> command >> supervisor >> launcher;
   BOOST_REQUIRE(words);
   BOOST_TEST(command > supervisor);
-  BOOST_TEST(supervisor == warden);
+  BOOST_TEST(supervisor == launcher);
 }
 
 BOOST_AUTO_TEST_CASE(when_the_worker_is_killed_its_commands_go) {

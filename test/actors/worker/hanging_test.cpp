@@ -63,12 +63,12 @@ private:
 };
 
 /// Threads of the worker that stand still when they are told to: its disk hangs.
-class held_crews final : public crew_source {
+class held_pools final : public thread_pool_source {
 public:
-  std::unique_ptr<crew> make(std::string name, std::size_t threads) override {
-    auto real = thread_crews().make(name, threads);
+  std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override {
+    auto real = thread_pools().make(name, threads);
     if (name != "kiln-worker") return real;
-    return std::make_unique<held_crew>(gate_, std::move(real));
+    return std::make_unique<held_pool>(gate_, std::move(real));
   }
   void hold() { set(true); }
   void release() { set(false); }
@@ -80,9 +80,9 @@ private:
     bool closed = false;
   };
 
-  class held_crew final : public crew {
+  class held_pool final : public thread_pool {
   public:
-    held_crew(std::shared_ptr<gate> way, std::unique_ptr<crew> real)
+    held_pool(std::shared_ptr<gate> way, std::unique_ptr<thread_pool> real)
         : way_(std::move(way)), real_(std::move(real)) {}
     expected<void> post(job work) override {
       return real_->post([way = way_, work = std::move(work)] {
@@ -96,7 +96,7 @@ private:
 
   private:
     const std::shared_ptr<gate> way_;
-    const std::unique_ptr<crew> real_;
+    const std::unique_ptr<thread_pool> real_;
   };
 
   void set(bool closed) {
@@ -113,7 +113,7 @@ struct hanging_bench : worker_bench {
   explicit hanging_bench(adjust change) : worker_bench(change, false) {
     options.hang_after = 20ms;
     options.kill_grace = duration(0);
-    env.crews = &crews;
+    env.pools = &pools;
     around_commands = [this](std::shared_ptr<command_starter> real) {
       ends = std::make_shared<held_ends>(std::move(real));
       return ends;
@@ -121,7 +121,7 @@ struct hanging_bench : worker_bench {
     hire();
     master.next_enlisted();
   }
-  ~hanging_bench() { crews.release(); }
+  ~hanging_bench() { pools.release(); }
 
   /// An action that runs over its time, and whose process cannot be ended.
   action_finished hang() {
@@ -134,7 +134,7 @@ struct hanging_bench : worker_bench {
   worker_figures figures() { return *ask<worker_figures>(system, worker, measure_worker{}); }
   double lost() { return metrics.gauges("kiln_worker_slots_lost", "").with().value(); }
 
-  held_crews crews;
+  held_pools pools;
   std::shared_ptr<held_ends> ends;
 };
 
@@ -190,11 +190,11 @@ BOOST_FIXTURE_TEST_CASE(a_folder_whose_removal_hangs_costs_its_slot_too, hanging
   auto name = start(spec(shell(running.script() + "; exec sleep 1000")));
   running.wait();
   master.next_started();
-  crews.hold();
+  pools.hold();
   caf::anon_send(worker, kill_action{name, 1, "nobody wants it"});
   BOOST_TEST(master.next_finished().outcome.status.code() == errc::cancelled);
   BOOST_TEST(master.next_slots().slots == 1U);
-  crews.release();
+  pools.release();
   BOOST_TEST(master.next_slots().slots == 2U);
   BOOST_TEST(leftovers().empty());
 }
@@ -210,12 +210,12 @@ BOOST_FIXTURE_TEST_CASE(the_end_of_an_action_is_told_before_its_folder_is_remove
   auto name = start(spec(shell("touch left; " + running.script() + "; exec sleep 1000")));
   running.wait();
   master.next_started();
-  crews.hold();
+  pools.hold();
   caf::anon_send(worker, kill_action{name, 1, "nobody wants it"});
   BOOST_TEST(master.next_finished().outcome.status.code() == errc::cancelled);
   BOOST_TEST(leftovers().size() == 1U);
   BOOST_TEST(master.next_slots().slots == 1U);
-  crews.release();
+  pools.release();
   BOOST_TEST(master.next_slots().slots == 2U);
   BOOST_TEST(leftovers().empty());
 }

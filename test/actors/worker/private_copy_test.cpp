@@ -25,13 +25,13 @@ private:
 struct copy_bench {
   const digest blob = digest_of("input");
   temporary_folder folder;
-  std::shared_ptr<crew> hands = make_inline_crew();
-  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", hands, nullptr).value();
+  std::shared_ptr<thread_pool> pool = make_inline_pool();
+  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", pool, nullptr).value();
   std::shared_ptr<told_source> source = std::make_shared<told_source>();
   std::optional<expected<lent_input_ptr>> copy;
 
   copy_bench() {
-    make_private_copy(root, hands, {blob}, source, [this](expected<lent_input_ptr> made) { copy = made; });
+    make_private_copy(root, pool, {blob}, source, [this](expected<lent_input_ptr> made) { copy = made; });
     source->say(byte_chain(bytes::of_static("input")));
   }
   bool nothing_is_left() const { return std::filesystem::is_empty(root->blobs_path()); }

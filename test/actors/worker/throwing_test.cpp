@@ -10,22 +10,23 @@ namespace kiln::test {
 namespace {
 
 /// Threads for a worker. One job is not taken, since there is no memory for it.
-class failing_crews final : public crew_source {
+class failing_pools final : public thread_pool_source {
 public:
   /// So many jobs from now on it happens.
   void fail_at(int job) { left_ = job; }
 
-  std::unique_ptr<crew> make(std::string name, std::size_t threads) override {
+  std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override {
     bool fails = name == "kiln-worker";
-    auto real = thread_crews().make(std::move(name), threads);
+    auto real = thread_pools().make(std::move(name), threads);
     if (!fails) return real;
-    return std::make_unique<failing_crew>(std::move(real), left_);
+    return std::make_unique<failing_pool>(std::move(real), left_);
   }
 
 private:
-  class failing_crew final : public crew {
+  class failing_pool final : public thread_pool {
   public:
-    failing_crew(std::unique_ptr<crew> real, std::atomic<int>& left) : real_(std::move(real)), left_(left) {}
+    failing_pool(std::unique_ptr<thread_pool> real, std::atomic<int>& left)
+        : real_(std::move(real)), left_(left) {}
     expected<void> post(job work) override {
       if (--left_ == 0) throw std::bad_alloc();
       return real_->post(std::move(work));
@@ -33,7 +34,7 @@ private:
     void stop() override { real_->stop(); }
 
   private:
-    const std::unique_ptr<crew> real_;
+    const std::unique_ptr<thread_pool> real_;
     std::atomic<int>& left_;
   };
 
@@ -47,11 +48,11 @@ BOOST_AUTO_TEST_SUITE(throwing)
 BOOST_AUTO_TEST_CASE(an_action_for_which_there_is_no_memory_ends_alone) {
   // When its folder is to be made, when it is looked at what the command has left, and when that is removed.
   for (int job : {1, 2, 3}) {
-    failing_crews crews;
+    failing_pools pools;
     worker_bench bench(nullptr, false);
-    bench.env.crews = &crews;
+    bench.env.pools = &pools;
     bench.hire();
-    crews.fail_at(job);
+    pools.fail_at(job);
     auto outcome = bench.run(worker_bench::shell("echo x"));
     BOOST_TEST_CONTEXT("job " << job) {
       BOOST_TEST(outcome.status.code() == errc::resource_exhausted, outcome.status.to_string());

@@ -36,7 +36,7 @@ std::string repeated(const std::string& text, std::size_t size) {
 struct watched_folder {
   explicit watched_folder(const input_tree& inputs = {}) {
     small_limits(options);
-    auto made = work_root::open((folder / "work").string(), hands, nullptr);
+    auto made = work_root::open((folder / "work").string(), pool, nullptr);
     BOOST_REQUIRE(made);
     root = *made;
     auto one = root->make_action_folder();
@@ -54,7 +54,7 @@ struct watched_folder {
 
   temporary_folder folder;
   worker_options options;
-  std::shared_ptr<crew> hands = make_inline_crew();
+  std::shared_ptr<thread_pool> pool = make_inline_pool();
   std::shared_ptr<work_root> root;
   std::shared_ptr<action_folder> action;
   manual_clock time;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 struct root_bench {
   temporary_folder place;
   std::shared_ptr<work_root> root =
-      work_root::open((place / "work").string(), make_inline_crew(), nullptr).value();
+      work_root::open((place / "work").string(), make_inline_pool(), nullptr).value();
 
   std::unique_ptr<action_folder> folder() { return root->make_action_folder().value(); }
   /// The only one there is.

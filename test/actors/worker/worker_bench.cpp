@@ -53,7 +53,7 @@ scripted_master::scripted_master(caf::actor_system& system) {
     ((*notes).*which).push_back(std::move(news));
     notes->changed.notify_all();
   };
-  actor_ = system.spawn([notes, keep]() -> worker_master::behavior_type {
+  actor_ = system.spawn([notes, keep]() -> worker_registry::behavior_type {
     return {
         [notes, keep](const enlist_worker& order) -> caf::result<worker_welcome> {
           {

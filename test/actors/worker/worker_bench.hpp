@@ -29,7 +29,7 @@ class scripted_master {
 public:
   explicit scripted_master(caf::actor_system& system);
 
-  const worker_master& actor() const { return actor_; }
+  const worker_registry& actor() const { return actor_; }
   /// Each waits until there is one; throws after a long while.
   enlist_worker next_enlisted();
   action_started next_started();
@@ -58,7 +58,7 @@ private:
   News next(std::deque<News> notebook::*which, const char* what);
 
   std::shared_ptr<notebook> notes_ = std::make_shared<notebook>();
-  worker_master actor_;
+  worker_registry actor_;
 };
 
 /// A worker of real processes and files, with a store in memory and a master that the test plays.

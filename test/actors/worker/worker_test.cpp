@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_worker_left_is_removed) {
   std::filesystem::create_directories(place / "work/actions/17/root/sub");
   std::ofstream(place / "work/actions/17/root/sub/file") << "left";
   std::ofstream(place / "work/other") << "not ours";
-  auto root = work_root::open((place / "work").string(), make_inline_crew(), nullptr);
+  auto root = work_root::open((place / "work").string(), make_inline_pool(), nullptr);
   BOOST_REQUIRE(root.has_value());
   BOOST_TEST(std::filesystem::is_empty(place / "work/actions"));
   BOOST_TEST(!std::filesystem::exists(place / "work/old"));

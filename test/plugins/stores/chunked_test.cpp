@@ -39,7 +39,7 @@ struct composed_blob {
     name = digest_of(text);
   }
   std::shared_ptr<composed_source> source() const {
-    static const std::shared_ptr<crew> hashing = make_inline_crew();
+    static const std::shared_ptr<thread_pool> hashing = make_inline_pool();
     return std::make_shared<composed_source>(whole, checked(source_of(bytes::copy_of(text)), name, hashing));
   }
   void put_parts(stage& on) const {

@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_wrong_blob_before_all_its_bytes_reach_the_inner_s
   auto source = std::make_shared<hand_fed>();
   auto passed = std::make_shared<std::size_t>(0);
   auto end = std::make_shared<std::promise<expected<void>>>();
-  std::shared_ptr<crew> hashing = make_thread_crew("hashing", 1);
+  std::shared_ptr<thread_pool> hashing = make_thread_pool("hashing", 1);
   pump(
       checked(source, digest_of(noise(20'000)), hashing),
       [passed](const byte_chain& pieces) -> expected<void> {

@@ -8,7 +8,7 @@
 namespace kiln::conform {
 namespace {
 
-void asking_extends_life(exam& ask) {
+void asking_extends_life(probe& ask) {
   auto output = ask.fresh(), said = ask.fresh();
   ask.store({output, said});
   v2::ActionResult result;
@@ -23,13 +23,13 @@ void asking_extends_life(exam& ask) {
   expect_stored(ask, said);
 }
 
-void without_action(exam& ask) {
+void without_action(probe& ask) {
   auto nobody_has = ask.fresh();
   ask.expect(ask.update_result(nobody_has.digest, result_saying("hello")),
              {errc::ok, errc::failed_precondition});
 }
 
-void no_right(exam& ask) {
+void no_right(probe& ask) {
   if (ask.server().cache().action_cache_update_capabilities().update_enabled())
     ask.skip("the server lets us update results");
   auto action = stored_action(ask);
@@ -37,7 +37,7 @@ void no_right(exam& ask) {
   expect_no_result(ask, action);
 }
 
-void timed_out(exam& ask) {
+void timed_out(probe& ask) {
   auto action = action_of(ask, "sleep 9");
   action.mutable_timeout()->set_nanos(200'000'000);
   auto stored = ask.store_message(action);
@@ -47,7 +47,7 @@ void timed_out(exam& ask) {
 }
 
 // Some servers are told to keep failures; what they refused they may not keep.
-void failed_actions(exam& ask) {
+void failed_actions(probe& ask) {
   auto action = stored_action(ask);
   auto failure = result_saying("failed");
   failure.set_exit_code(1);
@@ -62,7 +62,7 @@ void failed_actions(exam& ask) {
   expect_no_result(ask, action);
 }
 
-void do_not_cache(exam& ask) {
+void do_not_cache(probe& ask) {
   auto action = action_of(ask, "exit 0");
   action.set_do_not_cache(true);
   auto stored = ask.store_message(action);
@@ -71,7 +71,7 @@ void do_not_cache(exam& ask) {
   expect_no_result(ask, stored);
 }
 
-void parts_of_the_key(exam& ask) {
+void parts_of_the_key(probe& ask) {
   auto action = action_of(ask, "exit 0");
   auto stored = ask.store_message(action);
   ask.ok(ask.update_result(stored.digest, result_saying("hello")));
@@ -85,14 +85,14 @@ void parts_of_the_key(exam& ask) {
   ask.ok(ask.get_result(stored.digest));
 }
 
-void other_instances(exam& ask) {
+void other_instances(probe& ask) {
   auto action = stored_action(ask);
   ask.ok(ask.update_result(action.digest, result_saying("hello")));
   for (const auto& instance : {ask.in_instance("elsewhere"), std::string("conform/another")}) {
     auto request = ask.request<v2::GetActionResultRequest>();
     request.set_instance_name(instance);
     *request.mutable_action_digest() = action.digest;
-    ask.expect(ask.ask<v2::ActionResult>(exam::reapi("ActionCache/GetActionResult"), request),
+    ask.expect(ask.ask<v2::ActionResult>(probe::reapi("ActionCache/GetActionResult"), request),
                {errc::not_found, errc::invalid_argument, errc::permission_denied});
   }
 }
@@ -108,14 +108,14 @@ v2::ActionResult woven(const std::string& word) {
   return result;
 }
 
-void expect_woven(exam& ask, const v2::ActionResult& got) {
+void expect_woven(probe& ask, const v2::ActionResult& got) {
   const auto& word = got.stdout_raw();
   bool whole = !word.empty() && got.stderr_raw() == word && got.output_symlinks_size() == 50;
   for (const auto& link : got.output_symlinks()) whole = whole && link.target() == word;
   ask.check(whole, "one of the results that were written, whole");
 }
 
-void concurrent_updates(exam& ask) {
+void concurrent_updates(probe& ask) {
   auto action = stored_action(ask);
   using updating = dialogue<v2::UpdateActionResultRequest, v2::ActionResult>;
   std::vector<updating> updates;
@@ -124,7 +124,7 @@ void concurrent_updates(exam& ask) {
     *request.mutable_action_digest() = action.digest;
     *request.mutable_action_result() = woven(fmt::format("update {}", i));
     updates.push_back(ask.open<v2::UpdateActionResultRequest, v2::ActionResult>(
-        exam::reapi("ActionCache/UpdateActionResult")));
+        probe::reapi("ActionCache/UpdateActionResult")));
     updates.back().send(request);
     updates.back().half_close();
   }
@@ -134,7 +134,7 @@ void concurrent_updates(exam& ask) {
   }
 }
 
-void read_after_update(exam& ask) {
+void read_after_update(probe& ask) {
   for (int i = 0; i < ask.scaled(200, 20); ++i) {
     auto action = ask.store_message(action_of(ask, "exit 0"));
     auto word = fmt::format("result {}", i);
@@ -154,7 +154,7 @@ v2::ActionResult result_saying(const std::string& word) {
   return result;
 }
 
-void expect_no_result(exam& ask, const blob& action) {
+void expect_no_result(probe& ask, const blob& action) {
   ask.expect(ask.get_result(action.digest), errc::not_found);
 }
 
@@ -162,7 +162,7 @@ std::vector<rule> action_cache_rules() {
   constexpr auto updates = needs::cache | needs::action_cache_updates;
   std::vector<rule> all{
       {128, tag::stated, "an action without a result is NOT_FOUND", needs::cache,
-       [](exam& ask) { expect_no_result(ask, ask.fresh()); }},
+       [](probe& ask) { expect_no_result(ask, ask.fresh()); }},
       {130, tag::should, "asking for a result extends the life of what it refers to",
        updates | needs::filling | needs::alone | needs::slow, asking_extends_life},
       {133, tag::stated, "a result for an action that is not there is kept, or FAILED_PRECONDITION", updates,

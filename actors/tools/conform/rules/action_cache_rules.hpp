@@ -11,6 +11,6 @@ std::vector<rule> action_result_rules();
 /// A result that refers to nothing but says `word`.
 v2::ActionResult result_saying(const std::string& word);
 /// There is no result for this action.
-void expect_no_result(exam& ask, const blob& action);
+void expect_no_result(probe& ask, const blob& action);
 
 }  // namespace kiln::conform

@@ -43,18 +43,18 @@ v2::OutputDirectory& add_directory(v2::ActionResult& to) {
   return *directory;
 }
 
-void add_tree(v2::ActionResult& to, exam& ask, const blob& in_root, const blob& in_child) {
+void add_tree(v2::ActionResult& to, probe& ask, const blob& in_root, const blob& in_child) {
   *add_directory(to).mutable_tree_digest() =
       ask.store_message(tree_of(in_root, in_child, ask.server().main_function())).digest;
 }
 
-void add_root(v2::ActionResult& to, exam& ask, const blob& in_root, const blob& in_child) {
+void add_root(v2::ActionResult& to, probe& ask, const blob& in_root, const blob& in_child) {
   auto root = directory_of(in_root);
   add_child(root, ask.store_message(directory_of(in_child)));
   *add_directory(to).mutable_root_directory_digest() = ask.store_message(root).digest;
 }
 
-void completeness(exam& ask) {
+void completeness(probe& ask) {
   auto there = ask.fresh(), absent = ask.fresh();
   ask.store(there);
   using making = std::function<void(v2::ActionResult&, const blob&)>;
@@ -86,21 +86,21 @@ void completeness(exam& ask) {
   }
 }
 
-answer<v2::ActionResult> get_inlined(exam& ask, const blob& action, const std::vector<std::string>& files) {
+answer<v2::ActionResult> get_inlined(probe& ask, const blob& action, const std::vector<std::string>& files) {
   auto request = ask.request<v2::GetActionResultRequest>();
   *request.mutable_action_digest() = action.digest;
   request.set_inline_stdout(true);
   request.set_inline_stderr(true);
   for (const auto& path : files) request.add_inline_output_files(path);
-  return ask.ask<v2::ActionResult>(exam::reapi("ActionCache/GetActionResult"), request);
+  return ask.ask<v2::ActionResult>(probe::reapi("ActionCache/GetActionResult"), request);
 }
 
-void expect_nothing_or(exam& ask, const std::string& got, const blob& wanted, const std::string& where) {
+void expect_nothing_or(probe& ask, const std::string& got, const blob& wanted, const std::string& where) {
   if (!got.empty() && got != wanted.data)
     ask.fail(fmt::format("nothing in {}, or {}", where, shown(wanted.data)), shown(got));
 }
 
-void inlining(exam& ask) {
+void inlining(probe& ask) {
   auto action = stored_action(ask);
   auto large = ask.fresh(5 << 20), small = ask.fresh();
   ask.store(large);
@@ -135,7 +135,7 @@ void inlining(exam& ask) {
                       paths[static_cast<std::size_t>(i) + 1]);
 }
 
-void inlining_by_path(exam& ask) {
+void inlining_by_path(probe& ask) {
   auto action = stored_action(ask);
   auto wanted = ask.fresh(), other = ask.fresh();
   ask.store({wanted, other});
@@ -153,7 +153,7 @@ void inlining_by_path(exam& ask) {
   }
 }
 
-void bad_results(exam& ask) {
+void bad_results(probe& ask) {
   auto content = ask.fresh();
   ask.store(content);
   using spoiling = std::function<void(v2::ActionResult&)>;
@@ -192,7 +192,7 @@ void bad_results(exam& ask) {
   }
 }
 
-void two_directories(exam& ask) {
+void two_directories(probe& ask) {
   auto content = ask.fresh(), other = ask.fresh();
   ask.store({content, other});
   auto tree = tree_of(content, content, ask.server().main_function());
@@ -210,7 +210,7 @@ void two_directories(exam& ask) {
   ask.ok(ask.update_result(action.digest, agreeing));
 }
 
-void too_large(exam& ask) {
+void too_large(probe& ask) {
   auto action = stored_action(ask);
   v2::ActionResult result;
   result.set_stdout_raw(ask.fresh_bytes(most_taken));

@@ -5,7 +5,7 @@ namespace kiln::conform {
 namespace {
 
 // What must be stored for it goes to `parts`.
-v2::Action made_action(exam& ask, const std::string& script, std::vector<blob>& parts) {
+v2::Action made_action(probe& ask, const std::string& script, std::vector<blob>& parts) {
   v2::Command command;
   for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
   for (const auto& [name, value] : ask.server().platform) {
@@ -27,14 +27,14 @@ v2::Action made_action(exam& ask, const std::string& script, std::vector<blob>& 
 
 }  // namespace
 
-v2::Action action_of(exam& ask, const std::string& script) {
+v2::Action action_of(probe& ask, const std::string& script) {
   std::vector<blob> parts;
   auto made = made_action(ask, script, parts);
   ask.store(parts);
   return made;
 }
 
-blob stored_action(exam& ask, const std::string& script) {
+blob stored_action(probe& ask, const std::string& script) {
   std::vector<blob> parts;
   auto made = made_action(ask, script, parts);
   parts.push_back(blob_of(made.SerializeAsString(), ask.server().main_function()));
@@ -42,14 +42,14 @@ blob stored_action(exam& ask, const std::string& script) {
   return parts.back();
 }
 
-answer<google::longrunning::Operation> execute(exam& ask, const blob& action, bool skip_cache_lookup) {
+answer<google::longrunning::Operation> execute(probe& ask, const blob& action, bool skip_cache_lookup) {
   auto request = ask.request<v2::ExecuteRequest>();
   *request.mutable_action_digest() = action.digest;
   request.set_skip_cache_lookup(skip_cache_lookup);
-  return ask.ask<google::longrunning::Operation>(exam::reapi("Execution/Execute"), request);
+  return ask.ask<google::longrunning::Operation>(probe::reapi("Execution/Execute"), request);
 }
 
-v2::ExecuteResponse response_of(exam& ask, const answer<google::longrunning::Operation>& got) {
+v2::ExecuteResponse response_of(probe& ask, const answer<google::longrunning::Operation>& got) {
   ask.expect(got, errc::ok);
   v2::ExecuteResponse response;
   ask.check(!got.messages.empty() && got.messages.back().done() &&

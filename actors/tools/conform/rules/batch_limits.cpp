@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::size_t taken_by_default = 4 << 20;  // by gRPC's clients and servers, in one message
 
-std::size_t batch_limit(exam& ask) {
+std::size_t batch_limit(probe& ask) {
   auto limit = ask.server().cache().max_batch_total_size_bytes();
   if (limit <= 0) ask.skip("no limit of batches is announced");
   // gRPC's server side may take messages up to its own limit only.
@@ -14,7 +14,7 @@ std::size_t batch_limit(exam& ask) {
   return static_cast<std::size_t>(limit);
 }
 
-std::vector<blob> blobs_of(exam& ask, std::size_t total, std::size_t count) {
+std::vector<blob> blobs_of(probe& ask, std::size_t total, std::size_t count) {
   std::vector<blob> made;
   for (std::size_t i = 0; i < count; ++i)
     made.push_back(ask.fresh(total / count + (i < total % count ? 1 : 0)));
@@ -27,7 +27,7 @@ std::vector<v2::Digest> names_of(const std::vector<blob>& blobs) {
   return names;
 }
 
-void a_hundred_thousand_digests(exam& ask) {
+void a_hundred_thousand_digests(probe& ask) {
   auto request = ask.request<v2::FindMissingBlobsRequest>();
   auto length = hash_length(ask.server().main_function());
   auto salt = ask.fresh_number();
@@ -39,14 +39,14 @@ void a_hundred_thousand_digests(exam& ask) {
     fmt::format_to(one->mutable_hash()->end() - 5, "{:05}", i);
     one->set_size_bytes(10);
   }
-  auto got = ask.ask<v2::FindMissingBlobsResponse>(exam::reapi("ContentAddressableStorage/FindMissingBlobs"),
+  auto got = ask.ask<v2::FindMissingBlobsResponse>(probe::reapi("ContentAddressableStorage/FindMissingBlobs"),
                                                    request);
   ask.expect(got, {errc::ok, errc::invalid_argument, errc::resource_exhausted});
   if (got.ok()) ask.equal("listed as missing", got.message().missing_blob_digests_size(), count);
   ask.is_missing(ask.fresh());
 }
 
-void too_large_an_update(exam& ask) {
+void too_large_an_update(probe& ask) {
   auto blobs = blobs_of(ask, batch_limit(ask) + 1, 4);
   auto got = ask.batch_update(blobs);
   // A server whose limit leaves no room for what a message needs around it never sees this one.
@@ -54,13 +54,13 @@ void too_large_an_update(exam& ask) {
   ask.expect(got, errc::invalid_argument);
 }
 
-void too_large_a_read(exam& ask) {
+void too_large_a_read(probe& ask) {
   auto blobs = blobs_of(ask, batch_limit(ask) + 1, 4);
   for (const auto& one : blobs) ask.ok(ask.write(ask.write_name(one), one.data));
   ask.expect(ask.batch_read(names_of(blobs)), errc::invalid_argument);
 }
 
-void answers_fit(exam& ask) {
+void answers_fit(probe& ask) {
   auto limit = std::min(batch_limit(ask), taken_by_default);
   for (std::size_t count : {4, 1000}) {
     auto blobs = blobs_of(ask, limit, count);
@@ -76,7 +76,7 @@ void answers_fit(exam& ask) {
   }
 }
 
-void finding_extends_life(exam& ask) {
+void finding_extends_life(probe& ask) {
   auto kept = ask.fresh();
   ask.store(kept);
   flood(ask, 10 * ask.server().fill, [&](const blob&) {
@@ -85,7 +85,7 @@ void finding_extends_life(exam& ask) {
   ask.check(data_of(ask.read(ask.read_name(kept))) == kept.data, "the blob's bytes");
 }
 
-void evicted_is_never_short(exam& ask) {
+void evicted_is_never_short(probe& ask) {
   std::vector<blob> written;
   flood(ask, 3 * ask.server().fill, [&](const blob& one) {
     written.push_back(one);

@@ -1,14 +1,14 @@
 #include <numeric>
 
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 // 2. FindMissingBlobs, BatchUpdateBlobs, BatchReadBlobs: what they answer. How much they take is in
 // batch_limits.cpp.
 namespace kiln::conform {
 namespace {
 
-const std::string update_method = exam::reapi("ContentAddressableStorage/BatchUpdateBlobs");
-const std::string read_method = exam::reapi("ContentAddressableStorage/BatchReadBlobs");
+const std::string update_method = probe::reapi("ContentAddressableStorage/BatchUpdateBlobs");
+const std::string read_method = probe::reapi("ContentAddressableStorage/BatchReadBlobs");
 
 v2::BatchUpdateBlobsRequest::Request& add(v2::BatchUpdateBlobsRequest& to, const blob& one) {
   auto* added = to.add_requests();
@@ -17,7 +17,7 @@ v2::BatchUpdateBlobsRequest::Request& add(v2::BatchUpdateBlobsRequest& to, const
   return *added;
 }
 
-answer<v2::BatchUpdateBlobsResponse> update(exam& ask, const v2::BatchUpdateBlobsRequest& request) {
+answer<v2::BatchUpdateBlobsResponse> update(probe& ask, const v2::BatchUpdateBlobsRequest& request) {
   return ask.ask<v2::BatchUpdateBlobsResponse>(update_method, request);
 }
 
@@ -28,7 +28,7 @@ errc code_for(const v2::BatchUpdateBlobsResponse& from, const blob& one) {
 }
 
 // One blob in a batch beside a good one: it gets this code, and the good one is kept.
-void expect_entry(exam& ask, const blob& one, const std::string& data, compressor_kind form, errc code) {
+void expect_entry(probe& ask, const blob& one, const std::string& data, compressor_kind form, errc code) {
   auto request = ask.request<v2::BatchUpdateBlobsRequest>();
   auto good = ask.fresh();
   auto& added = add(request, one);
@@ -41,7 +41,7 @@ void expect_entry(exam& ask, const blob& one, const std::string& data, compresso
   ask.equal("listed as missing", ask.is_missing(one), code != errc::ok);
 }
 
-void exactly_what_is_absent(exam& ask) {
+void exactly_what_is_absent(probe& ask) {
   std::vector<v2::Digest> asked;
   std::vector<blob> stored;
   std::vector<std::string> absent;
@@ -59,7 +59,7 @@ void exactly_what_is_absent(exam& ask) {
   ask.check(listed == absent, fmt::format("exactly the {} absent ones of {}", absent.size(), asked.size()));
 }
 
-void duplicates_are_no_error(exam& ask) {
+void duplicates_are_no_error(probe& ask) {
   auto absent = ask.fresh(), stored = ask.fresh();
   ask.store(stored);
   auto missing =
@@ -70,7 +70,7 @@ void duplicates_are_no_error(exam& ask) {
   ask.check(times == 1 || times == 3, "it is listed once, or as often as it was asked for");
 }
 
-void mixed_functions_are_refused(exam& ask) {
+void mixed_functions_are_refused(probe& ask) {
   auto one = ask.fresh();
   auto functions = ask.server().functions();
   auto length = hash_length(ask.server().main_function());
@@ -81,13 +81,13 @@ void mixed_functions_are_refused(exam& ask) {
   auto request = ask.request<v2::FindMissingBlobsRequest>();
   *request.add_blob_digests() = one.digest;
   *request.add_blob_digests() = odd.digest;
-  const auto method = exam::reapi("ContentAddressableStorage/FindMissingBlobs");
+  const auto method = probe::reapi("ContentAddressableStorage/FindMissingBlobs");
   ask.expect(ask.ask<v2::FindMissingBlobsResponse>(method, request), errc::invalid_argument);
   request.clear_digest_function();
   ask.expect(ask.ask<v2::FindMissingBlobsResponse>(method, request), errc::invalid_argument);
 }
 
-void read_your_writes(exam& ask) {
+void read_your_writes(probe& ask) {
   constexpr int in_a_batch = 50;
   for (int round = 0; round < ask.scaled(200, 10); ++round) {
     std::vector<blob> some;
@@ -103,7 +103,7 @@ void read_your_writes(exam& ask) {
   }
 }
 
-void present_is_readable(exam& ask) {
+void present_is_readable(probe& ask) {
   std::vector<v2::Digest> asked;
   std::vector<blob> stored;
   for (int i = 0; i < 40; ++i) {
@@ -123,7 +123,7 @@ void present_is_readable(exam& ask) {
         "what was not listed as missing is read");
 }
 
-void one_failure_beside_others(exam& ask) {
+void one_failure_beside_others(probe& ask) {
   auto good = ask.fresh(), bad = ask.fresh(), also_good = ask.fresh();
   bad.data[0] = static_cast<char>(bad.data[0] ^ 1);
   auto done = ask.ok(ask.batch_update({good, bad, also_good}));
@@ -133,7 +133,7 @@ void one_failure_beside_others(exam& ask) {
   ask.check(!ask.is_missing(good) && !ask.is_missing(also_good), "the good ones are there");
 }
 
-void one_response_each(exam& ask) {
+void one_response_each(probe& ask) {
   std::vector<blob> some;
   for (int i = 0; i < 10; ++i) some.push_back(ask.fresh());
   auto done = ask.ok(ask.batch_update(some));
@@ -141,14 +141,14 @@ void one_response_each(exam& ask) {
   for (const auto& one : some) ask.check(code_for(done, one) == errc::ok, "each digest is echoed, with OK");
 }
 
-void same_blob_twice(exam& ask) {
+void same_blob_twice(probe& ask) {
   auto one = ask.fresh();
   auto done = ask.ok(ask.batch_update({one, one}));
   for (const auto& response : done.responses()) ask.check(response.status().code() == 0, "OK for both");
   ask.check(!ask.is_missing(one), "the blob is there");
 }
 
-void absent_digest(exam& ask) {
+void absent_digest(probe& ask) {
   auto request = ask.request<v2::BatchUpdateBlobsRequest>();
   request.add_requests()->set_data("without a digest");
   auto done = update(ask, request);
@@ -158,7 +158,7 @@ void absent_digest(exam& ask) {
             "INVALID_ARGUMENT for the blob");
 }
 
-v2::BatchReadBlobsResponse read_with(exam& ask, const blob& one, std::vector<compressor_kind> acceptable) {
+v2::BatchReadBlobsResponse read_with(probe& ask, const blob& one, std::vector<compressor_kind> acceptable) {
   auto request = ask.request<v2::BatchReadBlobsRequest>();
   *request.add_digests() = one.digest;
   for (auto form : acceptable) request.add_acceptable_compressors(form);
@@ -167,7 +167,7 @@ v2::BatchReadBlobsResponse read_with(exam& ask, const blob& one, std::vector<com
   return read;
 }
 
-void acceptable_compressors(exam& ask) {
+void acceptable_compressors(probe& ask) {
   auto one = blob_of(std::string(20'000, 'a') + ask.fresh_bytes(16), ask.server().main_function());
   ask.store(one);
   auto plain = read_with(ask, one, {});
@@ -182,7 +182,7 @@ void acceptable_compressors(exam& ask) {
   ask.check(unzstd(got.data(), one.data.size()) == one.data, "zstd of the blob's bytes");
 }
 
-void read_bytes_match(exam& ask) {
+void read_bytes_match(probe& ask) {
   for (std::size_t size : {1, 100, 5000, 200'000}) {
     auto one = ask.fresh(size);
     ask.store(one);
@@ -193,7 +193,7 @@ void read_bytes_match(exam& ask) {
   }
 }
 
-void odd_zstd_is_refused(exam& ask) {
+void odd_zstd_is_refused(probe& ask) {
   auto one = blob_of("some text " + ask.fresh_bytes(3000), ask.server().main_function());
   auto frame = zstd_frame(one.data);
   auto corrupt = frame;
@@ -215,7 +215,7 @@ std::vector<rule> batch_rules() {
       {22, tag::stated, "FindMissingBlobs lists exactly what is absent", needs::cache,
        exactly_what_is_absent},
       {23, tag::stated, "FindMissingBlobs of nothing is OK and empty", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto missing = ask.ok(ask.find_missing(std::vector<v2::Digest>()));
          ask.check(missing.missing_blob_digests_size() == 0, "no digests");
        }},
@@ -230,20 +230,20 @@ std::vector<rule> batch_rules() {
       {31, tag::stated, "one response for each blob, its digest echoed", needs::cache, one_response_each},
       {33, tag::stated, "bytes that do not match their digest are INVALID_ARGUMENT and not kept",
        needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          auto other = ask.fresh_bytes(one.data.size());
          expect_entry(ask, one, other, v2::Compressor::IDENTITY, errc::invalid_argument);
        }},
       {35, tag::choice, "fewer or more bytes than the digest's size are INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          expect_entry(ask, one, one.data + "x", v2::Compressor::IDENTITY, errc::invalid_argument);
          expect_entry(ask, one, one.data.substr(1), v2::Compressor::IDENTITY, errc::invalid_argument);
        }},
       {36, tag::stated, "a compressor that is not announced for batches is INVALID_ARGUMENT for that blob",
        needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          for (auto form : {v2::Compressor::BROTLI, v2::Compressor::DEFLATE, v2::Compressor::ZSTD})
            if (!ask.server().announces_batch(form))
@@ -255,13 +255,13 @@ std::vector<rule> batch_rules() {
       {38, tag::choice, "one blob twice in a batch is OK", needs::cache, same_blob_twice},
       {39, tag::choice, "an update without a digest is INVALID_ARGUMENT", needs::cache, absent_digest},
       {40, tag::stated, "a blob that is there already is OK", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          ask.store(one);
          ask.store(one);
        }},
       {41, tag::stated, "BatchReadBlobs says NOT_FOUND for the one that is absent", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh(), absent = ask.fresh();
          ask.store(stored);
          auto read = ask.ok(ask.batch_read({absent.digest, stored.digest}));
@@ -276,7 +276,7 @@ std::vector<rule> batch_rules() {
        needs::cache, acceptable_compressors},
       {44, tag::must, "what is read hashes to the digest", needs::cache, read_bytes_match},
       {46, tag::choice, "a digest read twice in a batch is answered once or twice, rightly", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          ask.store(one);
          auto read = ask.ok(ask.batch_read({one.digest, one.digest}));

@@ -12,18 +12,18 @@ namespace {
 
 constexpr std::int64_t most_tried = 64 << 20;  // bytes that a rule about a limit sends
 
-v2::ServerCapabilities announced(exam& ask) {
+v2::ServerCapabilities announced(probe& ask) {
   return ask.ok(ask.capabilities(ask.instance()));
 }
 
-void always_ok(exam& ask) {
+void always_ok(probe& ask) {
   for (int i = 0; i < 3; ++i) announced(ask);
   auto without_fields = ask.capabilities(ask.instance());
   ask.ok(without_fields);
   ask.equal("messages", without_fields.messages.size(), 1u);
 }
 
-void what_is_served(exam& ask) {
+void what_is_served(probe& ask) {
   auto all = announced(ask);
   ask.check(all.has_cache_capabilities() || all.has_execution_capabilities(), "capabilities of some kind");
   auto cache = ask.find_missing(std::vector<v2::Digest>{});
@@ -40,7 +40,7 @@ void what_is_served(exam& ask) {
   }
 }
 
-void functions(exam& ask) {
+void functions(probe& ask) {
   auto all = announced(ask);
   auto known = [&](const auto& functions) {
     return std::find(functions.begin(), functions.end(), v2::DigestFunction::UNKNOWN) == functions.end();
@@ -55,7 +55,7 @@ void functions(exam& ask) {
             "a digest_function of execution that is one of its digest_functions");
 }
 
-void versions(exam& ask) {
+void versions(probe& ask) {
   auto all = announced(ask);
   auto number = [](const auto& v) { return std::tuple(v.major(), v.minor(), v.patch()); };
   auto low = number(all.low_api_version());
@@ -64,25 +64,25 @@ void versions(exam& ask) {
             "a deprecated_api_version up to the low_api_version");
 }
 
-std::string name_in(exam& ask, compressor_kind form, const blob& of) {
+std::string name_in(probe& ask, compressor_kind form, const blob& of) {
   std::string compressor = v2::Compressor::Value_Name(form);
   for (char& c : compressor) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   auto plain = ask.read_name(of).substr(ask.in_instance("blobs/").size());
   return ask.in_instance("compressed-blobs/" + compressor + "/" + plain);
 }
 
-void batch_update_compressed(exam& ask, const blob& what) {
+void batch_update_compressed(probe& ask, const blob& what) {
   auto request = ask.request<v2::BatchUpdateBlobsRequest>();
   auto* one = request.add_requests();
   *one->mutable_digest() = what.digest;
   one->set_compressor(v2::Compressor::ZSTD);
   one->set_data(zstd_frame(what.data));
   auto got = ask.ok(ask.ask<v2::BatchUpdateBlobsResponse>(
-      exam::reapi("ContentAddressableStorage/BatchUpdateBlobs"), request));
+      probe::reapi("ContentAddressableStorage/BatchUpdateBlobs"), request));
   ask.check(got.responses_size() == 1 && got.responses(0).status().code() == 0, "one response, which is OK");
 }
 
-void compressors(exam& ask) {
+void compressors(probe& ask) {
   auto plain = ask.fresh(1000);
   expect_committed(ask, ask.write(ask.write_name(plain), plain.data), {1000});
   expect_stored(ask, plain);
@@ -104,14 +104,14 @@ void compressors(exam& ask) {
 }
 
 // So many bytes in so many blobs.
-std::vector<blob> blobs_of(exam& ask, std::int64_t total, std::int64_t count) {
+std::vector<blob> blobs_of(probe& ask, std::int64_t total, std::int64_t count) {
   std::vector<blob> made;
   for (std::int64_t i = 0; i < count; ++i)
     made.push_back(ask.fresh(static_cast<std::size_t>(total * (i + 1) / count - total * i / count)));
   return made;
 }
 
-void announced_batch_limit(exam& ask) {
+void announced_batch_limit(probe& ask) {
   auto limit = ask.server().cache().max_batch_total_size_bytes();
   if (limit <= 0) ask.skip("no max_batch_total_size_bytes is announced");
   if (limit > most_tried) ask.skip("max_batch_total_size_bytes is more than this rule sends");
@@ -121,7 +121,7 @@ void announced_batch_limit(exam& ask) {
   }
 }
 
-void blob_limit(exam& ask) {
+void blob_limit(probe& ask) {
   auto limit = ask.server().cache().max_cas_blob_size_bytes();
   if (limit <= 0 || limit == std::numeric_limits<std::int64_t>::max())
     ask.skip("no max_cas_blob_size_bytes is announced");
@@ -144,7 +144,7 @@ void blob_limit(exam& ask) {
   if (taken.ended()) ask.expect(taken.rest(), errc::resource_exhausted);  // within the limit, but it is full
 }
 
-void symlinks(exam& ask) {
+void symlinks(probe& ask) {
   auto strategy = announced(ask).cache_capabilities().symlink_absolute_path_strategy();
   ask.check(strategy != v2::SymlinkAbsolutePathStrategy::UNKNOWN,
             "a symlink_absolute_path_strategy that is not UNKNOWN");
@@ -178,7 +178,7 @@ void symlinks(exam& ask) {
 }
 
 // Zero is always allowed; beyond it, what is announced.
-std::set<std::int32_t> allowed(exam& ask, const v2::PriorityCapabilities& announced) {
+std::set<std::int32_t> allowed(probe& ask, const v2::PriorityCapabilities& announced) {
   std::set<std::int32_t> some{0};
   for (const auto& range : announced.priorities()) {
     ask.check(range.min_priority() <= range.max_priority(), "ranges of priorities from low to high");
@@ -187,7 +187,7 @@ std::set<std::int32_t> allowed(exam& ask, const v2::PriorityCapabilities& announ
   return some;
 }
 
-void priorities(exam& ask) {
+void priorities(probe& ask) {
   auto all = announced(ask);
   auto of_results = allowed(ask, all.cache_capabilities().cache_priority_capabilities());
   auto of_actions = allowed(ask, all.execution_capabilities().execution_priority_capabilities());
@@ -197,7 +197,7 @@ void priorities(exam& ask) {
       *request.mutable_action_digest() = stored_action(ask).digest;
       *request.mutable_action_result() = result_saying("hello");
       request.mutable_results_cache_policy()->set_priority(priority);
-      ask.ok(ask.ask<v2::ActionResult>(exam::reapi("ActionCache/UpdateActionResult"), request));
+      ask.ok(ask.ask<v2::ActionResult>(probe::reapi("ActionCache/UpdateActionResult"), request));
     }
   if (ask.server().has_worker)
     for (auto priority : of_actions) {
@@ -205,12 +205,12 @@ void priorities(exam& ask) {
       *request.mutable_action_digest() = stored_action(ask).digest;
       request.mutable_execution_policy()->set_priority(priority);
       auto response = response_of(
-          ask, ask.ask<google::longrunning::Operation>(exam::reapi("Execution/Execute"), request));
+          ask, ask.ask<google::longrunning::Operation>(probe::reapi("Execution/Execute"), request));
       ask.equal("status", response.status().code(), 0);
     }
 }
 
-double milliseconds_to_answer(exam& ask) {
+double milliseconds_to_answer(probe& ask) {
   auto asked = ask.time().now();
   announced(ask);
   return std::chrono::duration<double, std::milli>(ask.time().now() - asked).count();
@@ -223,7 +223,7 @@ double median(std::vector<double> of) {
 
 // Most of the answers in time: one may be late because of us, or because of what else runs on the machine.
 // Asked until it is known what most of them do.
-void answered_under_load(exam& ask) {
+void answered_under_load(probe& ask) {
   constexpr double limit = 50;
   const auto most = ask.scaled<std::size_t>(6, 3);
   std::size_t in_time = 0;
@@ -235,13 +235,13 @@ void answered_under_load(exam& ask) {
   bs::ReadRequest request;
   request.set_resource_name(ask.read_name(wanted));
   while (in_time < most && late.size() < most) {
-    std::vector<exam::write_dialogue> writes;
+    std::vector<probe::write_dialogue> writes;
     std::vector<dialogue<bs::ReadRequest, bs::ReadResponse>> reads;
     for (int i = 0; i < ask.scaled(8, 4); ++i) {
       auto sent = ask.fresh(1 << 20);
       writes.push_back(ask.start_write());
       writes.back().send(piece(ask.write_name(sent), 0, sent.data, true));
-      reads.push_back(ask.open<bs::ReadRequest, bs::ReadResponse>(exam::byte_stream("Read")));
+      reads.push_back(ask.open<bs::ReadRequest, bs::ReadResponse>(probe::byte_stream("Read")));
       reads.back().send(request);
     }
     auto took = milliseconds_to_answer(ask);
@@ -258,7 +258,7 @@ void answered_under_load(exam& ask) {
 }
 
 // Whether each may update results, and whether it is told so.
-void two_clients(exam& ask) {
+void two_clients(probe& ask) {
   if (!ask.has_token()) ask.skip("all clients are one, for no token was given");
   auto action = stored_action(ask);
   v2::GetCapabilitiesRequest question;
@@ -268,11 +268,11 @@ void two_clients(exam& ask) {
   *update.mutable_action_result() = result_saying("hello");
   for (bool anonymous : {false, true, false}) {
     asked_with as{{}, {}, anonymous};
-    auto told = ask.ask<v2::ServerCapabilities>(exam::reapi("Capabilities/GetCapabilities"), question, as);
+    auto told = ask.ask<v2::ServerCapabilities>(probe::reapi("Capabilities/GetCapabilities"), question, as);
     if (!anonymous) ask.ok(told);
     ask.expect(told, {errc::ok, errc::unauthenticated, errc::permission_denied});
     bool allowed = told.message().cache_capabilities().action_cache_update_capabilities().update_enabled();
-    auto updated = ask.ask<v2::ActionResult>(exam::reapi("ActionCache/UpdateActionResult"), update, as);
+    auto updated = ask.ask<v2::ActionResult>(probe::reapi("ActionCache/UpdateActionResult"), update, as);
     if (allowed)
       ask.ok(updated);
     else

@@ -10,16 +10,16 @@ namespace {
 
 constexpr std::size_t large = 3 << 20;
 
-answer<v2::SplitBlobResponse> split(exam& ask, const blob& one,
+answer<v2::SplitBlobResponse> split(probe& ask, const blob& one,
                                     v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
   auto request = ask.request<v2::SplitBlobRequest>();
   request.set_digest_function(one.function);
   *request.mutable_blob_digest() = one.digest;
   request.set_chunking_function(by);
-  return ask.ask<v2::SplitBlobResponse>(exam::reapi("ContentAddressableStorage/SplitBlob"), request);
+  return ask.ask<v2::SplitBlobResponse>(probe::reapi("ContentAddressableStorage/SplitBlob"), request);
 }
 
-v2::SpliceBlobRequest splice_request(exam& ask, const blob& whole, const std::vector<blob>& chunks) {
+v2::SpliceBlobRequest splice_request(probe& ask, const blob& whole, const std::vector<blob>& chunks) {
   auto request = ask.request<v2::SpliceBlobRequest>();
   request.set_digest_function(whole.function);
   *request.mutable_blob_digest() = whole.digest;
@@ -27,8 +27,8 @@ v2::SpliceBlobRequest splice_request(exam& ask, const blob& whole, const std::ve
   return request;
 }
 
-answer<v2::SpliceBlobResponse> splice(exam& ask, const v2::SpliceBlobRequest& request) {
-  return ask.ask<v2::SpliceBlobResponse>(exam::reapi("ContentAddressableStorage/SpliceBlob"), request);
+answer<v2::SpliceBlobResponse> splice(probe& ask, const v2::SpliceBlobRequest& request) {
+  return ask.ask<v2::SpliceBlobResponse>(probe::reapi("ContentAddressableStorage/SpliceBlob"), request);
 }
 
 // A blob in so many pieces, each of them in the cache, the whole not.
@@ -36,7 +36,7 @@ struct in_pieces {
   blob whole;
   std::vector<blob> chunks;
 };
-in_pieces pieces(exam& ask, std::size_t count, std::size_t size) {
+in_pieces pieces(probe& ask, std::size_t count, std::size_t size) {
   in_pieces made;
   std::string all;
   for (std::size_t i = 0; i < count; ++i) {
@@ -48,14 +48,14 @@ in_pieces pieces(exam& ask, std::size_t count, std::size_t size) {
   return made;
 }
 
-std::string read_chunk(exam& ask, const v2::Digest& chunk, digest_kind function) {
+std::string read_chunk(probe& ask, const v2::Digest& chunk, digest_kind function) {
   auto read = ask.read(ask.read_name(blob{{}, chunk, function}));
   ask.ok(read);
   return data_of(read);
 }
 
 // Splits and puts together again: bytes, digests and presence of every chunk.
-v2::SplitBlobResponse checked_split(exam& ask, const blob& one,
+v2::SplitBlobResponse checked_split(probe& ask, const blob& one,
                                     v2::ChunkingFunction::Value by = v2::ChunkingFunction::UNKNOWN) {
   auto told = ask.ok(split(ask, one, by));
   std::string all;
@@ -70,7 +70,7 @@ v2::SplitBlobResponse checked_split(exam& ask, const blob& one,
 }
 
 // All but the last chunk, which is as long as what is left.
-void expect_sizes(exam& ask, const v2::SplitBlobResponse& told, std::uint64_t least, std::uint64_t most) {
+void expect_sizes(probe& ask, const v2::SplitBlobResponse& told, std::uint64_t least, std::uint64_t most) {
   for (int i = 0; i < told.chunk_digests_size(); ++i) {
     auto size = static_cast<std::uint64_t>(told.chunk_digests(i).size_bytes());
     bool last = i + 1 == told.chunk_digests_size();
@@ -78,7 +78,7 @@ void expect_sizes(exam& ask, const v2::SplitBlobResponse& told, std::uint64_t le
   }
 }
 
-void announced_iff_there(exam& ask) {
+void announced_iff_there(probe& ask) {
   auto one = ask.fresh();
   ask.store(one);
   auto splitting = split(ask, one);
@@ -89,7 +89,7 @@ void announced_iff_there(exam& ask) {
             "SpliceBlob is there as announced");
 }
 
-void every_function_names_chunks(exam& ask) {
+void every_function_names_chunks(probe& ask) {
   for (auto function : ask.server().functions()) {
     if (function == v2::DigestFunction::SHA256TREE) continue;  // we compute it for small blobs only
     auto one = ask.fresh(ask.scaled<std::size_t>(large, 2 << 20), function);
@@ -98,14 +98,14 @@ void every_function_names_chunks(exam& ask) {
   }
 }
 
-void splitting_extends_life(exam& ask) {
+void splitting_extends_life(probe& ask) {
   auto kept = ask.fresh(std::min<std::size_t>(large, ask.server().fill / 8));
   ask.store(kept);
   flood(ask, 10 * ask.server().fill, [&](const blob&) { ask.ok(split(ask, kept)); });
   checked_split(ask, kept);
 }
 
-void wrong_splice_stores_nothing(exam& ask) {
+void wrong_splice_stores_nothing(probe& ask) {
   auto made = pieces(ask, 3, 1000);
   auto other = ask.fresh(3000);
   ask.expect(splice(ask, splice_request(ask, other, made.chunks)), errc::invalid_argument);
@@ -115,7 +115,7 @@ void wrong_splice_stores_nothing(exam& ask) {
   ask.check(ask.is_missing(made.whole), "the blob is missing");
 }
 
-void unadvertised_function_falls_back(exam& ask) {
+void unadvertised_function_falls_back(probe& ask) {
   const auto& cache = ask.server().cache();
   auto wanted = !cache.has_rep_max_cdc_params()     ? v2::ChunkingFunction::REP_MAX_CDC
                 : !cache.has_fast_cdc_2020_params() ? v2::ChunkingFunction::FAST_CDC_2020
@@ -127,7 +127,7 @@ void unadvertised_function_falls_back(exam& ask) {
   ask.check(told.chunking_function() != wanted, "another function, named in the response");
 }
 
-void fast_cdc_chunks(exam& ask) {
+void fast_cdc_chunks(probe& ask) {
   if (!ask.server().cache().has_fast_cdc_2020_params()) ask.skip("FastCDC 2020 is not announced");
   auto average = ask.server().cache().fast_cdc_2020_params().avg_chunk_size_bytes();
   ask.check(average >= 1 << 10 && average <= 1 << 20, "an average of 1 KiB to 1 MiB");
@@ -147,7 +147,7 @@ void fast_cdc_chunks(exam& ask) {
   ask.check(2 * shared >= after.chunk_digests_size(), "most chunks are the same after an edit in front");
 }
 
-void rep_max_cdc_chunks(exam& ask) {
+void rep_max_cdc_chunks(probe& ask) {
   if (!ask.server().cache().has_rep_max_cdc_params()) ask.skip("RepMaxCDC is not announced");
   auto least = ask.server().cache().rep_max_cdc_params().min_chunk_size_bytes();
   ask.check(least >= 64, "a minimum of at least 64 bytes");
@@ -158,7 +158,7 @@ void rep_max_cdc_chunks(exam& ask) {
   expect_sizes(ask, told, least, 2 * least - 1);
 }
 
-void absurd_splice_is_refused(exam& ask) {
+void absurd_splice_is_refused(probe& ask) {
   auto made = pieces(ask, 2, 1000);
   made.chunks.push_back(ask.fresh(1000));  // would be NOT_FOUND if anybody looked
   ask.expect(splice(ask, splice_request(ask, made.whole, made.chunks)), errc::invalid_argument);
@@ -178,9 +178,9 @@ std::vector<rule> chunk_rules() {
       {62, tag::must, "SplitBlob and SpliceBlob are announced if they are there, UNIMPLEMENTED otherwise",
        needs::cache, announced_iff_there},
       {63, tag::stated, "a blob that is absent is not split, but NOT_FOUND", split_needs,
-       [](exam& ask) { ask.expect(split(ask, ask.fresh(large)), errc::not_found); }},
+       [](probe& ask) { ask.expect(split(ask, ask.fresh(large)), errc::not_found); }},
       {64, tag::stated, "the chunks make up the blob, and are all there", split_needs,
-       [](exam& ask) {
+       [](probe& ask) {
          for (std::size_t size : {std::size_t{1}, std::size_t{1000}, large}) {
            auto one = ask.fresh(size);
            ask.store(one);
@@ -192,7 +192,7 @@ std::vector<rule> chunk_rules() {
       {67, tag::stated, "SplitBlob extends the life of the blob and of its chunks",
        split_needs | needs::filling | needs::alone | needs::slow, splitting_extends_life},
       {68, tag::stated, "a splice with a chunk that is absent is NOT_FOUND", splice_needs,
-       [](exam& ask) {
+       [](probe& ask) {
          auto made = pieces(ask, 2, 1000);
          auto absent = ask.fresh(1000);
          made.chunks.push_back(absent);
@@ -203,7 +203,7 @@ std::vector<rule> chunk_rules() {
       {69, tag::must, "a splice whose bytes are another blob is INVALID_ARGUMENT and stores nothing",
        splice_needs, wrong_splice_stores_nothing},
       {71, tag::stated, "a splice of a blob that is there is OK or ALREADY_EXISTS", splice_needs,
-       [](exam& ask) {
+       [](probe& ask) {
          auto made = pieces(ask, 3, 1000);
          auto done = ask.ok(splice(ask, splice_request(ask, made.whole, made.chunks)));
          ask.check(done.blob_digest().hash() == made.whole.digest.hash(), "the blob's digest");
@@ -212,13 +212,13 @@ std::vector<rule> chunk_rules() {
                     {errc::ok, errc::already_exists});
        }},
       {72, tag::must, "a splice without the blob's digest is INVALID_ARGUMENT", splice_needs,
-       [](exam& ask) {
+       [](probe& ask) {
          auto request = splice_request(ask, ask.fresh(), pieces(ask, 2, 1000).chunks);
          request.clear_blob_digest();
          ask.expect(splice(ask, request), errc::invalid_argument);
        }},
       {73, tag::must, "the chunking function may be left out", split_needs | splice_needs,
-       [](exam& ask) {
+       [](probe& ask) {
          auto made = pieces(ask, 3, 1000);
          ask.ok(splice(ask, splice_request(ask, made.whole, made.chunks)));
          checked_split(ask, made.whole, v2::ChunkingFunction::UNKNOWN);

@@ -6,7 +6,7 @@ namespace kiln::conform {
 namespace {
 
 // The server has no such blob, or says that there can be none; it never hands out another one.
-void expect_no_such_blob(exam& ask, const blob& wrong, std::initializer_list<errc> codes) {
+void expect_no_such_blob(probe& ask, const blob& wrong, std::initializer_list<errc> codes) {
   auto missing = ask.find_missing(wrong);
   if (missing.ok())
     ask.check(missing.message().missing_blob_digests_size() == 1, "the digest is listed as missing");
@@ -24,7 +24,7 @@ void expect_no_such_blob(exam& ask, const blob& wrong, std::initializer_list<err
 }
 
 // INVALID_ARGUMENT wherever a digest can stand.
-void expect_invalid(exam& ask, const blob& wrong) {
+void expect_invalid(probe& ask, const blob& wrong) {
   ask.expect(ask.find_missing(wrong), errc::invalid_argument);
   auto update = ask.batch_update({wrong});
   if (update.ok())
@@ -50,7 +50,7 @@ blob with_hash(blob one, std::string hash) {
   return one;
 }
 
-void wrong_size_names_nothing(exam& ask) {
+void wrong_size_names_nothing(probe& ask) {
   v2::Directory directory;
   directory.add_symlinks()->set_name("link");
   directory.mutable_symlinks(0)->set_target(fmt::format("to-{}", ask.fresh_number()));
@@ -63,7 +63,7 @@ void wrong_size_names_nothing(exam& ask) {
   ask.expect(ask.get_result(longer.digest), {errc::invalid_argument, errc::not_found});
 }
 
-void wrong_size_is_not_executed(exam& ask) {
+void wrong_size_is_not_executed(probe& ask) {
   if (!ask.server().execution().exec_enabled()) return;
   v2::Action action;
   *action.mutable_command_digest() = ask.store_message(v2::Command()).digest;
@@ -72,7 +72,7 @@ void wrong_size_is_not_executed(exam& ask) {
   auto request = ask.request<v2::ExecuteRequest>();
   *request.mutable_action_digest() = ask.store_message(action).digest;
   request.mutable_action_digest()->set_size_bytes(request.action_digest().size_bytes() + 1);
-  auto got = ask.ask<google::longrunning::Operation>(exam::reapi("Execution/Execute"), request);
+  auto got = ask.ask<google::longrunning::Operation>(probe::reapi("Execution/Execute"), request);
   if (!got.ok()) return ask.expect(got, {errc::invalid_argument, errc::failed_precondition});
   v2::ExecuteResponse response;
   ask.check(!got.messages.empty() && got.messages.back().response().UnpackTo(&response) &&
@@ -86,14 +86,14 @@ bool is_inferred(digest_kind function) {
   return !is_named_in_paths(function) && function != v2::DigestFunction::MURMUR3;
 }
 
-digest_kind unannounced_function(exam& ask) {
+digest_kind unannounced_function(probe& ask) {
   for (auto one : {v2::DigestFunction::VSO, v2::DigestFunction::MURMUR3, v2::DigestFunction::MD5,
                    v2::DigestFunction::GITSHA1, v2::DigestFunction::SHA256TREE})
     if (!ask.server().announces(one)) return one;
   ask.skip("every function is announced");
 }
 
-void names_carry_the_function(exam& ask) {
+void names_carry_the_function(probe& ask) {
   for (auto function : ask.server().functions()) {
     auto one = ask.fresh(100, function);
     auto bare = fmt::format("{}/{}", one.digest.hash(), one.digest.size_bytes());
@@ -112,7 +112,7 @@ void names_carry_the_function(exam& ask) {
   }
 }
 
-void equal_text_is_another_key(exam& ask) {
+void equal_text_is_another_key(probe& ask) {
   auto functions = ask.server().functions();
   for (auto other : functions) {
     auto main = functions.front();
@@ -129,7 +129,7 @@ void equal_text_is_another_key(exam& ask) {
   ask.skip("no two functions of one length are announced");
 }
 
-void sha256tree_vectors_pass(exam& ask) {
+void sha256tree_vectors_pass(probe& ask) {
   if (!ask.server().announces(v2::DigestFunction::SHA256TREE)) ask.skip("SHA256TREE is not announced");
   for (const auto& vector : sha256tree_vectors) {
     blob one{std::string(vector.size, '\0'), {}, v2::DigestFunction::SHA256TREE};
@@ -146,7 +146,7 @@ void sha256tree_vectors_pass(exam& ask) {
   }
 }
 
-void empty_blob_is_there(exam& ask) {
+void empty_blob_is_there(probe& ask) {
   for (auto function : ask.server().functions()) {
     auto empty = blob_of("", function);
     ask.check(!ask.is_missing(empty), "the empty blob is not missing");
@@ -154,7 +154,7 @@ void empty_blob_is_there(exam& ask) {
     request.set_digest_function(function);
     *request.add_digests() = empty.digest;
     auto batch = ask.ok(ask.ask<v2::BatchReadBlobsResponse>(
-        exam::reapi("ContentAddressableStorage/BatchReadBlobs"), request));
+        probe::reapi("ContentAddressableStorage/BatchReadBlobs"), request));
     ask.check(batch.responses_size() == 1 && batch.responses(0).status().code() == 0,
               "the empty blob is read");
     auto read = ask.read(ask.read_name(empty));
@@ -163,7 +163,7 @@ void empty_blob_is_there(exam& ask) {
     auto tree_request = ask.request<v2::GetTreeRequest>();
     tree_request.set_digest_function(function);
     *tree_request.mutable_root_digest() = empty.digest;
-    auto tree = ask.ask<v2::GetTreeResponse>(exam::reapi("ContentAddressableStorage/GetTree"), tree_request);
+    auto tree = ask.ask<v2::GetTreeResponse>(probe::reapi("ContentAddressableStorage/GetTree"), tree_request);
     if (tree.status.code() != errc::unimplemented) ask.ok(tree);
     if (!ask.server().announces(v2::Compressor::ZSTD)) continue;
     auto compressed = ask.read(ask.compressed_read_name(empty));
@@ -173,7 +173,7 @@ void empty_blob_is_there(exam& ask) {
 }
 
 // As an input file and as stdout, though it was never uploaded.
-void empty_blob_is_executed_with(exam& ask) {
+void empty_blob_is_executed_with(probe& ask) {
   if (!ask.server().has_worker) return;
   v2::Directory root;
   auto* file = root.add_files();
@@ -192,12 +192,12 @@ void empty_blob_is_executed_with(exam& ask) {
 std::vector<rule> digest_rules() {
   return {
       {1, tag::must, "a right hash with a wrong size names no blob, in every method", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          wrong_size_names_nothing(ask);
          wrong_size_is_not_executed(ask);
        }},
       {2, tag::stated, "a hash in capitals is INVALID_ARGUMENT, though the blob is there", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh();
          ask.store(stored);
          auto capitals = stored.digest.hash();
@@ -205,13 +205,13 @@ std::vector<rule> digest_rules() {
          expect_invalid(ask, with_hash(stored, capitals));
        }},
       {3, tag::stated, "a hash as long as no announced function's is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          expect_invalid(ask, with_hash(one, one.digest.hash().substr(0, 22)));
          expect_invalid(ask, with_hash(one, one.digest.hash() + "0123"));
        }},
       {4, tag::stated, "a hash that is empty, not hexadecimal, or a path is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          auto size = one.digest.hash().size();
          expect_invalid(ask, with_hash(one, std::string(size - 1, 'a') + 'g'));
@@ -222,14 +222,14 @@ std::vector<rule> digest_rules() {
          }
        }},
       {5, tag::choice, "a negative size is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          one.digest.set_size_bytes(-1);
          expect_invalid(ask, one);
        }},
       {6, tag::choice, "a size of 2^63-1 in an upload is INVALID_ARGUMENT or RESOURCE_EXHAUSTED",
        needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          one.digest.set_size_bytes(std::numeric_limits<std::int64_t>::max());
          ask.expect(ask.write(ask.write_name(one), one.data),
@@ -242,7 +242,7 @@ std::vector<rule> digest_rules() {
        }},
       {7, tag::should, "a request that names no function means the one its hashes are as long as",
        needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          for (auto function : ask.server().functions()) {
            if (!is_inferred(function)) continue;
            auto one = ask.fresh(100, function);
@@ -251,19 +251,19 @@ std::vector<rule> digest_rules() {
            request.clear_digest_function();
            *request.add_blob_digests() = one.digest;
            auto missing = ask.ok(ask.ask<v2::FindMissingBlobsResponse>(
-               exam::reapi("ContentAddressableStorage/FindMissingBlobs"), request));
+               probe::reapi("ContentAddressableStorage/FindMissingBlobs"), request));
            ask.check(missing.missing_blob_digests_size() == 0, "the blob is not missing");
          }
        }},
       {8, tag::choice, "a hash that is not as long as the named function's is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          auto length = one.digest.hash().size() == 40 ? 64 : 40;
          ask.expect(ask.find_missing(with_hash(one, std::string(static_cast<std::size_t>(length), 'a'))),
                     errc::invalid_argument);
        }},
       {9, tag::choice, "a function that is not announced is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          one.function = unannounced_function(ask);
          ask.expect(ask.find_missing(one), errc::invalid_argument);
@@ -277,12 +277,12 @@ std::vector<rule> digest_rules() {
       {12, tag::stated, "SHA256TREE passes its test vectors", needs::cache, sha256tree_vectors_pass},
       {13, tag::must, "the empty blob is there, under every function, though nobody uploaded it",
        needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          empty_blob_is_there(ask);
          empty_blob_is_executed_with(ask);
        }},
       {14, tag::choice, "the hash of the empty blob with another size names nothing", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto empty = blob_of("", ask.server().main_function());
          empty.digest.set_size_bytes(5);
          expect_no_such_blob(ask, empty, {errc::invalid_argument, errc::not_found});

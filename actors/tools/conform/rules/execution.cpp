@@ -14,12 +14,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void no_error(exam& ask, const answer<operation>& got) {
+void no_error(probe& ask, const answer<operation>& got) {
   for (const auto& one : got.messages)
     ask.check(!one.has_error(), "no operation with an error, for failures stand in its response");
 }
 
-void failures_in_the_response(exam& ask) {
+void failures_in_the_response(probe& ask) {
   no_error(ask, execute(ask, ask.fresh()));
   auto nowhere = action_of(ask, "exit 0");
   *nowhere.mutable_input_root_digest() = ask.fresh().digest;
@@ -32,7 +32,7 @@ void failures_in_the_response(exam& ask) {
 }
 
 // Completed, done and the stream's end are one.
-void expect_one_end(exam& ask, const answer<operation>& got) {
+void expect_one_end(probe& ask, const answer<operation>& got) {
   ask.expect(got, errc::ok);
   ask.check(!got.messages.empty(), "an operation");
   for (const auto& one : got.messages) {
@@ -41,14 +41,14 @@ void expect_one_end(exam& ask, const answer<operation>& got) {
   }
 }
 
-void completed_when_done(exam& ask) {
+void completed_when_done(probe& ask) {
   auto action = stored_action(ask, "sleep 0.1");
   expect_one_end(ask, execute(ask, action));
   expect_one_end(ask, execute(ask, action));
   expect_one_end(ask, execute(ask, stored_action(ask, "exit 3")));
 }
 
-void told_at_once(exam& ask) {
+void told_at_once(probe& ask) {
   auto action = stored_action(ask, "sleep 8");
   auto one = start(ask, action);
   auto first = first_of(ask, one);
@@ -57,7 +57,7 @@ void told_at_once(exam& ask) {
   stage_of(ask, first);
 }
 
-void bad_requests(exam& ask) {
+void bad_requests(probe& ask) {
   auto good = stored_action(ask);
   auto shorter = good.digest, spelt = good.digest, negative = good.digest;
   shorter.mutable_hash()->pop_back();
@@ -72,7 +72,7 @@ void bad_requests(exam& ask) {
 }
 
 // An input tree with `count` files, none of which is there.
-v2::Digest hollow_tree(exam& ask, int count, std::vector<blob>& missing) {
+v2::Digest hollow_tree(probe& ask, int count, std::vector<blob>& missing) {
   v2::Directory root;
   for (int i = 0; i < count; ++i) {
     missing.push_back(ask.fresh());
@@ -83,7 +83,7 @@ v2::Digest hollow_tree(exam& ask, int count, std::vector<blob>& missing) {
   return ask.store_message(root).digest;
 }
 
-void missing_inputs(exam& ask) {
+void missing_inputs(probe& ask) {
   expect_ending(ask, execute(ask, ask.fresh()), {errc::failed_precondition});
   auto no_command = action_of(ask, "exit 0"), no_root = no_command, no_directory = no_command,
        no_file = no_command;
@@ -106,7 +106,7 @@ std::string subject_of(const blob& missing) {
 }
 
 // What the refusal calls missing, and it speaks of nothing else.
-std::set<std::string> told_missing(exam& ask, const answer<operation>& got) {
+std::set<std::string> told_missing(probe& ask, const answer<operation>& got) {
   expect_ending(ask, got, {errc::failed_precondition});
   const auto refusal = ending_of(ask, got);
   std::set<std::string> subjects;
@@ -122,14 +122,14 @@ std::set<std::string> told_missing(exam& ask, const answer<operation>& got) {
   return subjects;
 }
 
-void expect_missing_told(exam& ask, const answer<operation>& got, const std::vector<blob>& missing) {
+void expect_missing_told(probe& ask, const answer<operation>& got, const std::vector<blob>& missing) {
   auto told = told_missing(ask, got);
   for (const auto& one : missing)
     ask.check(told.count(subject_of(one)) == 1, "a violation about \"" + subject_of(one) + "\"");
   ask.equal("violations", told.size(), missing.size());
 }
 
-void missing_told(exam& ask) {
+void missing_told(probe& ask) {
   auto action = ask.fresh();
   expect_missing_told(ask, execute(ask, action), {action});
   auto without_command = action_of(ask, "exit 0");
@@ -138,14 +138,14 @@ void missing_told(exam& ask) {
   expect_missing_told(ask, execute(ask, ask.store_message(without_command)), {command});
 }
 
-void missing_in_functions(exam& ask) {
+void missing_in_functions(probe& ask) {
   for (auto function : execution_functions(ask)) {
     auto action = ask.fresh(100, function);
     expect_missing_told(ask, start(ask, action).rest(), {action});
   }
 }
 
-void all_missing_at_once(exam& ask) {
+void all_missing_at_once(probe& ask) {
   constexpr int some = 50, most = 1000;
   auto action = action_of(ask, "exit 0");
   std::vector<blob> missing{ask.fresh()};
@@ -166,7 +166,7 @@ void add(v2::Platform& to, const std::string& name, const std::string& value) {
 }
 
 // What no worker offers. Properties are sorted by name.
-v2::Platform impossible(exam& ask, const std::string& name) {
+v2::Platform impossible(probe& ask, const std::string& name) {
   auto all = ask.server().platform;
   std::erase_if(all, [&](const auto& one) { return one.first == name; });
   all.emplace_back(name, "conform-" + ask.fresh_uuid());
@@ -176,7 +176,7 @@ v2::Platform impossible(exam& ask, const std::string& name) {
   return platform;
 }
 
-blob stored_on(exam& ask, const v2::Platform& of_action, const v2::Platform& of_command) {
+blob stored_on(probe& ask, const v2::Platform& of_action, const v2::Platform& of_command) {
   v2::Command command;
   for (const char* word : {"/bin/sh", "-c", "exit 0"}) command.add_arguments(word);
   *command.mutable_platform() = of_command;
@@ -187,7 +187,7 @@ blob stored_on(exam& ask, const v2::Platform& of_action, const v2::Platform& of_
 }
 
 // How it ends, if it does within that time.
-std::optional<answer<operation>> ended_within(exam& ask, executing& one, duration patience) {
+std::optional<answer<operation>> ended_within(probe& ask, executing& one, duration patience) {
   auto until = ask.time().now() + patience;
   answer<operation> got;
   while (auto news = one.next(std::max<duration>(until - ask.time().now(), 0s))) {
@@ -202,7 +202,7 @@ std::optional<answer<operation>> ended_within(exam& ask, executing& one, duratio
   return rest;
 }
 
-void not_for_ever(exam& ask, const std::string& property, std::initializer_list<errc> any_of) {
+void not_for_ever(probe& ask, const std::string& property, std::initializer_list<errc> any_of) {
   auto platform = impossible(ask, property);
   auto one = start(ask, stored_on(ask, platform, platform));
   auto got = ended_within(ask, one, ask.scaled<duration>(100s, 1s));
@@ -211,16 +211,16 @@ void not_for_ever(exam& ask, const std::string& property, std::initializer_list<
   expect_ending(ask, *got, any_of);
 }
 
-void no_worker(exam& ask) {
+void no_worker(probe& ask) {
   auto known = ask.server().platform.empty() ? "OSFamily" : ask.server().platform.front().first;
   not_for_ever(ask, known, {errc::failed_precondition, errc::unavailable, errc::invalid_argument});
 }
 
-void unknown_property(exam& ask) {
+void unknown_property(probe& ask) {
   not_for_ever(ask, "conform-property", {errc::failed_precondition, errc::invalid_argument});
 }
 
-void platform_of_the_action(exam& ask) {
+void platform_of_the_action(probe& ask) {
   auto nowhere = impossible(ask, "conform-property");
   v2::Platform here;
   for (const auto& [name, value] : ask.server().platform) add(here, name, value);
@@ -237,7 +237,7 @@ void platform_of_the_action(exam& ask) {
 
 // ---- timeouts
 
-void too_long(exam& ask) {
+void too_long(probe& ask) {
   auto action = action_of(ask, "echo hello; sleep 9");
   action.mutable_timeout()->set_nanos(300'000'000);
   auto stored = ask.store_message(action);
@@ -249,7 +249,7 @@ void too_long(exam& ask) {
   expect_no_result(ask, stored);
 }
 
-void too_long_a_timeout(exam& ask) {
+void too_long_a_timeout(probe& ask) {
   auto action = action_of(ask, "exit 0");
   action.mutable_timeout()->set_seconds(std::int64_t{10} * 365 * 24 * 3600);
   auto got = execute(ask, ask.store_message(action));

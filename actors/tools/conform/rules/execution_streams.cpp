@@ -10,13 +10,13 @@ using namespace std::chrono_literals;
 
 const std::string slow_unique_line = "sleep 0.3; " + std::string(unique_line);
 
-std::string line_of(exam& ask, const v2::ActionResult& result) {
+std::string line_of(probe& ask, const v2::ActionResult& result) {
   auto line = stdout_of(ask, result);
   ask.check(!line.empty(), "what the action wrote");
   return line;
 }
 
-void cached(exam& ask) {
+void cached(probe& ask) {
   auto action = stored_action(ask, std::string(unique_line));
   auto ran = success_of(ask, execute(ask, action));
   ask.equal("cached_result of what was never run before", ran.cached_result(), false);
@@ -25,7 +25,7 @@ void cached(exam& ask) {
   ask.equal("cached_result", again.cached_result(), same);
 }
 
-void cache_not_asked(exam& ask) {
+void cache_not_asked(probe& ask) {
   auto action = stored_action(ask, std::string(unique_line));
   auto old = line_of(ask, success_of(ask, execute(ask, action)).result());
   auto again = success_of(ask, execute(ask, action, true));
@@ -35,7 +35,7 @@ void cache_not_asked(exam& ask) {
   ask.check(line_of(ask, ask.ok(ask.get_result(action.digest))) == line, "the newest result in the cache");
 }
 
-void not_merged(exam& ask) {
+void not_merged(probe& ask) {
   auto action = action_of(ask, slow_unique_line);
   action.set_do_not_cache(true);
   auto stored = ask.store_message(action);
@@ -44,7 +44,7 @@ void not_merged(exam& ask) {
   ask.check(line != line_of(ask, success_of(ask, other.rest()).result()), "a run for each of two requests");
 }
 
-void complete_streams(exam& ask) {
+void complete_streams(probe& ask) {
   auto action = stored_action(ask, slow_unique_line);
   std::vector<executing> clients;
   for (int i = 0; i < 5; ++i) clients.push_back(start(ask, action));
@@ -58,7 +58,7 @@ void complete_streams(exam& ask) {
   }
 }
 
-void one_leaves(exam& ask) {
+void one_leaves(probe& ask) {
   auto action = stored_action(ask, slow_unique_line);
   auto leaves = start(ask, action), stays = start(ask, action);
   ask.check(leaves.next().has_value() && stays.next().has_value(), "an operation for each of two clients");
@@ -66,13 +66,13 @@ void one_leaves(exam& ask) {
   line_of(ask, success_of(ask, stays.rest()).result());
 }
 
-blob store_in(exam& ask, digest_kind function, const google::protobuf::Message& message) {
+blob store_in(probe& ask, digest_kind function, const google::protobuf::Message& message) {
   auto made = blob_of(message.SerializeAsString(), function);
   ask.store(made);
   return made;
 }
 
-void results_in_functions(exam& ask) {
+void results_in_functions(probe& ask) {
   for (auto function : execution_functions(ask)) {
     v2::Command command;
     for (const char* word : {"/bin/sh", "-c", "echo hello > out; echo hello"}) command.add_arguments(word);
@@ -97,12 +97,12 @@ void results_in_functions(exam& ask) {
   }
 }
 
-void wait_for_the_end(exam& ask) {
+void wait_for_the_end(probe& ask) {
   auto one = start(ask, stored_action(ask, "sleep 1; echo hello"));
   auto name = first_of(ask, one).name();
   v2::WaitExecutionRequest request;
   request.set_name(name);
-  auto waiting = ask.open<v2::WaitExecutionRequest, operation>(exam::reapi("Execution/WaitExecution"));
+  auto waiting = ask.open<v2::WaitExecutionRequest, operation>(probe::reapi("Execution/WaitExecution"));
   waiting.send(request);
   waiting.half_close();
   auto first = waiting.next();
@@ -113,7 +113,7 @@ void wait_for_the_end(exam& ask) {
   success_of(ask, one.rest());
 }
 
-void wait_after_the_end(exam& ask) {
+void wait_after_the_end(probe& ask) {
   auto ran = execute(ask, stored_action(ask, std::string(unique_line)));
   auto line = line_of(ask, success_of(ask, ran).result());
   auto got = wait_execution(ask, ran.messages.back().name());
@@ -123,7 +123,7 @@ void wait_after_the_end(exam& ask) {
   ask.check(line_of(ask, again.result()) == line, "the result that Execute told");
 }
 
-void wait_for_nothing(exam& ask) {
+void wait_for_nothing(probe& ask) {
   auto ran = execute(ask, ask.fresh());
   std::string name = ask.in_instance("operations/" + ask.fresh_uuid());
   ask.expect(wait_execution(ask, name), errc::not_found);
@@ -135,13 +135,13 @@ void wait_for_nothing(exam& ask) {
   ask.expect(wait_execution(ask, name), errc::not_found);
 }
 
-void expect_no_early_end(exam& ask, const answer<operation>& got) {
+void expect_no_early_end(probe& ask, const answer<operation>& got) {
   if (got.silent) ask.fail("an end of the stream", "no answer in time");
   if (got.ok())
     ask.check(!got.messages.empty() && got.messages.back().done(), "an OK only after an operation is done");
 }
 
-void ends_done(exam& ask) {
+void ends_done(probe& ask) {
   auto action = stored_action(ask, "sleep 0.2");
   expect_no_early_end(ask, execute(ask, action));
   auto again = execute(ask, action);
@@ -152,7 +152,7 @@ void ends_done(exam& ask) {
   expect_no_early_end(ask, wait_execution(ask, again.messages.back().name()));
 }
 
-void many_wait(exam& ask) {
+void many_wait(probe& ask) {
   constexpr int on_a_connection = 100;  // as many streams as any server allows
   using waiting = dialogue<v2::WaitExecutionRequest, operation>;
   auto one = start(ask, stored_action(ask, ask.scaled("sleep 6", "sleep 0.5")));
@@ -163,7 +163,7 @@ void many_wait(exam& ask) {
   all.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     if (i % on_a_connection == 0) ask.reconnect();
-    all.push_back(ask.open<v2::WaitExecutionRequest, operation>(exam::reapi("Execution/WaitExecution")));
+    all.push_back(ask.open<v2::WaitExecutionRequest, operation>(probe::reapi("Execution/WaitExecution")));
     all.back().send(request);
     all.back().half_close();
   }

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <set>
 
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 // 3. GetTree.
 namespace kiln::conform {
@@ -12,7 +12,7 @@ constexpr std::size_t largest_message = 4 << 20;  // that gRPC's clients take by
 // Directories that refer to each other, named by what they hold.
 class forest {
 public:
-  explicit forest(exam& ask) : ask_(ask) {}
+  explicit forest(probe& ask) : ask_(ask) {}
 
   /// A directory with these children, and something in it that no other tree has.
   blob add(const std::vector<blob>& children, std::size_t more_bytes = 0) {
@@ -45,16 +45,16 @@ public:
   }
 
 private:
-  exam& ask_;
+  probe& ask_;
   std::vector<blob> made_;
 };
 
-answer<v2::GetTreeResponse> get_page(exam& ask, const blob& root, int size, const std::string& token) {
+answer<v2::GetTreeResponse> get_page(probe& ask, const blob& root, int size, const std::string& token) {
   auto request = ask.request<v2::GetTreeRequest>();
   *request.mutable_root_digest() = root.digest;
   request.set_page_size(size);
   request.set_page_token(token);
-  return ask.ask<v2::GetTreeResponse>(exam::reapi("ContentAddressableStorage/GetTree"), request);
+  return ask.ask<v2::GetTreeResponse>(probe::reapi("ContentAddressableStorage/GetTree"), request);
 }
 
 std::vector<std::string> directories_of(const answer<v2::GetTreeResponse>& got) {
@@ -69,7 +69,7 @@ struct small_tree {
   blob root;
   std::set<std::string> all;
 };
-small_tree plant(exam& ask, int branches) {
+small_tree plant(probe& ask, int branches) {
   forest trees(ask);
   std::vector<blob> middle;
   small_tree made;
@@ -84,12 +84,12 @@ small_tree plant(exam& ask, int branches) {
   return made;
 }
 
-void expect_all(exam& ask, const std::vector<std::string>& got, const std::set<std::string>& wanted) {
+void expect_all(probe& ask, const std::vector<std::string>& got, const std::set<std::string>& wanted) {
   ask.check(std::set<std::string>(got.begin(), got.end()) == wanted,
             fmt::format("the tree's {} directories", wanted.size()));
 }
 
-void absent_child_is_left_out(exam& ask) {
+void absent_child_is_left_out(probe& ask) {
   forest trees(ask);
   auto absent = trees.add({});
   forest present(ask);
@@ -101,7 +101,7 @@ void absent_child_is_left_out(exam& ask) {
   expect_all(ask, directories_of(got), {root.data, sibling.data});
 }
 
-void pages_are_small_enough(exam& ask) {
+void pages_are_small_enough(probe& ask) {
   auto tree = plant(ask, 5);
   auto got = get_page(ask, tree.root, 3, "");
   ask.ok(got);
@@ -111,7 +111,7 @@ void pages_are_small_enough(exam& ask) {
 
 // The whole tree by resuming with the first token that is told, each time in a call of its own. What a stream
 // brings without a token is all of the rest.
-void tokens_resume(exam& ask) {
+void tokens_resume(probe& ask) {
   auto tree = plant(ask, 5);
   std::vector<std::string> all;
   std::string token;
@@ -130,7 +130,7 @@ void tokens_resume(exam& ask) {
   expect_all(ask, all, tree.all);
 }
 
-void last_token_is_empty(exam& ask) {
+void last_token_is_empty(probe& ask) {
   auto tree = plant(ask, 3);
   for (int size : {0, 2, 1000}) {
     auto got = get_page(ask, tree.root, size, "");
@@ -147,7 +147,7 @@ void last_token_is_empty(exam& ask) {
   }
 }
 
-void odd_tokens_are_refused(exam& ask) {
+void odd_tokens_are_refused(probe& ask) {
   auto tree = plant(ask, 5), other = plant(ask, 5);
   ask.expect(get_page(ask, tree.root, 3, "no token of yours"), errc::invalid_argument);
   ask.expect(get_page(ask, tree.root, 3, std::string(100, '\x01')), errc::invalid_argument);
@@ -158,7 +158,7 @@ void odd_tokens_are_refused(exam& ask) {
   ask.expect(get_page(ask, tree.root, 3, foreign), errc::invalid_argument);
 }
 
-void messages_stay_small(exam& ask) {
+void messages_stay_small(probe& ask) {
   forest trees(ask);
   std::vector<blob> children;
   for (int i = 0; i < ask.scaled(400, 250); ++i) children.push_back(trees.add({}, 20'000));
@@ -171,7 +171,7 @@ void messages_stay_small(exam& ask) {
   ask.equal("directories", directories_of(got).size(), children.size() + 1);
 }
 
-void bomb_is_defused(exam& ask) {
+void bomb_is_defused(probe& ask) {
   forest trees(ask);
   constexpr int depth = 60;
   blob below = trees.add({});
@@ -188,7 +188,7 @@ void bomb_is_defused(exam& ask) {
   expect_all(ask, directories, all);
 }
 
-void deep_chain_is_walked(exam& ask) {
+void deep_chain_is_walked(probe& ask) {
   forest trees(ask);
   blob below = trees.add({});
   auto depth = ask.scaled(10'000, 1'000);
@@ -201,7 +201,7 @@ void deep_chain_is_walked(exam& ask) {
 }
 
 // The best of several tries: what else the machine does is not the server's fault.
-duration time_of_page(exam& ask, const blob& root, const std::string& token) {
+duration time_of_page(probe& ask, const blob& root, const std::string& token) {
   auto best = duration::max();
   for (int i = 0; i < 5; ++i) {
     auto started = ask.time().now();
@@ -210,7 +210,7 @@ duration time_of_page(exam& ask, const blob& root, const std::string& token) {
     request.set_page_size(10);
     request.set_page_token(token);
     auto talk =
-        ask.open<v2::GetTreeRequest, v2::GetTreeResponse>(exam::reapi("ContentAddressableStorage/GetTree"));
+        ask.open<v2::GetTreeRequest, v2::GetTreeResponse>(probe::reapi("ContentAddressableStorage/GetTree"));
     talk.send(request);
     talk.half_close();
     talk.next();
@@ -220,7 +220,7 @@ duration time_of_page(exam& ask, const blob& root, const std::string& token) {
   return best;
 }
 
-void late_pages_cost_as_little(exam& ask) {
+void late_pages_cost_as_little(probe& ask) {
   forest trees(ask);
   std::vector<blob> children;
   auto count = ask.scaled(5000, 1000);
@@ -245,7 +245,7 @@ std::vector<rule> get_tree_rules() {
   constexpr auto tree = needs::cache | needs::optional;
   return {
       {49, tag::stated, "a root that is absent is NOT_FOUND", tree,
-       [](exam& ask) { ask.expect(ask.get_tree(ask.fresh().digest), errc::not_found); }},
+       [](probe& ask) { ask.expect(ask.get_tree(ask.fresh().digest), errc::not_found); }},
       {50, tag::stated, "a child that is absent is left out, and the rest is told", tree,
        absent_child_is_left_out},
       {51, tag::stated, "a response has no more directories than the page size", tree,
@@ -255,9 +255,9 @@ std::vector<rule> get_tree_rules() {
       {54, tag::choice, "a token that is forged or another tree's is INVALID_ARGUMENT", tree,
        odd_tokens_are_refused},
       {55, tag::choice, "a negative page size is INVALID_ARGUMENT", tree,
-       [](exam& ask) { ask.expect(get_page(ask, plant(ask, 1).root, -1, ""), errc::invalid_argument); }},
+       [](probe& ask) { ask.expect(get_page(ask, plant(ask, 1).root, -1, ""), errc::invalid_argument); }},
       {56, tag::choice, "a root that is no Directory is INVALID_ARGUMENT", tree,
-       [](exam& ask) {
+       [](probe& ask) {
          auto text =
              blob_of(fmt::format("\x07 no directory {}", ask.fresh_number()), ask.server().main_function());
          ask.store(text);

@@ -11,13 +11,13 @@ using google::protobuf::Empty;
 namespace lro = google::longrunning;
 
 template <class Request>
-answer<Empty> about(exam& ask, const char* method, const std::string& name) {
+answer<Empty> about(probe& ask, const char* method, const std::string& name) {
   Request request;
   request.set_name(name);
   return ask.ask<Empty>(longrunning(method), request);
 }
 
-void offered_or_not(exam& ask) {
+void offered_or_not(probe& ask) {
   auto listed = ask.ask<lro::ListOperationsResponse>(longrunning("ListOperations"), [&] {
     lro::ListOperationsRequest request;
     request.set_name(ask.instance());
@@ -38,7 +38,7 @@ void offered_or_not(exam& ask) {
   ask.expect(ask.ask<Empty>("/kiln.conform.NoSuchService/NoSuchMethod", Empty()), errc::unimplemented);
 }
 
-void same_state(exam& ask) {
+void same_state(probe& ask) {
   auto one = start(ask, stored_action(ask, "sleep 0.5; " + std::string(unique_line)));
   auto first = first_of(ask, one);
   auto now = ask.ok(get_operation(ask, first.name()));
@@ -58,14 +58,14 @@ void same_state(exam& ask) {
 }
 
 // Runs, and is cancelled; what Execute says then.
-answer<operation> cancelled(exam& ask, std::string& name) {
+answer<operation> cancelled(probe& ask, std::string& name) {
   auto one = start(ask, stored_action(ask, "sleep 9"));
   name = running(ask, one).name();
   ask.ok(about<lro::CancelOperationRequest>(ask, "CancelOperation", name));
   return one.rest();
 }
 
-void cancel(exam& ask) {
+void cancel(probe& ask) {
   std::string name;
   auto got = cancelled(ask, name);
   ask.expect(got, errc::ok);
@@ -73,7 +73,7 @@ void cancel(exam& ask) {
   expect_ending(ask, got, {errc::cancelled});
 }
 
-void cancel_is_not_delete(exam& ask) {
+void cancel_is_not_delete(probe& ask) {
   std::string name;
   cancelled(ask, name);
   auto got = get_operation(ask, name);
@@ -81,7 +81,7 @@ void cancel_is_not_delete(exam& ask) {
   expect_ending(ask, got, {errc::cancelled});
 }
 
-void delete_is_not_cancel(exam& ask) {
+void delete_is_not_cancel(probe& ask) {
   auto one = start(ask, stored_action(ask, "sleep 0.5; echo hello"));
   auto name = first_of(ask, one).name();
   auto deleted = about<lro::DeleteOperationRequest>(ask, "DeleteOperation", name);
@@ -89,14 +89,14 @@ void delete_is_not_cancel(exam& ask) {
   ask.check(stdout_of(ask, success_of(ask, one.rest()).result()) == "hello\n", "the result");
 }
 
-void odd_request_metadata(exam& ask) {
+void odd_request_metadata(probe& ask) {
   const std::string key = "build.bazel.remote.execution.v2.requestmetadata-bin";
   auto request = ask.request<v2::FindMissingBlobsRequest>();
   *request.add_blob_digests() = ask.fresh().digest;
   for (const auto& value : {std::string(), std::string("\xff\xff\xff garbage"), ask.fresh_bytes(1000),
                             std::string(64 << 10, '\0'), ask.fresh_bytes(64 << 10)}) {
     asked_with odd{{{key, value}}, {}, false};
-    auto method = exam::reapi("ContentAddressableStorage/FindMissingBlobs");
+    auto method = probe::reapi("ContentAddressableStorage/FindMissingBlobs");
     // What is too long for gRPC itself is refused in its own words.
     auto got = ask.ask<v2::FindMissingBlobsResponse>(method, request, odd);
     if (value.size() > 8 << 10)
@@ -120,10 +120,10 @@ std::string from_the_future(const Request& request) {
   return bytes + more.SerializeAsString();
 }
 
-void unknown_fields(exam& ask) {
+void unknown_fields(probe& ask) {
   v2::GetCapabilitiesRequest capabilities;
   capabilities.set_instance_name(ask.instance());
-  ask.ok(ask.ask_raw<v2::ServerCapabilities>(exam::reapi("Capabilities/GetCapabilities"),
+  ask.ok(ask.ask_raw<v2::ServerCapabilities>(probe::reapi("Capabilities/GetCapabilities"),
                                              from_the_future(capabilities)));
   if (!ask.server().announced.has_cache_capabilities()) return;
   auto stored = ask.fresh(), nobody_has = ask.fresh();
@@ -131,24 +131,24 @@ void unknown_fields(exam& ask) {
   update.add_requests()->set_data(stored.data);
   *update.mutable_requests(0)->mutable_digest() = stored.digest;
   auto updated = ask.ok(ask.ask_raw<v2::BatchUpdateBlobsResponse>(
-      exam::reapi("ContentAddressableStorage/BatchUpdateBlobs"), from_the_future(update)));
+      probe::reapi("ContentAddressableStorage/BatchUpdateBlobs"), from_the_future(update)));
   ask.check(updated.responses_size() == 1 && updated.responses(0).status().code() == 0, "the blob is stored");
   auto find = ask.request<v2::FindMissingBlobsRequest>();
   for (const auto& one : {stored, nobody_has}) *find.add_blob_digests() = one.digest;
   auto found = ask.ok(ask.ask_raw<v2::FindMissingBlobsResponse>(
-      exam::reapi("ContentAddressableStorage/FindMissingBlobs"), from_the_future(find)));
+      probe::reapi("ContentAddressableStorage/FindMissingBlobs"), from_the_future(find)));
   ask.check(found.missing_blob_digests_size() == 1 &&
                 found.missing_blob_digests(0).hash() == nobody_has.digest.hash(),
             "one missing blob");
   bs::ReadRequest read;
   read.set_resource_name(ask.read_name(stored));
-  auto data = ask.ask_raw<bs::ReadResponse>(exam::byte_stream("Read"), from_the_future(read));
+  auto data = ask.ask_raw<bs::ReadResponse>(probe::byte_stream("Read"), from_the_future(read));
   ask.expect(data, errc::ok);
   ask.check(data_of(data) == stored.data, "the blob");
   if (!ask.server().has_worker) return;
   auto execute = ask.request<v2::ExecuteRequest>();
   *execute.mutable_action_digest() = stored_action(ask).digest;
-  success_of(ask, ask.ask_raw<operation>(exam::reapi("Execution/Execute"), from_the_future(execute)));
+  success_of(ask, ask.ask_raw<operation>(probe::reapi("Execution/Execute"), from_the_future(execute)));
 }
 
 }  // namespace

@@ -10,18 +10,18 @@ std::string longrunning(std::string_view method) {
   return fmt::format("/google.longrunning.Operations/{}", method);
 }
 
-executing start(exam& ask, const blob& action, bool skip_cache_lookup) {
+executing start(probe& ask, const blob& action, bool skip_cache_lookup) {
   auto request = ask.request<v2::ExecuteRequest>();
   request.set_digest_function(action.function);
   *request.mutable_action_digest() = action.digest;
   request.set_skip_cache_lookup(skip_cache_lookup);
-  auto one = ask.open<v2::ExecuteRequest, operation>(exam::reapi("Execution/Execute"));
+  auto one = ask.open<v2::ExecuteRequest, operation>(probe::reapi("Execution/Execute"));
   one.send(request);
   one.half_close();
   return one;
 }
 
-void cancel_afterwards(exam& ask, const std::string& name) {
+void cancel_afterwards(probe& ask, const std::string& name) {
   ask.afterwards([&ask, name] {
     google::longrunning::CancelOperationRequest request;
     request.set_name(name);
@@ -29,7 +29,7 @@ void cancel_afterwards(exam& ask, const std::string& name) {
   });
 }
 
-operation first_of(exam& ask, executing& one) {
+operation first_of(probe& ask, executing& one) {
   auto first = one.next();
   if (!first) {
     ask.expect(one.rest(), errc::ok);
@@ -39,7 +39,7 @@ operation first_of(exam& ask, executing& one) {
   return std::move(*first);
 }
 
-operation running(exam& ask, executing& one) {
+operation running(probe& ask, executing& one) {
   auto now = first_of(ask, one);
   while (stage_of(ask, now) != v2::ExecutionStage::EXECUTING) {
     auto news = one.next(std::chrono::seconds(2));
@@ -50,25 +50,25 @@ operation running(exam& ask, executing& one) {
   return now;
 }
 
-answer<operation> wait_execution(exam& ask, const std::string& name) {
+answer<operation> wait_execution(probe& ask, const std::string& name) {
   v2::WaitExecutionRequest request;
   request.set_name(name);
-  return ask.ask<operation>(exam::reapi("Execution/WaitExecution"), request);
+  return ask.ask<operation>(probe::reapi("Execution/WaitExecution"), request);
 }
 
-answer<operation> get_operation(exam& ask, const std::string& name) {
+answer<operation> get_operation(probe& ask, const std::string& name) {
   google::longrunning::GetOperationRequest request;
   request.set_name(name);
   return ask.ask<operation>(longrunning("GetOperation"), request);
 }
 
-v2::ExecutionStage::Value stage_of(exam& ask, const operation& one) {
+v2::ExecutionStage::Value stage_of(probe& ask, const operation& one) {
   v2::ExecuteOperationMetadata metadata;
   ask.check(one.metadata().UnpackTo(&metadata), "an operation whose metadata are ExecuteOperationMetadata");
   return metadata.stage();
 }
 
-error ending_of(exam& ask, const answer<operation>& got) {
+error ending_of(probe& ask, const answer<operation>& got) {
   if (got.silent) ask.fail("an end of the execution", "no answer in time");
   if (!got.ok()) return got.status;
   const auto status = response_of(ask, got).status();
@@ -77,27 +77,27 @@ error ending_of(exam& ask, const answer<operation>& got) {
   return ending;
 }
 
-void expect_ending(exam& ask, const answer<operation>& got, std::initializer_list<errc> any_of) {
+void expect_ending(probe& ask, const answer<operation>& got, std::initializer_list<errc> any_of) {
   ending as_a_whole = got;
   as_a_whole.status = ending_of(ask, got);
   ask.expect(as_a_whole, any_of);
 }
 
-v2::ExecuteResponse success_of(exam& ask, const answer<operation>& got) {
+v2::ExecuteResponse success_of(probe& ask, const answer<operation>& got) {
   auto response = response_of(ask, got);
   ask.equal("status", response.status().code(), 0);
   ask.equal("exit_code", response.result().exit_code(), 0);
   return response;
 }
 
-std::string stdout_of(exam& ask, const v2::ActionResult& result) {
+std::string stdout_of(probe& ask, const v2::ActionResult& result) {
   if (!result.stdout_raw().empty() || result.stdout_digest().size_bytes() == 0) return result.stdout_raw();
   auto got = ask.read(ask.read_name({{}, result.stdout_digest(), ask.server().main_function()}));
   ask.expect(got, errc::ok);
   return data_of(got);
 }
 
-std::vector<digest_kind> execution_functions(const exam& ask) {
+std::vector<digest_kind> execution_functions(const probe& ask) {
   auto all = ask.server().functions();
   const auto& announced = ask.server().execution().digest_functions();
   std::erase_if(all, [&](digest_kind function) {

@@ -6,14 +6,14 @@ namespace {
 
 constexpr std::int64_t mebibyte = 1 << 20;
 
-void offset_outside(exam& ask) {
+void offset_outside(probe& ask) {
   auto stored = ask.fresh(100);
   ask.store(stored);
   for (std::int64_t offset : {std::int64_t{-1}, std::int64_t{101}, std::int64_t{1} << 62})
     ask.expect(ask.read(ask.read_name(stored), offset), errc::out_of_range);
 }
 
-void limits(exam& ask) {
+void limits(probe& ask) {
   struct range {
     std::int64_t offset, limit;
   };
@@ -30,7 +30,7 @@ void limits(exam& ask) {
   }
 }
 
-void compressed_offsets(exam& ask) {
+void compressed_offsets(probe& ask) {
   for (std::size_t size : {std::size_t{100}, std::size_t{2 * mebibyte + 17}}) {
     auto stored = blob_of(text(ask, size), ask.server().main_function());
     ask.store(stored);
@@ -40,13 +40,13 @@ void compressed_offsets(exam& ask) {
   }
 }
 
-void expect_in_both_forms(exam& ask, const blob& stored) {
+void expect_in_both_forms(probe& ask, const blob& stored) {
   ask.check(!ask.is_missing(stored), "the blob is there once it was uploaded");
   expect_stored(ask, stored);
   expect_zstd(ask, ask.read(ask.compressed_read_name(stored)), stored.data);
 }
 
-void every_form(exam& ask) {
+void every_form(probe& ask) {
   for (std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{2 * mebibyte + 1}}) {
     auto by_batch = ask.fresh(size), plain = ask.fresh(size), compressed = ask.fresh(size);
     ask.store(by_batch);
@@ -63,12 +63,12 @@ void every_form(exam& ask) {
   *one->mutable_digest() = packed.digest;
   one->set_data(zstd_frame(packed.data));
   one->set_compressor(v2::Compressor::ZSTD);
-  ask.ok(ask.ask<v2::BatchUpdateBlobsResponse>(exam::reapi("ContentAddressableStorage/BatchUpdateBlobs"),
+  ask.ok(ask.ask<v2::BatchUpdateBlobsResponse>(probe::reapi("ContentAddressableStorage/BatchUpdateBlobs"),
                                                request));
   expect_in_both_forms(ask, packed);
 }
 
-void other_compressors(exam& ask) {
+void other_compressors(probe& ask) {
   auto stored = ask.fresh();
   ask.store(stored);
   struct form {
@@ -86,10 +86,10 @@ void other_compressors(exam& ask) {
 }
 
 // Where the cache is small, the blob goes while it is read; where it is not, this shows a slow reader served.
-void evicted_while_read(exam& ask) {
+void evicted_while_read(probe& ask) {
   auto wanted = ask.fresh(8 * mebibyte);
   ask.store(wanted);
-  auto reading = ask.open<bs::ReadRequest, bs::ReadResponse>(exam::byte_stream("Read"));
+  auto reading = ask.open<bs::ReadRequest, bs::ReadResponse>(probe::byte_stream("Read"));
   bs::ReadRequest request;
   request.set_resource_name(ask.read_name(wanted));
   reading.send(request);
@@ -104,7 +104,7 @@ void evicted_while_read(exam& ask) {
   if (got.ok()) expect_data(ask, got, wanted.data);
 }
 
-void small_messages(exam& ask) {
+void small_messages(probe& ask) {
   auto stored = ask.fresh(ask.scaled<std::size_t>(9, 5) * mebibyte);
   ask.store(stored);
   auto got = ask.read(ask.read_name(stored));
@@ -119,17 +119,17 @@ void small_messages(exam& ask) {
 std::vector<rule> reading_rules() {
   return {
       {78, tag::stated, "a blob that is absent is NOT_FOUND", needs::cache,
-       [](exam& ask) { ask.expect(ask.read(ask.read_name(ask.fresh())), errc::not_found); }},
+       [](probe& ask) { ask.expect(ask.read(ask.read_name(ask.fresh())), errc::not_found); }},
       {79, tag::stated, "read_offset below 0 or behind the end is OUT_OF_RANGE", needs::cache,
        offset_outside},
       {80, tag::stated, "read_offset at the end is OK, and brings nothing", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh(100);
          ask.store(stored);
          expect_data(ask, ask.read(ask.read_name(stored), 100), "");
        }},
       {81, tag::stated, "read_limit below 0 is INVALID_ARGUMENT or OUT_OF_RANGE", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh();
          ask.store(stored);
          ask.expect(ask.read(ask.read_name(stored), 0, -1), {errc::invalid_argument, errc::out_of_range});
@@ -137,7 +137,7 @@ std::vector<rule> reading_rules() {
       {82, tag::stated, "read_limit n brings n bytes or what there is, and 0 all of it", needs::cache,
        limits},
       {83, tag::must, "a compressed read with a read_limit is INVALID_ARGUMENT", needs::cache | needs::zstd,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh();
          ask.store(stored);
          ask.expect(ask.read(ask.compressed_read_name(stored), 0, 10), errc::invalid_argument);
@@ -151,7 +151,7 @@ std::vector<rule> reading_rules() {
       {88, tag::choice, "a blob that is evicted while it is read comes whole, or the read fails",
        needs::cache | needs::alone | needs::slow, evicted_while_read},
       {89, tag::choice, "an upload's name is INVALID_ARGUMENT for a read", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto stored = ask.fresh();
          ask.store(stored);
          ask.expect(ask.read(ask.write_name(stored)), errc::invalid_argument);

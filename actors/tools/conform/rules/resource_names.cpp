@@ -1,6 +1,6 @@
 #include <array>
 
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 // 1. Instance names and resource names.
 namespace kiln::conform {
@@ -9,12 +9,12 @@ namespace {
 constexpr std::array<std::string_view, 7> keywords{
     "blobs", "uploads", "actions", "actionResults", "operations", "capabilities", "compressed-blobs"};
 
-answer<v2::FindMissingBlobsResponse> find_missing_in(exam& ask, const std::string& instance,
+answer<v2::FindMissingBlobsResponse> find_missing_in(probe& ask, const std::string& instance,
                                                      const blob& one) {
   auto request = ask.request<v2::FindMissingBlobsRequest>();
   request.set_instance_name(instance);
   *request.add_blob_digests() = one.digest;
-  return ask.ask<v2::FindMissingBlobsResponse>(exam::reapi("ContentAddressableStorage/FindMissingBlobs"),
+  return ask.ask<v2::FindMissingBlobsResponse>(probe::reapi("ContentAddressableStorage/FindMissingBlobs"),
                                                request);
 }
 
@@ -23,7 +23,7 @@ std::string tail(const blob& one) {
                      one.digest.hash(), one.digest.size_bytes());
 }
 
-void instances_of_several_segments(exam& ask) {
+void instances_of_several_segments(probe& ask) {
   if (ask.instance().empty()) {
     auto one = ask.fresh();
     ask.ok(ask.write("uploads/" + ask.fresh_uuid() + "/" + tail(one), one.data));
@@ -36,7 +36,7 @@ void instances_of_several_segments(exam& ask) {
   ask.check(data_of(ask.read(deep + "/" + tail(one))) == one.data, "the blob's bytes");
 }
 
-void keywords_are_no_instances(exam& ask) {
+void keywords_are_no_instances(probe& ask) {
   auto one = ask.fresh();
   for (auto word : keywords) {
     auto instance = ask.in_instance(fmt::format("a/{}/b", word));
@@ -46,7 +46,7 @@ void keywords_are_no_instances(exam& ask) {
   }
 }
 
-void unknown_instance_is_refused(exam& ask) {
+void unknown_instance_is_refused(probe& ask) {
   auto unknown = fmt::format("nobody-{}", ask.fresh_number());
   if (ask.capabilities(unknown).ok()) ask.skip("every instance is served");
   auto stored = ask.fresh();
@@ -59,11 +59,11 @@ void unknown_instance_is_refused(exam& ask) {
   auto request = ask.request<v2::GetActionResultRequest>();
   request.set_instance_name(unknown);
   *request.mutable_action_digest() = stored.digest;
-  ask.expect(ask.ask<v2::ActionResult>(exam::reapi("ActionCache/GetActionResult"), request),
+  ask.expect(ask.ask<v2::ActionResult>(probe::reapi("ActionCache/GetActionResult"), request),
              asked.status.code());
 }
 
-void malformed_names_are_refused(exam& ask) {
+void malformed_names_are_refused(probe& ask) {
   auto stored = ask.fresh();
   ask.store(stored);
   const auto& hash = stored.digest.hash();
@@ -87,18 +87,18 @@ void malformed_names_are_refused(exam& ask) {
                errc::invalid_argument);
   }
   // Field 1, three bytes that are no UTF-8.
-  ask.expect(ask.ask_raw<bs::ReadResponse>(exam::byte_stream("Read"), std::string("\x0a\x03\xff\xfe\x80")),
+  ask.expect(ask.ask_raw<bs::ReadResponse>(probe::byte_stream("Read"), std::string("\x0a\x03\xff\xfe\x80")),
              errc::invalid_argument);
   ask.check(data_of(ask.read(ask.read_name(stored))) == stored.data, "the connection still serves");
 }
 
-void header_routes_to_no_other_blob(exam& ask) {
+void header_routes_to_no_other_blob(probe& ask) {
   auto asked = ask.fresh(), other = ask.fresh();
   ask.store({asked, other});
   bs::ReadRequest request;
   request.set_resource_name(ask.read_name(asked));
   asked_with header{{{"build.bazel.remote.execution.v2.resource-name", ask.read_name(other)}}, {}};
-  auto read = ask.ask<bs::ReadResponse>(exam::byte_stream("Read"), request, header);
+  auto read = ask.ask<bs::ReadResponse>(probe::byte_stream("Read"), request, header);
   if (read.status.code() == errc::invalid_argument) return;
   ask.ok(read);
   ask.check(data_of(read) == asked.data, "the bytes of the blob that the message names");
@@ -116,7 +116,7 @@ std::vector<rule> resource_name_rules() {
       {17, tag::choice, "an instance that is not served is refused everywhere by the same code", needs::cache,
        unknown_instance_is_refused},
       {18, tag::stated, "an upload's id that is no UUID is taken, or INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          for (std::string id : {"no-uuid", "00000000-0000-0000-0000-000000000000"}) {
            auto one = ask.fresh();
            auto name = ask.in_instance("uploads/" + id + "/" + tail(one));
@@ -124,7 +124,7 @@ std::vector<rule> resource_name_rules() {
          }
        }},
       {19, tag::stated, "what stands behind the size in an upload's name is ignored", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          auto one = ask.fresh();
          ask.ok(ask.write(ask.write_name(one) + "/some/metadata.txt", one.data));
          ask.check(data_of(ask.read(ask.read_name(one))) == one.data, "the blob's bytes");

@@ -7,7 +7,7 @@
 namespace kiln::conform {
 namespace {
 
-void expect_same(exam& ask, std::string_view got, std::string_view wanted, std::string_view of) {
+void expect_same(probe& ask, std::string_view got, std::string_view wanted, std::string_view of) {
   if (got == wanted) return;
   auto common = std::min(got.size(), wanted.size());
   auto differs =
@@ -28,12 +28,12 @@ bs::WriteRequest piece(const std::string& name, std::int64_t offset, std::string
   return made;
 }
 
-void expect_data(exam& ask, const exam::read_answer& got, std::string_view wanted) {
+void expect_data(probe& ask, const probe::read_answer& got, std::string_view wanted) {
   ask.expect(got, errc::ok);
   expect_same(ask, data_of(got), wanted, "");
 }
 
-void expect_zstd(exam& ask, const exam::read_answer& got, std::string_view wanted) {
+void expect_zstd(probe& ask, const probe::read_answer& got, std::string_view wanted) {
   ask.expect(got, errc::ok);
   auto plain = unzstd(data_of(got), wanted.size() + 1024);
   if (!plain)
@@ -42,7 +42,7 @@ void expect_zstd(exam& ask, const exam::read_answer& got, std::string_view wante
   expect_same(ask, *plain, wanted, " once decompressed");
 }
 
-void expect_committed(exam& ask, const answer<bs::WriteResponse>& got,
+void expect_committed(probe& ask, const answer<bs::WriteResponse>& got,
                       std::initializer_list<std::int64_t> any_of) {
   auto committed = ask.ok(got).committed_size();
   if (got.messages.size() == 1 && std::find(any_of.begin(), any_of.end(), committed) != any_of.end()) return;
@@ -50,17 +50,17 @@ void expect_committed(exam& ask, const answer<bs::WriteResponse>& got,
            fmt::format("{} messages, committed_size {}", got.messages.size(), committed));
 }
 
-void expect_stored(exam& ask, const blob& what) {
+void expect_stored(probe& ask, const blob& what) {
   expect_data(ask, ask.read(ask.read_name(what)), what.data);
 }
 
-void expect_missing(exam& ask, const blob& what, std::string_view why) {
+void expect_missing(probe& ask, const blob& what, std::string_view why) {
   bool missing = ask.is_missing(what);
   ask.check(missing,
             fmt::format("blob {}/{} is missing, for {}", what.digest.hash(), what.digest.size_bytes(), why));
 }
 
-void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then) {
+void flood(probe& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then) {
   constexpr std::size_t size = 1 << 20;
   auto every = std::max<std::uint64_t>(ask.server().fill / size / 16, 1);
   for (std::uint64_t i = 0; i * size < total; ++i) {
@@ -70,7 +70,7 @@ void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)
   }
 }
 
-std::string text(exam& ask, std::size_t size) {
+std::string text(probe& ask, std::size_t size) {
   std::string made;
   made.reserve(size + 64);
   for (auto line = ask.fresh_number(); made.size() < size; ++line)

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 /// What the rules about ByteStream have in common.
 namespace kiln::conform {
@@ -15,23 +15,23 @@ bs::WriteRequest piece(const std::string& name, std::int64_t offset, std::string
                        bool finish = false);
 
 /// The read went well and brought this.
-void expect_data(exam& ask, const exam::read_answer& got, std::string_view wanted);
+void expect_data(probe& ask, const probe::read_answer& got, std::string_view wanted);
 /// The same, once decompressed.
-void expect_zstd(exam& ask, const exam::read_answer& got, std::string_view wanted);
+void expect_zstd(probe& ask, const probe::read_answer& got, std::string_view wanted);
 
 /// The write went well, and the server committed one of these sizes.
-void expect_committed(exam& ask, const answer<bs::WriteResponse>& got,
+void expect_committed(probe& ask, const answer<bs::WriteResponse>& got,
                       std::initializer_list<std::int64_t> any_of);
 
 /// The blob is there, whole, and no other.
-void expect_stored(exam& ask, const blob& what);
+void expect_stored(probe& ask, const blob& what);
 /// FindMissingBlobs says that it is not there, because of `why`.
-void expect_missing(exam& ask, const blob& what, std::string_view why);
+void expect_missing(probe& ask, const blob& what, std::string_view why);
 
 /// Writes `total` bytes of new blobs, and does something now and then.
-void flood(exam& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then);
+void flood(probe& ask, std::uint64_t total, const std::function<void(const blob&)>& now_and_then);
 
 /// `size` bytes of text, which zstd makes much smaller.
-std::string text(exam& ask, std::size_t size);
+std::string text(probe& ask, std::size_t size);
 
 }  // namespace kiln::conform

@@ -11,7 +11,7 @@ namespace kiln::conform {
 namespace {
 
 // Of the moments that are told, each is not before those told ahead of it.
-void moments(exam& ask) {
+void moments(probe& ask) {
   auto got = succeeded(ask, action_with(ask, shell("sleep 0.3")));
   const auto& told = got.execution_metadata();
   ask.check(told.has_execution_start_timestamp() && told.has_execution_completed_timestamp(),
@@ -46,7 +46,7 @@ void moments(exam& ask) {
           "worker_completed_timestamp");
 }
 
-void failure(exam& ask) {
+void failure(probe& ask) {
   auto command = shell("echo made > file; echo said; exit 3");
   command.add_output_paths("file");
   auto action = action_with(ask, command);
@@ -57,7 +57,7 @@ void failure(exam& ask) {
   expect_no_result(ask, action);
 }
 
-void killed(exam& ask) {
+void killed(probe& ask) {
   for (int signal : {9, 15}) {
     auto action = action_with(ask, shell(fmt::format("kill -{} $$", signal)));
     auto response = response_of(ask, execute(ask, action));
@@ -69,7 +69,7 @@ void killed(exam& ask) {
   }
 }
 
-void survivors(exam& ask) {
+void survivors(probe& ask) {
   auto word = "conform" + ask.fresh_uuid();
   // In a session of its own where there is a way to one; deaf to what usually ends processes.
   auto first =
@@ -86,7 +86,7 @@ void survivors(exam& ask) {
             std::string());
 }
 
-void expect_uploaded(exam& ask, const v2::ActionResult& result) {
+void expect_uploaded(probe& ask, const v2::ActionResult& result) {
   std::vector<v2::Digest> needed;
   ask.equal("output_files", result.output_files_size(), 1);
   needed.push_back(result.output_files(0).digest());
@@ -99,7 +99,7 @@ void expect_uploaded(exam& ask, const v2::ActionResult& result) {
   ask.equal("blobs of the result that are missing", missing.missing_blob_digests_size(), 0);
 }
 
-void uploaded_first(exam& ask) {
+void uploaded_first(probe& ask) {
   auto salt = ask.fresh_uuid();
   auto command =
       shell(fmt::format("echo {0}; head -c 300000 /dev/zero > file; echo {0} >> file; mkdir folder\n"
@@ -109,7 +109,7 @@ void uploaded_first(exam& ask) {
   command.add_output_paths("folder");
   auto action = action_with(ask, command);
   using operation = google::longrunning::Operation;
-  auto call = ask.open<v2::ExecuteRequest, operation>(exam::reapi("Execution/Execute"));
+  auto call = ask.open<v2::ExecuteRequest, operation>(probe::reapi("Execution/Execute"));
   auto request = ask.request<v2::ExecuteRequest>();
   *request.mutable_action_digest() = action.digest;
   call.send(request);

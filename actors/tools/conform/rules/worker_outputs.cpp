@@ -7,7 +7,7 @@
 namespace kiln::conform {
 namespace {
 
-void parents(exam& ask) {
+void parents(probe& ask) {
   auto command = shell("test -d a/b && test ! -e a/b/file && test -d c/d && test ! -e c/d/folder");
   auto by_kind = command, elsewhere = command;
   command.add_output_paths("a/b/file");
@@ -23,7 +23,7 @@ void parents(exam& ask) {
   succeeded(ask, action_with(ask, elsewhere, root));
 }
 
-void absent(exam& ask) {
+void absent(probe& ask) {
   auto command = shell("echo hello > there"), by_kind = command;
   for (const auto* path : {"absent", "not/there", "there"}) {
     command.add_output_paths(path);
@@ -38,7 +38,7 @@ void absent(exam& ask) {
   }
 }
 
-void paths_rule(exam& ask) {
+void paths_rule(probe& ask) {
   auto command = shell("touch one two; mkdir three");
   command.add_output_paths("one");
   command.add_output_files("two");
@@ -49,7 +49,7 @@ void paths_rule(exam& ask) {
             "what output_paths names, and nothing else");
 }
 
-void wrong_kinds(exam& ask) {
+void wrong_kinds(probe& ask) {
   std::vector<blob> actions;
   for (const auto* script : {"mkdir out", "mkdir target; ln -s target out"}) {
     auto command = shell(script);
@@ -70,7 +70,7 @@ bool has_link(const Links& links, const std::string& path, const std::string& ta
                      [&](const auto& link) { return link.path() == path && link.target() == target; });
 }
 
-void links(exam& ask) {
+void links(probe& ask) {
   auto command = shell("touch file; mkdir folder; ln -s file to_file; ln -s folder to_folder"),
        by_kind = command;
   command.add_output_paths("to_file");
@@ -94,7 +94,7 @@ void links(exam& ask) {
 }
 
 // Actions that name this path as an output, in each of the fields.
-std::vector<blob> naming(exam& ask, std::initializer_list<const char*> paths) {
+std::vector<blob> naming(probe& ask, std::initializer_list<const char*> paths) {
   std::vector<blob> actions;
   for (const auto* path : paths) {
     auto command = shell("exit 0"), as_file = command, as_folder = command;
@@ -106,16 +106,16 @@ std::vector<blob> naming(exam& ask, std::initializer_list<const char*> paths) {
   return actions;
 }
 
-void slashes(exam& ask) {
+void slashes(probe& ask) {
   expect_all_refused(ask, naming(ask, {"/absolute", "/tmp/absolute", "trailing/", "a/trailing/", "/"}),
                      {invalid});
 }
 
-void upwards(exam& ask) {
+void upwards(probe& ask) {
   expect_all_refused(ask, naming(ask, {"..", "../out", "a/../../out", "./../out"}), {invalid});
 }
 
-void everything(exam& ask) {
+void everything(probe& ask) {
   auto input = ask.fresh();
   ask.store(input);
   v2::Directory inner, root;
@@ -139,14 +139,14 @@ void everything(exam& ask) {
   }
 }
 
-void properties(exam& ask) {
+void properties(probe& ask) {
   auto command = shell("touch out");
   command.add_output_paths("out");
   command.add_output_node_properties("conform.no_such_property");
   expect_refused(ask, action_with(ask, command), {invalid});
 }
 
-void formats(exam& ask) {
+void formats(probe& ask) {
   for (int format : {0, 1, 2, 77}) {
     auto command = shell("mkdir -p out/inner; echo hello > out/inner/file");
     command.add_output_paths("out");
@@ -165,7 +165,7 @@ void formats(exam& ask) {
 }
 
 // The root first; then each folder once, after all in which it stands; the fields in their order.
-void expect_sorted(exam& ask, const v2::Tree& tree, const std::string& bytes) {
+void expect_sorted(probe& ask, const v2::Tree& tree, const std::string& bytes) {
   ask.check(tree.SerializeAsString() == bytes, "a Tree with its root first, as canonical bytes");
   auto function = ask.server().main_function();
   std::set<std::string> known, seen;
@@ -185,7 +185,7 @@ void expect_sorted(exam& ask, const v2::Tree& tree, const std::string& bytes) {
   ask.check(known == seen, "every folder");
 }
 
-void sorted_trees(exam& ask) {
+void sorted_trees(probe& ask) {
   std::string first;
   for (const auto* order : {"z a m", "m z a", "a m z"}) {
     auto command =

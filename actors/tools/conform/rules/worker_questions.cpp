@@ -7,7 +7,7 @@ namespace {
 
 using operation = google::longrunning::Operation;
 
-void expect_refusal(exam& ask, const answer<operation>& got, std::initializer_list<errc> any_of) {
+void expect_refusal(probe& ask, const answer<operation>& got, std::initializer_list<errc> any_of) {
   if (!got.ok()) {
     ask.expect(got, any_of);
     return;
@@ -49,7 +49,7 @@ void add_link(v2::Directory& to, const std::string& name, const std::string& tar
   link->set_target(target);
 }
 
-blob action_with(exam& ask, v2::Command command, const v2::Directory& root) {
+blob action_with(probe& ask, v2::Command command, const v2::Directory& root) {
   v2::Action action;
   for (const auto& [name, value] : ask.server().platform) {
     auto* property = command.mutable_platform()->add_properties();
@@ -68,47 +68,47 @@ blob action_with(exam& ask, v2::Command command, const v2::Directory& root) {
   return made;
 }
 
-v2::ActionResult ran(exam& ask, const blob& action) {
+v2::ActionResult ran(probe& ask, const blob& action) {
   auto response = response_of(ask, execute(ask, action));
   ask.check(response.status().code() == 0, "an action that was run");
   return response.result();
 }
 
-v2::ActionResult succeeded(exam& ask, const blob& action) {
+v2::ActionResult succeeded(probe& ask, const blob& action) {
   auto result = ran(ask, action);
   ask.check(result.exit_code() == 0, "exit_code 0");
   return result;
 }
 
-void expect_refused(exam& ask, const blob& action, std::initializer_list<errc> any_of) {
+void expect_refused(probe& ask, const blob& action, std::initializer_list<errc> any_of) {
   expect_refusal(ask, execute(ask, action), any_of);
 }
 
-void expect_all_refused(exam& ask, const std::vector<blob>& actions, std::initializer_list<errc> any_of) {
+void expect_all_refused(probe& ask, const std::vector<blob>& actions, std::initializer_list<errc> any_of) {
   std::vector<dialogue<v2::ExecuteRequest, operation>> calls;
   for (const auto& one : actions) {
     auto request = ask.request<v2::ExecuteRequest>();
     *request.mutable_action_digest() = one.digest;
-    calls.push_back(ask.open<v2::ExecuteRequest, operation>(exam::reapi("Execution/Execute")));
+    calls.push_back(ask.open<v2::ExecuteRequest, operation>(probe::reapi("Execution/Execute")));
     calls.back().send(request);
     calls.back().half_close();
   }
   for (auto& one : calls) expect_refusal(ask, one.rest(), any_of);
 }
 
-std::string content_of(exam& ask, const v2::Digest& digest) {
+std::string content_of(probe& ask, const v2::Digest& digest) {
   blob named{{}, digest, ask.server().main_function()};
   auto got = ask.read(ask.read_name(named));
   ask.ok(got);
   return data_of(got);
 }
 
-std::string said_by(exam& ask, const v2::ActionResult& result) {
+std::string said_by(probe& ask, const v2::ActionResult& result) {
   if (!result.stdout_raw().empty() || result.stdout_digest().size_bytes() == 0) return result.stdout_raw();
   return content_of(ask, result.stdout_digest());
 }
 
-v2::Tree tree_of(exam& ask, const v2::ActionResult& result) {
+v2::Tree tree_of(probe& ask, const v2::ActionResult& result) {
   ask.check(result.output_directories_size() == 1 && result.output_directories(0).has_tree_digest(),
             "one output directory with its tree_digest");
   v2::Tree tree;

@@ -14,14 +14,14 @@ void set_variable(v2::Command& of, const std::string& name, const std::string& v
   variable->set_value(value);
 }
 
-void arguments(exam& ask) {
+void arguments(probe& ask) {
   auto literal =
       command_of({"/bin/sh", "-c", "printf '%s\\n' \"$@\"", "zero", "a b", "$HOME", "*", "", "x;y"});
   auto got = succeeded(ask, action_with(ask, literal));
   ask.equal("standard output", said_by(ask, got), std::string("a b\n$HOME\n*\n\nx;y\n"));
 }
 
-void program(exam& ask) {
+void program(probe& ask) {
   auto by_name = command_of({"sh", "-c", "echo found"});
   auto nowhere = by_name;
   set_variable(by_name, "PATH", "/nothing/here:/bin:/usr/bin");
@@ -51,7 +51,7 @@ void program(exam& ask) {
   }
 }
 
-void working_directory(exam& ask) {
+void working_directory(probe& ask) {
   v2::Directory folder, root;
   add_folder(folder, "inner", ask.store_message(v2::Directory()));
   add_folder(root, "folder", ask.store_message(folder));
@@ -72,7 +72,7 @@ void working_directory(exam& ask) {
 }
 
 // Beside what was given, only variables that a platform may document as its defaults or that the shell sets.
-void environment(exam& ask) {
+void environment(probe& ask) {
   static const std::set<std::string> defaults{"PATH", "HOME",   "USER", "LOGNAME", "SHELL",   "TMPDIR",
                                               "TMP",  "TEMP",   "PWD",  "OLDPWD",  "SHLVL",   "_",
                                               "LANG", "LC_ALL", "TZ",   "TERM",    "HOSTNAME"};
@@ -89,7 +89,7 @@ void environment(exam& ask) {
   }
 }
 
-v2::Directory plain_and_program(exam& ask) {
+v2::Directory plain_and_program(probe& ask) {
   auto script = blob_of("#!/bin/sh\nexit 0\n", ask.server().main_function());
   ask.store(script);
   v2::Directory root;
@@ -98,7 +98,7 @@ v2::Directory plain_and_program(exam& ask) {
   return root;
 }
 
-void executable(exam& ask) {
+void executable(probe& ask) {
   auto command = shell("./program && touch made && cp program tool");
   command.add_output_paths("made");
   command.add_output_paths("tool");
@@ -108,7 +108,7 @@ void executable(exam& ask) {
     ask.check(file.is_executable() == (file.path() == "tool"), "is_executable of tool, and of nothing else");
 }
 
-void not_executable(exam& ask) {
+void not_executable(probe& ask) {
   auto root = plain_and_program(ask);
   ask.equal("exit_code of test -x, for an input without is_executable:",
             ran(ask, action_with(ask, shell("test -x plain"), root)).exit_code(), 1);
@@ -116,7 +116,7 @@ void not_executable(exam& ask) {
 
 // Whether the action may do it, and whether the blob outlives that, is the server's business. What nobody may
 // see is what became of it.
-void inputs_stay(exam& ask) {
+void inputs_stay(probe& ask) {
   auto input = ask.fresh(1000);
   ask.store(input);
   v2::Directory root;
@@ -137,7 +137,7 @@ void inputs_stay(exam& ask) {
             "the next action's input as it was stored");
 }
 
-void mixed_functions(exam& ask) {
+void mixed_functions(probe& ask) {
   auto main = ask.server().main_function();
   for (auto other : ask.server().functions()) {
     if (hash_length(other) == hash_length(main)) continue;
@@ -160,7 +160,7 @@ void mixed_functions(exam& ask) {
   ask.skip("no two functions with hashes of different lengths are announced");
 }
 
-void canonical_directories(exam& ask) {
+void canonical_directories(probe& ask) {
   auto file = ask.fresh();
   ask.store(file);
   auto folder = ask.store_message(v2::Directory());
@@ -191,7 +191,7 @@ void canonical_directories(exam& ask) {
   expect_all_refused(ask, actions, {invalid});
 }
 
-void absolute_links(exam& ask) {
+void absolute_links(probe& ask) {
   if (ask.server().cache().symlink_absolute_path_strategy() != v2::SymlinkAbsolutePathStrategy::DISALLOWED)
     ask.skip("absolute symlinks are not DISALLOWED");
   v2::Directory root;
@@ -208,7 +208,7 @@ std::vector<rule> worker_rules() {
   constexpr auto worker = needs::cache | needs::worker;
   std::vector<rule> all{
       {188, tag::stated, "arguments reach the program untouched, which PATH or a relative path names", worker,
-       [](exam& ask) {
+       [](probe& ask) {
          arguments(ask);
          program(ask);
        }},
@@ -218,7 +218,7 @@ std::vector<rule> worker_rules() {
        absolute_links},
       {199, tag::stated, "is_executable is kept both ways, and no change to an input is seen elsewhere",
        worker,
-       [](exam& ask) {
+       [](probe& ask) {
          executable(ask);
          inputs_stay(ask);
          not_executable(ask);

@@ -8,13 +8,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void expect_complete(exam& ask, const std::string& name, std::int64_t size) {
+void expect_complete(probe& ask, const std::string& name, std::int64_t size) {
   auto status = ask.ok(ask.query_write_status(name));
   ask.check(status.complete() && status.committed_size() == size,
             fmt::format("committed_size: {} complete: true", size));
 }
 
-void finished(exam& ask) {
+void finished(probe& ask) {
   auto plain = ask.fresh(1000), compressed = ask.fresh(1000), by_batch = ask.fresh(1000);
   auto name = ask.write_name(plain);
   ask.ok(ask.write(name, plain.data));
@@ -28,7 +28,7 @@ void finished(exam& ask) {
 }
 
 // Of an upload under way, of which so much was sent.
-std::int64_t committed_so_far(exam& ask, const std::string& name, std::int64_t sent) {
+std::int64_t committed_so_far(probe& ask, const std::string& name, std::int64_t sent) {
   auto got = ask.query_write_status(name);
   ask.expect(got, {errc::ok, errc::not_found});
   auto committed = got.message().committed_size();
@@ -37,7 +37,7 @@ std::int64_t committed_so_far(exam& ask, const std::string& name, std::int64_t s
   return committed;
 }
 
-void under_way(exam& ask) {
+void under_way(probe& ask) {
   auto mine = ask.fresh(1 << 20);
   auto name = ask.write_name(mine);
   auto talk = ask.start_write();
@@ -48,14 +48,14 @@ void under_way(exam& ask) {
   committed_so_far(ask, name, 600'000);
 }
 
-void unknown_name(exam& ask) {
+void unknown_name(probe& ask) {
   auto got = ask.query_write_status(ask.write_name(ask.fresh()));
   ask.expect(got, {errc::ok, errc::not_found});
   ask.check(!got.message().complete() && got.message().committed_size() == 0,
             "committed_size: 0 complete: false, or NOT_FOUND");
 }
 
-void never_shrinks(exam& ask) {
+void never_shrinks(probe& ask) {
   constexpr std::int64_t step = 50'000;
   auto mine = ask.fresh(20 * step);
   auto name = ask.write_name(mine);
@@ -75,7 +75,7 @@ void never_shrinks(exam& ask) {
 }
 
 // What was under way when the client left may still be arriving.
-std::int64_t settled(exam& ask, const std::string& name, std::int64_t sent) {
+std::int64_t settled(probe& ask, const std::string& name, std::int64_t sent) {
   auto committed = committed_so_far(ask, name, sent);
   for (;;) {
     std::this_thread::sleep_for(20ms);
@@ -86,7 +86,7 @@ std::int64_t settled(exam& ask, const std::string& name, std::int64_t sent) {
   }
 }
 
-void interrupted(exam& ask) {
+void interrupted(probe& ask) {
   constexpr std::int64_t size = 2 << 20;
   auto mine = ask.fresh(size);
   auto name = ask.write_name(mine);
@@ -112,7 +112,7 @@ void interrupted(exam& ask) {
   expect_stored(ask, mine);
 }
 
-void not_an_upload(exam& ask) {
+void not_an_upload(probe& ask) {
   auto stored = ask.fresh();
   ask.store(stored);
   auto name = ask.write_name(stored);

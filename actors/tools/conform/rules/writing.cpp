@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t farthest = std::numeric_limits<std::int64_t>::max();
 
 // What the server says to these messages, and nothing behind them.
-answer<bs::WriteResponse> written(exam& ask, std::initializer_list<bs::WriteRequest> messages) {
+answer<bs::WriteResponse> written(probe& ask, std::initializer_list<bs::WriteRequest> messages) {
   auto talk = ask.start_write();
   for (const auto& one : messages)
     if (!talk.send(one)) break;
@@ -18,7 +18,7 @@ answer<bs::WriteResponse> written(exam& ask, std::initializer_list<bs::WriteRequ
 }
 
 // The same while the stream stays open: what it says before it has heard the end.
-answer<bs::WriteResponse> said_to(exam& ask, std::initializer_list<bs::WriteRequest> messages) {
+answer<bs::WriteResponse> said_to(probe& ask, std::initializer_list<bs::WriteRequest> messages) {
   auto talk = ask.start_write();
   for (const auto& one : messages)
     if (!talk.send(one)) break;
@@ -29,7 +29,7 @@ std::string_view part(const blob& of, std::size_t from, std::size_t size = std::
   return std::string_view(of.data).substr(from, size);
 }
 
-void later_name(exam& ask) {
+void later_name(probe& ask) {
   auto changed = ask.fresh(100), left_out = ask.fresh(100), repeated = ask.fresh(100);
   ask.expect(written(ask, {piece(ask.write_name(changed), 0, part(changed, 0, 50)),
                            piece(ask.write_name(changed), 50, part(changed, 50), true)}),
@@ -47,7 +47,7 @@ void later_name(exam& ask) {
   expect_stored(ask, repeated);
 }
 
-void later_offset(exam& ask) {
+void later_offset(probe& ask) {
   for (std::int64_t offset : {0, 40, 60}) {
     auto mine = ask.fresh(100);
     auto rest = part(mine, static_cast<std::size_t>(offset));
@@ -58,7 +58,7 @@ void later_offset(exam& ask) {
   }
 }
 
-void first_offset(exam& ask) {
+void first_offset(probe& ask) {
   auto begun_late = ask.fresh(100), resumed_late = ask.fresh(100);
   ask.expect(written(ask, {piece(ask.write_name(begun_late), 10, part(begun_late, 10), true)}),
              {errc::invalid_argument, errc::out_of_range});
@@ -73,7 +73,7 @@ void first_offset(exam& ask) {
   expect_missing(ask, resumed_late, "seven bytes were left out");
 }
 
-void after_finish(exam& ask) {
+void after_finish(probe& ask) {
   auto mine = ask.fresh(100);
   ask.expect(written(ask, {piece(ask.write_name(mine), 0, mine.data, true), piece("", 100, "more")}),
              errc::invalid_argument);
@@ -82,7 +82,7 @@ void after_finish(exam& ask) {
   if (got.ok()) expect_data(ask, got, mine.data);
 }
 
-void unfinished(exam& ask) {
+void unfinished(probe& ask) {
   for (std::size_t sent : {50, 100}) {
     auto mine = ask.fresh(100);
     auto got = written(ask, {piece(ask.write_name(mine), 0, part(mine, 0, sent))});
@@ -94,7 +94,7 @@ void unfinished(exam& ask) {
   }
 }
 
-void sizes(exam& ask) {
+void sizes(probe& ask) {
   for (std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{5 << 20} + 3}) {
     auto mine = size == 0 ? blob_of("", ask.server().main_function()) : ask.fresh(size);
     expect_committed(ask, ask.write(ask.write_name(mine), mine.data), {static_cast<std::int64_t>(size)});
@@ -102,7 +102,7 @@ void sizes(exam& ask) {
   }
 }
 
-void already_there(exam& ask) {
+void already_there(probe& ask) {
   auto there = ask.fresh(3 << 20), meanwhile = ask.fresh(3 << 20);
   ask.store(there);
   constexpr std::int64_t size = 3 << 20;
@@ -115,7 +115,7 @@ void already_there(exam& ask) {
   expect_committed(ask, slower.rest(), {size});
 }
 
-void mismatch(exam& ask) {
+void mismatch(probe& ask) {
   auto mine = ask.fresh(100);
   auto other = mine.data;
   other[50] = static_cast<char>(other[50] ^ 1);
@@ -134,7 +134,7 @@ void mismatch(exam& ask) {
   expect_missing(ask, large, "its last byte was another");
 }
 
-void too_many_bytes(exam& ask) {
+void too_many_bytes(probe& ask) {
   auto at_once = ask.fresh(100), later = ask.fresh(100);
   ask.expect(said_to(ask, {piece(ask.write_name(at_once), 0, at_once.data + "x")}), errc::invalid_argument);
   ask.expect(said_to(ask, {piece(ask.write_name(later), 0, later.data), piece("", 100, "x")}),
@@ -143,14 +143,14 @@ void too_many_bytes(exam& ask) {
   expect_missing(ask, later, "too much came");
 }
 
-void too_few_bytes(exam& ask) {
+void too_few_bytes(probe& ask) {
   auto mine = ask.fresh(100);
   ask.expect(written(ask, {piece(ask.write_name(mine), 0, part(mine, 0, 99), true)}), errc::invalid_argument);
   ask.expect(written(ask, {piece(ask.write_name(mine), 0, "", true)}), errc::invalid_argument);
   expect_missing(ask, mine, "not all of it came");
 }
 
-void over_the_limit(exam& ask) {
+void over_the_limit(probe& ask) {
   auto limit = ask.server().cache().max_cas_blob_size_bytes();
   if (limit <= 0 || limit == farthest) ask.skip("no max_cas_blob_size_bytes is announced");
   auto huge = ask.fresh();
@@ -159,7 +159,7 @@ void over_the_limit(exam& ask) {
 }
 
 // No cache holds an exbibyte, but not all say so before they are full.
-void no_space(exam& ask) {
+void no_space(probe& ask) {
   const auto fill = static_cast<std::int64_t>(ask.server().fill);
   auto huge = ask.fresh(1 << 20);
   huge.digest.set_size_bytes(fill > 0 ? 2 * fill : std::int64_t{1} << 60);
@@ -179,7 +179,7 @@ void no_space(exam& ask) {
   ask.equal("committed_size", left.message().committed_size(), 0);
 }
 
-void keep_alives(exam& ask) {
+void keep_alives(probe& ask) {
   auto mine = ask.fresh(100);
   expect_committed(
       ask,
@@ -190,7 +190,7 @@ void keep_alives(exam& ask) {
   expect_stored(ask, mine);
 }
 
-void offset_overflow(exam& ask) {
+void offset_overflow(probe& ask) {
   auto mine = ask.fresh(100);
   auto name = ask.write_name(mine);
   ask.expect(written(ask, {piece(name, farthest, mine.data, true)}), errc::invalid_argument);
@@ -199,7 +199,7 @@ void offset_overflow(exam& ask) {
   expect_missing(ask, mine, "its offset was absurd");
 }
 
-void absent_until_verified(exam& ask) {
+void absent_until_verified(probe& ask) {
   auto mine = ask.fresh(1 << 20);
   auto name = ask.write_name(mine);
   auto talk = ask.start_write();
@@ -218,7 +218,7 @@ void absent_until_verified(exam& ask) {
 std::vector<rule> writing_rules() {
   std::vector<rule> all{
       {92, tag::must, "a first message without resource_name is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) {
+       [](probe& ask) {
          ask.expect(written(ask, {piece("", 0, ask.fresh_bytes(100), true)}), errc::invalid_argument);
        }},
       {93, tag::must, "a later name may be left out, but not change: INVALID_ARGUMENT", needs::cache,
@@ -245,7 +245,7 @@ std::vector<rule> writing_rules() {
       {113, tag::choice, "an offset near the end of numbers is INVALID_ARGUMENT", needs::cache,
        offset_overflow},
       {114, tag::choice, "a stream without a message is INVALID_ARGUMENT", needs::cache,
-       [](exam& ask) { ask.expect(written(ask, {}), errc::invalid_argument); }},
+       [](probe& ask) { ask.expect(written(ask, {}), errc::invalid_argument); }},
       {118, tag::choice, "a blob is missing until its upload was verified, and then at once there",
        needs::cache, absent_until_verified},
   };

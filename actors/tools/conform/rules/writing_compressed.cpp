@@ -3,7 +3,7 @@
 namespace kiln::conform {
 namespace {
 
-void there_already(exam& ask) {
+void there_already(probe& ask) {
   auto there = ask.fresh(1 << 20), meanwhile = ask.fresh(3 << 20);
   ask.store(there);
   auto frame = zstd_frame(there.data);
@@ -19,7 +19,7 @@ void there_already(exam& ask) {
   expect_committed(ask, slower.rest(), {-1});
 }
 
-void committed_size(exam& ask) {
+void committed_size(probe& ask) {
   for (std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{3 << 20}}) {
     auto mine = blob_of(text(ask, size), ask.server().main_function());
     auto frame = zstd_frame(mine.data);
@@ -30,7 +30,7 @@ void committed_size(exam& ask) {
   }
 }
 
-void uncompressed_mismatch(exam& ask) {
+void uncompressed_mismatch(probe& ask) {
   auto mine = ask.fresh(1000);
   auto other = mine.data;
   other.back() = static_cast<char>(other.back() ^ 1);
@@ -43,7 +43,7 @@ void uncompressed_mismatch(exam& ask) {
              errc::invalid_argument);
 }
 
-void offsets(exam& ask) {
+void offsets(probe& ask) {
   auto followed = ask.fresh(300'000), skipped = ask.fresh(300'000), resumed = ask.fresh(300'000);
   expect_committed(ask, ask.write(ask.compressed_write_name(followed), zstd_frame(followed.data), 100'000),
                    {static_cast<std::int64_t>(zstd_frame(followed.data).size()), -1, 300'000});
@@ -87,7 +87,7 @@ std::string skippable_frame() {
   return {"\x50\x2a\x4d\x18\x04\0\0\0skip", 12};
 }
 
-void bad_frames(exam& ask) {
+void bad_frames(probe& ask) {
   auto good = ask.fresh(1000);
   ask.expect(ask.write(ask.compressed_write_name(good), frame_with_window(good.data, 20)), errc::ok);
   auto mine = ask.fresh(1000);

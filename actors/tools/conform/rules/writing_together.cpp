@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 // One of several uploads of a blob, half at a time.
 struct half_way {
-  exam::write_dialogue talk;
+  probe::write_dialogue talk;
   std::string sent;  ///< the bytes on the wire
 
   void begin(const std::string& name) { talk.send(piece(name, 0, sent.substr(0, sent.size() / 2))); }
@@ -20,7 +20,7 @@ struct half_way {
   }
 };
 
-void one_blob_many_ways(exam& ask) {
+void one_blob_many_ways(probe& ask) {
   auto mine = ask.fresh(ask.scaled<std::size_t>(2, 1) << 20);
   bool zstd = ask.server().announces(v2::Compressor::ZSTD);
   std::vector<half_way> uploads;
@@ -41,7 +41,7 @@ void one_blob_many_ways(exam& ask) {
   expect_stored(ask, mine);
 }
 
-void same_uuid(exam& ask) {
+void same_uuid(probe& ask) {
   auto one = ask.fresh(1000), other = ask.fresh(2000);
   auto uuid = "uploads/" + ask.fresh_uuid() + "/";
   auto name = [&](const blob& of) {
@@ -56,7 +56,7 @@ void same_uuid(exam& ask) {
   expect_stored(ask, other);
 }
 
-void same_name(exam& ask) {
+void same_name(probe& ask) {
   auto mine = ask.fresh(1 << 20);
   auto name = ask.write_name(mine);
   half_way first{ask.start_write(), mine.data}, second{ask.start_write(), mine.data};
@@ -68,7 +68,7 @@ void same_name(exam& ask) {
   expect_stored(ask, mine);
 }
 
-void vanishing_clients(exam& ask) {
+void vanishing_clients(probe& ask) {
   std::vector<std::pair<blob, std::string>> left;
   for (int i = 0; i < ask.scaled(100, 10); ++i) {
     auto mine = ask.fresh(100'000);
@@ -84,7 +84,7 @@ void vanishing_clients(exam& ask) {
   }
 }
 
-void idle(exam& ask) {
+void idle(probe& ask) {
   auto mine = ask.fresh(1000);
   auto talk = ask.start_write();
   talk.send(piece(ask.write_name(mine), 0, std::string_view(mine.data).substr(0, 500)));

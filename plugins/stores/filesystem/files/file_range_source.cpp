@@ -4,7 +4,7 @@
 
 namespace kiln::filesystem {
 
-expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
+expected<bytes> read_segment(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
                              std::uint64_t size) {
   buffer into(size);
   auto count = read_all(on, file, {into.data(), size}, offset);
@@ -16,7 +16,7 @@ expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blo
   return into.freeze(size);
 }
 
-file_source::file_source(engine_ptr with, stretch what, judge tell)
+file_source::file_source(engine_ptr with, segment what, judge tell)
     : with_(std::move(with)), what_(std::move(what)), tell_(std::move(tell)) {}
 
 file_source::~file_source() {
@@ -34,7 +34,7 @@ void file_source::start() {
     if (fetching_ || over_ || ready_) return;
     fetching_ = true;
   }
-  auto posted = with_->hands->post([self = shared_from_this()] { self->fetch(); });
+  auto posted = with_->pool->post([self = shared_from_this()] { self->fetch(); });
   if (posted) return;
   next then;
   {
@@ -101,7 +101,7 @@ void file_source::fetch() {
 expected<byte_chain> file_source::next_piece() {
   std::uint64_t size = std::min(piece_size, what_.end - what_.offset);
   if (size == 0) return byte_chain();
-  auto piece = read_stretch(with_->on(), *what_.file, what_.blob, what_.offset, size);
+  auto piece = read_segment(with_->on(), *what_.file, what_.blob, what_.offset, size);
   if (!piece) {
     tell({blob_state::broken, 0, piece.error()});
     // Part of it went out already, so this is not the blob's absence: it is its end.

@@ -20,14 +20,14 @@ struct read_verdict {
   error why;             ///< where it is broken: as of read_stretch
 };
 
-/// A stretch of a file, in pieces of at most 1 MiB, read on the crew one piece ahead of whoever pulls. It
-/// holds the file open, so a blob that is evicted meanwhile is read to its end. A reader that stalls costs
+/// A segment of a file, in pieces of at most 1 MiB, read on the thread pool one piece ahead of whoever pulls.
+/// It holds the file open, so a blob that is evicted meanwhile is read to its end. A reader that stalls costs
 /// one piece of memory.
 class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
 public:
   static constexpr std::uint64_t piece_size = 1 << 20;
 
-  struct stretch {
+  struct segment {
     digest blob;
     std::shared_ptr<const descriptor> file;
     std::uint64_t offset = 0;
@@ -40,7 +40,7 @@ public:
   /// Called exactly once, on any thread, at the latest when the source is dropped.
   using judge = std::function<void(read_verdict)>;
 
-  file_source(engine_ptr with, stretch what, judge tell);
+  file_source(engine_ptr with, segment what, judge tell);
   ~file_source() override;
   /// Starts to read ahead.
   void start();
@@ -55,7 +55,7 @@ private:
   void tell(read_verdict found);
 
   const engine_ptr with_;
-  stretch what_;
+  segment what_;
   judge tell_;
 
   std::mutex mutex_;
@@ -66,8 +66,8 @@ private:
 };
 
 /// Reads [offset, offset + size) of a file whose blob should have those bytes. NOT_FOUND from a file that is
-/// too short, UNAVAILABLE from one that the disk cannot read. For crew threads.
-expected<bytes> read_stretch(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
+/// too short, UNAVAILABLE from one that the disk cannot read. For thread pool threads.
+expected<bytes> read_segment(disk& on, const descriptor& file, const digest& blob, std::uint64_t offset,
                              std::uint64_t size);
 
 }  // namespace kiln::filesystem

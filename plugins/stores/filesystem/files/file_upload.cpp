@@ -76,14 +76,14 @@ void upload::start() {
 }
 
 // The answer may come before `read` returns or later, here or on another thread. Only what comes at once on a
-// crew thread could be taken without a hop, and `take` sees to that.
+// thread pool thread could be taken without a hop, and `take` sees to that.
 void upload::ask() {
-  what_.source->read([self = shared_from_this()](piece next) { self->take_on_crew(std::move(next)); });
+  what_.source->read([self = shared_from_this()](piece next) { self->take_on_pool(std::move(next)); });
 }
 
-void upload::take_on_crew(piece next) {
+void upload::take_on_pool(piece next) {
   auto shared = std::make_shared<piece>(std::move(next));
-  auto posted = with_->hands->post([self = shared_from_this(), shared] { self->take(std::move(*shared)); });
+  auto posted = with_->pool->post([self = shared_from_this(), shared] { self->take(std::move(*shared)); });
   if (!posted) {
     what_.source->cancel(posted.error());
     report(fail(std::move(posted).error()));
@@ -106,7 +106,7 @@ void upload::take(piece next) {
       what_.source->read([self = shared_from_this(), mine](piece more) {
         mine->next = std::move(more);
         if (mine->parties.exchange(1, std::memory_order_acq_rel) == 1)
-          self->take_on_crew(std::move(mine->next));
+          self->take_on_pool(std::move(mine->next));
       });
       if (mine->parties.exchange(1, std::memory_order_acq_rel) == 0) return;  // the answer is still to come
       next = std::move(mine->next);
@@ -167,7 +167,7 @@ void upload::go_on(std::uint64_t granted) {
 }
 
 void upload::go_on() {
-  auto posted = with_->hands->post([self = shared_from_this()] {
+  auto posted = with_->pool->post([self = shared_from_this()] {
     byte_chain again = std::move(self->unwritten_);
     self->unwritten_.clear();
     self->take(std::move(again));

@@ -18,16 +18,16 @@ struct uploaded {
   std::int64_t stamp = 0;  ///< its mtime
 };
 
-/// The same for bytes that are all there. For crew threads.
+/// The same for bytes that are all there. For thread pool threads.
 expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
                                                 const bytes& content);
 
-/// A copy to be lent, of bytes that are known to be right. For crew threads.
+/// A copy to be lent, of bytes that are known to be right. For thread pool threads.
 expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
                                                const bytes& content);
 
 /// One blob on its way in. Between two pieces of its source it is an object and no more; a piece is hashed
-/// and written on the crew, wherever it was delivered.
+/// and written on the thread pool, wherever it was delivered.
 class upload : public std::enable_shared_from_this<upload> {
 public:
   /// Called on any thread. The result is shared, for functions want to be copied.
@@ -63,7 +63,7 @@ private:
   using piece = expected<byte_chain>;
 
   void ask();
-  void take_on_crew(piece next);
+  void take_on_pool(piece next);
   void take(piece next);
   bool store(byte_chain next);
   bool wait_for_room(byte_chain rest, bool beyond_grant);
@@ -79,7 +79,7 @@ private:
   std::atomic<bool> reported_{false};
   std::atomic<bool> given_up_{false};
 
-  // The crew's, one job at a time.
+  // The thread pool's, one job at a time.
   std::optional<hasher> hash_;
   std::shared_ptr<uploaded> result_;
   std::uint64_t granted_;

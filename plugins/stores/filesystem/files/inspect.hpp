@@ -17,8 +17,8 @@ struct found_blob {
 
 /// What one of the 256 folders of a digest function holds. A file that is no blob of ours stays and is
 /// counted in `foreign`; one that is too short, or was not synced before a power cut and is damaged, is
-/// removed. One that is doubted and cannot be read now stays, and is not there for this process. For crew
-/// threads, as what follows.
+/// removed. One that is doubted and cannot be read now stays, and is not there for this process. For thread
+/// pool threads, as what follows.
 struct folder_listing {
   std::vector<found_blob> blobs;
   std::uint64_t foreign = 0;

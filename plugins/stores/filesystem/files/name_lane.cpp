@@ -124,7 +124,7 @@ struct name_lane::group {
       if (auto opened = on.open(from, name.path(), O_RDONLY))
         keeper = std::make_shared<descriptor>(std::move(*opened));
     auto done = on.remove(from, name.path());
-    if (keeper) (void)with.hands->post([keeper] {});
+    if (keeper) (void)with.pool->post([keeper] {});
     if (!done && done.error().number == ENOENT) return {};
     return done;
   }
@@ -166,7 +166,7 @@ expected<void> name_lane::submit(std::vector<order> orders) {
     std::move(orders.begin(), orders.end(), std::back_inserter(waiting_));
     if (std::exchange(working_, true)) return {};
   }
-  auto posted = caught([this] { return with_->hands->post([self = shared_from_this()] { self->work(); }); });
+  auto posted = caught([this] { return with_->pool->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
   std::lock_guard lock(mutex_);
   working_ = false;

@@ -30,7 +30,7 @@ public:
     std::uint64_t ticket = 0;
     disk_result<void> result;
   };
-  /// What came of a group's orders, in their order: called on a crew thread.
+  /// What came of a group's orders, in their order: called on a thread pool thread.
   using report = std::function<void(std::vector<outcome>)>;
 
   name_lane(engine_ptr with, report tell) : with_(std::move(with)), tell_(std::move(tell)) {}

@@ -34,7 +34,7 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
       result.proved = true;
     }
   }
-  auto head = read_stretch(with->on(), opened->file, order.blob, order.offset, first);
+  auto head = read_segment(with->on(), opened->file, order.blob, order.offset, first);
   if (!head) return fail(std::move(head).error());
   result.head = std::move(*head);
   if (proof) proof->update(result.head.view());
@@ -44,11 +44,11 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
     result.proved = result.proved || proof;
     return result;
   }
-  file_source::stretch stretch{
+  file_source::segment segment{
       order.blob,           std::make_shared<const descriptor>(std::move(opened->file)),
       order.offset + first, order.offset + wanted,
       opened->stamp,        std::move(proof)};
-  auto rest = std::make_shared<file_source>(with, std::move(stretch), std::move(tell));
+  auto rest = std::make_shared<file_source>(with, std::move(segment), std::move(tell));
   rest->start();
   result.rest = std::move(rest);
   return result;
@@ -57,7 +57,7 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
 expected<opened_read> read_whole(const engine& with, const digest& blob) {
   auto opened = open_blob(with, blob_tree::content, blob);
   if (!opened) return fail(std::move(opened).error());
-  auto all = read_stretch(with.on(), opened->file, blob, 0, opened->size);
+  auto all = read_segment(with.on(), opened->file, blob, 0, opened->size);
   if (!all) return fail(std::move(all).error());
   if (with.verifies() && digest_of(all->view(), blob.function) != blob)
     return fail(errc::not_found, "blob {} was damaged on the disk", blob);

@@ -4,7 +4,7 @@
 
 namespace kiln::filesystem {
 
-/// What the crew found where the blob's file should be.
+/// What the thread pool found where the blob's file should be.
 struct opened_read {
   std::uint64_t size = 0;  ///< of the whole blob
   file_stamp stamp = 0;
@@ -19,8 +19,8 @@ bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t 
 /// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved
 /// whenever it is read as a whole, before its last piece goes out. A part of one that was never proved is
 /// preceded by reading it all, up to 64 MiB: `proved` is the stamp of the file that was, 0 for none.
-/// NOT_FOUND if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For crew threads.
-/// `tell` is called once if there is a rest.
+/// NOT_FOUND if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For thread pool
+/// threads. `tell` is called once if there is a rest.
 expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell);
 

@@ -28,7 +28,7 @@ temp_file::~temp_file() {
     // What cannot be removed now is swept by the next start.
     (void)with->on().remove(with->folder->temp(), name.c_str());
   };
-  if (!with_->hands->post(remove)) remove();  // the store is ending, and nothing waits for this thread
+  if (!with_->pool->post(remove)) remove();  // the store is ending, and nothing waits for this thread
 }
 
 disk_result<temp_file> temp_file::create(engine_ptr with) {

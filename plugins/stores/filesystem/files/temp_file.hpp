@@ -8,7 +8,7 @@
 namespace kiln::filesystem {
 
 /// A file in temp/ that nobody knows of yet. Removed when it is dropped, unless it was given its name. One
-/// thread at a time; dropped on any, the removal itself is done by the crew.
+/// thread at a time; dropped on any, the removal itself is done by the thread pool.
 class temp_file {
 public:
   temp_file() = default;
@@ -16,7 +16,7 @@ public:
   temp_file& operator=(temp_file&& other) noexcept;
   ~temp_file();
 
-  /// For crew threads, as all that follows.
+  /// For thread pool threads, as all that follows.
   static disk_result<temp_file> create(engine_ptr with);
 
   disk_result<void> append(const byte_chain& pieces);

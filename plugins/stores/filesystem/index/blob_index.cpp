@@ -173,7 +173,7 @@ void blob_index::make_stale(held_pack& which) {
   set_turn(which, which.file->number);
 }
 
-void blob_index::forget_pack(held_pack& which, departures& gone) {
+void blob_index::forget_pack(held_pack& which, evicted_blobs& gone) {
   gone.packs.push_back(which.file->number);
   turns_.erase({which.turn, which.file->number});
   numbers_.erase(which.file->number);
@@ -236,7 +236,8 @@ blob_index::slot& blob_index::insert_packed(const digest& blob, const pack_place
   return which;
 }
 
-void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used, departures& gone) {
+void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used,
+                                   evicted_blobs& gone) {
   slot* there = find(what.blob);
   if (what.kind == record_kind::erasure) {
     note_erasure(what.blob, what.sequence);
@@ -292,7 +293,7 @@ pack_place blob_index::place_of(const slot& which) const {
   return {packs_[which.pack]->file, which.offset, which.length, which.proof};
 }
 
-void blob_index::erase(slot& which, departures& gone) {
+void blob_index::erase(slot& which, evicted_blobs& gone) {
   const digest name = name_of(which);
   gone.blobs.push_back(name);
   if (!which.packed()) gone.files.push_back(name);

@@ -39,7 +39,7 @@ struct held_pack {
 };
 
 /// What has to be done on the disk because the index decided so.
-struct departures {
+struct evicted_blobs {
   std::vector<digest> blobs;         ///< all that are no longer there
   std::vector<digest> files;         ///< those among them that had files
   std::vector<digest> copies;        ///< of blobs that left or stay
@@ -108,9 +108,9 @@ public:
   void count_record(const pack_place& place);
   /// The same for what an earlier process left; of records with one digest the one with the highest sequence
   /// counts, and its erasure if that is higher still.
-  void insert_old_packed(held_pack& in, const record& what, std::uint32_t used, departures& gone);
+  void insert_old_packed(held_pack& in, const record& what, std::uint32_t used, evicted_blobs& gone);
   void insert_old_packed(held_pack& in, const record& what) {
-    departures nobody_knew;
+    evicted_blobs nobody_knew;
     insert_old_packed(in, what, in.filled, nobody_knew);
   }
   held_pack& insert_old_pack(const pack_ptr& file, std::uint64_t size, std::uint32_t filled);
@@ -118,7 +118,7 @@ public:
   std::uint32_t hours_before(std::uint64_t hours_ago) const noexcept { return order_.before(hours_ago); }
   /// The same bytes at another place: they were used lately, and their pack leaves.
   void move(slot& which, const pack_place& place);
-  void erase(slot& which, departures& gone);
+  void erase(slot& which, evicted_blobs& gone);
 
   held_pack* find_pack(std::uint64_t number);
   /// Null if it has a file.
@@ -151,7 +151,7 @@ public:
   /// Empty if they are not in memory.
   const bytes& hot(const slot& which) noexcept { return hot_.read(which); }
   void add_copy(slot& which);
-  void drop_copy(slot& which, departures& gone);
+  void drop_copy(slot& which, evicted_blobs& gone);
   /// The stamp of its file, or of its copy, when that was known to be right; 0 is never.
   std::int64_t verified(const slot& which) const;
   void set_verified(slot& which, std::int64_t stamp);
@@ -162,20 +162,20 @@ public:
   void unpin(const digest& blob, std::uint64_t serial);
 
   /// Makes room, and reserves it. Packs from number `open` on are being written to and stay.
-  room reserve(std::uint64_t weight, std::uint64_t open, departures& gone);
+  room reserve(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   void release(std::uint64_t weight) noexcept { reserved_ -= weight; }
   /// Room that will be reserved later or bit by bit: nobody else can have it, but nothing leaves for it yet.
   /// False if what must stay leaves not enough.
   bool promise(std::uint64_t weight) noexcept;
   /// Reserves some of what was promised. None if too much has been pinned since.
-  room redeem(std::uint64_t weight, std::uint64_t open, departures& gone);
+  room redeem(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   void take_back(std::uint64_t promised) noexcept { promised_ -= promised; }
   /// Drops at least so much, or all that may leave: for when the disk is fuller than we know, so that nothing
   /// can be moved either.
-  void shed(std::uint64_t weight, std::uint64_t open, departures& gone);
+  void shed(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   /// What could be moved was moved. A pack with nothing left in it is added to `gone`; another one stays, and
   /// is not tried again before others were.
-  void finish_leaving(held_pack& which, departures& gone);
+  void finish_leaving(held_pack& which, evicted_blobs& gone);
   bool is_leaving() const noexcept { return leaving_ > 0; }
 
   /// How far the order of use was kept for the next start: packs from this number on, then parts of the
@@ -238,22 +238,22 @@ private:
   void put_into(slot& which, held_pack& in, const pack_place& place, std::uint64_t sequence);
   void set_turn(held_pack& which, std::uint64_t turn);
   void make_stale(held_pack& which);
-  void forget_pack(held_pack& which, departures& gone);
+  void forget_pack(held_pack& which, evicted_blobs& gone);
   void find_end_of_doubt() noexcept;
 
   bool can_spare(std::uint64_t weight) const noexcept;
   bool fits(std::uint64_t weight) const noexcept;
-  room drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone);
-  room drop_next(std::uint64_t open, departures& gone);
-  room drop_a_pack(held_pack* next, std::uint64_t open, departures& gone);
+  room drop_until_fits(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
+  room drop_next(std::uint64_t open, evicted_blobs& gone);
+  room drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs& gone);
   slot* next_file() noexcept;
   held_pack* next_pack(std::uint64_t open) noexcept;
   bool survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept;
   survivors survivors_of(const held_pack& which, std::uint32_t since) const noexcept;
   void pass_over(held_pack& which);
   void forget_stuck();
-  void drop_pack(held_pack& which, std::uint32_t since, departures& gone);
-  bool shed_one(std::uint64_t open, departures& gone);
+  void drop_pack(held_pack& which, std::uint32_t since, evicted_blobs& gone);
+  bool shed_one(std::uint64_t open, evicted_blobs& gone);
 
   const limits limits_;
   entry_slab entries_;

@@ -44,7 +44,7 @@ void blob_index::add_copy(slot& which) {
   if (!which.pinned) mine.in_line = copy_line_.insert(copy_line_.end(), which.self);
 }
 
-void blob_index::drop_copy(slot& which, departures& gone) {
+void blob_index::drop_copy(slot& which, evicted_blobs& gone) {
   if (!which.copied) return;
   gone.copies.push_back(name_of(which));
   pinned_ -= held_by(which);

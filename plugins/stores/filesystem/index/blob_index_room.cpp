@@ -19,7 +19,7 @@ constexpr std::uint64_t most_of(std::uint64_t size) noexcept {
 
 }  // namespace
 
-room blob_index::reserve(std::uint64_t weight, std::uint64_t open, departures& gone) {
+room blob_index::reserve(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
   if (!can_spare(weight)) return room::none;
   room answer = drop_until_fits(weight, open, gone);
   if (answer == room::made) reserved_ += weight;
@@ -32,7 +32,7 @@ bool blob_index::promise(std::uint64_t weight) noexcept {
   return true;
 }
 
-room blob_index::redeem(std::uint64_t weight, std::uint64_t open, departures& gone) {
+room blob_index::redeem(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
   room answer = drop_until_fits(weight, open, gone);
   if (answer != room::made) return answer;
   promised_ -= weight;
@@ -49,7 +49,7 @@ bool blob_index::fits(std::uint64_t weight) const noexcept {
   return this->weight() + reserved_ + weight <= space();
 }
 
-room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, departures& gone) {
+room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
   while (!fits(weight) || size() > limits_.blobs) {
     // Copies first, for they can be made again.
     if (!fits(weight) && !copy_line_.empty())
@@ -61,7 +61,7 @@ room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, depar
 }
 
 // The older of the two ends.
-room blob_index::drop_next(std::uint64_t open, departures& gone) {
+room blob_index::drop_next(std::uint64_t open, evicted_blobs& gone) {
   slot* file = next_file();
   held_pack* pack = next_pack(open);
   if (stuck_ >= most_stuck) pack = nullptr;
@@ -88,7 +88,7 @@ void blob_index::forget_stuck() {
 }
 
 // In their turn, but for those from which too little would be won. Where all of several are so, the best.
-room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, departures& gone) {
+room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs& gone) {
   const std::uint32_t since = order_.since(most_of(order_.weight()));
   held_pack* best = nullptr;
   std::uint64_t won = 0;
@@ -153,7 +153,7 @@ blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint
   return result;
 }
 
-void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& gone) {
+void blob_index::drop_pack(held_pack& which, std::uint32_t since, evicted_blobs& gone) {
   which.leaving = true;  // before: its records need not be counted as stale
   ++leaving_;
   stale_leaving_ += which.stale;
@@ -173,7 +173,7 @@ void blob_index::drop_pack(held_pack& which, std::uint32_t since, departures& go
     gone.leaving.push_back(&which);
 }
 
-void blob_index::finish_leaving(held_pack& which, departures& gone) {
+void blob_index::finish_leaving(held_pack& which, evicted_blobs& gone) {
   assert(which.leaving);
   --leaving_;
   stale_leaving_ -= which.stale;
@@ -189,7 +189,7 @@ void blob_index::finish_leaving(held_pack& which, departures& gone) {
   if (!which.stale) set_turn(which, numbers_.rbegin()->first);
 }
 
-void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone) {
+void blob_index::shed(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
   std::uint64_t before = this->weight();
   while (before - this->weight() < weight) {
     if (!copy_line_.empty())
@@ -200,7 +200,7 @@ void blob_index::shed(std::uint64_t weight, std::uint64_t open, departures& gone
 }
 
 // Of a pack everything goes, for where would it be moved to? So rather one from which little was used.
-bool blob_index::shed_one(std::uint64_t open, departures& gone) {
+bool blob_index::shed_one(std::uint64_t open, evicted_blobs& gone) {
   const std::uint32_t since = order_.since(most_of(order_.weight()));
   slot* file = next_file();
   held_pack* best = nullptr;

@@ -50,8 +50,8 @@ struct loaded_pack {
 };
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number);
 
-/// `covered`: bytes of the pack that the records are all of. For crew threads; whether it is there is found
-/// out by the next start, so nothing is synced.
+/// `covered`: bytes of the pack that the records are all of. For thread pool threads; whether it is there is
+/// found out by the next start, so nothing is synced.
 void write_pack_index(const engine& with, std::uint64_t number, std::uint64_t covered,
                       std::vector<record> records);
 void remove_pack(const engine& with, std::uint64_t number);

@@ -114,7 +114,7 @@ void pack_writer::submit(std::vector<order> orders, std::function<void(places)> 
     waiting_.push_back({std::move(orders), std::move(then), std::move(results)});
     if (std::exchange(working_, true)) return;
   }
-  auto posted = caught([this] { return with_->hands->post([self = shared_from_this()] { self->work(); }); });
+  auto posted = caught([this] { return with_->pool->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return;
   std::vector<batch> refused;
   {

@@ -29,7 +29,8 @@ public:
   pack_writer(engine_ptr with, std::uint64_t pack_size, std::uint64_t first)
       : with_(std::move(with)), pack_size_(pack_size), next_number_(first), newest_(first) {}
 
-  /// Any thread. `then` is called once, on a crew thread, or at once if the crew takes nothing more.
+  /// Any thread. `then` is called once, on a thread pool thread, or at once if the thread pool takes nothing
+  /// more.
   void submit(std::vector<order> orders, std::function<void(places)> then);
   /// Packs from this number on are still being written to.
   std::uint64_t newest() const noexcept { return newest_.load(std::memory_order_acquire); }

@@ -42,7 +42,7 @@ public:
 
   static void end(const std::shared_ptr<gathering>& self, expected<void> result) {
     if (!result) return self->report(fail(std::move(result).error()));
-    auto posted = self->with_->hands->post([self] {
+    auto posted = self->with_->pool->post([self] {
       auto gathered = caught([&]() -> expected<void> {
         self->what_.content = self->pieces_.flatten();
         return {};

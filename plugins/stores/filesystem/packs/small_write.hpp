@@ -22,9 +22,9 @@ struct placed_blob {
   std::uint64_t sequence = 0;
 };
 
-/// Checks each, appends those that are right, and says what became of each, in their order, on a crew thread.
-/// Where content is verified, wrong bytes are INVALID_ARGUMENT. What is thrown fails all of them. For crew
-/// threads.
+/// Checks each, appends those that are right, and says what became of each, in their order, on a thread pool
+/// thread. Where content is verified, wrong bytes are INVALID_ARGUMENT. What is thrown fails all of them. For
+/// thread pool threads.
 void place_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& writer,
                std::vector<small_blob> blobs, std::function<void(std::vector<placed_blob>)> then);
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
 #include "plugins/stores/filesystem/files/folder.hpp"
@@ -15,19 +15,19 @@ namespace kiln::filesystem {
 /// still has a disk to read from. Any thread.
 struct engine {
   std::shared_ptr<store_folder> folder;
-  std::shared_ptr<crew> hands;  ///< stopped by the actor when it ends
-  options wishes;
+  std::shared_ptr<thread_pool> pool;  ///< stopped by the actor when it ends
+  store_options options;
   holds what = holds::content;
   std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
   std::string name;
   environment env;
 
   disk& on() const noexcept { return folder->on(); }
-  bool durable() const noexcept { return wishes.keep == durability::durable; }
+  bool durable() const noexcept { return options.keep == durability::durable; }
   bool packs(const digest& blob) const noexcept {
     return what == holds::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
   }
-  bool verifies() const noexcept { return wishes.verify && what == holds::content; }
+  bool verifies() const noexcept { return options.verify && what == holds::content; }
 };
 
 using engine_ptr = std::shared_ptr<const engine>;

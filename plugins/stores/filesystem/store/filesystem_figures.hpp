@@ -20,7 +20,7 @@ public:
   counter& evictions;
   counter& hot_reads;      ///< out of memory
   counter& cached_reads;   ///< inline, out of the page cache
-  counter& disk_reads;     ///< on the crew
+  counter& disk_reads;     ///< on the thread pool
   counter& broken;         ///< blobs dropped because their file was damaged, short or gone
   counter& damaged_packs;  ///< packs that were found damaged at a start
   counter& refused;        ///< writes refused for want of room

@@ -8,17 +8,17 @@
 #include "plugins/stores/filesystem/files/name_lane.hpp"
 #include "plugins/stores/filesystem/store/tickets.hpp"
 
-/// What the store is told by its own crew and its own holds.
+/// What the store is told by its own thread pool and its own holds.
 namespace kiln::filesystem {
 
-/// Work that the crew has done: the result is what the ticket was issued for.
-struct crew_done {
+/// Work that the thread pool has done: the result is what the ticket was issued for.
+struct pool_done {
   tickets::number ticket = 0;
   std::shared_ptr<void> result;
 };
 /// The same of several that shared a job.
 struct jobs_done {
-  std::vector<crew_done> all;
+  std::vector<pool_done> all;
 };
 struct names_done {
   std::vector<name_lane::outcome> outcomes;
@@ -40,13 +40,13 @@ struct order_due {};
 struct sync_due {};
 
 using inner_actor =
-    store_actor::extend<caf::reacts_to<crew_done>, caf::reacts_to<jobs_done>, caf::reacts_to<names_done>,
+    store_actor::extend<caf::reacts_to<pool_done>, caf::reacts_to<jobs_done>, caf::reacts_to<names_done>,
                         caf::reacts_to<hold_dropped>, caf::reacts_to<proof_due>, caf::reacts_to<room_wanted>,
                         caf::reacts_to<reload_due>, caf::reacts_to<order_due>, caf::reacts_to<sync_due>>;
 
 }  // namespace kiln::filesystem
 
-KILN_MESSAGE(kiln::filesystem::crew_done)
+KILN_MESSAGE(kiln::filesystem::pool_done)
 KILN_MESSAGE(kiln::filesystem::jobs_done)
 KILN_MESSAGE(kiln::filesystem::names_done)
 KILN_MESSAGE(kiln::filesystem::hold_dropped)

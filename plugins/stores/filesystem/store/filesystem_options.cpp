@@ -7,59 +7,59 @@
 
 namespace kiln::filesystem {
 
-schema<options> filesystem_schema() {
+schema<store_options> filesystem_schema() {
   using namespace std::chrono_literals;
   using namespace config_literals;
   using namespace std::chrono_literals;
-  return schema<options>{
+  return schema<store_options>{
       "Keeps blobs as files in a folder of this machine. What it acknowledged survives a kill and, if "
       "durable, a power cut; what is used least leaves when the capacity is reached."}
       .required(
-          "path", &options::path,
+          "path", &store_options::path,
           "The folder. It is made if it is missing, and belongs to this store with all that lies in it.",
           own_folder{}, at_most(PATH_MAX - 1))
-      .field("capacity", &options::capacity, 80_percent,
+      .field("capacity", &store_options::capacity, 80_percent,
              "How much of the disk the blobs may take, in bytes or as a share of the file system.",
              at_least(64_KiB))
       .choice(
-          "durability", &options::keep, {{"durable", durability::durable}, {"relaxed", durability::relaxed}},
-          durability::durable,
+          "durability", &store_options::keep,
+          {{"durable", durability::durable}, {"relaxed", durability::relaxed}}, durability::durable,
           "Acknowledge a write when it would survive a power cut, or as soon as it is written. Relaxed is "
           "for what can be had again: the cache of a worker.")
       .field(
-          "sync_every", &options::sync_every, duration(1min),
+          "sync_every", &store_options::sync_every, duration(1min),
           "How long a relaxed store waits with a sync after it wrote something. What was not synced before a "
           "power cut is hashed before it is trusted again.",
           at_least(1s), at_most(1h))
-      .field("verify", &options::verify, true,
+      .field("verify", &store_options::verify, true,
              "Hash every blob on its way in. Off trusts whoever writes; only where something above verifies.")
       .field(
-          "packed_below", &options::packed_below, 64_KiB,
+          "packed_below", &store_options::packed_below, 64_KiB,
           "Blobs up to this size lie together in packs, which makes writing and finding them many times "
           "cheaper than a file for each. 0B gives every blob a file, which suits a worker whose inputs are "
           "all lent out as files.",
           at_most(1_MiB))
       .field(
-          "hot_memory", &options::hot_memory, std::nullopt,
+          "hot_memory", &store_options::hot_memory, std::nullopt,
           "Memory for small blobs that were read last, so that reading them again costs no "
           "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
           "4%.",
           or_word("auto"))
-      .field("index_memory", &options::index_memory, 8_percent,
+      .field("index_memory", &store_options::index_memory, 8_percent,
              "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
              "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
       .field(
-          "prove_again_after", &options::prove_again_after, duration(168h),
+          "prove_again_after", &store_options::prove_again_after, duration(168h),
           "How long a file may be trusted that was hashed and found right, for reads of a part of it and for "
           "lending: all files are read again in this time, when nobody else wants the disk if that can be. "
           "What is read whole is hashed each time. With never, a file is trusted as long as its time stands.",
           at_least(duration(1min)), or_word("never"))
-      .field("io_threads", &options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
+      .field("io_threads", &store_options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
              at_most(64));
 }
 
-std::uint64_t hot_bytes(const options& wishes) {
-  return memory_share(wishes.hot_memory, {256 << 20}, 4, memory_limit());
+std::uint64_t hot_bytes(const store_options& options) {
+  return memory_share(options.hot_memory, {256 << 20}, 4, memory_limit());
 }
 
 }  // namespace kiln::filesystem

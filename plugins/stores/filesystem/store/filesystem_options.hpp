@@ -15,7 +15,7 @@ enum class durability : std::uint8_t {
   relaxed,  ///< when it is written; what a power cut may have hurt is not trusted afterwards
 };
 
-struct options {
+struct store_options {
   std::string path;
   kiln::capacity capacity;
   durability keep = durability::durable;
@@ -28,9 +28,9 @@ struct options {
   std::uint32_t io_threads = 4;
 };
 
-schema<options> filesystem_schema();
+schema<store_options> filesystem_schema();
 
 /// Bytes for small blobs in memory.
-std::uint64_t hot_bytes(const options& wishes);
+std::uint64_t hot_bytes(const store_options& options);
 
 }  // namespace kiln::filesystem

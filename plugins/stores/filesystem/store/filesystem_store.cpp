@@ -9,15 +9,15 @@
 namespace kiln::filesystem {
 namespace {
 
-std::uint64_t first_number(const beginning& from) {
+std::uint64_t first_number(const start_state& from) {
   return from.packs.empty() ? 1 : from.packs.front() + 1;
 }
 
-constexpr std::chrono::milliseconds patience_with_crew{20};
+constexpr std::chrono::milliseconds patience_with_pool{20};
 
 }  // namespace
 
-store::store(caf::actor_config& config, engine_ptr with, beginning from)
+store::store(caf::actor_config& config, engine_ptr with, start_state from)
     : inner_actor::base(config),
       with_(std::move(with)),
       index_(from.bounds, first_number(from), from.order.now),
@@ -34,7 +34,7 @@ store::store(caf::actor_config& config, engine_ptr with, beginning from)
       caf::anon_send(alive, names_done{std::move(outcomes)});
   });
   jobs_ =
-      std::make_shared<job_lane>(with_->hands, with_->wishes.io_threads, [self](std::vector<crew_done> done) {
+      std::make_shared<job_lane>(with_->pool, with_->options.io_threads, [self](std::vector<pool_done> done) {
         if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
           caf::anon_send(alive, jobs_done{std::move(done)});
       });
@@ -44,7 +44,7 @@ std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() cons
   auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(const_cast<store*>(this)));
   return [self](tickets::number ticket, std::shared_ptr<void> result) {
     if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
-      caf::anon_send(alive, crew_done{ticket, std::move(result)});
+      caf::anon_send(alive, pool_done{ticket, std::move(result)});
   };
 }
 
@@ -74,7 +74,7 @@ store::behavior_type store::make_behavior() {
       [this](measure_store) { return guarded<store_figures>([&] { return measure(); }); },
       [this](flush_store) { return guarded<store_flushed>([&] { return flush(); }); },
       [this](watch_store& order) { listeners_.add(order.listener); },
-      [this](crew_done& done) {
+      [this](pool_done& done) {
         redeem(done.ticket, done.result.get());
         go_on();
         show_figures();
@@ -114,7 +114,7 @@ void store::on_exit() {
       progress->give_up(try_again(errc::unavailable, "the store is ending"));
   writings_.clear();
   leave_order();
-  with_->hands->stop();
+  with_->pool->stop();
   if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)
     with_->env.log->error("a store could not be closed in order",
                           {{"store", with_->name}, {"error", closed.error()}});
@@ -124,9 +124,9 @@ void store::on_exit() {
   packer_.reset();
 }
 
-// What fills the crew may be work that nobody here hears of, so it does not rely on that.
+// What fills the thread pool may be work that nobody here hears of, so it does not rely on that.
 void store::stall(std::function<void()> again) {
-  if (stalled_.empty()) delayed_send(caf::actor_cast<inner_actor>(this), patience_with_crew, crew_done{});
+  if (stalled_.empty()) delayed_send(caf::actor_cast<inner_actor>(this), patience_with_pool, pool_done{});
   stalled_.push_back(std::move(again));
 }
 
@@ -158,12 +158,12 @@ caf::result<store_figures> store::measure() {
 // What a power cut may take of a relaxed store is what came since the last time.
 void store::note_unsynced() {
   if (with_->durable() || std::exchange(sync_awaited_, true)) return;
-  delayed_send(caf::actor_cast<inner_actor>(this), with_->wishes.sync_every, sync_due{});
+  delayed_send(caf::actor_cast<inner_actor>(this), with_->options.sync_every, sync_due{});
 }
 
 void store::sync() {
   sync_awaited_ = false;
-  auto taken = on_crew([with = with_] { return with->folder->sync_all(); },
+  auto taken = on_pool([with = with_] { return with->folder->sync_all(); },
                        [this](const expected<void>& done) {
                          if (done) return;
                          note_unsynced();
@@ -177,7 +177,7 @@ void store::sync() {
 caf::result<store_flushed> store::flush() {
   if (with_->durable()) return store_flushed{};
   auto reply = make_answer<store_flushed>(this);
-  auto taken = on_crew([with = with_] { return with->folder->sync_all(); },
+  auto taken = on_pool([with = with_] { return with->folder->sync_all(); },
                        [reply](expected<void> done) mutable {
                          if (done)
                            reply.deliver(store_flushed{});

@@ -22,18 +22,18 @@
 namespace kiln::filesystem {
 
 /// What a store begins with.
-struct beginning {
+struct start_state {
   blob_index::limits bounds;
   std::uint64_t pack_size = 0;
   std::vector<std::uint64_t> packs;  ///< that are there, the newest first
   kept_order order;
 };
 
-/// Listens, asks the index, and sends the crew to the disk. It alone decides what is there: a blob counts as
-/// present from when it is in the index, and it enters the index once it is kept as promised.
+/// Listens, asks the index, and sends the thread pool to the disk. It alone decides what is there: a blob
+/// counts as present from when it is in the index, and it enters the index once it is kept as promised.
 class store final : public inner_actor::base {
 public:
-  store(caf::actor_config& config, engine_ptr with, beginning from);
+  store(caf::actor_config& config, engine_ptr with, start_state from);
 
   const char* name() const override { return "filesystem_store"; }
   behavior_type make_behavior() override;
@@ -89,11 +89,11 @@ private:
   void enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what);
   void trim();
   /// They left for want of room.
-  void evict(departures gone);
+  void evict(evicted_blobs gone);
   void remove_files(std::vector<name_lane::order> removals);
   void remove_packs(std::vector<std::uint64_t> numbers);
   /// They left: their files and packs go, and the listeners hear of it.
-  void dismiss(departures gone);
+  void dismiss(evicted_blobs gone);
   /// The bytes are damaged or gone, so the blob is not there any more. `may_pass`: only for this process.
   void drop_broken(const digest& blob, const error& why, bool may_pass = false);
   /// The disk could not read its file, and perhaps can another time: whoever has the blob may bring it anew,
@@ -126,8 +126,8 @@ private:
   void read_known(const read_blob& order, slot& which, answer<blob_content> reply);
   std::optional<bytes> read_inline(slot& which, std::uint64_t offset, std::uint64_t size);
   std::optional<bytes> read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size);
-  void read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply);
-  void read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
+  void read_packed_on_pool(const read_blob& order, const slot& which, answer<blob_content> reply);
+  void read_on_pool(const read_blob& order, const slot& which, answer<blob_content> reply,
                     std::function<void()> then = {});
   void read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply);
 
@@ -139,7 +139,7 @@ private:
   expected<bytes> collected(const wanted_blob& which, read_answer read);
   caf::result<blob_batch> read_many(read_blobs order);
   void collect_inline(const std::shared_ptr<collection>& which);
-  void collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open);
+  void collect_on_pool(const std::shared_ptr<collection>& which, std::vector<std::size_t> open);
 
   // store_hold.cpp
   caf::result<lent_file> lend(lend_file order);
@@ -169,7 +169,7 @@ private:
   void pack_loaded(pack_to_load which, expected<loaded_pack> pack);
   void packs_listed();
   void enter_records(std::size_t table, std::size_t from);
-  /// Some of them, for the crew.
+  /// Some of them, for the thread pool.
   std::function<expected<std::vector<record>>()> read_records(const loaded_pack& pack,
                                                               std::size_t from) const;
   void enter(const loaded_pack& pack, std::span<const record> records);
@@ -229,19 +229,20 @@ private:
   caf::result<store_figures> measure();
   caf::result<store_flushed> flush();
 
-  /// What crew threads may keep of this actor: enough to tell it something, not enough to keep it alive.
+  /// What thread pool threads may keep of this actor: enough to tell it something, not enough to keep it
+  /// alive.
   std::function<void(tickets::number, std::shared_ptr<void>)> teller() const;
   template <class Result>
   void tell(tickets::number ticket, Result result) const {
     tell_(ticket, std::make_shared<Result>(std::move(result)));
   }
-  /// Runs `work` on the crew and `then` with what it returned here: an expected<T>, for what it throws comes
-  /// as its error. If it is not taken, neither is called.
+  /// Runs `work` on the thread pool and `then` with what it returned here: an expected<T>, for what it throws
+  /// comes as its error. If it is not taken, neither is called.
   template <class Work, class Then>
-  expected<void> on_crew(Work work, Then then) {
+  expected<void> on_pool(Work work, Then then) {
     using result = decltype(caught(work));
     auto ticket = tickets_.issue<result>(std::move(then));
-    auto posted = with_->hands->post([tell = tell_, ticket, work = std::move(work)]() mutable {
+    auto posted = with_->pool->post([tell = tell_, ticket, work = std::move(work)]() mutable {
       std::shared_ptr<result> outcome;
       try {
         outcome = std::make_shared<result>(caught(work));
@@ -253,20 +254,20 @@ private:
     return posted;
   }
 
-  /// The same for what has to be done, sooner or later: a crew that is full takes it when it has done
+  /// The same for what has to be done, sooner or later: a thread pool that is full takes it when it has done
   /// something else, one that has ended never. `work` may be copied.
   template <class Work, class Then>
-  void surely_on_crew(Work work, Then then) {
-    auto taken = on_crew(work, then);
+  void surely_on_pool(Work work, Then then) {
+    auto taken = on_pool(work, then);
     if (taken || taken.error().code() != errc::resource_exhausted) return;
-    stall([this, work = std::move(work), then = std::move(then)] { surely_on_crew(work, then); });
+    stall([this, work = std::move(work), then = std::move(then)] { surely_on_pool(work, then); });
   }
   void stall(std::function<void()> again);
   void go_on();
 
   /// The same for what is soon done and comes by the hundred.
   template <class Work, class Then>
-  expected<void> on_crew_together(Work work, Then then) {
+  expected<void> on_pool_together(Work work, Then then) {
     using result = decltype(work());
     auto ticket = tickets_.issue<result>(std::move(then));
     auto taken = jobs_->submit({ticket, [work = std::move(work)]() mutable -> std::shared_ptr<void> {
@@ -319,7 +320,7 @@ private:
   bool loading_ = true;  // not all of it is in the index
   std::vector<std::function<void()>> when_loaded_;
   bool scanning_ = true;
-  std::vector<std::function<void()>> stalled_;  // the crew was full
+  std::vector<std::function<void()>> stalled_;  // the thread pool was full
   bool sync_awaited_ = false;
   bool warned_of_foreign_ = false;
   std::uint64_t unproven_ = 0;  // doubted files that could not be read at this start, or packs not synced

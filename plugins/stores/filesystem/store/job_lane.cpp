@@ -24,7 +24,7 @@ expected<void> job_lane::submit(job one) {
     if (working_ == at_once_) return {};
     ++working_;
   }
-  auto posted = caught([this] { return hands_->post([self = shared_from_this()] { self->work(); }); });
+  auto posted = caught([this] { return pool_->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
   std::lock_guard lock(mutex_);
   if (--working_ > 0 || waiting_.empty()) return {};  // others take it
@@ -46,7 +46,7 @@ void job_lane::work() {
         return;
       }
     }
-    std::vector<crew_done> done;
+    std::vector<pool_done> done;
     done.reserve(taken.size());
     for (auto& one : taken) done.push_back({one.ticket, result_of(one)});
     tell_(std::move(done));

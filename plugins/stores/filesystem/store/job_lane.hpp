@@ -6,13 +6,13 @@
 #include <mutex>
 #include <vector>
 
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 #include "plugins/stores/filesystem/store/filesystem_messages.hpp"
 
 namespace kiln::filesystem {
 
 /// Little jobs that come by the hundred, such as looking at each file that an action is lent. Those that wait
-/// while others are at work share a job of the crew, and one message back.
+/// while others are at work share a job of the thread pool, and one message back.
 class job_lane : public std::enable_shared_from_this<job_lane> {
 public:
   struct job {
@@ -20,11 +20,11 @@ public:
     /// What it throws is as good as no result, and concerns no other job.
     std::function<std::shared_ptr<void>()> work;
   };
-  /// What came of some of them: called on a crew thread.
-  using report = std::function<void(std::vector<crew_done>)>;
+  /// What came of some of them: called on a thread pool thread.
+  using report = std::function<void(std::vector<pool_done>)>;
 
-  job_lane(std::shared_ptr<crew> hands, std::size_t at_once, report tell)
-      : hands_(std::move(hands)), at_once_(at_once), tell_(std::move(tell)) {}
+  job_lane(std::shared_ptr<thread_pool> pool, std::size_t at_once, report tell)
+      : pool_(std::move(pool)), at_once_(at_once), tell_(std::move(tell)) {}
 
   /// For the actor alone. An error means that it was not taken.
   expected<void> submit(job one);
@@ -32,8 +32,8 @@ public:
 private:
   void work();
 
-  const std::shared_ptr<crew> hands_;
-  const std::size_t at_once_;  ///< jobs of the crew
+  const std::shared_ptr<thread_pool> pool_;
+  const std::size_t at_once_;  ///< jobs of the thread pool
   const report tell_;
   std::mutex mutex_;
   std::deque<job> waiting_;

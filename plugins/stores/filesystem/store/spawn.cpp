@@ -22,16 +22,17 @@ constexpr std::uint64_t files_at_once = 256;  // read, written and lent that are
 
 }  // namespace
 
-expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context) {
+expected<store_actor> spawn_filesystem_store(const store_options& options, const store_context& context) {
   disk& on = system_disk();
   return spawn_filesystem_store(
-      wishes, context, {&on, context.env.crews->make("disk", wishes.io_threads), current_boot_id(on)});
+      options, context, {&on, context.env.pools->make("disk", options.io_threads), current_boot_id(on)});
 }
 
-expected<store_actor> spawn_filesystem_store(const options& wishes, const store_context& context, ground on) {
-  bool durable = wishes.keep == durability::durable;
+expected<store_actor> spawn_filesystem_store(const store_options& options, const store_context& context,
+                                             store_environment on) {
+  bool durable = options.keep == durability::durable;
   // Whoever reads a message about it should find it, wherever the process was started.
-  auto path = std::filesystem::absolute(wishes.path).string();
+  auto path = std::filesystem::absolute(options.path).string();
   auto folder =
       store_folder::open(*on.on, path, context.what, on.boot_id, durable, context.env.random->next());
   if (!folder) return fail(folder.error());
@@ -39,27 +40,27 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
   if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
   auto packs = list_packs(**folder);
   if (!packs) return fail(packs.error());
-  std::uint64_t capacity = wishes.capacity.bytes_of(room->total);
+  std::uint64_t capacity = options.capacity.bytes_of(room->total);
   if (capacity < least_capacity)
     return fail(errc::invalid_argument, "a capacity of {} bytes holds next to nothing; give at least {}",
                 capacity, least_capacity);
   bool packing =
-      context.what == holds::results || (wishes.packed_below.bytes > 0 && capacity >= least_packed_capacity);
-  beginning from;
+      context.what == holds::results || (options.packed_below.bytes > 0 && capacity >= least_packed_capacity);
+  start_state from;
   from.pack_size = std::clamp<std::uint64_t>(capacity / 64, 16 << 10, 64 << 20);
   from.order = read_order(**folder, *packs);
   from.packs = std::move(*packs);
   from.bounds.capacity = capacity;
   // A pack is closed by the record with which it is full.
-  from.bounds.spare = packing ? 2 * (from.pack_size + wishes.packed_below.bytes) : 0;
+  from.bounds.spare = packing ? 2 * (from.pack_size + options.packed_below.bytes) : 0;
   // Every pack is open, at the start its index, too; of other files as many as are read, written and lent at
   // once.
   if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
-  from.bounds.hot_memory = hot_bytes(wishes);
+  from.bounds.hot_memory = hot_bytes(options);
   from.bounds.overwritten = context.what == holds::results;
   claim_memory(context.env.metrics, {"store " + context.name, "hot_memory", from.bounds.hot_memory});
-  const auto for_index = wishes.index_memory.bytes_of(memory_limit());
+  const auto for_index = options.index_memory.bytes_of(memory_limit());
   from.bounds.blobs = std::max<std::size_t>(least_blobs, for_index / blob_index::memory_of_blob);
   claim_memory(context.env.metrics,
                {"store " + context.name, "index_memory", from.bounds.blobs * blob_index::memory_of_blob});
@@ -68,8 +69,8 @@ expected<store_actor> spawn_filesystem_store(const options& wishes, const store_
                                             {"path", path},
                                             {"most_bytes", capacity},
                                             {"most_blobs", from.bounds.blobs}});
-  auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.hands), wishes,
-                                                    context.what, packing ? wishes.packed_below.bytes : 0,
+  auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.pool), options,
+                                                    context.what, packing ? options.packed_below.bytes : 0,
                                                     context.name, context.env});
   return store_actor(context.system.spawn<store>(std::move(with), std::move(from)));
 }

@@ -100,15 +100,15 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
     if (!there || (code != errc::not_found && code != errc::unavailable))
       return reply.deliver(fail(std::move(found).error()));
     // Only the copy is gone or damaged, or cannot be read: another one is made.
-    departures gone;
+    evicted_blobs gone;
     index_.drop_copy(*there, gone);
     dismiss(std::move(gone));
     lend_copy(*there, std::move(held), std::move(reply));
   };
   // What has to be read at length holds up no others.
   const bool soon_done = index_.verified(which) != 0 || which.size() <= proved_soon;
-  auto taken = soon_done ? on_crew_together(std::move(look), std::move(looked))
-                         : on_crew(std::move(look), std::move(looked));
+  auto taken = soon_done ? on_pool_together(std::move(look), std::move(looked))
+                         : on_pool(std::move(look), std::move(looked));
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
@@ -180,7 +180,7 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
       finish(fail(std::move(queued).error()), 0);
     }
   };
-  auto taken = on_crew_together(std::move(copy), std::move(end_copy));
+  auto taken = on_pool_together(std::move(copy), std::move(end_copy));
   if (!taken) finish(fail(std::move(taken).error()), 0);
 }
 
@@ -194,7 +194,7 @@ caf::result<forgotten> store::forget(forget_blob order) {
     const bool packed = !there || there->packed();
     // A record that cannot be read yet must not come back either.
     const std::uint64_t sequence = may_be_in_unread() ? index_.next_sequence() : there->sequence;
-    departures gone;
+    evicted_blobs gone;
     if (there) index_.erase(*there, gone);
     dismiss(std::move(gone));
     if (packed)

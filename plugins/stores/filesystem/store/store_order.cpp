@@ -27,7 +27,7 @@ void store::keep_order(blob_index::mark_round from) {
     write_marks(*with->folder, marks);
     return {};
   };
-  auto taken = on_crew(std::move(write), [this, from](const expected<void>&) { keep_order(from); });
+  auto taken = on_pool(std::move(write), [this, from](const expected<void>&) { keep_order(from); });
   if (!taken) keep_order_later();
 }
 
@@ -36,7 +36,7 @@ void store::leave_order() {
   if (loading_) return;
   blob_index::mark_round all;
   if (still_looking()) all.part = SIZE_MAX;
-  (void)with_->hands->post([with = with_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
+  (void)with_->pool->post([with = with_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
     write_marks(*with->folder, marks);
   });
 }

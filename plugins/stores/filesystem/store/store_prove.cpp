@@ -30,9 +30,9 @@ expected<file_stamp> read_through(const engine& with, blob_tree tree, const dige
 // A proof is as good as the disk, and disks rot. All files are looked through in the time that one may be
 // trusted, a folder after the other; those that are not trusted anyway, for nobody has read them, are left.
 void store::plan_proofs() {
-  if (!with_->verifies() || !with_->wishes.prove_again_after) return;
-  proofs_.folder_due = with_->env.time->now() + *with_->wishes.prove_again_after / folders;
-  delayed_send(caf::actor_cast<inner_actor>(this), *with_->wishes.prove_again_after / folders, proof_due{});
+  if (!with_->verifies() || !with_->options.prove_again_after) return;
+  proofs_.folder_due = with_->env.time->now() + *with_->options.prove_again_after / folders;
+  delayed_send(caf::actor_cast<inner_actor>(this), *with_->options.prove_again_after / folders, proof_due{});
 }
 
 void store::prove_some() {
@@ -51,9 +51,9 @@ void store::prove_some() {
 void store::list_next_folder() {
   const unsigned number = proofs_.folder;
   proofs_.folder = (number + 1) % folders;
-  proofs_.folder_due += *with_->wishes.prove_again_after / folders;
+  proofs_.folder_due += *with_->options.prove_again_after / folders;
   using names = std::vector<digest>;
-  auto taken = on_crew([with = with_, number]() -> expected<names> { return names_in_folder(*with, number); },
+  auto taken = on_pool([with = with_, number]() -> expected<names> { return names_in_folder(*with, number); },
                        [this](expected<names> found) {
                          if (found) proofs_.left = std::move(*found);
                          prove_some();
@@ -79,7 +79,7 @@ void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
   const std::uint64_t serial = which.serial;
   const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
   if (which.packed() && !which.copied) return then(false);
-  auto taken = on_crew([with = with_, tree, blob] { return read_through(*with, tree, blob); },
+  auto taken = on_pool([with = with_, tree, blob] { return read_through(*with, tree, blob); },
                        [this, tree, blob, serial, then](expected<file_stamp> found) {
                          auto there = slot_of(blob, serial);
                          if (!there) return then(false);
@@ -92,7 +92,7 @@ void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
                          if (tree == blob_tree::content) {
                            drop_broken(blob, found.error());
                          } else if (there->copied) {
-                           departures gone;
+                           evicted_blobs gone;
                            index_.drop_copy(*there, gone);
                            dismiss(std::move(gone));
                          }

@@ -63,14 +63,14 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
     return reply.deliver(blob_content{size, std::move(*read), nullptr});
   figures_.disk_reads.add();
   if (which.packed())
-    read_packed_on_crew(order, which, std::move(reply));
+    read_packed_on_pool(order, which, std::move(reply));
   else if (index_.verified(which) == 0 && is_part_to_prove(*with_, order, size))
     read_after_proof(order, which, std::move(reply));
   else
-    read_on_crew(order, which, std::move(reply));
+    read_on_pool(order, which, std::move(reply));
 }
 
-// Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the crew.
+// Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the thread pool.
 std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
   if (const bytes& hot = index_.hot(which); !hot.empty()) {
     figures_.hot_reads.add();
@@ -110,11 +110,11 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   return content;
 }
 
-void store::read_packed_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply) {
+void store::read_packed_on_pool(const read_blob& order, const slot& which, answer<blob_content> reply) {
   auto work = [with = with_, blob = order.blob, place = index_.place_of(which)]() -> expected<packed_read> {
     return read_packed(*with, blob, place);
   };
-  auto taken = on_crew(
+  auto taken = on_pool(
       std::move(work), [this, order, serial = which.serial, reply](expected<packed_read> result) mutable {
         if (!result) return reply.deliver(fail(std::move(result).error()));
         auto there = slot_of(order.blob, serial);
@@ -134,14 +134,14 @@ void store::read_packed_on_crew(const read_blob& order, const slot& which, answe
 void store::read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply) {
   auto [proof, first] = proving_.try_emplace(order.blob);
   if (!first) return proof->second.push_back([this, order, reply] { read_now(order, reply); });
-  read_on_crew(order, which, std::move(reply), [this, blob = order.blob] {
+  read_on_pool(order, which, std::move(reply), [this, blob = order.blob] {
     auto waiting = proving_.extract(blob);
     for (auto& again : waiting.mapped()) outlive(again);
   });
 }
 
-// `then` runs once the crew has answered, or will not.
-void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_content> reply,
+// `then` runs once the thread pool has answered, or will not.
+void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_content> reply,
                          std::function<void()> then) {
   const std::uint64_t serial = which.serial;
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
@@ -173,7 +173,7 @@ void store::read_on_crew(const read_blob& order, const slot& which, answer<blob_
       reply.deliver(fail(judge_file(order.blob, serial, std::move(result).error())));
     if (then) then();
   };
-  auto taken = on_crew(std::move(work), std::move(opened));
+  auto taken = on_pool(std::move(work), std::move(opened));
   if (taken) return;
   tickets_.cancel(late);
   reply.deliver(fail(std::move(taken).error()));

@@ -100,12 +100,12 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
   if (open.empty())
     which->finish();
   else
-    collect_on_crew(which, std::move(open));
+    collect_on_pool(which, std::move(open));
 }
 
-void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vector<std::size_t> open) {
+void store::collect_on_pool(const std::shared_ptr<collection>& which, std::vector<std::size_t> open) {
   std::size_t shares =
-      std::clamp<std::size_t>(open.size() / reads_worth_a_share, 1, with_->wishes.io_threads);
+      std::clamp<std::size_t>(open.size() / reads_worth_a_share, 1, with_->options.io_threads);
   which->pending = shares;
   figures_.disk_reads.add(open.size());
   for (std::size_t share = 0; share < shares; ++share) {
@@ -122,7 +122,7 @@ void store::collect_on_crew(const std::shared_ptr<collection>& which, std::vecto
       for (const auto& one : jobs) result.push_back(read_one(*with, one));
       return result;
     };
-    auto taken = on_crew(std::move(read_all), [this, which, jobs](expected<std::vector<read_answer>> read) {
+    auto taken = on_pool(std::move(read_all), [this, which, jobs](expected<std::vector<read_answer>> read) {
       for (std::size_t i = 0; i < jobs.size(); ++i)
         which->results[jobs[i].index] =
             read ? collected(jobs[i], std::move((*read)[i])) : expected<bytes>(fail(read.error()));

@@ -19,7 +19,7 @@ constexpr std::uint64_t least_grant = 128 << 10;
 // How the failure of a move is told: the disk could not read what was to be moved.
 constexpr errc unreadable = errc::data_loss;
 
-// In `places`, from where it lies now. For crew threads; `then` is called once.
+// In `places`, from where it lies now. For thread pool threads; `then` is called once.
 void move_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& packer,
               const std::vector<std::pair<digest, pack_place>>& places,
               const std::vector<std::uint64_t>& sequences,
@@ -89,7 +89,7 @@ void store::wait_for_room(std::uint64_t promised, std::function<void(bool)> then
 void store::give_room() {
   if (std::exchange(giving_room_, true)) return;
   while (!wanting_room_.empty()) {
-    departures gone;
+    evicted_blobs gone;
     room answer = index_.redeem(wanting_room_.front().promised, first_to_stay(), gone);
     evict(std::move(gone));
     if (answer == room::none && loading_) {
@@ -145,16 +145,16 @@ failure store::no_room(const digest& blob) {
 
 // The disk is fuller than our count says: somebody else fills it too.
 void store::make_room_on_disk(std::uint64_t weight, std::function<void()> then) {
-  departures gone;
+  evicted_blobs gone;
   index_.shed(weight, first_to_stay(), gone);
   evict(std::move(gone));
   after_removals(std::move(then));
 }
 
-// Behind them in the lane, and in the crew. While that is full, neither are they done.
+// Behind them in the lane, and in the thread pool. While that is full, neither are they done.
 void store::after_removals(std::function<void()> then) {
   auto ticket = tickets_.issue<disk_result<void>>([this, then](disk_result<void>) {
-    surely_on_crew([]() -> expected<void> { return {}; }, [then](const expected<void>&) { then(); });
+    surely_on_pool([]() -> expected<void> { return {}; }, [then](const expected<void>&) { then(); });
   });
   auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}});
   if (taken) return;
@@ -205,12 +205,12 @@ void store::trim() {
   if (wanting_room_.empty()) want_room(0, [](bool) {});
 }
 
-void store::evict(departures gone) {
+void store::evict(evicted_blobs gone) {
   figures_.evictions.add(gone.blobs.size());
   dismiss(std::move(gone));
 }
 
-void store::dismiss(departures gone) {
+void store::dismiss(evicted_blobs gone) {
   std::vector<name_lane::order> removals;
   for (const auto& blob : gone.files) {
     removals.push_back({blob, blob_tree::content, nullptr, 0});
@@ -239,7 +239,7 @@ void store::remove_files(std::vector<name_lane::order> removals) {
 }
 
 void store::remove_packs(std::vector<std::uint64_t> numbers) {
-  surely_on_crew(
+  surely_on_pool(
       [with = with_, numbers = std::move(numbers)]() -> expected<void> {
         for (auto number : numbers) remove_pack(*with, number);
         return {};
@@ -253,7 +253,7 @@ void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   // Not for ever, if the disk may read it another time: the next start finds it again.
   if (which->packed() && may_pass && more_may_come()) index_.note_erasure(blob, which->sequence);
   if (which->packed() && !may_pass) record_erasure(blob, which->sequence);
-  departures gone;
+  evicted_blobs gone;
   index_.erase(*which, gone);
   figures_.broken.add();
   if (with_->env.log)
@@ -316,7 +316,7 @@ void store::move_on(std::uint64_t number) {
   }
   auto ticket = tickets_.issue<std::vector<placed_blob>>(
       [this, number, which](const std::vector<placed_blob>& placed) { moved(number, which, placed); });
-  auto taken = with_->hands->post([with = with_, packer = packer_, tell = tell_, ticket, places, sequences] {
+  auto taken = with_->pool->post([with = with_, packer = packer_, tell = tell_, ticket, places, sequences] {
     move_all(with, packer, places, sequences, [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
@@ -361,7 +361,7 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
 void store::stop_moving(std::uint64_t number) {
   held_pack* pack = index_.find_pack(number);
   if (!pack || !pack->leaving) return;
-  departures gone;
+  evicted_blobs gone;
   index_.finish_leaving(*pack, gone);
   dismiss(std::move(gone));
   give_room();

@@ -14,15 +14,15 @@ constexpr int load_tries = 3;
 
 }  // namespace
 
-// First it is found out which packs there are and what is in each, on all threads of the crew: from then on
-// any question can be answered by looking into them. Then the index is filled, the newest pack first, some
-// records at a time.
+// First it is found out which packs there are and what is in each, on all threads of the thread pool: from
+// then on any question can be answered by looking into them. Then the index is filled, the newest pack first,
+// some records at a time.
 void store::load_packs() {
-  while (loads_running_ < with_->wishes.io_threads && !packs_to_load_.empty()) {
+  while (loads_running_ < with_->options.io_threads && !packs_to_load_.empty()) {
     auto next = packs_to_load_.front();
     packs_to_load_.pop_front();
     ++loads_running_;
-    surely_on_crew([with = with_, number = next.number] { return load_pack(*with, number); },
+    surely_on_pool([with = with_, number = next.number] { return load_pack(*with, number); },
                    [this, next](expected<loaded_pack> pack) {
                      --loads_running_;
                      pack_loaded(next, std::move(pack));
@@ -89,7 +89,7 @@ void store::enter_records(std::size_t table, std::size_t from) {
     from = 0;
   }
   if (table == tables_->size()) return packs_known();
-  surely_on_crew(read_records((*tables_)[table], from),
+  surely_on_pool(read_records((*tables_)[table], from),
                  [this, table, from](const expected<std::vector<record>>& got) {
                    const loaded_pack& pack = (*tables_)[table];
                    if (!got) {
@@ -106,7 +106,7 @@ void store::enter(const loaded_pack& pack, std::span<const record> records) {
   if (!held || held->leaving) return;
   // What its marks tell already is no change.
   const bool changed = held->changed || !pack.marks;
-  departures gone;
+  evicted_blobs gone;
   for (const auto& one : records) {
     auto used = pack.marks ? pack.marks->find(one.offset) : std::nullopt;
     index_.insert_old_packed(*held, one, used.value_or(held->filled), gone);
@@ -129,7 +129,8 @@ void store::packs_known() {
   for (auto& one : waiting) outlive(one);
 }
 
-// One folder after the other: the crew lists, the actor enters. Until the last one a miss asks the disk.
+// One folder after the other: the thread pool lists, the actor enters. Until the last one a miss asks the
+// disk.
 void store::scan(unsigned folder) {
   auto functions = digest_functions();
   if (folder == functions.size() * folders_of_function) {
@@ -141,7 +142,7 @@ void store::scan(unsigned folder) {
                number = folder % folders_of_function]() -> expected<listed> {
     return std::make_shared<const folder_listing>(list_blobs(*with, function, number));
   };
-  surely_on_crew(std::move(list), [this, folder](const expected<listed>& listing) {
+  surely_on_pool(std::move(list), [this, folder](const expected<listed>& listing) {
     if (!listing) return not_listed(folder, listing.error());
     figures_.broken.add((*listing)->damaged);
     unproven_ += (*listing)->unproven;
@@ -184,7 +185,7 @@ void store::all_known() {
 // Whatever was doubted has been looked at. What could not be read stays in doubt.
 void store::settle() {
   if (!with_->folder->unsettled() || unproven_ > 0 || !index_.unread().empty()) return;
-  surely_on_crew([with = with_] { return with->folder->settle(); },
+  surely_on_pool([with = with_] { return with->folder->settle(); },
                  [this](const expected<void>& done) {
                    if (!done && with_->env.log)
                      with_->env.log->warn("what was proven could not be noted, and is proven again next time",
@@ -240,7 +241,7 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
         result.complete = (*tables)[i].records->find(with->on(), blob, result.found[i]) && result.complete;
     return result;
   };
-  surely_on_crew(std::move(look),
+  surely_on_pool(std::move(look),
                  [this, tables = tables_, blobs, then](const expected<answers>& result) mutable {
                    if (result)
                      for (std::size_t i = 0; i < tables->size() && loading_; ++i)
@@ -261,7 +262,7 @@ void store::look_on_disk(std::vector<digest> blobs, std::function<void()> then) 
   auto look = [with = with_, blobs = std::move(blobs)]() -> expected<answers> {
     return look_for(*with, blobs);
   };
-  surely_on_crew(std::move(look), [this, then](const expected<answers>& found) {
+  surely_on_pool(std::move(look), [this, then](const expected<answers>& found) {
     --looking_;
     if (found)
       for (const auto& one : *found)
@@ -277,7 +278,7 @@ void store::stop_looking() {
 
 // What is not swept now, the next start sweeps.
 void store::sweep() {
-  (void)on_crew([with = with_]() -> expected<bool> { return sweep_trash(*with); },
+  (void)on_pool([with = with_]() -> expected<bool> { return sweep_trash(*with); },
                 [this](const expected<bool>& more) {
                   if (more && *more) sweep();
                 });

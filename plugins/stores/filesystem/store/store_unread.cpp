@@ -27,7 +27,7 @@ void store::keep_unread(std::uint64_t number, const error& why) {
     if (!facts) return fail(facts.error().in_words("looking at a pack"));
     return facts->size;
   };
-  surely_on_crew(std::move(look), [this, number](const expected<std::uint64_t>& size) {
+  surely_on_pool(std::move(look), [this, number](const expected<std::uint64_t>& size) {
     if (!size || index_.find_pack(number)) return;
     auto unread = std::make_shared<pack_file>();
     unread->number = number;
@@ -52,7 +52,7 @@ void store::reload(std::vector<std::uint64_t> numbers) {
     if (!pack) return fail(std::move(pack).error());
     return std::make_shared<const loaded_pack>(std::move(*pack));
   };
-  surely_on_crew(std::move(load), [this, numbers](const expected<load_result>& pack) {
+  surely_on_pool(std::move(load), [this, numbers](const expected<load_result>& pack) {
     pack ? reloaded(*pack, numbers) : reload(numbers);
   });
 }
@@ -78,7 +78,7 @@ void store::enter_late(const load_result& pack, std::size_t from, std::vector<st
     now_read(*pack);
     return reload(std::move(others));
   }
-  surely_on_crew(read_records(*pack, from),
+  surely_on_pool(read_records(*pack, from),
                  [this, pack, from, others](const expected<std::vector<record>>& got) {
                    if (!got) return reload(others);
                    enter(*pack, *got);

@@ -109,7 +109,7 @@ void store::begin_again(std::uint64_t id, small_blob what) {
       [this, id, sequence = what.sequence](std::vector<placed_blob> placed) {
         small_ended(id, sequence, std::move(placed.front()));
       });
-  auto taken = with_->hands->post([with = with_, packer = packer_, what, tell = tell_, ticket] {
+  auto taken = with_->pool->post([with = with_, packer = packer_, what, tell = tell_, ticket] {
     place_all(with, packer, {what}, [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });

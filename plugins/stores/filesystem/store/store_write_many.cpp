@@ -18,7 +18,7 @@ std::invoke_result_t<Work&> thrown_is_refused(Work work) {
   }
 }
 
-// As many shares as the crew has threads: hashing is most of the work.
+// As many shares as the thread pool has threads: hashing is most of the work.
 std::vector<std::vector<std::size_t>> shares_of(const std::vector<std::size_t>& all, std::size_t threads) {
   if (all.empty()) return {};
   std::size_t count = std::clamp<std::size_t>(all.size() / writes_worth_a_share, 1, threads);
@@ -31,8 +31,9 @@ std::vector<std::vector<std::size_t>> shares_of(const std::vector<std::size_t>& 
 
 }  // namespace
 
-// One batch on its way: what was answered at once has its outcome already. The rest is stored by the crew,
-// small blobs in packs and others in files, which are published together. The last one to be done answers.
+// One batch on its way: what was answered at once has its outcome already. The rest is stored by the thread
+// pool, small blobs in packs and others in files, which are published together. The last one to be done
+// answers.
 struct store::batch {
   struct item {
     digest blob;
@@ -112,8 +113,8 @@ void store::store_batch(const std::shared_ptr<batch>& which) {
   std::vector<std::size_t> large;
   for (std::size_t i = 0; i < which->items.size(); ++i)
     if (!which->items[i].outcome) (with_->packs(which->items[i].blob) ? small : large).push_back(i);
-  auto small_shares = shares_of(small, with_->wishes.io_threads);
-  auto large_shares = shares_of(large, with_->wishes.io_threads);
+  auto small_shares = shares_of(small, with_->options.io_threads);
+  auto large_shares = shares_of(large, with_->options.io_threads);
   which->pending = small_shares.size() + large_shares.size();
   if (which->pending == 0) return finish_batch(which);
   for (auto& share : small_shares) place_share(which, std::move(share));
@@ -140,7 +141,7 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
         trim();
         if (--which->pending == 0) publish_batch(which);
       });
-  auto taken = with_->hands->post([with = with_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
+  auto taken = with_->pool->post([with = with_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
     place_all(with, packer, std::move(blobs), [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
@@ -163,7 +164,7 @@ void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::si
       result.push_back(thrown_is_refused([&] { return store_whole(with, one.first, one.second); }));
     return result;
   };
-  auto taken = on_crew(std::move(store_all), [this, which, share](expected<all> stored) {
+  auto taken = on_pool(std::move(store_all), [this, which, share](expected<all> stored) {
     for (std::size_t i = 0; i < share.size(); ++i) {
       auto& item = which->items[share[i]];
       if (!stored)

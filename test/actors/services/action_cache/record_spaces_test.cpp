@@ -96,7 +96,7 @@ struct spaces_bench : service_bench {
     auto whole = std::make_shared<composed_source>(
         composition{chunking_function::fast_cdc_2020, parts},
         checked(source_of(bytes::copy_of(std::string(3000, 'x') + std::string(2000, 'y'))), blob,
-                std::shared_ptr<crew>(make_inline_crew())));
+                std::shared_ptr<thread_pool>(make_inline_pool())));
     BOOST_TEST_REQUIRE(ask<receipt>(content, write_blob{blob, whole}).has_value());
   }
 

@@ -19,7 +19,7 @@ const std::string get_method = "/build.bazel.remote.execution.v2.ActionCache/Get
 const std::string update_method = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
 
 // Jobs run when the test says so.
-class held_crew final : public crew {
+class held_pool final : public thread_pool {
 public:
   expected<void> post(job work) override {
     jobs.push_back(std::move(work));
@@ -35,9 +35,9 @@ public:
 struct result_bench : service_bench {
   result_bench() {
     add_routes(routes, own(spawn_action_cache(
-                           actors(), {env(), results, own(counted.actor), {}, {}, {}, {hands, memory}})));
+                           actors(), {env(), results, own(counted.actor), {}, {}, {}, {pool, memory}})));
   }
-  ~result_bench() { hands->stop(); }
+  ~result_bench() { pool->stop(); }
 
   static v2::Digest wire(const digest& from) {
     v2::Digest to;
@@ -62,8 +62,8 @@ struct result_bench : service_bench {
   /// With all that it posted.
   std::shared_ptr<direct_call> get(const std::string& action, const std::vector<std::string>& inside = {}) {
     auto call = begin_get(action, inside);
-    while (!hands->jobs.empty()) {
-      hands->run_all();
+    while (!pool->jobs.empty()) {
+      pool->run_all();
       run();
     }
     BOOST_TEST_REQUIRE(call->status().has_value());
@@ -85,7 +85,7 @@ struct result_bench : service_bench {
     return put(tree.SerializeAsString());
   }
 
-  std::shared_ptr<held_crew> hands = std::make_shared<held_crew>();
+  std::shared_ptr<held_pool> pool = std::make_shared<held_pool>();
   std::shared_ptr<work_budget> memory = std::make_shared<work_budget>(1 << 20);
   counting_store counted = spawn_counting_store(actors(), blobs);
   store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
@@ -102,10 +102,10 @@ BOOST_AUTO_TEST_CASE(a_large_tree_is_read_where_nobody_waits_for_it) {
   BOOST_TEST_REQUIRE(update("large", large) == errc::ok);
   BOOST_TEST_REQUIRE(update("plain", plain) == errc::ok);
   auto slow = begin_get("large");
-  BOOST_TEST(hands->jobs.size() == 1u);
+  BOOST_TEST(pool->jobs.size() == 1u);
   BOOST_TEST(begin_get("plain")->finished_well());
   BOOST_TEST(!slow->status().has_value());
-  hands->run_all();
+  pool->run_all();
   run();
   BOOST_TEST(slow->finished_well());
   BOOST_TEST(memory->held() == 0u);
@@ -132,8 +132,8 @@ BOOST_AUTO_TEST_CASE(large_trees_wait_for_memory) {
   auto second = begin_get(trees[1].hex());
   BOOST_TEST(counted.counts->reads(trees[1]) == 0u);
   BOOST_TEST(memory->held() <= 1u << 20);
-  while (!hands->jobs.empty()) {
-    hands->run_all();
+  while (!pool->jobs.empty()) {
+    pool->run_all();
     run();
   }
   BOOST_TEST(first->finished_well());

@@ -13,19 +13,19 @@ constexpr int inputs_of_each = 10'000;
 constexpr std::uint64_t memory = 16 << 20;
 
 /// Looks, whenever something is parsed, at what is held meanwhile.
-class watching_crew final : public crew {
+class watching_pool final : public thread_pool {
 public:
-  watching_crew(std::unique_ptr<crew> hands, std::shared_ptr<work_budget> budget)
-      : hands_(std::move(hands)), budget_(std::move(budget)) {}
+  watching_pool(std::unique_ptr<thread_pool> pool, std::shared_ptr<work_budget> budget)
+      : pool_(std::move(pool)), budget_(std::move(budget)) {}
 
   expected<void> post(job work) override {
     look();
-    return hands_->post([this, work = std::move(work)] {
+    return pool_->post([this, work = std::move(work)] {
       look();
       work();
     });
   }
-  void stop() override { hands_->stop(); }
+  void stop() override { pool_->stop(); }
 
   std::uint64_t most() const noexcept { return most_; }
   std::size_t jobs() const noexcept { return jobs_; }
@@ -36,7 +36,7 @@ private:
     ++jobs_;
   }
 
-  const std::unique_ptr<crew> hands_;
+  const std::unique_ptr<thread_pool> pool_;
   const std::shared_ptr<work_budget> budget_;
   std::uint64_t most_ = 0;
   std::size_t jobs_ = 0;
@@ -44,11 +44,11 @@ private:
 
 struct budgeted {
   std::shared_ptr<work_budget> budget = std::make_shared<work_budget>(memory);
-  std::shared_ptr<watching_crew> hands = std::make_shared<watching_crew>(make_inline_crew(), budget);
+  std::shared_ptr<watching_pool> pool = std::make_shared<watching_pool>(make_inline_pool(), budget);
 };
 
 struct memory_bench : budgeted, execution_bench {
-  memory_bench() : execution_bench({}, {}, {budgeted::hands, budgeted::budget}) {
+  memory_bench() : execution_bench({}, {}, {budgeted::pool, budgeted::budget}) {
     for (int i = 0; i < inputs_of_each; ++i) {
       auto* file = inputs.add_files();
       file->set_name(fmt::format("{:06}", i));
@@ -80,12 +80,12 @@ struct memory_bench : budgeted, execution_bench {
     BOOST_TEST(budget->held() == 0u);
     // The one that came first never waits, so it may be beyond the bound by what it needs: its directory,
     // parsed, and all that it has found.
-    BOOST_TEST(budgeted::hands->most() > 0u);
+    BOOST_TEST(budgeted::pool->most() > 0u);
     const auto one = 4 * inputs.ByteSizeLong() + inputs_of_each * 200;
-    BOOST_TEST(budgeted::hands->most() <= memory + one);
+    BOOST_TEST(budgeted::pool->most() <= memory + one);
     BOOST_TEST_MESSAGE(fmt::format("{} calls, {} digests each: {} bytes held at most of {}; {} jobs",
-                                   actions.size(), inputs_of_each, budgeted::hands->most(), memory,
-                                   budgeted::hands->jobs()));
+                                   actions.size(), inputs_of_each, budgeted::pool->most(), memory,
+                                   budgeted::pool->jobs()));
   }
 
   v2::Directory inputs;
@@ -99,7 +99,7 @@ BOOST_FIXTURE_TEST_SUITE(memory_of_preparations, memory_bench)
 BOOST_AUTO_TEST_CASE(equal_actions_by_the_thousand_are_looked_at_together) {
   all_end(std::vector<digest>(equal_calls, action_of(1)));
   // Whoever comes while it is looked at does not share its failure: once more, for all of them.
-  BOOST_TEST(budgeted::hands->jobs() <= 8u);
+  BOOST_TEST(budgeted::pool->jobs() <= 8u);
 }
 
 BOOST_AUTO_TEST_CASE(different_actions_at_once_wait_for_the_memory_of_others) {

@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A single tree may take an eighth: some four stretches.
+// A single tree may take an eighth: some four segments.
 struct small {
   static get_tree_options options() {
     get_tree_options given;

@@ -73,10 +73,10 @@ BOOST_AUTO_TEST_CASE(a_page_behind_the_end_is_refused_whether_or_not_the_tree_is
 
 // Else a token would be good in one process only.
 BOOST_AUTO_TEST_CASE(what_stands_in_front_of_a_page_makes_the_same_number_everywhere) {
-  tree_stretch both({}, {digest_of("a"), digest_of("b")}, {}, {});
+  tree_segment both({}, {digest_of("a"), digest_of("b")}, {}, {});
   BOOST_TEST(both.trail(0) == 0u);
   BOOST_TEST(both.trail(2) == 0xf3047ce3f1dd6232u);
-  tree_stretch second({1, both.trail(1)}, {digest_of("b")}, {}, {});
+  tree_segment second({1, both.trail(1)}, {digest_of("b")}, {}, {});
   BOOST_TEST(second.trail(2) == both.trail(2));
 }
 

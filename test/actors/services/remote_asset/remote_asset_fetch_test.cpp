@@ -53,7 +53,7 @@ struct bench : remote_asset_bench {
   /// With threads that fetch while the test does something else.
   void serve_on_threads(const web_fetch_settings& settings) {
     auto real = env();
-    real.crews = &thread_crews();
+    real.pools = &thread_pools();
     on_threads =
         own(spawn_remote_asset(actors(), {real, lookup, results, blobs, limits, {.fetch = settings}}));
     add_routes(routes, on_threads);

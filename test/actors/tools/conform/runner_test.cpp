@@ -43,9 +43,9 @@ public:
   }
 };
 
-const std::string find = exam::reapi("ContentAddressableStorage/FindMissingBlobs");
-const std::string tree = exam::reapi("ContentAddressableStorage/GetTree");
-const std::string capabilities = exam::reapi("Capabilities/GetCapabilities");
+const std::string find = probe::reapi("ContentAddressableStorage/FindMissingBlobs");
+const std::string tree = probe::reapi("ContentAddressableStorage/GetTree");
+const std::string capabilities = probe::reapi("Capabilities/GetCapabilities");
 
 struct examined {
   std::shared_ptr<scripted_channel> server = std::make_shared<scripted_channel>();
@@ -60,12 +60,12 @@ struct examined {
     server->answers = {{find, serialise(v2::FindMissingBlobsResponse())},
                        {tree, fail(errc::unimplemented, "no such method")}};
   }
-  finding finding_of(std::function<void(exam&)> body, needs what = needs::cache) {
+  finding finding_of(std::function<void(probe&)> body, needs what = needs::cache) {
     return examine({{22, tag::must, "a rule", what, std::move(body)}}, known, settings).front();
   }
 };
 
-void ask_for_nothing(exam& ask) {
+void ask_for_nothing(probe& ask) {
   ask.ok(ask.find_missing(std::vector<v2::Digest>()));
 }
 
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_body_that_comes_to_its_end_passes) {
 
 BOOST_AUTO_TEST_CASE(a_wrong_answer_fails_with_the_exchange) {
   bool went_on = false;
-  auto found = finding_of([&](exam& ask) {
+  auto found = finding_of([&](probe& ask) {
     ask.expect(ask.find_missing(ask.fresh()), {errc::not_found, errc::invalid_argument});
     went_on = true;
   });
@@ -94,19 +94,19 @@ BOOST_AUTO_TEST_CASE(a_wrong_answer_fails_with_the_exchange) {
 
 BOOST_AUTO_TEST_CASE(silence_fails_and_does_not_hang) {
   settings.how.patience = std::chrono::milliseconds(1);
-  auto found = finding_of([](exam& ask) { ask.ok(ask.get_result(ask.fresh().digest)); });
+  auto found = finding_of([](probe& ask) { ask.ok(ask.get_result(ask.fresh().digest)); });
   BOOST_TEST((found.result.what == outcome::fail));
   BOOST_TEST(found.result.received == "no answer in time");
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_that_is_out_of_time_asks_in_vain) {
   settings.how.longest = std::chrono::seconds(0);
-  auto found = finding_of([](exam& ask) { ask.ok(ask.get_result(ask.fresh().digest)); });
+  auto found = finding_of([](probe& ask) { ask.ok(ask.get_result(ask.fresh().digest)); });
   BOOST_TEST((found.result.what == outcome::fail));
 }
 
 BOOST_AUTO_TEST_CASE(what_may_be_unimplemented_is_told_apart_from_what_may_not) {
-  auto walk = [](exam& ask) { ask.ok(ask.get_tree(ask.fresh().digest)); };
+  auto walk = [](probe& ask) { ask.ok(ask.get_tree(ask.fresh().digest)); };
   BOOST_TEST((finding_of(walk, needs::cache | needs::optional).result.what == outcome::unimplemented));
   BOOST_TEST((finding_of(walk, needs::cache).result.what == outcome::fail));
 }
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_rule_that_needs_what_is_not_announced_is_skipped_unasked)
 
 BOOST_AUTO_TEST_CASE(a_body_may_skip_itself_and_always_cleans_up) {
   int cleaned = 0;
-  auto found = finding_of([&](exam& ask) {
+  auto found = finding_of([&](probe& ask) {
     ask.afterwards([&] { ++cleaned; });
     ask.skip("there is nothing to ask");
   });
@@ -132,12 +132,12 @@ BOOST_AUTO_TEST_CASE(a_body_may_skip_itself_and_always_cleans_up) {
 BOOST_AUTO_TEST_CASE(findings_come_in_the_order_of_the_rules_and_loners_run_by_themselves) {
   std::atomic<int> running{0};
   std::atomic<bool> disturbed{false};
-  auto together = [&](exam&) {
+  auto together = [&](probe&) {
     ++running;
     std::this_thread::yield();
     --running;
   };
-  auto alone = [&](exam&) { disturbed = disturbed || running != 0; };
+  auto alone = [&](probe&) { disturbed = disturbed || running != 0; };
   std::vector<rule> rules;
   for (int i = 1; i <= 40; ++i)
     rules.push_back(i % 5 == 0 ? rule{i, tag::must, "alone", needs::alone, alone}
@@ -150,12 +150,12 @@ BOOST_AUTO_TEST_CASE(findings_come_in_the_order_of_the_rules_and_loners_run_by_t
 
 BOOST_AUTO_TEST_CASE(nothing_fresh_is_made_twice) {
   std::set<std::string> seen;
-  finding_of([&](exam& ask) {
+  finding_of([&](probe& ask) {
     for (int i = 0; i < 100; ++i) seen.insert(ask.fresh().digest.hash());
     for (int i = 0; i < 100; ++i) seen.insert(ask.fresh_uuid());
   });
   settings.how.nonce = 0x1234'5678'9abc'def0;
-  finding_of([&](exam& ask) {
+  finding_of([&](probe& ask) {
     for (int i = 0; i < 100; ++i) seen.insert(ask.fresh().digest.hash());
   });
   BOOST_TEST(seen.size() == 300u);

@@ -28,7 +28,7 @@ enum class disk_call : std::uint8_t {
 };
 
 /// The machine's disk, but calls fail as the test says, and all are written down. Confined to the test's
-/// thread, as its crews are.
+/// thread, as its thread pools are.
 class faulty_disk final : public disk {
 public:
   /// Asked before each call, with the path it names if it names one: 0, or the errno to fail with.

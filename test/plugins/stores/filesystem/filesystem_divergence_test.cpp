@@ -129,9 +129,9 @@ BOOST_AUTO_TEST_CASE(proves_what_is_read_in_a_batch_each_time) {
 // Parts of it, and links to it, are trusted for a time: at its end it is read again.
 BOOST_AUTO_TEST_CASE(trusts_no_file_for_longer_than_configured) {
   for (bool busy : {false, true}) {
-    auto wishes = filesystem_house::files_only();
-    wishes.prove_again_after = std::chrono::hours(1);
-    filesystem_house house(wishes);
+    auto options = filesystem_house::files_only();
+    options.prove_again_after = std::chrono::hours(1);
+    filesystem_house house(options);
     digest rotten = house.put(noise(200'000, 1));
     digest sound = house.put(noise(200'000, 2));
     for (const auto& blob : {rotten, sound}) BOOST_TEST(house.read(blob, 10, 10).has_value());
@@ -149,9 +149,9 @@ BOOST_AUTO_TEST_CASE(trusts_no_file_for_longer_than_configured) {
 }
 
 BOOST_AUTO_TEST_CASE(makes_a_rotten_copy_anew_in_time) {
-  auto wishes = filesystem_house::packing();
-  wishes.prove_again_after = std::chrono::hours(1);
-  filesystem_house house(wishes);
+  auto options = filesystem_house::packing();
+  options.prove_again_after = std::chrono::hours(1);
+  filesystem_house house(options);
   digest blob = house.put(noise(5000));
   auto lent = house.ask(lend_file{blob});
   BOOST_REQUIRE(lent);

@@ -50,9 +50,9 @@ BOOST_AUTO_TEST_CASE(makes_room_and_goes_on_when_the_disk_is_full_once) {
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_is_not_there_fails_one_call_and_no_other) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()})
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()})
     for (std::size_t size : {5000U, 3'000'000U}) {
-      filesystem_house house(wishes);
+      filesystem_house house(options);
       const auto content = noise(size, 1);
       digest blob = house.put(content);
       house.run();
@@ -72,9 +72,9 @@ BOOST_AUTO_TEST_CASE(memory_that_is_not_there_fails_one_call_and_no_other) {
 }
 
 BOOST_AUTO_TEST_CASE(no_blob_leaves_for_want_of_descriptors_or_memory) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()})
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()})
     for (int number : {EMFILE, ENFILE, ENOMEM}) {
-      filesystem_house house(wishes);
+      filesystem_house house(options);
       std::vector<digest> kept;
       for (unsigned i = 0; i < 20; ++i) kept.push_back(house.put(noise(20'000, i)));
       house.disk.fault = [number](disk_call made, const std::string&) {
@@ -92,8 +92,8 @@ BOOST_AUTO_TEST_CASE(no_blob_leaves_for_want_of_descriptors_or_memory) {
 
 // Rules 34 and 108.
 BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
-    filesystem_house house(wishes);
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
+    filesystem_house house(options);
     digest old = house.put(noise(200'000, 1));
     auto lease = house.ask(lease_blobs{{old}});
     house.run();
@@ -112,10 +112,10 @@ BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
 }
 
 BOOST_AUTO_TEST_CASE(survives_any_one_call_that_fails_during_writes) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
     for (int number : {EIO, ENOSPC, EMFILE}) {
       for (std::size_t n = 1;; ++n) {
-        filesystem_house house(wishes);
+        filesystem_house house(options);
         house.run();
         std::size_t made = 0;
         std::optional<disk_call> failed;
@@ -144,10 +144,10 @@ BOOST_AUTO_TEST_CASE(survives_any_one_call_that_fails_during_writes) {
 
 // Rule 117.
 BOOST_AUTO_TEST_CASE(never_acknowledges_what_could_not_be_synced) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
     for (std::size_t size : {3000U, 1'200'000U}) {
       for (auto call : {disk_call::sync_data, disk_call::sync, disk_call::sync_all}) {
-        filesystem_house house(wishes);
+        filesystem_house house(options);
         house.run();
         bool hit = false;
         house.disk.fault = [&](disk_call made, const std::string&) {
@@ -168,8 +168,8 @@ BOOST_AUTO_TEST_CASE(never_acknowledges_what_could_not_be_synced) {
 }
 
 BOOST_AUTO_TEST_CASE(finishes_short_writes) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
-    filesystem_house house(wishes);
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
+    filesystem_house house(options);
     house.disk.longest_write = 777;
     digest large = house.put(noise(100'000));
     digest small = house.put(noise(5000));
@@ -180,9 +180,9 @@ BOOST_AUTO_TEST_CASE(finishes_short_writes) {
 }
 
 BOOST_AUTO_TEST_CASE(drops_a_blob_that_the_disk_cannot_read) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
     for (std::size_t size : {5000U, 700'000U}) {
-      filesystem_house house(wishes);
+      filesystem_house house(options);
       digest blob = house.put(noise(size));
       house.disk.fault = [](disk_call made, const std::string&) {
         return made == disk_call::read || made == disk_call::read_cached ? EIO : 0;

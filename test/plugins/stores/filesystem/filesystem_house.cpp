@@ -20,24 +20,24 @@ std::filesystem::path make_folder() {
 
 }  // namespace
 
-filesystem::options filesystem_house::files_only() {
-  filesystem::options result;
+filesystem::store_options filesystem_house::files_only() {
+  filesystem::store_options result;
   result.capacity = byte_size{32 << 20};
   result.packed_below = {0};
   result.hot_memory = byte_size{0};
   return result;
 }
 
-filesystem::options filesystem_house::packing() {
-  filesystem::options result = files_only();
+filesystem::store_options filesystem_house::packing() {
+  filesystem::store_options result = files_only();
   result.capacity = byte_size{64 << 20};
   result.packed_below = {64 << 10};
   return result;
 }
 
-filesystem_house::filesystem_house(filesystem::options given, holds held)
-    : wishes(std::move(given)), what(held), folder(make_folder()) {
-  wishes.path = (folder / "store").string();
+filesystem_house::filesystem_house(filesystem::store_options given, holds held)
+    : options(std::move(given)), what(held), folder(make_folder()) {
+  options.path = (folder / "store").string();
   open();
 }
 
@@ -49,11 +49,11 @@ filesystem_house::~filesystem_house() {
 }
 
 expected<store_actor> filesystem_house::spawn() {
-  crew_ = std::make_shared<patient_crew>();
-  crew_->limit = crew_limit;
+  pool_ = std::make_shared<patient_pool>();
+  pool_->limit = pool_limit;
   store_context context{system.actors(), system.env(), "house", what, {}, {}};
-  return filesystem::spawn_filesystem_store(wishes, context,
-                                            {&disk, crew_, "boot " + std::to_string(boots_)});
+  return filesystem::spawn_filesystem_store(options, context,
+                                            {&disk, pool_, "boot " + std::to_string(boots_)});
 }
 
 void filesystem_house::open() {
@@ -86,7 +86,7 @@ void filesystem_house::restart(whole how) {
 
 void filesystem_house::crash(whole how, then next) {
   auto faults = std::exchange(disk.fault, [](disk_call, const std::string&) { return EIO; });
-  crew_->abandon();
+  pool_->abandon();
   close();
   disk.fault = std::move(faults);
   if (how == whole::machine) ++boots_;
@@ -97,7 +97,7 @@ void filesystem_house::crash(whole how, then next) {
 bool filesystem_house::run_jobs(std::size_t count) {
   system.run();
   for (; count > 0; --count) {
-    if (!crew_->run_one()) return false;
+    if (!pool_->run_one()) return false;
     system.run();
   }
   return true;
@@ -106,7 +106,7 @@ bool filesystem_house::run_jobs(std::size_t count) {
 void filesystem_house::run() {
   do {
     system.run();
-  } while (crew_->run_one());
+  } while (pool_->run_one());
 }
 
 expected<receipt> filesystem_house::write(const digest& blob, const std::string& content) {

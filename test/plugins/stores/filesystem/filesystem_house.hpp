@@ -18,11 +18,11 @@
 namespace kiln::test {
 
 /// Keeps its jobs until the test runs them, on the test's thread.
-class patient_crew final : public crew {
+class patient_pool final : public thread_pool {
 public:
   expected<void> post(job work) override {
-    if (stopped_) return fail(errc::unavailable, "the crew has stopped");
-    if (jobs_.size() >= limit) return fail(errc::resource_exhausted, "the crew is full");
+    if (stopped_) return fail(errc::unavailable, "the pool has stopped");
+    if (jobs_.size() >= limit) return fail(errc::resource_exhausted, "the pool is full");
     jobs_.push_back(std::move(work));
     return {};
   }
@@ -43,7 +43,7 @@ public:
     jobs_.pop_front();
     try {
       next();
-    } catch (...) {  // it ends that job, as in a crew of threads
+    } catch (...) {  // it ends that job, as in a thread pool of threads
     }
     return true;
   }
@@ -58,11 +58,11 @@ private:
 class filesystem_house {
 public:
   /// Packs off, no memory for hot blobs: what is asked for comes from files.
-  static filesystem::options files_only();
+  static filesystem::store_options files_only();
   /// A store so large that blobs of up to 64 KiB are packed.
-  static filesystem::options packing();
+  static filesystem::store_options packing();
 
-  explicit filesystem_house(filesystem::options wishes = files_only(), holds what = holds::content);
+  explicit filesystem_house(filesystem::store_options options = files_only(), holds what = holds::content);
   ~filesystem_house();
 
   /// Why the store cannot be opened again beside this one, or after it was closed.
@@ -70,7 +70,7 @@ public:
   enum class whole { process, machine };
   /// Ends the store in order and starts it again.
   void restart(whole how = whole::process);
-  /// The same without any order: what the crew has not done yet never happens.
+  /// The same without any order: what the thread pool has not done yet never happens.
   enum class then { run, look_at_nothing };
   void crash(whole how = whole::process, then next = then::run);
   void close();
@@ -81,7 +81,7 @@ public:
 
   /// Lets everybody act until nobody has anything left to do.
   void run();
-  /// Lets the actors act, and the crew do so many jobs: false when there were fewer.
+  /// Lets the actors act, and the thread pool do so many jobs: false when there were fewer.
   bool run_jobs(std::size_t count);
 
   template <class Order, class Answer = typename contract::answer_of<Order>::type>
@@ -111,17 +111,17 @@ public:
 
   deterministic_system system;
   faulty_disk disk;
-  /// Jobs that the crew takes until it has done some.
-  std::size_t crew_limit = std::numeric_limits<std::size_t>::max();
-  void limit_crew(std::size_t most) { crew_->limit = crew_limit = most; }
-  filesystem::options wishes;
+  /// Jobs that the thread pool takes until it has done some.
+  std::size_t pool_limit = std::numeric_limits<std::size_t>::max();
+  void limit_pool(std::size_t most) { pool_->limit = pool_limit = most; }
+  filesystem::store_options options;
   const holds what;
   std::filesystem::path folder;
 
 private:
   expected<store_actor> spawn();
 
-  std::shared_ptr<patient_crew> crew_;
+  std::shared_ptr<patient_pool> pool_;
   store_actor store_;
   int boots_ = 1;
 };

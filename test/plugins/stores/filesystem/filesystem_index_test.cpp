@@ -31,7 +31,7 @@ pack_place place(const pack_ptr& in, std::uint64_t n) {
 }
 
 std::vector<digest> evict(blob_index& index, std::uint64_t weight) {
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(weight, none_open, gone) == room::made));
   index.release(weight);
   return gone.blobs;
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(counts_a_file_with_its_blocks) {
   blob_index index(room_for(10), 1);
   index.insert_file(blob(0), block + 1);
   BOOST_TEST(index.weight() == 2 * block);
-  departures gone;
+  evicted_blobs gone;
   index.erase(*index.find(blob(0)), gone);
   BOOST_TEST(index.weight() == 0U);
   BOOST_TEST((gone.files == std::vector{blob(0)}));
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(reserves_nothing_that_pinned_blobs_and_other_writers_hold) 
   index.insert_file(blob(0), 1);
   index.insert_file(blob(1), 1);
   auto serial = index.pin(*index.find(blob(0)));
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::made));
   BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::none));
   BOOST_TEST(gone.blobs.empty());
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(reserves_nothing_that_pinned_blobs_and_other_writers_hold) 
 BOOST_AUTO_TEST_CASE(nothing_leaves_for_a_promise_and_nobody_else_gets_its_room) {
   blob_index index(room_for(4), 1);
   for (std::uint64_t i = 0; i < 4; ++i) index.insert_file(blob(i), 1);
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST(index.promise(3 * block));
   BOOST_TEST(index.size() == 4U);
   BOOST_TEST(!index.promise(2 * block));
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_promise_is_not_kept_with_what_was_pinned_since) {
   index.insert_file(blob(0), 1);
   BOOST_TEST(index.promise(2 * block));
   index.pin(*index.find(blob(0)));
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.redeem(block, none_open, gone) == room::made));
   BOOST_TEST((index.redeem(block, none_open, gone) == room::none));
   BOOST_TEST(index.find(blob(0)) != nullptr);
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(counts_pins_and_uses_what_the_last_one_released) {
 BOOST_AUTO_TEST_CASE(does_not_unpin_a_blob_that_came_anew) {
   blob_index index(room_for(2), 1);
   auto old_serial = index.pin(index.insert_file(blob(0), 1));
-  departures gone;
+  evicted_blobs gone;
   index.erase(*index.find(blob(0)), gone);
   BOOST_TEST(index.pinned() == 0U);
   index.pin(index.insert_file(blob(0), 1));
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(keeps_hot_bytes_within_their_bound_and_drops_them_with_the_
   BOOST_TEST(index.hot(*index.find(blob(1))).size() == 1000U);
   index.warm(index.insert_file(blob(4), 1000), bytes::adopt(std::string(1000, 'x')));
   BOOST_TEST((index.find(blob(1))->hot != 0));
-  departures gone;
+  evicted_blobs gone;
   for (std::uint64_t i = 0; i < 5; ++i) index.erase(*index.find(blob(i)), gone);
   BOOST_TEST(index.hot_weight() == 0U);
 }
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(drops_a_pack_as_a_whole_when_nothing_in_it_was_used_again) 
   auto first = pack(1), second = pack(2);
   for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
   for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
   BOOST_TEST(gone.blobs.size() == 7U);
   BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(moves_on_what_was_used_since_its_pack_was_filled) {
   auto pinned = index.pin(*index.find(blob(5)));
   for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
   index.use(*index.find(blob(3)));
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
   BOOST_TEST(gone.blobs.size() == 5U);
   BOOST_TEST(gone.packs.empty());
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(no_pack_leaves_before_an_older_one_with_a_record_that_it_re
   for (std::uint64_t i = 0; i < 7; ++i)
     index.insert_packed(blob(i == 0 ? 0 : 10 + i), place(second, i), 10 + i);
   auto pinned = index.pin(*index.find(blob(5)));
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(3 * block, none_open, gone) == room::later));
   BOOST_TEST(gone.packs.empty());
   BOOST_REQUIRE(gone.leaving.size() == 1);
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(never_drops_the_pack_that_is_being_written) {
   blob_index index(room_for(4), 1);
   auto open = pack(7);
   for (std::uint64_t i = 0; i < 14; ++i) index.insert_packed(blob(i), place(open, i), i);
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(2 * block, 7, gone) == room::none));
   BOOST_TEST((index.reserve(2 * block, 8, gone) == room::made));
 }
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(drops_lent_copies_before_any_blob) {
   index.add_copy(*index.find(blob(1)));
   auto pinned = index.pin(*index.find(blob(1)));
   const auto before = index.weight();
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
   BOOST_TEST((gone.copies == std::vector{blob(0)}));
   BOOST_TEST(gone.blobs.empty());
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(counts_records_that_are_no_blobs_and_lets_go_of_packs_of_no
   BOOST_TEST(index.weight() == place(nullptr, 0).offset + 1000);
   index.count_record(place(pack(1), 0));
   BOOST_TEST(index.weight() == place(nullptr, 0).offset + 1000);
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(2 * block, none_open, gone) == room::made));
   BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
   BOOST_TEST(index.weight() == 0U);
@@ -305,7 +305,7 @@ BOOST_AUTO_TEST_CASE(what_is_used_in_a_pack_stays_when_that_was_passed_over_and_
   }
   for (std::uint64_t n = 0; n < in_each; ++n) index.use(*index.find(blob(100 + n)));
   const std::uint64_t free = index.space() - index.weight();
-  departures gone;
+  evicted_blobs gone;
   BOOST_TEST((index.reserve(free + 1, none_open, gone) == room::made));
   BOOST_TEST(!index.find_pack(2));  // the first was passed over
   BOOST_REQUIRE(index.find_pack(1));

@@ -16,15 +16,15 @@ namespace {
 enum class before { nothing, restart, crash };
 
 // Thousands of blobs come, and nothing here is about the disk's syncs.
-options quick(options wishes) {
-  wishes.keep = durability::relaxed;
-  wishes.sync_every = std::chrono::minutes(1);
-  return wishes;
+store_options quick(store_options options) {
+  options.keep = durability::relaxed;
+  options.sync_every = std::chrono::minutes(1);
+  return options;
 }
-options quick_files() {
+store_options quick_files() {
   return quick(filesystem_house::files_only());
 }
-options quick_packs() {
+store_options quick_packs() {
   return quick(filesystem_house::packing());
 }
 
@@ -152,9 +152,9 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(filesystem_burst)
 
 BOOST_AUTO_TEST_CASE(tells_at_its_start_how_many_blobs_fit) {
-  auto wishes = filesystem_house::files_only();
-  wishes.index_memory = byte_size{120'000'000};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::files_only();
+  options.index_memory = byte_size{120'000'000};
+  filesystem_house house(options);
   house.run();
   BOOST_TEST(house.system.log_lines().find("most_blobs=1000000") != std::string::npos);
 }

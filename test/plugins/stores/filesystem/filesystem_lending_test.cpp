@@ -22,10 +22,10 @@ unsigned mode_of(const std::filesystem::path& file) {
   return ::stat(file.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
 }
 
-filesystem::options tiny() {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  return wishes;
+filesystem::store_options tiny() {
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  return options;
 }
 
 // Writes three times the capacity.
@@ -151,10 +151,10 @@ BOOST_AUTO_TEST_CASE(gives_a_data_folder_with_other_modes_its_modes_back) {
 
 // An action may want a hundred thousand.
 BOOST_AUTO_TEST_CASE(looks_at_many_files_with_few_jobs) {
-  auto wishes = filesystem_house::packing();
-  wishes.capacity = byte_size{256 << 20};
+  auto options = filesystem_house::packing();
+  options.capacity = byte_size{256 << 20};
   for (std::size_t size : {1000U, 70'000U}) {
-    filesystem_house house(wishes);
+    filesystem_house house(options);
     std::vector<digest> blobs;
     for (std::uint64_t i = 0; i < 500; ++i) blobs.push_back(house.put(noise(size, i)));
     std::vector<decltype(house.begin(lend_file{blobs[0]}))> asked;
@@ -196,8 +196,8 @@ BOOST_AUTO_TEST_CASE(survives_holds_that_outlive_it) {
 }
 
 BOOST_AUTO_TEST_CASE(keeps_a_leased_blob_readable_while_its_pack_leaves) {
-  auto wishes = tiny();
-  filesystem_house house(wishes, holds::results);
+  auto options = tiny();
+  filesystem_house house(options, holds::results);
   digest action = digest_of("leased");
   BOOST_REQUIRE(house.write(action, noise(3000)));
   auto lease = house.ask(lease_blobs{{action}});

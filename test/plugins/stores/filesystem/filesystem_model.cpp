@@ -26,7 +26,7 @@ filesystem_model::filesystem_model(const model_shape& shape, std::uint64_t seed)
       seed_(seed),
       chance_(seed),
       bytes_(contract::noise(pool_size + shape.largest + 16, seed)),
-      house_(shape.wishes, shape.what) {
+      house_(shape.options, shape.what) {
   house_.when_opened = [news = news_, this](const store_actor& opened) {
     auto listener = house_.system.actors().spawn([news]() -> store_listener::behavior_type {
       return {[news](const blobs_evicted& left) {
@@ -132,7 +132,7 @@ void filesystem_model::hear_news() {
     happened(which, "left");
     if (which.is == state::kept && which.leases > 0 && calm())
       breach("what is leased stays", blob.to_string());
-    const auto capacity = shape_.wishes.capacity.bytes_of(0);
+    const auto capacity = shape_.options.capacity.bytes_of(0);
     if (which.is == state::kept && which.used_at > 0 && calm() && !blind_ &&
         written_ - which.used_at < capacity / share_that_stays &&
         weight_of_older(which) > capacity / share_that_stays)
@@ -193,7 +193,7 @@ void filesystem_model::check_refusal(const error& why) {
   std::uint64_t leased = 0;
   for (const auto& held : holds_)
     for (const auto& blob : held.blobs) leased += by_name_.at(blob)->value.size + 4096;
-  if (why.code() != errc::resource_exhausted || leased < shape_.wishes.capacity.bytes_of(0) / 4)
+  if (why.code() != errc::resource_exhausted || leased < shape_.options.capacity.bytes_of(0) / 4)
     breach("what is sent well is taken", fmt::format("with {} bytes leased: {}", leased, why.to_string()));
 }
 

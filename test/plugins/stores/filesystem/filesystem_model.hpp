@@ -20,7 +20,7 @@ namespace kiln::test {
 struct model_shape {
   const char* name = "";
   holds what = holds::content;
-  filesystem::options wishes;
+  filesystem::store_options options;
   std::size_t largest = 64 << 10;  ///< bytes of a blob or result
   std::uint64_t names = 2000;      ///< that there may be
   bool damage = false;             ///< somebody is at the files

@@ -88,7 +88,7 @@ void filesystem_model::write_many(std::size_t count, std::size_t at_least) {
 // Half to one and a half capacities of what nobody asked for before, and then somebody asks for what was used
 // last.
 void filesystem_model::burst() {
-  const auto capacity = shape_.wishes.capacity.bytes_of(0);
+  const auto capacity = shape_.options.capacity.bytes_of(0);
   const auto until = written_ + capacity / 2 + chance(capacity);
   note(fmt::format("a burst of {} bytes", until - written_));
   while (written_ < until) {
@@ -186,7 +186,7 @@ void filesystem_model::lease() {
   std::uint64_t weight = 0;
   for (const auto& held : holds_)
     for (const auto& blob : held.blobs) weight += by_name_.at(blob)->value.size;
-  if (weight > shape_.wishes.capacity.bytes_of(0) / 16) holds_.clear();
+  if (weight > shape_.options.capacity.bytes_of(0) / 16) holds_.clear();
   house_.run();
   lease_blobs order;
   for (std::size_t i = 0, count = 1 + chance(6); i < count; ++i) order.blobs.push_back(any_entry().name);

@@ -46,25 +46,25 @@ void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
 }
 
 model_shape files() {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{8 << 20};
-  return {"files", holds::content, wishes, 200 << 10, 400};
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{8 << 20};
+  return {"files", holds::content, options, 200 << 10, 400};
 }
 
 model_shape packs() {
-  auto wishes = filesystem_house::packing();
-  wishes.hot_memory = byte_size{1 << 20};
-  return {"packs", holds::content, wishes, 100 << 10, 3000};
+  auto options = filesystem_house::packing();
+  options.hot_memory = byte_size{1 << 20};
+  return {"packs", holds::content, options, 100 << 10, 3000};
 }
 
 model_shape results() {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{4 << 20};
-  return {"results", holds::results, wishes, 20 << 10, 1000};
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{4 << 20};
+  return {"results", holds::results, options, 20 << 10, 1000};
 }
 
 model_shape relaxed(model_shape shape) {
-  shape.wishes.keep = filesystem::durability::relaxed;
+  shape.options.keep = filesystem::durability::relaxed;
   return shape;
 }
 model_shape damaged(model_shape shape) {

@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_SUITE(filesystem_names)
 
 BOOST_AUTO_TEST_CASE(keeps_blobs_under_names_of_every_length) {
   for (auto what : {holds::content, holds::results}) {
-    for (auto wishes : {filesystem_house::packing(), filesystem_house::files_only()}) {
-      filesystem_house house(wishes, what);
+    for (auto options : {filesystem_house::packing(), filesystem_house::files_only()}) {
+      filesystem_house house(options, what);
       auto first = under_every_function(300, 1), second = under_every_function(9000, 100);
       write_all_of(house, first);
       house.crash();  // the records are read
@@ -72,9 +72,9 @@ BOOST_AUTO_TEST_CASE(keeps_blobs_under_names_of_every_length) {
 }
 
 BOOST_AUTO_TEST_CASE(lends_and_lets_go_of_blobs_under_names_of_every_length) {
-  auto wishes = filesystem_house::packing();
-  wishes.packed_below = {1 << 20};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::packing();
+  options.packed_below = {1 << 20};
+  filesystem_house house(options);
   auto blobs = under_every_function(3000, 1);
   write_all_of(house, blobs);
   for (const auto& [blob, content] : blobs) {

@@ -135,14 +135,14 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_moved_stays_and_is_tried_again_after_the_oth
   std::set<std::uint64_t> tried;
   for (int reservations = 0; reservations < 10; ++reservations) {
     for (;;) {
-      departures gone;
+      evicted_blobs gone;
       room answer = store.index.reserve(store.index.space(), store.open(), gone);
       if (answer == room::none) break;
       BOOST_REQUIRE(answer == room::later);
       BOOST_REQUIRE(!gone.leaving.empty());
       for (auto* pack : gone.leaving) {
         tried.insert(pack->file->number);
-        departures none;
+        evicted_blobs none;
         store.index.finish_leaving(*pack, none);
         BOOST_TEST(none.packs.empty());
       }
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_blob_takes_no_more_memory_than_is_told) {
 BOOST_AUTO_TEST_CASE(finds_the_same_together_as_one_by_one) {
   modelled_store store(room_for_all);
   for (std::uint64_t i = 0; i < 3000; i += 3) BOOST_REQUIRE(store.put_small(numbered(i), small));
-  departures gone;
+  evicted_blobs gone;
   for (std::uint64_t i = 0; i < 3000; i += 9) store.index.erase(*store.index.find(numbered(i)), gone);
   std::vector<digest> asked;
   for (std::uint64_t i = 0; i < 3000; ++i) asked.push_back(numbered(i));

@@ -45,10 +45,10 @@ pack_folder::pack_folder(holds what, filesystem::durability keep) : folder(fresh
   auto opened = filesystem::store_folder::open(disk, folder.string(), what, "a boot",
                                                keep == filesystem::durability::durable, 0x5ea1);
   if (!opened) throw std::runtime_error(opened.error().to_string());
-  filesystem::options wishes;
-  wishes.keep = keep;
+  filesystem::store_options options;
+  options.keep = keep;
   engine_ = std::make_shared<const filesystem::engine>(
-      filesystem::engine{std::move(*opened), make_inline_crew(), wishes, what, 64 << 10, "packs", {}});
+      filesystem::engine{std::move(*opened), make_inline_pool(), options, what, 64 << 10, "packs", {}});
 }
 
 pack_folder::~pack_folder() {

@@ -28,10 +28,10 @@ std::string failure_of(const expected<T>& answer) {
   return answer ? std::string() : answer.error().to_string();
 }
 
-// From when the crew took nothing until it does again.
-void let_the_crew_work_again(filesystem_house& house) {
+// From when the thread pool took nothing until it does again.
+void let_the_pool_work_again(filesystem_house& house) {
   house.run();
-  house.limit_crew(std::numeric_limits<std::size_t>::max());
+  house.limit_pool(std::numeric_limits<std::size_t>::max());
   house.system.pass(100ms);
   house.run();
 }
@@ -90,9 +90,9 @@ BOOST_AUTO_TEST_CASE(what_is_brought_anew_takes_the_place_of_a_file_that_cannot_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_write_waits_for_the_room_that_a_full_crew_has_still_to_make) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
-    filesystem_house house(wishes);
+BOOST_AUTO_TEST_CASE(a_write_waits_for_the_room_that_a_full_pool_has_still_to_make) {
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
+    filesystem_house house(options);
     for (unsigned i = 0; i < 3; ++i) house.put(noise(200'000, i));
     house.run();
     // Full until something has been removed.
@@ -106,14 +106,14 @@ BOOST_AUTO_TEST_CASE(a_write_waits_for_the_room_that_a_full_crew_has_still_to_ma
     auto answer = house.begin(write_blob{digest_of(noise(5000, 9)), contract::deliver(noise(5000, 9))});
     for (int i = 0; i < 20 && !full; ++i) house.run_jobs(1);
     BOOST_REQUIRE(full);
-    house.limit_crew(0);
-    let_the_crew_work_again(house);
+    house.limit_pool(0);
+    let_the_pool_work_again(house);
     BOOST_REQUIRE(answer->has_value());
     BOOST_TEST(failure_of(**answer) == "");
   }
 }
 
-BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_crew_was_full) {
+BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_pool_was_full) {
   filesystem_house house(filesystem_house::packing());
   const digest blob = house.put(noise(3000));
   house.run();
@@ -121,8 +121,8 @@ BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_crew_was_fu
   house.run_jobs(1);
   auto gone = house.begin(forget_blob{blob});
   house.system.run();
-  house.limit_crew(0);
-  let_the_crew_work_again(house);
+  house.limit_pool(0);
+  let_the_pool_work_again(house);
   BOOST_TEST(lent->has_value());
   BOOST_TEST(gone->has_value());
   BOOST_TEST(house.files_in("lent").empty());
@@ -130,9 +130,9 @@ BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_crew_was_fu
 
 // What was used lately and cannot be moved, for the disk cannot read it, keeps nobody else out.
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_leaves_when_room_is_wanted) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes, holds::results);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options, holds::results);
   auto name = [](unsigned i) { return digest_of(std::to_string(i)); };
   for (unsigned i = 0; i < 50; ++i) BOOST_REQUIRE(house.write(name(i), noise(3000, i)));
   for (unsigned i = 0; i < 50; i += 5) BOOST_REQUIRE(house.write(name(i), noise(3000, 100 + i)));  // stale

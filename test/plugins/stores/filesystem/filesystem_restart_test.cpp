@@ -19,10 +19,10 @@ std::string code_of(const error& fault) {
   return std::string(name_of(fault.code()));
 }
 
-filesystem::options relaxed() {
-  auto wishes = filesystem_house::files_only();
-  wishes.keep = filesystem::durability::relaxed;
-  return wishes;
+filesystem::store_options relaxed() {
+  auto options = filesystem_house::files_only();
+  options.keep = filesystem::durability::relaxed;
+  return options;
 }
 
 }  // namespace
@@ -46,9 +46,9 @@ BOOST_AUTO_TEST_CASE(finds_everything_again_after_a_restart) {
 
 // Each step of a write is the last one that the process takes.
 BOOST_AUTO_TEST_CASE(keeps_what_it_acknowledged_wherever_it_is_killed) {
-  for (auto wishes : {filesystem_house::packing(), filesystem_house::files_only()}) {
+  for (auto options : {filesystem_house::packing(), filesystem_house::files_only()}) {
     for (std::size_t jobs = 0;; ++jobs) {
-      filesystem_house house(wishes);
+      filesystem_house house(options);
       house.run();
       write_blobs batch;
       for (std::uint64_t i = 0; i < 3; ++i) {
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(answers_from_the_disk_before_it_has_seen_all_of_it) {
   house.close();
   house.open();
   auto missing = house.begin(find_missing{{absent, there}});
-  // The crew lists folder after folder; the question stands in its queue behind the first.
+  // The thread pool lists folder after folder; the question stands in its queue behind the first.
   BOOST_TEST(house.run_jobs(3));
   BOOST_REQUIRE(missing->has_value());
   BOOST_TEST(((*missing)->value().blobs == std::vector{absent}));
@@ -160,9 +160,9 @@ BOOST_AUTO_TEST_CASE(leaves_foreign_files_alone) {
 
 // As it is in a folder that a release without marks of use has left.
 BOOST_AUTO_TEST_CASE(without_marks_lets_go_first_of_what_was_used_longest_ago_by_the_times_of_files) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options);
   std::vector<digest> blobs;
   for (std::uint64_t i = 0; i < 8; ++i) blobs.push_back(house.put(noise(100'000, i)));
   house.close();
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(without_marks_lets_go_first_of_what_was_used_longest_ago_by
 BOOST_AUTO_TEST_CASE(shrinks_to_a_capacity_that_became_smaller) {
   filesystem_house house;
   for (std::uint64_t i = 0; i < 20; ++i) house.put(noise(100'000, i));
-  house.wishes.capacity = byte_size{1 << 20};
+  house.options.capacity = byte_size{1 << 20};
   house.restart();
   BOOST_TEST(house.figures().bytes <= 1U << 20);
   std::uint64_t on_disk = 0;
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_folder_that_another_store_uses) {
   filesystem_house house;
   error refused = house.try_open();
   BOOST_TEST(code_of(refused) == "FAILED_PRECONDITION");
-  BOOST_TEST((refused.message().find(house.wishes.path) != std::string::npos));
+  BOOST_TEST((refused.message().find(house.options.path) != std::string::npos));
   BOOST_TEST((refused.message().find("in use") != std::string::npos));
 }
 
@@ -234,10 +234,10 @@ BOOST_AUTO_TEST_CASE(says_in_one_sentence_why_a_folder_cannot_be_had) {
   filesystem_house house;
   house.close();
   std::ofstream(house.folder / "file") << "no folder";
-  house.wishes.path = (house.folder / "file").string();
+  house.options.path = (house.folder / "file").string();
   error refused = house.try_open();
   BOOST_TEST(!refused.ok());
-  BOOST_TEST((refused.message().find(house.wishes.path) != std::string::npos));
+  BOOST_TEST((refused.message().find(house.options.path) != std::string::npos));
   BOOST_TEST((refused.message().find('\n') == std::string::npos));
 }
 

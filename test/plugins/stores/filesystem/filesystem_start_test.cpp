@@ -13,11 +13,11 @@ using whole = filesystem_house::whole;
 
 namespace {
 
-filesystem::options relaxed_files() {
-  auto wishes = filesystem_house::files_only();
-  wishes.keep = filesystem::durability::relaxed;
-  wishes.sync_every = std::chrono::minutes(1);
-  return wishes;
+filesystem::store_options relaxed_files() {
+  auto options = filesystem_house::files_only();
+  options.keep = filesystem::durability::relaxed;
+  options.sync_every = std::chrono::minutes(1);
+  return options;
 }
 
 std::vector<digest> put_many(filesystem_house& house, std::uint64_t count) {
@@ -115,17 +115,17 @@ BOOST_AUTO_TEST_CASE(tells_the_newest_result_while_it_loads) {
   BOOST_TEST((house.read(action) == noise(100, 2)));
 }
 
-BOOST_AUTO_TEST_CASE(waits_for_a_crew_that_is_full_and_misses_nothing) {
-  for (auto wishes : {filesystem_house::packing(), filesystem_house::files_only()}) {
-    filesystem_house house(wishes);
+BOOST_AUTO_TEST_CASE(waits_for_a_pool_that_is_full_and_misses_nothing) {
+  for (auto options : {filesystem_house::packing(), filesystem_house::files_only()}) {
+    filesystem_house house(options);
     digest blob = house.put(noise(3000));
     house.close();
-    house.crew_limit = 0;
+    house.pool_limit = 0;
     house.open();
     auto missing = house.begin(find_missing{{blob}});
     house.run();
     BOOST_TEST(!missing->has_value());
-    house.limit_crew(1);
+    house.limit_pool(1);
     house.system.pass(std::chrono::seconds(1));
     for (int i = 0; i < 2000 && !*missing; ++i) {
       house.run();
@@ -187,17 +187,17 @@ BOOST_AUTO_TEST_CASE(a_durable_store_doubts_what_a_relaxed_one_left_there) {
   filesystem_house house(relaxed_files());
   digest hurt = house.put(noise(50'000, 1));
   zero(house.file_of(hurt));
-  house.wishes.keep = filesystem::durability::durable;
+  house.options.keep = filesystem::durability::durable;
   house.crash(whole::process, filesystem_house::then::look_at_nothing);
   house.crash(whole::machine);
   BOOST_TEST(!house.has(hurt));
 }
 
 BOOST_AUTO_TEST_CASE(a_relaxed_store_syncs_what_it_wrote_before_long_and_only_then) {
-  for (auto wishes : {relaxed_files(), filesystem_house::packing()}) {
-    wishes.keep = filesystem::durability::relaxed;
-    wishes.sync_every = std::chrono::minutes(1);
-    filesystem_house house(wishes);
+  for (auto options : {relaxed_files(), filesystem_house::packing()}) {
+    options.keep = filesystem::durability::relaxed;
+    options.sync_every = std::chrono::minutes(1);
+    filesystem_house house(options);
     house.run();
     auto pass = [&] {
       house.system.pass(std::chrono::minutes(2));
@@ -217,9 +217,9 @@ BOOST_AUTO_TEST_CASE(a_relaxed_store_syncs_what_it_wrote_before_long_and_only_th
 // The scan sees the name of what is published before the writer is told of it. If it entered that as an old
 // file, the first who needs room would send it away again.
 BOOST_AUTO_TEST_CASE(lets_nothing_go_that_is_being_published_while_it_scans) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options);
   house.make_places();
   house.close();
   house.open();

@@ -109,9 +109,9 @@ BOOST_AUTO_TEST_CASE(a_job_that_throws_fails_who_asked_and_nothing_else) {
 
 // Packs leave all the time, and what is used in them is moved.
 BOOST_AUTO_TEST_CASE(every_result_is_answered_on_a_disk_that_throws_now_and_then) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes, holds::results);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options, holds::results);
   std::mt19937_64 chance(1);
   house.disk.fault = [&](disk_call, const std::string&) {
     if (chance() % 40 == 0) throw std::bad_alloc();

@@ -136,13 +136,13 @@ BOOST_AUTO_TEST_CASE(makes_files_that_nobody_has_to_change_later) {
 }
 
 BOOST_AUTO_TEST_CASE(leaves_nothing_of_an_upload_that_ends_at_any_step) {
-  for (auto wishes : {filesystem_house::files_only(), filesystem_house::packing()}) {
+  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
     for (std::size_t size : {40'000U, 400'000U}) {
       std::string content = noise(size);
       digest blob = digest_of(content);
       for (int step = 0; step < 5; ++step) {
         for (bool vanishes : {false, true}) {
-          filesystem_house house(wishes);
+          filesystem_house house(options);
           auto source = std::make_shared<hand_fed>();
           auto answer = house.begin(write_blob{blob, source});
           house.run();
@@ -169,9 +169,9 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_of_an_upload_that_ends_at_any_step) {
 // A client that names a large blob, sends little and leaves must not have emptied the cache.
 BOOST_AUTO_TEST_CASE(what_is_there_leaves_only_for_bytes_that_come) {
   constexpr std::size_t piece = 1 << 20;
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = capacity{{41 * piece}};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::files_only();
+  options.capacity = capacity{{41 * piece}};
+  filesystem_house house(options);
   for (std::uint64_t i = 0; i < 40; ++i) house.put(noise(piece, i));
   auto held = [&] { return house.gauge("kiln_filesystem_bytes", "stored") / static_cast<double>(piece); };
   BOOST_TEST(held() == 40.0);
@@ -206,9 +206,9 @@ BOOST_AUTO_TEST_CASE(what_is_there_leaves_only_for_bytes_that_come) {
 // Nor must many of them that send a byte each.
 BOOST_AUTO_TEST_CASE(many_uploads_that_hardly_begin_cost_little) {
   constexpr std::size_t piece = 1 << 20, many = 100;
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = capacity{{41 * piece}};
-  filesystem_house house(wishes);
+  auto options = filesystem_house::files_only();
+  options.capacity = capacity{{41 * piece}};
+  filesystem_house house(options);
   for (std::uint64_t i = 0; i < 40; ++i) house.put(noise(piece, i));
   std::vector<std::shared_ptr<hand_fed>> sources;
   for (std::uint64_t i = 0; i < many; ++i) {
@@ -249,9 +249,9 @@ BOOST_AUTO_TEST_CASE(lets_one_of_many_writers_of_a_blob_fail_without_hurting_the
 }
 
 BOOST_AUTO_TEST_CASE(moves_to_a_newer_pack_what_is_asked_for_again_and_again) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes, holds::results);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options, holds::results);
   digest wanted = digest_of("asked for");
   BOOST_REQUIRE(house.write(wanted, noise(2000, 1)));
   std::size_t evicted = 0;
@@ -273,9 +273,9 @@ BOOST_AUTO_TEST_CASE(moves_to_a_newer_pack_what_is_asked_for_again_and_again) {
 }
 
 BOOST_AUTO_TEST_CASE(gives_the_result_that_was_written_last_whatever_happens_in_between) {
-  auto wishes = filesystem_house::files_only();
-  wishes.capacity = byte_size{1 << 20};
-  filesystem_house house(wishes, holds::results);
+  auto options = filesystem_house::files_only();
+  options.capacity = byte_size{1 << 20};
+  filesystem_house house(options, holds::results);
   digest action = digest_of("action");
   for (std::uint64_t i = 0; i < 30; ++i) {
     auto written = house.write(action, noise(1000 + i, i));
@@ -291,9 +291,9 @@ BOOST_AUTO_TEST_CASE(gives_the_result_that_was_written_last_whatever_happens_in_
 
 // Most of what is written is never asked for: it would push out what is.
 BOOST_AUTO_TEST_CASE(keeps_in_memory_what_was_read_and_not_what_was_only_written) {
-  for (auto wishes : {filesystem_house::packing(), filesystem_house::files_only()}) {
-    wishes.hot_memory = byte_size{1 << 20};
-    filesystem_house house(wishes);
+  for (auto options : {filesystem_house::packing(), filesystem_house::files_only()}) {
+    options.hot_memory = byte_size{1 << 20};
+    filesystem_house house(options);
     auto hot = [&] { return house.gauge("kiln_filesystem_bytes", "hot"); };
     std::vector<digest> written;
     for (std::uint64_t i = 0; i < 20; ++i) written.push_back(house.put(noise(1000, i)));

@@ -25,7 +25,7 @@ bool modelled_store::use(const digest& blob) {
 
 bool modelled_store::reserve(std::uint64_t weight) {
   for (;;) {
-    departures gone;
+    evicted_blobs gone;
     room answer = index.reserve(weight, open_ + 1, gone);
     note(gone);
     std::uint64_t moving = 0;
@@ -36,7 +36,7 @@ bool modelled_store::reserve(std::uint64_t weight) {
   }
 }
 
-void modelled_store::note(const departures& gone) {
+void modelled_store::note(const evicted_blobs& gone) {
   for (auto* pack : gone.leaving) leaving_.push_back(pack->file->number);
 }
 
@@ -47,14 +47,14 @@ void modelled_store::carry() {
       carried_ += record_size(blob->length);
       index.move(*blob, place(blob->length));
     }
-    departures gone;
+    evicted_blobs gone;
     index.finish_leaving(pack, gone);
   }
 }
 
 void modelled_store::fail_to_carry() {
   for (auto number : std::exchange(leaving_, {})) {
-    departures gone;
+    evicted_blobs gone;
     index.finish_leaving(*index.find_pack(number), gone);
   }
 }

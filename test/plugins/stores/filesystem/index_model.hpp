@@ -35,7 +35,7 @@ public:
 private:
   bool reserve(std::uint64_t weight);
   filesystem::pack_place place(std::uint32_t size);
-  void note(const filesystem::departures& gone);
+  void note(const filesystem::evicted_blobs& gone);
 
   const std::uint64_t pack_size_;
   std::uint64_t open_ = 0;

@@ -12,17 +12,17 @@
 namespace kiln {
 
 /// Directories that follow one another in the walk of a tree, at most one message full of them. Encoded as
-/// they stand in GetTreeResponse.directories, so any part of a stretch is a page, without a copy. Immutable
+/// they stand in GetTreeResponse.directories, so any part of a segment is a page, without a copy. Immutable
 /// once made; any thread.
-class tree_stretch {
+class tree_segment {
 public:
-  /// Where a stretch begins: how many directories stand in front of it, and their trail.
+  /// Where a segment begins: how many directories stand in front of it, and their trail.
   struct start {
     std::size_t position = 0;
     std::uint64_t trail = 0;
   };
   /// `ends[i]` is where the directory `names[i]` ends in `encoded`.
-  tree_stretch(start begin, std::vector<digest> names, std::vector<std::uint32_t> ends, bytes encoded)
+  tree_segment(start begin, std::vector<digest> names, std::vector<std::uint32_t> ends, bytes encoded)
       : begin_(begin), names_(std::move(names)), ends_(std::move(ends)), encoded_(std::move(encoded)) {}
 
   /// Positions in the tree: [begin, end).
@@ -35,8 +35,8 @@ public:
 
   /// Without bytes it still tells which directories stand here, for a tenth of the memory.
   bool has_bytes() const noexcept { return !encoded_.empty(); }
-  std::shared_ptr<const tree_stretch> without_bytes() const {
-    return std::make_shared<const tree_stretch>(begin_, names_, std::vector<std::uint32_t>(), bytes());
+  std::shared_ptr<const tree_segment> without_bytes() const {
+    return std::make_shared<const tree_segment>(begin_, names_, std::vector<std::uint32_t>(), bytes());
   }
   /// The directories [from, to), encoded. Shares.
   bytes part(std::size_t from, std::size_t to) const;
@@ -52,8 +52,8 @@ private:
   bytes encoded_;
 };
 
-using tree_stretch_ptr = std::shared_ptr<const tree_stretch>;
+using tree_segment_ptr = std::shared_ptr<const tree_segment>;
 
 }  // namespace kiln
 
-KILN_MESSAGE(kiln::tree_stretch_ptr)
+KILN_MESSAGE(kiln::tree_segment_ptr)

@@ -1,9 +1,9 @@
-// The warden: a small program inside ours that starts commands and leaves none of their processes behind.
+// The launcher: a small program inside ours that starts commands and leaves none of their processes behind.
 //
 // It is started once by the worker and forks one supervisor for each command; being small, it forks in no
 // time, while the worker's own address space is large. A supervisor is a "subreaper": whatever descends from
 // its command, with however many forks and sessions in between, becomes the supervisor's own child when its
-// parent dies, so the supervisor can kill until it has no child left. The warden is one as well, for the
+// parent dies, so the supervisor can kill until it has no child left. The launcher is one as well, for the
 // children of a supervisor that was killed itself.
 //
 // Plain system calls only, one thread, no exceptions.
@@ -23,14 +23,14 @@
 
 #include <cerrno>
 
-#include "actors/worker/command/warden/children.hpp"
-#include "actors/worker/command/warden/oom_rank.hpp"
-#include "actors/worker/command/warden/protocol.hpp"
-#include "actors/worker/command/warden/supervisor.hpp"
+#include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/oom_rank.hpp"
+#include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher/supervisor.hpp"
 
 namespace {
 
-using namespace kiln::warden;
+using namespace kiln::launcher;
 
 /// The supervisors alive.
 class pid_table {
@@ -67,14 +67,14 @@ private:
   std::size_t room_ = 0;
 };
 
-class warden_process {
+class launcher_process {
 public:
   int run() {
     if (!set_up()) return exit_no_setup;
     if (!children_.read()) return exit_no_proc;
-    send(door, "", 1, MSG_NOSIGNAL);  // ready
+    send(control_socket, "", 1, MSG_NOSIGNAL);  // ready
     while (open_) {
-      pollfd ends[] = {{door, POLLIN, 0}, {signals_, POLLIN, 0}};
+      pollfd ends[] = {{control_socket, POLLIN, 0}, {signals_, POLLIN, 0}};
       if (poll(ends, 2, -1) < 0) continue;
       if (ends[1].revents != 0) on_signal();
       if (ends[0].revents != 0) on_order();
@@ -91,8 +91,8 @@ public:
 
 private:
   bool set_up() {
-    close_range(door + 1, ~0U, 0);
-    fcntl(door, F_SETFD, FD_CLOEXEC);
+    close_range(control_socket + 1, ~0U, 0);
+    fcntl(control_socket, F_SETFD, FD_CLOEXEC);
     for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
     sigset_t mine;
     sigemptyset(&mine);
@@ -161,7 +161,7 @@ private:
     pid_t self = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-      close(door);
+      close(control_socket);
       static supervisor forked(with, signals_, rank_);
       forked.run(self);
     }
@@ -187,7 +187,7 @@ private:
     message.msg_iovlen = 1;
     message.msg_control = room;
     message.msg_controllen = sizeof room;
-    ssize_t size = recvmsg(door, &message, MSG_CMSG_CLOEXEC);
+    ssize_t size = recvmsg(control_socket, &message, MSG_CMSG_CLOEXEC);
     if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
     if (size == 0) return arrival::closed;
     cmsghdr* head = CMSG_FIRSTHDR(&message);
@@ -208,6 +208,6 @@ private:
 }  // namespace
 
 int main() {
-  static warden_process warden;  // too large for a careful stack
-  return warden.run();
+  static launcher_process launcher;  // too large for a careful stack
+  return launcher.run();
 }

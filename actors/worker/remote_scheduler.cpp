@@ -1,4 +1,4 @@
-#include "actors/worker/remote_master.hpp"
+#include "actors/worker/remote_scheduler.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -74,10 +74,10 @@ KILN_MESSAGE(kiln::return_overdue)
 namespace kiln {
 namespace {
 
-using remote_actor =
-    worker_master::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
-                          caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
-                          caf::reacts_to<come_back>, caf::reacts_to<return_overdue>, caf::reacts_to<resume>>;
+using remote_actor = worker_registry::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
+                                             caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
+                                             caf::reacts_to<come_back>, caf::reacts_to<return_overdue>,
+                                             caf::reacts_to<resume>>;
 
 struct remote_state;
 using remote_self = remote_actor::stateful_pointer<remote_state>;
@@ -373,8 +373,8 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
 
 }  // namespace
 
-worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way, bearer_token token, store_actor cache) {
+worker_registry spawn_remote_scheduler(caf::actor_system& system, const environment& env,
+                                       std::shared_ptr<channel> way, bearer_token token, store_actor cache) {
   return system.spawn(remote_behavior, env, std::move(way), std::move(token), std::move(cache));
 }
 

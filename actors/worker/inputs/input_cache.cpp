@@ -1,4 +1,4 @@
-#include "actors/worker/inputs/input_lender.hpp"
+#include "actors/worker/inputs/input_cache.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "actors/worker/inputs/batch_size.hpp"
-#include "actors/worker/inputs/input_lender_state.hpp"
-#include "core/base/crew.hpp"
+#include "actors/worker/inputs/input_cache_state.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/observe/log.hpp"
 
 namespace kiln::lending {
@@ -18,7 +18,7 @@ constexpr auto between_sweeps = std::chrono::minutes(1);
 
 }  // namespace
 
-void lender_state::ask_capacity() {
+void input_cache_state::ask_capacity() {
   self->request(lending_store(), caf::infinite, measure_store{})
       .then(
           [self = self](const store_figures& figures) {
@@ -30,7 +30,7 @@ void lender_state::ask_capacity() {
           [](const caf::error&) {});  // then nothing is kept
 }
 
-caf::result<borrowed_inputs> lender_state::borrow(const borrow_inputs& order) {
+caf::result<borrowed_inputs> input_cache_state::borrow(const borrow_inputs& order) {
   auto reply = make_answer<borrowed_inputs>(self);
   // An action may have a million inputs: if there is no memory for that, others may still have theirs.
   auto begun = caught([&]() -> expected<void> {
@@ -42,7 +42,7 @@ caf::result<borrowed_inputs> lender_state::borrow(const borrow_inputs& order) {
   return reply;
 }
 
-void lender_state::begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply) {
+void input_cache_state::begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply) {
   auto wish = std::make_shared<borrowing>(reply, order.inputs.size());
   for (std::size_t i = 0; i < order.inputs.size(); ++i) {
     const auto& which = order.inputs[i];
@@ -63,7 +63,7 @@ void lender_state::begin(const borrow_inputs& order, const answer<borrowed_input
 }
 
 /// Whoever lends a file looks at it first: so it is asked to lend these again.
-void lender_state::recheck(const recheck_inputs& order) {
+void input_cache_state::recheck(const recheck_inputs& order) {
   for (const auto& which : order.inputs) {
     lent->drop(which);
     if (!lends || !which.executable) continue;  // a copy of our own goes with the last that holds it
@@ -79,7 +79,7 @@ void lender_state::recheck(const recheck_inputs& order) {
 }
 
 /// Starts whatever there is room for.
-void lender_state::go_on() {
+void input_cache_state::go_on() {
   while (!to_ask.empty() && asking < asks_at_once) {
     auto one = std::move(to_ask.front());
     to_ask.pop_front();
@@ -96,7 +96,7 @@ void lender_state::go_on() {
   mark_some();
 }
 
-void lender_state::ask(const flight_ptr& one) {
+void input_cache_state::ask(const flight_ptr& one) {
   ++asking;
   self->request(lending_store(), caf::infinite, lend_file{one->which.blob})
       .then(
@@ -113,7 +113,7 @@ void lender_state::ask(const flight_ptr& one) {
           });
 }
 
-void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
+void input_cache_state::after_refusal(const flight_ptr& one, const error& fault) {
   if (fault.code() == errc::unimplemented) {
     lends = false;
     return fetch(one);
@@ -124,7 +124,7 @@ void lender_state::after_refusal(const flight_ptr& one, const error& fault) {
 }
 
 /// Looks at lent files, all that came in meanwhile with one job; what has to be copied at length has its own.
-void lender_state::mark_some() {
+void input_cache_state::mark_some() {
   std::vector<to_look_at> little;
   for (auto& next : std::exchange(to_mark, {})) {
     if (!marking && is_taken_as_it_is(next.one->which))
@@ -137,17 +137,17 @@ void lender_state::mark_some() {
   if (!little.empty()) mark(std::move(little), marking);
 }
 
-void lender_state::mark(std::vector<to_look_at> some, std::size_t& jobs) {
+void input_cache_state::mark(std::vector<to_look_at> some, std::size_t& jobs) {
   ++jobs;
   auto batch = std::make_shared<std::vector<to_look_at>>(std::move(some));
   using marked = std::vector<expected<lent_input_ptr>>;
-  auto look = [batch, root = context.root, hands = context.hands]() -> expected<marked> {
+  auto look = [batch, root = context.root, pool = context.pool]() -> expected<marked> {
     marked results;
     for (auto& [one, file, shared] : *batch)
-      results.push_back(take_lent_file(root, hands, one->which, file, shared));
+      results.push_back(take_lent_file(root, pool, one->which, file, shared));
     return results;
   };
-  offload(me(), *context.hands, look, [self = self, batch, &jobs](expected<marked> results) {
+  offload(me(), *context.pool, look, [self = self, batch, &jobs](expected<marked> results) {
     auto& state = self->state;
     --jobs;
     for (std::size_t i = 0; i < batch->size(); ++i)
@@ -156,7 +156,7 @@ void lender_state::mark(std::vector<to_look_at> some, std::size_t& jobs) {
   });
 }
 
-void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> result) {
+void input_cache_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> result) {
   if (result || result.error().code() != errc::data_loss) return land(one, result);
   if (context.env.log)
     context.env.log->error("a damaged file in the cache", {{"error", result.error().message()}});
@@ -169,7 +169,7 @@ void lender_state::take_marked(const flight_ptr& one, expected<lent_input_ptr> r
     fetch(one);
 }
 
-void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
+void input_cache_state::land(const flight_ptr& one, const expected<lent_input_ptr>& result) {
   if (result && std::exchange(one->again, false)) {
     to_ask.push_back(one);
     return go_on();
@@ -188,13 +188,13 @@ void lender_state::land(const flight_ptr& one, const expected<lent_input_ptr>& r
   }
 }
 
-void lender_state::arm() {
+void input_cache_state::arm() {
   if (armed || !lent->keeps_any()) return;
   armed = true;
   self->delayed_send(self, between_sweeps, resume{[self = self] { self->state.sweep(); }});
 }
 
-void lender_state::sweep() {
+void input_cache_state::sweep() {
   armed = false;
   if (!lent->drop_idle()) return arm();
   armed = true;
@@ -203,7 +203,8 @@ void lender_state::sweep() {
 
 namespace {
 
-input_lender_actor::behavior_type lender_behavior(lender_self self, const lender_context& context) {
+input_cache_actor::behavior_type input_cache_behavior(input_cache_self self,
+                                                      const input_cache_context& context) {
   self->state.self = self;
   self->state.context = context;
   self->state.lent.emplace(*context.env.time);
@@ -220,8 +221,8 @@ input_lender_actor::behavior_type lender_behavior(lender_self self, const lender
 
 namespace kiln {
 
-input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context) {
-  return system.spawn(lending::lender_behavior, std::move(context));
+input_cache_actor spawn_input_cache(caf::actor_system& system, input_cache_context context) {
+  return system.spawn(lending::input_cache_behavior, std::move(context));
 }
 
 }  // namespace kiln

@@ -2,21 +2,21 @@
 
 #include <sys/types.h>
 
-#include "actors/worker/command/warden/children.hpp"
-#include "actors/worker/command/warden/oom_rank.hpp"
-#include "actors/worker/command/warden/protocol.hpp"
+#include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/oom_rank.hpp"
+#include "actors/worker/command/launcher/protocol.hpp"
 
-namespace kiln::warden {
+namespace kiln::launcher {
 
 /// Starts one command, waits for it, and kills what is left of it. A process of its own, forked by the
-/// warden.
+/// launcher.
 class supervisor {
 public:
   /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
   supervisor(const command_descriptors& with, int signals, const oom_rank& rank)
       : with_(with), signals_(signals), rank_(rank) {}
 
-  [[noreturn]] void run(pid_t warden);
+  [[noreturn]] void run(pid_t launcher);
 
 private:
   bool begin();
@@ -39,4 +39,4 @@ private:
   child_list children_;
 };
 
-}  // namespace kiln::warden
+}  // namespace kiln::launcher

@@ -1,4 +1,4 @@
-#include "actors/worker/command/warden/supervisor.hpp"
+#include "actors/worker/command/launcher/supervisor.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 
 #include <cerrno>
 
-namespace kiln::warden {
+namespace kiln::launcher {
 namespace {
 
 std::int64_t now_ns() {
@@ -146,10 +146,10 @@ void supervisor::kill_children() {
   if (children_.read()) children_.for_each([](pid_t pid) { kill(pid, SIGKILL); });
 }
 
-void supervisor::run(pid_t warden) {
+void supervisor::run(pid_t launcher) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != warden) _exit(0);  // it died before we could ask to be told
+  if (getppid() != launcher) _exit(0);  // it died before we could ask to be told
   if (!begin()) _exit(0);
   while (!over_) wait_for_news();
   remove_all();
@@ -202,7 +202,7 @@ void supervisor::take_order() {
     kill_command();
 }
 
-/// The warden is gone. Whether the command could have ended well is not known any more.
+/// The launcher is gone. Whether the command could have ended well is not known any more.
 void supervisor::lose_command() {
   reap(WNOHANG);
   if (!over_) outcome_.what = word::lost;
@@ -249,4 +249,4 @@ void supervisor::say(const report& what) {
   send(with_.control, &what, sizeof what, MSG_NOSIGNAL);
 }
 
-}  // namespace kiln::warden
+}  // namespace kiln::launcher

@@ -1,4 +1,4 @@
-#include "actors/worker/command/warden_process.hpp"
+#include "actors/worker/command/launcher_process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,26 +15,27 @@
 #include <vector>
 
 #include "actors/worker/command/command_plan.hpp"
-#include "actors/worker/command/warden/protocol.hpp"
+#include "actors/worker/command/launcher/protocol.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "core/base/descriptors.hpp"
 
 namespace kiln {
 namespace {
 
-static_assert(warden::same_user == same_user);
+static_assert(launcher::same_user == same_user);
 constexpr int longest_end_ms = 5000;
 
-/// The warden's descriptors: nothing on the standard ones, the door behind them. Its signals are its own.
+/// The launcher's descriptors: nothing on the standard ones, the control_socket behind them. Its signals are
+/// its own.
 class spawn_settings {
 public:
-  explicit spawn_settings(int door) {
+  explicit spawn_settings(int control_socket) {
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawnattr_init(&attributes);
     for (int standard = 0; standard < 3; ++standard)
       ::posix_spawn_file_actions_addopen(&files, standard, "/dev/null", standard == 0 ? O_RDONLY : O_WRONLY,
                                          0);
-    ::posix_spawn_file_actions_adddup2(&files, door, warden::door);
+    ::posix_spawn_file_actions_adddup2(&files, control_socket, launcher::control_socket);
     sigset_t none;
     sigset_t all;
     sigemptyset(&none);
@@ -58,46 +59,49 @@ public:
 
 }  // namespace
 
-expected<std::shared_ptr<warden_process>> warden_process::spawn(const std::string& path) {
+expected<std::shared_ptr<launcher_process>> launcher_process::spawn(const std::string& path) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(system_error(errno, "making the warden's door"));
+    return fail(system_error(errno, "making the launcher's control_socket"));
   descriptor ours(ends[0]);
   descriptor theirs(ends[1]);
-  // dup2 onto itself would leave the descriptor to be closed; one that is not the door's number is fine.
-  if (theirs.number() == warden::door) theirs = descriptor(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 4));
+  // dup2 onto itself would leave the descriptor to be closed; one that is not the control_socket's number is
+  // fine.
+  if (theirs.number() == launcher::control_socket)
+    theirs = descriptor(::fcntl(theirs.number(), F_DUPFD_CLOEXEC, 4));
   spawn_settings settings(theirs.number());
-  std::string name = "kiln-warden";
+  std::string name = "kiln-launcher";
   char* arguments[] = {name.data(), nullptr};
   char* environment[] = {nullptr};
   pid_t pid = 0;
   int fault =
       ::posix_spawn(&pid, path.c_str(), &settings.files, &settings.attributes, arguments, environment);
-  if (fault != 0) return fail(system_error(fault, "starting the warden " + path));
+  if (fault != 0) return fail(system_error(fault, "starting the launcher " + path));
   theirs = descriptor();
-  std::shared_ptr<warden_process> made(new warden_process(std::move(ours), pid));
+  std::shared_ptr<launcher_process> made(new launcher_process(std::move(ours), pid));
   if (auto ready = made->wait_until_ready(); !ready) return failure(std::move(ready).error());
   return made;
 }
 
-expected<void> warden_process::wait_until_ready() {
+expected<void> launcher_process::wait_until_ready() {
   char byte = 0;
   ssize_t size = 0;
   do {
-    size = ::recv(door_.number(), &byte, 1, 0);
+    size = ::recv(control_socket_.number(), &byte, 1, 0);
   } while (size < 0 && errno == EINTR);
   if (size == 1) return {};
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == warden::exit_no_proc)
+  if (WIFEXITED(status) && WEXITSTATUS(status) == launcher::exit_no_proc)
     return fail(errc::failed_precondition, "commands need /proc, and a kernel that lists children there");
-  return fail(errc::failed_precondition, "the warden of commands ended at once, with wait status {}", status);
+  return fail(errc::failed_precondition, "the launcher of commands ended at once, with wait status {}",
+              status);
 }
 
-warden_process::~warden_process() {
-  door_ = descriptor();
+launcher_process::~launcher_process() {
+  control_socket_ = descriptor();
   if (pid_ <= 0) return;
   // It waits for all that it runs; what hangs on a disk it waits for alone.
   descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
@@ -107,13 +111,13 @@ warden_process::~warden_process() {
   }
 }
 
-void warden_process::kill_if_stopped() noexcept {
+void launcher_process::kill_if_stopped() noexcept {
   siginfo_t news{};
   if (::waitid(P_PID, static_cast<id_t>(pid_), &news, WSTOPPED | WNOHANG) == 0 && news.si_pid == pid_)
     ::kill(pid_, SIGKILL);
 }
 
-bool warden_process::send(const int (&descriptors)[5]) noexcept {
+bool launcher_process::send(const int (&descriptors)[5]) noexcept {
   char byte = 0;
   iovec piece{&byte, 1};
   alignas(cmsghdr) char room[CMSG_SPACE(sizeof descriptors)] = {};
@@ -128,7 +132,7 @@ bool warden_process::send(const int (&descriptors)[5]) noexcept {
   head->cmsg_len = CMSG_LEN(sizeof descriptors);
   std::memcpy(CMSG_DATA(head), descriptors, sizeof descriptors);
   for (;;) {
-    if (::sendmsg(door_.number(), &message, MSG_NOSIGNAL) == 1) return true;
+    if (::sendmsg(control_socket_.number(), &message, MSG_NOSIGNAL) == 1) return true;
     if (errno != EINTR) return false;
   }
 }
@@ -136,7 +140,7 @@ bool warden_process::send(const int (&descriptors)[5]) noexcept {
 expected<descriptor> make_command_image(const command_plan& plan, user_number user) {
   descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
   if (!image) return failure(fault_of(purpose::own_folder, errno, "making room for a command"));
-  warden::command_head head;
+  launcher::command_head head;
   head.open_files = inherited_descriptor_limit();
   head.largest_file = plan.largest_file;
   head.paths = static_cast<std::uint32_t>(plan.paths.size());

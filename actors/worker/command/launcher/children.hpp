@@ -7,7 +7,7 @@
 
 #include <cstdio>
 
-namespace kiln::warden {
+namespace kiln::launcher {
 
 /// Our children, as the kernel lists them.
 class child_list {
@@ -38,4 +38,4 @@ private:
   char text_[65536];
 };
 
-}  // namespace kiln::warden
+}  // namespace kiln::launcher

@@ -1,4 +1,4 @@
-#include "actors/worker/inputs/input_lender.hpp"
+#include "actors/worker/inputs/input_cache.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -13,14 +13,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A lender whose store has no files to lend, so that each input that is lent is a file of the lender's own.
-struct lender_bench : deterministic_system {
+/// A input cache whose store has no files to lend, so that each input that is lent is a file of the input
+/// cache's own.
+struct input_cache_bench : deterministic_system {
   temporary_folder folder;
-  std::shared_ptr<crew> hands = env().crews->make("hands", 1);
-  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", hands, nullptr).value();
+  std::shared_ptr<thread_pool> pool = env().pools->make("hands", 1);
+  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", pool, nullptr).value();
   store_actor cas = own(spawn_store("{type: memory, capacity: 64MiB}"));
-  input_lender_actor lender =
-      own(spawn_input_lender(actors(), {env(), cas, store_actor(), root, hands, 1 << 20}));
+  input_cache_actor input_cache =
+      own(spawn_input_cache(actors(), {env(), cas, store_actor(), root, pool, 1 << 20}));
 
   std::vector<digest> put(int count) {
     std::vector<digest> blobs;
@@ -35,7 +36,7 @@ struct lender_bench : deterministic_system {
   std::vector<lent_input_ptr> borrow(const std::vector<digest>& blobs) {
     borrow_inputs order;
     for (const auto& blob : blobs) order.inputs.push_back({blob});
-    return ask<borrowed_inputs>(lender, std::move(order)).value().inputs;
+    return ask<borrowed_inputs>(input_cache, std::move(order)).value().inputs;
   }
   static std::vector<std::string> paths(const std::vector<lent_input_ptr>& inputs) {
     std::vector<std::string> all;
@@ -49,7 +50,7 @@ struct lender_bench : deterministic_system {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(input_lender, lender_bench)
+BOOST_FIXTURE_TEST_SUITE(input_cache, input_cache_bench)
 
 BOOST_AUTO_TEST_CASE(inputs_stay_lent_for_the_next_action) {
   auto blobs = put(3);
@@ -74,7 +75,7 @@ BOOST_AUTO_TEST_CASE(an_input_that_an_action_holds_is_not_given_back) {
   BOOST_TEST(std::filesystem::exists(held.front()->path));
 }
 
-// The lender is there for all actions: one of very many inputs must not end it for the others.
+// The input cache is there for all actions: one of very many inputs must not end it for the others.
 BOOST_AUTO_TEST_CASE(inputs_for_which_there_is_no_memory_are_refused_and_others_lent) {
   borrow_inputs order;
   for (const auto& blob : put(5000)) order.inputs.push_back({blob});
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(inputs_for_which_there_is_no_memory_are_refused_and_others_
     bool felt = false;
     auto answer = [&] {
       scarce_memory scarce(64 << 10, which);
-      auto result = ask<borrowed_inputs>(lender, std::move(again));
+      auto result = ask<borrowed_inputs>(input_cache, std::move(again));
       felt = scarce.was_felt();
       return result;
     }();

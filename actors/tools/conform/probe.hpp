@@ -22,7 +22,7 @@ namespace bs = google::bytestream;
 
 enum class outcome { pass, fail, unimplemented, skipped };
 
-/// How a body ends early: thrown by the exam, caught by who runs the rule, seen by nobody else.
+/// How a body ends early: thrown by the probe, caught by who runs the rule, seen by nobody else.
 struct verdict {
   outcome what = outcome::pass;
   std::string reason;    ///< of a skip; of a failure: what was expected
@@ -54,13 +54,13 @@ struct asked_with {
   bool anonymous = false;            ///< without the token
 };
 
-class exam;
+class probe;
 
-/// One RPC, message by message. Ends with the exam at the latest.
+/// One RPC, message by message. Ends with the probe at the latest.
 template <class Request, class Response>
 class dialogue {
 public:
-  dialogue(exam& by, std::unique_ptr<conversation> with, std::shared_ptr<exchange> said)
+  dialogue(probe& by, std::unique_ptr<conversation> with, std::shared_ptr<exchange> said)
       : by_(&by), with_(std::move(with)), said_(std::move(said)) {}
 
   /// False: the server has ended the call, and `finish` says how.
@@ -84,7 +84,7 @@ public:
 private:
   bool send_bytes(byte_chain message, std::string text);
 
-  exam* by_;
+  probe* by_;
   std::unique_ptr<conversation> with_;
   std::shared_ptr<exchange> said_;
   error garbled_;
@@ -93,7 +93,7 @@ private:
 
 /// How one rule questions a server. Used by one thread. Questions never wait longer than `patience`, and the
 /// whole rule no longer than its time; what is over it fails.
-class exam {
+class probe {
 public:
   struct setting {
     const conform::facts* server = nullptr;
@@ -106,10 +106,10 @@ public:
     duration longest = std::chrono::seconds(30);  ///< for the whole rule
   };
 
-  exam(const rule& about, const setting& where);
-  exam(const exam&) = delete;
-  exam& operator=(const exam&) = delete;
-  ~exam();
+  probe(const rule& about, const setting& where);
+  probe(const probe&) = delete;
+  probe& operator=(const probe&) = delete;
+  ~probe();
 
   const facts& server() const noexcept { return *where_.server; }
   const std::string& instance() const noexcept { return server().instance; }
@@ -262,7 +262,7 @@ private:
 errc code_of(const google::rpc::Status& status) noexcept;
 
 /// What a read brought.
-std::string data_of(const exam::read_answer& got);
+std::string data_of(const probe::read_answer& got);
 
 // ---- dialogue
 

@@ -6,14 +6,14 @@
 
 #include <cstdio>
 
-namespace kiln::warden {
+namespace kiln::launcher {
 
 /// How commands stand with the kernel when memory runs out: they go before the server and before whoever
 /// supervises them. Without a supervisor a command's end is not known, and all that was done is lost.
 class oom_rank {
 public:
-  /// Once, in the warden. Where it was started near the top of the list it tries to come down a little, which
-  /// not everybody may.
+  /// Once, in the launcher. Where it was started near the top of the list it tries to come down a little,
+  /// which not everybody may.
   void read() {
     int own = own_score();
     if (own > most - distance) {
@@ -56,4 +56,4 @@ private:
   char text_[16] = "500";
 };
 
-}  // namespace kiln::warden
+}  // namespace kiln::launcher

@@ -1,4 +1,4 @@
-#include "actors/worker/remote_master.hpp"
+#include "actors/worker/remote_scheduler.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -76,8 +76,8 @@ struct bench {
               [this](const kill_action& order) { kills.push_back(order); },
               [this](const dismiss_worker& order) { dismissals.push_back(order); }};
     }));
-    master = system.own(spawn_remote_master(system.actors(), system.env(), way,
-                                            bearer_token::from_text("the-scheduler's-own").value()));
+    master = system.own(spawn_remote_scheduler(system.actors(), system.env(), way,
+                                               bearer_token::from_text("the-scheduler's-own").value()));
   }
   scripted_call& call() { return *way->calls.back(); }
   std::shared_ptr<std::optional<expected<worker_welcome>>> enlist() {
@@ -126,7 +126,7 @@ struct bench {
   std::vector<kill_action> kills;
   std::vector<dismiss_worker> dismissals;
   worker_actor worker;
-  worker_master master;
+  worker_registry master;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "core/base/crew.hpp"
+#include "core/base/thread_pool.hpp"
 
 #include <pthread.h>
 
@@ -13,17 +13,18 @@
 namespace kiln {
 namespace {
 
-// What the threads share. They own it together with the crew, for a crew may be dropped by one of its own
-// jobs (with the last reference to the actor that owned it), and that thread must still find its way out.
-struct crew_room {
-  explicit crew_room(std::string name_, std::size_t limit_) : name(std::move(name_)), limit(limit_) {}
+// What the threads share. They own it together with the thread pool, for a thread pool may be dropped by one
+// of its own jobs (with the last reference to the actor that owned it), and that thread must still find its
+// way out.
+struct pool_room {
+  explicit pool_room(std::string name_, std::size_t limit_) : name(std::move(name_)), limit(limit_) {}
 
   void work() {
     std::unique_lock lock(mutex);
     for (;;) {
       wake.wait(lock, [this] { return stopping || !queue.empty(); });
       if (queue.empty()) return;
-      crew::job next = std::move(queue.front());
+      thread_pool::job next = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
       try {
@@ -39,27 +40,27 @@ struct crew_room {
   const std::size_t limit;
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<crew::job> queue;
+  std::deque<thread_pool::job> queue;
   bool stopping = false;
 };
 
-class thread_crew final : public crew {
+class thread_pool final : public thread_pool {
 public:
-  thread_crew(std::string name, std::size_t threads, std::size_t queue_limit)
-      : room_(std::make_shared<crew_room>(std::move(name), queue_limit)) {
+  thread_pool(std::string name, std::size_t threads, std::size_t queue_limit)
+      : room_(std::make_shared<pool_room>(std::move(name), queue_limit)) {
     for (std::size_t i = 0; i < threads; ++i) {
       threads_.emplace_back([room = room_] { room->work(); });
       pthread_setname_np(threads_.back().native_handle(), room_->name.substr(0, 15).c_str());
     }
   }
-  ~thread_crew() override { stop(); }
+  ~thread_pool() override { stop(); }
 
   expected<void> post(job work) override {
     {
       std::lock_guard lock(room_->mutex);
-      if (room_->stopping) return fail(errc::unavailable, "crew {} is stopping", room_->name);
+      if (room_->stopping) return fail(errc::unavailable, "thread pool {} is stopping", room_->name);
       if (room_->queue.size() >= room_->limit)
-        return fail(errc::resource_exhausted, "crew {} has {} jobs waiting", room_->name, room_->limit);
+        return fail(errc::resource_exhausted, "thread pool {} has {} jobs waiting", room_->name, room_->limit);
       room_->queue.push_back(std::move(work));
     }
     room_->wake.notify_one();
@@ -82,18 +83,18 @@ public:
   }
 
 private:
-  std::shared_ptr<crew_room> room_;
+  std::shared_ptr<pool_room> room_;
   std::vector<std::thread> threads_;
 };
 
-class thread_crew_source final : public crew_source {
+class thread_pool_source final : public thread_pool_source {
 public:
-  std::unique_ptr<crew> make(std::string name, std::size_t threads) override {
-    return make_thread_crew(std::move(name), threads);
+  std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override {
+    return make_thread_pool(std::move(name), threads);
   }
 };
 
-class inline_crew final : public crew {
+class inline_pool final : public thread_pool {
 public:
   expected<void> post(job work) override {
     try {
@@ -107,8 +108,9 @@ public:
 
 }  // namespace
 
-std::unique_ptr<crew> make_thread_crew(std::string name, std::size_t threads, std::size_t queue_limit) {
-  return std::make_unique<thread_crew>(std::move(name), threads, queue_limit);
+std::unique_ptr<thread_pool> make_thread_pool(std::string name, std::size_t threads,
+                                              std::size_t queue_limit) {
+  return std::make_unique<thread_pool>(std::move(name), threads, queue_limit);
 }
 
 error current_fault() noexcept {
@@ -123,12 +125,12 @@ error current_fault() noexcept {
   }
 }
 
-std::unique_ptr<crew> make_inline_crew() {
-  return std::make_unique<inline_crew>();
+std::unique_ptr<thread_pool> make_inline_pool() {
+  return std::make_unique<inline_pool>();
 }
 
-crew_source& thread_crews() noexcept {
-  static thread_crew_source instance;
+thread_pool_source& thread_pools() noexcept {
+  static thread_pool_source instance;
   return instance;
 }
 

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "actors/worker/inputs/batch_size.hpp"
-#include "actors/worker/inputs/input_lender_state.hpp"
+#include "actors/worker/inputs/input_cache_state.hpp"
 #include "actors/worker/inputs/joined_source.hpp"
 #include "actors/worker/inputs/private_copy.hpp"
 #include "core/contract/hear.hpp"
@@ -10,11 +10,11 @@
 /// Inputs that the cache does not have: from the content store into it, or into files of our own.
 namespace kiln::lending {
 
-void lender_state::fetch(const flight_ptr& one) {
+void input_cache_state::fetch(const flight_ptr& one) {
   (one->which.blob.size <= small_blob ? small : large).push_back(one);
 }
 
-void lender_state::fetch_batch() {
+void input_cache_state::fetch_batch() {
   ++batches;
   std::vector<flight_ptr> batch;
   auto asked = caught([&]() -> expected<void> {
@@ -29,13 +29,13 @@ void lender_state::fetch_batch() {
     land(one, failure(asked.error()));
 }
 
-void lender_state::fail_batch(const std::vector<flight_ptr>& batch, const error& why) {
+void input_cache_state::fail_batch(const std::vector<flight_ptr>& batch, const error& why) {
   --batches;
   for (const auto& one : batch) land(one, failure(why));
 }
 
 /// `batch` has the room. What is in it when something is thrown is nowhere else.
-void lender_state::ask_for_batch(std::vector<flight_ptr>& batch) {
+void input_cache_state::ask_for_batch(std::vector<flight_ptr>& batch) {
   read_blobs order;
   order.blobs.reserve(batch.capacity());
   for (std::int64_t room = batch_bytes; !small.empty() && batch.size() < batch_blobs;) {
@@ -54,7 +54,7 @@ void lender_state::ask_for_batch(std::vector<flight_ptr>& batch) {
       });
 }
 
-void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content) {
+void input_cache_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content) {
   content.results.resize(batch.size(), fail(errc::internal, "a store answered too few blobs"));
   write_blobs order;
   std::vector<flight_ptr> kept;
@@ -70,13 +70,13 @@ void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content)
     }
   }
   if (!lends) {
-    auto write_all = [root = context.root, hands = context.hands, kept, order = std::move(order)] {
+    auto write_all = [root = context.root, pool = context.pool, kept, order = std::move(order)] {
       std::vector<expected<lent_input_ptr>> results;
       for (std::size_t i = 0; i < kept.size(); ++i)
-        results.push_back(make_private_copy(root, hands, kept[i]->which, order.entries[i].content));
+        results.push_back(make_private_copy(root, pool, kept[i]->which, order.entries[i].content));
       return expected<std::vector<expected<lent_input_ptr>>>(std::move(results));
     };
-    return offload(me(), *context.hands, std::move(write_all),
+    return offload(me(), *context.pool, std::move(write_all),
                    [self = self, kept](expected<std::vector<expected<lent_input_ptr>>> results) {
                      --self->state.batches;
                      for (std::size_t i = 0; i < kept.size(); ++i)
@@ -106,7 +106,7 @@ void lender_state::keep_batch(std::vector<flight_ptr> batch, blob_batch content)
           });
 }
 
-void lender_state::fetch_large(const flight_ptr& one) {
+void input_cache_state::fetch_large(const flight_ptr& one) {
   ++streams;
   self->request(context.cas, caf::infinite, read_blob{one->which.blob})
       .then([self = self, one](blob_content& content) { self->state.keep_large(one, std::move(content)); },
@@ -121,7 +121,7 @@ void lender_state::fetch_large(const flight_ptr& one) {
             });
 }
 
-void lender_state::keep_large(const flight_ptr& one, blob_content content) {
+void input_cache_state::keep_large(const flight_ptr& one, blob_content content) {
   auto source = join(std::move(content.head), std::move(content.rest));
   if (!lends) {
     auto done = [me = me(), self = self, one](expected<lent_input_ptr> result) {
@@ -131,7 +131,7 @@ void lender_state::keep_large(const flight_ptr& one, blob_content content) {
                        self->state.go_on();
                      }});
     };
-    return make_private_copy(context.root, context.hands, one->which, std::move(source), std::move(done));
+    return make_private_copy(context.root, context.pool, one->which, std::move(source), std::move(done));
   }
   self->request(context.cache, caf::infinite, write_blob{one->which.blob, std::move(source)})
       .then(

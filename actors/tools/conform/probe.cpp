@@ -1,4 +1,4 @@
-#include "actors/tools/conform/exam.hpp"
+#include "actors/tools/conform/probe.hpp"
 
 #include <algorithm>
 
@@ -17,18 +17,18 @@ std::string words_for(const ending& got) {
 
 }  // namespace
 
-exam::exam(const rule& about, const setting& where)
+probe::probe(const rule& about, const setting& where)
     : where_(where),
       what_(about.what),
       number_(static_cast<std::uint64_t>(about.number)),
       end_(where.time->now() + where.longest),
       to_(where.dial()) {}
 
-exam::~exam() {
+probe::~probe() {
   clean_up();
 }
 
-void exam::clean_up() {
+void probe::clean_up() {
   while (!cleaning_.empty()) {
     auto clean = std::move(cleaning_.back());
     cleaning_.pop_back();
@@ -40,7 +40,7 @@ void exam::clean_up() {
   }
 }
 
-std::string exam::fresh_uuid() {
+std::string probe::fresh_uuid() {
   auto bits = noise(fresh_number(), 16);
   bits[6] = static_cast<char>((bits[6] & 0x0f) | 0x40);
   bits[8] = static_cast<char>((bits[8] & 0x3f) | 0x80);
@@ -51,23 +51,23 @@ std::string exam::fresh_uuid() {
   return text;
 }
 
-std::string exam::name_of(const std::string& kind, const blob& what) const {
+std::string probe::name_of(const std::string& kind, const blob& what) const {
   auto function = is_named_in_paths(what.function) ? path_name(what.function) + "/" : "";
   return in_instance(fmt::format("{}{}{}/{}", kind, function, what.digest.hash(), what.digest.size_bytes()));
 }
 
-duration exam::patience() const {
+duration probe::patience() const {
   return std::max<duration>(std::min<duration>(where_.patience, end_ - time().now()), duration(0));
 }
 
-std::shared_ptr<exchange> exam::note(const std::string& method) {
+std::shared_ptr<exchange> probe::note(const std::string& method) {
   // A rule that asks ten thousand times is understood by its last questions.
   constexpr std::size_t most = 12;
   if (transcript_.size() == most) transcript_.pop_front();
   return transcript_.emplace_back(std::make_shared<exchange>(exchange{method, {}, {}, {}}));
 }
 
-std::unique_ptr<conversation> exam::start(const std::string& method, asked_with with) {
+std::unique_ptr<conversation> probe::start(const std::string& method, asked_with with) {
   auto all = with.anonymous ? metadata() : where_.metadata;
   all.insert(all.end(), with.metadata.begin(), with.metadata.end());
   return std::make_unique<conversation>(*to_, outbound_request{method, std::move(all), with.deadline});
@@ -75,20 +75,20 @@ std::unique_ptr<conversation> exam::start(const std::string& method, asked_with 
 
 // ---- questions
 
-answer<v2::FindMissingBlobsResponse> exam::find_missing(const std::vector<v2::Digest>& blobs) {
+answer<v2::FindMissingBlobsResponse> probe::find_missing(const std::vector<v2::Digest>& blobs) {
   auto request = this->request<v2::FindMissingBlobsRequest>();
   for (const auto& one : blobs) *request.add_blob_digests() = one;
   return ask<v2::FindMissingBlobsResponse>(reapi("ContentAddressableStorage/FindMissingBlobs"), request);
 }
 
-answer<v2::FindMissingBlobsResponse> exam::find_missing(const blob& one) {
+answer<v2::FindMissingBlobsResponse> probe::find_missing(const blob& one) {
   auto request = this->request<v2::FindMissingBlobsRequest>();
   request.set_digest_function(one.function);
   *request.add_blob_digests() = one.digest;
   return ask<v2::FindMissingBlobsResponse>(reapi("ContentAddressableStorage/FindMissingBlobs"), request);
 }
 
-answer<v2::BatchUpdateBlobsResponse> exam::batch_update(const std::vector<blob>& blobs) {
+answer<v2::BatchUpdateBlobsResponse> probe::batch_update(const std::vector<blob>& blobs) {
   auto request = this->request<v2::BatchUpdateBlobsRequest>();
   for (const auto& one : blobs) {
     request.set_digest_function(one.function);
@@ -99,38 +99,38 @@ answer<v2::BatchUpdateBlobsResponse> exam::batch_update(const std::vector<blob>&
   return ask<v2::BatchUpdateBlobsResponse>(reapi("ContentAddressableStorage/BatchUpdateBlobs"), request);
 }
 
-answer<v2::BatchReadBlobsResponse> exam::batch_read(const std::vector<v2::Digest>& blobs) {
+answer<v2::BatchReadBlobsResponse> probe::batch_read(const std::vector<v2::Digest>& blobs) {
   auto request = this->request<v2::BatchReadBlobsRequest>();
   for (const auto& one : blobs) *request.add_digests() = one;
   return ask<v2::BatchReadBlobsResponse>(reapi("ContentAddressableStorage/BatchReadBlobs"), request);
 }
 
-answer<v2::GetTreeResponse> exam::get_tree(const v2::Digest& root) {
+answer<v2::GetTreeResponse> probe::get_tree(const v2::Digest& root) {
   auto request = this->request<v2::GetTreeRequest>();
   *request.mutable_root_digest() = root;
   return ask<v2::GetTreeResponse>(reapi("ContentAddressableStorage/GetTree"), request);
 }
 
-answer<v2::ActionResult> exam::get_result(const v2::Digest& action) {
+answer<v2::ActionResult> probe::get_result(const v2::Digest& action) {
   auto request = this->request<v2::GetActionResultRequest>();
   *request.mutable_action_digest() = action;
   return ask<v2::ActionResult>(reapi("ActionCache/GetActionResult"), request);
 }
 
-answer<v2::ActionResult> exam::update_result(const v2::Digest& action, const v2::ActionResult& result) {
+answer<v2::ActionResult> probe::update_result(const v2::Digest& action, const v2::ActionResult& result) {
   auto request = this->request<v2::UpdateActionResultRequest>();
   *request.mutable_action_digest() = action;
   *request.mutable_action_result() = result;
   return ask<v2::ActionResult>(reapi("ActionCache/UpdateActionResult"), request);
 }
 
-answer<v2::ServerCapabilities> exam::capabilities(const std::string& instance) {
+answer<v2::ServerCapabilities> probe::capabilities(const std::string& instance) {
   v2::GetCapabilitiesRequest request;
   request.set_instance_name(instance);
   return ask<v2::ServerCapabilities>(reapi("Capabilities/GetCapabilities"), request);
 }
 
-exam::read_answer exam::read(const std::string& name, std::int64_t offset, std::int64_t limit) {
+probe::read_answer probe::read(const std::string& name, std::int64_t offset, std::int64_t limit) {
   bs::ReadRequest request;
   request.set_resource_name(name);
   request.set_read_offset(offset);
@@ -138,7 +138,7 @@ exam::read_answer exam::read(const std::string& name, std::int64_t offset, std::
   return ask<bs::ReadResponse>(byte_stream("Read"), request);
 }
 
-answer<bs::WriteResponse> exam::write(const std::string& name, std::string_view data, std::size_t piece) {
+answer<bs::WriteResponse> probe::write(const std::string& name, std::string_view data, std::size_t piece) {
   auto talk = start_write();
   bs::WriteRequest request;
   request.set_resource_name(name);
@@ -152,7 +152,7 @@ answer<bs::WriteResponse> exam::write(const std::string& name, std::string_view 
   return talk.finish();
 }
 
-answer<bs::QueryWriteStatusResponse> exam::query_write_status(const std::string& name) {
+answer<bs::QueryWriteStatusResponse> probe::query_write_status(const std::string& name) {
   bs::QueryWriteStatusRequest request;
   request.set_resource_name(name);
   return ask<bs::QueryWriteStatusResponse>(byte_stream("QueryWriteStatus"), request);
@@ -160,7 +160,7 @@ answer<bs::QueryWriteStatusResponse> exam::query_write_status(const std::string&
 
 // ---- steps
 
-void exam::store(const blob& what) {
+void probe::store(const blob& what) {
   if (what.data.size() > static_cast<std::size_t>(server().batch_limit() / 2)) {
     ok(write(write_name(what), what.data));
     return;
@@ -168,21 +168,21 @@ void exam::store(const blob& what) {
   store(std::vector<blob>{what});
 }
 
-void exam::store(const std::vector<blob>& what) {
+void probe::store(const std::vector<blob>& what) {
   auto done = ok(batch_update(what));
   check(done.responses_size() == static_cast<int>(what.size()), "one response for each blob");
   for (const auto& one : done.responses())
     check(one.status().code() == 0, "every blob is stored (a step on the way)");
 }
 
-bool exam::is_missing(const blob& what) {
+bool probe::is_missing(const blob& what) {
   auto missing = ok(find_missing(what));
   return missing.missing_blob_digests_size() > 0;
 }
 
 // ---- expectations
 
-void exam::expect(const ending& got, std::initializer_list<errc> any_of) {
+void probe::expect(const ending& got, std::initializer_list<errc> any_of) {
   bool met = !got.silent && std::find(any_of.begin(), any_of.end(), got.status.code()) != any_of.end();
   if (met) return;
   if (has(what_, needs::optional) && !got.silent && got.status.code() == errc::unimplemented)
@@ -190,14 +190,14 @@ void exam::expect(const ending& got, std::initializer_list<errc> any_of) {
   fail(words_for(any_of), words_for(got));
 }
 
-void exam::refused(const ending& got) {
+void probe::refused(const ending& got) {
   bool broke = got.status.code() == errc::internal || got.status.code() == errc::unknown ||
                got.status.code() == errc::unavailable;
   if (!got.status.ok() && !got.silent && !broke) return;
   fail("a refusal (such as INVALID_ARGUMENT)", words_for(got));
 }
 
-void exam::check(bool holds, const std::string& expected) {
+void probe::check(bool holds, const std::string& expected) {
   if (holds) return;
   std::string received = "nothing";
   if (!transcript_.empty()) {
@@ -207,11 +207,11 @@ void exam::check(bool holds, const std::string& expected) {
   fail(expected, received);
 }
 
-void exam::fail(std::string expected, std::string received) {
+void probe::fail(std::string expected, std::string received) {
   throw verdict{outcome::fail, std::move(expected), std::move(received)};
 }
 
-void exam::skip(std::string why) {
+void probe::skip(std::string why) {
   throw verdict{outcome::skipped, std::move(why), {}};
 }
 
@@ -219,7 +219,7 @@ errc code_of(const google::rpc::Status& status) noexcept {
   return static_cast<errc>(status.code());
 }
 
-std::string data_of(const exam::read_answer& got) {
+std::string data_of(const probe::read_answer& got) {
   std::string data;
   for (const auto& one : got.messages) data += one.data();
   return data;

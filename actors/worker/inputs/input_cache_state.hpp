@@ -8,24 +8,24 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/worker/inputs/input_cache.hpp"
 #include "actors/worker/inputs/input_flight.hpp"
-#include "actors/worker/inputs/input_lender.hpp"
 #include "actors/worker/inputs/lent_file.hpp"
 #include "actors/worker/inputs/lent_inputs.hpp"
 
-/// What the lender of inputs knows: who waits for what (input_lender.cpp), and what is fetched into the cache
+/// What the input cache knows: who waits for what (input_lender.cpp), and what is fetched into the cache
 /// because it is not there (input_lender_fetch.cpp).
 namespace kiln::lending {
 
 constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
 constexpr std::size_t streams_at_once = 8;
 
-struct lender_state;
-using lender_self = input_lender_actor::stateful_pointer<lender_state>;
+struct input_cache_state;
+using input_cache_self = input_cache_actor::stateful_pointer<input_cache_state>;
 
-struct lender_state {
-  lender_self self = nullptr;
-  lender_context context;
+struct input_cache_state {
+  input_cache_self self = nullptr;
+  input_cache_context context;
   bool lends = true;  // until the cache says that it has no files
 
   std::optional<lent_inputs> lent;
@@ -43,7 +43,7 @@ struct lender_state {
 
   bool has_cache() const { return static_cast<bool>(context.cache); }
   const store_actor& lending_store() const { return has_cache() ? context.cache : context.cas; }
-  input_lender_actor me() const { return caf::actor_cast<input_lender_actor>(self); }
+  input_cache_actor me() const { return caf::actor_cast<input_cache_actor>(self); }
 
   void ask_capacity();
   caf::result<borrowed_inputs> borrow(const borrow_inputs& order);

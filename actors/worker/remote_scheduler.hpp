@@ -22,8 +22,8 @@ namespace kiln {
 ///
 /// The scheduler may ask for proof that `cache`, the worker's, is the one that its own clients use; a worker
 /// with another could only fail what it is given. Null: the worker cannot prove it.
-worker_master spawn_remote_master(caf::actor_system& system, const environment& env,
-                                  std::shared_ptr<channel> way, bearer_token token,
-                                  store_actor cache = store_actor());
+worker_registry spawn_remote_scheduler(caf::actor_system& system, const environment& env,
+                                       std::shared_ptr<channel> way, bearer_token token,
+                                       store_actor cache = store_actor());
 
 }  // namespace kiln

@@ -2,14 +2,14 @@
 
 #include <cstdint>
 
-/// How the worker and its warden speak. Both come out of one build, so plain structs will do.
-namespace kiln::warden {
+/// How the worker and its launcher speak. Both come out of one build, so plain structs will do.
+namespace kiln::launcher {
 
-/// The warden finds its end of the door here. It sends one byte when it is ready. Through it come single
-/// bytes, each with the descriptors of one command; when it closes, the worker is gone.
-inline constexpr int door = 3;
+/// The launcher finds its end of the control_socket here. It sends one byte when it is ready. Through it come
+/// single bytes, each with the descriptors of one command; when it closes, the worker is gone.
+inline constexpr int control_socket = 3;
 
-/// Exit codes of a warden that cannot do its work.
+/// Exit codes of a launcher that cannot do its work.
 inline constexpr int exit_no_setup = 2;
 inline constexpr int exit_no_proc = 3;  ///< /proc does not list children
 
@@ -42,7 +42,7 @@ enum class word : std::uint32_t {
   started = 1,      ///< the command runs
   not_started = 2,  ///< `number` is the errno; the last word
   ended = 3,        ///< `number` is its wait status, and no process of it is left; the last word
-  lost = 4,         ///< it was killed because the warden is gone; no process is left; the last word
+  lost = 4,         ///< it was killed because the launcher is gone; no process is left; the last word
 };
 
 struct report {
@@ -54,4 +54,4 @@ struct report {
   std::int64_t peak_kib = 0;  ///< the largest resident set among its processes
 };
 
-}  // namespace kiln::warden
+}  // namespace kiln::launcher

@@ -10,15 +10,15 @@
 
 namespace kiln {
 
-/// The warden as a child of ours. It ends when this is dropped, after it has killed all that it runs.
-class warden_process {
+/// The launcher as a child of ours. It ends when this is dropped, after it has killed all that it runs.
+class launcher_process {
 public:
   /// Blocks until it is ready; FAILED_PRECONDITION if it cannot work on this machine.
-  static expected<std::shared_ptr<warden_process>> spawn(const std::string& path);
+  static expected<std::shared_ptr<launcher_process>> spawn(const std::string& path);
   /// Waits for its end, some seconds at most.
-  ~warden_process();
-  warden_process(const warden_process&) = delete;
-  warden_process& operator=(const warden_process&) = delete;
+  ~launcher_process();
+  launcher_process(const launcher_process&) = delete;
+  launcher_process& operator=(const launcher_process&) = delete;
 
   /// False when it is dead. Any thread.
   bool send(const int (&descriptors)[5]) noexcept;
@@ -26,14 +26,15 @@ public:
   void kill_if_stopped() noexcept;
 
 private:
-  warden_process(descriptor door, pid_t pid) : door_(std::move(door)), pid_(pid) {}
+  launcher_process(descriptor control_socket, pid_t pid)
+      : control_socket_(std::move(control_socket)), pid_(pid) {}
   expected<void> wait_until_ready();
 
-  descriptor door_;
+  descriptor control_socket_;
   pid_t pid_;
 };
 
-/// What a supervisor needs to start a command (see warden::command_head), in a file that is only memory.
+/// What a supervisor needs to start a command (see launcher::command_head), in a file that is only memory.
 expected<descriptor> make_command_image(const struct command_plan& plan, user_number user);
 
 }  // namespace kiln

@@ -31,23 +31,23 @@ struct recheck_inputs {
   std::vector<wanted_input> inputs;
 };
 
-using input_lender_actor = caf::typed_actor<                //
+using input_cache_actor = caf::typed_actor<                 //
     caf::replies_to<borrow_inputs>::with<borrowed_inputs>,  //
     caf::reacts_to<recheck_inputs>,                         //
     caf::reacts_to<resume>>;
 
-struct lender_context {
+struct input_cache_context {
   environment env;
   store_actor cas;    ///< has the blobs
   store_actor cache;  ///< lends them; null: `cas` is asked to lend, and nothing is written anywhere
   std::shared_ptr<work_root> root;
-  std::shared_ptr<crew> hands;
+  std::shared_ptr<thread_pool> pool;
   /// Bytes of inputs kept lent when no action holds them any more, for the next that wants them; at most a
   /// quarter of the lending store's capacity, for what is lent cannot be evicted there.
   std::uint64_t kept_bytes = 0;
 };
 
-input_lender_actor spawn_input_lender(caf::actor_system& system, lender_context context);
+input_cache_actor spawn_input_cache(caf::actor_system& system, input_cache_context context);
 
 }  // namespace kiln
 

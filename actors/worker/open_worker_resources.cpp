@@ -1,0 +1,79 @@
+#include "actors/worker/open_worker_resources.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/descriptors.hpp"
+#include "core/observe/log.hpp"
+
+namespace kiln {
+namespace {
+
+// An action's folder and streams, its socket, what its inputs and outputs are read through.
+constexpr std::uint32_t descriptors_of_slot = 16;
+constexpr std::uint32_t descriptors_of_spares = 4 * 64;
+
+/// How actions are kept from the files that all clients read; said once.
+expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
+  auto wanted = parse_users(resources.options.action_users);
+  if (!wanted) return failure(std::move(wanted).error());
+  std::string why;
+  // Beside those that run there are emptied folders, and some on their way out.
+  auto users = find_action_users(*wanted, resources.root->path(), 2 * std::uint64_t{slots}, why);
+  if (!users) return failure(std::move(users).error());
+  if (*users)
+    if (auto shared = resources.root->share_with(*users); !shared) return shared;
+  const auto mode = resources.options.inputs;
+  resources.links = mode == input_mode::trusted_links || (mode == input_mode::safe && *users);
+  resources.watches = resources.links && !*users;
+  if (!resources.env.log) return {};
+  const std::string inputs = resources.links ? "links" : "copies";
+  if (*users)
+    resources.env.log->info("actions run as users of their own",
+                            {{"users", (*users)->all().to_string()}, {"inputs", inputs}});
+  else if (resources.watches)
+    resources.env.log->warn(
+        "actions run as kiln's own user and are trusted: they could change what clients read",
+        {{"why", why}, {"inputs", inputs}});
+  else if (::geteuid() == 0)
+    resources.env.log->warn(
+        "actions run as kiln's own user, which is root: they may do anything on this machine",
+        {{"why", why}, {"inputs", inputs}});
+  else
+    resources.env.log->info("actions run as kiln's own user", {{"why", why}, {"inputs", inputs}});
+  return {};
+}
+
+}  // namespace
+
+expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, const worker_options& options,
+                                                     const worker_context& context,
+                                                     const worker_profile& profile) {
+  expect_descriptors(std::uint64_t{descriptors_of_slot} * profile.slots + descriptors_of_spares);
+  auto resources = std::make_shared<worker_resources>();
+  resources->options = options;
+  resources->env = context.env;
+  resources->worker_name = profile.name;
+  resources->cas = context.cas;
+  resources->room = std::make_shared<output_room>(options.max_output_size);
+  resources->pool = context.env.pools->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
+  resources->watchers = context.env.pools->make("kiln-watch", 2);
+  auto root = work_root::open(options.work_root, resources->pool, context.env.log);
+  if (!root) return failure(std::move(root).error());
+  resources->root = std::move(*root);
+  if (auto apart = keep_apart(*resources, profile.slots); !apart) return failure(std::move(apart).error());
+  auto runner = command_runner::open(resources->root->launcher_path());
+  if (!runner) return failure(std::move(runner).error());
+  resources->runner = std::move(*runner);
+  if (context.around_commands) resources->runner = context.around_commands(std::move(resources->runner));
+  resources->input_cache = spawn_input_cache(
+      system,
+      {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});
+  if (context.also_needs)
+    context.also_needs("input_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->input_cache));
+  return worker_resources_ptr(std::move(resources));
+}
+
+}  // namespace kiln
