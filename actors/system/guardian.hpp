@@ -17,7 +17,7 @@ struct guarded_actor {
 using guardian_actor = caf::actor;
 
 /// Watches over the actors that a node cannot be without. When one dies, the process logs which and why and
-/// ends with exit code 70: half a server is worse than a quick restart (docs/decisions/0004). It must be gone
+/// ends with exit code 70: half a server is worse than a quick restart (docs/decisions/0003). It must be gone
 /// before they are ended on purpose.
 guardian_actor spawn_guardian(caf::actor_system& system, std::vector<guarded_actor> wards, logger* log);
 

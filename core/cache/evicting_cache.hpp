@@ -37,7 +37,7 @@ using on_evict = std::function<void(const Key&, Value&&, eviction)>;
 
 /// Bounded map that forgets what is used least. Every newcomer is admitted, for a blob that was acknowledged
 /// must not vanish; what was used a second time moves to a sheltered segment, so that one long scan cannot
-/// empty the cache of what is used daily (docs/decisions/0011). Within a segment the order is that of use.
+/// empty the cache of what is used daily (docs/decisions/0007). Within a segment the order is that of use.
 ///
 /// Pins are counted by key, may come before the entry and outlive it. A pinned entry is never evicted and
 /// never idle, so the cache exceeds its bounds while all it holds is pinned: whoever grants pins bounds them,

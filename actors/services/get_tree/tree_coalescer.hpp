@@ -17,7 +17,7 @@
 /// Who walks trees of directories for all that want them: equal trees once at a time, however many ask. A
 /// walk belongs to nobody and goes on while somebody follows it, at the pace of the fastest; the others take
 /// what they have not had yet. Whole trees and single directories are remembered. Why an answer never
-/// outlives the blobs that it is made of: docs/decisions/0047-get-tree.md.
+/// outlives the blobs that it is made of: docs/decisions/0015-get-tree.md.
 namespace kiln {
 
 /// A place in a walk. Dropped, it is free; the walk ends with the last one.
