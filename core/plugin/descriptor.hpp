@@ -16,25 +16,12 @@ enum class plugin_kind : std::uint32_t { store = 1, transport = 2 };
 struct plugin_descriptor {
   std::uint32_t size;  ///< of this struct, as the plugin saw it
   plugin_kind kind;
-  const char* abi_tag;  ///< KILN_ABI_TAG of the headers it was built with
+  const char* abi_tag;  ///< KILN_ABI_TAG (abi_tag.hpp) of the headers it was built with
   const char* name;     ///< the `type` in the configuration
   /// The plugin itself; lives for ever, never throws. Only the one of `kind` is not null.
   const store_plugin* (*store)() noexcept;
   const transport_plugin* (*transport)() noexcept;
 };
-
-#define KILN_TEXT_OF(x) #x
-#define KILN_TEXT(x) KILN_TEXT_OF(x)
-
-/// Bumped whenever a message, a contract or a schema type changes its shape.
-#define KILN_CONTRACT_VERSION 1
-
-// clang-format off
-#define KILN_ABI_TAG                                                                              \
-  "kiln-contract-" KILN_TEXT(KILN_CONTRACT_VERSION) " gcc-abi-" KILN_TEXT(__GXX_ABI_VERSION)      \
-  " caf-" KILN_TEXT(CAF_VERSION) " cxx-" KILN_TEXT(__cplusplus)                                   \
-  " dual-abi-" KILN_TEXT(_GLIBCXX_USE_CXX11_ABI)
-// clang-format on
 
 /// The symbol's name, for the loader.
 inline constexpr const char* plugin_symbol = "kiln_plugin";

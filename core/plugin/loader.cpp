@@ -8,6 +8,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/plugin/abi_tag.hpp"
+
 namespace kiln {
 namespace {
 

@@ -130,21 +130,3 @@ const Plugin* only_plugin() noexcept {
 
 }  // namespace detail
 }  // namespace kiln
-
-#define KILN_PLUGIN(kind_, name_, store_, transport_)                                      \
-  extern "C" {                                                                             \
-  extern __attribute__((visibility("default"))) const kiln::plugin_descriptor kiln_plugin; \
-  }                                                                                        \
-  const kiln::plugin_descriptor kiln_plugin = {                                            \
-      sizeof(kiln::plugin_descriptor), kind_, KILN_ABI_TAG, name_, store_, transport_};
-
-/// KILN_STORE_PLUGIN("verify", verify_schema, spawn_verify_store), at global scope, in one file of the
-/// plugin: `schema<Options> verify_schema()` and `expected<store_actor> spawn_verify_store(const Options&,
-/// const store_context&)`.
-#define KILN_STORE_PLUGIN(name_, schema_, spawn_) \
-  KILN_PLUGIN(kiln::plugin_kind::store, name_,    \
-              (&kiln::detail::only_plugin<kiln::store_plugin, &schema_, &spawn_>), nullptr)
-
-#define KILN_TRANSPORT_PLUGIN(name_, schema_, make_)        \
-  KILN_PLUGIN(kiln::plugin_kind::transport, name_, nullptr, \
-              (&kiln::detail::only_plugin<kiln::transport_plugin, &schema_, &make_>))

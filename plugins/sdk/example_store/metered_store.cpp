@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/observe/metrics.hpp"
-#include "core/plugin/plugin.hpp"
+#include "core/plugin/export.hpp"
 
 /// A store that counts what is asked of the one below it, and how long that takes to answer. It changes
 /// nothing, so it passes the contract wherever its inner store does.

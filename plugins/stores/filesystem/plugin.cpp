@@ -1,4 +1,4 @@
-#include "core/plugin/plugin.hpp"
+#include "core/plugin/export.hpp"
 #include "plugins/stores/filesystem/store/spawn.hpp"
 
 namespace {

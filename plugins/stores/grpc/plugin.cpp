@@ -1,4 +1,4 @@
-#include "core/plugin/plugin.hpp"
+#include "core/plugin/export.hpp"
 #include "plugins/stores/grpc/grpc_store.hpp"
 #include "plugins/stores/grpc/grpc_store_options.hpp"
 

@@ -1,4 +1,4 @@
-#include "core/plugin/plugin.hpp"
+#include "core/plugin/export.hpp"
 #include "plugins/stores/size_partitioning/size_partitioning_options.hpp"
 #include "plugins/stores/size_partitioning/size_partitioning_store.hpp"
 

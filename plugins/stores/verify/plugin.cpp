@@ -1,4 +1,4 @@
-#include "core/plugin/plugin.hpp"
+#include "core/plugin/export.hpp"
 #include "plugins/stores/verify/verify_options.hpp"
 #include "plugins/stores/verify/verify_store.hpp"
 
