@@ -44,23 +44,24 @@ struct pool_room {
   bool stopping = false;
 };
 
-class thread_pool final : public thread_pool {
+class started_threads final : public thread_pool {
 public:
-  thread_pool(std::string name, std::size_t threads, std::size_t queue_limit)
+  started_threads(std::string name, std::size_t threads, std::size_t queue_limit)
       : room_(std::make_shared<pool_room>(std::move(name), queue_limit)) {
     for (std::size_t i = 0; i < threads; ++i) {
       threads_.emplace_back([room = room_] { room->work(); });
       pthread_setname_np(threads_.back().native_handle(), room_->name.substr(0, 15).c_str());
     }
   }
-  ~thread_pool() override { stop(); }
+  ~started_threads() override { stop(); }
 
   expected<void> post(job work) override {
     {
       std::lock_guard lock(room_->mutex);
       if (room_->stopping) return fail(errc::unavailable, "thread pool {} is stopping", room_->name);
       if (room_->queue.size() >= room_->limit)
-        return fail(errc::resource_exhausted, "thread pool {} has {} jobs waiting", room_->name, room_->limit);
+        return fail(errc::resource_exhausted, "thread pool {} has {} jobs waiting", room_->name,
+                    room_->limit);
       room_->queue.push_back(std::move(work));
     }
     room_->wake.notify_one();
@@ -87,7 +88,7 @@ private:
   std::vector<std::thread> threads_;
 };
 
-class thread_pool_source final : public thread_pool_source {
+class system_thread_pools final : public thread_pool_source {
 public:
   std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override {
     return make_thread_pool(std::move(name), threads);
@@ -110,7 +111,7 @@ public:
 
 std::unique_ptr<thread_pool> make_thread_pool(std::string name, std::size_t threads,
                                               std::size_t queue_limit) {
-  return std::make_unique<thread_pool>(std::move(name), threads, queue_limit);
+  return std::make_unique<started_threads>(std::move(name), threads, queue_limit);
 }
 
 error current_fault() noexcept {
@@ -130,7 +131,7 @@ std::unique_ptr<thread_pool> make_inline_pool() {
 }
 
 thread_pool_source& thread_pools() noexcept {
-  static thread_pool_source instance;
+  static system_thread_pools instance;
   return instance;
 }
 
