@@ -34,51 +34,50 @@ schema<scheduler_options> scheduler_schema() {
   return schema<o>{
       "Finds a worker for every action: queues by priority and age, merges equal actions, tries again when a "
       "worker is lost."}
-      .field("counted_properties", &o::counted_properties, {"cpu", "memory"},
+      .field("counted_properties", &o::counted_properties,
              "Platform properties that are amounts, used up by the actions that run. Worker and action must "
              "mean the same unit.")
-      .field("ignored_properties", &o::ignored_properties, {},
+      .field("ignored_properties", &o::ignored_properties,
              "Platform properties that say nothing about where to run. All others must be offered by the "
              "worker with the very value that the action asks for.")
       .field(
-          "platforms", &o::platforms, {},
+          "platforms", &o::platforms,
           "What the workers of this scheduler offer, all of them that may ever come: names of platform "
           "properties, each with its values; of a counted one the largest amounts. An action that asks for "
           "anything else is refused at once. Left out, it waits for `unmatched_wait` first.")
-      .field("max_queued", &o::max_queued, 100'000,
+      .field("max_queued", &o::max_queued,
              "Actions that may wait for a worker. Beyond it clients are told to try later.", at_least(1))
-      .field("max_workers", &o::max_workers, 10'000, "Workers that may be connected at once.", at_least(1))
+      .field("max_workers", &o::max_workers, "Workers that may be connected at once.", at_least(1))
       .field(
-          "max_retries", &o::max_retries, 3,
+          "max_retries", &o::max_retries,
           "How often an action is tried again after its worker was lost or failed. Other workers are tried "
           "first; from the second time on, or where there is no other, after a pause that doubles from 1 s.",
           at_most(100))
       .field(
-          "set_aside_after", &o::set_aside_after, 3,
+          "set_aside_after", &o::set_aside_after,
           "A worker that fails so many different actions by itself, and none well between, is given nothing "
           "for 30 s while others offer the same, then one action to see. 0: never.")
-      .field("unmatched_wait", &o::unmatched_wait, seconds(60),
+      .field("unmatched_wait", &o::unmatched_wait,
              "How long an action waits while no connected worker could ever take it.")
-      .field("abandon_after", &o::abandon_after, seconds(30),
+      .field("abandon_after", &o::abandon_after,
              "An action that no client waits for any more is cancelled after this long. Clients that lost "
              "their connection come back within it.")
-      .field("heartbeat_interval", &o::heartbeat_interval, seconds(2),
-             "How often a worker says that it is alive.", at_least(milliseconds(100)), at_most(minutes(10)))
-      .field("heartbeats_missed", &o::heartbeats_missed, 4,
+      .field("heartbeat_interval", &o::heartbeat_interval, "How often a worker says that it is alive.",
+             at_least(milliseconds(100)), at_most(minutes(10)))
+      .field("heartbeats_missed", &o::heartbeats_missed,
              "After so many silent intervals a worker is given up.", at_least(2), at_most(1000))
-      .field("kill_timeout", &o::kill_timeout, seconds(30),
+      .field("kill_timeout", &o::kill_timeout,
              "A worker that has not stopped a cancelled action by then is given up.", at_least(seconds(1)))
       .field(
-          "overrun", &o::overrun, minutes(30),
+          "overrun", &o::overrun,
           "How much longer than its timeout an action may take with fetching inputs and uploading outputs. "
           "What takes still longer is stopped, for its worker hangs.",
           at_least(seconds(1)))
-      .field("retain_for", &o::retain_for, minutes(5),
-             "How long the name of a finished operation can be asked for.")
-      .field("max_retained", &o::max_retained, 10'000, "Finished operations that are remembered at most.")
-      .field("max_retained_bytes", &o::max_retained_bytes, 256_MiB,
+      .field("retain_for", &o::retain_for, "How long the name of a finished operation can be asked for.")
+      .field("max_retained", &o::max_retained, "Finished operations that are remembered at most.")
+      .field("max_retained_bytes", &o::max_retained_bytes,
              "Bytes of results that are remembered with them at most.")
-      .field("record_timeout", &o::record_timeout, seconds(30),
+      .field("record_timeout", &o::record_timeout,
              "How long a result may take into the action cache before clients get it regardless.",
              at_least(seconds(1)))
       .check(told_apart);

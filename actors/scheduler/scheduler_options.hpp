@@ -13,7 +13,7 @@
 namespace kiln {
 
 struct scheduler_options {
-  std::vector<std::string> counted_properties{"cpu", "memory"};
+  std::vector<std::string> counted_properties = {"cpu", "memory"};
   std::vector<std::string> ignored_properties;
   scheduling::declared_properties platforms;
   std::size_t max_queued = 100'000;
@@ -28,7 +28,7 @@ struct scheduler_options {
   duration overrun = std::chrono::minutes(30);
   duration retain_for = std::chrono::minutes(5);
   std::size_t max_retained = 10'000;
-  byte_size max_retained_bytes{256 << 20};
+  byte_size max_retained_bytes = 256_MiB;
   duration record_timeout = std::chrono::seconds(30);
 };
 

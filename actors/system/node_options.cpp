@@ -25,7 +25,7 @@ schema<serve_options> serve_schema() {
                "Remote execution, for workers in this process or elsewhere. Left out, nothing is executed.")
       .section("scheduler", &serve_options::scheduler, scheduler_schema(),
                "How actions and workers come together.")
-      .field("workers", &serve_options::workers, "",
+      .field("workers", &serve_options::workers,
              "The transport at which workers of other machines join, by its name. Clients are not answered "
              "there, and workers nowhere else. Left out, only the worker of this process runs actions.");
 }
@@ -37,9 +37,9 @@ schema<logging_options> logging_schema() {
                {"warn", log_level::warn},
                {"info", log_level::info},
                {"debug", log_level::debug}},
-              log_level::info, "What is worth a line.")
+              "What is worth a line.")
       .choice("format", &logging_options::format, {{"text", log_format::text}, {"json", log_format::json}},
-              log_format::text, "For people or for machines.");
+              "For people or for machines.");
 }
 
 expected<void> check_parts(const node_options& node) {
@@ -74,15 +74,15 @@ schema<node_options> node_schema(const kind_table& stores, const kind_table& tra
       .section("serve", &node_options::serve, serve_schema(),
                "What clients are answered. Left out, nothing is.")
       .section("worker", &node_options::worker, worker_schema(), "Runs actions. Left out, none are run here.")
-      .field("scheduler", &node_options::scheduler, "",
+      .field("scheduler", &node_options::scheduler,
              "HOST:PORT at which the scheduler's workers join, for the worker of this process; left out, it "
              "works for the scheduler in this process.",
              good_if{is_endpoint})
-      .field("worker_token", &node_options::worker_token, "",
+      .field("worker_token", &node_options::worker_token,
              "The file with the token that a worker shows when it joins the scheduler of another machine: "
              "named on both sides. A scheduler that finds no file makes one.")
       .section("log", &node_options::log, logging_schema(), "The log.")
-      .field("drain", &node_options::drain_patience, 30s,
+      .field("drain", &node_options::drain_patience,
              "How long running calls and actions may take after SIGTERM, all in all. What still runs then is "
              "cut "
              "off, and the process ends at most 15 s later, whatever hangs.",

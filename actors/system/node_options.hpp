@@ -48,7 +48,7 @@ struct node_options {
   std::string scheduler;     ///< endpoint that the worker enlists at; empty: the one in this process
   std::string worker_token;  ///< file of the token that workers show when they join
   logging_options log;
-  duration drain_patience{};
+  duration drain_patience = std::chrono::seconds(30);
 };
 
 /// The schema of the whole file. The tables must outlive it.

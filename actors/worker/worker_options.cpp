@@ -12,14 +12,14 @@ schema<worker_options> worker_schema() {
   using options = worker_options;
   return schema<options>{
       "Runs actions. Inputs come from a store, outputs go there before the end is reported."}
-      .field("name", &options::name, std::string(),
+      .field("name", &options::name,
              "Unique among the workers of a scheduler; by default the host's name and something random.",
              at_most(255))
       .field(
-          "slots", &options::slots, std::nullopt,
+          "slots", &options::slots,
           "Actions at once; auto is two for each processor, so that some fetch and upload while others run.",
           at_least(1U), at_most(65536U), or_word("auto"))
-      .field("properties", &options::properties, {},
+      .field("properties", &options::properties,
              "What the worker offers: names of platform properties, each with its values. OSFamily, ISA and "
              "Arch "
              "are offered by themselves, as the machine is; a name given here, even without a value, "
@@ -38,59 +38,56 @@ schema<worker_options> worker_schema() {
           {{"auto", input_mode::safe},
            {"hardlink_trusting_actions", input_mode::trusted_links},
            {"copy", input_mode::copy}},
-          input_mode::safe,
           "How input files come into an action's folder. copy: as copies that the action may change, which "
           "share their blocks with the cache where the file system can. auto: as read-only links to the "
           "cache's files where actions run as users of their own, who cannot change them, else as copies. "
           "hardlink_trusting_actions: as links in any case; whoever may run an action here can then change "
           "what all clients read, and is trusted not to.")
       .field(
-          "action_users", &options::action_users, std::string("auto"),
+          "action_users", &options::action_users,
           "Who actions run as. A range of user numbers, 200000-200999: each action as one that no other has "
           "at the same time, without any group or right of Kiln's user; Kiln must be root, and others must "
           "be "
           "able to pass through the folders that work_root lies in. auto: the same with numbers that are "
           "free on common systems, where Kiln may; else, and with none, as Kiln's own user.")
       .field(
-          "kept_inputs", &options::kept_inputs, 1_GiB,
+          "kept_inputs", &options::kept_inputs,
           "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "
           "cache meanwhile, and are never more than a quarter of it.")
-      .field("absolute_symlinks", &options::absolute_symlinks, true,
+      .field("absolute_symlinks", &options::absolute_symlinks,
              "Whether inputs and outputs may be symbolic links to absolute paths.")
-      .field("default_path", &options::default_path,
-             std::string("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-             "PATH of actions that bring none of their own.")
+      .field("default_path", &options::default_path, "PATH of actions that bring none of their own.")
       .field(
-          "max_timeout", &options::max_timeout, 24h,
+          "max_timeout", &options::max_timeout,
           "The longest timeout of actions that are given to this worker; the scheduler keeps longer ones for "
           "others. What clients may ask for, and what holds where they ask for nothing, is "
           "`serve.execution`.",
           at_least(duration(1s)))
-      .field("kill_grace", &options::kill_grace, 15s,
+      .field("kill_grace", &options::kill_grace,
              "How long an action whose time is over has between SIGTERM and SIGKILL.",
              at_most(duration(10min)))
-      .field("hang_after", &options::hang_after, 10s,
+      .field("hang_after", &options::hang_after,
              "How long a killed process or the removal of a folder may take. Then the client is told the "
              "action's end all the same, and its slot is lost until the rest is gone. Let it be shorter than "
              "the scheduler's `kill_timeout`.",
              at_least(duration(1ms)), at_most(duration(10min)))
-      .field("removal_wait", &options::removal_wait, 50ms,
+      .field("removal_wait", &options::removal_wait,
              "How long the news of an action's end waits for the removal of its folder. Then the end is "
              "told, and "
              "the slot follows when the folder is gone.",
              at_most(duration(10min)))
-      .field("max_input_size", &options::max_input_size, 64_GiB, "Bytes in one action's input tree.")
-      .field("max_input_entries", &options::max_input_entries, 1'000'000U,
+      .field("max_input_size", &options::max_input_size, "Bytes in one action's input tree.")
+      .field("max_input_entries", &options::max_input_entries,
              "Files, folders and links in one action's input tree.")
-      .field("max_stream_size", &options::max_stream_size, 64_MiB,
+      .field("max_stream_size", &options::max_stream_size,
              "Bytes an action may write to its standard output, and as many to its standard error. One that "
              "writes "
              "more is stopped, and the client gets what it wrote up to there.")
       .field(
-          "max_output_size", &options::max_output_size, 64_GiB,
+          "max_output_size", &options::max_output_size,
           "Bytes in all outputs of an action. One whose folder grows by more while it runs is stopped. What "
           "`cas` cannot hold is not taken either.")
-      .field("max_output_entries", &options::max_output_entries, 1'000'000U,
+      .field("max_output_entries", &options::max_output_entries,
              "Files, folders and links in all outputs of an action.")
       .check([](const options& wanted) -> expected<void> {
         if (auto users = parse_users(wanted.action_users); !users) return failure(std::move(users).error());

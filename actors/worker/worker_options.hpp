@@ -29,18 +29,18 @@ struct worker_options {
   std::optional<store_ref> cache;
   input_mode inputs = input_mode::safe;
   std::string action_users = "auto";
-  byte_size kept_inputs;
+  byte_size kept_inputs = 1_GiB;
   bool absolute_symlinks = true;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration max_timeout = std::chrono::hours(24);
   duration kill_grace = std::chrono::seconds(15);
   duration hang_after = std::chrono::seconds(10);
   duration removal_wait = std::chrono::milliseconds(50);
-  byte_size max_input_size;
-  std::uint32_t max_input_entries = 0;
-  byte_size max_stream_size;
-  byte_size max_output_size;
-  std::uint32_t max_output_entries = 0;
+  byte_size max_input_size = 64_GiB;
+  std::uint32_t max_input_entries = 1'000'000U;
+  byte_size max_stream_size = 64_MiB;
+  byte_size max_output_size = 64_GiB;
+  std::uint32_t max_output_entries = 1'000'000U;
 };
 
 schema<worker_options> worker_schema();

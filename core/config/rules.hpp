@@ -12,7 +12,7 @@
 
 namespace kiln {
 
-/// Rules stand behind a field's sentence: .field("threads", &options::threads, 4, "...", at_least(1),
+/// Rules stand behind a field's sentence: .field("threads", &options::threads, "...", at_least(1),
 /// at_most(64)). Of a text, a list or a map they bound the length.
 template <class T>
 struct at_least {

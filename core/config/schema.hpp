@@ -62,19 +62,24 @@ struct choice_of<std::vector<T>> {
 
 }  // namespace detail
 
-/// The options of one section, each said once: name, member, default, bounds and a sentence. From it come
-/// validation, the reference, and a filled-in struct. Built in one chain, then only read; copies are cheap
-/// enough for start-up.
+/// The options of one section, each said once: name, member, bounds and a sentence; the default is what the
+/// struct's initialiser says. From it come validation, the reference, and a filled-in struct. Built in one
+/// chain, then only read; copies are cheap enough for start-up.
 ///
+///     struct verify_options {
+///       store_ref inner;
+///       bool check_hash = true;
+///       std::optional<duration> timeout = std::chrono::seconds(30);
+///     };
 ///     schema<verify_options>{"Refuses blobs that do not match their digest. ..."}
 ///       .store("inner", &verify_options::inner, "Where accepted blobs go.")
-///       .field("check_hash", &verify_options::check_hash, true, "Hash every byte; off leaves only the
-///       size.") .field("timeout", &verify_options::timeout, 30s, "Until a silent writer is given up.",
-///              at_least(1s), or_word("off"));                      // an optional<duration>
+///       .field("check_hash", &verify_options::check_hash, "Hash every byte; off leaves only the size.")
+///       .field("timeout", &verify_options::timeout, "Until a silent writer is given up.",
+///              at_least(1s), or_word("off"));
 ///
 /// Members may be bool, integers, double, std::string, byte_size, capacity, duration, store_ref; vectors of
 /// these and maps from std::string to them; and an optional of any, which is empty where the YAML says
-/// nothing and no default is given, or where it says the field's or_word.
+/// nothing and the struct has no default, or where it says the field's or_word.
 template <class Options>
 class schema final : public section_schema {
 public:
@@ -83,13 +88,11 @@ public:
   /// What this is and when to use it, in one sentence or two.
   explicit schema(std::string sentence) : sentence_(std::move(sentence)) {}
 
-  /// An option with a default.
+  /// An option that may be left out.
   template <class T, class... Rules>
-  schema& field(std::string name, T Options::*member, std::type_identity_t<T> fallback, std::string sentence,
-                Rules... rules) {
+  schema& field(std::string name, T Options::*member, std::string sentence, Rules... rules) {
     using inner = typename detail::without_optional<T>::type;
-    return add(std::move(name), member, codec<inner>{}, std::move(fallback), std::move(sentence),
-               std::move(rules)...);
+    return add(std::move(name), member, codec<inner>{}, std::move(sentence), std::move(rules)...);
   }
 
   /// An option that must be given. A text, a list or a map must not be empty either.
@@ -107,13 +110,13 @@ public:
   template <class T>
   schema& choice(std::string name, T Options::*member,
                  std::vector<std::pair<std::string, typename detail::choice_of<T>::type>> words,
-                 std::type_identity_t<T> fallback, std::string sentence) {
+                 std::string sentence) {
     typename detail::choice_of<T>::codec words_codec;
     if constexpr (std::is_same_v<T, typename detail::choice_of<T>::type>)
       words_codec.words = std::move(words);
     else
       words_codec.inner.words = std::move(words);
-    return add(std::move(name), member, std::move(words_codec), std::move(fallback), std::move(sentence));
+    return add(std::move(name), member, std::move(words_codec), std::move(sentence));
   }
 
   /// Another store, by its name or described in place. The member is a store_ref (or a results_ref); an
@@ -121,7 +124,7 @@ public:
   template <class T, class... Rules>
   schema& store(std::string name, T Options::*member, std::string sentence, Rules... rules) {
     if constexpr (detail::without_optional<T>::was_optional)
-      field(std::move(name), member, std::nullopt, std::move(sentence), std::move(rules)...);
+      field(std::move(name), member, std::move(sentence), std::move(rules)...);
     else
       required(std::move(name), member, std::move(sentence), std::move(rules)...);
     slots_.back().about.is_store = true;
@@ -132,13 +135,12 @@ public:
   /// member is then empty instead.
   template <class S>
   schema& section(std::string name, S Options::*member, schema<S> inner, std::string sentence) {
-    auto shared = std::make_shared<const schema<S>>(std::move(inner));
-    add(std::move(name), member, detail::section_codec<S>{shared}, S{}, std::move(sentence));
+    auto shared = std::make_shared<const schema<S>>(std::move(inner.defaults(usual_.*member)));
+    add(std::move(name), member, detail::section_codec<S>{shared}, std::move(sentence));
     slot& added = slots_.back();
-    added.about.default_text.clear();
     added.about.nested = shared;
-    added.absent = [member, shared, key = added.about.name](const node& section, Options& into,
-                                                            reading& along) {
+    added.absent = [member, shared, key = added.about.name](const node& section, const Options&,
+                                                            Options& into, reading& along) {
       shared->read(section.absent(key), into.*member, along.collected, along.stores);
     };
     return *this;
@@ -167,9 +169,15 @@ public:
   /// Named things that each choose their schema by `type:`. The table must outlive this schema.
   schema& kinds(std::string name, std::vector<configured> Options::*member, const kind_table& table,
                 std::string sentence) {
-    add(std::move(name), member, detail::kinds_codec{&table}, std::vector<configured>{}, std::move(sentence));
-    slots_.back().about.default_text.clear();
+    add(std::move(name), member, detail::kinds_codec{&table}, std::move(sentence));
     slots_.back().about.kinds = &table;
+    return *this;
+  }
+
+  /// Other defaults than the struct's own. A section within gets those that its place in the struct around it
+  /// says.
+  schema& defaults(Options usual) {
+    usual_ = std::move(usual);
     return *this;
   }
 
@@ -193,7 +201,7 @@ public:
       if (auto value = section.find(s.about.name))
         s.read(*value, into, along);
       else
-        s.absent(section, into, along);
+        s.absent(section, usual_, into, along);
     }
     for (const cross_check& demand : checks_) {
       if (collected.size() != before) break;
@@ -212,12 +220,16 @@ public:
   const std::string& sentence() const noexcept override { return sentence_; }
   std::vector<field_description> fields() const override {
     std::vector<field_description> result;
-    for (const slot& s : slots_) result.push_back(s.about);
+    for (const slot& s : slots_) {
+      auto& about = result.emplace_back(s.about);
+      if (!about.required && !about.nested && about.kinds == nullptr)
+        about.default_text = detail::in_one_line(s.show(usual_));
+    }
     return result;
   }
   std::any read_any(const node& section, faults& collected, store_refs& stores,
                     std::string_view already_read = {}) const override {
-    Options options{};
+    Options options = usual_;
     read(section, options, collected, stores, already_read);
     return options;
   }
@@ -231,7 +243,7 @@ private:
   struct slot {
     field_description about;
     std::function<void(const node& value, Options& into, reading& along)> read;
-    std::function<void(const node& section, Options& into, reading& along)> absent;
+    std::function<void(const node& section, const Options& usual, Options& into, reading& along)> absent;
     std::function<shown(const Options&)> show;
   };
 
@@ -273,14 +285,12 @@ private:
   }
 
   template <class T, class Codec, class... Rules>
-  schema& add(std::string name, T Options::*member, Codec words, T fallback, std::string sentence,
-              Rules... rules) {
+  schema& add(std::string name, T Options::*member, Codec words, std::string sentence, Rules... rules) {
     slot& added =
         add_slot(std::move(name), member, std::move(words), std::move(sentence), std::move(rules)...);
-    Options example{};
-    example.*member = fallback;
-    added.about.default_text = detail::in_one_line(added.show(example));
-    added.absent = [member, fallback](const node&, Options& into, reading&) { into.*member = fallback; };
+    added.absent = [member](const node&, const Options& usual, Options& into, reading&) {
+      into.*member = usual.*member;
+    };
     return *this;
   }
 
@@ -290,7 +300,7 @@ private:
     slot& added =
         add_slot(std::move(name), member, std::move(words), std::move(sentence), std::move(rules)...);
     added.about.required = true;
-    added.absent = [about = added.about](const node& section, Options&, reading& along) {
+    added.absent = [about = added.about](const node& section, const Options&, Options&, reading& along) {
       detail::complain_of_missing(section, about, along.collected);
     };
     return *this;
@@ -300,13 +310,13 @@ private:
   schema& nested(std::string name, T Options::*member, schema<S> inner, std::string sentence,
                  Rules... rules) {
     auto shared = std::make_shared<const schema<S>>(std::move(inner));
-    add(std::move(name), member, Codec{shared}, T{}, std::move(sentence), std::move(rules)...);
-    slots_.back().about.default_text.clear();
+    add(std::move(name), member, Codec{shared}, std::move(sentence), std::move(rules)...);
     slots_.back().about.nested = shared;
     return *this;
   }
 
   std::string sentence_;
+  Options usual_{};
   std::vector<slot> slots_;
   std::vector<cross_check> checks_;
 };

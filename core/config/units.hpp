@@ -55,8 +55,8 @@ expected<duration> parse_duration(std::string_view text);
 std::string to_string(byte_size size);
 std::string to_string(duration time);
 
-/// Constants for the defaults of fields: 4_GiB, 80_percent; times are std::chrono_literals.
-namespace config_literals {
+/// Constants for the defaults of options: 4_GiB, 80_percent; times are std::chrono's.
+inline namespace config_literals {
 constexpr byte_size operator""_B(unsigned long long n) noexcept {
   return {n};
 }

@@ -12,9 +12,9 @@ struct tls_options {
   std::string certificate, key;
 };
 struct door_options {
-  std::string listen;
+  std::string listen = "0.0.0.0:8980";
   std::optional<duration> idle;
-  std::vector<std::string> serve;
+  std::vector<std::string> serve = {"cas", "execution"};
   std::vector<std::string> words;
   std::string password;
   std::optional<tls_options> tls;
@@ -22,12 +22,12 @@ struct door_options {
 
 schema<door_options> door_schema() {
   return schema<door_options>{"Lets calls in."}
-      .field("listen", &door_options::listen, "0.0.0.0:8980", "Where it listens.")
-      .field("idle", &door_options::idle, std::nullopt, "When a silent peer is dropped | or never.",
-             at_least(1s), or_word("off"))
-      .field("serve", &door_options::serve, {"cas", "execution"}, "Which services.", at_most(8))
-      .field("words", &door_options::words, {}, "Any words.")
-      .field("password", &door_options::password, "", "A password.", secret{})
+      .field("listen", &door_options::listen, "Where it listens.")
+      .field("idle", &door_options::idle, "When a silent peer is dropped | or never.", at_least(1s),
+             or_word("off"))
+      .field("serve", &door_options::serve, "Which services.", at_most(8))
+      .field("words", &door_options::words, "Any words.")
+      .field("password", &door_options::password, "A password.", secret{})
       .section("tls", &door_options::tls,
                schema<tls_options>{"Encrypts."}
                    .required("certificate", &tls_options::certificate, "A PEM file.")

@@ -10,7 +10,7 @@ using namespace kiln::config_literals;
 namespace {
 
 struct memory_options {
-  capacity room;
+  capacity room = 4_GiB;
 };
 struct pair_options {
   store_ref fast, slow;
@@ -20,7 +20,7 @@ kind_table some_stores() {
   return {
       {"memory",
        std::make_shared<schema<memory_options>>(schema<memory_options>{"Keeps blobs in memory."}.field(
-           "room", &memory_options::room, 4_GiB, "How much."))},
+           "room", &memory_options::room, "How much."))},
       {"fast_slow", std::make_shared<schema<pair_options>>(schema<pair_options>{"Two stores as one."}
                                                                .store("fast", &pair_options::fast, "Near.")
                                                                .store("slow", &pair_options::slow, "Far."))}};

@@ -10,7 +10,7 @@ namespace {
 
 struct verify_options {
   store_ref inner;
-  bool check_hash = false;
+  bool check_hash = true;
 };
 
 schema<verify_options> verify_schema() {
@@ -18,37 +18,36 @@ schema<verify_options> verify_schema() {
       "Refuses blobs that do not match their digest. Place it above any store whose writers you do not "
       "trust."}
       .store("inner", &verify_options::inner, "Where accepted blobs go.")
-      .field("check_hash", &verify_options::check_hash, true,
-             "Hash every byte; off leaves only the size check.");
+      .field("check_hash", &verify_options::check_hash, "Hash every byte; off leaves only the size check.");
 }
 
 enum class eviction { oldest, rarest };
 
 struct peer_options {
-  std::string host;
-  std::uint16_t port = 0;
+  std::string host = "here";
+  std::uint16_t port = 8980;
 };
 
 schema<peer_options> peer_schema() {
   return schema<peer_options>{"Another server."}
       .required("host", &peer_options::host, "Its name.")
-      .field("port", &peer_options::port, 8980, "Its port.", at_least(1));
+      .field("port", &peer_options::port, "Its port.", at_least(1));
 }
 
 struct every_options {
-  std::int32_t small = 0;
-  std::uint64_t large = 0;
-  double ratio = 0;
+  std::int32_t small = -3;
+  std::uint64_t large = 7;
+  double ratio = 0.5;
   std::string path;
-  byte_size chunk;
-  capacity room;
-  duration patience{};
-  std::optional<duration> timeout;
+  byte_size chunk = 64_KiB;
+  capacity room = 80_percent;
+  duration patience = std::chrono::seconds(30);
+  std::optional<duration> timeout = std::chrono::minutes(5);
   std::optional<byte_size> limit;
-  eviction policy = eviction::oldest;
-  std::vector<eviction> policies;
-  std::vector<std::string> names;
-  std::map<std::string, std::string> labels;
+  eviction policy = eviction::rarest;
+  std::vector<eviction> policies = {eviction::oldest};
+  std::vector<std::string> names = {"a", "b"};
+  std::map<std::string, std::string> labels = {{"os", "linux"}};
   std::optional<store_ref> spare;
   std::vector<store_ref> shards;
   peer_options home;
@@ -59,40 +58,39 @@ struct every_options {
 
 schema<every_options> every_schema() {
   return schema<every_options>{"Has one of each."}
-      .field("small", &every_options::small, -3, "A number.", at_least(-10), at_most(10))
-      .field("large", &every_options::large, 7, "A large number.")
-      .field("ratio", &every_options::ratio, 0.5, "A ratio.", at_least(0.0), at_most(1.0))
+      .field("small", &every_options::small, "A number.", at_least(-10), at_most(10))
+      .field("large", &every_options::large, "A large number.")
+      .field("ratio", &every_options::ratio, "A ratio.", at_least(0.0), at_most(1.0))
       .required("path", &every_options::path, "A path.")
-      .field("chunk", &every_options::chunk, 64_KiB, "A size.", at_least(4_KiB))
-      .field("room", &every_options::room, 80_percent, "Room.", at_least(1_MiB))
-      .field("patience", &every_options::patience, 30s, "A time.", at_least(1s), at_most(24h))
-      .field("timeout", &every_options::timeout, 5min, "May be off.", at_least(1s), or_word("off"))
-      .field("limit", &every_options::limit, std::nullopt, "May be unlimited.", or_word("unlimited"))
+      .field("chunk", &every_options::chunk, "A size.", at_least(4_KiB))
+      .field("room", &every_options::room, "Room.", at_least(1_MiB))
+      .field("patience", &every_options::patience, "A time.", at_least(1s), at_most(24h))
+      .field("timeout", &every_options::timeout, "May be off.", at_least(1s), or_word("off"))
+      .field("limit", &every_options::limit, "May be unlimited.", or_word("unlimited"))
       .choice("policy", &every_options::policy, {{"oldest", eviction::oldest}, {"rarest", eviction::rarest}},
-              eviction::rarest, "A choice.")
+              "A choice.")
       .choice("policies", &every_options::policies,
-              {{"oldest", eviction::oldest}, {"rarest", eviction::rarest}}, {eviction::oldest},
-              "Several choices.")
-      .field("names", &every_options::names, {"a", "b"}, "Names.", at_most(3))
-      .field("labels", &every_options::labels, {{"os", "linux"}}, "Labels.")
+              {{"oldest", eviction::oldest}, {"rarest", eviction::rarest}}, "Several choices.")
+      .field("names", &every_options::names, "Names.", at_most(3))
+      .field("labels", &every_options::labels, "Labels.")
       .store("spare", &every_options::spare, "A store, perhaps.")
       .store("shards", &every_options::shards, "Stores.")
       .section("home", &every_options::home,
-               schema<peer_options>{"Home."}.field("host", &peer_options::host, "here", "A host."),
-               "A section.")
+               schema<peer_options>{"Home."}.field("host", &peer_options::host, "A host."), "A section.")
       .section("upstream", &every_options::upstream, peer_schema(), "Perhaps a section.")
       .sections("peers", &every_options::peers, peer_schema(), "A list of sections.")
       .sections("regions", &every_options::regions, peer_schema(), "Sections by name.");
 }
 
 struct water_marks {
-  std::uint64_t low = 0, high = 0;
+  std::uint64_t low = 1;
+  std::uint64_t high = 2;
 };
 
 schema<water_marks> water_schema() {
   return schema<water_marks>{"Two marks."}
-      .field("low", &water_marks::low, 1, "Low.")
-      .field("high", &water_marks::high, 2, "High.")
+      .field("low", &water_marks::low, "Low.")
+      .field("high", &water_marks::high, "High.")
       .check([](const water_marks& marks) -> expected<void> {
         if (marks.low < marks.high) return {};
         return fail(errc::invalid_argument, "low ({}) must lie below high ({})", marks.low, marks.high);

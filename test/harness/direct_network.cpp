@@ -146,7 +146,7 @@ private:
 };
 
 schema<direct_options> direct_schema() {
-  return schema<direct_options>{"Calls within one process."}.field("listen", &direct_options::listen, {},
+  return schema<direct_options>{"Calls within one process."}.field("listen", &direct_options::listen,
                                                                    "Names under which others find the node.");
 }
 

@@ -5,12 +5,11 @@ namespace kiln {
 schema<action_cache_settings> action_cache_schema() {
   using settings = action_cache_settings;
   return schema<settings>{"The action cache: what was the result of an action."}
-      .field("check_completeness", &settings::check_completeness, true,
+      .field("check_completeness", &settings::check_completeness,
              "Answer a result only if every blob it refers to is there; builds without the bytes need it.")
-      .field("client_updates", &settings::client_updates, true,
+      .field("client_updates", &settings::client_updates,
              "Let clients write results; off leaves that to our own workers.")
-      .field("keep_failures", &settings::keep_failures, false,
-             "Keep results with an exit code other than 0.");
+      .field("keep_failures", &settings::keep_failures, "Keep results with an exit code other than 0.");
 }
 
 }  // namespace kiln

@@ -22,7 +22,7 @@ namespace kiln {
 struct byte_stream_options {
   duration resume_time = std::chrono::seconds(30);
   std::size_t max_parked = 1000;
-  byte_size max_parked_bytes{8ull << 30};
+  byte_size max_parked_bytes = 8_GiB;
   duration stall_time = std::chrono::minutes(5);
   in_flight_options in_flight;
 };

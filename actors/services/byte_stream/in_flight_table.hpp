@@ -11,8 +11,8 @@ namespace kiln {
 
 /// How much of the uploads under way is kept for those who read the same blobs.
 struct in_flight_options {
-  byte_size window{4 << 20};
-  byte_size memory{64 << 20};
+  byte_size window = 4_MiB;
+  byte_size memory = 64_MiB;
   std::size_t max_uploads = 1000;
 };
 schema<in_flight_options> in_flight_schema();

@@ -15,7 +15,7 @@
 namespace kiln {
 
 struct chunking_options {
-  byte_size average_chunk_size{512 << 10};
+  byte_size average_chunk_size = 512_KiB;
   std::uint32_t seed = 0;
   std::size_t max_chunks = 50'000;
   std::size_t max_running = 16;

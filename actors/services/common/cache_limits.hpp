@@ -16,7 +16,7 @@ std::vector<digest_function> strong_digest_functions();
 struct cache_limits {
   /// The sum of the blobs in one batch. The answer must fit into the 4 MiB that a client takes by default,
   /// with some 80 bytes beside each blob; hence the margin.
-  byte_size max_batch_total_size{7 << 19};
+  byte_size max_batch_total_size = 3584_KiB;
   /// Of one blob; none for no limit.
   std::optional<byte_size> max_blob_size;
 
@@ -24,7 +24,7 @@ struct cache_limits {
   std::vector<digest_function> digest_functions = strong_digest_functions();
 
   /// That reading of what requests name may take, all together.
-  byte_size max_parsing_memory{256 << 20};
+  byte_size max_parsing_memory = 256_MiB;
 
   /// INVALID_ARGUMENT for a digest of a function that is not announced.
   expected<void> check_function(digest_function function) const;

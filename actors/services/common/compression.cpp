@@ -18,10 +18,10 @@ using namespace config_literals;
 
 schema<compression_options> compression_schema() {
   return schema<compression_options>("Blobs compressed on the wire, for clients that ask for it.")
-      .field("level", &compression_options::level, 1,
+      .field("level", &compression_options::level,
              "The level of zstd for what clients read. Higher ones are slower, and little smaller.",
              at_least(1), at_most(zstd_encoder::highest_level))
-      .field("max_window", &compression_options::max_window, 8_MiB,
+      .field("max_window", &compression_options::max_window,
              "The largest window of what clients send, which is what decoding it takes of memory. Its next "
              "lower power of 2 counts.",
              at_least(1_MiB), at_most(8_MiB));

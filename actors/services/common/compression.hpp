@@ -12,7 +12,7 @@ namespace kiln {
 
 struct compression_options {
   int level = 1;
-  byte_size max_window{8 << 20};
+  byte_size max_window = 8_MiB;
 };
 schema<compression_options> compression_schema();
 

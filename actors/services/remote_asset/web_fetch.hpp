@@ -20,15 +20,15 @@ enum class web_scheme : std::uint8_t { http, https };
 
 struct web_fetch_settings {
   std::vector<std::string> hosts;
-  std::vector<web_scheme> schemes;
+  std::vector<web_scheme> schemes = {web_scheme::https};
   std::optional<duration> unchecked;  ///< how long one without a checksum is kept; none: not fetched
-  std::optional<byte_size> max_size;
-  duration timeout{};
-  duration connect_timeout{};
-  duration stall_timeout{};
-  unsigned redirects = 0;
-  unsigned at_once = 0;
-  std::string temp_folder;
+  std::optional<byte_size> max_size = 4_GiB;
+  duration timeout = std::chrono::minutes(10);
+  duration connect_timeout = std::chrono::seconds(10);
+  duration stall_timeout = std::chrono::seconds(30);
+  unsigned redirects = 5;
+  unsigned at_once = 4;
+  std::string temp_folder = "/var/tmp";
   std::string proxy;
   std::string certificate_bundle;
 };

@@ -15,26 +15,25 @@ schema<web_fetch_settings> web_fetch_schema() {
           "`:PORT` where it is not the usual one. Redirects are held to it too. An address in a private "
           "network, and this machine's own, must stand here as a number, whatever name leads to it.")
       .choice("schemes", &settings::schemes, {{"https", web_scheme::https}, {"http", web_scheme::http}},
-              {web_scheme::https}, "How.")
-      .field("unchecked", &settings::unchecked, std::nullopt,
+              "How.")
+      .field("unchecked", &settings::unchecked,
              "Fetch even what has no checksum.sri, and believe it for so long; or never.", or_word("never"))
-      .field("max_size", &settings::max_size, 4_GiB, "The largest asset, or none for what the cache takes.",
+      .field("max_size", &settings::max_size, "The largest asset, or none for what the cache takes.",
              or_word("none"))
-      .field("timeout", &settings::timeout, 10min,
-             "For all URIs of one asset together; a client may ask for less.", at_least(duration(1s)))
-      .field("connect_timeout", &settings::connect_timeout, 10s, "For one connection.",
+      .field("timeout", &settings::timeout, "For all URIs of one asset together; a client may ask for less.",
              at_least(duration(1s)))
-      .field("stall_timeout", &settings::stall_timeout, 30s, "Without a byte.", at_least(duration(1s)))
-      .field("redirects", &settings::redirects, 5, "That are followed in a row.", at_most(20U))
-      .field("at_once", &settings::at_once, 4,
+      .field("connect_timeout", &settings::connect_timeout, "For one connection.", at_least(duration(1s)))
+      .field("stall_timeout", &settings::stall_timeout, "Without a byte.", at_least(duration(1s)))
+      .field("redirects", &settings::redirects, "That are followed in a row.", at_most(20U))
+      .field("at_once", &settings::at_once,
              "Fetches; each has a thread. One client has at most half of them, and its others wait.",
              at_least(1U), at_most(64U))
-      .field("temp_folder", &settings::temp_folder, "/var/tmp",
+      .field("temp_folder", &settings::temp_folder,
              "Where an asset lies while it comes in. It needs room for `at_once` of the largest.")
-      .field("proxy", &settings::proxy, "",
+      .field("proxy", &settings::proxy,
              "URL of a proxy, which then has to see to it that addresses inside are not reached. The "
              "environment's are not used.")
-      .field("certificate_bundle", &settings::certificate_bundle, "",
+      .field("certificate_bundle", &settings::certificate_bundle,
              "PEM file of whom to trust; left out, whom the system trusts.")
       .check([](const settings& given) -> expected<void> {
         auto rules = rules_of(given);

@@ -12,7 +12,7 @@ schema<chunked_options> chunked_schema() {
       .store("inner", &chunked_options::inner, "Where chunks are, and blobs that are whole.")
       .store("layouts", &chunked_options::layouts,
              "Which chunks a blob is made of: some 80 bytes for each. May be the store of action results.")
-      .field("min_size", &chunked_options::min_size, 1_MiB,
+      .field("min_size", &chunked_options::min_size,
              "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B));
 }
 

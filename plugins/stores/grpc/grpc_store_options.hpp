@@ -12,12 +12,12 @@ struct grpc_store_options {
   std::string endpoint;
   std::string instance;
   std::map<std::string, std::string> headers;
-  duration timeout;
-  duration transfer_timeout;
-  unsigned retries;
-  duration retry_delay;
-  byte_size max_batch_size;
-  byte_size max_result_size;
+  duration timeout = std::chrono::seconds(60);
+  duration transfer_timeout = std::chrono::minutes(10);
+  unsigned retries = 3U;
+  duration retry_delay = std::chrono::milliseconds(100);
+  byte_size max_batch_size = 4_MiB;
+  byte_size max_result_size = 16_MiB;
   std::optional<std::size_t> threads;
 };
 

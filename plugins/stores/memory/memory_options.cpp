@@ -11,9 +11,9 @@ schema<memory_options> memory_schema() {
           "capacity", &memory_options::capacity,
           "Room for blobs and their bookkeeping; a percentage is one of the memory the process may use.",
           at_least(1_KiB))
-      .field("uploads", &memory_options::uploads, 1_GiB,
+      .field("uploads", &memory_options::uploads,
              "Bytes of uploads under way at one time, beside the capacity; a writer beyond that is refused.")
-      .field("max_result_size", &memory_options::max_result_size, 16_MiB,
+      .field("max_result_size", &memory_options::max_result_size,
              "Largest entry of a store of results, where the digest does not say the size.", at_least(1_B));
 }
 

@@ -7,8 +7,8 @@ namespace kiln {
 
 struct memory_options {
   kiln::capacity capacity;
-  byte_size uploads;
-  byte_size max_result_size;
+  byte_size uploads = 1_GiB;
+  byte_size max_result_size = 16_MiB;
 };
 
 schema<memory_options> memory_schema();

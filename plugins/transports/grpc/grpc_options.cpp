@@ -18,9 +18,9 @@ expected<void> complete(const tls_files& files) {
 
 schema<tls_files> tls_schema() {
   return schema<tls_files>{"The server's identity. Without a certificate it speaks in the clear."}
-      .field("cert", &tls_files::cert, "", "PEM file with the server's certificate and those above it.")
-      .field("key", &tls_files::key, "", "PEM file with the certificate's private key.")
-      .field("client_ca", &tls_files::ca, "",
+      .field("cert", &tls_files::cert, "PEM file with the server's certificate and those above it.")
+      .field("key", &tls_files::key, "PEM file with the certificate's private key.")
+      .field("client_ca", &tls_files::ca,
              "PEM file with authorities. Given, every client must show a certificate signed by one of them.")
       .check([](const tls_files& files) -> expected<void> {
         if (!files.ca.empty() && files.cert.empty())
@@ -32,9 +32,9 @@ schema<tls_files> tls_schema() {
 
 schema<tls_files> dial_tls_schema() {
   return schema<tls_files>{"Who we are, and whom we believe, when we dial a grpcs:// endpoint."}
-      .field("cert", &tls_files::cert, "", "PEM file with the certificate that we show to servers.")
-      .field("key", &tls_files::key, "", "PEM file with its private key.")
-      .field("ca", &tls_files::ca, "",
+      .field("cert", &tls_files::cert, "PEM file with the certificate that we show to servers.")
+      .field("key", &tls_files::key, "PEM file with its private key.")
+      .field("ca", &tls_files::ca,
              "PEM file with the authorities that sign our servers' certificates, instead of the system's.")
       .check([](const tls_files& files) -> expected<void> {
         if (auto both = complete(files); !both) return both;
@@ -49,44 +49,44 @@ schema<grpc_options> grpc_schema() {
   return schema<o>{
       "Speaks gRPC over TCP, TLS or a unix socket. Every build client uses it, and so do Kiln's own parts "
       "when they talk across machines."}
-      .field("listen", &o::listen, {},
+      .field("listen", &o::listen,
              "Where to listen: host:port, [::1]:port or unix:/path, each once in a configuration. Port 0 "
              "lets the "
              "system choose. Left out for a transport that only dials.",
              good_if{is_listen_address})
       .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
       .section("dial_tls", &o::dial_tls, dial_tls_schema(), "Encryption of what is dialled.")
-      .field("threads", &o::threads, std::nullopt,
+      .field("threads", &o::threads,
              "Threads that read and write for callers; auto is one for every four processors, at most 8.",
              at_least(1U), at_most(64U), or_word("auto"))
-      .field("max_message_size", &o::max_message_size, 16_MiB,
+      .field("max_message_size", &o::max_message_size,
              "The largest message taken. The default lets a client ask for 100,000 blobs at once.",
              at_least(4_MiB), at_most(1_GiB))
-      .field("max_streams_per_connection", &o::max_streams_per_connection, 1024U,
+      .field("max_streams_per_connection", &o::max_streams_per_connection,
              "Calls that run at once over one connection; more wait on the client's side. High enough that "
              "executions, which last long, do not starve the reads beside them.",
              at_least(1U), at_most(65536U))
-      .field("max_calls", &o::max_calls, 32768U,
+      .field("max_calls", &o::max_calls,
              "Calls in flight; more are refused with RESOURCE_EXHAUSTED and the advice to retry.",
              at_least(1U), at_most(1U << 20))
-      .field("max_calls_per_client", &o::max_calls_per_client, 16384U,
+      .field("max_calls_per_client", &o::max_calls_per_client,
              "The same for one client address, so that one client cannot shut out the others.", at_least(1U),
              at_most(1U << 20))
       .field(
-          "max_bytes_in_flight", &o::max_bytes_in_flight, 25_percent,
+          "max_bytes_in_flight", &o::max_bytes_in_flight,
           "Messages in use, as a size or as a share of memory: received ones until they were dealt with, "
           "and answers until their clients took them. Calls whose messages would go beyond are refused with "
           "RESOURCE_EXHAUSTED. As much again may lie in messages that are still arriving.",
           at_least(16_MiB))
-      .field("max_bytes_in_flight_per_client", &o::max_bytes_in_flight_per_client, 20_percent,
+      .field("max_bytes_in_flight_per_client", &o::max_bytes_in_flight_per_client,
              "The same for one client address.", at_least(16_MiB))
-      .field("keepalive", &o::keepalive, 30s,
+      .field("keepalive", &o::keepalive,
              "A connection silent for so long is pinged, so that a dead peer is noticed.", at_least(1s),
              at_most(1h))
-      .field("keepalive_timeout", &o::keepalive_timeout, 20s,
+      .field("keepalive_timeout", &o::keepalive_timeout,
              "How long the answer to a ping may take before the connection is given up.", at_least(1s),
              at_most(10min))
-      .field("min_ping_interval", &o::min_ping_interval, 5s,
+      .field("min_ping_interval", &o::min_ping_interval,
              "Clients that ping more often than this are told to go away.", at_least(100ms), at_most(10s))
       .check([](const o& options) -> expected<void> {
         for (const capacity& share : {options.max_bytes_in_flight, options.max_bytes_in_flight_per_client})

@@ -23,15 +23,15 @@ struct grpc_options {
   tls_files tls;
   tls_files dial_tls;
   std::optional<std::uint32_t> threads;
-  byte_size max_message_size;
-  std::uint32_t max_streams_per_connection = 0;
-  std::uint32_t max_calls = 0;
-  std::uint32_t max_calls_per_client = 0;
-  capacity max_bytes_in_flight;
-  capacity max_bytes_in_flight_per_client;
-  duration keepalive{};
-  duration keepalive_timeout{};
-  duration min_ping_interval{};
+  byte_size max_message_size = 16_MiB;
+  std::uint32_t max_streams_per_connection = 1024U;
+  std::uint32_t max_calls = 32768U;
+  std::uint32_t max_calls_per_client = 16384U;
+  capacity max_bytes_in_flight = 25_percent;
+  capacity max_bytes_in_flight_per_client = 20_percent;
+  duration keepalive = std::chrono::seconds(30);
+  duration keepalive_timeout = std::chrono::seconds(20);
+  duration min_ping_interval = std::chrono::seconds(5);
 };
 
 schema<grpc_options> grpc_schema();

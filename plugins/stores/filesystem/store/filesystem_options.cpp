@@ -18,43 +18,43 @@ schema<store_options> filesystem_schema() {
           "path", &store_options::path,
           "The folder. It is made if it is missing, and belongs to this store with all that lies in it.",
           own_folder{}, at_most(PATH_MAX - 1))
-      .field("capacity", &store_options::capacity, 80_percent,
+      .field("capacity", &store_options::capacity,
              "How much of the disk the blobs may take, in bytes or as a share of the file system.",
              at_least(64_KiB))
       .choice(
           "durability", &store_options::keep,
-          {{"durable", durability::durable}, {"relaxed", durability::relaxed}}, durability::durable,
+          {{"durable", durability::durable}, {"relaxed", durability::relaxed}},
           "Acknowledge a write when it would survive a power cut, or as soon as it is written. Relaxed is "
           "for what can be had again: the cache of a worker.")
       .field(
-          "sync_every", &store_options::sync_every, duration(1min),
+          "sync_every", &store_options::sync_every,
           "How long a relaxed store waits with a sync after it wrote something. What was not synced before a "
           "power cut is hashed before it is trusted again.",
           at_least(1s), at_most(1h))
-      .field("verify", &store_options::verify, true,
+      .field("verify", &store_options::verify,
              "Hash every blob on its way in. Off trusts whoever writes; only where something above verifies.")
       .field(
-          "packed_below", &store_options::packed_below, 64_KiB,
+          "packed_below", &store_options::packed_below,
           "Blobs up to this size lie together in packs, which makes writing and finding them many times "
           "cheaper than a file for each. 0B gives every blob a file, which suits a worker whose inputs are "
           "all lent out as files.",
           at_most(1_MiB))
       .field(
-          "hot_memory", &store_options::hot_memory, std::nullopt,
+          "hot_memory", &store_options::hot_memory,
           "Memory for small blobs that were read last, so that reading them again costs no "
           "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
           "4%.",
           or_word("auto"))
-      .field("index_memory", &store_options::index_memory, 8_percent,
+      .field("index_memory", &store_options::index_memory,
              "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
              "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
       .field(
-          "prove_again_after", &store_options::prove_again_after, duration(168h),
+          "prove_again_after", &store_options::prove_again_after,
           "How long a file may be trusted that was hashed and found right, for reads of a part of it and for "
           "lending: all files are read again in this time, when nobody else wants the disk if that can be. "
           "What is read whole is hashed each time. With never, a file is trusted as long as its time stands.",
           at_least(duration(1min)), or_word("never"))
-      .field("io_threads", &store_options::io_threads, 4, "Threads that read, write and hash.", at_least(1),
+      .field("io_threads", &store_options::io_threads, "Threads that read, write and hash.", at_least(1),
              at_most(64));
 }
 

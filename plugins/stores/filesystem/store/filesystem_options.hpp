@@ -17,14 +17,15 @@ enum class durability : std::uint8_t {
 
 struct store_options {
   std::string path;
-  kiln::capacity capacity;
+  kiln::capacity capacity = 80_percent;
   durability keep = durability::durable;
-  duration sync_every{};
+  duration sync_every = std::chrono::minutes(1);
   bool verify = true;
-  byte_size packed_below;
+  byte_size packed_below = 64_KiB;
   std::optional<kiln::capacity> hot_memory;  ///< nothing: `hot_bytes` says
-  kiln::capacity index_memory;
-  std::optional<duration> prove_again_after;  ///< none: what was proved is trusted as long as its time stands
+  kiln::capacity index_memory = 8_percent;
+  std::optional<duration> prove_again_after =
+      std::chrono::hours(168);  ///< none: what was proved is trusted as long as its time stands
   std::uint32_t io_threads = 4;
 };
 
