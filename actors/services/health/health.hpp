@@ -9,7 +9,7 @@
 #include "core/contract/lifecycle.hpp"
 #include "core/plugin/environment.hpp"
 
-/// grpc.health.v1: whether this server takes work. Not before the doors are open, and not after the drain has
+/// grpc.health.v1: whether this server takes work. Not before the listeners are open, and not after the drain has
 /// begun; and no service that is not available for now.
 namespace kiln {
 

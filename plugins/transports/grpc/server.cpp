@@ -132,7 +132,7 @@ void server::turn_away(steady_time until) {
 }
 
 // gRPC waits for each connection until its client has answered the farewell, and twenty seconds where none
-// does: whoever has connected and says nothing would keep the server from ending, with its doors closed.
+// does: whoever has connected and says nothing would keep the server from ending, with its listeners closed.
 void server::cut_off_the_silent() {
   acceptor_.open.wait();
   std::unique_lock lock(hurry_mutex_);
