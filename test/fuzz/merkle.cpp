@@ -2,10 +2,10 @@
 #include <string>
 
 #include "actors/services/common/result_rules.hpp"
-#include "actors/services/execution/input_walk.hpp"
 #include "actors/services/get_tree/tree_walk.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/merkle/directory.hpp"
+#include "core/merkle/merkle_walk.hpp"
 #include "core/merkle/paths.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
@@ -39,20 +39,24 @@ void check_directory(const v2::Directory& directory) {
 }
 
 // Feeds the same directory to a walk until it asks for nothing more: a walk ends, whatever it is told.
-void walk(const bytes& content) {
+void walk(const bytes& content, walk_detail detail) {
   const auto root = digest_of(content.view());
-  input_walk::limits bounds;
-  bounds.max_entries = 1000;
-  input_walk walk(root, bounds);
+  walk_rules rules;
+  rules.detail = detail;
+  rules.max_blobs = 1000;
+  merkle_walk walk(root.function, rules);
+  (void)walk.add_root(root);
   for (int rounds = 0;; ++rounds) {
     must(rounds < 1100, "a walk takes no more rounds than it may see directories");
-    auto wanted = walk.next();
-    if (!wanted || wanted->empty()) break;
-    for (const auto& each : *wanted)
-      if (!walk.take(each, content)) return;
+    auto wanted = walk.next_batch();
+    if (wanted.empty()) break;
+    for (auto place : wanted.places)
+      if (!walk.take(place, content)) return;
   }
+  must(walk.over(), "a walk that asks for nothing is over");
   auto found = walk.finish();
-  must(found->directories.size() + found->files.size() <= bounds.max_entries, "a walk keeps its bounds");
+  must(found.directories().size() + found.blobs().size() <= rules.max_blobs, "a walk keeps its bounds");
+  (void)found.measure(found.root());
 }
 
 // GetTree reads a Directory by hand, and only what it needs of it: what protobuf takes means the same to it.
@@ -88,7 +92,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   walk_levels(content, directory);
   if (directory) {
     check_directory(*directory);
-    walk(content);
+    for (auto detail :
+         {walk_detail::directories, walk_detail::blobs, walk_detail::paths, walk_detail::everything})
+      walk(content, detail);
   }
   if (auto tree = parse<v2::Tree>(content)) {
     check_directory(tree->root());

@@ -1,62 +1,60 @@
 #include "actors/services/action_cache/referred_blobs.hpp"
 
-#include <unordered_set>
+#include <limits>
+#include <utility>
+#include <vector>
 
-#include "core/wire/digests.hpp"
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/digest/digest_table.hpp"
 #include "core/wire/field_reader.hpp"
+#include "core/wire/message_limits.hpp"
 
 namespace kiln {
-namespace {
 
-// FileNode and DirectoryNode: digest = 2.
-expected<digest> named_in(std::string_view node, digest_function function) {
-  wire_digest words;
-  field_reader fields(node);
-  while (fields.next())
-    if (fields.is(2, wire_type::length) && !read_digest(fields.text(), words))
-      return fail(errc::invalid_argument, "an entry of a directory has no digest");
-  if (fields.broken()) return fail(errc::invalid_argument, "an entry of a directory is broken");
-  return parse_digest(function, words.hash, words.size);
+namespace v2 = build::bazel::remote::execution::v2;
+
+walk_rules output_rules() {
+  walk_rules rules;
+  rules.detail = walk_detail::blobs;
+  rules.batch_directories = 500;
+  rules.batch_bytes = 8 << 20;
+  rules.max_blobs = max_needed;
+  rules.max_bytes = std::numeric_limits<std::uint64_t>::max();  // no names are kept
+  rules.words.tree = "an output folder";
+  return rules;
 }
 
-}  // namespace
-
-// Directory: files = 1, directories = 2.
-expected<void> read_directory(std::string_view directory, digest_function function, referred_blobs& into) {
-  field_reader fields(directory);
-  while (fields.next()) {
-    const bool is_file = fields.is(1, wire_type::length);
-    if (!is_file && !fields.is(2, wire_type::length)) continue;
-    auto blob = named_in(fields.text(), function);
-    if (!blob) return failure(blob.error());
-    (is_file ? into.files : into.directories).push_back(*blob);
-  }
-  if (fields.broken()) return fail(errc::invalid_argument, "a directory is broken");
-  return {};
-}
-
-// Tree: root = 1, children = 2.
-expected<std::vector<digest>> files_of_tree(const byte_chain& tree, digest_function function) {
-  referred_blobs all;
-  std::vector<bytes> children;
+expected<walked_tree> contents_of_tree(const byte_chain& tree, digest_function function) {
+  byte_chain root;
+  digest_table names;
+  std::vector<bytes> directories;  // by the numbers of their names
+  auto keep = [&](bytes directory) {
+    const auto name = names.add(digest_of(directory.view(), function));
+    if (name.is_new) directories.push_back(std::move(directory));
+    return name.at;
+  };
   field_reader fields(tree);
   while (fields.next()) {
-    const bool is_child = fields.is(2, wire_type::length);
-    if (!is_child && !fields.is(1, wire_type::length)) continue;
-    auto directory = fields.flat();
-    if (auto read = read_directory(directory.view(), function, all); !read) return failure(read.error());
-    if (is_child) children.push_back(std::move(directory));
+    // A root in parts is one root, as everywhere in protobuf.
+    if (fields.is(v2::Tree::kRootFieldNumber, wire_type::length)) root.append(fields.chain());
+    if (!fields.is(v2::Tree::kChildrenFieldNumber, wire_type::length)) continue;
+    keep(fields.flat());
   }
   if (fields.broken()) return fail(errc::invalid_argument, "it is no Tree");
-  std::unordered_set<digest> wanted(all.directories.begin(), all.directories.end());
-  for (const auto& child : children) {
-    if (wanted.empty()) break;
-    wanted.erase(digest_of(child.view(), function));
-  }
-  std::erase_if(wanted, is_empty_blob);
-  if (!wanted.empty())
-    return fail(errc::not_found, "a Tree lacks directory {}, which it refers to", *wanted.begin());
-  return std::move(all.files);
+  const auto top = keep(root.flatten());
+
+  auto rules = output_rules();
+  rules.largest_directory = largest::tree;  // each is a part of it
+  merkle_walk walk(function, rules);
+  if (auto added = walk.add_root(names[top]); !added) return failure(added.error());
+  for (auto next = walk.next_batch(); !next.empty(); next = walk.next_batch())
+    for (std::size_t i = 0; i < next.names.size(); ++i) {
+      const auto found = names.find(next.names[i]);
+      if (!found)
+        return fail(errc::not_found, "a Tree lacks directory {}, which it refers to", next.names[i]);
+      if (auto taken = walk.take(next.places[i], directories[*found]); !taken) return failure(taken.error());
+    }
+  return walk.finish();
 }
 
 }  // namespace kiln

@@ -1,28 +1,23 @@
 #pragma once
 
-#include <string_view>
-#include <vector>
+#include <cstddef>
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
+#include "core/merkle/merkle_walk.hpp"
 
-/// What the messages that describe folders refer to, read where they lie: no message is made of them, which
-/// would take several times their memory. Plain functions.
+/// What the folders among an action's outputs refer to. Plain functions.
 namespace kiln {
 
-struct referred_blobs {
-  std::vector<digest> files;
-  std::vector<digest> directories;
+inline constexpr std::size_t max_needed = 2'000'000;  ///< blobs that one result may refer to
 
-  std::size_t size() const noexcept { return files.size() + directories.size(); }
-};
+/// Of a walk through the Directories that a result names.
+walk_rules output_rules();
 
-/// Adds what one Directory names. INVALID_ARGUMENT if it is none.
-expected<void> read_directory(std::string_view directory, digest_function function, referred_blobs& into);
-
-/// The files of a whole Tree. INVALID_ARGUMENT if it is none; NOT_FOUND if a directory in it names one that
-/// is not in it: what below that belongs to the tree nobody knows.
-expected<std::vector<digest>> files_of_tree(const byte_chain& tree, digest_function function);
+/// A whole Tree: all the directories are in the one message, so the walk asks nobody. INVALID_ARGUMENT if it
+/// is none; NOT_FOUND if a directory in it names one that is not: what is below that belongs to the tree too,
+/// and nobody knows it.
+expected<walked_tree> contents_of_tree(const byte_chain& tree, digest_function function);
 
 }  // namespace kiln

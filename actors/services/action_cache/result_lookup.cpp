@@ -16,12 +16,9 @@ namespace kiln {
 namespace v2 = build::bazel::remote::execution::v2;
 namespace {
 
-constexpr std::size_t max_record = 8 << 20;       // a result and its mark; updates are held below half of it
-constexpr std::size_t max_needed = 2'000'000;     // blobs that one result may refer to
-constexpr std::size_t directories_at_once = 500;  // in one read
-constexpr std::int64_t bytes_at_once = 8 << 20;   // of these, unless one is larger
-constexpr std::size_t asked_at_once = 4096;       // enough to be cheap, not so many that others wait
-constexpr std::size_t parsed_size = 4;            // times the size of a message
+constexpr std::size_t max_record = 8 << 20;  // a result and its mark; updates are held below half of it
+constexpr std::size_t asked_at_once = 4096;  // enough to be cheap, not so many that others wait
+constexpr std::size_t parsed_size = 4;       // times the size of a message
 
 // A record, unwrapped and parsed.
 expected<result_lookup::found> read_record(const byte_chain& record) {
@@ -30,13 +27,6 @@ expected<result_lookup::found> read_record(const byte_chain& record) {
   auto parsed = parse<v2::ActionResult>(*result);
   if (!parsed) return failure(parsed.error());
   return result_lookup::found{std::move(*result), std::move(*parsed)};
-}
-
-expected<referred_blobs> read_level(const blob_batch& level, digest_function function) {
-  referred_blobs all;
-  for (const auto& content : level.results)
-    if (auto read = read_directory(content->view(), function, all); !read) return failure(read.error());
-  return all;
 }
 
 }  // namespace
@@ -149,10 +139,10 @@ expected<void> result_lookup::note(const v2::Digest& name) {
   return note_all({*blob});
 }
 
-expected<void> result_lookup::note_directory(const digest& name) {
-  if (auto fine = check_size(largest::directory, name); !fine) return fine;
-  if (seen_.insert(name).second) directories_.push_back(name);
-  return {};
+expected<void> result_lookup::note_root(const digest& name) {
+  if (!walk_) walk_ = std::make_shared<merkle_walk>(function_, output_rules());
+  auto added = walk_->add_root(name);
+  return added ? expected<void>() : failure(std::move(added).error());
 }
 
 expected<void> result_lookup::note_outputs() {
@@ -172,7 +162,8 @@ expected<void> result_lookup::note_outputs() {
     }
     if (directory.has_root_directory_digest()) {
       if (auto noted = note(directory.root_directory_digest()); !noted) return noted;
-      if (auto noted = note_directory(needed_.back()); !noted) return noted;
+      if (auto noted = note_root(needed_.back()); !noted) return noted;
+      needed_.pop_back();  // it is among what the walk finds
     }
   }
   return {};
@@ -194,56 +185,57 @@ void result_lookup::read_tree(const digest& name) {
                  if (!content) return me->end(failure(std::move(content).error()));
                  const auto size = content->size();
                  auto work = [tree = std::move(*content), function = me->function_] {
-                   return files_of_tree(tree, function);
+                   return contents_of_tree(tree, function);
                  };
                  me->work_on(size, std::move(work),
-                             [me](expected<std::vector<digest>> files) { me->take_tree(std::move(files)); });
+                             [me](const expected<walked_tree>& contents) { me->take_tree(contents); });
                });
 }
 
-void result_lookup::take_tree(expected<std::vector<digest>> files) {
-  if (!files) return drop_record(files.error());
-  if (auto noted = note_all(*files); !noted) return drop_record(noted.error());
+void result_lookup::take_tree(const expected<walked_tree>& tree) {
+  if (!tree) return drop_record(tree.error());
+  if (auto noted = note_all(tree->blobs()); !noted) return drop_record(noted.error());
   read_next_tree();
 }
 
 void result_lookup::read_directories() {
-  if (directories_.empty()) return ask_missing(0);
-  read_blobs level;
-  std::int64_t sum = 0;
-  while (!directories_.empty() && level.blobs.size() < directories_at_once) {
-    const auto next = directories_.back();
-    if (!level.blobs.empty() && sum + next.size > bytes_at_once) break;
-    sum += next.size;
-    level.blobs.push_back(next);
-    directories_.pop_back();
-  }
-  const auto size = static_cast<std::size_t>(sum);
-  auto read = [me = shared_from_this(), size, level = std::move(level)] {
+  if (!walk_) return ask_missing(0);
+  if (memory_) memory_->hold(needed_.size() * sizeof(digest) + walk_->memory());
+  auto next = walk_->next_batch();
+  if (next.empty()) return end_walk();
+  const auto size = static_cast<std::uint64_t>(next.bytes);
+  auto read = [me = shared_from_this(), next = std::move(next)] {
     hear(
-        me->self_->request(me->options_.content, caf::infinite, level),
-        [me, size](blob_batch& batch) {
-          for (const auto& one : batch.results)
-            if (!one) return me->end(fail(one.error()));
-          me->work_on(
-              size,
-              [batch = std::move(batch), function = me->function_] { return read_level(batch, function); },
-              [me](const expected<referred_blobs>& found) { me->take_directories(found); });
-        },
+        me->self_->request(me->options_.content, caf::infinite, read_blobs{next.names}),
+        [me, next](blob_batch& batch) { me->take_directories(next, std::move(batch)); },
         [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
   };
   if (size <= parsed_in_place) return read();
   make_room(size * parsed_size, std::move(read));
 }
 
-void result_lookup::take_directories(const expected<referred_blobs>& level) {
-  if (!level) return drop_record(level.error());
-  for (const auto* blobs : {&level->files, &level->directories})
+void result_lookup::take_directories(merkle_walk::batch asked, blob_batch batch) {
+  if (batch.results.size() != asked.places.size())
+    return end(fail(errc::internal, "the store answered with another batch"));
+  for (const auto& one : batch.results)
+    if (!one) return end(fail(one.error()));
+  // Nobody else touches the walk meanwhile.
+  auto work = [walk = walk_, places = std::move(asked.places), batch = std::move(batch)]() -> expected<void> {
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (auto taken = walk->take(places[i], batch.results[i]); !taken) return taken;
+    return {};
+  };
+  work_on(static_cast<std::size_t>(asked.bytes), std::move(work),
+          [me = shared_from_this()](const expected<void>& taken) {
+            taken ? me->read_directories() : me->drop_record(taken.error());
+          });
+}
+
+void result_lookup::end_walk() {
+  const auto found = std::exchange(walk_, nullptr)->finish();
+  for (const auto* blobs : {&found.blobs(), &found.directories()})
     if (auto noted = note_all(*blobs); !noted) return drop_record(noted.error());
-  for (const auto& directory : level->directories)
-    if (auto noted = note_directory(directory); !noted) return drop_record(noted.error());
-  if (memory_) memory_->hold((needed_.size() + seen_.size()) * sizeof(digest));
-  read_directories();
+  ask_missing(0);
 }
 
 void result_lookup::ask_missing(std::size_t from) {

@@ -44,12 +44,13 @@ private:
   expected<void> note_outputs();
   expected<void> note(const build::bazel::remote::execution::v2::Digest& name);
   expected<void> note_all(const std::vector<digest>& blobs);
-  expected<void> note_directory(const digest& name);
+  expected<void> note_root(const digest& name);
   void read_next_tree();
   void read_tree(const digest& name);
-  void take_tree(expected<std::vector<digest>> files);
+  void take_tree(const expected<walked_tree>& tree);
   void read_directories();
-  void take_directories(const expected<referred_blobs>& level);
+  void take_directories(merkle_walk::batch asked, blob_batch batch);
+  void end_walk();
   void ask_missing(std::size_t from);
   void end(expected<found> outcome);
   /// Unless it is abandoned. What it throws ends the lookup.
@@ -80,8 +81,7 @@ private:
   std::shared_ptr<work_budget::share> memory_;  ///< once there was something large
   std::vector<digest> needed_;                  ///< everything that must be present
   std::vector<digest> trees_;                   ///< Trees still to be read
-  std::vector<digest> directories_;             ///< the level of Directories to be read next
-  std::set<digest> seen_;                       ///< Directories that were read or will be
+  std::shared_ptr<merkle_walk> walk_;           ///< through the Directories that are named by their roots
 };
 
 }  // namespace kiln

@@ -16,6 +16,30 @@ constexpr std::size_t most_told = 1000;
 /// What a message takes of memory when it is parsed, in times of its size.
 constexpr std::uint64_t parsed_size = 4;
 
+/// Blobs that an input tree may refer to.
+constexpr std::size_t most_inputs = 1'000'000;
+/// Names that take as much memory as a digest.
+constexpr std::size_t names_a_digest = 4;
+
+constexpr walk_words of_inputs{
+    .tree = "the input tree",
+    .reading = "reading directory {0} of the input tree",
+    .undecodable = "blob {0} in the input tree is no directory",
+    .directory = "directory {0} of the input tree",
+    .file = "a file in directory {0} of the input tree",
+    .child = "a directory in directory {0} of the input tree",
+    .oversized = "the input tree",
+};
+
+walk_rules input_rules() {
+  walk_rules rules;
+  rules.detail = walk_detail::paths;
+  rules.batch_bytes = 8 << 20;
+  rules.max_blobs = most_inputs;
+  rules.words = of_inputs;
+  return rules;
+}
+
 error another_batch() {
   return {errc::internal, "the store answered with another batch"};
 }
@@ -179,35 +203,33 @@ void action_preparation::look_at_inputs() {
     ask_directories_ = true;
     return ask_missing(0);
   }
-  walk_ = std::make_shared<input_walk>(action_.input_root);
+  walk_ = std::make_shared<merkle_walk>(action_.input_root.function, input_rules());
+  if (auto added = walk_->add_root(action_.input_root); !added) return refuse(added.error());
   walk();
 }
 
 void action_preparation::walk() {
   room_->hold(walk_->memory());
-  auto next = walk_->next();
-  if (!next) return refuse(next.error());
-  if (next->empty()) return end_walk();
-  std::size_t size = 0;
-  for (const auto& directory : *next) size += static_cast<std::size_t>(directory.size);
-  make_room(size * parsed_size,
-            [this, batch = std::move(*next), size]() mutable { read_batch(std::move(batch), size); });
+  auto next = walk_->next_batch();
+  if (next.empty()) return end_walk();
+  const auto size = static_cast<std::uint64_t>(next.bytes);
+  make_room(size * parsed_size, [this, next = std::move(next)]() mutable { read_batch(std::move(next)); });
 }
 
-void action_preparation::read_batch(std::vector<digest> batch, std::size_t size) {
-  auto asked = batch;
-  ask<blob_batch>(peers_.content, read_blobs{std::move(batch)},
-                  [this, asked = std::move(asked), size](blob_batch found) {
-                    take_batch(asked, size, std::move(found));
-                  });
+void action_preparation::read_batch(merkle_walk::batch batch) {
+  read_blobs order{batch.names};
+  ask<blob_batch>(peers_.content, std::move(order), [this, batch = std::move(batch)](blob_batch found) {
+    take_batch(batch, std::move(found));
+  });
 }
 
-void action_preparation::take_batch(const std::vector<digest>& asked, std::size_t size, blob_batch batch) {
-  if (batch.results.size() != asked.size()) return refuse(another_batch());
+void action_preparation::take_batch(merkle_walk::batch asked, blob_batch batch) {
+  if (batch.results.size() != asked.names.size()) return refuse(another_batch());
+  const auto size = static_cast<std::size_t>(asked.bytes);
   // Nobody else touches the walk meanwhile.
-  auto work = [walk = walk_, asked, batch = std::move(batch)]() -> expected<void> {
-    for (std::size_t i = 0; i < asked.size(); ++i)
-      if (auto taken = walk->take(asked[i], batch.results[i]); !taken) return taken;
+  auto work = [walk = walk_, places = std::move(asked.places), batch = std::move(batch)]() -> expected<void> {
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (auto taken = walk->take(places[i], batch.results[i]); !taken) return taken;
     return {};
   };
   interpret(me(), reading_, size, std::move(work), [me = shared_from_this()](const expected<void>& taken) {
@@ -218,23 +240,25 @@ void action_preparation::take_batch(const std::vector<digest>& asked, std::size_
 void action_preparation::end_walk() {
   bool whole = walk_->missing().empty();
   note_missing(walk_->missing());
-  inputs_ = walk_->finish();
+  inputs_ = std::make_shared<const walked_tree>(walk_->finish());
   walk_.reset();
+  const auto weight =
+      1 + inputs_->directories().size() + inputs_->blobs().size() + inputs_->entries() / names_a_digest;
   // One that does not fit is walked again next time.
-  if (whole && inputs_->weight() > 1) (void)memory_.insert(action_.input_root, inputs_, inputs_->weight());
+  if (whole && weight > 1) (void)memory_.insert(action_.input_root, inputs_, weight);
   ask_missing(0);
 }
 
 // First the directories, where nobody has read them, then the files.
 void action_preparation::ask_missing(std::size_t from) {
-  const auto& directories = inputs_->directories;
+  const auto& directories = inputs_->directories();
+  const auto& files = inputs_->blobs();
   const auto count = ask_directories_ ? directories.size() : 0;
-  const auto until = std::min(count + inputs_->files.size(), from + find_batch);
+  const auto until = std::min(count + files.size(), from + find_batch);
   if (from == until) return conclude();
   find_missing order;
   order.blobs.reserve(until - from);
-  for (auto i = from; i < until; ++i)
-    order.blobs.push_back(i < count ? directories[i] : inputs_->files[i - count]);
+  for (auto i = from; i < until; ++i) order.blobs.push_back(i < count ? directories[i] : files[i - count]);
   ask<missing_blobs>(peers_.content, std::move(order), [this, until](const missing_blobs& answer) {
     note_missing(answer.blobs);
     ask_missing(until);
@@ -266,8 +290,7 @@ void action_preparation::refuse_missing() {
 
 void action_preparation::conclude() {
   if (missing_count_ > 0) return refuse_missing();
-  if (!command_.working_directory.empty() &&
-      !inputs_->has_directory(action_.input_root, command_.working_directory))
+  if (!command_.working_directory.empty() && !inputs_->find(inputs_->root(), command_.working_directory))
     return refuse(
         error(errc::invalid_argument, "the command's working directory is not in the action's input tree"));
   prepared result;

@@ -9,13 +9,14 @@
 #include "actors/services/common/interpreting.hpp"
 #include "actors/services/execution/execute_request.hpp"
 #include "actors/services/execution/execution.hpp"
-#include "actors/services/execution/input_walk.hpp"
 #include "core/cache/evicting_cache.hpp"
+#include "core/merkle/merkle_walk.hpp"
 
 namespace kiln {
 
-/// Input trees that were walked lately, by the digest of their root.
-using input_memory = evicting_cache<digest, std::shared_ptr<const input_inventory>>;
+/// Input trees that were walked lately, by the digest of their root. Digests name content, so what is in a
+/// tree stays true for ever; only whether its blobs are there has to be asked again.
+using input_memory = evicting_cache<digest, std::shared_ptr<const walked_tree>>;
 
 /// From a request to an action that can be scheduled: reads Action and Command, looks into the action cache,
 /// checks everything, and makes sure that all inputs are there. Lives in the execution actor, held by the
@@ -45,8 +46,8 @@ private:
   void take_command(expected<bytes> blob);
   void look_at_inputs();
   void walk();
-  void read_batch(std::vector<digest> batch, std::size_t size);
-  void take_batch(const std::vector<digest>& asked, std::size_t size, blob_batch batch);
+  void read_batch(merkle_walk::batch batch);
+  void take_batch(merkle_walk::batch asked, blob_batch batch);
   void end_walk();
   void ask_missing(std::size_t from);
   void note_missing(const std::vector<digest>& some);
@@ -91,8 +92,8 @@ private:
   action_content action_;
   bytes command_blob_;
   command_content command_;
-  std::shared_ptr<input_walk> walk_;
-  std::shared_ptr<const input_inventory> inputs_;
+  std::shared_ptr<merkle_walk> walk_;
+  std::shared_ptr<const walked_tree> inputs_;
   bool ask_directories_ = false;  ///< nobody has read them this time
   std::vector<digest> missing_;   ///< as many as are told
   std::size_t missing_count_ = 0;

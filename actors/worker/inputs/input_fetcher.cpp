@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "actors/worker/folders/folder_table.hpp"
 #include "actors/worker/inputs/batch_size.hpp"
-#include "core/wire/message_limits.hpp"
+#include "actors/worker/inputs/unfolding.hpp"
+#include "core/merkle/merkle_walk.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -15,16 +15,14 @@ namespace {
 class fetching : public std::enable_shared_from_this<fetching> {
 public:
   using then_fn = std::function<void(expected<std::shared_ptr<input_tree>>)>;
-  fetching(action_self* self, worker_resources_ptr resources, const digest& root, then_fn then)
+  fetching(action_self* self, worker_resources_ptr resources, digest_function function, then_fn then)
       : self_(self),
         shop_(std::move(resources)),
-        root_(root),
-        table_(shop_->options, root.function),
+        walk_(function, input_rules(shop_->options)),
         then_(std::move(then)) {}
 
-  void begin() {
-    table_.want(root_);
-    wanted_.push_back(root_);
+  void begin(const digest& root) {
+    if (auto added = walk_.add_root(root); !added) return end(failure(std::move(added).error()));
     read_more();
   }
 
@@ -32,32 +30,20 @@ private:
   /// Several batches at once: a wide level costs as many round trips as it has batches, a deep tree one for
   /// each level.
   void read_more() {
-    while (!wanted_.empty() && running_ < batches_at_once && then_) read_batch();
-    if (wanted_.empty() && running_ == 0 && then_) all_read();
+    while (running_ < batches_at_once && then_) {
+      auto next = walk_.next_batch();
+      if (next.empty()) break;
+      read_batch(std::move(next));
+    }
+    if (walk_.over() && then_) all_read();
   }
 
-  void read_batch() {
-    read_blobs order;
-    for (std::int64_t room = batch_bytes; !wanted_.empty() && order.blobs.size() < batch_blobs;) {
-      auto next = wanted_.back();
-      if (is_empty_blob(next)) {  // a folder with nothing in it needs no store
-        wanted_.pop_back();
-        if (auto added = table_.add(next, {}, wanted_); !added) return end(failure(std::move(added).error()));
-        continue;
-      }
-      room -= next.size;
-      if (room < 0 && !order.blobs.empty()) break;
-      if (auto fine = check_size(largest::directory, next); !fine)
-        return end(with_context(fine.error(), "the input tree"));
-      order.blobs.push_back(next);
-      wanted_.pop_back();
-    }
-    if (order.blobs.empty()) return;
+  void read_batch(merkle_walk::batch asked) {
     ++running_;
-    auto asked = order.blobs;
+    read_blobs order{asked.names};
     self_->request(shop_->cas, caf::infinite, std::move(order))
         .then(
-            [me = shared_from_this(), asked](const blob_batch& batch) {
+            [me = shared_from_this(), asked = std::move(asked)](const blob_batch& batch) {
               --me->running_;
               me->take(asked, batch);
             },
@@ -67,26 +53,26 @@ private:
             });
   }
 
-  void take(const std::vector<digest>& asked, const blob_batch& batch) {
-    for (std::size_t i = 0; i < asked.size() && then_; ++i) {
-      if (i >= batch.results.size()) return end(fail(errc::internal, "a store answered too few blobs"));
+  void take(const merkle_walk::batch& asked, const blob_batch& batch) {
+    if (batch.results.size() < asked.names.size())
+      return end(fail(errc::internal, "a store answered too few blobs"));
+    for (std::size_t i = 0; i < asked.names.size() && then_; ++i) {
+      const auto& name = asked.names[i];
       const auto& result = batch.results[i];
-      if (!result && result.error().code() == errc::not_found) {
-        missing_.push_back(asked[i]);
-      } else if (!result) {
-        return end(with_context(result.error(), "reading input folder {}", asked[i]));
-      } else if (digest_of(result->view(), asked[i].function) != asked[i]) {
-        return end(fail(errc::unavailable, "input folder {} came damaged from the store", asked[i]));
-      } else if (auto added = table_.add(asked[i], *result, wanted_); !added) {
-        return end(failure(std::move(added).error()));
-      }
+      if (result && digest_of(result->view(), name.function) != name)
+        return end(fail(errc::unavailable, "input folder {} came damaged from the store", name));
+      if (auto taken = walk_.take(asked.places[i], result); !taken)
+        return end(failure(std::move(taken).error()));
     }
     read_more();
   }
 
   void all_read() {
+    if (auto fine = check_links(walk_.tree(), shop_->options); !fine)
+      return end(failure(std::move(fine).error()));
+    missing_ = walk_.missing();
     if (!missing_.empty()) return name_all_missing();
-    auto tree = table_.expand(root_, shop_->links);
+    auto tree = unfold(walk_.finish(), shop_->options, shop_->links);
     if (!tree) return end(failure(std::move(tree).error()));
     borrow_inputs order;
     for (const auto& [which, lent] : (*tree)->lent) order.inputs.push_back(which);
@@ -112,7 +98,7 @@ private:
 
   /// Folders are missing already. The client is to hear at once which files are as well.
   void name_all_missing() {
-    self_->request(shop_->cas, caf::infinite, find_missing{table_.files()})
+    self_->request(shop_->cas, caf::infinite, find_missing{walk_.tree().blobs()})
         .then(
             [me = shared_from_this()](const missing_blobs& files) {
               me->missing_.insert(me->missing_.end(), files.blobs.begin(), files.blobs.end());
@@ -127,9 +113,7 @@ private:
 
   action_self* const self_;
   const worker_resources_ptr shop_;
-  const digest root_;
-  folder_table table_;
-  std::vector<digest> wanted_;
+  merkle_walk walk_;
   std::vector<digest> missing_;
   std::size_t running_ = 0;
   then_fn then_;
@@ -139,7 +123,7 @@ private:
 
 void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
                   std::function<void(expected<std::shared_ptr<input_tree>>)> then) {
-  std::make_shared<fetching>(self, resources, root, std::move(then))->begin();
+  std::make_shared<fetching>(self, resources, root.function, std::move(then))->begin(root);
 }
 
 error missing_inputs(const std::vector<digest>& missing) {

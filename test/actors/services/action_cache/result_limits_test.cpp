@@ -1,7 +1,6 @@
 #include <deque>
 
 #include "actors/services/action_cache/action_cache.hpp"
-#include "actors/services/action_cache/referred_blobs.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "core/wire/message_limits.hpp"
@@ -171,6 +170,48 @@ BOOST_AUTO_TEST_CASE(a_tree_without_a_child_that_it_names_is_not_found) {
   BOOST_TEST(get("a")->status()->code() == errc::not_found);
   *tree.add_children() = leaf;
   result.Clear();
+  add_folder(result, put(tree.SerializeAsString()));
+  BOOST_TEST_REQUIRE(update("a", result) == errc::ok);
+  BOOST_TEST(get("a")->finished_well());
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_in_many_places_is_read_once_and_asked_for_once) {
+  v2::Directory leaf, middle, root;
+  leaf.add_files()->set_name("file");
+  *leaf.mutable_files(0)->mutable_digest() = wire(put("leaf"));
+  const auto shared = put(leaf.SerializeAsString());
+  for (int i = 0; i < 10; ++i) {
+    auto* node = middle.add_directories();
+    node->set_name(std::to_string(i));
+    *node->mutable_digest() = wire(shared);
+  }
+  for (const char* name : {"one", "two"}) {
+    auto* node = root.add_directories();
+    node->set_name(name);
+    *node->mutable_digest() = wire(name == std::string("one") ? shared : put(middle.SerializeAsString()));
+  }
+  v2::ActionResult result;
+  for (const auto& content : {root.SerializeAsString(), middle.SerializeAsString()}) {
+    auto* folder = result.add_output_directories();
+    folder->set_path(fmt::format("folder{}", result.output_directories_size()));
+    *folder->mutable_root_directory_digest() = wire(put(content));
+  }
+  BOOST_TEST_REQUIRE(update("a", result) == errc::ok);
+  const auto checks = counted.counts->checks();
+  BOOST_TEST(get("a")->finished_well());
+  BOOST_TEST(counted.counts->reads(shared) == 1u);
+  BOOST_TEST(counted.counts->checks() - checks == 4u);  // three directories and a file
+}
+
+BOOST_AUTO_TEST_CASE(what_no_directory_of_a_tree_names_is_no_part_of_it) {
+  v2::Directory stray;
+  stray.add_files()->set_name("file");
+  *stray.mutable_files(0)->mutable_digest() = wire(digest_of("not there"));
+  v2::Tree tree;
+  *tree.mutable_root()->add_files() = stray.files(0);
+  *tree.mutable_root()->mutable_files(0)->mutable_digest() = wire(put("there"));
+  *tree.add_children() = stray;
+  v2::ActionResult result;
   add_folder(result, put(tree.SerializeAsString()));
   BOOST_TEST_REQUIRE(update("a", result) == errc::ok);
   BOOST_TEST(get("a")->finished_well());
