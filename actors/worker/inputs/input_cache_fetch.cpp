@@ -11,7 +11,7 @@
 namespace kiln::lending {
 
 void input_cache_state::fetch(const flight_ptr& one) {
-  (one->which.blob.size <= small_blob ? small : large).push_back(one);
+  (is_large(one->which.blob) ? large : small).push_back(one);
 }
 
 void input_cache_state::fetch_batch() {

@@ -104,7 +104,7 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   if (!count || *count != size) return {};
   bytes content = into.freeze(size);
   if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
-  if (prove_here) index_.set_unread(which, false);
+  if (prove_here) now_readable(which);
   if (whole) index_.warm(which, content);
   figures_.cached_reads.add();
   return content;
@@ -149,7 +149,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(blob, serial);
     if (!there || there->packed()) return;
     if (found.found == blob_state::proved) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, found.stamp);
     }
     if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
@@ -163,7 +163,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(order.blob, serial);
     if (!result || !result->rest) tickets_.cancel(late);
     if (there && result && result->proved) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, result->stamp);
       if (result->head.size() == there->size()) index_.warm(*there, result->head);
     }

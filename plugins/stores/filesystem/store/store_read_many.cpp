@@ -36,7 +36,7 @@ expected<bytes> store::collected(const wanted_blob& which, read_answer read) {
   auto& found = read.found;
   if (found) {
     if (there && found->proved && !there->packed()) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, found->stamp);
     }
     if (there && found->head.size() == there->size()) index_.warm(*there, found->head);
