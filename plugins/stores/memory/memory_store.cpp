@@ -33,7 +33,7 @@ public:
         figures_(*env.metrics, name_),
         blobs_({.max_weight = capacity}, *env.time,
                [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
-        room_(std::make_shared<upload_room>(uploads)) {}
+        room_(std::make_shared<byte_budget>(uploads)) {}
 
   missing_blobs take(const find_missing& order);
   expected<blob_content> take(const read_blob& order);
@@ -81,7 +81,7 @@ private:
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
   store_listeners listeners_;
-  std::shared_ptr<upload_room> room_;
+  std::shared_ptr<byte_budget> room_;
 };
 
 missing_blobs memory_store::take(const find_missing& order) {
