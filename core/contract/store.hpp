@@ -53,7 +53,6 @@ struct read_blob {
 /// Small reads come whole in `head`; what follows is pulled from `rest`, null if nothing does. A source ends
 /// with an error when the bytes could not be had whole: short data never ends well.
 struct blob_content {
-  std::uint64_t blob_size = 0;  ///< of the whole blob, whatever range was asked
   byte_chain head;
   blob_source_ptr rest;
   std::optional<composition> made_of{};  ///< of the whole blob, where the store keeps it as that

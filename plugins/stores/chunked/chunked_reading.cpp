@@ -26,9 +26,9 @@ void chunked_state::read_composed(const composition& whole, const read_blob& ord
   if (order.offset > size)
     return asker.deliver(
         fail(errc::out_of_range, "offset {} is behind the end of blob {}", order.offset, order.blob));
-  if (order.offset == size) return asker.deliver(blob_content{size, {}, nullptr, whole});
+  if (order.offset == size) return asker.deliver(blob_content{{}, nullptr, whole});
   if (order.offset == 0 && (order.limit == 0 || order.limit >= size))
-    return asker.deliver(blob_content{size, {}, open(order.blob, whole), whole});
+    return asker.deliver(blob_content{{}, open(order.blob, whole), whole});
   read_part(whole, order, asker);
 }
 
@@ -38,7 +38,7 @@ void chunked_state::read_part(const composition& whole, const read_blob& order, 
     if (!right) return asker.deliver(failure(right.error()));
     auto part = proven_part(self()->system(), inner(), whole, order.offset, order.limit, hashing_,
                             wrong_of(order.blob));
-    asker.deliver(blob_content{static_cast<std::uint64_t>(order.blob.size), {}, std::move(part), whole});
+    asker.deliver(blob_content{{}, std::move(part), whole});
   });
 }
 

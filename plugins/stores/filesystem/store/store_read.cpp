@@ -58,9 +58,9 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
     return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
   std::uint64_t wanted = size - order.offset;
   if (order.limit > 0) wanted = std::min(wanted, order.limit);
-  if (wanted == 0) return reply.deliver(blob_content{size, {}, nullptr});
+  if (wanted == 0) return reply.deliver(blob_content{});
   if (auto read = read_inline(which, order.offset, wanted))
-    return reply.deliver(blob_content{size, std::move(*read), nullptr});
+    return reply.deliver(blob_content{std::move(*read), nullptr});
   figures_.disk_reads.add();
   if (which.packed())
     read_packed_on_pool(order, which, std::move(reply));
@@ -125,7 +125,7 @@ void store::read_packed_on_pool(const read_blob& order, const slot& which, answe
         }
         if (there && there->size() == read->size()) index_.warm(*there, *read);
         bytes part = read->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
-        reply.deliver(blob_content{read->size(), std::move(part), nullptr});
+        reply.deliver(blob_content{std::move(part), nullptr});
       });
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
@@ -168,7 +168,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
       if (result->head.size() == there->size()) index_.warm(*there, result->head);
     }
     if (result)
-      reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
+      reply.deliver(blob_content{std::move(result->head), std::move(result->rest)});
     else
       reply.deliver(fail(judge_file(order.blob, serial, std::move(result).error())));
     if (then) then();

@@ -28,7 +28,7 @@ store::read_answer store::read_one(const engine& with, const wanted_blob& which)
   if (!which.place) return {read_whole(with, which.blob)};
   auto read = read_packed(with, which.blob, *which.place);
   if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
-  return {opened_read{read.content->size(), 0, true, std::move(*read.content), nullptr}};
+  return {opened_read{0, true, std::move(*read.content), nullptr}};
 }
 
 expected<bytes> store::collected(const wanted_blob& which, read_answer read) {

@@ -57,7 +57,7 @@ struct sharing_bench {
       auto head = part.substr(0, 1000);
       blob_source_ptr rest;
       if (part.size() > head.size()) rest = source_of(bytes::adopt(part.substr(head.size())));
-      then(blob_content{kept->size(), bytes::adopt(head), rest});
+      then(blob_content{bytes::adopt(head), rest});
     };
   }
 

@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_wrapper_passes_on_what_it_does_not_name) {
   auto order = some_blobs(2);
   const auto names = names_in(order);
   BOOST_REQUIRE(on.ask(std::move(order)).has_value());
-  BOOST_TEST(on.ask(read_blob{names[0]})->blob_size == 300U);
+  BOOST_TEST(on.ask(read_blob{names[0]})->head.size() == 300U);
   BOOST_TEST(on.ask(forget_blob{names[0]})->was_present);
   BOOST_TEST(on.ask(measure_store{})->blobs == 1U);
   BOOST_TEST(on.ask(flush_store{}).has_value());
