@@ -225,7 +225,7 @@ input_cache_actor::behavior_type input_cache_behavior(input_cache_self self,
   return {
       [self](const borrow_inputs& order) { return self->state.borrow(order); },
       [self](const recheck_inputs& order) { self->state.recheck(order); },
-      [self](const resume& next) { (void)self, next.then(); },
+      resuming(),
   };
 }
 
