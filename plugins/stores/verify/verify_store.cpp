@@ -5,6 +5,7 @@
 
 #include "core/base/machine.hpp"
 #include "core/contract/checked_source.hpp"
+#include "core/store_kit/split.hpp"
 #include "core/store_kit/store_wrapper.hpp"
 
 namespace kiln::verify {
@@ -16,30 +17,20 @@ std::size_t size_of(const write_blobs& order) {
   return sum;
 }
 
-/// What was wrong with each entry.
-using verdicts = std::vector<expected<void>>;
+struct verdict {
+  enum home : std::size_t { good, bad };
+  homes of_entries;
+  receipts refusals;  ///< of the bad ones
+};
 
-expected<verdicts> check_all(const write_blobs& order) {
-  verdicts all;
-  all.reserve(order.entries.size());
-  for (const auto& entry : order.entries)
-    all.push_back(caught([&] { return check(entry.blob, entry.content); }));
-  return all;
-}
-
-// The receipts return to their places among the refusals.
-expected<receipts> merged(const verdicts& all, receipts kept) {
-  receipts merged;
-  std::size_t next = 0;
-  for (const auto& verdict : all) {
-    if (!verdict)
-      merged.results.emplace_back(failure(verdict.error()));
-    else if (next < kept.results.size())
-      merged.results.push_back(std::move(kept.results[next++]));
-    else
-      return fail(errc::internal, "the inner store gave only {} receipts", kept.results.size());
+expected<verdict> check_all(const write_blobs& order) {
+  verdict all;
+  for (const auto& entry : order.entries) {
+    auto right = caught([&] { return check(entry.blob, entry.content); });
+    all.of_entries.push_back(right ? verdict::good : verdict::bad);
+    if (!right) all.refusals.results.emplace_back(failure(right.error()));
   }
-  return merged;
+  return all;
 }
 
 // Blobs are checked on their way in, so all but the writing goes straight to the inner store.
@@ -56,7 +47,7 @@ public:
   caf::result<receipts> take(write_blobs& order) {
     auto asker = owe<write_blobs>();
     auto batch = std::make_shared<write_blobs>(std::move(order));
-    auto pass = [this, asker, batch](expected<verdicts> all) mutable {
+    auto pass = [this, asker, batch](expected<verdict> all) mutable {
       all ? pass_good(std::move(*batch), std::move(*all), asker) : asker.deliver(failure(all.error()));
     };
     if (size_of(*batch) <= hashed_in_place)
@@ -68,14 +59,12 @@ public:
   }
 
 private:
-  /// The good ones go on, as a batch.
-  void pass_good(write_blobs batch, verdicts all, answer<receipts> asker) {
-    write_blobs good{{}, batch.until};
-    for (std::size_t i = 0; i < all.size(); ++i)
-      if (all[i]) good.entries.push_back(std::move(batch.entries[i]));
-    if (good.entries.empty()) return asker.deliver(merged(all, {}));
-    ask(std::move(good), [asker, all = std::move(all)](expected<receipts> kept) mutable {
-      asker.deliver(kept ? merged(all, std::move(*kept)) : std::move(kept));
+  /// The good ones go on, as a batch, and their receipts return to their places among the refusals.
+  void pass_good(write_blobs batch, verdict all, answer<receipts> asker) {
+    auto good = std::move(split(std::move(batch), all.of_entries, 2)[verdict::good]);
+    if (!good) return asker.deliver(std::move(all.refusals));
+    ask(std::move(*good), [asker, all = std::move(all)](expected<receipts> kept) mutable {
+      asker.deliver(join_results<receipts>(all.of_entries, {std::move(kept), std::move(all.refusals)}));
     });
   }
 
