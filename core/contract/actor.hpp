@@ -4,11 +4,11 @@
 #include <caf/result.hpp>
 #include <caf/sec.hpp>
 #include <caf/typed_response_promise.hpp>
-#include <exception>
 #include <memory>
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/kiln_message.hpp"
 
 KILN_MESSAGE(kiln::error)
@@ -66,13 +66,14 @@ answer<T> make_answer(Self* self) {
   return answer<T>(self->template make_response_promise<T>());
 }
 
-/// Runs a handler's body so that an exception becomes INTERNAL instead of the actor's death.
+/// Runs a handler's body so that an exception becomes an error instead of the actor's death:
+/// RESOURCE_EXHAUSTED for memory, INTERNAL for anything else.
 template <class T, class Body>
 caf::result<T> guarded(Body body) {
   try {
     return body();
-  } catch (const std::exception& fault) {
-    return to_caf(error(errc::internal, fault.what()));
+  } catch (...) {
+    return to_caf(current_fault());
   }
 }
 

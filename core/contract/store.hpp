@@ -4,12 +4,15 @@
 #include <caf/typed_actor.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/actor.hpp"
+#include "core/contract/composition.hpp"
 #include "core/contract/kiln_message.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
@@ -19,7 +22,13 @@
 /// A store holds one of two things, fixed when it is spawned (`holds`): content, where the digest is the
 /// digest of the bytes, so that writing what is there already changes nothing; or results, where the digest
 /// names an action, its size says nothing about the bytes, and a later write replaces an earlier one.
+///
+/// Every order that is answered ends with `until`: when its asker stops waiting. Who passes an order on,
+/// whole or in parts, passes that on; a store that takes up an order whose time is over answers
+/// DEADLINE_EXCEEDED (core/store_kit/take_up.hpp).
 namespace kiln {
+
+inline constexpr steady_time waits_for_ever = steady_time::max();
 
 enum class holds : std::uint8_t { content, results };
 
@@ -27,6 +36,7 @@ enum class holds : std::uint8_t { content, results };
 /// empty blob is never missing from a store of content.
 struct find_missing {
   std::vector<digest> blobs;
+  steady_time until = waits_for_ever;
 };
 struct missing_blobs {
   std::vector<digest> blobs;
@@ -38,29 +48,35 @@ struct read_blob {
   digest blob;
   std::uint64_t offset = 0;
   std::uint64_t limit = 0;
+  steady_time until = waits_for_ever;
 };
 /// Small reads come whole in `head`; what follows is pulled from `rest`, null if nothing does. A source ends
 /// with an error when the bytes could not be had whole: short data never ends well.
 struct blob_content {
-  std::uint64_t blob_size = 0;  ///< of the whole blob, whatever range was asked
   byte_chain head;
   blob_source_ptr rest;
+  std::optional<composition> made_of{};  ///< of the whole blob, where the store keeps it as that
 };
 
 /// -> blob_batch: for each digest, in the order asked, its bytes or its error. The asker bounds the sum.
 /// Wrappers pass batches on as batches.
 struct read_blobs {
   std::vector<digest> blobs;
+  steady_time until = waits_for_ever;
 };
 struct blob_batch {
   std::vector<expected<bytes>> results;
 };
 
 /// -> receipt once the bytes are verified (where the store verifies) and kept as the store promises. A source
-/// that ends early or fails leaves no trace.
+/// that ends early or fails leaves no trace. With `made_of` a store may keep that instead of the bytes, and
+/// reads the source for nothing but its end: it has to end in an error unless the bytes are the blob
+/// (`checked`).
 struct write_blob {
   digest blob;
   blob_source_ptr source;
+  std::optional<composition> made_of{};
+  steady_time until = waits_for_ever;
 };
 struct receipt {
   std::uint64_t size = 0;
@@ -74,25 +90,32 @@ struct write_blobs {
     bytes content;
   };
   std::vector<entry> entries;
+  steady_time until = waits_for_ever;
 };
 struct receipts {
   std::vector<expected<receipt>> results;
 };
 
-/// -> lent_file: a read-only file (0555) with exactly the blob's bytes, for hard links and child processes.
-/// NOT_FOUND, or UNIMPLEMENTED by a store that has no files. It stays while `hold` lives.
-struct lend_file {
-  digest blob;
+/// -> lent_files: for each blob, in the order asked, a read-only file (0555) with exactly its bytes, for hard
+/// links and child processes, or its error: NOT_FOUND, or UNIMPLEMENTED where the blob's store has no files.
+/// A file stays while its `hold` lives. All are answered together, so what takes long is asked for alone.
+struct lend_files {
+  std::vector<digest> blobs;
+  steady_time until = waits_for_ever;
 };
 struct lent_file {
   std::string path;
   std::shared_ptr<const void> hold;
+};
+struct lent_files {
+  std::vector<expected<lent_file>> results;
 };
 
 /// -> leased: none of these blobs is evicted while `hold` lives. Those that are absent are named.
 /// UNIMPLEMENTED where the store cannot promise it.
 struct lease_blobs {
   std::vector<digest> blobs;
+  steady_time until = waits_for_ever;
 };
 struct leased {
   std::vector<digest> missing;
@@ -102,13 +125,16 @@ struct leased {
 /// -> forgotten. The blob is dropped even if leased; open readers finish.
 struct forget_blob {
   digest blob;
+  steady_time until = waits_for_ever;
 };
 struct forgotten {
   bool was_present = false;
 };
 
 /// -> store_figures
-struct measure_store {};
+struct measure_store {
+  steady_time until = waits_for_ever;
+};
 struct store_figures {
   std::uint64_t blobs = 0;
   std::uint64_t bytes = 0;
@@ -117,15 +143,24 @@ struct store_figures {
 };
 
 /// -> store_flushed once everything acknowledged is as durable as the store can make it. For the drain.
-struct flush_store {};
+struct flush_store {
+  steady_time until = waits_for_ever;
+};
 struct store_flushed {};
 
-/// News for whoever keeps an index of this store: sent after the fact, in order, never waited for.
+/// News for whoever keeps an index of this store: sent after the fact, never waited for, at most
+/// `most_in_news` blobs at a time. What is told of one blob comes in the order in which it happened: the last
+/// word is how it is. A blob that replaced another of its name is told as stored, too.
+struct blobs_stored {
+  std::vector<digest> blobs;
+};
 struct blobs_evicted {
   std::vector<digest> blobs;
 };
-using store_listener = caf::typed_actor<caf::reacts_to<blobs_evicted>>;
-/// From now on the listener hears of blobs that left. It is dropped when it is gone.
+inline constexpr std::size_t most_in_news = 4096;
+using store_listener = caf::typed_actor<caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;
+/// From now on the listener hears of blobs that came and that left; of those that are there already it hears
+/// nothing. It is dropped when it is gone.
 struct watch_store {
   store_listener listener;
 };
@@ -136,7 +171,7 @@ using store_actor = caf::typed_actor<                     //
     caf::replies_to<read_blobs>::with<blob_batch>,        //
     caf::replies_to<write_blob>::with<receipt>,           //
     caf::replies_to<write_blobs>::with<receipts>,         //
-    caf::replies_to<lend_file>::with<lent_file>,          //
+    caf::replies_to<lend_files>::with<lent_files>,        //
     caf::replies_to<lease_blobs>::with<leased>,           //
     caf::replies_to<forget_blob>::with<forgotten>,        //
     caf::replies_to<measure_store>::with<store_figures>,  //
@@ -155,8 +190,8 @@ KILN_MESSAGE(kiln::write_blob)
 KILN_MESSAGE(kiln::receipt)
 KILN_MESSAGE(kiln::write_blobs)
 KILN_MESSAGE(kiln::receipts)
-KILN_MESSAGE(kiln::lend_file)
-KILN_MESSAGE(kiln::lent_file)
+KILN_MESSAGE(kiln::lend_files)
+KILN_MESSAGE(kiln::lent_files)
 KILN_MESSAGE(kiln::lease_blobs)
 KILN_MESSAGE(kiln::leased)
 KILN_MESSAGE(kiln::forget_blob)
@@ -165,5 +200,6 @@ KILN_MESSAGE(kiln::measure_store)
 KILN_MESSAGE(kiln::store_figures)
 KILN_MESSAGE(kiln::flush_store)
 KILN_MESSAGE(kiln::store_flushed)
+KILN_MESSAGE(kiln::blobs_stored)
 KILN_MESSAGE(kiln::blobs_evicted)
 KILN_MESSAGE(kiln::watch_store)

@@ -77,12 +77,28 @@ void takes_batches_of_many_blobs(const subject& what) {
     BOOST_TEST((batch->results[i] && batch->results[i]->view() == order.entries[i].content.view()));
 }
 
+void lends_each_blob_of_a_batch_in_its_place(const subject& what) {
+  stage on(what);
+  std::string small = noise(10, 1), large = noise(90'000, 2);
+  put(on, small);
+  put(on, large);
+  auto lent = files_of(
+      on.tell(lend_files{{digest_now(large), digest_now("absent"), digest_now(""), digest_now(small)}}), 4);
+  if (!lent[0] && lent[0].error().code() == errc::unimplemented) return;
+  BOOST_TEST(code_of(lent[1]) == "NOT_FOUND");
+  const std::vector<std::pair<std::size_t, std::size_t>> wanted = {{0, 90'000}, {2, 0}, {3, 10}};
+  for (auto [at, size] : wanted) {
+    BOOST_REQUIRE_MESSAGE(lent[at], text_of(lent[at]));
+    BOOST_TEST(std::filesystem::file_size(lent[at]->path) == size);
+  }
+}
+
 }  // namespace
 
 std::vector<claim> batch_claims() {
   return {KILN_CLAIM(answers_each_blob_of_a_written_batch_in_its_place),
           KILN_CLAIM(answers_each_blob_of_a_read_batch_in_its_place), KILN_CLAIM(takes_empty_batches),
-          KILN_CLAIM(takes_batches_of_many_blobs)};
+          KILN_CLAIM(takes_batches_of_many_blobs), KILN_CLAIM(lends_each_blob_of_a_batch_in_its_place)};
 }
 
 }  // namespace kiln::contract

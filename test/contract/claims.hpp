@@ -26,6 +26,8 @@ std::vector<claim> writing_claims();
 std::vector<claim> broken_writing_claims();
 std::vector<claim> batch_claims();
 std::vector<claim> eviction_claims();  ///< for stores with a capacity
+std::vector<claim> news_claims();      ///< for those, too
+std::vector<claim> late_claims();      ///< for all, also of results
 std::vector<claim> restart_claims();   ///< for stores with a folder
 std::vector<claim> result_claims();    ///< for stores of results, instead of all above
 std::vector<claim> result_restart_claims();

@@ -162,7 +162,7 @@ void names_the_largest_blob_that_it_takes(const subject& what) {
 void keeps_a_lent_file_while_it_is_held(const subject& what) {
   stage on(what, small_capacity);
   digest blob = put(on, noise(blob_size, 1));
-  auto lent = on.tell(lend_file{blob});
+  auto lent = on.lend(blob);
   if (!lent && lent.error().code() == errc::unimplemented) return;
   BOOST_REQUIRE_MESSAGE(lent, text_of(lent));
   press(on);

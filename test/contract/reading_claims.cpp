@@ -41,14 +41,6 @@ void refuses_an_offset_behind_the_end(const subject& what) {
   BOOST_TEST(code_of(read(on, blob, std::numeric_limits<std::uint64_t>::max(), 1)) == "OUT_OF_RANGE");
 }
 
-void says_the_size_of_the_whole_blob_whatever_the_range(const subject& what) {
-  stage on(what);
-  digest blob = put(on, noise(1000));
-  auto part = on.tell(read_blob{blob, 10, 5});
-  BOOST_REQUIRE(part);
-  BOOST_TEST(part->blob_size == 1000U);
-}
-
 void does_not_find_what_was_never_written(const subject& what) {
   stage on(what);
   BOOST_TEST(code_of(read(on, digest_now("nobody wrote this"))) == "NOT_FOUND");
@@ -117,7 +109,7 @@ void lends_a_file_with_exactly_the_bytes(const subject& what) {
   for (std::size_t size : {0U, 1000U, 2'000'000U}) {
     std::string content = noise(size);
     digest blob = put(on, content);
-    auto lent = on.tell(lend_file{blob});
+    auto lent = on.lend(blob);
     if (!lent && lent.error().code() == errc::unimplemented) return;
     BOOST_REQUIRE_MESSAGE(lent, text_of(lent));
     std::ostringstream bytes;
@@ -128,7 +120,7 @@ void lends_a_file_with_exactly_the_bytes(const subject& what) {
     BOOST_TEST((facts.st_mode & 07777) == 0555U);
     BOOST_TEST(static_cast<std::size_t>(facts.st_size) == size);
   }
-  BOOST_TEST(code_of(on.tell(lend_file{digest_now("absent")})) == "NOT_FOUND");
+  BOOST_TEST(code_of(on.lend(digest_now("absent"))) == "NOT_FOUND");
 }
 
 }  // namespace
@@ -137,7 +129,6 @@ std::vector<claim> reading_claims() {
   return {KILN_CLAIM(reads_every_range),
           KILN_CLAIM(cuts_a_range_at_the_end_of_the_blob),
           KILN_CLAIM(refuses_an_offset_behind_the_end),
-          KILN_CLAIM(says_the_size_of_the_whole_blob_whatever_the_range),
           KILN_CLAIM(does_not_find_what_was_never_written),
           KILN_CLAIM(streams_a_large_blob_in_bounded_pieces),
           KILN_CLAIM(survives_a_reader_that_goes_away),

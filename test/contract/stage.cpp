@@ -17,6 +17,16 @@ struct stage::notebook {
   std::mutex mutex;
   std::condition_variable written;
   std::vector<digest> gone;
+  std::map<digest, bool> last_word;
+  std::size_t longest = 0;
+
+  void note(const std::vector<digest>& blobs, bool there) {
+    std::lock_guard lock(mutex);
+    if (!there) gone.insert(gone.end(), blobs.begin(), blobs.end());
+    for (const auto& blob : blobs) last_word[blob] = there;
+    longest = std::max(longest, blobs.size());
+    written.notify_all();
+  }
 };
 
 namespace {
@@ -116,11 +126,8 @@ void stage::close() {
 void stage::watch() {
   news_ = std::make_shared<notebook>();
   listener_ = system_->spawn([news = news_]() -> store_listener::behavior_type {
-    return {[news](const blobs_evicted& left) {
-      std::lock_guard lock(news->mutex);
-      news->gone.insert(news->gone.end(), left.blobs.begin(), left.blobs.end());
-      news->written.notify_all();
-    }};
+    return {[news](const blobs_stored& came) { news->note(came.blobs, true); },
+            [news](const blobs_evicted& left) { news->note(left.blobs, false); }};
   });
   caf::anon_send(store_, watch_store{listener_});
 }
@@ -130,6 +137,18 @@ std::vector<digest> stage::gone(std::size_t count) {
   if (!news_->written.wait_for(lock, patience, [&] { return news_->gone.size() >= count; }))
     give_up("news of blobs that left did not come");
   return news_->gone;
+}
+
+stage::word stage::last_word(const std::function<bool(const word&)>& is_so) {
+  std::unique_lock lock(news_->mutex);
+  if (!news_->written.wait_for(lock, patience, [&] { return is_so(news_->last_word); }))
+    give_up("the news of blobs did not come");
+  return news_->last_word;
+}
+
+std::size_t stage::longest_news() const {
+  std::lock_guard lock(news_->mutex);
+  return news_->longest;
 }
 
 }  // namespace kiln::contract

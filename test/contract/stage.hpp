@@ -6,7 +6,9 @@
 #include <caf/send.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -17,6 +19,7 @@
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 #include "core/plugin/store_tree.hpp"
+#include "core/store_kit/answer_of.hpp"
 #include "test/contract/store_contract.hpp"
 
 namespace kiln::contract {
@@ -31,49 +34,12 @@ T wait(std::future<T> answer) {
   return answer.get();
 }
 
-/// The answer that belongs to an order.
-template <class Order>
-struct answer_of;
-template <>
-struct answer_of<find_missing> {
-  using type = missing_blobs;
-};
-template <>
-struct answer_of<read_blob> {
-  using type = blob_content;
-};
-template <>
-struct answer_of<read_blobs> {
-  using type = blob_batch;
-};
-template <>
-struct answer_of<write_blob> {
-  using type = receipt;
-};
-template <>
-struct answer_of<write_blobs> {
-  using type = receipts;
-};
-template <>
-struct answer_of<lend_file> {
-  using type = lent_file;
-};
-template <>
-struct answer_of<lease_blobs> {
-  using type = leased;
-};
-template <>
-struct answer_of<forget_blob> {
-  using type = forgotten;
-};
-template <>
-struct answer_of<measure_store> {
-  using type = store_figures;
-};
-template <>
-struct answer_of<flush_store> {
-  using type = store_flushed;
-};
+/// The files of a batch, or what was wrong with it, for each of `count` blobs.
+inline std::vector<expected<lent_file>> files_of(expected<lent_files> lent, std::size_t count) {
+  if (!lent) return std::vector<expected<lent_file>>(count, failure(lent.error()));
+  lent->results.resize(count, fail(errc::internal, "the store answered too few"));
+  return std::move(lent->results);
+}
 
 /// A store under test with all it needs around it, as main would set it up. Ends it when it goes.
 class stage {
@@ -86,11 +52,11 @@ public:
   void restart();
 
   /// Sends the order without waiting.
-  template <class Order, class Answer = typename answer_of<Order>::type>
+  template <class Order, class Answer = answer_to<Order>>
   std::future<expected<Answer>> ask(Order order) {
     return ask(store_, std::move(order));
   }
-  template <class Order, class Answer = typename answer_of<Order>::type>
+  template <class Order, class Answer = answer_to<Order>>
   std::future<expected<Answer>> ask(const store_actor& whom, Order order) {
     auto heard = std::make_shared<std::promise<expected<Answer>>>();
     auto answer = heard->get_future();
@@ -108,16 +74,24 @@ public:
     return wait(ask(std::move(order)));
   }
 
+  /// Has one file lent.
+  expected<lent_file> lend(const digest& blob) { return files_of(tell(lend_files{{blob}}), 1).front(); }
+
   /// One of the stores within, by the option that names it.
   store_actor within(const std::string& option) const { return tree_->find("subject." + option); }
 
   /// What it says of the names of results.
   bool shares_names() const { return tree_->shares_names("subject"); }
 
-  /// From now on, news of the store are kept for `gone`.
+  /// From now on, news of the store are kept.
   void watch();
-  /// The first `count` blobs that the news named, waiting for them.
+  /// The first `count` blobs of which the news said that they left, waiting for them.
   std::vector<digest> gone(std::size_t count);
+  /// What the news said last of each blob, whether it is there, once `is_so` of it: waits for that.
+  using word = std::map<digest, bool>;
+  word last_word(const std::function<bool(const word&)>& is_so);
+  /// The most blobs that one message named.
+  std::size_t longest_news() const;
 
   /// What the store counted.
   const metric_registry& metrics() const noexcept { return metrics_; }

@@ -15,6 +15,7 @@ registration::registration(const char* name, subject store, const char* file, in
           },
           each.name, file, static_cast<std::size_t>(line)));
   };
+  add(late_claims());
   if (store.what == holds::results) {
     add(result_claims());
     if (store.has_folder()) add(result_restart_claims());
@@ -25,6 +26,7 @@ registration::registration(const char* name, subject store, const char* file, in
     add(broken_writing_claims());
     add(batch_claims());
     if (store.is_bounded()) add(eviction_claims());
+    if (store.is_bounded()) add(news_claims());
     if (store.has_folder()) add(restart_claims());
   }
   boost::unit_test::framework::current_auto_test_suite().add(suite);

@@ -28,7 +28,15 @@ def run(*command, **options):
     return subprocess.run([str(part) for part in command], check=True, **options)
 
 
+def check_quote():
+    """The guide shows a whole store: the one that is built here."""
+    store = (ROOT / "plugins/sdk/example_store/read_only_store.cpp").read_text()
+    if store not in (ROOT / "docs/guides/add_a_store.md").read_text():
+        sys.exit("docs/guides/add_a_store.md shows another read_only_store.cpp than there is")
+
+
 def main():
+    check_quote()
     build = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory(prefix="kiln-guest-") as scratch:
         folder = pathlib.Path(scratch)

@@ -27,6 +27,7 @@ FLOORS = {
     "core/wire": ["core/base", "core/digest", "core/wire"],
     "core/merkle": ["core/base", "core/digest", "core/wire", "core/merkle"],
     "core/contract": ["core/base", "core/digest", "core/wire", "core/contract"],
+    "core/store_kit": ["core/base", "core/digest", "core/wire", "core/contract", "core/plugin", "core/store_kit"],
     "core/compress": ["core/base", "core/contract", "core/compress"],
     "core/plugin": ["core"],
     "actors/services": ["core", "actors/services"],

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -10,29 +9,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/byte_budget.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/store.hpp"
 
 namespace kiln {
-
-/// How many bytes all windows together may keep. Any thread.
-class window_room {
-public:
-  explicit window_room(std::uint64_t limit) noexcept : limit_(limit) {}
-
-  bool take(std::uint64_t amount) noexcept {
-    if (taken_.fetch_add(amount) + amount <= limit_) return true;
-    taken_.fetch_sub(amount);
-    return false;
-  }
-  void give_back(std::uint64_t amount) noexcept { taken_.fetch_sub(amount); }
-  std::uint64_t taken() const noexcept { return taken_.load(); }
-
-private:
-  const std::uint64_t limit_;
-  std::atomic<std::uint64_t> taken_{0};
-};
 
 /// A blob on its way into the store, for those who want to read it meanwhile: one writer, any number of
 /// readers. Of what has come the last bytes are kept, as many as a window holds; they are the writer's own
@@ -60,7 +42,7 @@ public:
   /// To be called once, without locks: the readers that were waiting, and what they are told.
   using wake_up = std::function<void()>;
 
-  in_flight_blob(const digest& blob, std::size_t window, std::shared_ptr<window_room> room)
+  in_flight_blob(const digest& blob, std::size_t window, std::shared_ptr<byte_budget> room)
       : blob_(blob), window_(window), room_(std::move(room)) {}
   ~in_flight_blob();
   in_flight_blob(const in_flight_blob&) = delete;
@@ -104,7 +86,7 @@ private:
 
   const digest blob_;
   const std::uint64_t window_;
-  const std::shared_ptr<window_room> room_;
+  const std::shared_ptr<byte_budget> room_;
 
   mutable std::mutex mutex_;
   state state_ = state::writing;

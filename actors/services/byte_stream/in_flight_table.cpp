@@ -5,7 +5,7 @@
 namespace kiln {
 
 in_flight_table::in_flight_table(const in_flight_options& options)
-    : options_(options), room_(std::make_shared<window_room>(options.memory.bytes)) {}
+    : options_(options), room_(std::make_shared<byte_budget>(options.memory.bytes)) {}
 
 in_flight_table::~in_flight_table() {
   for (auto& [_, entry] : by_digest_)

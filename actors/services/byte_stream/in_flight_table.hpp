@@ -38,11 +38,11 @@ public:
   void remove_failed();
 
   std::size_t size() const noexcept { return by_digest_.size(); }
-  const window_room& room() const noexcept { return *room_; }
+  const byte_budget& room() const noexcept { return *room_; }
 
 private:
   const in_flight_options options_;
-  const std::shared_ptr<window_room> room_;
+  const std::shared_ptr<byte_budget> room_;
   std::unordered_map<digest, std::shared_ptr<in_flight_blob>> by_digest_;
 };
 

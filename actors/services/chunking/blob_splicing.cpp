@@ -7,14 +7,15 @@
 #include "core/base/peer.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/contract/hear.hpp"
+#include "core/contract/joined_reads.hpp"
 #include "core/contract/wanted_source.hpp"
 
 namespace kiln {
 
-std::shared_ptr<composed_source> chunking_context::source_of_parts(const digest& blob, composition whole,
-                                                                   std::function<bool()> is_wanted) const {
+write_blob chunking_context::order_of_parts(const digest& blob, composition whole,
+                                            std::function<bool()> is_wanted) const {
   auto parts = while_wanted(join_reads(self->system(), blobs, reads_of(whole)), std::move(is_wanted));
-  return std::make_shared<composed_source>(std::move(whole), checked(std::move(parts), blob, pool));
+  return {blob, checked(std::move(parts), blob, pool), std::move(whole)};
 }
 
 // Who has to wait is not parsed meanwhile, but as it came: it counts among the client's messages there.
@@ -97,10 +98,10 @@ void blob_splicing::judge(std::uint64_t id, const splice_request& request, const
 
 void blob_splicing::join(std::uint64_t id, const splice_request& request) {
   if (is_left(id)) return end(id, fail(errc::cancelled, "the client has left"));
-  auto source =
-      on_.source_of_parts(request.blob, request.whole, [call = calls_.at(id)] { return !call->cancelled(); });
+  auto order =
+      on_.order_of_parts(request.blob, request.whole, [call = calls_.at(id)] { return !call->cancelled(); });
   hear(
-      on_.self->request(on_.blobs, caf::infinite, write_blob{request.blob, std::move(source)}),
+      on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, blob = request.blob](const receipt&) { end(id, blob); }, ends(id));
 }
 

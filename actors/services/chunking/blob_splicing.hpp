@@ -18,9 +18,8 @@ struct chunking_context {
   store_actor blobs;
   std::shared_ptr<thread_pool> pool;
 
-  /// The parts, joined and proven to be the blob, for as long as somebody wants them.
-  std::shared_ptr<composed_source> source_of_parts(const digest& blob, composition whole,
-                                                   std::function<bool()> is_wanted) const;
+  /// To write the blob: its parts, joined and proven to be it, for as long as somebody wants them.
+  write_blob order_of_parts(const digest& blob, composition whole, std::function<bool()> is_wanted) const;
 };
 
 /// SpliceBlob: all that a client's call asks for ends with the call. What is refused is refused before a byte

@@ -70,8 +70,7 @@ void blob_splitting::find_layout(std::uint64_t id) {
 void blob_splitting::take(std::uint64_t id, blob_content content) {
   if (is_over(id)) return;
   const auto& blob = jobs_.at(id).blob;
-  if (auto composed = std::dynamic_pointer_cast<composed_source>(content.rest))
-    return end(id, composed->made_of());
+  if (content.made_of) return end(id, std::move(*content.made_of));
   if (static_cast<std::uint64_t>(blob.size) <= on_.options.parameters().least())
     return end(id, composition{chunking_function::fast_cdc_2020, {blob}});
   cut(id, std::move(content));
@@ -108,9 +107,9 @@ void blob_splitting::check(std::uint64_t id, const composition& whole) {
 void blob_splitting::remember(std::uint64_t id, const composition& whole) {
   if (is_over(id)) return;
   const auto& job = jobs_.at(id);
-  auto source = on_.source_of_parts(job.blob, whole, [wanted = job.wanted] { return wanted->load(); });
+  auto order = on_.order_of_parts(job.blob, whole, [wanted = job.wanted] { return wanted->load(); });
   hear(
-      on_.self->request(on_.blobs, caf::infinite, write_blob{job.blob, std::move(source)}),
+      on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, whole](const receipt&) { end(id, whole); }, ends(id));
 }
 

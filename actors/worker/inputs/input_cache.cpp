@@ -14,6 +14,8 @@ namespace kiln::lending {
 namespace {
 
 constexpr std::size_t asks_at_once = 512;
+// Some batches at a time, so that the store looks at the next while the files of the last are looked at here.
+constexpr std::size_t asks_in_a_batch = 128;
 constexpr auto between_sweeps = std::chrono::minutes(1);
 
 }  // namespace
@@ -80,11 +82,7 @@ void input_cache_state::recheck(const recheck_inputs& order) {
 
 /// Starts whatever there is room for.
 void input_cache_state::go_on() {
-  while (!to_ask.empty() && asking < asks_at_once) {
-    auto one = std::move(to_ask.front());
-    to_ask.pop_front();
-    ask(one);
-  }
+  while (!to_ask.empty() && asking < asks_at_once) ask_some();
   // A batch waits for those that are still being asked for, so that it is worth its round trip.
   while (!small.empty() && batches < batches_at_once && (asking == 0 || small.size() >= batch_blobs))
     fetch_batch();
@@ -96,21 +94,36 @@ void input_cache_state::go_on() {
   mark_some();
 }
 
-void input_cache_state::ask(const flight_ptr& one) {
-  ++asking;
-  self->request(lending_store(), caf::infinite, lend_file{one->which.blob})
+/// The store answers a batch as a whole, so what may have to be read at length is asked for alone.
+void input_cache_state::ask_some() {
+  std::vector<flight_ptr> batch;
+  lend_files order;
+  do {
+    if (is_large(to_ask.front()->which.blob) && !batch.empty()) break;
+    batch.push_back(std::move(to_ask.front()));
+    to_ask.pop_front();
+    order.blobs.push_back(batch.back()->which.blob);
+  } while (!to_ask.empty() && batch.size() < asks_in_a_batch && !is_large(order.blobs.back()));
+  asking += batch.size();
+  self->request(lending_store(), caf::infinite, std::move(order))
       .then(
-          [self = self, one](lent_file& file) {
-            auto& state = self->state;
-            --state.asking;
-            state.to_mark.push_back({one, std::move(file), state.lent->sharing_of(one->which)});
-            state.go_on();
+          [self = self, batch](lent_files& files) {
+            files.results.resize(batch.size(), fail(errc::internal, "a store lent too few files"));
+            self->state.asking -= batch.size();
+            for (std::size_t i = 0; i < batch.size(); ++i)
+              self->state.take_lent(batch[i], std::move(files.results[i]));
+            self->state.go_on();
           },
-          [self = self, one](const caf::error& fault) {
-            --self->state.asking;
-            self->state.after_refusal(one, from_caf(fault));
+          [self = self, batch](const caf::error& fault) {
+            self->state.asking -= batch.size();
+            for (const auto& one : batch) self->state.after_refusal(one, from_caf(fault));
             self->state.go_on();
           });
+}
+
+void input_cache_state::take_lent(const flight_ptr& one, expected<lent_file> file) {
+  if (!file) return after_refusal(one, file.error());
+  to_mark.push_back({one, std::move(*file), lent->sharing_of(one->which)});
 }
 
 void input_cache_state::after_refusal(const flight_ptr& one, const error& fault) {
@@ -212,7 +225,7 @@ input_cache_actor::behavior_type input_cache_behavior(input_cache_self self,
   return {
       [self](const borrow_inputs& order) { return self->state.borrow(order); },
       [self](const recheck_inputs& order) { self->state.recheck(order); },
-      [self](const resume& next) { (void)self, next.then(); },
+      resuming(),
   };
 }
 

@@ -11,7 +11,7 @@
 namespace kiln::lending {
 
 void input_cache_state::fetch(const flight_ptr& one) {
-  (one->which.blob.size <= small_blob ? small : large).push_back(one);
+  (is_large(one->which.blob) ? large : small).push_back(one);
 }
 
 void input_cache_state::fetch_batch() {
@@ -124,13 +124,11 @@ void input_cache_state::fetch_large(const flight_ptr& one) {
 void input_cache_state::keep_large(const flight_ptr& one, blob_content content) {
   auto source = join(std::move(content.head), std::move(content.rest));
   if (!lends) {
-    auto done = [me = me(), self = self, one](expected<lent_input_ptr> result) {
-      caf::anon_send(me, resume{[self, one, result = std::move(result)] {
-                       --self->state.streams;
-                       self->state.land(one, result);
-                       self->state.go_on();
-                     }});
-    };
+    auto done = come_home<lent_input_ptr>(me(), [self = self, one](const expected<lent_input_ptr>& result) {
+      --self->state.streams;
+      self->state.land(one, result);
+      self->state.go_on();
+    });
     return make_private_copy(context.root, context.pool, one->which, std::move(source), std::move(done));
   }
   self->request(context.cache, caf::infinite, write_blob{one->which.blob, std::move(source)})

@@ -20,6 +20,10 @@ namespace kiln::lending {
 constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches
 constexpr std::size_t streams_at_once = 8;
 
+inline bool is_large(const digest& blob) noexcept {
+  return blob.size > small_blob;
+}
+
 struct input_cache_state;
 using input_cache_self = input_cache_actor::stateful_pointer<input_cache_state>;
 
@@ -51,7 +55,8 @@ struct input_cache_state {
   void recheck(const recheck_inputs& order);
   void go_on();
 
-  void ask(const flight_ptr& one);
+  void ask_some();
+  void take_lent(const flight_ptr& one, expected<lent_file> file);
   void after_refusal(const flight_ptr& one, const error& fault);
   void fetch(const flight_ptr& one);
   void fetch_batch();

@@ -1,10 +1,8 @@
-#include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
 #include "core/observe/metrics.hpp"
 #include "core/plugin/export.hpp"
+#include "core/store_kit/store_wrapper.hpp"
 
 /// A store that counts what is asked of the one below it, and how long that takes to answer. It changes
 /// nothing, so it passes the contract wherever its inner store does.
@@ -41,31 +39,42 @@ struct meters {
   kiln::histogram& answers;
 };
 
-class state {
+/// Names what it looks at; all other orders are passed on by themselves.
+class store final : public kiln::store_wrapper {
 public:
-  state(kiln::store_actor::pointer self, kiln::store_actor inner, const kiln::environment& env,
+  store(kiln::resumable_store::pointer self, kiln::store_actor inner, const kiln::environment& env,
         const std::string& name)
-      : self_(self), inner_(std::move(inner)), time_(*env.time), meters_(*env.metrics, name) {}
+      : store_wrapper(self, std::move(inner)), time_(*env.time), meters_(*env.metrics, name) {}
 
-  const kiln::store_actor& inner() const noexcept { return inner_; }
-
-  caf::result<kiln::missing_blobs> find(kiln::find_missing order) {
+  caf::result<kiln::missing_blobs> take(kiln::find_missing& order) {
     meters_.asked.add(order.blobs.size());
-    return pass_on<kiln::missing_blobs>(std::move(order), [this](const auto& answer) {
-      if (answer) meters_.missing.add(answer->blobs.size());
+    return look_at(order, [this](const auto& found) {
+      if (found) meters_.missing.add(found->blobs.size());
     });
   }
-  caf::result<kiln::blob_content> read(kiln::read_blob order) {
-    return pass_on<kiln::blob_content>(std::move(order), [this](const auto& answer) { count(answer); });
+  caf::result<kiln::blob_content> take(kiln::read_blob& order) {
+    return look_at(order, [this](const auto& found) { count(found); });
   }
-  caf::result<kiln::blob_batch> read_batch(kiln::read_blobs order) {
-    return pass_on<kiln::blob_batch>(std::move(order), [this](const auto& answer) {
-      if (!answer) return;
-      for (const auto& each : answer->results) count(each);
+  caf::result<kiln::blob_batch> take(kiln::read_blobs& order) {
+    return look_at(order, [this](const auto& found) {
+      if (!found) return;
+      for (const auto& each : found->results) count(each);
     });
   }
 
 private:
+  // Who wants to see the answer asks in its own name. Where nobody does, the inner store answers the asker
+  // directly.
+  template <class Order, class Look>
+  caf::result<kiln::answer_to<Order>> look_at(Order& order, Look look) {
+    auto asker = owe<Order>();
+    ask(std::move(order), [this, asker, look, start = time_.now()](auto found) mutable {
+      meters_.answers.observe(time_.now() - start);
+      look(found);
+      asker.deliver(std::move(found));
+    });
+    return asker;
+  }
   template <class T>
   void count(const kiln::expected<T>& found) {
     if (found)
@@ -74,50 +83,13 @@ private:
       meters_.misses.add();
   }
 
-  // Who wants to see the answer asks in its own name. Where nobody does, `delegate` lets the inner store
-  // answer the asker directly.
-  template <class Answer, class Order, class Look>
-  caf::result<Answer> pass_on(Order order, Look look) {
-    auto asker = kiln::make_answer<Answer>(self_);
-    auto report = [this, asker, look, start = time_.now()](kiln::expected<Answer> answer) mutable {
-      meters_.answers.observe(time_.now() - start);
-      look(answer);
-      asker.deliver(std::move(answer));
-    };
-    self_->request(inner_, caf::infinite, std::move(order))
-        .then([report](Answer& answer) mutable { report(std::move(answer)); },
-              [report](const caf::error& fault) mutable { report(kiln::fail(kiln::from_caf(fault))); });
-    return asker;
-  }
-
-  kiln::store_actor::pointer self_;
-  const kiln::store_actor inner_;
   const kiln::clock& time_;
   meters meters_;
 };
 
-kiln::store_actor::behavior_type behavior(kiln::store_actor::stateful_pointer<std::unique_ptr<state>> self,
-                                          const kiln::store_actor& inner, const kiln::environment& env,
-                                          const std::string& name) {
-  self->state = std::make_unique<state>(self, inner, env, name);
-  state* here = self->state.get();
-  return {
-      [=](kiln::find_missing& order) { return here->find(std::move(order)); },
-      [=](const kiln::read_blob& order) { return here->read(order); },
-      [=](kiln::read_blobs& order) { return here->read_batch(std::move(order)); },
-      [=](kiln::write_blob& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::write_blobs& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::lend_file& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::lease_blobs& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::forget_blob& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::measure_store& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::flush_store& order) { return self->delegate(here->inner(), std::move(order)); },
-      [=](kiln::watch_store& order) { self->send(here->inner(), std::move(order)); },
-  };
-}
-
 kiln::expected<kiln::store_actor> spawn(const options& chosen, const kiln::store_context& context) {
-  return context.system.spawn(behavior, context.store(chosen.inner), context.env, context.name);
+  return kiln::spawn_store<store>(context.system, context.env, context.store(chosen.inner), context.env,
+                                  context.name);
 }
 
 }  // namespace metered

@@ -2,138 +2,132 @@
 
 #include <algorithm>
 #include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
 
 #include "core/base/machine.hpp"
+#include "core/store_kit/ask_all.hpp"
+#include "core/store_kit/split.hpp"
 #include "plugins/stores/chunked/chunked_state.hpp"
-#include "plugins/stores/chunked/front.hpp"
 
 namespace kiln::chunked {
 
+blob_source_ptr chunked_state::open(const digest& blob, const composition& whole) {
+  auto right = [this, home = resumable_store(self()), layout = proven_layouts::name_of(blob, whole)] {
+    caf::anon_send(home, resume{[this, layout] { proven_.remember(layout); }});
+  };
+  return proven_source(self()->system(), inner(), blob, whole, hashing_, {wrong_of(blob), right});
+}
+
+std::function<void()> chunked_state::wrong_of(const digest& blob) {
+  return [this, home = resumable_store(self()), blob] {
+    caf::anon_send(home, resume{[this, blob] { drop_layout(blob); }});
+  };
+}
+
+caf::result<lent_files> chunked_state::take(lend_files& order) {
+  if (!any_large(order.blobs)) return pass_on(order);
+  auto asker = owe<lend_files>();
+  ask(lend_files(order), [this, asker, order](expected<lent_files> lent) mutable {
+    if (!lent) return asker.deliver(std::move(lent));
+    auto gaps = gaps_in(order.blobs, lent->results);
+    if (gaps.empty()) return asker.deliver(std::move(lent));
+    lend_copies(order, std::move(gaps), std::move(*lent), asker);
+  });
+  return asker;
+}
+
 // A file has to be whole. The copy stays in the inner store until it is the one used least.
-caf::result<lent_file> chunked_state::lend(const lend_file& order) {
-  auto asker = make_answer<lent_file>(self_);
-  auto lent = [asker](lent_file& file) mutable { asker.deliver(std::move(file)); };
-  hear(self_->request(inner_, caf::infinite, order), lent, [=, this](const caf::error& raw) mutable {
-    auto fault = from_caf(raw);
-    if (fault.code() != errc::not_found) return asker.deliver(failure(fault));
-    library_.find({order.blob}, [=, this](expected<library::found> composed) mutable {
+void chunked_state::lend_copies(const lend_files& order, std::vector<std::size_t> gaps, lent_files lent,
+                                answer<lent_files> asker) {
+  std::vector<digest> absent;
+  for (auto i : gaps) absent.push_back(order.blobs[i]);
+  library_.find(absent, [this, asker, order, gaps, lent](expected<library::found> composed) mutable {
+    if (!composed) return asker.deliver(failure(std::move(composed).error()));
+    std::erase_if(gaps, [&](auto i) { return !composed->contains(order.blobs[i]); });
+    if (gaps.empty()) return asker.deliver(std::move(lent));
+    std::vector<std::optional<write_blob>> copies;
+    lend_files again{{}, order.until};
+    for (auto i : gaps) {
+      const auto& blob = order.blobs[i];
+      copies.emplace_back(write_blob{blob, open(blob, composed->at(blob)), {}, order.until});
+      again.blobs.push_back(blob);
+    }
+    std::vector<store_actor> stores(copies.size(), inner());
+    ask_all(self(), stores, std::move(copies),
+            [this, asker, gaps, lent, again](std::vector<expected<receipt>> copied) mutable {
+              ask(again, [=](expected<lent_files> files) mutable {
+                for (std::size_t i = 0; i < gaps.size(); ++i)
+                  if (!copied[i])
+                    lent.results[gaps[i]] = failure(copied[i].error());
+                  else if (!files)
+                    lent.results[gaps[i]] = failure(files.error());
+                  else if (i < files->results.size())
+                    lent.results[gaps[i]] = std::move(files->results[i]);
+                asker.deliver(std::move(lent));
+              });
+            });
+  });
+}
+
+caf::result<leased> chunked_state::take(lease_blobs& order) {
+  if (!any_large(order.blobs)) return pass_on(order);
+  auto asker = owe<lease_blobs>();
+  const auto until = order.until;
+  ask(std::move(order), [this, asker, until](expected<leased> whole_ones) mutable {
+    if (!whole_ones) return asker.deliver(std::move(whole_ones));
+    auto large = large_ones(whole_ones->missing);
+    if (large.empty()) return asker.deliver(std::move(whole_ones));
+    library_.find(large, [=, this](expected<library::found> composed) mutable {
       if (!composed) return asker.deliver(failure(std::move(composed).error()));
-      if (composed->empty()) return asker.deliver(failure(fault));
-      write_blob copy{order.blob, open(order.blob, composed->begin()->second)};
-      hear(
-          self_->request(inner_, caf::infinite, std::move(copy)),
-          [=, this](const receipt&) {
-            hear(self_->request(inner_, caf::infinite, order), lent, fails(asker));
-          },
-          fails(asker));
+      lease_parts(*composed, until, std::move(*whole_ones), asker);
     });
   });
   return asker;
 }
 
-caf::result<leased> chunked_state::lease(lease_blobs order) {
-  auto asker = make_answer<leased>(self_);
-  hear(
-      self_->request(inner_, caf::infinite, std::move(order)),
-      [this, asker](leased& whole_ones) mutable {
-        auto large = large_ones(whole_ones.missing);
-        if (large.empty()) return asker.deliver(std::move(whole_ones));
-        library_.find(large, [this, asker, whole_ones](expected<library::found> composed) mutable {
-          if (!composed) return asker.deliver(failure(std::move(composed).error()));
-          lease_blobs parts;
-          for (const auto& [blob, whole] : *composed)
-            parts.blobs.insert(parts.blobs.end(), whole.parts.begin(), whole.parts.end());
-          std::sort(parts.blobs.begin(), parts.blobs.end());
-          parts.blobs.erase(std::unique(parts.blobs.begin(), parts.blobs.end()), parts.blobs.end());
-          hear(
-              self_->request(inner_, caf::infinite, std::move(parts)),
-              [asker, whole_ones, composed = std::move(*composed)](leased& held) mutable {
-                auto is_held = [&](const digest& blob) {
-                  auto found = composed.find(blob);
-                  if (found == composed.end()) return false;
-                  const auto& parts = found->second.parts;
-                  return std::find_first_of(parts.begin(), parts.end(), held.missing.begin(),
-                                            held.missing.end()) == parts.end();
-                };
-                std::erase_if(whole_ones.missing, is_held);
-                using both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
-                whole_ones.hold = std::make_shared<const both>(whole_ones.hold, held.hold);
-                asker.deliver(std::move(whole_ones));
-              },
-              fails(asker));
-        });
-      },
-      fails(asker));
-  return asker;
+void chunked_state::lease_parts(const library::found& composed, steady_time until, leased whole_ones,
+                                answer<leased> asker) {
+  lease_blobs parts{{}, until};
+  for (const auto& [blob, whole] : composed)
+    parts.blobs.insert(parts.blobs.end(), whole.parts.begin(), whole.parts.end());
+  std::sort(parts.blobs.begin(), parts.blobs.end());
+  parts.blobs.erase(std::unique(parts.blobs.begin(), parts.blobs.end()), parts.blobs.end());
+  ask(std::move(parts), [=](expected<leased> held) mutable {
+    if (!held) return asker.deliver(std::move(held));
+    auto is_held = [&](const digest& blob) {
+      auto found = composed.find(blob);
+      if (found == composed.end()) return false;
+      const auto& parts = found->second.parts;
+      return std::find_first_of(parts.begin(), parts.end(), held->missing.begin(), held->missing.end()) ==
+             parts.end();
+    };
+    std::erase_if(whole_ones.missing, is_held);
+    whole_ones.hold = hold_together({whole_ones.hold, held->hold});
+    asker.deliver(std::move(whole_ones));
+  });
 }
 
 // The parts may be others', too; they leave when nobody has used them for long.
-caf::result<forgotten> chunked_state::forget(const forget_blob& order) {
-  auto asker = make_answer<forgotten>(self_);
+caf::result<forgotten> chunked_state::take(forget_blob& order) {
+  if (!is_large(order.blob)) return pass_on(order);
+  auto asker = owe<forget_blob>();
   library_.forget(order.blob, [=, this](expected<bool> was_composed) mutable {
     if (!was_composed) return asker.deliver(failure(std::move(was_composed).error()));
-    hear(
-        self_->request(inner_, caf::infinite, order),
-        [=, this, composed = *was_composed](const forgotten& copy) mutable {
-          if (composed && !copy.was_present) listeners_.tell({order.blob});
-          asker.deliver(forgotten{composed || copy.was_present});
-        },
-        fails(asker));
+    ask(order, [=, this, composed = *was_composed](expected<forgotten> copy) mutable {
+      if (!copy) return asker.deliver(std::move(copy));
+      if (composed && !copy->was_present) listeners_.tell_evicted({order.blob});
+      asker.deliver(forgotten{composed || copy->was_present});
+    });
   });
   return asker;
 }
 
-caf::result<store_flushed> chunked_state::flush() {
-  auto asker = make_answer<store_flushed>(self_);
-  auto both = [asker](const store_flushed& done) mutable { asker.deliver(done); };
-  auto first = [=, this](const store_flushed&) {
-    hear(self_->request(layouts_, caf::infinite, flush_store{}), both, fails(asker));
-  };
-  hear(self_->request(inner_, caf::infinite, flush_store{}), first, fails(asker));
+caf::result<store_flushed> chunked_state::take(const flush_store& order) {
+  auto asker = owe<flush_store>();
+  ask_all(self(), {inner(), layouts_}, std::vector<std::optional<flush_store>>(2, order),
+          [asker](const auto& flushed) mutable { asker.deliver(join_flushed(flushed)); });
   return asker;
 }
 
-namespace {
-
-chunked_actor::behavior_type chunked_store(
-    chunked_actor::stateful_pointer<std::unique_ptr<chunked_state>> self, std::int64_t min_size,
-    const store_actor& inner, const store_actor& layouts, const std::shared_ptr<thread_pool>& hashing) {
-  self->state = std::make_unique<chunked_state>(self, min_size, inner, layouts, hashing);
-  chunked_state* state = self->state.get();
-  return {
-      [=](find_missing& order) -> caf::result<missing_blobs> {
-        return guarded<missing_blobs>([&] { return state->find_those_missing(std::move(order)); });
-      },
-      [=](const read_blob& order) -> caf::result<blob_content> {
-        return guarded<blob_content>([&] { return state->read(order); });
-      },
-      [=](read_blobs& order) -> caf::result<blob_batch> {
-        return guarded<blob_batch>([&] { return state->read_batch(std::move(order)); });
-      },
-      [=](write_blob& order) -> caf::result<receipt> {
-        return guarded<receipt>([&] { return state->write(std::move(order)); });
-      },
-      [=](write_blobs& order) { return self->delegate(inner, std::move(order)); },
-      [=](const lend_file& order) -> caf::result<lent_file> {
-        return guarded<lent_file>([&] { return state->lend(order); });
-      },
-      [=](lease_blobs& order) -> caf::result<leased> {
-        return guarded<leased>([&] { return state->lease(std::move(order)); });
-      },
-      [=](const forget_blob& order) -> caf::result<forgotten> {
-        return guarded<forgotten>([&] { return state->forget(order); });
-      },
-      [=](measure_store& order) { return self->delegate(inner, std::move(order)); },
-      [=](const flush_store&) { return state->flush(); },
-      [=](const watch_store& order) { state->watch(order); },
-      [=](source_ended& news) { state->ended(std::move(news)); },
-      [=](const layout_wrong& news) { state->drop_layout(news.blob); },
-      [=](const layout_right& news) { state->remember(news.layout); },
-  };
-}
-
-}  // namespace
 }  // namespace kiln::chunked
 
 namespace kiln {
@@ -143,13 +137,11 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
     return fail(errc::invalid_argument,
                 "it would hold action results, which are small and not named after their bytes: there is "
                 "nothing to cut");
-  const auto min_size = static_cast<std::int64_t>(options.min_size.bytes);
-  auto inner = context.store(options.inner);
   std::shared_ptr<thread_pool> hashing =
       context.env.pools->make("kiln-chunked", std::max(processors() / 2, 1U));
-  store_actor composed = context.system.spawn(chunked::chunked_store, min_size, inner,
-                                              context.store(options.layouts), std::move(hashing));
-  return chunked::make_front(context.system, min_size, inner, composed);
+  return spawn_store<chunked::chunked_state>(
+      context.system, context.env, static_cast<std::int64_t>(options.min_size.bytes),
+      context.store(options.inner), context.store(options.layouts), std::move(hashing));
 }
 
 }  // namespace kiln

@@ -9,7 +9,8 @@ namespace kiln {
 /// is kept as that, and a whole copy of it given up: its parts and its layout are durable by then. It is
 /// there as long as its layout and all its parts are, and whoever asks for it prolongs the life of them all.
 /// Reading it answers with a composition. It is not told as evicted when a part leaves, but is found missing
-/// from then on; a blob that turns from whole to composed is told as if it left, and a lease on it ends.
+/// from then on; of a blob that turns from whole to composed it is told that it left and came, and a lease on
+/// it ends.
 ///
 /// INVALID_ARGUMENT over a store of results, whose bytes have no parts.
 expected<store_actor> spawn_chunked_store(const chunked_options& options, const store_context& context);

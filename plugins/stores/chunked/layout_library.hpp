@@ -4,8 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/contract/composition.hpp"
-#include "plugins/stores/chunked/chunked_messages.hpp"
+#include "core/store_kit/store_behaviour.hpp"
 #include "plugins/stores/chunked/old_layouts.hpp"
 
 namespace kiln::chunked {
@@ -15,12 +14,12 @@ class library {
 public:
   using found = std::unordered_map<digest, composition>;
 
-  library(chunked_actor::pointer self, store_actor inner, store_actor layouts,
-          std::shared_ptr<thread_pool> hashing, return_to_actor come_back)
+  library(resumable_store::pointer self, store_actor inner, store_actor layouts,
+          std::shared_ptr<thread_pool> hashing, std::function<void(const digest&)> wrong)
       : self_(self),
         inner_(inner),
         layouts_(layouts),
-        old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(come_back)) {}
+        old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(wrong)) {}
 
   // Those of the blobs whose layout is known and whose parts are all there; touches all that.
 
@@ -45,7 +44,7 @@ private:
   void check_parts(const std::shared_ptr<search>& state, candidates some);
   void see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some);
 
-  chunked_actor::pointer self_;
+  resumable_store::pointer self_;
   const store_actor inner_;
   const store_actor layouts_;
   old_layouts old_;

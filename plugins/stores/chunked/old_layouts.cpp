@@ -13,13 +13,14 @@ void old_layouts::adopt(const digest& blob, const composition& whole, outcome th
   auto& others = waiting_[blob];
   others.push_back(std::move(then));
   if (others.size() > 1) return;
-  auto wrong = [to = chunked_actor(self_), blob] { caf::anon_send(to, layout_wrong{blob}); };
-  auto read = come_back_(
-      [this, blob, whole](const expected<bytes>& end) { end ? proven(blob, whole) : settle(blob, false); });
+  resumable_store home(self_);
+  auto wrong = [this, home, blob] { caf::anon_send(home, resume{[this, blob] { wrong_(blob); }}); };
+  auto read = come_home<void>(home, [this, blob, whole](const expected<void>& end) {
+    end ? proven(blob, whole) : settle(blob, false);
+  });
   pump(
       proven_source(self_->system(), inner_, blob, whole, hashing_, {wrong, [] {}}),
-      [](const byte_chain&) { return expected<void>(); },
-      [read](expected<void> end) { read(end ? expected<bytes>(bytes()) : failure(std::move(end).error())); });
+      [](const byte_chain&) { return expected<void>(); }, read);
 }
 
 // The old one goes when the new one is kept; where it is not kept, the old one is proven again next time.

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "core/base/thread_pool.hpp"
-#include "core/contract/composition.hpp"
-#include "plugins/stores/chunked/chunked_messages.hpp"
+#include "core/store_kit/store_behaviour.hpp"
 
 namespace kiln::chunked {
 
@@ -16,13 +15,14 @@ class old_layouts {
 public:
   using outcome = std::function<void(bool is_right)>;
 
-  old_layouts(chunked_actor::pointer self, store_actor inner, store_actor layouts,
-              std::shared_ptr<thread_pool> hashing, return_to_actor come_back)
+  /// `wrong` hears of layouts that are not their blobs.
+  old_layouts(resumable_store::pointer self, store_actor inner, store_actor layouts,
+              std::shared_ptr<thread_pool> hashing, std::function<void(const digest&)> wrong)
       : self_(self),
         inner_(std::move(inner)),
         layouts_(std::move(layouts)),
         hashing_(std::move(hashing)),
-        come_back_(std::move(come_back)) {}
+        wrong_(std::move(wrong)) {}
 
   /// All parts are there. Whoever asks for one that is being looked at waits for the same.
   void adopt(const digest& blob, const composition& whole, outcome then);
@@ -31,11 +31,11 @@ private:
   void proven(const digest& blob, const composition& whole);
   void settle(const digest& blob, bool is_right);
 
-  chunked_actor::pointer self_;
+  resumable_store::pointer self_;
   const store_actor inner_;
   const store_actor layouts_;
   const std::shared_ptr<thread_pool> hashing_;
-  const return_to_actor come_back_;
+  const std::function<void(const digest&)> wrong_;
   std::unordered_map<digest, std::vector<outcome>> waiting_;
 };
 

@@ -64,14 +64,14 @@ void proven_layouts::start_some() {
 
 void proven_layouts::start(const digest& layout) {
   const proof& mine = proofs_.at(layout);
-  auto wrong = [to = chunked_actor(self_), blob = mine.blob] { caf::anon_send(to, layout_wrong{blob}); };
-  auto read = come_back_([this, layout](const expected<bytes>& end) {
-    ended(layout, end ? expected<void>() : failure(end.error()));
-  });
+  resumable_store home(self_);
+  auto wrong = [this, home, blob = mine.blob] {
+    caf::anon_send(home, resume{[this, blob] { wrong_(blob); }});
+  };
+  auto read = come_home<void>(home, [this, layout](const expected<void>& end) { ended(layout, end); });
   pump(
       proven_source(self_->system(), inner_, mine.blob, mine.whole, hashing_, {std::move(wrong), [] {}}),
-      [](const byte_chain&) { return expected<void>(); },
-      [read](expected<void> end) { read(end ? expected<bytes>(bytes()) : failure(std::move(end).error())); });
+      [](const byte_chain&) { return expected<void>(); }, read);
 }
 
 void proven_layouts::ended(const digest& layout, const expected<void>& end) {

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "core/base/thread_pool.hpp"
-#include "core/contract/composition.hpp"
-#include "plugins/stores/chunked/chunked_messages.hpp"
+#include "core/store_kit/store_behaviour.hpp"
 
 namespace kiln::chunked {
 
@@ -19,12 +18,10 @@ class proven_layouts {
 public:
   using outcome = std::function<void(const expected<void>&)>;
 
-  proven_layouts(chunked_actor::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
-                 return_to_actor come_back)
-      : self_(self),
-        inner_(std::move(inner)),
-        hashing_(std::move(hashing)),
-        come_back_(std::move(come_back)) {}
+  /// `wrong` hears of layouts that are not their blobs.
+  proven_layouts(resumable_store::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
+                 std::function<void(const digest&)> wrong)
+      : self_(self), inner_(std::move(inner)), hashing_(std::move(hashing)), wrong_(std::move(wrong)) {}
 
   /// Which layout of which blob it is.
   static digest name_of(const digest& blob, const composition& whole);
@@ -46,10 +43,10 @@ private:
   void start(const digest& layout);
   void ended(const digest& layout, const expected<void>& end);
 
-  chunked_actor::pointer self_;
+  resumable_store::pointer self_;
   const store_actor inner_;
   const std::shared_ptr<thread_pool> hashing_;
-  const return_to_actor come_back_;
+  const std::function<void(const digest&)> wrong_;
   std::unordered_set<digest> young_;
   std::unordered_set<digest> old_;
   std::unordered_map<digest, proof> proofs_;

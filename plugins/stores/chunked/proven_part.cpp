@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
+#include "core/contract/joined_reads.hpp"
 #include "core/digest/hasher.hpp"
 
 namespace kiln::chunked {

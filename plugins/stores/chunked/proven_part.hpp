@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "core/base/thread_pool.hpp"
-#include "core/contract/composition.hpp"
+#include "core/contract/store.hpp"
 
 namespace kiln::chunked {
 

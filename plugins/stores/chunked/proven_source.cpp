@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
+#include "core/contract/joined_reads.hpp"
 
 namespace kiln::chunked {
 namespace {
@@ -29,21 +30,19 @@ private:
 
 }  // namespace
 
-std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
-                                               const digest& blob, const composition& whole,
-                                               std::shared_ptr<thread_pool> hashing, proof_heard heard) {
+blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
+                              const composition& whole, std::shared_ptr<thread_pool> hashing,
+                              proof_heard heard) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
   auto parts =
       std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),
                                      [unreadable](const error& fault) { *unreadable = !fault.ok(); });
   auto hashed = checked(std::move(parts), blob, std::move(hashing), errc::data_loss);
-  auto judged = std::make_shared<heard_source>(std::move(hashed),
-                                               [unreadable, heard = std::move(heard)](const error& fault) {
-                                                 if (fault.ok()) return heard.right();
-                                                 if (!*unreadable && fault.code() == errc::data_loss)
-                                                   heard.wrong();
-                                               });
-  return std::make_shared<composed_source>(whole, std::move(judged));
+  return std::make_shared<heard_source>(std::move(hashed),
+                                        [unreadable, heard = std::move(heard)](const error& fault) {
+                                          if (fault.ok()) return heard.right();
+                                          if (!*unreadable && fault.code() == errc::data_loss) heard.wrong();
+                                        });
 }
 
 }  // namespace kiln::chunked

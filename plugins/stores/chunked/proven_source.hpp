@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "core/base/thread_pool.hpp"
-#include "core/contract/composition.hpp"
+#include "core/contract/store.hpp"
 
 namespace kiln::chunked {
 
@@ -13,8 +13,8 @@ struct proof_heard {
   std::function<void()> wrong;  ///< they are not; called on any thread, and not where they could not be read
   std::function<void()> right;  ///< they were read to the end, and are
 };
-std::shared_ptr<composed_source> proven_source(caf::actor_system& system, const store_actor& inner,
-                                               const digest& blob, const composition& whole,
-                                               std::shared_ptr<thread_pool> hashing, proof_heard heard);
+blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
+                              const composition& whole, std::shared_ptr<thread_pool> hashing,
+                              proof_heard heard);
 
 }  // namespace kiln::chunked

@@ -38,21 +38,21 @@ public:
         method_(std::move(method)),
         message_(std::move(message)),
         then_(std::move(then)),
-        attempts_(where_->new_attempts(where_->options_.timeout)) {}
+        attempts_(where_->new_attempts(where_->options().timeout)) {}
 
   void go() {
-    where_->wire_->ask(where_->request(method_, attempts_.time_left(*where_->env_.time)), message_,
-                       [self = shared_from_this()](expected<byte_chain> answer) {
-                         if (answer)
-                           self->then_(std::move(answer));
-                         else
-                           self->failed(answer.error());
-                       });
+    where_->common_->wire->ask(where_->request(method_, attempts_.time_left(*where_->env().time)), message_,
+                               [self = shared_from_this()](expected<byte_chain> answer) {
+                                 if (answer)
+                                   self->then_(std::move(answer));
+                                 else
+                                   self->failed(answer.error());
+                               });
   }
 
 private:
   void failed(const error& fault) {
-    if (auto wait = attempts_.after(fault, where_->env_))
+    if (auto wait = attempts_.after(fault, where_->env()))
       where_->later(*wait, [self = shared_from_this()] { self->go(); });
     else
       then_(where_->explain(fault));
@@ -65,55 +65,67 @@ private:
   attempts attempts_;
 };
 
+std::shared_ptr<remote::common> remote::begin(grpc_store_options options, std::string store_name,
+                                              const environment& env, std::shared_ptr<channel> wire,
+                                              timer later) {
+  auto random = make_seeded_random(env.random->next());
+  auto own = with_random(env, *random);
+  const auto limit = options.max_batch_size.bytes;
+  auto hashing = env.pools->make("kiln-arrivals", options.threads.value_or(std::max(processors() / 2, 1U)));
+  return std::shared_ptr<common>(new common{std::move(options), std::move(random), own, std::move(store_name),
+                                            std::move(wire), std::move(later), std::move(hashing), limit});
+}
+
 remote::remote(grpc_store_options options, std::string store_name, environment env,
                std::shared_ptr<channel> wire, timer later)
-    : options_(std::move(options)),
-      random_(make_seeded_random(env.random->next())),
-      env_(with_random(env, *random_)),
-      name_(std::move(store_name)),
-      wire_(std::move(wire)),
-      later_(std::move(later)),
-      hashing_(env_.pools->make("kiln-arrivals", options_.threads.value_or(std::max(processors() / 2, 1U)))),
-      batch_limit_(options_.max_batch_size.bytes) {}
+    : common_(begin(std::move(options), std::move(store_name), env, std::move(wire), std::move(later))) {}
+
+std::shared_ptr<remote> remote::until(steady_time when) {
+  if (when == until_) return shared_from_this();
+  return std::shared_ptr<remote>(new remote(common_, when));
+}
 
 void remote::ask(std::string method, byte_chain message, done<byte_chain> then) {
   std::make_shared<asking>(shared_from_this(), std::move(method), std::move(message), std::move(then))->go();
 }
 
 std::shared_ptr<outbound_call> remote::start(std::string method, duration timeout) {
-  return wire_->start(request(std::move(method), timeout));
+  return common_->wire->start(request(std::move(method), timeout));
 }
 
 attempts remote::new_attempts(duration timeout) const {
-  return {options_.retries, options_.retry_delay, env_.time->now() + timeout};
+  return {options().retries, options().retry_delay, std::min(env().time->now() + timeout, until_)};
 }
 
 outbound_request remote::request(std::string method, duration timeout) const {
-  return {std::move(method), {options_.headers.begin(), options_.headers.end()}, timeout};
+  // No wire has to know what less than no time is.
+  constexpr duration least = std::chrono::milliseconds(1);
+  if (until_ != steady_time::max()) timeout = std::min<duration>(timeout, until_ - env().time->now());
+  return {std::move(method), {options().headers.begin(), options().headers.end()}, std::max(timeout, least)};
 }
 
 failure remote::explain(const error& fault) const {
-  return with_context(fault, "store {} at {}", name_, options_.endpoint);
+  return with_context(fault, "store {} at {}", common_->name, options().endpoint);
 }
 
 std::uint64_t remote::batch_limit() {
-  if (!limit_asked_.exchange(true)) {
+  if (!common_->limit_asked.exchange(true)) {
     v2::GetCapabilitiesRequest request;
-    request.set_instance_name(options_.instance);
+    request.set_instance_name(options().instance);
     ask("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", serialise(request),
-        [self = shared_from_this()](expected<byte_chain> answer) {
+        [shared = common_](expected<byte_chain> answer) {
           auto capabilities = std::move(answer).and_then(parse<v2::ServerCapabilities>);
           if (!capabilities) {
-            self->limit_asked_ = false;  // the next batch asks again
+            shared->limit_asked = false;  // the next batch asks again
             return;
           }
           auto theirs = capabilities->cache_capabilities().max_batch_total_size_bytes();
           if (theirs > 0)
-            self->batch_limit_ =
-                std::min<std::uint64_t>(self->batch_limit_, static_cast<std::uint64_t>(theirs));
+            shared->batch_limit =
+                std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
         });
   }
-  return batch_limit_;
+  return common_->batch_limit;
 }
 
 }  // namespace kiln::grpc_store

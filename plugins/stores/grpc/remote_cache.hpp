@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/thread_pool.hpp"
 #include "core/contract/transport.hpp"
@@ -34,9 +35,9 @@ private:
   steady_time deadline_;
 };
 
-/// The other server: the way there, and how it is to be asked. Shared by all that runs; any thread. A call
-/// may end after the store, and after what the process hands to its parts: so it draws from a generator of
-/// its own.
+/// The other server: the way there, how it is to be asked, and until when. Any thread. All but the time is
+/// shared by all that runs. A call may end after the store, and after what the process hands to its parts: so
+/// it draws from a generator of its own.
 class remote : public std::enable_shared_from_this<remote> {
 public:
   /// Runs a job so much later. Whoever gives up drops the job.
@@ -45,16 +46,19 @@ public:
   remote(grpc_store_options options, std::string store_name, environment env, std::shared_ptr<channel> wire,
          timer later);
 
-  const grpc_store_options& options() const noexcept { return options_; }
-  const environment& env() const noexcept { return env_; }
-  const std::shared_ptr<thread_pool>& hashing() const noexcept { return hashing_; }
+  /// The same, for an order whose asker waits until then: no call takes longer.
+  std::shared_ptr<remote> until(steady_time when);
+
+  const grpc_store_options& options() const noexcept { return common_->options; }
+  const environment& env() const noexcept { return common_->env; }
+  const std::shared_ptr<thread_pool>& hashing() const noexcept { return common_->hashing; }
 
   /// One message there, one back, again while there are attempts.
   void ask(std::string method, byte_chain message, done<byte_chain> then);
   /// A call whose messages the caller handles.
   std::shared_ptr<outbound_call> start(std::string method, duration timeout);
   attempts new_attempts(duration timeout) const;
-  void later(duration delay, std::function<void()> job) const { later_(delay, std::move(job)); }
+  void later(duration delay, std::function<void()> job) const { common_->later(delay, std::move(job)); }
 
   /// "asking grpc://... for store cas: ..."
   failure explain(const error& fault) const;
@@ -65,17 +69,24 @@ public:
 
 private:
   class asking;
+  struct common {
+    const grpc_store_options options;
+    const std::unique_ptr<random_source> random;
+    const environment env;
+    const std::string name;
+    const std::shared_ptr<channel> wire;
+    const timer later;
+    const std::shared_ptr<thread_pool> hashing;
+    std::atomic<std::uint64_t> batch_limit;
+    std::atomic<bool> limit_asked = false;
+  };
+  remote(std::shared_ptr<common> shared, steady_time until) : common_(std::move(shared)), until_(until) {}
   outbound_request request(std::string method, duration timeout) const;
+  static std::shared_ptr<common> begin(grpc_store_options options, std::string store_name,
+                                       const environment& env, std::shared_ptr<channel> wire, timer later);
 
-  const grpc_store_options options_;
-  const std::unique_ptr<random_source> random_;
-  const environment env_;
-  const std::string name_;
-  const std::shared_ptr<channel> wire_;
-  const timer later_;
-  const std::shared_ptr<thread_pool> hashing_;
-  std::atomic<std::uint64_t> batch_limit_;
-  std::atomic<bool> limit_asked_ = false;
+  const std::shared_ptr<common> common_;
+  const steady_time until_ = steady_time::max();
 };
 
 using remote_ptr = std::shared_ptr<remote>;

@@ -136,11 +136,11 @@ private:
 };
 
 // Whether there is such a blob shows with its first bytes, so they are awaited.
-void open(blob_source_ptr source, std::uint64_t blob_size, std::uint64_t length, done<blob_content> then) {
-  source->read([source, blob_size, length, then = std::move(then)](expected<byte_chain> first) {
+void open(blob_source_ptr source, std::uint64_t length, done<blob_content> then) {
+  source->read([source, length, then = std::move(then)](expected<byte_chain> first) {
     if (!first) return then(failure(first.error()));
     const bool whole = first->size() == length;
-    then(blob_content{blob_size, std::move(*first), whole ? nullptr : source});
+    then(blob_content{std::move(*first), whole ? nullptr : source});
     // Read to its end, or the server would see a reader that runs away.
     if (whole) source->read([source](const expected<byte_chain>&) {});
   });
@@ -157,16 +157,14 @@ void read_there(remote_ptr where, const read_blob& order, done<blob_content> the
   const std::uint64_t rest = size - order.offset;
   const std::uint64_t length = order.limit == 0 ? rest : std::min(order.limit, rest);
   if (length == 0)
-    return find_missing_there(where, {blob},
-                              [then = std::move(then), blob, size](expected<missing_blobs> absent) {
-                                if (!absent) return then(failure(absent.error()));
-                                if (!absent->blobs.empty())
-                                  return then(fail(errc::not_found, "no blob {}", blob));
-                                then(blob_content{size, {}, nullptr});
-                              });
+    return find_missing_there(where, {blob}, [then = std::move(then), blob](expected<missing_blobs> absent) {
+      if (!absent) return then(failure(absent.error()));
+      if (!absent->blobs.empty()) return then(fail(errc::not_found, "no blob {}", blob));
+      then(blob_content{});
+    });
   blob_source_ptr source = std::make_shared<download>(where, blob, order.offset, length);
   if (length == size) source = checked(std::move(source), blob, where->hashing(), errc::data_loss);
-  open(std::move(source), size, length, std::move(then));
+  open(std::move(source), length, std::move(then));
 }
 
 }  // namespace kiln::grpc_store

@@ -109,7 +109,7 @@ void read_result_there(remote_ptr where, const read_blob& order, done<blob_conte
       return then(
           fail(errc::out_of_range, "offset {} lies behind the end of result {}", order.offset, order.blob));
     const auto limit = order.limit == 0 ? record->size() : order.limit;
-    then(blob_content{record->size(), record->slice(order.offset, limit), nullptr});
+    then(blob_content{record->slice(order.offset, limit), nullptr});
   });
 }
 

@@ -24,8 +24,8 @@ private:
 
 blob_content view_of(const byte_chain& blob, std::uint64_t offset, std::uint64_t limit) {
   byte_chain range = blob.slice(offset, limit == 0 ? std::string_view::npos : limit);
-  if (range.size() <= block_size) return {blob.size(), std::move(range), nullptr};
-  return {blob.size(), {}, std::make_shared<block_source>(std::move(range))};
+  if (range.size() <= block_size) return {std::move(range), nullptr};
+  return {{}, std::make_shared<block_source>(std::move(range))};
 }
 
 }  // namespace kiln::memory

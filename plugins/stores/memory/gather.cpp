@@ -12,7 +12,7 @@ namespace {
 
 class gathering {
 public:
-  gathering(gather_limits limits, std::shared_ptr<upload_room> room)
+  gathering(gather_limits limits, std::shared_ptr<byte_budget> room)
       : limits_(limits), room_(std::move(room)) {}
   ~gathering() { room_->give_back(size_); }
 
@@ -74,7 +74,7 @@ private:
   }
 
   const gather_limits limits_;
-  const std::shared_ptr<upload_room> room_;
+  const std::shared_ptr<byte_budget> room_;
   std::uint64_t size_ = 0;
   byte_chain blocks_;
   std::optional<buffer> open_;
@@ -83,7 +83,7 @@ private:
 
 }  // namespace
 
-void gather(blob_source_ptr source, gather_limits limits, std::shared_ptr<upload_room> room,
+void gather(blob_source_ptr source, gather_limits limits, std::shared_ptr<byte_budget> room,
             std::function<void(expected<byte_chain>)> done) {
   auto all = std::make_shared<gathering>(limits, std::move(room));
   pump(

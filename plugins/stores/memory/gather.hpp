@@ -1,30 +1,13 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
+#include "core/base/byte_budget.hpp"
 #include "core/contract/stream.hpp"
 
 namespace kiln::memory {
-
-/// How many bytes of uploads may lie in memory at once, over all writers of a store. Any thread.
-class upload_room {
-public:
-  explicit upload_room(std::uint64_t limit) noexcept : limit_(limit) {}
-
-  bool take(std::uint64_t bytes) noexcept {
-    if (taken_.fetch_add(bytes) + bytes <= limit_) return true;
-    taken_.fetch_sub(bytes);
-    return false;
-  }
-  void give_back(std::uint64_t bytes) noexcept { taken_.fetch_sub(bytes); }
-
-private:
-  const std::uint64_t limit_;
-  std::atomic<std::uint64_t> taken_ = 0;
-};
 
 /// No piece of a blob in memory is larger, so neither is what one read hands out.
 inline constexpr std::size_t block_size = 1 << 20;
@@ -37,7 +20,7 @@ struct gather_limits {
 /// Copies a source into blocks of its own: what arrives are slices of far larger transport buffers, which
 /// would stay as long as the blob. Memory grows with what arrived, never with what was announced. `done` is
 /// called once, on any thread: INVALID_ARGUMENT for too much or too little, RESOURCE_EXHAUSTED without room.
-void gather(blob_source_ptr source, gather_limits limits, std::shared_ptr<upload_room> room,
+void gather(blob_source_ptr source, gather_limits limits, std::shared_ptr<byte_budget> room,
             std::function<void(expected<byte_chain>)> done);
 
 /// The same for bytes that are all there.

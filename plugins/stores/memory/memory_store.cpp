@@ -1,10 +1,6 @@
 #include "plugins/stores/memory/memory_store.hpp"
 
 #include <algorithm>
-#include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -12,6 +8,7 @@
 #include "core/cache/evicting_cache.hpp"
 #include "core/contract/listeners.hpp"
 #include "core/observe/memory_budget.hpp"
+#include "core/store_kit/store_behaviour.hpp"
 #include "core/wire/status.hpp"
 #include "core/wire/too_large.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
@@ -19,32 +16,14 @@
 #include "plugins/stores/memory/memory_figures.hpp"
 
 namespace kiln::memory {
-
-/// An upload's bytes are here, or it failed.
-struct upload_ended {
-  std::uint64_t id = 0;
-  expected<byte_chain> content;
-};
-struct lease_ended {
-  std::vector<digest> blobs;
-};
-
-using memory_actor = store_actor::extend<caf::reacts_to<upload_ended>, caf::reacts_to<lease_ended>>;
-
-}  // namespace kiln::memory
-
-KILN_MESSAGE(kiln::memory::upload_ended)
-KILN_MESSAGE(kiln::memory::lease_ended)
-
-namespace kiln::memory {
 namespace {
 
 /// Charged for each blob on top of its bytes, so that many small blobs are bounded like few large ones.
 constexpr std::uint64_t bookkeeping = 256;
 
-class memory_state {
+class memory_store {
 public:
-  memory_state(memory_actor::pointer self, std::string name, holds what, const environment& env,
+  memory_store(resumable_store::pointer self, std::string name, holds what, const environment& env,
                std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result)
       : self_(self),
         name_(std::move(name)),
@@ -54,26 +33,25 @@ public:
         figures_(*env.metrics, name_),
         blobs_({.max_weight = capacity}, *env.time,
                [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
-        room_(std::make_shared<upload_room>(uploads)) {}
+        room_(std::make_shared<byte_budget>(uploads)) {}
 
-  missing_blobs find_those_missing(const find_missing& order);
-  expected<blob_content> read(const read_blob& order);
-  blob_batch read_batch(const read_blobs& order);
-  caf::result<receipt> write(write_blob order);
-  receipts write_batch(const write_blobs& order);
-  void end_upload(upload_ended upload);
-  leased lease(const lease_blobs& order);
-  void end_lease(const lease_ended& order);
-  forgotten forget(const forget_blob& order);
-  store_figures measure() const { return {blobs_.size(), blobs_.weight(), capacity_, evictions_}; }
-  void watch(const watch_store& order) { listeners_.add(order.listener); }
+  missing_blobs take(const find_missing& order);
+  expected<blob_content> take(const read_blob& order);
+  blob_batch take(const read_blobs& order);
+  caf::result<receipt> take(write_blob& order);
+  receipts take(const write_blobs& order);
+  expected<lent_files> take(const lend_files&) {
+    return fail(errc::unimplemented, "a memory store has no files to lend");
+  }
+  leased take(const lease_blobs& order);
+  forgotten take(const forget_blob& order);
+  store_figures take(const measure_store&) const {
+    return {blobs_.size(), blobs_.weight(), capacity_, evictions_};
+  }
+  store_flushed take(const flush_store&) const { return {}; }
+  void take(const watch_store& order) { listeners_.add(order.listener); }
 
 private:
-  struct upload {
-    digest blob;
-    answer<receipt> writer;
-  };
-
   /// For a reader: counts.
   const byte_chain* look_up(const digest& blob) {
     const byte_chain* found = blobs_.find(blob);
@@ -85,13 +63,15 @@ private:
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
   expected<receipt> keep(const digest& blob, byte_chain content);
   void note(const digest& blob, eviction why);
+  void end_upload(const digest& blob, expected<byte_chain> content, answer<receipt> writer);
+  void end_lease(const std::vector<digest>& blobs);
   /// After every change of what is held.
   void tell_what_changed();
   failure nothing_of(const digest& blob) const {
     return fail(errc::not_found, "no blob {} in store {}", blob, name_);
   }
 
-  memory_actor::pointer self_;
+  const resumable_store::pointer self_;
   const std::string name_;
   const holds what_;
   const std::uint64_t capacity_;
@@ -101,12 +81,10 @@ private:
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
   store_listeners listeners_;
-  std::shared_ptr<upload_room> room_;
-  std::map<std::uint64_t, upload> uploads_;
-  std::uint64_t next_upload_ = 0;
+  std::shared_ptr<byte_budget> room_;
 };
 
-missing_blobs memory_state::find_those_missing(const find_missing& order) {
+missing_blobs memory_store::take(const find_missing& order) {
   missing_blobs missing;
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs)
@@ -115,7 +93,7 @@ missing_blobs memory_state::find_those_missing(const find_missing& order) {
   return missing;
 }
 
-expected<blob_content> memory_state::read(const read_blob& order) {
+expected<blob_content> memory_store::take(const read_blob& order) {
   static const byte_chain empty;
   const byte_chain* found = is_given(order.blob) ? &empty : look_up(order.blob);
   if (found == nullptr) return nothing_of(order.blob);
@@ -125,7 +103,7 @@ expected<blob_content> memory_state::read(const read_blob& order) {
   return view_of(*found, order.offset, order.limit);
 }
 
-blob_batch memory_state::read_batch(const read_blobs& order) {
+blob_batch memory_store::take(const read_blobs& order) {
   blob_batch batch;
   batch.results.reserve(order.blobs.size());
   for (const digest& blob : order.blobs) {
@@ -139,7 +117,7 @@ blob_batch memory_state::read_batch(const read_blobs& order) {
   return batch;
 }
 
-std::optional<expected<receipt>> memory_state::answer_at_once(const digest& blob) {
+std::optional<expected<receipt>> memory_store::answer_at_once(const digest& blob) {
   if (what_ == holds::results) return std::nullopt;
   const auto size = static_cast<std::uint64_t>(blob.size);
   if (is_given(blob) || blobs_.find(blob) != nullptr) return receipt{size, true};
@@ -148,32 +126,30 @@ std::optional<expected<receipt>> memory_state::answer_at_once(const digest& blob
   return std::nullopt;
 }
 
-caf::result<receipt> memory_state::write(write_blob order) {
-  if (!order.source) return to_caf(error(errc::invalid_argument, "a blob without a source was written"));
+caf::result<receipt> memory_store::take(write_blob& order) {
+  if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
   if (auto early = answer_at_once(order.blob)) return to_result(std::move(*early));
-  const std::uint64_t id = next_upload_++;
   auto writer = make_answer<receipt>(self_);
-  uploads_.emplace(id, upload{order.blob, writer});
   const bool exact = what_ == holds::content;
   gather(std::move(order.source), {exact ? static_cast<std::uint64_t>(order.blob.size) : max_result_, exact},
-         room_, [to = memory_actor(self_), id](expected<byte_chain> content) {
-           caf::anon_send(to, upload_ended{id, std::move(content)});
-         });
+         room_,
+         come_home<byte_chain>(resumable_store(self_),
+                               [this, blob = order.blob, writer](expected<byte_chain> content) {
+                                 end_upload(blob, std::move(content), writer);
+                               }));
   return writer;
 }
 
-void memory_state::end_upload(upload_ended ended) {
-  auto found = uploads_.find(ended.id);
-  if (found == uploads_.end()) return;
-  upload done = std::move(found->second);
-  uploads_.erase(found);
-  if (ended.content)
-    done.writer.deliver(keep(done.blob, std::move(*ended.content)));
-  else
-    done.writer.deliver(with_context(ended.content.error(), "writing {} to store {}", done.blob, name_));
+void memory_store::end_upload(const digest& blob, expected<byte_chain> content, answer<receipt> writer) {
+  auto kept = caught([&]() -> expected<receipt> {
+    if (!content) return with_context(content.error(), "writing {} to store {}", blob, name_);
+    return keep(blob, std::move(*content));
+  });
+  listeners_.tell();
+  writer.deliver(std::move(kept));
 }
 
-receipts memory_state::write_batch(const write_blobs& order) {
+receipts memory_store::take(const write_blobs& order) {
   receipts answers;
   answers.results.reserve(order.entries.size());
   for (const auto& [blob, content] : order.entries) {
@@ -193,12 +169,13 @@ receipts memory_state::write_batch(const write_blobs& order) {
     else
       answers.results.push_back(keep(blob, copy_into_blocks(content.view())));
   }
+  listeners_.tell();
   return answers;
 }
 
 // Somebody else may have written the same content meanwhile: what is there already stays, so that whoever
 // reads shares it.
-expected<receipt> memory_state::keep(const digest& blob, byte_chain content) {
+expected<receipt> memory_store::keep(const digest& blob, byte_chain content) {
   const std::uint64_t size = content.size();
   if (what_ == holds::content && blobs_.find(blob) != nullptr) return receipt{size, false};
   const std::uint64_t weight = size + bookkeeping;
@@ -209,10 +186,11 @@ expected<receipt> memory_state::keep(const digest& blob, byte_chain content) {
   auto kept = blobs_.insert(blob, std::move(content), weight);
   tell_what_changed();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);
+  listeners_.note_stored(blob);
   return receipt{size, false};
 }
 
-void memory_state::note(const digest& blob, eviction why) {
+void memory_store::note(const digest& blob, eviction why) {
   if (why == eviction::replaced) return;
   if (why == eviction::capacity) {
     ++evictions_;
@@ -221,13 +199,13 @@ void memory_state::note(const digest& blob, eviction why) {
   left_.push_back(blob);
 }
 
-void memory_state::tell_what_changed() {
+void memory_store::tell_what_changed() {
   figures_.blobs.set(static_cast<double>(blobs_.size()));
   figures_.bytes.set(static_cast<double>(blobs_.weight()));
-  listeners_.tell(std::exchange(left_, {}));
+  listeners_.tell_evicted(std::exchange(left_, {}));
 }
 
-leased memory_state::lease(const lease_blobs& order) {
+leased memory_store::take(const lease_blobs& order) {
   leased granted;
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs) {
@@ -238,61 +216,23 @@ leased memory_state::lease(const lease_blobs& order) {
   // Dropped on any thread; the store itself is held weakly, for a lease must not keep it alive.
   caf::weak_actor_ptr store = self_->ctrl();
   granted.hold = std::shared_ptr<const void>(
-      nullptr, [store = std::move(store), blobs = order.blobs](const void*) mutable {
-        if (auto alive = caf::actor_cast<memory_actor>(store.lock()))
-          caf::anon_send(alive, lease_ended{std::move(blobs)});
+      nullptr, [this, store = std::move(store), blobs = order.blobs](const void*) mutable {
+        if (auto alive = caf::actor_cast<resumable_store>(store.lock()))
+          caf::anon_send(alive, resume{[this, blobs = std::move(blobs)] { end_lease(blobs); }});
       });
   return granted;
 }
 
-void memory_state::end_lease(const lease_ended& order) {
-  for (const digest& blob : order.blobs)
+void memory_store::end_lease(const std::vector<digest>& blobs) {
+  for (const digest& blob : blobs)
     if (!is_given(blob)) blobs_.unpin(blob);
   tell_what_changed();
 }
 
-forgotten memory_state::forget(const forget_blob& order) {
+forgotten memory_store::take(const forget_blob& order) {
   const bool was_present = blobs_.erase(order.blob);
   tell_what_changed();
   return {was_present};
-}
-
-memory_actor::behavior_type memory_store(memory_actor::stateful_pointer<std::unique_ptr<memory_state>> self,
-                                         std::string name, holds what, const environment& env,
-                                         std::uint64_t capacity, std::uint64_t uploads,
-                                         std::uint64_t max_result) {
-  self->state =
-      std::make_unique<memory_state>(self, std::move(name), what, env, capacity, uploads, max_result);
-  memory_state* state = self->state.get();
-  return {
-      [=](const find_missing& order) -> caf::result<missing_blobs> {
-        return guarded<missing_blobs>([&] { return state->find_those_missing(order); });
-      },
-      [=](const read_blob& order) -> caf::result<blob_content> {
-        return guarded<blob_content>([&] { return to_result(state->read(order)); });
-      },
-      [=](const read_blobs& order) -> caf::result<blob_batch> {
-        return guarded<blob_batch>([&] { return state->read_batch(order); });
-      },
-      [=](write_blob& order) -> caf::result<receipt> {
-        return guarded<receipt>([&] { return state->write(std::move(order)); });
-      },
-      [=](const write_blobs& order) -> caf::result<receipts> {
-        return guarded<receipts>([&] { return state->write_batch(order); });
-      },
-      [=](const lend_file&) -> caf::result<lent_file> {
-        return to_caf(error(errc::unimplemented, "a memory store has no files to lend"));
-      },
-      [=](const lease_blobs& order) -> caf::result<leased> {
-        return guarded<leased>([&] { return state->lease(order); });
-      },
-      [=](const forget_blob& order) { return state->forget(order); },
-      [=](const measure_store&) { return state->measure(); },
-      [](const flush_store&) { return store_flushed{}; },
-      [=](const watch_store& order) { state->watch(order); },
-      [=](upload_ended& ended) { state->end_upload(std::move(ended)); },
-      [=](const lease_ended& ended) { state->end_lease(ended); },
-  };
 }
 
 }  // namespace
@@ -304,9 +244,9 @@ expected<store_actor> spawn_memory_store(const memory_options& options, const st
   const auto capacity = options.capacity.bytes_of(memory_limit());
   claim_memory(context.env.metrics, {"store " + context.name, "capacity", capacity});
   claim_memory(context.env.metrics, {"store " + context.name, "uploads", options.uploads.bytes});
-  auto store = context.system.spawn(memory::memory_store, context.name, context.what, context.env, capacity,
-                                    options.uploads.bytes, options.max_result_size.bytes);
-  return store_actor(store);
+  return spawn_store<memory::memory_store>(context.system, context.env, context.name, context.what,
+                                           context.env, capacity, options.uploads.bytes,
+                                           options.max_result_size.bytes);
 }
 
 }  // namespace kiln

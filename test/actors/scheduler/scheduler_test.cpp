@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_result_is_delivered_though_the_action_cache_never_answers
               promises->push_back(self->make_response_promise<receipts>());
               return caf::result<receipts>(promises->back());
             },
-            [](const lend_file&) { return lent_file{}; },
+            [](const lend_files&) { return lent_files{}; },
             [](const lease_blobs&) { return leased{}; },
             [](const forget_blob&) { return forgotten{}; },
             [](const measure_store&) { return store_figures{}; },

@@ -1,37 +1,41 @@
 #include "test/actors/worker/counting_store.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/typed_event_based_actor.hpp>
+
+#include "core/store_kit/store_wrapper.hpp"
 
 namespace kiln::test {
+namespace {
+
+class counter final : public store_wrapper {
+public:
+  counter(resumable_store::pointer self, store_actor inner, std::shared_ptr<read_counts> counts)
+      : store_wrapper(self, std::move(inner)), counts_(std::move(counts)) {}
+
+  caf::result<missing_blobs> take(find_missing& order) {
+    counts_->count_checks(order.blobs.size());
+    return pass_on(order);
+  }
+  caf::result<blob_content> take(read_blob& order) {
+    counts_->count(order.blob);
+    return pass_on(order);
+  }
+  caf::result<blob_batch> take(read_blobs& order) {
+    for (const auto& blob : order.blobs) counts_->count(blob);
+    return pass_on(order);
+  }
+
+private:
+  const std::shared_ptr<read_counts> counts_;
+};
+
+}  // namespace
 
 counting_store spawn_counting_store(caf::actor_system& system, store_actor inner) {
   auto counts = std::make_shared<read_counts>();
-  auto body = [inner, counts](store_actor::pointer self) -> store_actor::behavior_type {
-    return {
-        [=](find_missing order) {
-          counts->count_checks(order.blobs.size());
-          return self->delegate(inner, std::move(order));
-        },
-        [=](read_blob order) {
-          counts->count(order.blob);
-          return self->delegate(inner, std::move(order));
-        },
-        [=](read_blobs order) {
-          for (const auto& blob : order.blobs) counts->count(blob);
-          return self->delegate(inner, std::move(order));
-        },
-        [=](write_blob order) { return self->delegate(inner, std::move(order)); },
-        [=](write_blobs order) { return self->delegate(inner, std::move(order)); },
-        [=](lend_file order) { return self->delegate(inner, std::move(order)); },
-        [=](lease_blobs order) { return self->delegate(inner, std::move(order)); },
-        [=](forget_blob order) { return self->delegate(inner, std::move(order)); },
-        [=](measure_store order) { return self->delegate(inner, std::move(order)); },
-        [=](flush_store order) { return self->delegate(inner, std::move(order)); },
-        [=](watch_store order) { self->send(inner, std::move(order)); },
-    };
-  };
-  return {system.spawn(body), counts};
+  environment env;
+  env.time = &system_clock();
+  return {spawn_store<counter>(system, env, std::move(inner), counts), counts};
 }
 
 }  // namespace kiln::test

@@ -108,7 +108,7 @@ stalling_store spawn_stalling_store(caf::actor_system& system, store_actor inner
         passing<blob_batch, read_blobs>(self, inner, notes),
         passing<receipt, write_blob>(self, inner, notes),
         passing<receipts, write_blobs>(self, inner, notes),
-        passing<lent_file, lend_file>(self, inner, notes),
+        passing<lent_files, lend_files>(self, inner, notes),
         passing<leased, lease_blobs>(self, inner, notes),
         passing<forgotten, forget_blob>(self, inner, notes),
         passing<store_figures, measure_store>(self, inner, notes),

@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(while_inputs_are_asked_for, stalled_bench) {
   v2::Directory root;
   add_file(root, "input", "content");
   auto action = spec(shell("true"), root);
-  stall.hold<lend_file>();
+  stall.hold<lend_files>();
   stop(start(action));
 }
 

@@ -38,16 +38,16 @@ struct composed_blob {
     whole.cut_by = chunking_function::fast_cdc_2020;
     name = digest_of(text);
   }
-  std::shared_ptr<composed_source> source() const {
+  write_blob order() const {
     static const std::shared_ptr<thread_pool> hashing = make_inline_pool();
-    return std::make_shared<composed_source>(whole, checked(source_of(bytes::copy_of(text)), name, hashing));
+    return {name, checked(source_of(bytes::copy_of(text)), name, hashing), whole};
   }
   void put_parts(stage& on) const {
     for (const auto& one : texts) put(on, one);
   }
   expected<receipt> compose(stage& on) const {
     put_parts(on);
-    return on.tell(write_blob{name, source()});
+    return on.tell(order());
   }
 };
 
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_composed_blob_costs_its_parts_and_reads_as_the_whole) {
   auto blob = three_parts();
   blob.put_parts(on);
   auto before = bytes_of(on);
-  auto kept = on.tell(write_blob{blob.name, blob.source()});
+  auto kept = on.tell(blob.order());
   BOOST_REQUIRE_MESSAGE(kept, text_of(kept));
   BOOST_TEST(kept->size == blob.text.size());
   BOOST_TEST(!kept->was_present);
@@ -113,10 +113,9 @@ BOOST_AUTO_TEST_CASE(reading_tells_what_a_blob_is_made_of) {
   BOOST_REQUIRE(blob.compose(on));
   auto content = on.tell(read_blob{blob.name});
   BOOST_REQUIRE(content);
-  auto composed = std::dynamic_pointer_cast<composed_source>(content->rest);
-  BOOST_REQUIRE(composed);
-  BOOST_TEST((composed->made_of().parts == blob.whole.parts));
-  BOOST_TEST((composed->made_of().cut_by == chunking_function::fast_cdc_2020));
+  BOOST_REQUIRE(content->made_of.has_value());
+  BOOST_TEST((content->made_of->parts == blob.whole.parts));
+  BOOST_TEST((content->made_of->cut_by == chunking_function::fast_cdc_2020));
 }
 
 // Rule 69.
@@ -127,7 +126,7 @@ BOOST_AUTO_TEST_CASE(parts_that_are_not_the_blob_are_refused_and_leave_nothing) 
   std::swap(blob.texts[0], blob.texts[2]);
   composed_blob swapped(blob.texts);
   swapped.name = blob.name;
-  BOOST_TEST(code_of(on.tell(write_blob{blob.name, swapped.source()})) == "INVALID_ARGUMENT");
+  BOOST_TEST(code_of(on.tell(swapped.order())) == "INVALID_ARGUMENT");
   BOOST_TEST(is_missing(on, blob.name));
   BOOST_TEST(code_of(read(on, blob.name)) == "NOT_FOUND");
 }
@@ -138,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_whole_copy_is_given_up_for_its_parts) {
   put(on, blob.text);
   blob.put_parts(on);
   auto before = bytes_of(on);
-  auto kept = on.tell(write_blob{blob.name, blob.source()});
+  auto kept = on.tell(blob.order());
   BOOST_REQUIRE_MESSAGE(kept, text_of(kept));
   BOOST_TEST(kept->was_present);
   BOOST_TEST(bytes_of(on) <= before - blob.text.size());
@@ -249,12 +248,12 @@ BOOST_AUTO_TEST_CASE(below_a_store_that_verifies_it_still_keeps_compositions) {
   auto blob = three_parts();
   blob.put_parts(on);
   auto before = bytes_of(on);
-  BOOST_REQUIRE(on.tell(write_blob{blob.name, blob.source()}));
+  BOOST_REQUIRE(on.tell(blob.order()));
   BOOST_TEST(bytes_of(on) == before);
   BOOST_TEST((read(on, blob.name) == blob.text));
   composed_blob other({blob.texts[1], blob.texts[0]});
-  auto lie = std::make_shared<composed_source>(blob.whole, source_of(bytes::copy_of(blob.text)));
-  BOOST_TEST(code_of(on.tell(write_blob{other.name, lie})) == "INVALID_ARGUMENT");
+  write_blob lie{other.name, source_of(bytes::copy_of(blob.text)), blob.whole};
+  BOOST_TEST(code_of(on.tell(std::move(lie))) == "INVALID_ARGUMENT");
   BOOST_TEST(is_missing(on, other.name));
 }
 
@@ -321,7 +320,7 @@ BOOST_AUTO_TEST_CASE(a_blob_whose_parts_are_composed_themselves_is_kept_whole) {
   BOOST_REQUIRE(inner.compose(on));
   composed_blob outer({inner.text, noise(2000, 8)});
   put(on, outer.texts[1]);
-  auto kept = on.tell(write_blob{outer.name, outer.source()});
+  auto kept = on.tell(outer.order());
   BOOST_REQUIRE_MESSAGE(kept, text_of(kept));
   BOOST_REQUIRE(on.tell(forget_blob{inner.name}).has_value());
   BOOST_TEST((read(on, outer.name) == outer.text));
@@ -333,7 +332,7 @@ BOOST_AUTO_TEST_CASE(a_composed_blob_is_lent_as_one_file) {
               " inner: {type: filesystem, path: \"${FOLDER}/blobs\", capacity: 64MiB}}"});
   auto blob = three_parts();
   BOOST_REQUIRE(blob.compose(on));
-  auto lent = on.tell(lend_file{blob.name});
+  auto lent = on.lend(blob.name);
   BOOST_REQUIRE_MESSAGE(lent, text_of(lent));
   BOOST_TEST(std::filesystem::file_size(lent->path) == blob.text.size());
 }

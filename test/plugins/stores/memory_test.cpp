@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(gives_back_the_room_of_uploads_that_failed) {
 
 BOOST_AUTO_TEST_CASE(has_given_the_room_back_when_an_upload_is_heard_to_have_ended) {
   const std::string content = noise(900'000);
-  auto room = std::make_shared<memory::upload_room>(content.size());
+  auto room = std::make_shared<byte_budget>(content.size());
   for (const delivery& how :
        {delivery{100'000}, delivery{100'000, false, error(errc::cancelled, "it left")}}) {
     bool heard = false;

@@ -22,7 +22,7 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
                                 file_source::judge tell) {
   auto opened = open_blob(*with, blob_tree::content, order.blob);
   if (!opened) return fail(std::move(opened).error());
-  opened_read result{opened->size, opened->stamp};
+  opened_read result{opened->stamp};
   std::uint64_t wanted = wanted_of(order, opened->size);
   std::uint64_t first = std::min(wanted, file_source::piece_size);
   std::optional<hasher> proof;
@@ -61,7 +61,7 @@ expected<opened_read> read_whole(const engine& with, const digest& blob) {
   if (!all) return fail(std::move(all).error());
   if (with.verifies() && digest_of(all->view(), blob.function) != blob)
     return fail(errc::not_found, "blob {} was damaged on the disk", blob);
-  return opened_read{opened->size, opened->stamp, with.verifies(), std::move(*all), nullptr};
+  return opened_read{opened->stamp, with.verifies(), std::move(*all), nullptr};
 }
 
 }  // namespace kiln::filesystem

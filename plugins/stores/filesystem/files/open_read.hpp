@@ -6,7 +6,6 @@ namespace kiln::filesystem {
 
 /// What the thread pool found where the blob's file should be.
 struct opened_read {
-  std::uint64_t size = 0;  ///< of the whole blob
   file_stamp stamp = 0;
   bool proved = false;  ///< all of the blob was read and has its digest
   bytes head;           ///< at most one piece

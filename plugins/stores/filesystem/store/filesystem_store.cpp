@@ -53,41 +53,32 @@ store::behavior_type store::make_behavior() {
   keep_order_later();
   plan_proofs();
   return {
-      [this](find_missing& order) { return guarded<missing_blobs>([&] { return find(std::move(order)); }); },
-      [this](read_blob& order) {
-        return ++orders_, guarded<blob_content>([&] { return read(std::move(order)); });
-      },
+      [this](find_missing& order) { return begin(order, [&] { return find(std::move(order)); }); },
+      [this](read_blob& order) { return ++orders_, begin(order, [&] { return read(std::move(order)); }); },
       [this](read_blobs& order) {
-        return ++orders_, guarded<blob_batch>([&] { return read_many(std::move(order)); });
+        return ++orders_, begin(order, [&] { return read_many(std::move(order)); });
       },
-      [this](write_blob& order) {
-        return ++orders_, guarded<receipt>([&] { return write(std::move(order)); });
-      },
+      [this](write_blob& order) { return ++orders_, begin(order, [&] { return write(std::move(order)); }); },
       [this](write_blobs& order) {
-        return ++orders_, guarded<receipts>([&] { return write_many(std::move(order)); });
+        return ++orders_, begin(order, [&] { return write_many(std::move(order)); });
       },
-      [this](lend_file& order) {
-        return ++orders_, guarded<lent_file>([&] { return lend(std::move(order)); });
-      },
-      [this](lease_blobs& order) { return guarded<leased>([&] { return lease(std::move(order)); }); },
-      [this](forget_blob& order) { return guarded<forgotten>([&] { return forget(std::move(order)); }); },
-      [this](measure_store) { return guarded<store_figures>([&] { return measure(); }); },
-      [this](flush_store) { return guarded<store_flushed>([&] { return flush(); }); },
+      [this](lend_files& order) { return ++orders_, begin(order, [&] { return lend(std::move(order)); }); },
+      [this](lease_blobs& order) { return begin(order, [&] { return lease(std::move(order)); }); },
+      [this](forget_blob& order) { return begin(order, [&] { return forget(std::move(order)); }); },
+      [this](measure_store& order) { return begin(order, [&] { return measure(); }); },
+      [this](flush_store& order) { return begin(order, [&] { return flush(); }); },
       [this](watch_store& order) { listeners_.add(order.listener); },
       [this](pool_done& done) {
         redeem(done.ticket, done.result.get());
-        go_on();
-        show_figures();
+        end_turn();
       },
       [this](jobs_done& done) {
         for (auto& one : done.all) redeem(one.ticket, one.result.get());
-        go_on();
-        show_figures();
+        end_turn();
       },
       [this](names_done& done) {
         for (auto& outcome : done.outcomes) redeem(outcome.ticket, &outcome.result);
-        go_on();
-        show_figures();
+        end_turn();
       },
       [this](proof_due) { outlive([&] { prove_some(); }); },
       [this](hold_dropped& hold) {
@@ -122,6 +113,12 @@ void store::on_exit() {
   lane_.reset();
   jobs_.reset();
   packer_.reset();
+}
+
+void store::end_turn() {
+  go_on();
+  listeners_.tell();
+  show_figures();
 }
 
 // What fills the thread pool may be work that nobody here hears of, so it does not rely on that.

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/contract/listeners.hpp"
+#include "core/store_kit/batch_answer.hpp"
+#include "core/store_kit/take_up.hpp"
 #include "plugins/stores/filesystem/files/file_upload.hpp"
 #include "plugins/stores/filesystem/files/inspect.hpp"
 #include "plugins/stores/filesystem/index/blob_index.hpp"
@@ -99,6 +101,8 @@ private:
   /// The disk could not read its file, and perhaps can another time: whoever has the blob may bring it anew,
   /// and whoever wants it may try.
   void note_unread(slot& which, const error& why);
+  /// Its file could be read, or was brought anew.
+  void now_readable(slot& which);
   /// What was found where the blob's file should be: damaged, or not to be read now. The answer to who asked.
   error judge_file(const digest& blob, std::uint64_t serial, error why);
   void record_erasure(const digest& blob, std::uint64_t sequence,
@@ -142,12 +146,14 @@ private:
   void collect_on_pool(const std::shared_ptr<collection>& which, std::vector<std::size_t> open);
 
   // store_hold.cpp
-  caf::result<lent_file> lend(lend_file order);
-  void lend_known(slot& which, answer<lent_file> reply);
-  void lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
+  using lending = batch_answer<lent_files>::place;
+  caf::result<lent_files> lend(lend_files order);
+  void lend_one(const digest& blob, lending reply);
+  void lend_known(slot& which, lending reply);
+  void lend_copy(slot& which, std::shared_ptr<const void> held, lending reply);
   void copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_t weight,
-                     std::shared_ptr<const void> held, answer<lent_file> reply);
-  void look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply);
+                     std::shared_ptr<const void> held, lending reply);
+  void look_and_lend(slot& which, std::shared_ptr<const void> held, lending reply);
   caf::result<leased> lease(lease_blobs order);
   caf::result<forgotten> forget(forget_blob order);
   std::shared_ptr<const void> hold_of(pins held);
@@ -212,6 +218,12 @@ private:
   void leave_order();
 
   slot* slot_of(const digest& blob, std::uint64_t serial);
+  template <class Order, class Body>
+  auto begin(const Order& order, Body body) {
+    return take_up(order, *with_->env.time, std::move(body));
+  }
+  /// After work that came back from elsewhere.
+  void end_turn();
   /// What a continuation throws ends it, and nothing else: what it holds is dropped, which answers who asked.
   /// The actor goes on, with the state that the others left.
   template <class Step>

@@ -55,23 +55,29 @@ caf::result<leased> store::lease(lease_blobs order) {
   return reply;
 }
 
-caf::result<lent_file> store::lend(lend_file order) {
+caf::result<lent_files> store::lend(lend_files order) {
   if (with_->what != holds::content)
     return to_caf(
         {errc::unimplemented, fmt::format("store {} holds results and lends no files", with_->name)});
-  if (is_empty_blob(order.blob)) return lent_file{with_->folder->path_of_empty(), hold_of({})};
-  auto reply = make_answer<lent_file>(this);
-  when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
-    if (auto there = index_.find(blob))
-      lend_known(*there, reply);
-    else
-      reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
-  });
+  auto reply = make_answer<lent_files>(this);
+  when_known(still_looking() ? order.blobs : std::vector<digest>(),
+             [this, blobs = order.blobs, all = batch_answer<lent_files>(reply, order.blobs.size())] {
+               for (std::size_t i = 0; i < blobs.size(); ++i) lend_one(blobs[i], all[i]);
+             });
   return reply;
 }
 
+void store::lend_one(const digest& blob, lending reply) {
+  if (is_empty_blob(blob))
+    reply.deliver(lent_file{with_->folder->path_of_empty(), hold_of({})});
+  else if (auto there = index_.find(blob))
+    lend_known(*there, std::move(reply));
+  else
+    reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
+}
+
 // It is pinned first, and then looked at: what is lent is there, and has been proved once.
-void store::lend_known(slot& which, answer<lent_file> reply) {
+void store::lend_known(slot& which, lending reply) {
   index_.use(which);
   auto held = hold_of({{index_.name_of(which), index_.pin(which)}});
   if (which.packed() && !which.copied)
@@ -80,7 +86,7 @@ void store::lend_known(slot& which, answer<lent_file> reply) {
     look_and_lend(which, std::move(held), std::move(reply));
 }
 
-void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
+void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending reply) {
   const digest blob = index_.name_of(which);
   const std::uint64_t serial = which.serial;
   const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
@@ -90,7 +96,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
   auto looked = [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
     auto there = slot_of(blob, serial);
     if (found) {
-      if (there && !there->packed()) index_.set_unread(*there, false);
+      if (there && !there->packed()) now_readable(*there);
       if (there) index_.set_verified(*there, *found);
       return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
     }
@@ -113,7 +119,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, answer<
 }
 
 // Out of its pack into a file of its own. It is not synced, for no copy outlives the process.
-void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent_file> reply) {
+void store::lend_copy(slot& which, std::shared_ptr<const void> held, lending reply) {
   const digest blob = index_.name_of(which);
   const std::uint64_t serial = which.serial;
   const std::uint64_t weight = blob_index::file_weight(which.size());
@@ -126,7 +132,7 @@ void store::lend_copy(slot& which, std::shared_ptr<const void> held, answer<lent
 }
 
 void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_t weight,
-                          std::shared_ptr<const void> held, answer<lent_file> reply) {
+                          std::shared_ptr<const void> held, lending reply) {
   slot* which = slot_of(blob, serial);
   if (!which || !which->packed() || which->copied) {  // not as it was, after the wait for room
     index_.release(weight);

@@ -58,9 +58,9 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
     return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
   std::uint64_t wanted = size - order.offset;
   if (order.limit > 0) wanted = std::min(wanted, order.limit);
-  if (wanted == 0) return reply.deliver(blob_content{size, {}, nullptr});
+  if (wanted == 0) return reply.deliver(blob_content{});
   if (auto read = read_inline(which, order.offset, wanted))
-    return reply.deliver(blob_content{size, std::move(*read), nullptr});
+    return reply.deliver(blob_content{std::move(*read), nullptr});
   figures_.disk_reads.add();
   if (which.packed())
     read_packed_on_pool(order, which, std::move(reply));
@@ -104,7 +104,7 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   if (!count || *count != size) return {};
   bytes content = into.freeze(size);
   if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
-  if (prove_here) index_.set_unread(which, false);
+  if (prove_here) now_readable(which);
   if (whole) index_.warm(which, content);
   figures_.cached_reads.add();
   return content;
@@ -125,7 +125,7 @@ void store::read_packed_on_pool(const read_blob& order, const slot& which, answe
         }
         if (there && there->size() == read->size()) index_.warm(*there, *read);
         bytes part = read->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
-        reply.deliver(blob_content{read->size(), std::move(part), nullptr});
+        reply.deliver(blob_content{std::move(part), nullptr});
       });
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
@@ -149,7 +149,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(blob, serial);
     if (!there || there->packed()) return;
     if (found.found == blob_state::proved) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, found.stamp);
     }
     if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
@@ -163,12 +163,12 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     auto there = slot_of(order.blob, serial);
     if (!result || !result->rest) tickets_.cancel(late);
     if (there && result && result->proved) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, result->stamp);
       if (result->head.size() == there->size()) index_.warm(*there, result->head);
     }
     if (result)
-      reply.deliver(blob_content{result->size, std::move(result->head), std::move(result->rest)});
+      reply.deliver(blob_content{std::move(result->head), std::move(result->rest)});
     else
       reply.deliver(fail(judge_file(order.blob, serial, std::move(result).error())));
     if (then) then();

@@ -28,7 +28,7 @@ store::read_answer store::read_one(const engine& with, const wanted_blob& which)
   if (!which.place) return {read_whole(with, which.blob)};
   auto read = read_packed(with, which.blob, *which.place);
   if (!read.content) return {fail(std::move(read.content).error()), read.may_pass};
-  return {opened_read{read.content->size(), 0, true, std::move(*read.content), nullptr}};
+  return {opened_read{0, true, std::move(*read.content), nullptr}};
 }
 
 expected<bytes> store::collected(const wanted_blob& which, read_answer read) {
@@ -36,7 +36,7 @@ expected<bytes> store::collected(const wanted_blob& which, read_answer read) {
   auto& found = read.found;
   if (found) {
     if (there && found->proved && !there->packed()) {
-      index_.set_unread(*there, false);
+      now_readable(*there);
       index_.set_verified(*there, found->stamp);
     }
     if (there && found->head.size() == there->size()) index_.warm(*there, found->head);

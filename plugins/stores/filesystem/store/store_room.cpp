@@ -180,12 +180,13 @@ void store::enter_file(const digest& blob, const uploaded& what) {
   if (auto there = index_.find(blob)) {
     index_.use(*there);
     if (!there->unread) return;
-    index_.set_unread(*there, false);
+    now_readable(*there);
     return index_.set_verified(*there, what.stamp);
   }
   removed_meanwhile_.erase(blob);
   slot& which = index_.insert_file(blob, what.size);
   index_.set_verified(which, what.stamp);
+  listeners_.note_stored(blob);
 }
 
 // Of content the first one stays, of results the one that was ordered last.
@@ -198,6 +199,7 @@ void store::enter_packed(const digest& blob, std::uint64_t sequence, const place
     if (with_->what == holds::content || there->sequence > sequence) return index_.count_record(*what.place);
   }
   index_.insert_packed(blob, *what.place, sequence);
+  listeners_.note_stored(blob);
 }
 
 // Only now the size of a result is known.
@@ -220,7 +222,7 @@ void store::dismiss(evicted_blobs gone) {
   if (!removals.empty()) remove_files(std::move(removals));
   if (!gone.packs.empty()) remove_packs(std::move(gone.packs));
   for (auto* pack : gone.leaving) move_on(pack->file->number);
-  listeners_.tell(std::move(gone.blobs));
+  listeners_.tell_evicted(std::move(gone.blobs));
 }
 
 void store::remove_files(std::vector<name_lane::order> removals) {
@@ -276,7 +278,14 @@ void store::note_unread(slot& which, const error& why) {
   if (with_->env.log)
     with_->env.log->warn("a blob cannot be read now; its file is kept",
                          {{"store", with_->name}, {"blob", blob}, {"error", why}});
-  listeners_.tell({blob});
+  listeners_.tell_evicted({blob});
+}
+
+void store::now_readable(slot& which) {
+  if (!which.unread) return;
+  index_.set_unread(which, false);
+  listeners_.note_stored(index_.name_of(which));
+  listeners_.tell();
 }
 
 // Without it the next start would find the record again.

@@ -93,11 +93,10 @@ struct spaces_bench : service_bench {
       BOOST_TEST_REQUIRE(update(instance, action, result) == errc::ok);
     }
     BOOST_TEST_REQUIRE(push("", uri, parts[0]) == errc::ok);
-    auto whole = std::make_shared<composed_source>(
-        composition{chunking_function::fast_cdc_2020, parts},
-        checked(source_of(bytes::copy_of(std::string(3000, 'x') + std::string(2000, 'y'))), blob,
-                std::shared_ptr<thread_pool>(make_inline_pool())));
-    BOOST_TEST_REQUIRE(ask<receipt>(content, write_blob{blob, whole}).has_value());
+    auto joined = checked(source_of(bytes::copy_of(std::string(3000, 'x') + std::string(2000, 'y'))), blob,
+                          std::shared_ptr<thread_pool>(make_inline_pool()));
+    write_blob order{blob, joined, composition{chunking_function::fast_cdc_2020, parts}};
+    BOOST_TEST_REQUIRE(ask<receipt>(content, std::move(order)).has_value());
   }
 
   // Whatever somebody may have in mind who knows how names are made, now or formerly.

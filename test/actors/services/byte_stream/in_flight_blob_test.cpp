@@ -21,7 +21,7 @@ constexpr std::uint64_t all = std::uint64_t{1} << 40;
 struct window_bench {
   static constexpr std::size_t window = 64 << 10;
   const std::string content = noise(200 << 10);
-  std::shared_ptr<window_room> room = std::make_shared<window_room>(1 << 20);
+  std::shared_ptr<byte_budget> room = std::make_shared<byte_budget>(1 << 20);
   in_flight_blob blob{digest_of(content), window, room};
   std::size_t written = 0;
 
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(memory_is_bounded_by_the_window_and_all_of_it_by_the_room) 
   write_all();
   BOOST_TEST(room->taken() <= window);
   BOOST_TEST(room->taken() > window / 2);
-  auto small = std::make_shared<window_room>(10'000);
+  auto small = std::make_shared<byte_budget>(10'000);
   {
     in_flight_blob one(digest_of(content), window, small);
     in_flight_blob other(digest_of(content), window, small);
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(who_forgets_is_not_told) {
 // The third: what comes while a reader turns to wait, wakes it.
 BOOST_AUTO_TEST_CASE(no_news_is_lost_between_looking_and_waiting) {
   constexpr std::size_t wide = 16 << 20;
-  in_flight_blob raced(digest_of(content), wide, std::make_shared<window_room>(wide));
+  in_flight_blob raced(digest_of(content), wide, std::make_shared<byte_budget>(wide));
   std::vector<std::string> found(4);
   std::latch all_read(static_cast<std::ptrdiff_t>(found.size()));
   std::vector<std::thread> readers;

@@ -26,7 +26,7 @@ struct sharing_bench {
   const std::string content = noise(100'000);
   const digest name = digest_of(content);
   std::shared_ptr<in_flight_blob> shared =
-      std::make_shared<in_flight_blob>(name, 64 << 10, std::make_shared<window_room>(1 << 20));
+      std::make_shared<in_flight_blob>(name, 64 << 10, std::make_shared<byte_budget>(1 << 20));
   std::shared_ptr<hand_fed> client = std::make_shared<hand_fed>();
   blob_source_ptr store_side = shared_source(client, shared);
   std::size_t sent = 0;
@@ -57,7 +57,7 @@ struct sharing_bench {
       auto head = part.substr(0, 1000);
       blob_source_ptr rest;
       if (part.size() > head.size()) rest = source_of(bytes::adopt(part.substr(head.size())));
-      then(blob_content{kept->size(), bytes::adopt(head), rest});
+      then(blob_content{bytes::adopt(head), rest});
     };
   }
 

@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(makes_a_rotten_copy_anew_in_time) {
   options.prove_again_after = std::chrono::hours(1);
   filesystem_house house(options);
   digest blob = house.put(noise(5000));
-  auto lent = house.ask(lend_file{blob});
+  auto lent = house.lend(blob);
   BOOST_REQUIRE(lent);
   rot(lent->path, 100);
   for (int i = 0; i < 600 && std::filesystem::exists(lent->path); ++i) {
@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(makes_a_rotten_copy_anew_in_time) {
   }
   BOOST_TEST(!std::filesystem::exists(lent->path));
   BOOST_TEST((house.read(blob) == noise(5000)));
-  BOOST_TEST(house.ask(lend_file{blob}).has_value());
+  BOOST_TEST(house.lend(blob).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(finds_damage_outside_of_the_part_that_was_asked_for) {

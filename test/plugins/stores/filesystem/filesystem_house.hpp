@@ -84,11 +84,11 @@ public:
   /// Lets the actors act, and the thread pool do so many jobs: false when there were fewer.
   bool run_jobs(std::size_t count);
 
-  template <class Order, class Answer = typename contract::answer_of<Order>::type>
+  template <class Order, class Answer = answer_to<Order>>
   std::shared_ptr<std::optional<expected<Answer>>> begin(Order order) {
     return system.begin<Answer>(store_, std::move(order));
   }
-  template <class Order, class Answer = typename contract::answer_of<Order>::type>
+  template <class Order, class Answer = answer_to<Order>>
   expected<Answer> ask(Order order) {
     auto heard = begin(std::move(order));
     run();
@@ -100,6 +100,10 @@ public:
   digest put(const std::string& content);
   expected<std::string> read(const digest& blob, std::uint64_t offset = 0, std::uint64_t limit = 0);
   bool has(const digest& blob);
+  /// Has one file lent.
+  expected<lent_file> lend(const digest& blob) {
+    return contract::files_of(ask(lend_files{{blob}}), 1).front();
+  }
   store_figures figures() { return *ask(measure_store{}); }
   double gauge(metric_name name, const std::string& kind);
 

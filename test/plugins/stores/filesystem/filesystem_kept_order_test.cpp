@@ -52,7 +52,7 @@ std::set<std::size_t> survivors(filesystem_house& house, std::size_t size, std::
     BOOST_REQUIRE(house.ask(find_missing{{blobs[i]}}).value().blobs.empty());
     BOOST_REQUIRE(house.read(blobs[i + 3]).has_value());
     BOOST_REQUIRE(house.ask(lease_blobs{{blobs[i + 6]}}).value().missing.empty());
-    BOOST_REQUIRE(house.ask(lend_file{blobs[i + 9]}).has_value());
+    BOOST_REQUIRE(house.lend(blobs[i + 9]).has_value());
   }
   house.run();
   leave(house, how);

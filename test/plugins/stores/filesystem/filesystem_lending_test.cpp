@@ -42,13 +42,13 @@ BOOST_AUTO_TEST_CASE(lends_small_blobs_out_of_their_pack_as_files) {
   for (std::size_t size : {0U, 1U, 5000U, 200'000U}) {
     std::string content = noise(size);
     digest blob = house.put(content);
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent);
     BOOST_TEST((bytes_of(lent->path) == content));
     struct stat facts {};
     BOOST_REQUIRE(::stat(lent->path.c_str(), &facts) == 0);
     BOOST_TEST((facts.st_mode & 07777U) == 0555U);
-    auto again = house.ask(lend_file{blob});
+    auto again = house.lend(blob);
     BOOST_REQUIRE(again);
     BOOST_TEST(again->path == lent->path);
   }
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(lends_small_blobs_out_of_their_pack_as_files) {
 BOOST_AUTO_TEST_CASE(keeps_a_lent_file_until_it_is_given_back) {
   filesystem_house house(tiny());
   digest blob = house.put(noise(100'000, 1));
-  auto lent = house.ask(lend_file{blob});
+  auto lent = house.lend(blob);
   BOOST_REQUIRE(lent);
   press(house);
   BOOST_TEST(std::filesystem::exists(lent->path));
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(leaves_hard_links_their_bytes_and_mode_when_the_blob_leaves
   digest blob = house.put(noise(100'000, 1));
   auto link = house.folder / "link";
   {
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent);
     std::filesystem::create_hard_link(lent->path, link);
   }
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(lends_nothing_that_was_damaged_or_removed) {
       std::filesystem::remove(house.file_of(blob));
     else
       damage(house.file_of(blob), 30'000);
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(!lent);
     BOOST_TEST((lent.error().code() == errc::not_found));
     BOOST_TEST(!house.has(blob));
@@ -101,13 +101,13 @@ BOOST_AUTO_TEST_CASE(makes_a_new_copy_of_a_packed_blob_when_the_old_one_was_dama
   for (bool removed : {false, true}) {
     filesystem_house house(filesystem_house::packing());
     digest blob = house.put(noise(5000));
-    auto first = house.ask(lend_file{blob});
+    auto first = house.lend(blob);
     BOOST_REQUIRE(first);
     if (removed)
       std::filesystem::remove(first->path);
     else
       damage(first->path, 3000);
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent);
     BOOST_TEST((bytes_of(lent->path) == noise(5000)));
     BOOST_TEST(house.has(blob));
@@ -119,12 +119,12 @@ BOOST_AUTO_TEST_CASE(keeps_a_whole_blob_whose_file_somebody_had_in_hand) {
   for (std::size_t size : {5000U, 200'000U}) {
     filesystem_house house(filesystem_house::packing());
     digest blob = house.put(noise(size));
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent);
     for (unsigned mode : {0777U, 0000U, 04755U}) {
       BOOST_REQUIRE(::chmod(lent->path.c_str(), mode) == 0);
       std::filesystem::last_write_time(lent->path, std::filesystem::file_time_type());
-      auto again = house.ask(lend_file{blob});
+      auto again = house.lend(blob);
       BOOST_REQUIRE(again);
       BOOST_TEST(again->path == lent->path);
       BOOST_TEST(mode_of(lent->path) == 0555U);
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(gives_a_data_folder_with_other_modes_its_modes_back) {
     BOOST_REQUIRE(::chmod(house.file_of(blob).c_str(), mode) == 0);
     house.open();
     house.run();
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent);
     BOOST_TEST(mode_of(lent->path) == 0555U);
     BOOST_TEST((house.read(blob) == noise(200'000)));
@@ -157,14 +157,15 @@ BOOST_AUTO_TEST_CASE(looks_at_many_files_with_few_jobs) {
     filesystem_house house(options);
     std::vector<digest> blobs;
     for (std::uint64_t i = 0; i < 500; ++i) blobs.push_back(house.put(noise(size, i)));
-    std::vector<decltype(house.begin(lend_file{blobs[0]}))> asked;
-    for (const auto& blob : blobs) asked.push_back(house.begin(lend_file{blob}));
+    auto asked = house.begin(lend_files{blobs});
     std::size_t jobs = 0;
     while (house.run_jobs(1)) ++jobs;
     BOOST_TEST(jobs < 50U);
+    BOOST_TEST_REQUIRE(asked->has_value());
+    auto lent = contract::files_of(std::move(**asked), blobs.size());
     for (std::size_t i = 0; i < blobs.size(); ++i) {
-      BOOST_TEST_REQUIRE((asked[i]->has_value() && (*asked[i])->has_value()));
-      BOOST_TEST((bytes_of((**asked[i])->path) == noise(size, i)));
+      BOOST_TEST_REQUIRE(lent[i].has_value());
+      BOOST_TEST((bytes_of(lent[i]->path) == noise(size, i)));
     }
   }
 }
@@ -172,12 +173,12 @@ BOOST_AUTO_TEST_CASE(looks_at_many_files_with_few_jobs) {
 BOOST_AUTO_TEST_CASE(forgets_copies_with_the_process) {
   filesystem_house house(filesystem_house::packing());
   digest blob = house.put(noise(5000));
-  BOOST_REQUIRE(house.ask(lend_file{blob}));
+  BOOST_REQUIRE(house.lend(blob));
   BOOST_TEST(house.files_in("lent").size() == 1U);
   house.restart();
   BOOST_TEST(house.files_in("lent").empty());
   BOOST_TEST(house.files_in("trash").empty());
-  auto lent = house.ask(lend_file{blob});
+  auto lent = house.lend(blob);
   BOOST_REQUIRE(lent);
   BOOST_TEST((bytes_of(lent->path) == noise(5000)));
 }
@@ -188,7 +189,7 @@ BOOST_AUTO_TEST_CASE(survives_holds_that_outlive_it) {
     filesystem_house house;
     digest blob = house.put(noise(5000));
     lease = house.ask(lease_blobs{{blob}})->hold;
-    loan = house.ask(lend_file{blob})->hold;
+    loan = house.lend(blob)->hold;
   }
   BOOST_TEST((lease && loan));
   lease.reset();

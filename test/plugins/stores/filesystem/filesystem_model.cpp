@@ -29,9 +29,10 @@ filesystem_model::filesystem_model(const model_shape& shape, std::uint64_t seed)
       house_(shape.options, shape.what) {
   house_.when_opened = [news = news_, this](const store_actor& opened) {
     auto listener = house_.system.actors().spawn([news]() -> store_listener::behavior_type {
-      return {[news](const blobs_evicted& left) {
-        news->insert(news->end(), left.blobs.begin(), left.blobs.end());
-      }};
+      return {[](const blobs_stored&) {},
+              [news](const blobs_evicted& left) {
+                news->insert(news->end(), left.blobs.begin(), left.blobs.end());
+              }};
     });
     house_.system.own(listener);
     caf::anon_send(opened, watch_store{listener});

@@ -168,7 +168,7 @@ void filesystem_model::find() {
 void filesystem_model::lend() {
   entry& which = any_entry();
   note(fmt::format("lend {}", which.name));
-  auto answer = house_.ask(lend_file{which.name});
+  auto answer = house_.lend(which.name);
   hear_news();
   if (!answer) {
     if (answer.error().code() != errc::resource_exhausted)

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(lends_and_lets_go_of_blobs_under_names_of_every_length) {
   auto blobs = under_every_function(3000, 1);
   write_all_of(house, blobs);
   for (const auto& [blob, content] : blobs) {
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent.has_value());
     BOOST_TEST((content_of(lent->path) == content));
   }

@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(no_copy_is_left_of_what_was_forgotten_while_the_pool_was_fu
   filesystem_house house(filesystem_house::packing());
   const digest blob = house.put(noise(3000));
   house.run();
-  auto lent = house.begin(lend_file{blob});
+  auto lent = house.begin(lend_files{{blob}});
   house.run_jobs(1);
   auto gone = house.begin(forget_blob{blob});
   house.system.run();

@@ -136,10 +136,10 @@ BOOST_AUTO_TEST_CASE(a_lent_copy_that_became_something_else_is_made_anew) {
   for (auto what : all_strange) {
     filesystem_house house(filesystem_house::packing());
     digest blob = house.put(noise(3000));
-    auto lent = house.ask(lend_file{blob});
+    auto lent = house.lend(blob);
     BOOST_REQUIRE(lent.has_value());
     put_instead(lent->path, what);
-    auto again = house.ask(lend_file{blob});
+    auto again = house.lend(blob);
     BOOST_REQUIRE(again.has_value());
     BOOST_TEST(fs::is_regular_file(fs::symlink_status(again->path)));
   }

@@ -50,8 +50,8 @@ void ask_for_everything(filesystem_house& house, const thrower& what, const dige
   auto part = house.begin(read_blob{large, 1000, 5000});
   auto same = house.begin(read_blob{large, 2000, 5000});
   auto together = house.begin(read_blobs{{small, large}});
-  auto lent = house.begin(lend_file{small});
-  auto file = house.begin(lend_file{large});
+  auto lent = house.begin(lend_files{{small}});
+  auto file = house.begin(lend_files{{large}});
   auto missing = house.begin(find_missing{{small, large, digest_of("absent")}});
   auto held = house.begin(lease_blobs{{small, large}});
   auto flushed = house.begin(flush_store{});
@@ -65,8 +65,8 @@ void ask_for_everything(filesystem_house& house, const thrower& what, const dige
   check_answered(part, what, "read_blob of a part");
   check_answered(same, what, "read_blob of another part");
   check_answered(together, what, "read_blobs");
-  check_answered(lent, what, "lend_file of a copy");
-  check_answered(file, what, "lend_file");
+  check_answered(lent, what, "lend_files of a copy");
+  check_answered(file, what, "lend_files");
   check_answered(missing, what, "find_missing");
   check_answered(held, what, "lease_blobs");
   check_answered(flushed, what, "flush_store");
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_job_that_throws_fails_who_asked_and_nothing_else) {
       for (std::size_t size : {2600U, 260'000U}) {
         const digest fresh = house.put(noise(size, 7));
         BOOST_TEST((house.read(fresh) == noise(size, 7)));
-        BOOST_TEST(house.ask(lend_file{fresh}).has_value());
+        BOOST_TEST(house.lend(fresh).has_value());
       }
       house.run();
       BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") == 0.0,

@@ -31,11 +31,13 @@ const registration grpc_contract("grpc", over_a_peer(), __FILE__, __LINE__);
 // A server that takes its time: what is asked of it stands until the test has it fail.
 class slow_channel final : public channel {
 public:
-  std::shared_ptr<outbound_call> start(outbound_request) override {
+  std::shared_ptr<outbound_call> start(outbound_request request) override {
+    timeouts.push_back(request.timeout.value());
     auto fresh = std::make_shared<call>();
     calls.push_back(fresh);
     return fresh;
   }
+  std::vector<duration> timeouts;
   void fail_all() {
     for (const auto& one : calls)
       if (one->heard) one->heard(fail(errc::unavailable, "the server was too slow"));
@@ -270,6 +272,21 @@ BOOST_AUTO_TEST_CASE(keeps_batches_of_results) {
   BOOST_TEST(code_of(batch->results.at(0)) == "NOT_FOUND");
   BOOST_TEST(batch->results.at(1)->view() == result_of(1));
   BOOST_TEST((on.tell(find_missing{{second, first, second}})->blobs == std::vector{second}));
+}
+
+BOOST_AUTO_TEST_CASE(gives_no_call_more_time_than_its_asker_has) {
+  auto wire = std::make_shared<slow_channel>();
+  {
+    stage on({"{type: grpc, endpoint: \"grpc://peer:1\", timeout: 10h}", holds::content,
+              [&](const std::string&) -> expected<std::shared_ptr<channel>> { return wire; }});
+    auto soon = on.ask(find_missing{{digest_of("a")}, system_clock().now() + std::chrono::hours(1)});
+    auto late = on.ask(find_missing{{digest_of("b")}});
+    on.tell(measure_store{});  // it has asked by now
+    BOOST_REQUIRE(wire->timeouts.size() == 2);
+    BOOST_TEST((std::min(wire->timeouts[0], wire->timeouts[1]) <= std::chrono::hours(1)));
+    BOOST_TEST((std::max(wire->timeouts[0], wire->timeouts[1]) > std::chrono::hours(1)));
+  }
+  wire->fail_all();
 }
 
 // Its transport knows nothing of the store, nor of what the process hands to its parts.

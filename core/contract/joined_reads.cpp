@@ -1,4 +1,4 @@
-#include "core/contract/composition.hpp"
+#include "core/contract/joined_reads.hpp"
 
 #include <algorithm>
 #include <caf/actor_system.hpp>
@@ -132,18 +132,6 @@ private:
 
 }  // namespace
 }  // namespace joining
-
-composed_source::composed_source(composition made_of, blob_source_ptr joined)
-    : made_of_(std::move(made_of)), joined_(std::move(joined)) {}
-composed_source::~composed_source() = default;
-
-void composed_source::read(next then) {
-  joined_->read(std::move(then));
-}
-
-void composed_source::cancel(const error& why) noexcept {
-  joined_->cancel(why);
-}
 
 std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, std::uint64_t limit) {
   std::uint64_t left = limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit;

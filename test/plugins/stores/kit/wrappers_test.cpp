@@ -1,0 +1,209 @@
+#include <boost/test/unit_test.hpp>
+
+#include "core/digest/hasher.hpp"
+#include "core/store_kit/partitioned_store.hpp"
+#include "plugins/stores/chunked/chunked_store.hpp"
+#include "plugins/stores/size_partitioning/size_partitioning_store.hpp"
+#include "plugins/stores/verify/verify_store.hpp"
+#include "test/contract/sources.hpp"
+#include "test/harness/deterministic_system.hpp"
+#include "test/plugins/stores/kit/seen_orders.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+using contract::noise;
+
+namespace {
+
+// A store under test over memory, with somebody between them who counts.
+struct wrapped_store {
+  deterministic_system system;
+  std::vector<std::shared_ptr<seen_orders>> below;
+  store_actor top;
+
+  store_actor counted(const std::string& yaml) {
+    below.push_back(std::make_shared<seen_orders>());
+    return system.own(
+        spawn_store<watching_store>(system.actors(), system.env(), system.spawn_store(yaml), below.back()));
+  }
+  store_context context(std::function<store_actor(const store_ref&)> inner) {
+    return {system.actors(), system.env(), "wrapped", holds::content, std::move(inner), {}};
+  }
+  template <class Order>
+  expected<answer_to<Order>> ask(Order order) {
+    return system.ask<answer_to<Order>>(top, std::move(order));
+  }
+  std::string memory = "{type: memory, capacity: 4MiB}";
+};
+
+struct verified : wrapped_store {
+  verified() {
+    auto inner = counted(memory);
+    top = system.own(*spawn_verify_store({{}, 1}, context([=](const store_ref&) { return inner; })));
+  }
+};
+struct parted : wrapped_store {
+  parted() {
+    auto small = counted(memory), large = counted(memory);
+    size_partitioning_options options{byte_size{50'000}, {"small"}, {"large"}};
+    top = system.own(*spawn_size_partitioning_store(
+        options, context([=](const store_ref& which) { return which.name == "small" ? small : large; })));
+  }
+};
+struct chunked_one : wrapped_store {
+  chunked_one() {
+    auto inner = counted(memory), layouts = counted(memory);
+    chunked_options options;
+    options.min_size = byte_size{1000};
+    options.inner = {"inner"};
+    options.layouts = {"layouts"};
+    top = system.own(*spawn_chunked_store(
+        options, context([=](const store_ref& which) { return which.name == "inner" ? inner : layouts; })));
+  }
+};
+// By the last digit of the hash.
+struct in_three : wrapped_store {
+  in_three() {
+    std::vector<store_actor> parts{counted(memory), counted(memory), counted(memory)};
+    partitioned_store::rule home_of = [](const digest& blob) { return home(blob); };
+    top = system.own(
+        spawn_store<partitioned_store>(system.actors(), system.env(), std::move(parts), std::move(home_of)));
+  }
+  static std::size_t home(const digest& blob) {
+    return static_cast<std::size_t>(blob.hash_bytes().back()) % 3;
+  }
+};
+
+write_blobs some_blobs(std::uint64_t count) {
+  write_blobs order;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto content = noise(i % 2 == 0 ? 300 : 60'000, i);
+    order.entries.push_back({digest_of(content), bytes::copy_of(content)});
+  }
+  return order;
+}
+std::vector<digest> names_in(const write_blobs& order) {
+  std::vector<digest> names;
+  for (const auto& entry : order.entries) names.push_back(entry.blob);
+  return names;
+}
+
+template <class Wrapped>
+void check_that_batches_stay_batches() {
+  Wrapped on;
+  auto order = some_blobs(12);
+  const auto names = names_in(order);
+  auto kept = on.ask(std::move(order));
+  BOOST_REQUIRE(kept.has_value());
+  for (const auto& one : kept->results) BOOST_TEST(one.has_value());
+  auto read = on.ask(read_blobs{names});
+  BOOST_REQUIRE(read.has_value());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    BOOST_TEST((digest_of(read->results.at(i)->view()) == names[i]));
+  BOOST_TEST(on.ask(find_missing{names})->blobs.empty());
+  (void)on.ask(lend_files{names});
+  for (const auto& store : on.below) {
+    BOOST_TEST(store->template of<write_blob>() == 0U);
+    BOOST_TEST(store->template of<read_blob>() == 0U);
+    BOOST_TEST(store->template of<write_blobs>() <= 1U);
+    BOOST_TEST(store->template of<read_blobs>() <= 1U);
+    BOOST_TEST(store->template of<find_missing>() <= 1U);
+    BOOST_TEST(store->template of<lend_files>() <= 1U);
+  }
+  BOOST_TEST(on.below[0]->template of<write_blobs>() == 1U);
+  BOOST_TEST(on.below[0]->template of<read_blobs>() == 1U);
+}
+
+template <class Wrapped>
+void check_that_a_lease_reaches_the_bottom() {
+  Wrapped on;
+  auto order = some_blobs(6);
+  const auto names = names_in(order);
+  BOOST_REQUIRE(on.ask(std::move(order)).has_value());
+  auto lease = on.ask(lease_blobs{names});
+  BOOST_REQUIRE(lease.has_value());
+  BOOST_TEST(lease->missing.empty());
+  auto press = [&] {
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      auto more = some_blobs(12);
+      for (auto& entry : more.entries) {
+        auto content = noise(entry.content.size() + 1, 1000 + 12 * i + (&entry - more.entries.data()));
+        entry = {digest_of(content), bytes::copy_of(content)};
+      }
+      BOOST_REQUIRE(on.ask(std::move(more)).has_value());
+    }
+  };
+  press();
+  BOOST_TEST(on.ask(find_missing{names})->blobs.empty());
+  lease->hold.reset();
+  press();
+  BOOST_TEST(!on.ask(find_missing{names})->blobs.empty());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(store_kit_wrappers)
+
+BOOST_AUTO_TEST_CASE(batches_stay_batches_below_verify) {
+  check_that_batches_stay_batches<verified>();
+}
+BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_store_below_size_partitioning) {
+  check_that_batches_stay_batches<parted>();
+}
+BOOST_AUTO_TEST_CASE(batches_stay_batches_below_chunked) {
+  check_that_batches_stay_batches<chunked_one>();
+}
+BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_of_three_stores) {
+  check_that_batches_stay_batches<in_three>();
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_above_verify_keeps_blobs_below) {
+  check_that_a_lease_reaches_the_bottom<verified>();
+}
+BOOST_AUTO_TEST_CASE(a_lease_above_size_partitioning_keeps_blobs_below) {
+  check_that_a_lease_reaches_the_bottom<parted>();
+}
+BOOST_AUTO_TEST_CASE(a_lease_above_chunked_keeps_blobs_below) {
+  check_that_a_lease_reaches_the_bottom<chunked_one>();
+}
+BOOST_AUTO_TEST_CASE(a_lease_above_three_stores_keeps_blobs_in_each) {
+  check_that_a_lease_reaches_the_bottom<in_three>();
+}
+
+BOOST_AUTO_TEST_CASE(a_wrapper_passes_on_what_it_does_not_name) {
+  verified on;
+  auto order = some_blobs(2);
+  const auto names = names_in(order);
+  BOOST_REQUIRE(on.ask(std::move(order)).has_value());
+  BOOST_TEST(on.ask(read_blob{names[0]})->head.size() == 300U);
+  BOOST_TEST(on.ask(forget_blob{names[0]})->was_present);
+  BOOST_TEST(on.ask(measure_store{})->blobs == 1U);
+  BOOST_TEST(on.ask(flush_store{}).has_value());
+  caf::anon_send(on.top, watch_store{});
+  on.system.run();
+  BOOST_TEST(on.below[0]->watched == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(one_of_three_stores_that_is_gone_fails_its_own_part_of_a_batch) {
+  in_three on;
+  auto order = some_blobs(30);
+  const auto names = names_in(order);
+  BOOST_REQUIRE(on.ask(std::move(order)).has_value());
+  std::vector<store_actor> parts{on.counted(on.memory), on.counted(on.memory), on.counted(on.memory)};
+  on.system.end(parts[1]);
+  partitioned_store::rule home_of = in_three::home;
+  on.top = on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(), parts, home_of));
+  auto kept = on.ask(some_blobs(30));
+  BOOST_REQUIRE(kept.has_value());
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool is_out = in_three::home(names[i]) == 1;
+    BOOST_TEST(kept->results.at(i).has_value() == !is_out);
+    failed += is_out ? 1 : 0;
+  }
+  BOOST_TEST((failed > 0 && failed < names.size()));
+  BOOST_TEST(!on.ask(find_missing{names}).has_value());
+  BOOST_TEST(!on.ask(lease_blobs{names}).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
