@@ -168,7 +168,6 @@ disk_result<descriptor> memory_disk::open_beneath(const descriptor& folder, cons
   std::lock_guard guard(mutex_);
   auto found = find(folder, path, links);
   if (!found) return failed(found.error().number);
-  if (links == follow::none && found->there && found->there->kind == file_kind::link) return failed(ELOOP);
   return open_at(*found, flags, mode);
 }
 disk_result<descriptor> memory_disk::open_parent(const descriptor& folder) {

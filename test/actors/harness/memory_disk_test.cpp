@@ -97,7 +97,8 @@ std::vector<std::string> conversation(disk& on, const std::string& place) {
   say(told(on.lock(file)));
   lock = descriptor();
   say(told(on.lock(file)));
-  for (const auto& name : names_in(on, root, 100).value()) say(name);
+  auto names = names_in(on, root, 100).value();
+  said.insert(said.end(), names.begin(), names.end());
   auto nameless = on.open(root, ".", O_TMPFILE | O_RDWR, 0600);
   say(told(nameless));
   if (nameless) say(told(write_all(on, *nameless, "x", 0)));
@@ -181,7 +182,7 @@ BOOST_AUTO_TEST_CASE(what_was_open_when_the_power_was_cut_is_lost) {
 
 BOOST_AUTO_TEST_CASE(a_full_one_takes_nothing_more_until_something_is_removed) {
   cut_disk one;
-  one.disk.set_capacity(10);
+  one.disk.set_capacity(one.disk.room(one.root)->used + 10);
   auto file = file_with(one.disk, one.root, "file", "0123456789");
   BOOST_TEST(write_all(one.disk, file, "more", 10).error().number == ENOSPC);
   BOOST_TEST(one.disk.room(one.root)->available == 0U);

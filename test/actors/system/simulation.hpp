@@ -74,6 +74,8 @@ private:
   void join();
   void come_to_an_end();
   void check_what_was_acknowledged();
+  void execute_plainly(int actions);
+  void await_executions(int well);
   void check_slots();
   void check_nothing_is_left();
   void breach(std::string what);
