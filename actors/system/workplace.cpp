@@ -64,9 +64,9 @@ expected<std::unique_ptr<workplace>> workplace::open(caf::actor_system& system, 
   auto watch = [&guarded](const char* name, caf::strong_actor_ptr who) {
     guarded.push_back({name, std::move(who)});
   };
-  auto worker = spawn_worker(system, wanted,
-                             {env, stores.find(wanted.cas.name), cache, master, watch, nullptr,
-                              say_why(options.scheduler, refused)});
+  auto worker = spawn_worker(
+      system, wanted,
+      {env, stores.find(wanted.cas.name), cache, master, watch, say_why(options.scheduler, refused)});
   if (!worker) {
     if (remote) caf::anon_send_exit(master, caf::exit_reason::user_shutdown);
     return failure(worker.error());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/worker/command/command_runner.hpp"
 #include "core/base/descriptors.hpp"
 #include "core/observe/log.hpp"
 
@@ -46,6 +47,14 @@ expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
   return {};
 }
 
+/// Whoever passes one in owns it.
+expected<std::shared_ptr<process_launcher>> launcher_for(const environment& env, const work_root& root) {
+  if (env.processes != nullptr) return {{std::shared_ptr<void>(), env.processes}};
+  auto machine = command_runner::open(root.on(), root.folder(), root.path());
+  if (!machine) return failure(std::move(machine).error());
+  return {std::move(*machine)};
+}
+
 }  // namespace
 
 expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, const worker_options& options,
@@ -60,14 +69,13 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
   resources->room = std::make_shared<output_room>(options.max_output_size);
   resources->pool = context.env.pools->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
   resources->watchers = context.env.pools->make("kiln-watch", 2);
-  auto root = work_root::open(options.work_root, resources->pool, context.env.log);
+  auto root = work_root::open(*context.env.files, options.work_root, resources->pool, context.env.log);
   if (!root) return failure(std::move(root).error());
   resources->root = std::move(*root);
   if (auto apart = keep_apart(*resources, profile.slots); !apart) return failure(std::move(apart).error());
-  auto runner = command_runner::open(resources->root->launcher_path());
-  if (!runner) return failure(std::move(runner).error());
-  resources->runner = std::move(*runner);
-  if (context.around_commands) resources->runner = context.around_commands(std::move(resources->runner));
+  auto processes = launcher_for(context.env, *resources->root);
+  if (!processes) return failure(std::move(processes).error());
+  resources->processes = std::move(*processes);
   resources->input_cache = spawn_input_cache(
       system,
       {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});

@@ -70,24 +70,25 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     auto hand = resume{[self, folder] { self->state.folder = folder; }};
     caf::anon_send(me, std::move(hand));
     if (resources->watches) inputs->link();
-    auto done = materialise(folder->root(), *inputs, *plan, folder->user(), *stop);
+    auto done = materialise(folder->on(), folder->root(), *inputs, *plan, folder->user(), *stop);
     if (!done && done.error().code() == errc::unavailable) recheck_gone(*resources, *inputs);
     if (!done) return failure(std::move(done).error());
-    descriptor where =
-        open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
-    if (!where) return failure(fault_of(purpose::inputs, errno, "opening the working directory"));
+    auto where =
+        folder->on().open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
+    if (!where)
+      return failure(fault_of(purpose::inputs, where.error().number, "opening the working directory"));
     // The moments are taken here: on a busy machine this actor may hear of them much later.
-    command_listener listener{
+    process_listener listener{
         [me, self, time = resources->env.time] {
           caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
         },
-        [me, self, folder, time = resources->env.time](expected<command_end> how) {
+        [me, self, folder, time = resources->env.time](expected<process_end> how) {
           auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
           caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
     auto usage = std::make_shared<usage_watch>(folder, resources->options, *inputs, *resources->env.time);
-    auto started = resources->runner->start(*plan, where, folder->out(), folder->err(), folder->user(),
-                                            std::move(listener));
+    auto started = resources->processes->start(*plan, *where, folder->out(), folder->err(), folder->user(),
+                                               std::move(listener));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started), std::move(usage)};
   };
@@ -99,7 +100,7 @@ void running_state::take_prepared(expected<launched> started) {
   if (!started) return give_up(std::move(started).error());
   now = phase::running;
   unchecked = true;
-  command.emplace(std::move(started->command));
+  command = std::move(started->command);
   usage = std::move(started->usage);
   keep_watch();
   if (*stop)

@@ -24,7 +24,7 @@ void running_state::on_ended(ended news) {
   collect(*how);
 }
 
-void running_state::collect(const command_end& how) {
+void running_state::collect(const process_end& how) {
   now = phase::collecting;
   unchecked = false;
   record.set_end(how);

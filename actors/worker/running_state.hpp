@@ -14,6 +14,7 @@
 #include "actors/worker/outputs/output_collector.hpp"
 #include "actors/worker/outputs/result_record.hpp"
 #include "actors/worker/running_action.hpp"
+#include "core/base/process_launcher.hpp"
 
 /// What an action's actor knows of it, and its steps: up to the command (running_action.cpp), beside it
 /// (running_action_watch.cpp) and after it (running_action_end.cpp).
@@ -25,7 +26,7 @@ enum class phase : std::uint8_t { fetching, preparing, running, collecting, uplo
 
 /// A command on its way, and what looks after it.
 struct launched {
-  running_command command;
+  running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
 };
 
@@ -46,7 +47,7 @@ struct running_state {
   std::shared_ptr<const command_plan> plan;
   std::shared_ptr<input_tree> inputs;
   std::shared_ptr<action_folder> folder;
-  std::optional<running_command> command;
+  running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
   bool watching = false;
   bool looking = false;
@@ -54,7 +55,7 @@ struct running_state {
   std::optional<std::pair<phase, steady_time>> due;  ///< when what this phase waits for should be over
   error excess;                                      ///< why the command was stopped half-way, if it was
   struct ended {
-    expected<command_end> how;
+    expected<process_end> how;
     wall_time at;
   };
   std::optional<ended> command_over;
@@ -79,7 +80,7 @@ struct running_state {
   void tell_hanging();
   void on_started(wall_time at);
   void on_ended(ended news);
-  void collect(const command_end& how);
+  void collect(const process_end& how);
   void upload(expected<collected> left);
   void upload_blobs(blob_table blobs);
   void uploaded(expected<void> done);

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 
-#include "actors/worker/command/command_runner.hpp"
 #include "actors/worker/worker_options.hpp"
 #include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
@@ -23,8 +22,6 @@ struct worker_context {
   /// Told, before spawn_worker returns, of the actors beside it that the worker cannot be without; may be
   /// null.
   std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;
-  /// What stands between actions and the runner of commands: for tests.
-  std::function<std::shared_ptr<command_starter>(std::shared_ptr<command_starter>)> around_commands = nullptr;
   /// Called, and the worker does not ask again, if the scheduler will never take it: it is no scheduler, or
   /// wants another token. Any thread. Null: it goes on asking.
   std::function<void(const error&)> refused = {};

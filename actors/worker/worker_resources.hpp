@@ -3,11 +3,11 @@
 #include <memory>
 #include <string>
 
-#include "actors/worker/command/command_runner.hpp"
 #include "actors/worker/folders/work_root.hpp"
 #include "actors/worker/inputs/input_cache.hpp"
 #include "actors/worker/outputs/output_room.hpp"
 #include "actors/worker/worker_options.hpp"
+#include "core/base/process_launcher.hpp"
 #include "core/base/thread_pool.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
@@ -27,7 +27,7 @@ struct worker_resources {
   std::shared_ptr<thread_pool> pool;
   std::shared_ptr<thread_pool> watchers;  ///< for looks at what runs, which must not wait behind other work
   std::shared_ptr<work_root> root;
-  std::shared_ptr<command_starter> runner;
+  std::shared_ptr<process_launcher> processes;
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 

@@ -2,18 +2,22 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <vector>
 
 #include "core/base/descriptors.hpp"
 
@@ -24,7 +28,11 @@ bool is_no_file(const disk_error& why) noexcept {
 }
 
 descriptor::~descriptor() {
-  if (number_ >= 0) ::close(number_);
+  if (number_ < 0) return;
+  if (owner_ != nullptr)
+    owner_->close(number_);
+  else
+    ::close(number_);
 }
 
 namespace {
@@ -61,6 +69,9 @@ std::chrono::system_clock::time_point time_of(const timespec& t) {
 file_kind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return file_kind::file;
   if (S_ISDIR(mode)) return file_kind::folder;
+  if (S_ISLNK(mode)) return file_kind::link;
+  if (S_ISFIFO(mode)) return file_kind::pipe;
+  if (S_ISSOCK(mode)) return file_kind::socket;
   return file_kind::other;
 }
 
@@ -70,6 +81,7 @@ file_facts facts_of(const struct stat& s) {
   result.size = static_cast<std::uint64_t>(s.st_size);
   result.occupied = static_cast<std::uint64_t>(s.st_blocks) * 512;
   result.inode = s.st_ino;
+  result.device = s.st_dev;
   result.mode = s.st_mode & 07777;
   result.links = static_cast<std::uint32_t>(s.st_nlink);
   result.owner = s.st_uid;
@@ -91,7 +103,8 @@ public:
     // A pipe has two ends, and a device may wait for anything: O_NONBLOCK. To a file it says nothing.
     flags |= O_CLOEXEC;
     if (!(flags & (O_DIRECTORY | O_PATH))) flags |= O_NONBLOCK | O_NOFOLLOW;
-    if (has_openat2_.load(std::memory_order_relaxed)) {
+    const bool below = static_cast<bool>(folder);
+    if (below && has_openat2_.load(std::memory_order_relaxed)) {
       open_how request{};
       request.flags = static_cast<std::uint64_t>(flags);
       request.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0;
@@ -107,6 +120,28 @@ public:
     int number = repeated([&] { return ::openat(folder.number(), path, flags | O_NOFOLLOW, mode); });
     if (number < 0) return failed();
     return if_usable(descriptor(number), flags);
+  }
+
+  disk_result<descriptor> open_beneath(const descriptor& folder, const std::string& path, int flags,
+                                       follow links, unsigned mode) override {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | (links == follow::all ? 0 : O_NOFOLLOW));
+    how.mode = mode;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+    if (links == follow::none) how.resolve |= RESOLVE_NO_SYMLINKS;
+    const char* where = path.empty() ? "." : path.c_str();
+    for (;;) {
+      long number = ::syscall(SYS_openat2, folder.number(), where, &how, sizeof how);
+      if (number >= 0) return descriptor(static_cast<int>(number));
+      // EAGAIN: somebody renamed a folder on the way while the kernel looked.
+      if (errno != EINTR && errno != EAGAIN) return failed();
+    }
+  }
+  disk_result<descriptor> open_parent(const descriptor& folder) override {
+    int number =
+        repeated([&] { return ::openat(folder.number(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (number < 0) return failed();
+    return descriptor(number);
   }
 
   disk_result<std::size_t> read(const descriptor& file, std::span<char> into, std::uint64_t offset) override {
@@ -133,6 +168,27 @@ public:
         repeated([&] { return ::pwritev(file.number(), pieces.data(), count, static_cast<off_t>(offset)); });
     if (written < 0) return failed();
     return static_cast<std::size_t>(written);
+  }
+
+  disk_result<void> resize(const descriptor& file, std::uint64_t size) override {
+    return nothing_or_errno(repeated([&] { return ::ftruncate(file.number(), static_cast<off_t>(size)); }));
+  }
+  disk_result<void> share(const descriptor& from, const descriptor& to) override {
+    return nothing_or_errno(::ioctl(to.number(), FICLONE, from.number()));
+  }
+  disk_result<std::uint64_t> copy(const descriptor& from, const descriptor& to, std::uint64_t offset,
+                                  std::uint64_t size) override {
+    auto here = static_cast<off_t>(offset);
+    auto there = here;
+    // It shares blocks where the file system can.
+    ssize_t copied =
+        repeated([&] { return ::copy_file_range(from.number(), &here, to.number(), &there, size, 0); });
+    if (copied < 0) {
+      if (::lseek(to.number(), there, SEEK_SET) < 0) return failed();
+      copied = repeated([&] { return ::sendfile(to.number(), from.number(), &here, size); });
+    }
+    if (copied < 0) return failed();
+    return static_cast<std::uint64_t>(copied);
   }
 
   void write_back(const descriptor& file, std::uint64_t offset, std::uint64_t size) override {
@@ -166,6 +222,21 @@ public:
     return nothing_or_errno(::mkdirat(folder.number(), path, mode));
   }
 
+  disk_result<void> make_link(const std::string& target, const descriptor& folder,
+                              const char* path) override {
+    return nothing_or_errno(::symlinkat(target.c_str(), folder.number(), path));
+  }
+  disk_result<std::string> read_link(const descriptor& folder, const char* path) override {
+    char target[PATH_MAX];
+    ssize_t size = ::readlinkat(folder.number(), path, target, sizeof target);
+    if (size < 0) return failed();
+    return std::string(target, static_cast<std::size_t>(size));
+  }
+  disk_result<void> unmount(const descriptor& folder, const char* path) override {
+    auto there = "/proc/self/fd/" + std::to_string(folder.number()) + "/" + path;
+    return nothing_or_errno(::umount2(there.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW));
+  }
+
   disk_result<file_facts> facts(const descriptor& folder, const char* path) override {
     struct stat s {};
     if (::fstatat(folder.number(), path, &s, AT_SYMLINK_NOFOLLOW) < 0) return failed();
@@ -179,7 +250,8 @@ public:
   disk_result<disk_room> room(const descriptor& folder) override {
     struct statvfs s {};
     if (repeated([&] { return ::fstatvfs(folder.number(), &s); }) < 0) return failed();
-    return disk_room{s.f_blocks * s.f_frsize, s.f_bavail * s.f_frsize};
+    return disk_room{s.f_blocks * s.f_frsize, s.f_bavail * s.f_frsize, (s.f_blocks - s.f_bfree) * s.f_frsize,
+                     s.f_files - s.f_ffree};
   }
 
   disk_result<void> list(const descriptor& folder,
@@ -213,6 +285,24 @@ public:
     // Opened with O_PATH, since its mode keeps us from more.
     auto there = "/proc/self/fd/" + std::to_string(file.number());
     return nothing_or_errno(::chmod(there.c_str(), mode));
+  }
+  disk_result<void> set_mode(const descriptor& folder, const char* path, unsigned mode) override {
+    return nothing_or_errno(::fchmodat(folder.number(), path, mode, 0));
+  }
+  disk_result<void> set_owner(const descriptor& file, user_number owner) override {
+    return nothing_or_errno(::fchown(file.number(), owner, owner));
+  }
+  disk_result<void> set_owner(const descriptor& folder, const char* path, user_number owner) override {
+    return nothing_or_errno(::fchownat(folder.number(), path, owner, owner, AT_SYMLINK_NOFOLLOW));
+  }
+  disk_result<void> touch(const descriptor& folder, const char* path) override {
+    return nothing_or_errno(::utimensat(folder.number(), path, nullptr, AT_SYMLINK_NOFOLLOW));
+  }
+  disk_result<bool> has_attributes(const descriptor& file) override {
+    ssize_t size = ::flistxattr(file.number(), nullptr, 0);
+    if (size < 0 && errno == EOPNOTSUPP) return false;
+    if (size < 0) return failed();
+    return size > 0;
   }
   disk_result<void> lock(const descriptor& file) override {
     return nothing_or_errno(repeated([&] { return ::flock(file.number(), LOCK_EX | LOCK_NB); }));
@@ -253,47 +343,6 @@ private:
 disk& system_disk() noexcept {
   static machine_disk it;
   return it;
-}
-
-disk_result<void> write_all(disk& to, const descriptor& file, std::span<const iovec> pieces,
-                            std::uint64_t offset) {
-  std::vector<iovec> rest;  // only after a short write
-  while (!pieces.empty()) {
-    if (pieces.front().iov_len == 0) {
-      pieces = pieces.subspan(1);
-      continue;
-    }
-    auto count = to.write(file, pieces, offset);
-    if (!count) return tl::unexpected(count.error());
-    if (*count == 0) return failed(ENOSPC);
-    offset += *count;
-    std::size_t done = *count;
-    while (!pieces.empty() && done >= pieces.front().iov_len) {
-      done -= pieces.front().iov_len;
-      pieces = pieces.subspan(1);
-    }
-    if (done == 0) continue;
-    if (rest.empty()) {
-      rest.assign(pieces.begin(), pieces.end());
-      pieces = rest;
-    }
-    auto& cut = rest[rest.size() - pieces.size()];
-    cut.iov_base = static_cast<char*>(cut.iov_base) + done;
-    cut.iov_len -= done;
-  }
-  return {};
-}
-
-disk_result<std::size_t> read_all(disk& from, const descriptor& file, std::span<char> into,
-                                  std::uint64_t offset) {
-  std::size_t done = 0;
-  while (done < into.size()) {
-    auto count = from.read(file, into.subspan(done), offset + done);
-    if (!count) return tl::unexpected(count.error());
-    if (*count == 0) break;
-    done += *count;
-  }
-  return done;
 }
 
 }  // namespace kiln

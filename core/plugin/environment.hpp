@@ -21,7 +21,7 @@ struct environment {
   metric_registry* metrics = nullptr;
   thread_pool_source* pools = &thread_pools();
   disk* files = &system_disk();
-  process_launcher* processes = nullptr;  ///< null: commands are started by the machine's own launcher
+  process_launcher* processes = nullptr;  ///< null: workers start their own
 };
 
 }  // namespace kiln

@@ -23,10 +23,12 @@ T or_throw(expected<T> value) {
 
 }  // namespace
 
-cluster::cluster(const std::string& yaml, std::uint64_t seed, pick how)
-    : system_(seed, how), plugins_(plugins()) {
+cluster::cluster(std::uint64_t seed, pick how) : system_(seed, how), plugins_(plugins()) {
   if (auto added = plugins_.add("direct", plugin_); !added)
     throw std::runtime_error(added.error().to_string());
+}
+
+cluster::cluster(const std::string& yaml, std::uint64_t seed, pick how) : cluster(seed, how) {
   join(yaml);
 }
 
@@ -50,6 +52,13 @@ void cluster::join(const std::string& yaml) {
 void cluster::end(std::size_t node) {
   nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(node));
   run();
+}
+
+std::vector<std::shared_ptr<direct_call>> cluster::open_calls() const {
+  std::vector<std::shared_ptr<direct_call>> open;
+  for (const auto& each : calls_)
+    if (auto call = each.lock(); call && !call->end()) open.push_back(std::move(call));
+  return open;
 }
 
 std::shared_ptr<direct_call> cluster::begin(const std::string& method) {

@@ -30,6 +30,8 @@ class cluster {
 public:
   /// ${KILN_DATA} is a folder of this cluster. Throws, with all that is wrong, if it cannot be started.
   explicit cluster(const std::string& yaml, std::uint64_t seed = 1, pick how = pick::by_seed);
+  /// Without a node so far: for a disk and processes of the test's, which `system` is told before `join`.
+  explicit cluster(std::uint64_t seed, pick how = pick::by_seed);
   /// Clients leave, then the nodes end, the newest first.
   ~cluster();
   cluster(const cluster&) = delete;
@@ -52,6 +54,8 @@ public:
 
   /// A call under way; nobody has acted on it yet.
   std::shared_ptr<direct_call> begin(const std::string& method);
+  /// Those that have not ended.
+  std::vector<std::shared_ptr<direct_call>> open_calls() const;
   /// The same at any address of any node.
   std::shared_ptr<direct_call> begin_at(const std::string& address, outbound_request request);
   /// The same, with all its one client has to say.

@@ -77,6 +77,10 @@ void deterministic_system::run() {
     if (turns_->done().steps - before > too_many_turns) give_up("the actors do not come to rest");
 }
 
+void deterministic_system::run_some(std::size_t turns) {
+  while (turns > 0 && turns_->take()) --turns;
+}
+
 void deterministic_system::run_until(const std::function<bool()>& done) {
   for (run(); !done(); run())
     if (!turns_->wait(patience)) give_up("waited in vain for what a thread should have brought");

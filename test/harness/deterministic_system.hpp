@@ -39,7 +39,20 @@ public:
   deterministic_system& operator=(const deterministic_system&) = delete;
 
   caf::actor_system& actors() noexcept { return *system_; }
-  environment env() noexcept { return {&time_, random_.get(), &log_, &metrics_, turns_.get()}; }
+  environment env() noexcept {
+    return {&time_, random_.get(), &log_, &metrics_, turns_.get(), files_, processes_};
+  }
+  const clock& time() const noexcept { return time_; }
+  /// From now on whoever is spawned has this disk, or this launcher. The system keeps them as long as there
+  /// are actors.
+  void use(std::shared_ptr<disk> files) {
+    files_ = files.get();
+    kept_.push_back(std::move(files));
+  }
+  void use(std::shared_ptr<process_launcher> processes) {
+    processes_ = processes.get();
+    kept_.push_back(std::move(processes));
+  }
   metric_registry& metrics() noexcept { return metrics_; }
   /// What was done so far, and what was said of it.
   trace done() const noexcept { return turns_->done(); }
@@ -47,6 +60,8 @@ public:
 
   /// Until nobody has anything left to do. Throws if that seems to be never.
   void run();
+  /// At most so many turns.
+  void run_some(std::size_t turns);
   /// The same where threads of others take part, as with child processes: until `done`. Throws if nothing
   /// happens for a long while.
   void run_until(const std::function<bool()>& done);
@@ -106,6 +121,9 @@ private:
   logger log_;
   metric_registry metrics_;
   std::shared_ptr<turns> turns_;
+  std::vector<std::shared_ptr<void>> kept_;
+  disk* files_ = &system_disk();
+  process_launcher* processes_ = nullptr;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
   turn_scheduler& scheduler_;

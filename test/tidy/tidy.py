@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the house in order: floors, formatting, shape. Prints every breach with its place; exit 1 if there is one.
+"""Holds the house in order: floors, formatting, shape, and what is passed in. Prints every breach with its place; exit 1 if there is one.
 
 The floors (docs/ARCHITECTURE.md): proto <- core <- { actors, plugins }, test sees all. An include line shows the
 floor, because includes are root-relative.
@@ -41,6 +41,39 @@ FLOORS = {
     "test": ["core", "actors", "plugins", "test"],
 }
 GENERATED = re.compile(r"\.(pb|grpc\.pb)\.h$")
+# Time, files and threads are passed in (core/plugin/environment.hpp), or a test could not play them.
+PASSED_IN = {
+    "time": re.compile(r"\b(steady|system|high_resolution)_clock::now\b|::(clock_gettime|gettimeofday|time)\s*\("),
+    "files": re.compile(r"(?<![\w>])::(open|openat|creat|unlink|unlinkat|rename|renameat|renameat2|mkdir|mkdirat|rmdir"
+                        r"|stat|lstat|fstat|fstatat|statvfs|fstatvfs|link|linkat|symlink|symlinkat|readlink|readlinkat"
+                        r"|truncate|ftruncate|chmod|fchmod|fchmodat|chown|fchown|fchownat|utimensat|fsync|fdatasync"
+                        r"|syncfs|opendir|fdopendir|readdir|pread|preadv2?|pwrite|pwritev|flock|umount2?)\s*\("
+                        r"|\bstd::filesystem\b|\bfopen\s*\(|\bstd::[io]?fstream\b|\bSYS_openat2\b"),
+    "threads": re.compile(r"\bstd::j?thread\b"),
+}
+# Who is the environment, or runs where there is none; with what it reaches for, and why.
+EXCUSED = {
+    "core/base/clock.cpp": ({"time"}, "the machine's clock"),
+    "core/base/disk.cpp": ({"files"}, "the machine's disk"),
+    "core/base/disk_calls.cpp": ({"files"}, "paths as text, and the process's own folder"),
+    "core/base/thread_pool.cpp": ({"threads"}, "the thread pools"),
+    "core/base/connections.cpp": ({"files"}, "what the kernel allows, in /proc"),
+    "core/base/memory_limit.cpp": ({"files"}, "what the kernel allows, in /proc and /sys"),
+    "core/observe/log.": ({"threads"}, "the log writes while everything else may hang"),
+    "core/plugin/loader.cpp": ({"files"}, "plugins are loaded before there is an environment"),
+    "actors/system/check_listen_addresses.cpp": ({"files"}, "paths as people mean them, before the start"),
+    "actors/system/check_own_folders.cpp": ({"files"}, "paths as people mean them, before the start"),
+    "actors/system/configuration.cpp": ({"files"}, "the configuration, before there is an environment"),
+    "actors/system/conform.cpp": ({"files"}, "a report of a command of its own"),
+    "actors/system/process_folders.cpp": ({"files"}, "where the program lies"),
+    "actors/system/serve.cpp": ({"files"}, "standard descriptors, before anything else is opened"),
+    "actors/system/signals.hpp": ({"threads"}, "signals are waited for by a thread of their own"),
+    "actors/system/token_file.cpp": ({"files"}, "the token's owner and mode, before the start"),
+    "actors/tools/": ({"files", "threads"}, "commands that are clients: no part of a node"),
+    "actors/worker/command/action_users.cpp": ({"files"}, "what the kernel says of users, in /proc"),
+    "actors/worker/command/command_runner.": ({"time", "threads"}, "the machine's launcher of processes"),
+    "plugins/transports/grpc/": ({"files", "threads", "time"}, "gRPC has threads, deadlines and certificates"),
+}
 SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w.])sleep\s*\(")
 
 
@@ -88,6 +121,27 @@ def breaches_of_shape(path, lines):
         yield f"{path}: a header begins with #pragma once"
 
 
+def breaches_of_environment(path, lines):
+    if path.parts[0] not in ("core", "actors", "plugins"):
+        return
+    excused = {kind for place, (kinds, _) in EXCUSED.items() if path.as_posix().startswith(place) for kind in kinds}
+    for number, line in enumerate(lines, 1):
+        code = line.split("//")[0]
+        for kind, pattern in PASSED_IN.items():
+            if kind not in excused and pattern.search(code):
+                yield f"{path}:{number}: {pattern.search(code)[0]} goes past the environment, which has {kind}"
+
+
+def breaches_of_excuses(files):
+    """An excuse that nobody needs any more would hide the next one."""
+    for place, (kinds, _) in EXCUSED.items():
+        text = "\n".join(line.split("//")[0] for path in files if path.as_posix().startswith(place)
+                         for line in (ROOT / path).read_text().splitlines())
+        for kind in sorted(kinds):
+            if not PASSED_IN[kind].search(text):
+                yield f"test/tidy/tidy.py: {place} needs no excuse for {kind}"
+
+
 def breaches_of_names(files):
     """Whoever reads #include "…/scheduler.hpp" knows which one is meant."""
     homes = {}
@@ -120,8 +174,10 @@ def main():
         lines = (ROOT / path).read_text().splitlines()
         breaches += breaches_of_floors(path, lines)
         breaches += breaches_of_shape(path, lines)
+        breaches += breaches_of_environment(path, lines)
         if len(lines) > LONG_FILE:
             warnings.append(f"{path}: {len(lines)} lines; do two ideas share this room?")
+    breaches += breaches_of_excuses(sources)
     breaches += breaches_of_names(sources)
     breaches += breaches_of_format(sources)
     for line in warnings:

@@ -46,8 +46,7 @@ void answer_failure(const call_ptr& call, error why) {
 asset_fetching::asset_fetching(remote_asset_actor::pointer self, const remote_asset_options& options)
     : self_(self),
       options_(options),
-      fetcher_(
-          std::make_shared<const web_fetcher>(*options.settings.fetch, options.limits, *options.env.time)),
+      fetcher_(std::make_shared<const web_fetcher>(*options.settings.fetch, options.limits, options.env)),
       places_({options.settings.fetch->at_once, std::max(options.settings.fetch->at_once / 2, 1U),
                most_fetches, most_of_client},
               "assets are being fetched"),

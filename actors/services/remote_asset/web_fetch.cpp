@@ -44,18 +44,20 @@ web_request request_for(const asset_question& asked, std::size_t uri) {
 
 }  // namespace
 
-web_fetcher::web_fetcher(const web_fetch_settings& settings, const cache_limits& limits, const clock& time)
+web_fetcher::web_fetcher(const web_fetch_settings& settings, const cache_limits& limits,
+                         const environment& env)
     : settings_(settings),
       rules_(rules_of(settings).value()),
       manners_(manners_in(settings, limits)),
-      time_(time) {}
+      time_(*env.time),
+      on_(*env.files) {}
 
 bool web_fetcher::concerns(const asset_question& asked) {
   return asked.kind == asset_kind::blob && std::any_of(asked.uris.begin(), asked.uris.end(), is_of_the_web);
 }
 
 expected<web_found> web_fetcher::fetch(const asset_question& asked, const std::atomic<bool>& stop) const {
-  auto spool = web_spool::open(settings_.temp_folder);
+  auto spool = web_spool::open(on_, settings_.temp_folder);
   if (!spool) return failure(spool.error());
   auto deadline = time_.now() + std::min(asked.timeout.value_or(settings_.timeout), settings_.timeout);
   error worst;

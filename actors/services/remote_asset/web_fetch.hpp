@@ -11,6 +11,7 @@
 #include "actors/services/remote_asset/web_transfer.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
+#include "core/plugin/environment.hpp"
 
 /// What nobody has pushed, fetched from where its URI says: only where the configuration allows it, and only
 /// what is known by its checksum unless that allows more.
@@ -49,7 +50,7 @@ struct web_found {
 class web_fetcher {
 public:
   /// The schema has seen the settings to be good.
-  web_fetcher(const web_fetch_settings& settings, const cache_limits& limits, const clock& time);
+  web_fetcher(const web_fetch_settings& settings, const cache_limits& limits, const environment& env);
 
   /// Whether any of its URIs says where to go at all.
   static bool concerns(const asset_question& asked);
@@ -63,6 +64,7 @@ private:
   const web_rules rules_;
   const web_manners manners_;
   const clock& time_;
+  disk& on_;
 };
 
 }  // namespace kiln

@@ -1,10 +1,8 @@
 #include "actors/services/remote_asset/web_spool.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <exception>
 #include <utility>
 
@@ -15,26 +13,25 @@ constexpr std::uint64_t piece = 1 << 20;
 
 }  // namespace
 
-expected<std::shared_ptr<web_spool>> web_spool::open(const std::string& folder) {
-  auto& on = system_disk();
+expected<std::shared_ptr<web_spool>> web_spool::open(disk& on, const std::string& folder) {
   auto opened = on.open_folder(folder);
   // Whatever is wrong with it is ours; a client that heard NOT_FOUND would believe it of the asset.
   if (!opened) return fail(errc::internal, "{}", opened.error().in_words("opening " + folder).message());
   auto file = on.open(*opened, ".", O_TMPFILE | O_RDWR, 0600);
   if (!file) return fail(file.error().in_words("making a temporary file in " + folder));
-  return std::shared_ptr<web_spool>(new web_spool(std::move(*file)));
+  return std::shared_ptr<web_spool>(new web_spool(on, std::move(*file)));
 }
 
 expected<void> web_spool::append(std::string_view content) {
-  iovec all{const_cast<char*>(content.data()), content.size()};  // written from, never to
-  if (auto written = write_all(system_disk(), file_, {&all, 1}, size_); !written)
+  if (auto written = write_all(on_, file_, content, size_); !written)
     return fail(written.error().in_words("writing a temporary file"));
   size_ += content.size();
   return {};
 }
 
 expected<void> web_spool::clear() {
-  if (::ftruncate(file_.number(), 0) != 0) return fail(system_error(errno, "clearing a temporary file"));
+  if (auto cleared = on_.resize(file_, 0); !cleared)
+    return fail(cleared.error().in_words("clearing a temporary file"));
   size_ = 0;
   return {};
 }
@@ -56,7 +53,7 @@ blob_source_ptr source_of(std::shared_ptr<const web_spool> from, std::shared_ptr
         auto wanted = static_cast<std::size_t>(std::min(from_->size_ - offset_, piece));
         if (wanted == 0) return byte_chain();
         buffer room(wanted);
-        auto count = read_all(system_disk(), from_->file_, {room.data(), wanted}, offset_);
+        auto count = read_all(from_->on_, from_->file_, {room.data(), wanted}, offset_);
         if (!count) return fail(count.error().in_words("reading a temporary file"));
         if (*count != wanted) return fail(errc::data_loss, "a temporary file became shorter");
         offset_ += wanted;

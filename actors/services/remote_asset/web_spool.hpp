@@ -15,7 +15,7 @@ namespace kiln {
 class web_spool {
 public:
   /// In this folder, which must be on a file system that has files without names (O_TMPFILE).
-  static expected<std::shared_ptr<web_spool>> open(const std::string& folder);
+  static expected<std::shared_ptr<web_spool>> open(disk& on, const std::string& folder);
 
   expected<void> append(std::string_view piece);
   /// Empty again.
@@ -24,8 +24,9 @@ public:
 
 private:
   friend blob_source_ptr source_of(std::shared_ptr<const web_spool> from, std::shared_ptr<thread_pool> pool);
-  explicit web_spool(descriptor file) : file_(std::move(file)) {}
+  web_spool(disk& on, descriptor file) : on_(on), file_(std::move(file)) {}
 
+  disk& on_;
   descriptor file_;
   std::uint64_t size_ = 0;
 };

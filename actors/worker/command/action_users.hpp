@@ -8,14 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 
-/// Users that actions run as. None of them needs a name or an entry anywhere; the group has the same number.
+/// Users that actions run as.
 namespace kiln {
-
-using user_number = std::uint32_t;
-/// Kiln's own user. What is given to it stays as it is, as with chown.
-inline constexpr user_number same_user = 0xffffffff;
 
 struct user_range {
   user_number first = 0;

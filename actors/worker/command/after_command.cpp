@@ -1,6 +1,5 @@
 #include "actors/worker/command/after_command.hpp"
 
-#include <sys/stat.h>
 #include <caf/send.hpp>
 #include <utility>
 
@@ -39,9 +38,8 @@ void leave_out_outputs(build::bazel::remote::execution::v2::ActionResult& result
 void recheck_gone(const worker_resources& resources, const input_tree& inputs) {
   recheck_inputs gone;
   for (const auto& [which, lent] : inputs.lent) {
-    struct stat facts {};
-    if (::lstat(lent->path.c_str(), &facts) != 0 || !mark_of(facts).same_content(lent->mark))
-      gone.inputs.push_back(which);
+    auto facts = resources.env.files->facts(descriptor(), lent->path.c_str());
+    if (!facts || !mark_of(*facts).same_content(lent->mark)) gone.inputs.push_back(which);
   }
   if (!gone.inputs.empty()) caf::anon_send(resources.input_cache, std::move(gone));
 }
@@ -49,7 +47,7 @@ void recheck_gone(const worker_resources& resources, const input_tree& inputs) {
 expected<void> recheck_altered(const worker_resources& resources, const input_tree& inputs,
                                const std::atomic<bool>& stop) {
   if (!resources.watches) return {};
-  auto altered = find_altered(inputs, stop);
+  auto altered = find_altered(*resources.env.files, inputs, stop);
   if (!altered.touched.empty()) {
     if (resources.env.log)
       resources.env.log->warn(
@@ -78,8 +76,8 @@ expected<collected> collect_all(const worker_resources& resources, const command
   if (auto fine = recheck_altered(resources, inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
-  output_collector collector(within(folder->root()), resources.options, resources.room->now(), function,
-                             stop);
+  output_collector collector(folder->on(), within(folder->root()), resources.options, resources.room->now(),
+                             function, stop);
   collected made;
   auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {
     auto end = collector.add_stream(within(stream), fmt::format("standard {}", name));

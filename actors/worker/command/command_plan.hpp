@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/process_launcher.hpp"
 #include "core/contract/action.hpp"
 
 namespace build::bazel::remote::execution::v2 {
@@ -27,16 +28,12 @@ struct declared_output {
 enum class folder_format : std::uint8_t { tree, directories, both };
 
 /// A Command checked and made ready to run.
-struct command_plan {
-  std::vector<std::string> paths;  ///< to try to execute, in order; relative ones from the working directory
-  std::vector<std::string> arguments;
-  std::vector<std::string> environment;  ///< "NAME=value"
+struct command_plan : process_plan {
   std::string working_directory;         ///< relative to the input root, empty for that itself
   std::vector<declared_output> outputs;  ///< in the order declared, each path and kind once
   bool old_outputs = false;              ///< declared by output_files and output_directories
   folder_format format = folder_format::tree;
   duration timeout{0};
-  std::uint64_t largest_file = 0;  ///< that it may write, in bytes; 0: no limit
 };
 
 /// INVALID_ARGUMENT, naming what is wrong, for a command that no worker should run: without arguments, with

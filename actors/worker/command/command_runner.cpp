@@ -1,5 +1,6 @@
 #include "actors/worker/command/command_runner.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -10,8 +11,10 @@
 #include <utility>
 
 #include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher_image.hpp"
 #include "actors/worker/command/launcher_process.hpp"
 #include "actors/worker/fault_owners.hpp"
+#include "actors/worker/folders/files.hpp"
 
 namespace kiln {
 namespace {
@@ -20,8 +23,8 @@ constexpr std::uint64_t wake_id = 0;
 constexpr auto longest_farewell = std::chrono::seconds(5);
 constexpr int between_looks_ms = 1000;  // at the launcher, while commands run
 
-command_end end_of(const launcher::report& said) {
-  command_end end;
+process_end end_of(const launcher::report& said) {
+  process_end end;
   if (WIFSIGNALED(said.number)) end.signal = WTERMSIG(said.number);
   end.exit_code = end.signal != 0 ? 128 + end.signal : WEXITSTATUS(said.number);
   end.elapsed = std::chrono::nanoseconds(said.elapsed_ns);
@@ -31,19 +34,36 @@ command_end end_of(const launcher::report& said) {
   return end;
 }
 
+class controlled_process final : public running_process {
+public:
+  explicit controlled_process(std::shared_ptr<descriptor> control) : control_(std::move(control)) {}
+  ~controlled_process() override { controlled_process::kill(); }
+
+  void kill() noexcept override { ::shutdown(control_->number(), SHUT_WR); }
+  void ask_to_end() noexcept override {
+    // Nobody is left to read it, or it is there: either is fine.
+    ::send(control_->number(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+private:
+  const std::shared_ptr<descriptor> control_;
+};
+
+expected<void> write_launcher(disk& on, const descriptor& in) {
+  if (auto gone = remove_tree(on, in, "launcher"); !gone) return gone;
+  auto file = on.open(in, "launcher", O_WRONLY | O_CREAT | O_EXCL, 0700);
+  auto done = file ? write_all(on, *file, launcher_image(), 0) : tl::unexpected(file.error());
+  if (!done) return failure(fault_of(purpose::own_folder, done.error().number, "making the launcher's file"));
+  return {};
+}
+
 }  // namespace
 
-void running_command::kill() noexcept {
-  if (control_) ::shutdown(control_->number(), SHUT_WR);
-}
-
-void running_command::ask_to_end() noexcept {
-  // Nobody is left to read it, or it is there: either is fine.
-  if (control_) ::send(control_->number(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-expected<std::shared_ptr<command_runner>> command_runner::open(std::string launcher) {
-  std::shared_ptr<command_runner> made(new command_runner(std::move(launcher)));
+expected<std::shared_ptr<command_runner>> command_runner::open(disk& on, const descriptor& folder,
+                                                               const std::string& path) {
+  if (auto written = write_launcher(on, folder); !written)
+    return with_context(written.error(), "work folder {}", path);
+  std::shared_ptr<command_runner> made(new command_runner(path + "/launcher"));
   if (auto begun = made->begin(); !begun) return failure(std::move(begun).error());
   return made;
 }
@@ -97,9 +117,9 @@ expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
   return fail(errc::unavailable, "the launcher of commands takes nothing");
 }
 
-expected<running_command> command_runner::start(const command_plan& plan, const descriptor& folder,
-                                                const descriptor& out, const descriptor& err,
-                                                user_number user, command_listener listener) {
+expected<running_process_ptr> command_runner::start(const process_plan& plan, const descriptor& folder,
+                                                    const descriptor& out, const descriptor& err,
+                                                    user_number user, process_listener listener) {
   auto image = make_command_image(plan, user);
   if (!image) return failure(std::move(image).error());
   int ends[2];
@@ -116,7 +136,7 @@ expected<running_command> command_runner::start(const command_plan& plan, const 
   return watched;
 }
 
-expected<running_command> command_runner::watch(descriptor control, command_listener listener) {
+expected<running_process_ptr> command_runner::watch(descriptor control, process_listener listener) {
   auto shared = std::make_shared<descriptor>(std::move(control));
   std::uint64_t id = 0;
   {
@@ -127,7 +147,7 @@ expected<running_command> command_runner::watch(descriptor control, command_list
   }
   epoll_event wanted{EPOLLIN, {.u64 = id}};
   if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, shared->number(), &wanted) == 0)
-    return running_command(std::move(shared));
+    return std::make_unique<controlled_process>(std::move(shared));
   int why = errno;
   std::lock_guard lock(mutex_);
   commands_.erase(id);
@@ -227,7 +247,7 @@ void command_runner::look_after_the_launcher() {
   if (now) now->kill_if_stopped();
 }
 
-void command_runner::say_end(std::uint64_t id, expected<command_end> how) {
+void command_runner::say_end(std::uint64_t id, expected<process_end> how) {
   entry one;
   {
     std::lock_guard lock(mutex_);

@@ -14,7 +14,6 @@
 #include <cstring>
 #include <vector>
 
-#include "actors/worker/command/command_plan.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "core/base/descriptors.hpp"
@@ -137,7 +136,7 @@ bool launcher_process::send(const int (&descriptors)[5]) noexcept {
   }
 }
 
-expected<descriptor> make_command_image(const command_plan& plan, user_number user) {
+expected<descriptor> make_command_image(const process_plan& plan, user_number user) {
   descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
   if (!image) return failure(fault_of(purpose::own_folder, errno, "making room for a command"));
   launcher::command_head head;
@@ -150,7 +149,9 @@ expected<descriptor> make_command_image(const command_plan& plan, user_number us
   std::string content(reinterpret_cast<const char*>(&head), sizeof head);
   for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
     for (const auto& text : *list) content.append(text.c_str(), text.size() + 1);
-  if (auto written = write_all(image, content); !written) return failure(std::move(written).error());
+  // Memory of the machine, whatever disk the worker has.
+  if (auto written = write_all(system_disk(), image, content, 0); !written)
+    return failure(fault_of(purpose::own_folder, written.error().number, "making room for a command"));
   return image;
 }
 

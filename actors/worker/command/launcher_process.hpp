@@ -5,8 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "actors/worker/command/action_users.hpp"
-#include "actors/worker/folders/files.hpp"
+#include "core/base/disk.hpp"
+#include "core/base/error.hpp"
+#include "core/base/process_launcher.hpp"
 
 namespace kiln {
 
@@ -35,6 +36,6 @@ private:
 };
 
 /// What a supervisor needs to start a command (see launcher::command_head), in a file that is only memory.
-expected<descriptor> make_command_image(const struct command_plan& plan, user_number user);
+expected<descriptor> make_command_image(const process_plan& plan, user_number user);
 
 }  // namespace kiln

@@ -1,10 +1,6 @@
 #include "actors/worker/command/usage_watch.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -23,24 +19,23 @@ constexpr duration between_walks = std::chrono::seconds(1);
 constexpr std::uint64_t most_ahead = std::uint64_t{8} << 30;
 
 /// Of the disk, a hole being nothing.
-std::uint64_t room_of(const struct stat& facts) {
-  if (!S_ISREG(facts.st_mode)) return 0;  // folders are bounded by their number
-  auto size = static_cast<std::uint64_t>(facts.st_size);
-  auto taken = static_cast<std::uint64_t>(facts.st_blocks) * 512;
-  if (taken <= size + most_ahead) taken = std::min(taken, size);
+std::uint64_t room_of(const file_facts& facts) {
+  if (facts.kind != file_kind::file) return 0;  // folders are bounded by their number
+  auto taken = facts.occupied;
+  if (taken <= facts.size + most_ahead) taken = std::min(taken, facts.size);
   // Each name of a file has its share, so that all of them together are the file once.
-  return taken / std::max<nlink_t>(facts.st_nlink, 1);
+  return taken / std::max(facts.links, 1U);
 }
 
-usage_watch::amount taken_beside(const descriptor& folder) {
-  struct statvfs facts {};
-  if (::fstatvfs(folder.number(), &facts) != 0) return {};
-  return {(facts.f_blocks - facts.f_bfree) * facts.f_frsize, facts.f_files - facts.f_ffree};
+usage_watch::amount taken_beside(const action_folder& folder) {
+  auto room = folder.on().room(folder.root());
+  if (!room) return {};
+  return {room->used, room->entries};
 }
 
-bool is_longer(const descriptor& stream, const byte_size& most) {
-  struct stat facts {};
-  return ::fstat(stream.number(), &facts) == 0 && static_cast<std::uint64_t>(facts.st_size) > most.bytes;
+bool is_longer(disk& on, const descriptor& stream, const byte_size& most) {
+  auto facts = on.facts(stream);
+  return facts && facts->size > most.bytes;
 }
 
 }  // namespace
@@ -63,8 +58,8 @@ error too_much_in_file(const byte_size& most) {
 /// cross mounts, and ends early where it can go no further: the next one sees more.
 class usage_watch::walk {
 public:
-  walk(const descriptor& root, const amount& most) : most_(most) {
-    here_ = descriptor(::openat(root.number(), ".", flags));
+  walk(disk& on, const descriptor& root, const amount& most) : on_(on), most_(most) {
+    if (auto opened = open(root, "")) here_ = std::move(*opened);
   }
 
   amount run() {
@@ -77,67 +72,64 @@ public:
       }
       auto name = std::move(pending.back());
       pending.pop_back();
-      descriptor below(::openat(here_.number(), name.c_str(), flags));
+      auto below = open(here_, name);
       if (!below) continue;  // gone, or not to be read
-      std::swap(here_, below);
-      if (!enter()) std::swap(here_, below);
+      std::swap(here_, *below);
+      if (!enter()) std::swap(here_, *below);
     }
     return found_;
   }
 
 private:
-  static constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   struct level {
-    dev_t device;
-    ino_t inode;
+    std::uint64_t device;
+    std::uint64_t inode;
     std::vector<std::string> folders;  ///< still to be looked into
   };
+
+  disk_result<descriptor> open(const descriptor& folder, const std::string& name) {
+    return on_.open_beneath(folder, name, O_RDONLY | O_DIRECTORY, follow::none);
+  }
 
   bool is_over() const { return found_.bytes > most_.bytes || found_.entries > most_.entries; }
 
   /// Counts what is directly in `here_`.
   bool enter() {
-    struct stat own {};
-    if (::fstat(here_.number(), &own) != 0) return false;
-    if (!stack_.empty() && own.st_dev != stack_.front().device) return false;
-    int number = ::fcntl(here_.number(), F_DUPFD_CLOEXEC, 3);
-    DIR* listing = number < 0 ? nullptr : ::fdopendir(number);
-    if (listing == nullptr) {
-      if (number >= 0) ::close(number);
+    auto own = on_.facts(here_);
+    if (!own || (!stack_.empty() && own->device != stack_.front().device)) return false;
+    stack_.push_back({own->device, own->inode, {}});
+    auto listed = on_.list(here_, [this](std::string_view name, file_kind) {
+      count(std::string(name));
+      return !is_over();
+    });
+    if (!listed && stack_.back().folders.empty()) {
+      stack_.pop_back();
       return false;
     }
-    stack_.push_back({own.st_dev, own.st_ino, {}});
-    while (const dirent* entry = ::readdir(listing)) {
-      std::string_view name = entry->d_name;
-      if (name == "." || name == "..") continue;
-      count(entry->d_name);
-      if (is_over()) break;
-    }
-    ::closedir(listing);
     return true;
   }
 
-  void count(const char* name) {
-    struct stat facts {};
-    if (::fstatat(here_.number(), name, &facts, AT_SYMLINK_NOFOLLOW) != 0) return;
+  void count(std::string name) {
+    auto facts = on_.facts(here_, name.c_str());
+    if (!facts) return;
     ++found_.entries;
-    if (S_ISDIR(facts.st_mode)) stack_.back().folders.emplace_back(name);
-    found_.bytes += room_of(facts);
+    found_.bytes += room_of(*facts);
+    if (facts->kind == file_kind::folder) stack_.back().folders.push_back(std::move(name));
   }
 
   bool leave() {
     stack_.pop_back();
     if (stack_.empty()) return true;
-    descriptor above(::openat(here_.number(), "..", flags));
-    struct stat facts {};
+    auto above = on_.open_parent(here_);
+    if (!above) return false;
+    auto facts = on_.facts(*above);
     // Somebody may have moved the folder elsewhere.
-    if (!above || ::fstat(above.number(), &facts) != 0 || facts.st_ino != stack_.back().inode ||
-        facts.st_dev != stack_.back().device)
-      return false;
-    std::swap(here_, above);
+    if (!facts || facts->inode != stack_.back().inode || facts->device != stack_.back().device) return false;
+    std::swap(here_, *above);
     return true;
   }
 
+  disk& on_;
   const amount most_;
   descriptor here_;
   std::vector<level> stack_;
@@ -148,7 +140,7 @@ usage_watch::usage_watch(std::shared_ptr<const action_folder> folder, const work
                          const input_tree& inputs, const clock& time, std::function<amount()> taken)
     : folder_(std::move(folder)),
       time_(time),
-      taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(folder->root()); }),
+      taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(*folder); }),
       most_in_stream_(options.max_stream_size),
       most_in_outputs_{std::min(options.max_output_size.bytes, UINT64_MAX / 2)},
       most_entries_(options.max_output_entries) {
@@ -165,7 +157,7 @@ std::optional<error> usage_watch::look() {
   if (!must_walk(taken)) return std::nullopt;
   auto begun = time_.now();
   const amount most{inputs_.bytes + most_in_outputs_.bytes, inputs_.entries + most_entries_};
-  found_ = walk(folder_->root(), most).run();
+  found_ = walk(folder_->on(), folder_->root(), most).run();
   taken_before_ = taken;
   walked_ = time_.now();
   walk_took_ = walked_ - begun;
@@ -183,8 +175,10 @@ std::optional<error> usage_watch::look() {
 }
 
 std::optional<error> usage_watch::look_at_streams() const {
-  if (is_longer(folder_->out(), most_in_stream_)) return too_much_in_stream("output", most_in_stream_);
-  if (is_longer(folder_->err(), most_in_stream_)) return too_much_in_stream("error", most_in_stream_);
+  if (is_longer(folder_->on(), folder_->out(), most_in_stream_))
+    return too_much_in_stream("output", most_in_stream_);
+  if (is_longer(folder_->on(), folder_->err(), most_in_stream_))
+    return too_much_in_stream("error", most_in_stream_);
   return std::nullopt;
 }
 

@@ -1,11 +1,8 @@
 #include "actors/worker/folders/action_place.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "actors/worker/fault_owners.hpp"
@@ -13,86 +10,93 @@
 namespace kiln {
 namespace {
 
-constexpr mode_t stream_mode = 0600;
+constexpr unsigned stream_mode = 0600;
 // A root with more names than this has grown; a new one is small again.
 constexpr std::size_t most_names = 1000;
 
-mode_t home_mode(user_number user) {
+unsigned home_mode(user_number user) {
   return user == same_user ? 0755 : 0711;
 }
-mode_t root_mode(user_number user) {
+unsigned root_mode(user_number user) {
   return user == same_user ? 0755 : 0700;
 }
 
-expected<descriptor> make_folder(const descriptor& in, const std::string& name, mode_t mode,
+/// Whatever the umask says: what is made is what an emptied place is held against.
+disk_result<void> give(disk& on, const descriptor& made, unsigned mode, user_number user) {
+  auto done = on.set_mode(made, mode);
+  return done ? on.set_owner(made, user) : done;
+}
+
+expected<descriptor> make_folder(disk& on, const descriptor& in, const std::string& name, unsigned mode,
                                  user_number user) {
-  if (::mkdirat(in.number(), name.c_str(), mode) != 0)
-    return failure(fault_of(purpose::own_folder, errno, "making folder " + name));
-  descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
-  // Whatever the umask says: what is made is what an emptied place is held against.
-  if (!made || ::fchmod(made.number(), mode) != 0 || ::fchown(made.number(), user, user) != 0)
-    return failure(fault_of(purpose::own_folder, errno, "opening folder " + name));
-  return made;
+  if (auto made = on.make_folder(in, name.c_str(), mode); !made)
+    return failure(fault_of(purpose::own_folder, made.error().number, "making folder " + name));
+  auto opened = on.open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
+  auto given = opened ? give(on, *opened, mode, user) : tl::unexpected(opened.error());
+  if (!given) return failure(fault_of(purpose::own_folder, given.error().number, "opening folder " + name));
+  return std::move(*opened);
 }
 
-expected<descriptor> make_stream(const descriptor& in, const char* name, user_number user) {
-  descriptor made = open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, stream_mode);
+expected<descriptor> make_stream(disk& on, const descriptor& in, const char* name, user_number user) {
+  auto made = on.open_beneath(in, name, O_RDWR | O_APPEND | O_CREAT | O_EXCL, follow::none, stream_mode);
   // The action's own, for many a script opens /dev/stderr anew.
-  if (!made || ::fchmod(made.number(), stream_mode) != 0 || ::fchown(made.number(), user, user) != 0)
-    return failure(fault_of(purpose::own_folder, errno, "making a file for a standard stream"));
-  return made;
+  auto given = made ? give(on, *made, stream_mode, user) : tl::unexpected(made.error());
+  if (!given)
+    return failure(
+        fault_of(purpose::own_folder, given.error().number, "making a file for a standard stream"));
+  return std::move(*made);
 }
 
-bool cut_short(const descriptor& stream) {
-  struct stat facts {};
-  if (::fstat(stream.number(), &facts) != 0) return false;
-  return facts.st_size == 0 || ::ftruncate(stream.number(), 0) == 0;
+bool cut_short(disk& on, const descriptor& stream) {
+  auto facts = on.facts(stream);
+  return facts && (facts->size == 0 || on.resize(stream, 0));
 }
 
 /// The name has not been given to something else meanwhile.
-bool is_still(const action_place& place, const char* name, const descriptor& what) {
-  struct stat named {
-  }, open{};
-  return ::fstatat(place.home.number(), name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         ::fstat(what.number(), &open) == 0 && named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+bool is_still(disk& on, const action_place& place, const char* name, const descriptor& what) {
+  auto named = on.facts(place.home, name);
+  auto open = on.facts(what);
+  return named && open && named->inode == open->inode && named->device == open->device;
 }
 
 /// Of this user, with these bits and without attributes; and for a file, under one name and now empty.
-bool is_as_made(const descriptor& what, mode_t bits, user_number user) {
-  struct stat facts {};
-  if (::fstat(what.number(), &facts) != 0) return false;
-  bool plain = (facts.st_mode & 07777) == bits && facts.st_uid == (user == same_user ? ::geteuid() : user);
-  if (S_ISREG(facts.st_mode)) plain = plain && facts.st_nlink == 1 && facts.st_size == 0;
-  return plain && ::flistxattr(what.number(), nullptr, 0) <= 0;
+bool is_as_made(disk& on, const descriptor& what, unsigned bits, user_number user) {
+  auto facts = on.facts(what);
+  if (!facts) return false;
+  bool plain = facts->mode == bits && facts->owner == (user == same_user ? ::geteuid() : user);
+  if (facts->kind == file_kind::file) plain = plain && facts->links == 1 && facts->size == 0;
+  auto attributes = on.has_attributes(what);
+  return plain && !(attributes && *attributes);
 }
 
 }  // namespace
 
-expected<action_place> make_action_place(const descriptor& in, std::string name, user_number user) {
-  auto home = make_folder(in, name, home_mode(user), same_user);
+expected<action_place> make_action_place(disk& on, const descriptor& in, std::string name, user_number user) {
+  auto home = make_folder(on, in, name, home_mode(user), same_user);
   if (!home) return failure(std::move(home).error());
-  auto root = make_folder(*home, "root", root_mode(user), user);
+  auto root = make_folder(on, *home, "root", root_mode(user), user);
   if (!root) return failure(std::move(root).error());
-  auto out = make_stream(*home, "stdout", user);
+  auto out = make_stream(on, *home, "stdout", user);
   if (!out) return failure(std::move(out).error());
-  auto err = make_stream(*home, "stderr", user);
+  auto err = make_stream(on, *home, "stderr", user);
   if (!err) return failure(std::move(err).error());
   return action_place{std::move(name), user,           std::move(*home), std::move(*root),
                       std::move(*out), std::move(*err)};
 }
 
-bool empty_action_place(const action_place& place) {
-  auto beside = names_in(place.home, 4);
+bool empty_action_place(disk& on, const action_place& place) {
+  auto beside = names_in(on, place.home, 4);
   if (!beside || beside->size() != 3) return false;
-  auto left = names_in(place.root, most_names);
+  auto left = names_in(on, place.root, most_names);
   if (!left || left->size() == most_names) return false;
   for (const auto& name : *left)
-    if (!remove_tree(place.root, name)) return false;
+    if (!remove_tree(on, place.root, name)) return false;
   const auto user = place.user;
-  return cut_short(place.out) && cut_short(place.err) && is_as_made(place.home, home_mode(user), same_user) &&
-         is_still(place, "root", place.root) && is_as_made(place.root, root_mode(user), user) &&
-         is_still(place, "stdout", place.out) && is_as_made(place.out, stream_mode, user) &&
-         is_still(place, "stderr", place.err) && is_as_made(place.err, stream_mode, user);
+  return cut_short(on, place.out) && cut_short(on, place.err) &&
+         is_as_made(on, place.home, home_mode(user), same_user) && is_still(on, place, "root", place.root) &&
+         is_as_made(on, place.root, root_mode(user), user) && is_still(on, place, "stdout", place.out) &&
+         is_as_made(on, place.out, stream_mode, user) && is_still(on, place, "stderr", place.err) &&
+         is_as_made(on, place.err, stream_mode, user);
 }
 
 }  // namespace kiln

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "actors/worker/command/action_users.hpp"
 #include "actors/worker/folders/files.hpp"
 
 namespace kiln {
@@ -19,11 +18,11 @@ struct action_place {
 };
 
 /// Blocks.
-expected<action_place> make_action_place(const descriptor& in, std::string name, user_number user);
+expected<action_place> make_action_place(disk& on, const descriptor& in, std::string name, user_number user);
 
 /// Blocks. Empties a place whose action has ended well, so that it is as it was made: making four inodes anew
 /// for each action costs more than many a command does. False if that can't be, since the action has touched
 /// more than the content of its root and of its streams, or has left a lot: then the place is to be removed.
-bool empty_action_place(const action_place& place);
+bool empty_action_place(disk& on, const action_place& place);
 
 }  // namespace kiln

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
-#include <vector>
 
-#include "actors/worker/command/action_users.hpp"
 #include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 
@@ -19,7 +17,7 @@ namespace kiln {
 struct file_mark {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  std::int64_t size = 0;
+  std::uint64_t size = 0;
   std::int64_t written_ns = 0;
   std::uint32_t mode = 0;
 
@@ -29,36 +27,25 @@ struct file_mark {
            written_ns == other.written_ns;
   }
 };
-file_mark mark_of(const struct stat& facts) noexcept;
+file_mark mark_of(const file_facts& facts) noexcept;
 
-/// Which symbolic links are followed, and those only as long as they stay inside.
-enum class follow : std::uint8_t { none, but_the_last, all };
-
-/// -1 and errno, or the file; the empty path is the folder itself. O_CLOEXEC is added. ELOOP for a link that
-/// may not be followed, EXDEV for one that leads out, and for what is mounted in there.
-descriptor open_beneath(const descriptor& folder, const std::string& path, int flags, follow links,
-                        unsigned mode = 0) noexcept;
-
-expected<descriptor> open_folder(const std::string& path);
+/// Opens a file that is read by and by.
+using file_opener = std::function<expected<std::shared_ptr<const descriptor>>()>;
 
 /// Makes `path` and what it lies in, as far as it is not there, for this user. FAILED_PRECONDITION where
 /// something else has the name, or a link leads out.
-expected<void> make_folders(const descriptor& root, const std::string& path, user_number owner);
+expected<void> make_folders(disk& on, const descriptor& root, const std::string& path, user_number owner);
 /// One folder that is not there yet.
-expected<void> make_owned_folder(const descriptor& in, const std::string& name, user_number owner);
-
-expected<void> write_all(const descriptor& file, std::string_view content);
+expected<void> make_owned_folder(disk& on, const descriptor& in, const std::string& name, user_number owner);
 
 /// The content of `from` into the empty file `to`: its blocks shared where the file system can, else copied.
 /// CANCELLED when `stop` is set meanwhile.
-expected<void> copy_content(const descriptor& from, const descriptor& to, const std::atomic<bool>& stop);
+expected<void> copy_content(disk& on, const descriptor& from, const descriptor& to,
+                            const std::atomic<bool>& stop);
 
 /// Removes `name` and all below it, however deep, however its folders' modes are set. Nothing there is fine.
 /// No mode of a file is ever changed: its inode may be shared with a store.
 /// It never crosses a mount: what is mounted in there is unmounted, and stays as it is.
-expected<void> remove_tree(const descriptor& folder, const std::string& name);
-
-/// The names in a folder, but for "." and "..", in any order; at most `most` of them.
-expected<std::vector<std::string>> names_in(const descriptor& folder, std::size_t most);
+expected<void> remove_tree(disk& on, const descriptor& folder, const std::string& name);
 
 }  // namespace kiln

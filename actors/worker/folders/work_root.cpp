@@ -1,15 +1,12 @@
 #include "actors/worker/folders/work_root.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
-#include "actors/worker/command/launcher_image.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "core/observe/log.hpp"
 
@@ -18,19 +15,16 @@ namespace {
 
 constexpr std::size_t most_spare = 64;  // emptied action folders, of four open files each
 
-expected<descriptor> keep_folder(const descriptor& in, const std::string& name, unsigned mode) {
-  if (::mkdirat(in.number(), name.c_str(), mode) != 0 && errno != EEXIST)
-    return failure(fault_of(purpose::own_folder, errno, "making folder " + name));
-  descriptor made = open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
-  if (!made) return failure(fault_of(purpose::own_folder, errno, "opening folder " + name));
-  return made;
+failure folder_fault(const disk_error& why, const std::string& doing) {
+  return failure(fault_of(purpose::own_folder, why.number, doing));
 }
 
-expected<void> write_launcher(const descriptor& in) {
-  if (auto gone = remove_tree(in, "launcher"); !gone) return gone;
-  descriptor file = open_beneath(in, "launcher", O_WRONLY | O_CREAT | O_EXCL, follow::none, 0700);
-  if (!file) return failure(fault_of(purpose::own_folder, errno, "making the launcher's file"));
-  return write_all(file, launcher_image());
+expected<descriptor> keep_folder(disk& on, const descriptor& in, const std::string& name, unsigned mode) {
+  auto made = on.make_folder(in, name.c_str(), mode);
+  if (!made && made.error().number != EEXIST) return folder_fault(made.error(), "making folder " + name);
+  auto opened = on.open_beneath(in, name, O_RDONLY | O_DIRECTORY, follow::none);
+  if (!opened) return folder_fault(opened.error(), "opening folder " + name);
+  return std::move(*opened);
 }
 
 }  // namespace
@@ -42,6 +36,10 @@ action_folder::~action_folder() {
   if (!removed_) home_->remove_place_later(place_.name, place_.user);
 }
 
+disk& action_folder::on() const noexcept {
+  return home_->on();
+}
+
 expected<void> action_folder::remove() {
   auto gone = home_->remove_place(place_.name, place_.user);
   if (gone) removed_ = true;
@@ -49,65 +47,61 @@ expected<void> action_folder::remove() {
 }
 
 expected<void> action_folder::hand_back() {
-  if (!empty_action_place(place_) || !home_->keep_spare(place_)) return remove();
+  if (!empty_action_place(home_->on(), place_) || !home_->keep_spare(place_)) return remove();
   removed_ = true;
   return {};
 }
 
-work_root::work_root(std::string path, std::shared_ptr<thread_pool> pool, logger* log)
-    : path_(std::move(path)), pool_(std::move(pool)), log_(log) {}
+work_root::work_root(disk& on, std::string path, std::shared_ptr<thread_pool> pool, logger* log)
+    : on_(on), path_(std::move(path)), pool_(std::move(pool)), log_(log) {}
 
 work_root::~work_root() {
   for (const auto& place : spare_) (void)remove_place(place.name, place.user);  // else the next start does it
 }
 
-expected<std::shared_ptr<work_root>> work_root::open(const std::string& path,
+expected<std::shared_ptr<work_root>> work_root::open(disk& on, const std::string& path,
                                                      std::shared_ptr<thread_pool> pool, logger* log) {
-  std::error_code fault;
-  std::filesystem::create_directories(path, fault);
-  if (fault) return failure(fault_of(purpose::own_folder, fault.value(), "making the work folder " + path));
-  auto absolute = std::filesystem::absolute(path, fault).lexically_normal().string();
-  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
-  std::shared_ptr<work_root> made(new work_root(absolute, std::move(pool), log));
+  auto absolute = absolute_path(path);
+  if (auto there = kiln::make_folders(on, absolute, 0777); !there)
+    return folder_fault(there.error(), "making the work folder " + path);
+  std::shared_ptr<work_root> made(new work_root(on, absolute, std::move(pool), log));
   if (auto ours = made->take_over(); !ours) return with_context(ours.error(), "work folder {}", path);
   return made;
 }
 
 expected<void> work_root::take_over() {
-  auto folder = open_folder(path_);
-  if (!folder) return failure(std::move(folder).error());
+  auto folder = on_.open_folder(path_);
+  if (!folder) return fail(folder.error().in_words("opening folder " + path_));
   folder_ = std::move(*folder);
-  lock_ = open_beneath(folder_, "lock", O_RDWR | O_CREAT, follow::none, 0600);
-  if (!lock_) return failure(fault_of(purpose::own_folder, errno, "opening the lock file"));
-  if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
-    return fail(errc::failed_precondition, "another worker works there");
+  auto lock = on_.open_beneath(folder_, "lock", O_RDWR | O_CREAT, follow::none, 0600);
+  if (!lock) return folder_fault(lock.error(), "opening the lock file");
+  lock_ = std::move(*lock);
+  if (!on_.lock(lock_)) return fail(errc::failed_precondition, "another worker works there");
 
   // All at once, before the removal begins: it must not meet what comes later.
   for (const char* name : {"actions", "blobs"})
     if (auto aside = set_aside(name); !aside) return aside;
   remove_later("old");
   // Private: what actions read and write is nobody else's business.
-  auto actions = keep_folder(folder_, "actions", 0700);
+  auto actions = keep_folder(on_, folder_, "actions", 0700);
   if (!actions) return failure(std::move(actions).error());
   actions_ = std::move(*actions);
-  auto blobs = keep_folder(folder_, "blobs", 0700);
+  auto blobs = keep_folder(on_, folder_, "blobs", 0700);
   if (!blobs) return failure(std::move(blobs).error());
   blobs_ = std::move(*blobs);
-  return write_launcher(folder_);
+  return {};
 }
 
 expected<void> work_root::set_aside(const std::string& name) {
-  auto old = keep_folder(folder_, "old", 0700);
+  auto old = keep_folder(on_, folder_, "old", 0700);
   if (!old) return failure(std::move(old).error());
   for (;;) {
     std::string there = std::to_string(next_++);
-    if (::renameat2(folder_.number(), name.c_str(), old->number(), there.c_str(), RENAME_NOREPLACE) == 0)
-      break;
-    if (errno == ENOENT) break;
-    if (errno != EEXIST)
-      return failure(fault_of(purpose::own_folder, errno, "moving away what was left in " + name));
+    auto moved = on_.rename(folder_, name.c_str(), *old, there.c_str(), RENAME_NOREPLACE);
+    if (moved || moved.error().number == ENOENT) return {};
+    if (moved.error().number != EEXIST)
+      return folder_fault(moved.error(), "moving away what was left in " + name);
   }
-  return {};
 }
 
 void work_root::do_later(const std::string& name, std::function<expected<void>(work_root&)> remove) {
@@ -121,7 +115,7 @@ void work_root::do_later(const std::string& name, std::function<expected<void>(w
 }
 
 void work_root::remove_later(const std::string& name) {
-  do_later(name, [name](work_root& self) { return remove_tree(self.folder_, name); });
+  do_later(name, [name](work_root& self) { return remove_tree(self.on_, self.folder_, name); });
 }
 
 void work_root::remove_place_later(const std::string& name, user_number user) {
@@ -130,17 +124,18 @@ void work_root::remove_place_later(const std::string& name, user_number user) {
 
 /// What cannot be removed keeps its user, for the next action could do something to it.
 expected<void> work_root::remove_place(const std::string& name, user_number user) {
-  auto gone = remove_tree(actions_, name);
+  auto gone = remove_tree(on_, actions_, name);
   if (gone && users_) users_->give_back(user);
   return gone;
 }
 
 expected<void> work_root::share_with(std::shared_ptr<action_users> users) {
   // To be passed through, and no more: names in it cannot be listed.
-  struct stat facts {};
-  if (::fstat(folder_.number(), &facts) != 0 || ::fchmod(actions_.number(), 0711) != 0 ||
-      ((facts.st_mode & S_IXOTH) == 0 && ::fchmod(folder_.number(), (facts.st_mode & 07777) | S_IXOTH) != 0))
-    return fail(system_error(errno, "letting the users of actions through the work folder " + path_));
+  auto facts = on_.facts(folder_);
+  auto done = facts ? on_.set_mode(actions_, 0711) : tl::unexpected(facts.error());
+  if (done && (facts->mode & S_IXOTH) == 0) done = on_.set_mode(folder_, facts->mode | S_IXOTH);
+  if (!done)
+    return fail(done.error().in_words("letting the users of actions through the work folder " + path_));
   users_ = std::move(users);
   return {};
 }
@@ -171,7 +166,7 @@ expected<action_place> work_root::make_place() {
     user = *taken;
   }
   auto name = std::to_string(next_++);
-  auto place = make_action_place(actions_, name, user);
+  auto place = make_action_place(on_, actions_, name, user);
   if (!place) remove_place_later(name, user);  // what of it was made
   return place;
 }

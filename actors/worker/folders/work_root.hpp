@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/worker/command/action_users.hpp"
 #include "actors/worker/folders/action_place.hpp"
 #include "core/base/error.hpp"
 #include "core/base/thread_pool.hpp"
@@ -26,6 +27,7 @@ public:
   action_folder(const action_folder&) = delete;
   action_folder& operator=(const action_folder&) = delete;
 
+  disk& on() const noexcept;                                       ///< where it is
   const descriptor& root() const noexcept { return place_.root; }  ///< what the action sees as its input root
   const descriptor& out() const noexcept { return place_.out; }    ///< open for reading and appending
   const descriptor& err() const noexcept { return place_.err; }
@@ -49,8 +51,8 @@ class work_root : public std::enable_shared_from_this<work_root> {
 public:
   /// Makes the folder if need be. Blocks shortly: old things are moved aside and removed by `pool`.
   /// FAILED_PRECONDITION if another process works there.
-  static expected<std::shared_ptr<work_root>> open(const std::string& path, std::shared_ptr<thread_pool> pool,
-                                                   logger* log);
+  static expected<std::shared_ptr<work_root>> open(disk& on, const std::string& path,
+                                                   std::shared_ptr<thread_pool> pool, logger* log);
 
   /// From now on each action folder belongs to one of these users, as long as it is there. Blocks. To be
   /// called before the first is made.
@@ -59,8 +61,9 @@ public:
   /// Blocks.
   ~work_root();
 
+  disk& on() const noexcept { return on_; }
   const std::string& path() const noexcept { return path_; }
-  std::string launcher_path() const { return path_ + "/launcher"; }
+  const descriptor& folder() const noexcept { return folder_; }
   /// For copies of blobs that no store lends.
   std::string blobs_path() const { return path_ + "/blobs"; }
   const descriptor& blobs() const noexcept { return blobs_; }
@@ -70,7 +73,7 @@ public:
 
 private:
   friend class action_folder;
-  work_root(std::string path, std::shared_ptr<thread_pool> pool, logger* log);
+  work_root(disk& on, std::string path, std::shared_ptr<thread_pool> pool, logger* log);
   expected<void> take_over();
   expected<void> set_aside(const std::string& name);
   void do_later(const std::string& name, std::function<expected<void>(work_root&)> remove);
@@ -80,6 +83,7 @@ private:
   expected<action_place> make_place();
   bool keep_spare(action_place& place);
 
+  disk& on_;
   const std::string path_;
   const std::shared_ptr<thread_pool> pool_;
   logger* const log_;

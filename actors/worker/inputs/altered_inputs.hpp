@@ -18,6 +18,6 @@ struct altered_inputs {
 
 /// A mode or a time only makes it look at the bytes. Blocks; what it has not read when `stop` is set counts
 /// as changed.
-altered_inputs find_altered(const input_tree& tree, const std::atomic<bool>& stop);
+altered_inputs find_altered(disk& on, const input_tree& tree, const std::atomic<bool>& stop);
 
 }  // namespace kiln

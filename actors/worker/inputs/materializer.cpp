@@ -1,8 +1,6 @@
 #include "actors/worker/inputs/materializer.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -20,22 +18,29 @@ failure gone(const digest& blob) {
                {errc::unavailable, fmt::format("input {} is gone from the cache that lent it", blob)}));
 }
 
-expected<descriptor> make_file(const descriptor& folder, const input_tree::file& file, user_number owner) {
-  descriptor made(::openat(folder.number(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                           file.executable ? 0777 : 0666));
-  if (!made || ::fchown(made.number(), owner, owner) != 0)
-    return failure(fault_of(purpose::inputs, errno, "making the file " + file.name));
-  return made;
+failure input_fault(const disk_error& why, const std::string& doing) {
+  return failure(fault_of(purpose::inputs, why.number, doing));
 }
 
-expected<void> copy_file(const descriptor& folder, const input_tree::file& file, const lent_input& from,
-                         user_number owner, const std::atomic<bool>& stop) {
-  descriptor source(::open(from.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!source && errno == ENOENT) return gone(file.blob);
-  if (!source) return failure(fault_of(purpose::own_folder, errno, "opening the lent file " + from.path));
-  auto made = make_file(folder, file, owner);
+expected<descriptor> make_file(disk& on, const descriptor& folder, const input_tree::file& file,
+                               user_number owner) {
+  auto made = on.open_beneath(folder, file.name, O_WRONLY | O_CREAT | O_EXCL, follow::none,
+                              file.executable ? 0777 : 0666);
+  auto given = made ? on.set_owner(*made, owner) : tl::unexpected(made.error());
+  if (!given) return input_fault(given.error(), "making the file " + file.name);
+  return std::move(*made);
+}
+
+expected<void> copy_file(disk& on, const descriptor& folder, const input_tree::file& file,
+                         const lent_input& from, user_number owner, const std::atomic<bool>& stop) {
+  auto source = on.open(descriptor(), from.path.c_str(), O_RDONLY);
+  if (!source && source.error().number == ENOENT) return gone(file.blob);
+  if (!source)
+    return failure(
+        fault_of(purpose::own_folder, source.error().number, "opening the lent file " + from.path));
+  auto made = make_file(on, folder, file, owner);
   if (!made) return failure(std::move(made).error());
-  return copy_content(source, *made, stop);
+  return copy_content(on, *source, *made, stop);
 }
 
 /// Whether a link failed for a reason that a copy gets around.
@@ -45,8 +50,9 @@ bool copy_helps(int number) noexcept {
 
 class making {
 public:
-  making(const descriptor& root, const input_tree& tree, user_number owner, const std::atomic<bool>& stop)
-      : root_(root), tree_(tree), owner_(owner), stop_(stop) {}
+  making(disk& on, const descriptor& root, const input_tree& tree, user_number owner,
+         const std::atomic<bool>& stop)
+      : on_(on), root_(root), tree_(tree), owner_(owner), stop_(stop) {}
 
   expected<materialised> run() {
     for (std::uint32_t index = 0; index < tree_.folders.size(); ++index)
@@ -59,46 +65,48 @@ private:
   expected<void> make_folder(std::uint32_t index) {
     const auto& path = tree_.folders[index].path;
     if (index > 0) {
-      descriptor above = open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
-      if (!above) return failure(fault_of(purpose::inputs, errno, "opening the folder of " + path));
+      auto above = on_.open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
+      if (!above) return input_fault(above.error(), "opening the folder of " + path);
       auto name = path.substr(path.rfind('/') + 1);
-      if (auto made = make_owned_folder(above, name, owner_); !made)
+      if (auto made = make_owned_folder(on_, *above, name, owner_); !made)
         return with_context(made.error(), "input folder \"{}\"", path);
     }
-    descriptor folder = open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
-    if (!folder) return failure(fault_of(purpose::inputs, errno, "opening folder " + path));
+    auto folder = on_.open_beneath(root_, path, O_PATH | O_DIRECTORY, follow::none);
+    if (!folder) return input_fault(folder.error(), "opening folder " + path);
     for (; file_ < tree_.files.size() && tree_.files[file_].in == index; ++file_) {
       if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
-      if (auto made = make(folder, tree_.files[file_]); !made)
+      if (auto made = make(*folder, tree_.files[file_]); !made)
         return with_context(made.error(), "input folder \"{}\"", path);
     }
     for (; link_ < tree_.symlinks.size() && tree_.symlinks[link_].in == index; ++link_) {
       const auto& link = tree_.symlinks[link_];
-      if (::symlinkat(link.target.c_str(), folder.number(), link.name.c_str()) != 0)
-        return failure(fault_of(purpose::inputs, errno, "making the link " + join_path(path, link.name)));
+      if (auto made = on_.make_link(link.target, *folder, link.name.c_str()); !made)
+        return input_fault(made.error(), "making the link " + join_path(path, link.name));
     }
     return {};
   }
 
   expected<void> make(const descriptor& folder, const input_tree::file& file) {
     if (is_empty_blob(file.blob)) {
-      auto made = make_file(folder, file, owner_);
+      auto made = make_file(on_, folder, file, owner_);
       return made ? expected<void>() : failure(std::move(made).error());
     }
     const auto& lent = *tree_.lent.at(tree_.wanted(file));
     if (tree_.links) {
-      if (::linkat(AT_FDCWD, lent.path.c_str(), folder.number(), file.name.c_str(), 0) == 0) {
+      auto linked = on_.link(descriptor(), lent.path.c_str(), folder, file.name.c_str());
+      if (linked) {
         ++done_.linked;
         return {};
       }
-      if (errno == ENOENT) return gone(file.blob);
-      if (!copy_helps(errno))
-        return failure(fault_of(purpose::inputs, errno, "linking the lent file " + lent.path));
+      if (linked.error().number == ENOENT) return gone(file.blob);
+      if (!copy_helps(linked.error().number))
+        return input_fault(linked.error(), "linking the lent file " + lent.path);
     }
     ++done_.copied;
-    return copy_file(folder, file, lent, owner_, stop_);
+    return copy_file(on_, folder, file, lent, owner_, stop_);
   }
 
+  disk& on_;
   const descriptor& root_;
   const input_tree& tree_;
   const user_number owner_;
@@ -108,14 +116,15 @@ private:
   materialised done_;
 };
 
-expected<void> make_output_parents(const descriptor& root, const command_plan& plan, user_number owner) {
+expected<void> make_output_parents(disk& on, const descriptor& root, const command_plan& plan,
+                                   user_number owner) {
   const auto& inside = plan.working_directory;
-  if (!open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
+  if (!on.open_beneath(root, inside, O_PATH | O_DIRECTORY, follow::all))
     return fail(errc::invalid_argument, "the working directory \"{}\" is not in the input tree", inside);
   for (const auto& output : plan.outputs) {
     auto parent = parent_path(output.where);
     if (parent.empty()) continue;
-    if (auto made = make_folders(root, parent, owner); !made)
+    if (auto made = make_folders(on, root, parent, owner); !made)
       return with_context(made.error(), "output \"{}\"", output.path);
   }
   return {};
@@ -123,11 +132,12 @@ expected<void> make_output_parents(const descriptor& root, const command_plan& p
 
 }  // namespace
 
-expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
-                                   user_number owner, const std::atomic<bool>& stop) {
-  auto made = making(root, tree, owner, stop).run();
+expected<materialised> materialise(disk& on, const descriptor& root, const input_tree& tree,
+                                   const command_plan& plan, user_number owner,
+                                   const std::atomic<bool>& stop) {
+  auto made = making(on, root, tree, owner, stop).run();
   if (!made) return made;
-  if (auto parents = make_output_parents(root, plan, owner); !parents)
+  if (auto parents = make_output_parents(on, root, plan, owner); !parents)
     return failure(std::move(parents).error());
   return made;
 }

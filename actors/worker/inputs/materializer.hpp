@@ -18,7 +18,8 @@ struct materialised {
 /// Makes `tree` in the empty folder `root`, all of it the owner's but the files that are links. Then checks
 /// that the plan's working directory is there and makes the folders in which its outputs will lie. Blocks;
 /// ends early with CANCELLED when `stop` is set.
-expected<materialised> materialise(const descriptor& root, const input_tree& tree, const command_plan& plan,
-                                   user_number owner, const std::atomic<bool>& stop);
+expected<materialised> materialise(disk& on, const descriptor& root, const input_tree& tree,
+                                   const command_plan& plan, user_number owner,
+                                   const std::atomic<bool>& stop);
 
 }  // namespace kiln

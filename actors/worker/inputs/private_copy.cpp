@@ -1,8 +1,6 @@
 #include "actors/worker/inputs/private_copy.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -15,13 +13,17 @@
 namespace kiln {
 namespace {
 
+failure copy_fault(const disk_error& why, const std::string& doing) {
+  return failure(fault_of(purpose::own_folder, why.number, doing));
+}
+
 /// A file of the blobs' folder; whoever drops it has it removed.
 class owned_file {
 public:
   owned_file(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> pool, std::string name)
       : root_(std::move(root)), pool_(std::move(pool)), name_(std::move(name)) {}
   ~owned_file() {
-    auto unlink = [root = root_, name = name_] { ::unlinkat(root->blobs().number(), name.c_str(), 0); };
+    auto unlink = [root = root_, name = name_] { (void)root->on().remove(root->blobs(), name.c_str()); };
     // What the thread pool cannot take stays until the folder is wiped at the next start.
     (void)pool_->post(unlink);
   }
@@ -42,20 +44,23 @@ public:
     const auto& blob = which.blob;
     static std::atomic<std::uint64_t> next{0};
     auto name = blob.hex() + "-" + std::to_string(next++);
-    descriptor file(
-        ::openat(root->blobs().number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file)
-      return failure(fault_of(purpose::own_folder, errno, "making a file for input " + blob.to_string()));
+    auto& on = root->on();
+    auto file = on.open(root->blobs(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (!file) return copy_fault(file.error(), "making a file for input " + blob.to_string());
     auto path = root->blobs_path() + "/" + name;
     auto owned = std::make_shared<owned_file>(std::move(root), std::move(pool), std::move(name));
-    return std::unique_ptr<copying>(new copying(which, std::move(path), std::move(file), std::move(owned)));
+    return std::unique_ptr<copying>(
+        new copying(on, which, std::move(path), std::move(*file), std::move(owned)));
   }
 
   expected<void> add(std::string_view piece) {
     if (seen_.size() + static_cast<std::int64_t>(piece.size()) > blob_.size)
       return fail(errc::data_loss, "input {} came with more bytes than it has", blob_);
+    const auto offset = static_cast<std::uint64_t>(seen_.size());
     seen_.update(piece);
-    return write_all(file_, piece);
+    if (auto written = write_all(on_, file_, piece, offset); !written)
+      return copy_fault(written.error(), "writing input " + blob_.to_string());
+    return {};
   }
 
   expected<lent_input_ptr> finish() {
@@ -66,37 +71,41 @@ public:
 
   /// Instead of adding pieces.
   expected<lent_input_ptr> clone(const std::string& lent_path) {
-    descriptor lent(::open(lent_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!lent && errno == ENOENT)
+    auto lent = on_.open(descriptor(), lent_path.c_str(), O_RDONLY);
+    if (!lent && lent.error().number == ENOENT)
       return failure(
           owned_by(fault_owner::elsewhere,
                    {errc::unavailable, fmt::format("input {} is gone from the cache that lent it", blob_)}));
-    if (!lent) return failure(fault_of(purpose::own_folder, errno, "opening the lent file " + lent_path));
+    if (!lent) return copy_fault(lent.error(), "opening the lent file " + lent_path);
     const std::atomic<bool> never{false};
-    if (auto copied = copy_content(lent, file_, never); !copied) return failure(std::move(copied).error());
+    if (auto copied = copy_content(on_, *lent, file_, never); !copied)
+      return failure(std::move(copied).error());
     return publish();
   }
 
 private:
   expected<lent_input_ptr> publish() {
-    struct stat facts {};
     // It was ours alone until here: this is the one moment at which its mode may be set.
-    if (::fchmod(file_.number(), mode_) != 0 || ::fstat(file_.number(), &facts) != 0)
-      return failure(fault_of(purpose::own_folder, errno, "publishing input " + blob_.to_string()));
+    auto done = on_.set_mode(file_, mode_);
+    auto facts = done ? on_.facts(file_) : tl::unexpected(done.error());
+    if (!facts) return copy_fault(facts.error(), "publishing input " + blob_.to_string());
     return std::make_shared<const lent_input>(
-        lent_input{blob_, path_, mark_of(facts), owned_, std::make_shared<lent_input::sharing>()});
+        lent_input{blob_, path_, mark_of(*facts), owned_, std::make_shared<lent_input::sharing>()});
   }
 
-  copying(const wanted_input& which, std::string path, descriptor file, std::shared_ptr<owned_file> owned)
-      : blob_(which.blob),
+  copying(disk& on, const wanted_input& which, std::string path, descriptor file,
+          std::shared_ptr<owned_file> owned)
+      : on_(on),
+        blob_(which.blob),
         mode_(which.executable ? 0555 : 0444),
         path_(std::move(path)),
         file_(std::move(file)),
         owned_(std::move(owned)),
         seen_(blob_.function) {}
 
+  disk& on_;
   const digest blob_;
-  const mode_t mode_;
+  const unsigned mode_;
   std::string path_;
   descriptor file_;
   std::shared_ptr<owned_file> owned_;

@@ -1,12 +1,9 @@
 #include "actors/worker/outputs/output_collector.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -28,42 +25,51 @@ namespace v2 = build::bazel::remote::execution::v2;
 constexpr std::int64_t small_file = 1 << 20;
 constexpr std::size_t kept_at_most = 32U << 20;
 constexpr std::size_t read_at_once = 256U << 10;
+constexpr unsigned executable_by_owner = 0100;
 
-std::string_view kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a folder";
-  if (S_ISREG(mode)) return "a file";
-  if (S_ISLNK(mode)) return "a link";
-  if (S_ISFIFO(mode)) return "a pipe";
-  if (S_ISSOCK(mode)) return "a socket";
+std::string_view in_words(file_kind kind) {
+  switch (kind) {
+    case file_kind::folder:
+      return "a folder";
+    case file_kind::file:
+      return "a file";
+    case file_kind::link:
+      return "a link";
+    case file_kind::pipe:
+      return "a pipe";
+    case file_kind::socket:
+      return "a socket";
+    case file_kind::other:
+      break;
+  }
   return "a device";
 }
 
-failure wrong_kind(const std::string& path, mode_t mode, std::string_view wanted) {
-  return fail(errc::failed_precondition, "output \"{}\" is {}, not {}", path, kind_of(mode), wanted);
+failure wrong_kind(const std::string& path, file_kind kind, std::string_view wanted) {
+  return fail(errc::failed_precondition, "output \"{}\" is {}, not {}", path, in_words(kind), wanted);
+}
+
+failure output_fault(const disk_error& why, const std::string& doing) {
+  return failure(fault_of(purpose::outputs, why.number, doing));
 }
 
 }  // namespace
 
-output_collector::output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
-                                   const output_room::limits& room, digest_function function,
-                                   const std::atomic<bool>& stop)
-    : root_(std::move(root)), options_(options), room_(room), function_(function), stop_(stop) {}
+output_collector::output_collector(disk& on, std::shared_ptr<const descriptor> root,
+                                   const worker_options& options, const output_room::limits& room,
+                                   digest_function function, const std::atomic<bool>& stop)
+    : on_(on), root_(std::move(root)), options_(options), room_(room), function_(function), stop_(stop) {}
 
 expected<output_collector::stream_end> output_collector::add_stream(std::shared_ptr<const descriptor> stream,
                                                                     std::string name) {
-  struct stat facts {};
-  if (::fstat(stream->number(), &facts) != 0)
-    return failure(fault_of(purpose::outputs, errno, "looking at a standard stream"));
-  const auto most = static_cast<std::int64_t>(
-      std::min<std::uint64_t>(options_.max_stream_size.bytes, std::numeric_limits<std::int64_t>::max()));
-  const auto size = std::min<std::int64_t>(facts.st_size, most);
-  auto blob = hash(*stream, size, std::move(name), [stream]() -> expected<descriptor> {
-    descriptor again(::fcntl(stream->number(), F_DUPFD_CLOEXEC, 3));
-    if (!again) return failure(fault_of(purpose::own_folder, errno, "reading a standard stream"));
-    return again;
-  });
+  auto facts = on_.facts(*stream);
+  if (!facts) return output_fault(facts.error(), "looking at a standard stream");
+  constexpr std::uint64_t most_ever = std::numeric_limits<std::int64_t>::max();
+  const auto most = std::min(options_.max_stream_size.bytes, most_ever);
+  const auto size = static_cast<std::int64_t>(std::min(facts->size, most));
+  auto blob = hash(*stream, size, std::move(name), [stream] { return stream; });
   if (!blob) return failure(std::move(blob).error());
-  return stream_end{*blob, facts.st_size > most};
+  return stream_end{*blob, facts->size > most};
 }
 
 expected<void> output_collector::add_outputs(const command_plan& plan, v2::ActionResult& result) {
@@ -83,21 +89,21 @@ expected<void> output_collector::tell(std::size_t bytes) {
 expected<void> output_collector::add_output(const command_plan& plan, const declared_output& output,
                                             v2::ActionResult& result) {
   const auto& path = output.where;
-  descriptor found = open_beneath(*root_, path, O_PATH, follow::but_the_last);
+  auto found = on_.open_beneath(*root_, path, O_PATH, follow::but_the_last);
   if (!found) {
-    if (errno == ENOENT || errno == ENOTDIR) return {};
-    if (errno == EXDEV || errno == ELOOP)
+    const auto number = found.error().number;
+    if (number == ENOENT || number == ENOTDIR) return {};
+    if (number == EXDEV || number == ELOOP)
       return fail(errc::failed_precondition,
                   "output \"{}\" lies behind a link or a mount that leads out of the tree", path);
-    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
+    return output_fault(found.error(), "looking at output " + path);
   }
-  struct stat facts {};
-  if (::fstat(found.number(), &facts) != 0)
-    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
+  auto facts = on_.facts(*found);
+  if (!facts) return output_fault(facts.error(), "looking at output " + path);
 
-  if (S_ISLNK(facts.st_mode)) return add_link(output, found, result);
-  if (S_ISREG(facts.st_mode)) {
-    if (output.kind == output_kind::folder) return wrong_kind(path, facts.st_mode, "a folder");
+  if (facts->kind == file_kind::link) return add_link(output, *found, result);
+  if (facts->kind == file_kind::file) {
+    if (output.kind == output_kind::folder) return wrong_kind(path, facts->kind, "a folder");
     auto file = add_file(path);
     if (!file) return failure(std::move(file).error());
     auto* entry = result.add_output_files();
@@ -106,8 +112,8 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
     to_wire(file->blob, entry->mutable_digest());
     return tell(entry->ByteSizeLong());
   }
-  if (!S_ISDIR(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file, a folder or a link");
-  if (output.kind == output_kind::file) return wrong_kind(path, facts.st_mode, "a file");
+  if (facts->kind != file_kind::folder) return wrong_kind(path, facts->kind, "a file, a folder or a link");
+  if (output.kind == output_kind::file) return wrong_kind(path, facts->kind, "a file");
   auto tree = tree_walk(*this, path).run();
   if (!tree) return failure(std::move(tree).error());
   auto* entry = result.add_output_directories();
@@ -127,7 +133,7 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
 expected<void> output_collector::add_link(const declared_output& output, const descriptor& link,
                                           v2::ActionResult& result) {
   const auto& path = output.where;
-  auto target = read_link(link.number(), "", path);
+  auto target = read_link(link, "", path);
   if (!target) return failure(std::move(target).error());
   if (auto fine = check_link_target(output, path); !fine) return fine;
   auto fill = [&](v2::OutputSymlink* entry) {
@@ -144,39 +150,41 @@ expected<void> output_collector::add_link(const declared_output& output, const d
 /// A link that leads nowhere, or out, can be neither right nor wrong.
 expected<void> output_collector::check_link_target(const declared_output& output, const std::string& path) {
   if (output.kind == output_kind::any) return {};
-  descriptor target = open_beneath(*root_, path, O_PATH, follow::all);
-  struct stat facts {};
-  if (!target || ::fstat(target.number(), &facts) != 0) return {};
+  auto target = on_.open_beneath(*root_, path, O_PATH, follow::all);
+  auto facts = target ? on_.facts(*target) : tl::unexpected(target.error());
+  if (!facts) return {};
   bool wanted_folder = output.kind == output_kind::folder;
-  if (wanted_folder == static_cast<bool>(S_ISDIR(facts.st_mode))) return {};
-  return wrong_kind(path, facts.st_mode, wanted_folder ? "a folder" : "a file");
+  if (wanted_folder == (facts->kind == file_kind::folder)) return {};
+  return wrong_kind(path, facts->kind, wanted_folder ? "a folder" : "a file");
 }
 
 expected<output_collector::hashed_file> output_collector::add_file(const std::string& path) {
   if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
   // Not blocking, should it have become a pipe: nobody is left to do so, but it costs nothing.
   constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-  descriptor file = open_beneath(*root_, path, flags, follow::but_the_last);
-  if (!file && errno == EACCES) return fail(errc::failed_precondition, "output \"{}\" may not be read", path);
-  if (!file && errno == EXDEV)
+  auto file = on_.open_beneath(*root_, path, flags, follow::but_the_last);
+  if (!file && file.error().number == EACCES)
+    return fail(errc::failed_precondition, "output \"{}\" may not be read", path);
+  if (!file && file.error().number == EXDEV)
     return fail(errc::failed_precondition, "something is mounted over output \"{}\"", path);
-  struct stat facts {};
-  if (!file || ::fstat(file.number(), &facts) != 0)
-    return failure(fault_of(purpose::outputs, errno, "opening output " + path));
-  if (!S_ISREG(facts.st_mode)) return wrong_kind(path, facts.st_mode, "a file");
-  if (auto counted = count(path, facts.st_size); !counted) return failure(std::move(counted).error());
-  auto blob = hash(file, facts.st_size, path, [root = root_, path]() -> expected<descriptor> {
-    descriptor again = open_beneath(*root, path, flags, follow::but_the_last);
-    if (!again) return failure(fault_of(purpose::outputs, errno, "opening output " + path));
-    return again;
-  });
+  auto facts = file ? on_.facts(*file) : tl::unexpected(file.error());
+  if (!facts) return output_fault(facts.error(), "opening output " + path);
+  if (facts->kind != file_kind::file) return wrong_kind(path, facts->kind, "a file");
+  const auto size = static_cast<std::int64_t>(facts->size);
+  if (auto counted = count(path, size); !counted) return failure(std::move(counted).error());
+  auto open_again = [&on = on_, root = root_, path]() -> expected<std::shared_ptr<const descriptor>> {
+    auto again = on.open_beneath(*root, path, flags, follow::but_the_last);
+    if (!again) return output_fault(again.error(), "opening output " + path);
+    return std::make_shared<const descriptor>(std::move(*again));
+  };
+  auto blob = hash(*file, size, path, std::move(open_again));
   if (!blob) return with_context(blob.error(), "output \"{}\"", path);
-  return hashed_file{*blob, (facts.st_mode & S_IXUSR) != 0};
+  return hashed_file{*blob, (facts->mode & executable_by_owner) != 0};
 }
 
 /// The first `size` bytes; a file that is shorter has changed under our eyes.
 expected<digest> output_collector::hash(const descriptor& file, std::int64_t size, std::string path,
-                                        std::function<expected<descriptor>()> open_again) {
+                                        file_opener open_again) {
   bool keep = size <= small_file && kept_ + static_cast<std::size_t>(size) <= kept_at_most;
   buffer room(keep ? static_cast<std::size_t>(size) + 1 : read_at_once);
   hasher all(function_);
@@ -184,12 +192,11 @@ expected<digest> output_collector::hash(const descriptor& file, std::int64_t siz
     if (stop_.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
     char* into = room.data() + (keep ? offset : 0);
     auto wanted = std::min<std::int64_t>(size - offset, read_at_once);
-    ssize_t count = ::pread(file.number(), into, static_cast<std::size_t>(wanted), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failure(fault_of(purpose::outputs, errno, "reading"));
-    if (count == 0) return fail(errc::aborted, "the file became shorter while it was read");
-    all.update({into, static_cast<std::size_t>(count)});
-    offset += count;
+    auto count = on_.read(file, {into, static_cast<std::size_t>(wanted)}, static_cast<std::uint64_t>(offset));
+    if (!count) return output_fault(count.error(), "reading");
+    if (*count == 0) return fail(errc::aborted, "the file became shorter while it was read");
+    all.update({into, *count});
+    offset += static_cast<std::int64_t>(*count);
   }
   auto blob = all.finish();
   if (is_empty_blob(blob) || blobs_.contains(blob)) return blob;
@@ -205,17 +212,16 @@ expected<digest> output_collector::hash(const descriptor& file, std::int64_t siz
   return blob;
 }
 
-expected<std::string> output_collector::read_link(int folder, const char* name, const std::string& path) {
+expected<std::string> output_collector::read_link(const descriptor& folder, const char* name,
+                                                  const std::string& path) {
   if (auto counted = count(path, 0); !counted) return failure(std::move(counted).error());
-  char target[PATH_MAX];
-  ssize_t size = ::readlinkat(folder, name, target, sizeof target);
-  if (size < 0) return failure(fault_of(purpose::outputs, errno, "reading link " + path));
-  std::string result(target, static_cast<std::size_t>(size));
-  if (!is_utf8(result))
+  auto target = on_.read_link(folder, name);
+  if (!target) return output_fault(target.error(), "reading link " + path);
+  if (!is_utf8(*target))
     return fail(errc::failed_precondition, "link \"{}\" leads to what is not UTF-8", path);
-  if (!options_.absolute_symlinks && result.front() == '/')
+  if (!options_.absolute_symlinks && target->front() == '/')
     return fail(errc::failed_precondition, "link \"{}\" is absolute, which is not allowed here", path);
-  return result;
+  return std::move(*target);
 }
 
 expected<void> output_collector::count(const std::string& path, std::int64_t size) {

@@ -22,8 +22,8 @@ struct worker_options;
 /// Where the bytes of a blob to be uploaded are: in memory, or in a file.
 struct blob_origin {
   bytes content;
-  std::function<expected<descriptor>()> open;  ///< null: they are in `content`
-  std::string path = {};                       ///< of the output, for sentences
+  file_opener open;       ///< null: they are in `content`
+  std::string path = {};  ///< of the output, for sentences
 };
 using blob_table = std::unordered_map<digest, blob_origin>;
 
@@ -36,7 +36,7 @@ public:
     bool cut = false;  ///< there was more
   };
 
-  output_collector(std::shared_ptr<const descriptor> root, const worker_options& options,
+  output_collector(disk& on, std::shared_ptr<const descriptor> root, const worker_options& options,
                    const output_room::limits& room, digest_function function, const std::atomic<bool>& stop);
 
   /// What the command has written to a standard stream, as much of it as the options allow.
@@ -65,14 +65,14 @@ private:
                           build::bazel::remote::execution::v2::ActionResult& result);
   expected<void> check_link_target(const declared_output& output, const std::string& path);
   expected<hashed_file> add_file(const std::string& path);
-  expected<digest> hash(const descriptor& file, std::int64_t size, std::string path,
-                        std::function<expected<descriptor>()> open_again);
-  expected<std::string> read_link(int folder, const char* name, const std::string& path);
+  expected<digest> hash(const descriptor& file, std::int64_t size, std::string path, file_opener open_again);
+  expected<std::string> read_link(const descriptor& folder, const char* name, const std::string& path);
   expected<void> count(const std::string& path, std::int64_t size);
   std::uint64_t entries_left() const noexcept;
   expected<void> tell(std::size_t bytes);
   digest add_content(bytes content, const std::string& path);
 
+  disk& on_;
   const std::shared_ptr<const descriptor> root_;
   const worker_options& options_;
   const output_room::limits room_;

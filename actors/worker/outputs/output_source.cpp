@@ -1,7 +1,5 @@
 #include "actors/worker/outputs/output_source.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <exception>
@@ -16,9 +14,9 @@ constexpr std::int64_t longest_read = 1 << 20;
 
 class file_source final : public blob_source, public std::enable_shared_from_this<file_source> {
 public:
-  file_source(std::function<expected<descriptor>()> open, std::int64_t size,
-              std::shared_ptr<thread_pool> pool, std::shared_ptr<const std::atomic<bool>> stop)
-      : open_(std::move(open)), left_(size), pool_(std::move(pool)), stop_(std::move(stop)) {}
+  file_source(disk& on, file_opener open, std::int64_t size, std::shared_ptr<thread_pool> pool,
+              std::shared_ptr<const std::atomic<bool>> stop)
+      : on_(on), open_(std::move(open)), left_(size), pool_(std::move(pool)), stop_(std::move(stop)) {}
 
   void read(next then) override {
     auto work = [self = shared_from_this(), then] { then(self->take()); };
@@ -44,31 +42,29 @@ private:
     }
     auto wanted = static_cast<std::size_t>(std::min(left_, longest_read));
     buffer room(wanted);
-    ssize_t count = 0;
-    do {
-      count = ::pread(file_.number(), room.data(), wanted, offset_);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0) return failure(fault_of(purpose::own_folder, errno, "reading an output"));
-    if (count == 0) return fail(errc::aborted, "an output became shorter while it was read");
-    offset_ += count;
-    left_ -= count;
-    return byte_chain(room.freeze(static_cast<std::size_t>(count)));
+    auto count = on_.read(*file_, {room.data(), wanted}, offset_);
+    if (!count) return failure(fault_of(purpose::own_folder, count.error().number, "reading an output"));
+    if (*count == 0) return fail(errc::aborted, "an output became shorter while it was read");
+    offset_ += *count;
+    left_ -= static_cast<std::int64_t>(*count);
+    return byte_chain(room.freeze(*count));
   }
 
-  const std::function<expected<descriptor>()> open_;
+  disk& on_;
+  const file_opener open_;
   std::int64_t left_;
-  std::int64_t offset_ = 0;
-  descriptor file_;
+  std::uint64_t offset_ = 0;
+  std::shared_ptr<const descriptor> file_;
   const std::shared_ptr<thread_pool> pool_;
   const std::shared_ptr<const std::atomic<bool>> stop_;
 };
 
 }  // namespace
 
-blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
+blob_source_ptr make_file_source(disk& on, file_opener open, std::int64_t size,
                                  std::shared_ptr<thread_pool> pool,
                                  std::shared_ptr<const std::atomic<bool>> stop) {
-  return std::make_shared<file_source>(std::move(open), size, std::move(pool), std::move(stop));
+  return std::make_shared<file_source>(on, std::move(open), size, std::move(pool), std::move(stop));
 }
 
 }  // namespace kiln

@@ -12,7 +12,7 @@ namespace kiln {
 
 /// A file's first `size` bytes, at most a MiB at a time, read by the thread pool. It is opened at the first
 /// read.
-blob_source_ptr make_file_source(std::function<expected<descriptor>()> open, std::int64_t size,
+blob_source_ptr make_file_source(disk& on, file_opener open, std::int64_t size,
                                  std::shared_ptr<thread_pool> pool,
                                  std::shared_ptr<const std::atomic<bool>> stop);
 

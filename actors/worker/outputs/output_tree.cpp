@@ -1,8 +1,6 @@
 #include "actors/worker/outputs/output_tree.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,29 +26,8 @@ constexpr std::size_t most_to_describe = 4 * static_cast<std::size_t>(largest::t
 // In a Directory a file or folder has a hash beside its name; the shortest is SHA-1's.
 constexpr std::size_t least_of_hash = 40;
 
-/// As many as there are, or one more than `most`.
-expected<std::vector<std::string>> names_in(const descriptor& folder, const std::string& path,
-                                            std::uint64_t most) {
-  int number = ::fcntl(folder.number(), F_DUPFD_CLOEXEC, 3);  // what the listing owns
-  DIR* listing = number < 0 ? nullptr : ::fdopendir(number);
-  if (listing == nullptr) {
-    int why = errno;
-    if (number >= 0) ::close(number);
-    return failure(fault_of(purpose::outputs, why, "listing output " + path));
-  }
-  std::vector<std::string> names;
-  errno = 0;
-  while (names.size() <= most) {
-    const dirent* entry = ::readdir(listing);
-    if (entry == nullptr) break;
-    std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  int why = errno;
-  ::closedir(listing);
-  if (why != 0) return failure(fault_of(purpose::outputs, why, "listing output " + path));
-  std::sort(names.begin(), names.end());
-  return names;
+failure tree_fault(const disk_error& why, const std::string& doing) {
+  return failure(fault_of(purpose::outputs, why.number, doing));
 }
 
 }  // namespace
@@ -98,27 +75,26 @@ expected<bytes> output_collector::tree_walk::tree_of(const std::vector<const fol
 expected<void> output_collector::tree_walk::read(std::size_t index) {
   auto path = folders_[index].path;
   if (auto counted = home_.count(path, 0); !counted) return counted;
-  descriptor folder = open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
-  if (!folder && errno == EXDEV)
+  auto folder = home_.on_.open_beneath(*home_.root_, path, O_RDONLY | O_DIRECTORY, follow::but_the_last);
+  if (!folder && folder.error().number == EXDEV)
     return fail(errc::failed_precondition, "something is mounted over output folder \"{}\"", path);
-  if (!folder) return failure(fault_of(purpose::outputs, errno, "opening output " + path));
-  auto names = names_in(folder, path, home_.entries_left());
-  if (!names) return failure(std::move(names).error());
+  if (!folder) return tree_fault(folder.error(), "opening output " + path);
+  auto names = names_in(home_.on_, *folder, home_.entries_left() + 1);
+  if (!names) return tree_fault(names.error(), "listing output " + path);
   for (const auto& name : *names)
-    if (auto added = add_entry(index, folder.number(), name); !added) return added;
+    if (auto added = add_entry(index, *folder, name); !added) return added;
   return {};
 }
 
-expected<void> output_collector::tree_walk::add_entry(std::size_t index, int open_folder,
+expected<void> output_collector::tree_walk::add_entry(std::size_t index, const descriptor& open_folder,
                                                       const std::string& name) {
   auto path = join_path(folders_[index].path, name);
   if (!is_utf8(name))
     return fail(errc::failed_precondition, "output \"{}\" has a name that is not UTF-8", escaped(path, 512));
   if (auto fine = add_bytes(index, name.size()); !fine) return fine;
-  struct stat facts {};
-  if (::fstatat(open_folder, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
-    return failure(fault_of(purpose::outputs, errno, "looking at output " + path));
-  if (S_ISREG(facts.st_mode)) {
+  auto facts = home_.on_.facts(open_folder, name.c_str());
+  if (!facts) return tree_fault(facts.error(), "looking at output " + path);
+  if (facts->kind == file_kind::file) {
     auto file = home_.add_file(path);
     if (!file) return failure(std::move(file).error());
     auto* node = folders_[index].message.add_files();
@@ -127,13 +103,13 @@ expected<void> output_collector::tree_walk::add_entry(std::size_t index, int ope
     to_wire(file->blob, node->mutable_digest());
     return add_bytes(index, least_of_hash);
   }
-  if (S_ISDIR(facts.st_mode)) {
+  if (facts->kind == file_kind::folder) {
     folders_[index].message.add_directories()->set_name(name);
     folders_[index].children.push_back(folders_.size());
     folders_.push_back({std::move(path)});
     return add_bytes(index, least_of_hash);
   }
-  if (S_ISLNK(facts.st_mode)) {
+  if (facts->kind == file_kind::link) {
     auto target = home_.read_link(open_folder, name.c_str(), path);
     if (!target) return failure(std::move(target).error());
     auto* node = folders_[index].message.add_symlinks();

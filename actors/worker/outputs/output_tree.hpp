@@ -1,7 +1,5 @@
 #pragma once
 
-#include <dirent.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,7 +35,7 @@ private:
   };
 
   expected<void> read(std::size_t index);
-  expected<void> add_entry(std::size_t index, int open_folder, const std::string& name);
+  expected<void> add_entry(std::size_t index, const descriptor& open_folder, const std::string& name);
   expected<void> add_bytes(std::size_t index, std::size_t count);
   void seal(folder& one);
   expected<bytes> tree_of(const std::vector<const folder*>& order) const;

@@ -54,7 +54,7 @@ private:
   void write_stream(const digest& blob, blob_origin origin) {
     missing_.pop_back();
     ++running_;
-    auto source = make_file_source(std::move(origin.open), blob.size, shop_->pool, stop_);
+    auto source = make_file_source(*shop_->env.files, std::move(origin.open), blob.size, shop_->pool, stop_);
     self_->request(shop_->cas, caf::infinite, write_blob{blob, std::move(source)})
         .then([me = shared_from_this()](const receipt&) { me->written({}); },
               [me = shared_from_this(), blob, path = std::move(origin.path)](const caf::error& fault) {

@@ -28,7 +28,7 @@ void action_record::command_ends(wall_time now) {
   to_wire(now, result_->mutable_execution_metadata()->mutable_execution_completed_timestamp());
 }
 
-void action_record::set_end(const command_end& how) {
+void action_record::set_end(const process_end& how) {
   result_->set_exit_code(how.exit_code);
   auto* elapsed = result_->mutable_execution_metadata()->mutable_virtual_execution_duration();
   elapsed->set_seconds(how.elapsed.count() / 1'000'000'000);

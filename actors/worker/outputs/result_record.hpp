@@ -2,9 +2,9 @@
 
 #include <memory>
 
-#include "actors/worker/command/command_runner.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/process_launcher.hpp"
 
 namespace build::bazel::remote::execution::v2 {
 class ActionResult;
@@ -25,7 +25,7 @@ public:
   /// Fetching has ended then.
   void command_begins(wall_time now);
   void command_ends(wall_time now);
-  void set_end(const command_end& how);
+  void set_end(const process_end& how);
   void upload_begins(wall_time now);
   void upload_ends(wall_time now);
 

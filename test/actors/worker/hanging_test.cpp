@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "actors/worker/command/command_runner.hpp"
 #include "core/observe/metrics.hpp"
 #include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/worker_bench.hpp"
@@ -15,19 +16,21 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Keeps to itself that the processes of a command are gone, as long as it is told to.
-class held_ends final : public command_starter {
+class held_ends final : public process_launcher {
 public:
-  explicit held_ends(std::shared_ptr<command_starter> real) : real_(std::move(real)) {}
+  explicit held_ends(const std::string& folder)
+      : real_(
+            command_runner::open(system_disk(), system_disk().open_folder(folder).value(), folder).value()) {}
 
-  expected<running_command> start(const command_plan& plan, const descriptor& folder, const descriptor& out,
-                                  const descriptor& err, user_number user,
-                                  command_listener listener) override {
+  expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
+                                      const descriptor& out, const descriptor& err, user_number user,
+                                      process_listener listener) override {
     std::unique_lock lock(held_->mutex);
     bool hold = held_->to_hold > 0;
     if (hold) --held_->to_hold;
     lock.unlock();
     if (hold)
-      listener.ended = [held = held_, ended = std::move(listener.ended)](expected<command_end> how) {
+      listener.ended = [held = held_, ended = std::move(listener.ended)](expected<process_end> how) {
         std::lock_guard lock(held->mutex);
         held->news.push_back([ended, how = std::move(how)] { ended(how); });
         held->changed.notify_all();
@@ -58,7 +61,7 @@ private:
     std::vector<std::function<void()>> news;
   };
 
-  const std::shared_ptr<command_starter> real_;
+  const std::shared_ptr<process_launcher> real_;
   const std::shared_ptr<held_news> held_ = std::make_shared<held_news>();
 };
 
@@ -114,10 +117,7 @@ struct hanging_bench : worker_bench {
     options.hang_after = 20ms;
     options.kill_grace = duration(0);
     env.pools = &pools;
-    around_commands = [this](std::shared_ptr<command_starter> real) {
-      ends = std::make_shared<held_ends>(std::move(real));
-      return ends;
-    };
+    processes = ends;
     hire();
     master.next_enlisted();
   }
@@ -135,7 +135,7 @@ struct hanging_bench : worker_bench {
   double lost() { return metrics.gauges("kiln_worker_slots_lost", "").with().value(); }
 
   held_pools pools;
-  std::shared_ptr<held_ends> ends;
+  std::shared_ptr<held_ends> ends = std::make_shared<held_ends>(folder.path().string());
 };
 
 }  // namespace

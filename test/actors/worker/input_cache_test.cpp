@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 struct input_cache_bench : deterministic_system {
   temporary_folder folder;
   std::shared_ptr<thread_pool> pool = env().pools->make("hands", 1);
-  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", pool, nullptr).value();
+  std::shared_ptr<work_root> root =
+      work_root::open(system_disk(), folder.path() / "work", pool, nullptr).value();
   store_actor cas = own(spawn_store("{type: memory, capacity: 64MiB}"));
   input_cache_actor input_cache =
       own(spawn_input_cache(actors(), {env(), cas, store_actor(), root, pool, 1 << 20}));

@@ -27,7 +27,7 @@ struct mount_bench {
     std::ofstream(outside / "deep/er/precious") << "kept";
   }
   std::shared_ptr<work_root> open() {
-    return work_root::open((place / "work").string(), make_inline_pool(), nullptr).value();
+    return work_root::open(system_disk(), (place / "work").string(), make_inline_pool(), nullptr).value();
   }
   fs::path home() const { return fs::directory_iterator(place / "work/actions")->path(); }
   bool nothing_there() const { return fs::is_empty(place / "work/actions"); }

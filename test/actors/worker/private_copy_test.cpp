@@ -26,7 +26,8 @@ struct copy_bench {
   const digest blob = digest_of("input");
   temporary_folder folder;
   std::shared_ptr<thread_pool> pool = make_inline_pool();
-  std::shared_ptr<work_root> root = work_root::open(folder.path() / "work", pool, nullptr).value();
+  std::shared_ptr<work_root> root =
+      work_root::open(system_disk(), folder.path() / "work", pool, nullptr).value();
   std::shared_ptr<told_source> source = std::make_shared<told_source>();
   std::optional<expected<lent_input_ptr>> copy;
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -36,7 +37,7 @@ std::string repeated(const std::string& text, std::size_t size) {
 struct watched_folder {
   explicit watched_folder(const input_tree& inputs = {}) {
     small_limits(options);
-    auto made = work_root::open((folder / "work").string(), pool, nullptr);
+    auto made = work_root::open(system_disk(), (folder / "work").string(), pool, nullptr);
     BOOST_REQUIRE(made);
     root = *made;
     auto one = root->make_action_folder();
@@ -46,7 +47,7 @@ struct watched_folder {
   }
   void write(const std::string& name, std::size_t size) {
     descriptor file(::openat(action->root().number(), name.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666));
-    BOOST_REQUIRE(write_all(file, std::string(size, 'x')));
+    BOOST_REQUIRE(write_all(system_disk(), file, std::string(size, 'x'), 0));
     taken.bytes += size;
     ++taken.entries;
   }
@@ -189,7 +190,7 @@ BOOST_AUTO_TEST_CASE(a_folder_that_is_deeper_than_a_path_is_looked_through) {
     here = descriptor(::openat(here.number(), name.c_str(), O_RDONLY | O_DIRECTORY));
   }
   descriptor file(::openat(here.number(), "file", O_WRONLY | O_CREAT, 0666));
-  BOOST_REQUIRE(write_all(file, std::string(5 * limit, 'x')));
+  BOOST_REQUIRE(write_all(system_disk(), file, std::string(5 * limit, 'x'), 0));
   one.time.advance(2s);
   BOOST_TEST(!one.is_fine());
 }

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 struct root_bench {
   temporary_folder place;
   std::shared_ptr<work_root> root =
-      work_root::open((place / "work").string(), make_inline_pool(), nullptr).value();
+      work_root::open(system_disk(), (place / "work").string(), make_inline_pool(), nullptr).value();
 
   std::unique_ptr<action_folder> folder() { return root->make_action_folder().value(); }
   /// The only one there is.
@@ -62,8 +62,8 @@ BOOST_AUTO_TEST_CASE(an_emptied_folder_serves_again) {
     fs::create_directories(home() / "root/deep/er");
     std::ofstream(home() / "root/deep/er/file") << "left";
     fs::create_symlink("/", home() / "root/link");
-    BOOST_REQUIRE(write_all(folder.out(), "said"));
-    BOOST_REQUIRE(write_all(folder.err(), "complained"));
+    BOOST_REQUIRE(write_all(system_disk(), folder.out(), "said", 0));
+    BOOST_REQUIRE(write_all(system_disk(), folder.err(), "complained", 0));
   }));
 }
 

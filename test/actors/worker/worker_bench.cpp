@@ -171,8 +171,8 @@ void worker_bench::overwrite_cached(const std::string& content, const std::strin
 }
 
 void worker_bench::hire(store_actor cache) {
-  auto spawned =
-      spawn_worker(system, options, {env, cas, std::move(cache), master.actor(), nullptr, around_commands});
+  env.processes = processes.get();
+  auto spawned = spawn_worker(system, options, {env, cas, std::move(cache), master.actor(), nullptr});
   if (!spawned) throw std::runtime_error(spawned.error().to_string());
   worker = *spawned;
 }

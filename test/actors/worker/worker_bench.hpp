@@ -14,6 +14,7 @@
 #include "actors/worker/worker.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/clock.hpp"
+#include "core/base/process_launcher.hpp"
 #include "core/base/random.hpp"
 #include "core/contract/store.hpp"
 #include "core/observe/log.hpp"
@@ -109,13 +110,13 @@ public:
   logger log;
   metric_registry metrics;
   environment env{&system_clock(), random.get(), &log, &metrics};
+  /// What the worker starts processes with, from the next `hire` on; null: its own.
+  std::shared_ptr<process_launcher> processes;
   caf::actor_system_config config;
   caf::actor_system system;
   scripted_master master;
   store_actor cas;
   worker_options options;
-  /// What stands between actions and their commands, from the next `hire` on.
-  std::function<std::shared_ptr<command_starter>(std::shared_ptr<command_starter>)> around_commands;
   local_worker worker;
 
 private:

@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_worker_left_is_removed) {
   std::filesystem::create_directories(place / "work/actions/17/root/sub");
   std::ofstream(place / "work/actions/17/root/sub/file") << "left";
   std::ofstream(place / "work/other") << "not ours";
-  auto root = work_root::open((place / "work").string(), make_inline_pool(), nullptr);
+  auto root = work_root::open(system_disk(), (place / "work").string(), make_inline_pool(), nullptr);
   BOOST_REQUIRE(root.has_value());
   BOOST_TEST(std::filesystem::is_empty(place / "work/actions"));
   BOOST_TEST(!std::filesystem::exists(place / "work/old"));
@@ -203,23 +203,23 @@ BOOST_AUTO_TEST_CASE(links_are_removed_and_not_followed) {
   std::ofstream(place / "kept/file") << "kept";
   std::filesystem::create_directories(place / "tree");
   std::filesystem::create_directory_symlink(place / "kept", place / "tree/link");
-  auto folder = open_folder(place.path());
-  BOOST_REQUIRE(remove_tree(*folder, "tree"));
+  auto folder = system_disk().open_folder(place.path());
+  BOOST_REQUIRE(remove_tree(system_disk(), *folder, "tree"));
   BOOST_TEST(!std::filesystem::exists(place / "tree"));
   BOOST_TEST(std::filesystem::exists(place / "kept/file"));
 }
 
 BOOST_AUTO_TEST_CASE(trees_deeper_than_open_files_are_removed) {
   temporary_folder place;
-  auto folder = open_folder(place.path());
+  auto folder = system_disk().open_folder(place.path());
   // Deeper than any path may be long, so step by step.
   BOOST_REQUIRE(::mkdirat(folder->number(), "tree", 0777) == 0);
-  auto here = open_beneath(*folder, "tree", O_RDONLY | O_DIRECTORY, follow::none);
+  auto here = system_disk().open_beneath(*folder, "tree", O_RDONLY | O_DIRECTORY, follow::none, 0).value();
   for (int depth = 0; depth < 3000; ++depth) {
     BOOST_REQUIRE(::mkdirat(here.number(), "d", 0777) == 0);
-    here = open_beneath(here, "d", O_RDONLY | O_DIRECTORY, follow::none);
+    here = system_disk().open_beneath(here, "d", O_RDONLY | O_DIRECTORY, follow::none, 0).value();
   }
-  BOOST_REQUIRE(remove_tree(*folder, "tree"));
+  BOOST_REQUIRE(remove_tree(system_disk(), *folder, "tree"));
   BOOST_TEST(!std::filesystem::exists(place / "tree"));
 }
 
@@ -230,8 +230,8 @@ BOOST_AUTO_TEST_CASE(no_mode_of_a_file_is_changed_on_the_way) {
   ::chmod((place / "blob").c_str(), 0555);
   std::filesystem::create_hard_link(place / "blob", place / "tree/sub/input");
   ::chmod((place / "tree/sub").c_str(), 0500);
-  auto folder = open_folder(place.path());
-  BOOST_REQUIRE(remove_tree(*folder, "tree"));
+  auto folder = system_disk().open_folder(place.path());
+  BOOST_REQUIRE(remove_tree(system_disk(), *folder, "tree"));
   struct stat facts {};
   ::stat((place / "blob").c_str(), &facts);
   BOOST_TEST((facts.st_mode & 07777) == 0555U);
@@ -239,8 +239,8 @@ BOOST_AUTO_TEST_CASE(no_mode_of_a_file_is_changed_on_the_way) {
 
 BOOST_AUTO_TEST_CASE(what_is_not_there_needs_no_removal) {
   temporary_folder place;
-  auto folder = open_folder(place.path());
-  BOOST_TEST(remove_tree(*folder, "nothing").has_value());
+  auto folder = system_disk().open_folder(place.path());
+  BOOST_TEST(remove_tree(system_disk(), *folder, "nothing").has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t swept_at_once = 1000;
 
-std::uint64_t hours_since(std::chrono::system_clock::time_point then) {
-  auto gone = std::chrono::duration_cast<std::chrono::hours>(std::chrono::system_clock::now() - then).count();
+std::uint64_t hours_since(const engine& with, wall_time then) {
+  auto gone = std::chrono::duration_cast<std::chrono::hours>(with.env.time->wall() - then).count();
   return gone > 0 ? static_cast<std::uint64_t>(gone) : 0;
 }
 
@@ -43,7 +43,7 @@ examined examine(const engine& with, const digest& blob) {
     how = prove_doubted(with, blob);
   if (how == proof::wrong) (void)with.on().remove(in, name.path());
   if (how != proof::right) return {{}, how == proof::wrong, how == proof::unreadable};
-  return {found_blob{blob, facts->size, hours_since(std::max(facts->used, facts->written))}};
+  return {found_blob{blob, facts->size, hours_since(with, std::max(facts->used, facts->written))}};
 }
 
 // A process that was killed may have named blobs in it and not synced the names: nobody was told of those,

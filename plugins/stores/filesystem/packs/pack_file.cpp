@@ -83,7 +83,7 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
   if (!facts) return fail(facts.error().in_words(fmt::format("opening {}", pack_name(number))));
   loaded_pack result;
   result.size = facts->size;
-  auto age = std::chrono::system_clock::now() - facts->written;
+  auto age = with.env.time->wall() - facts->written;
   result.hours_unused = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::hours>(age).count()));
   if (!with.folder->doubts(*facts)) result.records = read_index(with, number, facts->size);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <caf/actor_system.hpp>
-#include <filesystem>
 
 #include "core/base/descriptors.hpp"
 #include "core/base/memory_limit.hpp"
@@ -23,7 +22,7 @@ constexpr std::uint64_t files_at_once = 256;  // read, written and lent that are
 }  // namespace
 
 expected<store_actor> spawn_filesystem_store(const store_options& options, const store_context& context) {
-  disk& on = system_disk();
+  disk& on = *context.env.files;
   return spawn_filesystem_store(
       options, context, {&on, context.env.pools->make("disk", options.io_threads), current_boot_id(on)});
 }
@@ -32,7 +31,7 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
                                              store_environment on) {
   bool durable = options.keep == durability::durable;
   // Whoever reads a message about it should find it, wherever the process was started.
-  auto path = std::filesystem::absolute(options.path).string();
+  auto path = absolute_path(options.path);
   auto folder =
       store_folder::open(*on.on, path, context.what, on.boot_id, durable, context.env.random->next());
   if (!folder) return fail(folder.error());

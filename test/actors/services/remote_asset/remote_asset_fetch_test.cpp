@@ -353,7 +353,7 @@ BOOST_AUTO_TEST_CASE(a_transfer_ends_with_the_server_that_wanted_it) {
     stop = true;
     web_peer::wait_until_gone(connection);
   });
-  web_fetcher fetcher(allowing({"127.0.0.1:" + web.port()}), {}, system_clock());
+  web_fetcher fetcher(allowing({"127.0.0.1:" + web.port()}), {}, {&system_clock()});
   auto asked = read_question(fetching({web.url("/silent")}, checked), {}).value();
   BOOST_TEST(fetcher.fetch(asked, stop).error().code() == errc::unavailable);
 }

@@ -13,7 +13,7 @@
 #include "test/contract/sources.hpp"
 #include "test/contract/stage.hpp"
 #include "test/harness/deterministic_system.hpp"
-#include "test/plugins/stores/filesystem/faulty_disk.hpp"
+#include "test/harness/faulty_disk.hpp"
 
 namespace kiln::test {
 

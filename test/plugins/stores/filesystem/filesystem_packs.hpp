@@ -7,7 +7,7 @@
 
 #include "plugins/stores/filesystem/packs/pack_walk.hpp"
 #include "plugins/stores/filesystem/packs/pack_writer.hpp"
-#include "test/plugins/stores/filesystem/faulty_disk.hpp"
+#include "test/harness/faulty_disk.hpp"
 
 namespace kiln::test {
 

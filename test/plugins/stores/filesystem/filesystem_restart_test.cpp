@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(without_marks_lets_go_first_of_what_was_used_longest_ago_by
   for (std::size_t i = 0; i < blobs.size(); ++i) {
     // Both times, for the later one counts.
     const auto ago = std::chrono::hours(i == 3 ? 1000 : 10 * (i + 1));
-    const timespec then{::time(nullptr) - std::chrono::seconds(ago).count(), 0};
+    const timespec then{std::chrono::system_clock::to_time_t(house.system.time().wall() - ago), 0};
     const timespec times[2] = {then, then};
     BOOST_REQUIRE(::utimensat(AT_FDCWD, house.file_of(blobs[i]).c_str(), times, 0) == 0);
   }

@@ -1,4 +1,4 @@
-#include "test/plugins/stores/filesystem/faulty_disk.hpp"
+#include "test/harness/faulty_disk.hpp"
 
 #include <algorithm>
 
@@ -14,6 +14,13 @@ disk_result<descriptor> faulty_disk::open_folder(const std::string& path) {
 disk_result<descriptor> faulty_disk::open(const descriptor& folder, const char* path, int flags,
                                           unsigned mode, lookup how) {
   return attempt(disk_call::open, path, [&] { return real_.open(folder, path, flags, mode, how); });
+}
+disk_result<descriptor> faulty_disk::open_beneath(const descriptor& folder, const std::string& path,
+                                                  int flags, follow links, unsigned mode) {
+  return attempt(disk_call::open, path, [&] { return real_.open_beneath(folder, path, flags, links, mode); });
+}
+disk_result<descriptor> faulty_disk::open_parent(const descriptor& folder) {
+  return attempt(disk_call::open, "..", [&] { return real_.open_parent(folder); });
 }
 disk_result<std::size_t> faulty_disk::read(const descriptor& file, std::span<char> into,
                                            std::uint64_t offset) {
@@ -32,18 +39,31 @@ disk_result<std::size_t> faulty_disk::write(const descriptor& file, std::span<co
     return real_.write(file, {&some, 1}, offset);
   });
 }
+disk_result<void> faulty_disk::resize(const descriptor& file, std::uint64_t size) {
+  return attempt(disk_call::write, {}, [&] { return real_.resize(file, size); });
+}
+disk_result<void> faulty_disk::share(const descriptor& from, const descriptor& to) {
+  return attempt(disk_call::write, {}, [&] { return real_.share(from, to); });
+}
+disk_result<std::uint64_t> faulty_disk::copy(const descriptor& from, const descriptor& to,
+                                             std::uint64_t offset, std::uint64_t size) {
+  return attempt(disk_call::write, {},
+                 [&] { return real_.copy(from, to, offset, std::min<std::uint64_t>(size, longest_write)); });
+}
 void faulty_disk::write_back(const descriptor& file, std::uint64_t offset, std::uint64_t size) {
   real_.write_back(file, offset, size);
 }
 disk_result<void> faulty_disk::sync_data(const descriptor& file) {
-  return attempt(disk_call::sync_data, {}, [&] { return real_.sync_data(file); });
+  return attempt_sync(disk_call::sync_data, [&] { return real_.sync_data(file); });
 }
 disk_result<void> faulty_disk::sync(const descriptor& file) {
-  return attempt(disk_call::sync, {}, [&] { return real_.sync(file); });
+  return attempt_sync(disk_call::sync, [&] { return real_.sync(file); });
 }
-// The whole machine's file system, for a test: what is asked for is counted, and not done.
-disk_result<void> faulty_disk::sync_all(const descriptor&) {
-  return attempt(disk_call::sync_all, {}, [] { return disk_result<void>(); });
+disk_result<void> faulty_disk::sync_all(const descriptor& file) {
+  // The whole machine's file system, for a test: what is asked for is counted, and not done.
+  const bool is_too_much = &real_ == &system_disk();
+  return attempt_sync(disk_call::sync_all,
+                      [&] { return is_too_much ? disk_result<void>() : real_.sync_all(file); });
 }
 disk_result<void> faulty_disk::rename(const descriptor& from_folder, const char* from,
                                       const descriptor& to_folder, const char* to, unsigned flags) {
@@ -63,6 +83,16 @@ disk_result<void> faulty_disk::remove_folder(const descriptor& folder, const cha
 disk_result<void> faulty_disk::make_folder(const descriptor& folder, const char* path, unsigned mode) {
   return attempt(disk_call::make_folder, path, [&] { return real_.make_folder(folder, path, mode); });
 }
+disk_result<void> faulty_disk::make_link(const std::string& target, const descriptor& folder,
+                                         const char* path) {
+  return attempt(disk_call::other, path, [&] { return real_.make_link(target, folder, path); });
+}
+disk_result<std::string> faulty_disk::read_link(const descriptor& folder, const char* path) {
+  return attempt(disk_call::other, path, [&] { return real_.read_link(folder, path); });
+}
+disk_result<void> faulty_disk::unmount(const descriptor& folder, const char* path) {
+  return attempt(disk_call::other, path, [&] { return real_.unmount(folder, path); });
+}
 disk_result<file_facts> faulty_disk::facts(const descriptor& folder, const char* path) {
   return attempt(disk_call::facts, path, [&] { return real_.facts(folder, path); });
 }
@@ -78,6 +108,21 @@ disk_result<void> faulty_disk::list(const descriptor& folder,
 }
 disk_result<void> faulty_disk::set_mode(const descriptor& file, unsigned mode) {
   return attempt(disk_call::other, {}, [&] { return real_.set_mode(file, mode); });
+}
+disk_result<void> faulty_disk::set_mode(const descriptor& folder, const char* path, unsigned mode) {
+  return attempt(disk_call::other, path, [&] { return real_.set_mode(folder, path, mode); });
+}
+disk_result<void> faulty_disk::set_owner(const descriptor& file, user_number owner) {
+  return attempt(disk_call::other, {}, [&] { return real_.set_owner(file, owner); });
+}
+disk_result<void> faulty_disk::set_owner(const descriptor& folder, const char* path, user_number owner) {
+  return attempt(disk_call::other, path, [&] { return real_.set_owner(folder, path, owner); });
+}
+disk_result<void> faulty_disk::touch(const descriptor& folder, const char* path) {
+  return attempt(disk_call::other, path, [&] { return real_.touch(folder, path); });
+}
+disk_result<bool> faulty_disk::has_attributes(const descriptor& file) {
+  return attempt(disk_call::other, {}, [&] { return real_.has_attributes(file); });
 }
 disk_result<void> faulty_disk::lock(const descriptor& file) {
   return attempt(disk_call::other, {}, [&] { return real_.lock(file); });

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/disk.hpp"
+#include "core/base/error.hpp"
+
+namespace kiln {
+
+/// What is to be executed.
+struct process_plan {
+  std::vector<std::string> paths;  ///< to try to execute, in order; relative ones from the working directory
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  ///< "NAME=value"
+  std::uint64_t largest_file = 0;        ///< that it may write, in bytes; 0: no limit
+};
+
+/// Of a process that ran, and is gone with all that it started.
+struct process_end {
+  int exit_code = 0;  ///< 128 + n if it was killed by signal n
+  int signal = 0;     ///< that killed it, or 0
+  duration elapsed{0};
+  duration user{0};  ///< of it and all that it waited for
+  duration system{0};
+  std::uint64_t peak_memory = 0;  ///< bytes, of the largest of them
+};
+
+/// A process that somebody holds. Dropping it kills. Nothing here blocks; any thread.
+class running_process {
+public:
+  virtual ~running_process() = default;
+  /// It and all that descends from it are killed; the end is heard of as ever.
+  virtual void kill() noexcept = 0;
+  /// SIGTERM for it and its process group.
+  virtual void ask_to_end() noexcept = 0;
+};
+using running_process_ptr = std::unique_ptr<running_process>;
+
+/// Who hears of a process, on a thread of the launcher's. `ended` is the last call, and comes when none is
+/// left of all that it started; with an error if it could not be executed, or was lost. Must not block.
+struct process_listener {
+  std::function<void()> started;
+  std::function<void(expected<process_end>)> ended;
+};
+
+/// Starts processes: passed in, so that a test can play them. Any thread.
+class process_launcher {
+public:
+  virtual ~process_launcher() = default;
+  /// Runs in `folder`, as `user`, who must be able to reach it. The standard input is empty. Blocks as long
+  /// as it takes to write the arguments into memory. After an error nobody is called.
+  virtual expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
+                                              const descriptor& out, const descriptor& err, user_number user,
+                                              process_listener listener) = 0;
+};
+
+}  // namespace kiln
