@@ -188,6 +188,60 @@ class HttpCache(unittest.TestCase):
             each.close()
 
 
+class Encrypted(unittest.TestCase):
+    """One port, one certificate, two protocols, told apart by what the client offers."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-https-"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.folder / "key.pem", "-out",
+                        self.folder / "cert.pem"], check=True, capture_output=True)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def serve(self, more=""):
+        node = self.folder / "node.yaml"
+        node.write_text(f"""
+stores:
+  blobs: {{type: memory, capacity: 64MiB}}
+  results: {{type: memory, capacity: 64MiB}}
+transports:
+  public:
+    type: grpc
+    listen: ["127.0.0.1:0"]
+    tls: {{cert: "{self.folder}/cert.pem", key: "{self.folder}/key.pem"{more}}}
+  web: {{type: http, beside: public}}
+serve: {{content: blobs, results: results}}
+""")
+        return Kiln(BINARY, ["serve", node])
+
+    def test_https_and_grpcs_at_one_port(self):
+        trust = ["--cacert", self.folder / "cert.pem"]
+        with self.serve() as kiln:
+            url = f"https://127.0.0.1:{kiln.port}"
+            self.assertIn(f"kiln speaks HTTP at {url}\n", kiln.output)
+            for protocol in ("--http1.1", "--http2", "--no-alpn"):
+                self.assertEqual(curl(*trust, protocol, f"{url}/healthz"), (200, b"ok\n"), protocol)
+            content = os.urandom(2 << 20)
+            (self.folder / "content").write_bytes(content)
+            self.assertEqual(curl(*trust, "-T", self.folder / "content", f"{url}/cas/{sha256(content)}")[0], 200)
+            self.assertEqual(curl(*trust, f"{url}/cas/{sha256(content)}"), (200, content))
+            self.assertEqual(curl(f"http://127.0.0.1:{kiln.port}/healthz"),
+                             (400, b"this port speaks TLS: https:// or grpcs://\n"))
+            checked = subprocess.run([BINARY, "conform", f"grpcs://127.0.0.1:{kiln.port}", "--ca",
+                                      str(self.folder / "cert.pem"), "--list"], capture_output=True, check=False)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_a_client_without_a_certificate_does_not_get_in_where_one_is_asked_for(self):
+        with self.serve(f', client_ca: "{self.folder}/cert.pem"') as kiln:
+            url = f"https://127.0.0.1:{kiln.port}/healthz"
+            command = ["curl", "-sS", "--max-time", "60", "--cacert", self.folder / "cert.pem"]
+            self.assertNotEqual(subprocess.run([*command, url], capture_output=True, check=False).returncode, 0)
+            shown = ["--cert", self.folder / "cert.pem", "--key", self.folder / "key.pem"]
+            self.assertEqual(subprocess.run([*command, *shown, url], capture_output=True, check=True).stdout, b"ok\n")
+
+
 class GrpcAlone(unittest.TestCase):
     def test_a_port_of_grpc_alone_says_so(self):
         with tempfile.TemporaryDirectory(prefix="kiln-http-") as folder:

@@ -75,7 +75,7 @@ void http_server::work() {
 void http_server::tick() {
   ticker_.expires_after(tick_length);
   ticker_.async_wait([this](const error_code& fault) {
-    if (fault) return;
+    if (fault || ending_) return;
     house_->look_at_deadlines();
     bool cut = false;
     {
@@ -116,7 +116,7 @@ void http_server::close(duration patience, std::function<void()> closed) {
 http_server::~http_server() {
   house_->door->close();
   if (doorway_) doorway_->stop();
-  boost::asio::post(house_->io, [this] { ticker_.cancel(); });
+  ending_ = true;
   open_.reset();
   {
     std::unique_lock lock(mutex_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -54,6 +55,7 @@ private:
   boost::asio::steady_timer ticker_;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> open_;
   std::vector<std::thread> threads_;
+  std::atomic<bool> ending_{false};
   std::mutex mutex_;
   std::condition_variable thread_ended_;
   std::size_t running_ = 0;

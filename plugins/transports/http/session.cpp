@@ -59,7 +59,7 @@ bool session::overdue(steady_time now) const noexcept {
 void session::expire() {
   if (!overdue(home_->time.now()) || phase_ == phase::closed) return;
   if (phase_ == phase::head && write_until_ == never && !lost_)
-    return refuse({408, "the head of the request did not come in time"});
+    return refuse({408, "the head of the request did not come in time"}, true);
   cut();
 }
 
@@ -124,10 +124,11 @@ void session::begin_exchange(request_head head) {
 }
 
 // What is no request ends the connection, for nobody knows where the next would begin.
-void session::refuse(const bad_request& why) {
+void session::refuse(const bad_request& why, bool reading) {
   phase_ = phase::exchange;
   body_done_ = false;
-  send(bytes::adopt(bare_answer(why.status, why.why)), [self = shared_from_this()](bool) { self->linger(); });
+  send(bytes::adopt(bare_answer(why.status, why.why)),
+       [self = shared_from_this(), reading](bool) { self->linger(reading); });
 }
 
 // ---- answers
@@ -148,7 +149,8 @@ void session::exchange_over(bool keep) {
   current_.reset();
   expect_nothing();
   if (lost_) return cut();
-  if (!keep || !keep_alive_ || owes_continue_ || home_->door->closing()) return linger();
+  if (reading_body_ || !keep || !keep_alive_ || owes_continue_ || home_->door->closing())
+    return linger(reading_body_);
   if (body_done_) return next_request();
   discard_rest(std::uint64_t{64} << 20);
 }
@@ -184,17 +186,15 @@ void session::cut() {
 }
 
 void session::end_if_idle() {
-  if (phase_ == phase::idle) linger();
+  if (phase_ == phase::idle) linger(true);
 }
 
 // A connection that is closed while the client still sends loses what it was sent last.
-void session::linger() {
+void session::linger(bool reading) {
   if (phase_ == phase::lingering || phase_ == phase::closed) return;
-  const bool reading = phase_ == phase::idle;
   phase_ = phase::lingering;
   expect_more(goodbye);
   wire_->say_goodbye([self = shared_from_this(), reading] {
-    // Who waits for a request has a read under way, and nothing was promised to its client.
     if (reading) return self->cut();
     self->buffered_.assign(read_at_once, '\0');
     self->swallow(std::uint64_t{16} << 20);

@@ -53,7 +53,7 @@ private:
   void read_head();
   void take_head();
   void begin_exchange(request_head head);
-  void refuse(const bad_request& why);
+  void refuse(const bad_request& why, bool reading = false);
   void expect_more(duration within);
   void expect_nothing() noexcept { read_until_ = never; }
   void watch_for_the_end();
@@ -63,7 +63,8 @@ private:
   void fill_chunk(const std::shared_ptr<struct body_piece>& into);
   void continue_then(std::function<void()> then);
   void discard_rest(std::uint64_t at_most);
-  void linger();
+  /// Until the client has gone, or for a while. `reading`: a read is under way, and is left alone.
+  void linger(bool reading = false);
   void swallow(std::uint64_t left);
 
   static constexpr std::int64_t never = 0;
@@ -86,6 +87,7 @@ private:
   bool chunked_ = false;
   bool body_done_ = true;
   bool owes_continue_ = false;
+  bool reading_body_ = false;
   std::uint64_t left_ = 0;
 
   std::atomic<std::int64_t> read_until_{never};  // of the steady clock

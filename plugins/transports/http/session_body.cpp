@@ -43,7 +43,12 @@ void session::read_body(const std::shared_ptr<admitted_call>& charge, std::funct
                              : static_cast<std::size_t>(std::min<std::uint64_t>(left_, largest_piece));
   auto held = charge ? charge->take(room) : expected<byte_charge>();
   if (!held) return then(failure(std::move(held).error()));
-  auto into = std::make_shared<body_piece>(body_piece{room, buffer(room), std::move(*held), std::move(then)});
+  reading_body_ = true;
+  auto come = [self = shared_from_this(), then = std::move(then)](piece more) {
+    self->reading_body_ = false;
+    then(std::move(more));
+  };
+  auto into = std::make_shared<body_piece>(body_piece{room, buffer(room), std::move(*held), std::move(come)});
   continue_then([self = shared_from_this(), into] {
     self->expect_more(self->home_->options.stall_timeout);
     self->chunked_ ? self->fill_chunk(into) : self->fill_piece(into);
