@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
+#include <map>
 #include <set>
 
 #include "actors/scheduler/scheduler.hpp"
@@ -42,36 +43,77 @@ namespace {
 /// For the calls' last words and the stores' last writes, after what was left of the patience.
 constexpr duration time_to_close = std::chrono::seconds(5);
 
+constexpr std::string_view http = "http";
+
+// One port is one door: a guest's calls are counted with its host's.
+std::string door_of(const configured& transport) {
+  auto host = transport.description.find("beside");
+  return host && !host->text().empty() ? host->text() : transport.name;
+}
+
 expected<transport_list> make_transports(const std::vector<configured>& wanted,
                                          const plugin_registry& plugins, const environment& env) {
   transport_list made;
+  std::map<std::string, std::shared_ptr<ledger>> accounts;
   for (const auto& one : wanted) {
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
       return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
-    auto instance = plugin->make(one.options, {env, one.name});
+    auto& shared = accounts[door_of(one)];
+    if (!shared) shared = std::make_shared<ledger>();
+    auto instance = plugin->make(one.options, {env, one.name, shared});
     if (!instance) return with_context(instance.error(), "transport {}", one.name);
     made.emplace_back(one.name, std::move(*instance));
   }
   return made;
 }
 
-/// Through the transport that suits the endpoint best, the first of equals.
+transport* find_transport(const transport_list& all, std::string_view name) {
+  for (const auto& [known, one] : all)
+    if (known == name) return one.get();
+  return nullptr;
+}
+
+expected<void> bring_guests(const transport_list& all) {
+  for (const auto& [name, guest] : all) {
+    auto host = guest->beside();
+    if (host.empty()) continue;
+    auto* where = find_transport(all, host);
+    if (where == nullptr || where == guest.get())
+      return fail(errc::invalid_argument, "transport {}: there is no other transport {} to be beside", name,
+                  host);
+    if (auto shared = where->be_host(*guest); !shared)
+      return with_context(shared.error(), "transport {} beside {}", name, host);
+  }
+  return {};
+}
+
+/// The endpoint's scheme decides: through a transport that speaks it, and of several through one that was
+/// given an identity for such endpoints. Where they stand in the file says nothing: of equals, the first by
+/// name.
 expected<std::shared_ptr<channel>> dial_through(const transport_list& all, const std::string& endpoint) {
   transport* best = nullptr;
   auto fit = dial_fit::possible;
-  error reason(errc::invalid_argument, "there is no transport to dial with");
+  std::string_view best_name;
+  std::optional<error> reason;
   for (const auto& [name, one] : all) {
     auto suits = one->suits(endpoint);
     if (!suits) {
-      reason = suits.error();
-    } else if (best == nullptr || *suits > fit) {
+      // Of those who dial at all, if there are any.
+      if (!reason || one->scheme() != http) reason = suits.error();
+    } else if (best == nullptr || *suits > fit || (*suits == fit && name < best_name)) {
       best = one.get();
+      best_name = name;
       fit = *suits;
     }
   }
-  if (best == nullptr) return failure(reason);
+  if (best == nullptr)
+    return failure(reason.value_or(error(errc::invalid_argument, "there is no transport to dial with")));
   return best->dial(endpoint);
+}
+
+bool speaks_http(const transport_list& all) {
+  return std::any_of(all.begin(), all.end(), [](const auto& one) { return one.second->scheme() == http; });
 }
 
 expected<std::optional<bearer_token>> token_for_workers(const node_options& options, const environment& env) {
@@ -130,6 +172,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   auto transports = make_transports(options.transports, plugins, env);
   if (!transports) return failure(transports.error());
   all.transports = std::move(*transports);
+  if (auto joined = bring_guests(all.transports); !joined) return failure(joined.error());
   auto dial = [&all](const std::string& endpoint) { return dial_through(all.transports, endpoint); };
 
   store_context base{system, env, {}, holds::content, {}, dial};
@@ -145,24 +188,36 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     if (!token) return failure(token.error());
     all.worker_listener = serve.workers;
     if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results, names);
-    all.services =
-        serve_all(system, env, serve, {all.stores.find(serve.content.name), results, all.scheduler, names},
-                  *token, all.routes);
+    all.services = serve_all(
+        system, env, serve,
+        {all.stores.find(serve.content.name), results, all.scheduler, names, speaks_http(all.transports)},
+        *token, all.routes);
   }
   if (options.worker) {
     auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial, in_vain);
     if (!place) return with_context(place.error(), "worker");
     all.work = std::move(*place);
   }
-  for (auto& [name, listener] : all.transports)
-    if (auto open = listener->serve(name == all.worker_listener ? all.routes.workers : all.routes.clients);
-        !open)
-      return with_context(open.error(), "transport {}", name);
+  if (auto open = made->open_listeners(); !open) return failure(open.error());
   if (all.services.health) caf::anon_send(all.services.health, set_serving{true});
   all.store_watch = spawn_store_watch(system, env, stores_to_watch(options, all.stores), all.services.health);
   all.guardian = spawn_guardian(system, made->guarded(), env.log);
   all.drain = made->plan_drain(system, options.drain_patience);
   return made;
+}
+
+// Guests first: their hosts send them whoever comes.
+expected<void> assembly::open_listeners() {
+  auto& all = *parts_;
+  for (bool guests : {true, false})
+    for (auto& [name, one] : all.transports) {
+      if (one->beside().empty() == guests) continue;
+      const auto& routes = name == all.worker_listener ? all.routes.workers
+                           : one->scheme() == http     ? all.routes.web
+                                                       : all.routes.clients;
+      if (auto open = one->serve(routes); !open) return with_context(open.error(), "transport {}", name);
+    }
+  return {};
 }
 
 std::vector<guarded_actor> assembly::guarded() const {
@@ -215,9 +270,12 @@ drain_actor assembly::plan_drain(caf::actor_system& system, duration patience) c
 
 std::vector<listener> assembly::listeners() const {
   std::vector<listener> found;
-  for (const auto& [name, listener] : parts_->transports)
-    for (auto& address : listener->addresses())
-      found.push_back({std::move(address), listener->protects(), name == parts_->worker_listener});
+  for (const auto& [name, one] : parts_->transports) {
+    const auto* host = find_transport(parts_->transports, one->beside());
+    for (auto& address : (host != nullptr ? host : one.get())->addresses())
+      found.push_back(
+          {std::move(address), one->protects(), name == parts_->worker_listener, std::string(one->scheme())});
+  }
   std::stable_partition(found.begin(), found.end(), [](const auto& one) { return !one.for_workers; });
   return found;
 }
@@ -225,7 +283,7 @@ std::vector<listener> assembly::listeners() const {
 std::vector<std::string> assembly::addresses() const {
   std::vector<std::string> found;
   for (auto& one : listeners())
-    if (!one.for_workers) found.push_back(std::move(one.address));
+    if (!one.for_workers && one.scheme != http) found.push_back(std::move(one.address));
   return found;
 }
 

@@ -24,7 +24,8 @@ namespace kiln {
 struct listener {
   std::string address;  ///< host:port or unix:/path
   protection protects = protection::none;
-  bool for_workers = false;  ///< clients are not answered there
+  bool for_workers = false;     ///< clients are not answered there
+  std::string scheme = "grpc";  ///< "http" for who speaks that; there may be both at one address
 };
 
 /// A running node: everything that a configuration names, spawned and wired. It knows kinds, never names of
@@ -44,7 +45,7 @@ public:
 
   /// All that is listened to, what clients use first.
   std::vector<listener> listeners() const;
-  /// Where clients come in.
+  /// Where clients of gRPC come in.
   std::vector<std::string> addresses() const;
   /// What clients may call: for who brings calls in by a way of their own.
   const router& client_routes() const noexcept;
@@ -59,6 +60,7 @@ public:
 private:
   struct parts;
   drain_actor plan_drain(caf::actor_system& system, duration patience) const;
+  expected<void> open_listeners();
   explicit assembly(std::unique_ptr<parts> all);
   std::unique_ptr<parts> parts_;
 };

@@ -1,11 +1,15 @@
 #include "actors/system/banner.hpp"
 
+#include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "core/config/endpoint.hpp"
 
 namespace kiln {
 namespace {
+
+constexpr std::string_view http = "http";
 
 using banner_sink = std::back_insert_iterator<std::string>;
 
@@ -19,7 +23,7 @@ std::string dialled(std::string address) {
 // As clients spell it.
 std::string endpoint_of(const listener& one) {
   if (one.address.starts_with("unix:")) return one.address;
-  return (one.protects == protection::none ? "grpc://" : "grpcs://") + dialled(one.address);
+  return one.scheme + (one.protects == protection::none ? "://" : "s://") + dialled(one.address);
 }
 
 bool executes(const node_options& options) {
@@ -27,10 +31,13 @@ bool executes(const node_options& options) {
 }
 
 void tell_listeners(banner_sink to, const std::vector<listener>& all, const node_options& options) {
+  std::set<std::string_view> told;
   for (const auto& one : all) {
-    if (!one.for_workers)
-      fmt::format_to(to, "kiln listens on {}\n", one.address);
-    else
+    const bool fresh = told.insert(one.address).second;
+    if (!one.for_workers && fresh) fmt::format_to(to, "kiln listens on {}\n", one.address);
+    if (one.scheme == http)
+      fmt::format_to(to, "kiln speaks HTTP at {}\n", endpoint_of(one));
+    else if (one.for_workers)
       fmt::format_to(to, "kiln takes workers on {}; they show the token in {}\n", one.address,
                      options.worker_token);
   }
@@ -59,6 +66,14 @@ void warn_of_actions(banner_sink to, const node_options& options) {
                    "says\n");
 }
 
+// What speaks gRPC before what does not.
+const listener* first_for_clients(const std::vector<listener>& all) {
+  for (bool grpc : {true, false})
+    for (const auto& one : all)
+      if (!one.for_workers && (one.scheme != http) == grpc) return &one;
+  return nullptr;
+}
+
 void tell_clients(banner_sink to, const std::string& endpoint, const node_options& options) {
   fmt::format_to(to, "\nPaste into .bazelrc:\n\n    build --remote_cache={}\n", endpoint);
   if (executes(options))
@@ -74,10 +89,12 @@ std::string banner(const std::vector<listener>& listeners, const node_options& o
   tell_listeners(to, listeners, options);
   tell_stores(to, options);
   if (!options.scheduler.empty()) fmt::format_to(to, "kiln works for {}\n", options.scheduler);
-  for (const auto& one : listeners) warn_of_strangers(to, one, options);
+  std::set<std::string_view> warned_of;
+  for (const auto& one : listeners)
+    if (warned_of.insert(one.address).second) warn_of_strangers(to, one, options);
   warn_of_actions(to, options);
-  if (options.serve && !listeners.empty() && !listeners.front().for_workers)
-    tell_clients(to, endpoint_of(listeners.front()), options);
+  if (const auto* first = first_for_clients(listeners); options.serve && first != nullptr)
+    tell_clients(to, endpoint_of(*first), options);
   return all;
 }
 

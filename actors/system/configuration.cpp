@@ -101,6 +101,7 @@ expected<configuration> read_configuration(const configuration_source& source,
   result.roles = store_tree::spread(result.stores, std::move(demands), found);
   check_client_listener(parsed->root(), result.options, found);
   check_worker_listener(parsed->root(), result.options, found);
+  check_guests(result.options.transports, found);
   check_listen_addresses(result.options.transports, found);
   check_own_folders(parsed->root(), result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());

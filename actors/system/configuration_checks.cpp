@@ -1,6 +1,7 @@
 #include "actors/system/configuration_checks.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/config/nearest.hpp"
 
@@ -29,6 +30,27 @@ void check_client_listener(const node& root, const node_options& options, faults
   serve->complain(
       found, "no transport listens for clients{}; give one an address, as in listen: [\"127.0.0.1:8980\"]",
       workers.empty() ? "" : fmt::format(": {} is for workers alone", workers));
+}
+
+void check_guests(const std::vector<configured>& transports, faults& found) {
+  std::map<std::string, std::string> guests;  // by host
+  for (const auto& one : transports) {
+    auto said = one.description.find("beside");
+    if (!said || said->text().empty()) continue;
+    const auto& host = said->text();
+    auto where = std::find_if(transports.begin(), transports.end(),
+                              [&](const configured& other) { return other.name == host; });
+    if (where == transports.end() || host == one.name) {
+      std::vector<std::string_view> known;
+      for (const auto& other : transports)
+        if (other.name != one.name) known.push_back(other.name);
+      said->complain(found, "no other transport is called {}{}", in_quotes(host), suggestion(host, known));
+    } else if (!may_listen(*where)) {
+      said->complain(found, "transport {} listens nowhere, so nothing can be spoken there", host);
+    } else if (auto [first, fresh] = guests.emplace(host, one.name); !fresh) {
+      said->complain(found, "transport {} is beside {} already", first->second, host);
+    }
+  }
 }
 
 void check_worker_listener(const node& root, const node_options& options, faults& found) {

@@ -21,6 +21,8 @@ schema<serve_options> serve_schema() {
                "What was the result of an action.")
       .section("remote_asset", &serve_options::remote_asset, remote_asset_schema(),
                "Assets by the names that the world knows them by. They are kept with the results.")
+      .section("http_cache", &serve_options::http_cache, http_cache_schema(),
+               "The cache for clients of HTTP, where a transport speaks that.")
       .section("execution", &serve_options::execution, execution_schema(),
                "Remote execution, for workers in this process or elsewhere. Left out, nothing is executed.")
       .section("scheduler", &serve_options::scheduler, scheduler_schema(),

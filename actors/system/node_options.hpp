@@ -11,6 +11,7 @@
 #include "actors/services/common/cache_limits.hpp"
 #include "actors/services/execution/execution.hpp"
 #include "actors/services/get_tree/get_tree_options.hpp"
+#include "actors/services/http_cache/http_cache.hpp"
 #include "actors/services/remote_asset/remote_asset.hpp"
 #include "actors/worker/worker_options.hpp"
 #include "core/config/kinds.hpp"
@@ -29,6 +30,7 @@ struct serve_options {
   std::optional<chunking_options> chunking;
   action_cache_settings action_cache;
   remote_asset_settings remote_asset;
+  http_cache_settings http_cache;
   std::optional<execution_options> execution;
   scheduler_options scheduler;
   std::string workers;  ///< name of the transport at which workers join; empty: none do

@@ -12,6 +12,7 @@
 #include "actors/services/execution/operations.hpp"
 #include "actors/services/get_tree/get_tree.hpp"
 #include "actors/services/health/health.hpp"
+#include "actors/services/http_cache/http_cache.hpp"
 #include "actors/services/reflection/reflection.hpp"
 #include "actors/services/remote_asset/remote_asset.hpp"
 #include "actors/services/worker_api/worker_api.hpp"
@@ -61,6 +62,18 @@ void serve_assets(caf::actor_system& system, const environment& env, const serve
   with_routes(services, routes, "remote_asset", spawn_remote_asset(system, assets));
 }
 
+void serve_web(caf::actor_system& system, const environment& env, const serve_options& options,
+               const service_peers& peers, const action_cache_actor& results, const health_actor& health,
+               router& routes, served_services& services) {
+  http_cache_options web{env, peers.content, peers.results, results, health};
+  web.limits = options.limits;
+  web.zstd = make_compression(env, options.compression);
+  web.settings = options.http_cache;
+  web.client_updates = options.action_cache.client_updates;
+  web.names = peers.names;
+  with_routes(services, routes, "http_cache", spawn_http_cache(system, web));
+}
+
 }  // namespace
 
 served_services serve_all(caf::actor_system& system, const environment& env, const serve_options& options,
@@ -98,6 +111,7 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   auto health = with_routes(services, clients, "health", spawn_health(system, {env, names}));
   add_routes(routes.workers, health);
   services.health = health;
+  if (peers.web) serve_web(system, env, options, peers, results, health, routes.web, services);
   names = clients.services();
   names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
   with_routes(services, clients, "reflection", spawn_reflection(system, std::move(names)));

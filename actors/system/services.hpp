@@ -23,6 +23,7 @@ struct service_peers {
   store_actor results;
   scheduler_actor scheduler;
   record_names names = record_names();
+  bool web = false;  ///< whether anybody comes in by HTTP
 };
 
 /// The services of a node, for those who watch over them and end them.
@@ -32,10 +33,11 @@ struct served_services {
   void end();
 };
 
-/// What is answered where: clients and workers have listeners of their own.
+/// What is answered where: clients and workers have listeners of their own, and so has who speaks HTTP.
 struct node_routes {
   router clients;
   router workers;
+  router web;
 };
 
 /// Spawns every service that the options and peers allow, and adds their routes. `token` is what a joining

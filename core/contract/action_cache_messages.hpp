@@ -2,6 +2,7 @@
 
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <vector>
 
 #include "core/base/bytes.hpp"
 #include "core/contract/actor.hpp"
@@ -18,14 +19,30 @@ struct find_result {
   digest action;  ///< or what else the record is about
   record_kind kind = record_kind::action_result;
   digest_function function = action.function;  ///< of the digests in the result
+  bool with_blobs = false;                     ///< tell all that it refers to, as far as that was looked at
 };
 struct found_result {
   bytes result;  ///< serialised ActionResult
+  std::vector<digest> blobs;
 };
 
-using action_cache_actor = caf::typed_actor<caf::replies_to<find_result>::with<found_result>>;
+/// -> kept_result: what a client says was the result of an action, checked as every client's is.
+struct keep_result {
+  std::string instance;
+  digest action;
+  digest_function function = action.function;  ///< of the digests in the result
+  bytes result;                                ///< serialised ActionResult
+};
+struct kept_result {
+  bytes result;  ///< as it was kept
+};
+
+using action_cache_actor = caf::typed_actor<caf::replies_to<find_result>::with<found_result>,
+                                            caf::replies_to<keep_result>::with<kept_result>>;
 
 }  // namespace kiln
 
 KILN_MESSAGE(kiln::find_result)
 KILN_MESSAGE(kiln::found_result)
+KILN_MESSAGE(kiln::keep_result)
+KILN_MESSAGE(kiln::kept_result)

@@ -15,11 +15,16 @@
 
 namespace kiln {
 
+/// Lower-case names; values may be binary. A name may come more than once.
+using call_metadata = std::vector<std::pair<std::string, std::string>>;
+
 /// What is known of an inbound RPC before its first message, whatever the wire.
 struct call_info {
-  std::string method;                                         ///< "/google.bytestream.ByteStream/Read"
-  std::string peer;                                           ///< "ipv4:127.0.0.1:40312"
-  std::vector<std::pair<std::string, std::string>> metadata;  ///< lower-case names; values may be binary
+  std::string method;  ///< "/google.bytestream.ByteStream/Read"; of HTTP "/kiln.http/GET/cas/0b1c..."
+  std::string peer;    ///< "ipv4:127.0.0.1:40312"
+  /// Whom the peer's certificate names, where it had to show one that we believe; empty otherwise.
+  std::string certificate;
+  call_metadata metadata;
   std::optional<steady_time> deadline;
 
   /// The first value under this name, empty if there is none.
@@ -40,6 +45,9 @@ public:
 
   /// The next message; nullopt when the client has said all; an error when it is gone (CANCELLED).
   virtual void read(message_in then) = 0;
+  /// What stands in front of the answer: before the first message or the last word, once. A wire takes what
+  /// it has a place for: HTTP all of it, and its status code as ":status"; others drop it.
+  virtual void set_head(call_metadata fields) { static_cast<void>(fields); }
   /// `then(false)`: the client is gone and nothing more will arrive there.
   virtual void write(byte_chain message, std::function<void(bool)> then) = 0;
   /// The last word. An ok error means success.

@@ -8,9 +8,20 @@ void router::add(std::string method, route where) {
   routes_.insert_or_assign(std::move(method), std::move(where));
 }
 
+void router::add_prefix(std::string prefix, route where) {
+  auto shorter = std::find_if(prefixes_.begin(), prefixes_.end(),
+                              [&](const auto& known) { return known.first.size() <= prefix.size(); });
+  if (shorter != prefixes_.end() && shorter->first == prefix)
+    shorter->second = std::move(where);
+  else
+    prefixes_.emplace(shorter, std::move(prefix), std::move(where));
+}
+
 const route* router::find(std::string_view method) const noexcept {
-  auto found = routes_.find(method);
-  return found == routes_.end() ? nullptr : &found->second;
+  if (auto found = routes_.find(method); found != routes_.end()) return &found->second;
+  for (const auto& [prefix, where] : prefixes_)
+    if (method.starts_with(prefix)) return &where;
+  return nullptr;
 }
 
 std::vector<std::string> router::services() const {

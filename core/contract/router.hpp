@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/contract/call.hpp"
@@ -25,8 +26,11 @@ struct route {
 class router {
 public:
   void add(std::string method, route where);
+  /// For every method that begins so and is not named itself. The longest prefix wins.
+  void add_prefix(std::string prefix, route where);
   const route* find(std::string_view method) const noexcept;
   /// Full names of the services served ("google.bytestream.ByteStream"), sorted: for health and reflection.
+  /// What is served by prefix has no name.
   std::vector<std::string> services() const;
 
 private:
@@ -37,6 +41,7 @@ private:
     }
   };
   std::unordered_map<std::string, route, transparent_hash, std::equal_to<>> routes_;
+  std::vector<std::pair<std::string, route>> prefixes_;  ///< the longest first
 };
 
 }  // namespace kiln

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,7 @@ public:
 
 struct outbound_request {
   std::string method;  ///< "/google.bytestream.ByteStream/Read"
-  std::vector<std::pair<std::string, std::string>> metadata;
+  call_metadata metadata;
   std::optional<duration> timeout;
 };
 
@@ -57,10 +58,28 @@ enum class dial_fit : std::uint8_t {
   made_for,  ///< ... and has been given an identity or authorities for such endpoints
 };
 
-/// A transport plugin's instance. `serve` opens the door; `stop` closes it in two steps.
+/// Files with PEM text, by which one is known to others and knows them. Empty names mean "none".
+struct tls_files {
+  std::string cert;
+  std::string key;
+  std::string ca;
+};
+
+/// Whoever goes on with connections that another has accepted.
+class connection_taker {
+public:
+  virtual ~connection_taker() = default;
+  /// A connected socket of which nothing was read so far. It belongs to the taker, who closes it even if
+  /// nothing can be done with it. Any thread; must not block.
+  virtual void take(int descriptor) = 0;
+};
+
+/// A transport plugin's instance. `serve` opens the door; `drain` and the destructor close it.
 class transport {
 public:
   virtual ~transport() = default;
+  /// What clients write in front of its addresses: "grpc", "http".
+  virtual std::string_view scheme() const noexcept { return "grpc"; }
   /// Listens and answers from now on. The router outlives the transport. An address that is taken is
   /// UNAVAILABLE and named. Empty address lists are for transports that only dial.
   virtual expected<void> serve(const router& routes) = 0;
@@ -73,6 +92,21 @@ public:
   /// Whether `dial` can do anything with this endpoint; INVALID_ARGUMENT says why not.
   virtual expected<dial_fit> suits(const std::string& endpoint) const = 0;
   virtual std::shared_ptr<channel> dial(const std::string& endpoint) = 0;
+
+  /// One port for two protocols: the name of the transport at whose addresses this one is spoken, too; empty
+  /// where it has addresses of its own. That one is its host: the host accepts every connection, looks at the
+  /// first bytes, and leaves to its guest what it does not speak itself. All of it before `serve`.
+  virtual std::string beside() const { return {}; }
+  /// Of a guest. `identity` is its host's, for what is encrypted there.
+  virtual expected<std::shared_ptr<connection_taker>> be_guest(const tls_files& identity) {
+    static_cast<void>(identity);
+    return fail(errc::invalid_argument, "it shares no port");
+  }
+  /// Of a host. At most one guest.
+  virtual expected<void> be_host(transport& guest) {
+    static_cast<void>(guest);
+    return fail(errc::invalid_argument, "its port cannot be shared");
+  }
 };
 
 }  // namespace kiln

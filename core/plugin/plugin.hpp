@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "core/admission/call_hooks.hpp"
+#include "core/admission/ledger.hpp"
 #include "core/base/error.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/store.hpp"
@@ -46,6 +48,10 @@ public:
 struct transport_context {
   environment env;
   std::string name;
+  /// Shared with the transports by which the same clients come in. Null: this one counts for itself.
+  std::shared_ptr<ledger> accounts = {};
+  /// Null: none. They outlive the transport.
+  const call_hooks* hooks = nullptr;
 };
 
 /// A kind of transport.

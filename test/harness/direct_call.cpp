@@ -77,6 +77,23 @@ bool direct_call::finished_well() const {
   return said && said->ok();
 }
 
+call_metadata direct_call::head() const {
+  std::lock_guard lock(mutex_);
+  return head_;
+}
+
+std::string direct_call::head_of(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& [known, value] : head_)
+    if (known == name) return value;
+  return {};
+}
+
+void direct_call::set_head(call_metadata fields) {
+  std::lock_guard lock(mutex_);
+  head_.insert(head_.end(), fields.begin(), fields.end());
+}
+
 std::optional<error> direct_call::end() const {
   std::lock_guard lock(mutex_);
   if (cancelled_) return cut_;

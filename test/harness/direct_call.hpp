@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/contract/call.hpp"
@@ -40,6 +41,10 @@ public:
   /// The server's last word, once it was said.
   std::optional<error> status() const;
   bool finished_well() const;
+  /// What stands in front of the answer.
+  call_metadata head() const;
+  /// The first value there under this name, empty if there is none.
+  std::string head_of(std::string_view name) const;
   /// How it ended for the client: the last word, or why it was cancelled.
   std::optional<error> end() const;
   /// `news` after each message and after the end; outside of locks, on whichever thread brings it.
@@ -48,6 +53,7 @@ public:
   // The server's side.
   const call_info& info() const noexcept override { return info_; }
   void read(message_in then) override;
+  void set_head(call_metadata fields) override;
   void write(byte_chain message, std::function<void(bool)> then) override;
   void finish(error status) override;
   void reply(byte_chain message) override;
@@ -68,6 +74,7 @@ private:
   std::optional<message_in> reader_;
   std::function<void(bool)> writing_;
   std::function<void()> cancel_then_;
+  call_metadata head_;
   std::vector<bytes> messages_;
   std::optional<error> status_;
   error cut_;

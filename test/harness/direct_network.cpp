@@ -2,15 +2,10 @@
 
 #include <utility>
 
+#include "core/admission/admission.hpp"
+
 namespace kiln::test {
 namespace {
-
-/// The server's hold on a call: whoever drops it without having finished the call has lost it.
-call_ptr server_end(const std::shared_ptr<direct_call>& incoming) {
-  return {incoming.get(), [incoming](call*) {
-            incoming->finish({errc::internal, "the call was dropped before it was answered"});
-          }};
-}
 
 class direct_outbound final : public outbound_call, public std::enable_shared_from_this<direct_outbound> {
 public:
@@ -124,15 +119,14 @@ private:
     incoming->watch([weak = std::weak_ptr(calls_)] {
       if (auto calls = weak.lock()) calls->tell_if_none();
     });
-    auto server = server_end(incoming);
     const auto* where = routes_->find(incoming->info().method);
     if (where == nullptr)
-      return server->finish({errc::unimplemented, "there is no method " + incoming->info().method});
-    if (where->takes == requests::many) return where->handler(std::move(server), {});
-    incoming->read([server, where](expected<std::optional<byte_chain>> first) {
-      if (!first) return server->finish(std::move(first).error());
-      if (!*first) return server->finish({errc::internal, "the call has no request"});
-      where->handler(server, std::move(**first));
+      return incoming->finish({errc::unimplemented, "there is no method " + incoming->info().method});
+    if (where->takes == requests::many) return dispatch(*where, incoming, {});
+    incoming->read([incoming, where](expected<std::optional<byte_chain>> first) {
+      if (!first) return incoming->finish(std::move(first).error());
+      if (!*first) return incoming->finish({errc::internal, "the call has no request"});
+      dispatch(*where, incoming, std::move(**first));
     });
   }
 

@@ -158,23 +158,50 @@ expected<void> check_same_roots(const std::vector<digest>& roots, const blob_bat
   return {};
 }
 
-void compare_roots(cache_pointer self, const state_ptr& state, const call_ptr& to, directories_twice twice,
-                   std::function<void()> keep) {
+/// What was kept, or why it was not.
+using kept = std::function<void(expected<bytes>)>;
+
+void compare_roots(cache_pointer self, const state_ptr& state, directories_twice twice,
+                   std::function<void()> keep, const kept& then) {
   std::shared_ptr<work_budget::share> room = state->options.reading.memory->begin();
   const auto size = static_cast<std::uint64_t>(twice.size);
   auto compare = [=](blob_batch& trees) {
     auto work = [roots = twice.roots, trees = std::move(trees)] { return check_same_roots(roots, trees); };
     interpret(action_cache_service(self), state->options.reading, size, std::move(work),
-              [to, keep, room](const expected<void>& same) {
-                answer_call(to, [&]() -> expected<void> {
+              [keep, then, room](const expected<void>& same) {
+                auto done = caught([&]() -> expected<void> {
                   if (same) keep();
                   return same;
                 });
+                if (!done) then(failure(std::move(done).error()));
               });
   };
   with_room(action_cache_service(self), *room, size, [=] {
-    hear(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare, fails(to));
+    hear(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare,
+         [then](const caf::error& fault) { then(failure(from_caf(fault))); });
   });
+}
+
+// What a client says was a result. `then` is called unless there is an error.
+expected<void> keep(cache_pointer self, const state_ptr& state, const find_result& named,
+                    v2::ActionResult& result, kept then) {
+  clean_result(result);
+  slim_result(result);
+  if (auto good = check_update(result, state->options.settings, named.action); !good) return good;
+  auto key = state->options.names.of(record_kind::action_result, named.instance, named.action);
+  auto write = [self, state, key, then, content = serialise(result)] {
+    hear(
+        self->request(state->options.results, caf::infinite,
+                      write_blob{key, source_of(wrap_result(content))}),
+        [then, content](const receipt&) { then(content); },
+        [then](const caf::error& fault) { then(failure(from_caf(fault))); });
+  };
+  auto twice = told_twice(result, named.action.function);
+  if (twice.trees.empty())
+    write();
+  else
+    compare_roots(self, state, std::move(twice), std::move(write), then);
+  return {};
 }
 
 expected<void> update(cache_pointer self, const state_ptr& state, update_action_result& order) {
@@ -182,22 +209,29 @@ expected<void> update(cache_pointer self, const state_ptr& state, update_action_
   if (!request) return failure(request.error());
   auto named = named_action(*request, state->options.limits);
   if (!named) return failure(named.error());
-  clean_result(*request->mutable_action_result());
-  slim_result(*request->mutable_action_result());
-  if (auto good = check_update(request->action_result(), state->options.settings, named->action); !good)
-    return good;
-  auto key = state->options.names.of(record_kind::action_result, named->instance, named->action);
-  auto keep = [self, state, key, to = order.call, result = serialise(request->action_result())] {
-    hear(
-        self->request(state->options.results, caf::infinite, write_blob{key, source_of(wrap_result(result))}),
-        [to, result](const receipt&) { to->reply(result); }, fails(to));
-  };
-  auto twice = told_twice(request->action_result(), named->action.function);
-  if (twice.trees.empty())
-    keep();
-  else
-    compare_roots(self, state, order.call, std::move(twice), std::move(keep));
-  return {};
+  return keep(self, state, *named, *request->mutable_action_result(),
+              [to = order.call](expected<bytes> done) {
+                done ? to->reply(std::move(*done)) : to->finish(std::move(done).error());
+              });
+}
+
+caf::result<kept_result> keep_for_another(cache_pointer self, const state_ptr& state,
+                                          const keep_result& order) {
+  auto duty = make_answer<kept_result>(self);
+  auto begun = caught([&]() -> expected<void> {
+    if (auto good = check_instance_name(order.instance); !good) return good;
+    if (auto fine = state->options.limits.check_function(order.function); !fine) return fine;
+    if (auto fine = check_size(largest::result, order.result.size()); !fine) return fine;
+    auto result = parse<v2::ActionResult>(order.result);
+    if (!result) return failure(result.error());
+    const find_result named{order.instance, order.action};
+    return keep(self, state, named, *result, [duty](expected<bytes> done) mutable {
+      duty.deliver(done ? expected<kept_result>(kept_result{std::move(*done)})
+                        : failure(std::move(done).error()));
+    });
+  });
+  if (!begun) duty.deliver(failure(std::move(begun).error()));
+  return duty;
 }
 
 action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& state) {
@@ -207,7 +241,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
         auto answer = [duty, state, action = wanted.action](expected<result_lookup::found> found) mutable {
           if (!found) return duty.deliver(failure(std::move(found).error()));
           state->note_hit(action);
-          duty.deliver(found_result{std::move(found->result)});
+          duty.deliver(found_result{std::move(found->result), std::move(found->blobs)});
         };
         auto begun = caught([&]() -> expected<void> {
           std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
@@ -216,6 +250,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
         if (!begun) duty.deliver(failure(std::move(begun).error()));
         return duty;
       },
+      [self, state](const keep_result& order) { return keep_for_another(self, state, order); },
       [self, state](get_action_result& order) {
         begin_call(order.call, *state->options.env.time, [&] { return get(self, state, order); });
       },

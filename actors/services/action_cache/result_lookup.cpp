@@ -38,6 +38,7 @@ result_lookup::result_lookup(action_cache_service::pointer self, const action_ca
       action_(wanted.action),
       function_(wanted.function),
       key_(options.names.of(wanted.kind, wanted.instance, wanted.action)),
+      with_blobs_(wanted.with_blobs),
       then_(std::move(then)),
       is_over_(std::move(is_over)) {}
 
@@ -45,6 +46,11 @@ void result_lookup::start() {
   collect_blob(options_.results, key_, max_record, [me = shared_from_this()](expected<byte_chain> record) {
     me->take_record(std::move(record));
   });
+}
+
+void result_lookup::end_with_blobs() {
+  if (with_blobs_) found_.blobs = std::move(needed_);
+  end(std::move(found_));
 }
 
 void result_lookup::end(expected<found> outcome) {
@@ -109,8 +115,9 @@ void result_lookup::take_record(expected<byte_chain> record) {
 void result_lookup::take_parsed(expected<found> parsed) {
   if (!parsed) return drop_record(parsed.error());
   found_ = std::move(*parsed);
-  if (!options_.settings.check_completeness) return end(std::move(found_));
+  if (!options_.settings.check_completeness && !with_blobs_) return end(std::move(found_));
   if (auto noted = note_outputs(); !noted) return drop_record(noted.error());
+  if (!options_.settings.check_completeness) return end_with_blobs();
   read_next_tree();
 }
 
@@ -239,7 +246,7 @@ void result_lookup::end_walk() {
 }
 
 void result_lookup::ask_missing(std::size_t from) {
-  if (from >= needed_.size()) return end(std::move(found_));
+  if (from >= needed_.size()) return end_with_blobs();
   const auto until = std::min(needed_.size(), from + asked_at_once);
   find_missing order{{needed_.begin() + static_cast<std::ptrdiff_t>(from),
                       needed_.begin() + static_cast<std::ptrdiff_t>(until)}};

@@ -22,6 +22,7 @@ public:
   struct found {
     bytes result;  ///< serialised, as it was stored
     build::bazel::remote::execution::v2::ActionResult parsed;
+    std::vector<digest> blobs;  ///< where they were asked for
   };
   using outcome = std::function<void(expected<found>)>;
   /// Whether nobody waits for it any more.
@@ -53,6 +54,7 @@ private:
   void end_walk();
   void ask_missing(std::size_t from);
   void end(expected<found> outcome);
+  void end_with_blobs();
   /// Unless it is abandoned. What it throws ends the lookup.
   template <class Body>
   void step(Body body);
@@ -74,6 +76,7 @@ private:
   const digest action_;
   const digest_function function_;
   const digest key_;
+  const bool with_blobs_;
   outcome then_;
   const abandoned is_over_;
 

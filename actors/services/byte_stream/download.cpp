@@ -6,9 +6,18 @@
 
 namespace kiln {
 
-download::download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size)
-    : call_(std::move(to)), source_(std::move(rest)), pending_(std::move(head)), left_(size) {
+download::download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size,
+                   wrapping wrapped)
+    : wrapped_(wrapped),
+      call_(std::move(to)),
+      source_(std::move(rest)),
+      pending_(std::move(head)),
+      left_(size) {
   if (left_) *left_ -= std::min<std::uint64_t>(*left_, pending_.size());
+}
+
+byte_chain download::read_response(const byte_chain& data) {
+  return write_read_response(data);
 }
 
 void download::start() {
@@ -56,7 +65,7 @@ void download::write() {
   byte_chain data = pending_.slice(0, largest_message);
   pending_ = pending_.slice(data.size());
   writing_ = true;
-  call_->write(write_read_response(data), [self = shared_from_this()](bool taken) {
+  call_->write(wrapped_(data), [self = shared_from_this()](bool taken) {
     self->turn_.run([self, taken] {
       self->writing_ = false;
       self->progress_.fetch_add(1, std::memory_order_relaxed);

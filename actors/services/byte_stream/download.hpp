@@ -19,8 +19,12 @@ public:
   static constexpr std::size_t message_size = 1 << 20;
   static constexpr std::size_t largest_message = (2 << 20) - 64;
 
+  /// How a run of bytes becomes a message.
+  using wrapping = byte_chain (*)(const byte_chain&);
+
   /// `head` and then `rest` are to be exactly `size` bytes; none if only `rest` knows.
-  download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size);
+  download(call_ptr to, byte_chain head, blob_source_ptr rest, std::optional<std::uint64_t> size,
+           wrapping wrapped = read_response);
   void start();
 
   /// Ends it for a client that takes nothing. Nothing happens if it is over.
@@ -31,12 +35,14 @@ public:
   std::uint64_t progress() const noexcept { return progress_.load(std::memory_order_relaxed); }
 
 private:
+  static byte_chain read_response(const byte_chain& data);
   void step();
   void read();
   void arrived(expected<byte_chain> piece);
   void write();
   void end(const error& status);
 
+  const wrapping wrapped_;
   strand turn_;
   call_ptr call_;
   blob_source_ptr source_;  // null once it has ended

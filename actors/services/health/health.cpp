@@ -123,6 +123,9 @@ health_actor::behavior_type health_behavior(health_pointer self, health_options 
         }
         tell_all(self);
       },
+      [self](ask_serving) {
+        return serving_state{self->state.now("") == health_v1::HealthCheckResponse::SERVING};
+      },
       [self](check_health& order) {
         begin_call(order.call, *self->state.options.env.time, [&] { return check(self, order); });
       },

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/fwd.hpp>
+#include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 #include <string>
 #include <vector>
@@ -27,8 +28,15 @@ struct health_told {
   bool gone = false;
 };
 
-using health_actor = serving_actor::extend<caf::reacts_to<check_health>, caf::reacts_to<watch_health>,
-                                           caf::reacts_to<health_told>>;
+/// -> serving_state of the server as a whole, for those who do not speak gRPC.
+struct ask_serving {};
+struct serving_state {
+  bool serving = false;
+};
+
+using health_actor =
+    serving_actor::extend<caf::replies_to<ask_serving>::with<serving_state>, caf::reacts_to<check_health>,
+                          caf::reacts_to<watch_health>, caf::reacts_to<health_told>>;
 
 health_actor spawn_health(caf::actor_system& system, health_options options);
 void add_routes(router& routes, const health_actor& to);
@@ -38,3 +46,5 @@ void add_routes(router& routes, const health_actor& to);
 KILN_MESSAGE(kiln::check_health)
 KILN_MESSAGE(kiln::watch_health)
 KILN_MESSAGE(kiln::health_told)
+KILN_MESSAGE(kiln::ask_serving)
+KILN_MESSAGE(kiln::serving_state)

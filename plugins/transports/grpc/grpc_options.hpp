@@ -8,15 +8,9 @@
 
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
+#include "core/contract/transport.hpp"
 
 namespace kiln::grpc_plugin {
-
-/// Files with PEM text. Empty names mean "none".
-struct tls_files {
-  std::string cert;
-  std::string key;
-  std::string ca;
-};
 
 struct grpc_options {
   std::vector<std::string> listen;

@@ -22,11 +22,11 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
       options_(std::move(options)),
       time_(*context.env.time),
       log_(context.env.log),
-      accounts_(
-          std::make_shared<ledger>(limits_of(options_), call_figures(context.env.metrics, context.name))) {
+      door_(std::make_shared<admission>(limits_of(options_), call_figures(context.env.metrics, context.name),
+                                        context.accounts, time_, context.hooks)) {
   if (options_.listen.empty()) return;
   claim_memory(context.env.metrics,
-               {"transport " + context.name, "messages", message_quota(limits_of(options_).bytes)});
+               {"transport " + context.name, "messages", message_quota(door_->limits().bytes)});
 }
 
 grpc_transport::~grpc_transport() {
@@ -36,9 +36,18 @@ grpc_transport::~grpc_transport() {
 
 expected<void> grpc_transport::serve(const router& routes) {
   if (options_.listen.empty()) return {};
-  auto started = server::start(options_, routes, time_, accounts_, log_);
+  auto started = server::start(options_, routes, time_, door_, guest_, log_);
   if (!started) return fail(std::move(started).error());
   server_ = std::move(*started);
+  return {};
+}
+
+expected<void> grpc_transport::be_host(transport& guest) {
+  if (options_.listen.empty()) return fail(errc::invalid_argument, "it listens nowhere");
+  if (guest_) return fail(errc::invalid_argument, "it has a guest already");
+  auto taker = guest.be_guest(options_.tls);
+  if (!taker) return failure(taker.error());
+  guest_ = std::move(*taker);
   return {};
 }
 

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "core/admission/admission.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/plugin.hpp"
 #include "plugins/transports/grpc/grpc_library.hpp"
 #include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/hub.hpp"
-#include "plugins/transports/grpc/limits.hpp"
 #include "plugins/transports/grpc/server.hpp"
 
 namespace kiln::grpc_plugin {
@@ -31,16 +31,18 @@ public:
   void drain(duration patience, std::function<void()> drained) override;
   expected<dial_fit> suits(const std::string& endpoint) const override;
   std::shared_ptr<channel> dial(const std::string& endpoint) override;
+  expected<void> be_host(transport& guest) override;
 
   /// Calls that have not ended, and bytes of messages that are still in use.
-  held_by_callers held() const noexcept { return accounts_->held(); }
+  held_by_callers held() const noexcept { return door_->held(); }
 
 private:
   const library_use library_;
   const grpc_options options_;
   const clock& time_;
   logger* const log_;
-  const std::shared_ptr<ledger> accounts_;
+  const std::shared_ptr<admission> door_;
+  std::shared_ptr<connection_taker> guest_;
   std::unique_ptr<server> server_;
   std::mutex mutex_;
   std::shared_ptr<outbound_hub> hub_;

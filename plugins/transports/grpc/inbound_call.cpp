@@ -5,17 +5,12 @@
 #include <algorithm>
 
 #include "core/base/thread_pool.hpp"
-#include "core/wire/status.hpp"
 #include "plugins/transports/grpc/grpc_status.hpp"
 #include "plugins/transports/grpc/slices.hpp"
 #include "plugins/transports/grpc/unpack.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
-
-// Smaller answers are bounded by the number of calls. Those who read slowly must not keep a worker from being
-// told of an action, or a client of an operation's end.
-constexpr std::uint64_t worth_charging = 16 << 10;
 
 error call_is_over() {
   return {errc::cancelled, "the call is over"};
@@ -49,25 +44,22 @@ void inbound_call::accepted(bool ok) {
   }
   await(*home_, queue_);
   learn_info();
-  where_ = home_->routes.find(info_.method);
-  error no = refusal(where_);
-  if (no.ok() && where_->takes == requests::one) return stream_.Read(&incoming_, first_.tag());
-  if (no.ok())
-    dispatch(*where_, {});
-  else
-    refuse(std::move(no));
+  auto entered = home_->door->admit(info_, home_->routes);
+  if (entered) {
+    where_ = entered->where;
+    admitted_ = std::move(entered->call);
+    if (where_->takes == requests::one) return stream_.Read(&incoming_, first_.tag());
+    hand_over({});
+  } else {
+    last_word(std::move(entered).error());
+  }
   ended(arriving);
-}
-
-void inbound_call::refuse(error why) {
-  home_->accounts->figures().call_refused();
-  last_word(std::move(why));
 }
 
 void inbound_call::has_first(bool ok) {
   auto message = received(ok);
   if (message && *message)
-    dispatch(*where_, std::move(**message));
+    hand_over(std::move(**message));
   else if (message)
     last_word({errc::invalid_argument, fmt::format("{} was called without a message", info_.method)});
   ended(arriving);
@@ -79,26 +71,12 @@ void inbound_call::learn_info() {
   for (const auto& [name, value] : context_.client_metadata())
     info_.metadata.emplace_back(std::string(name.data(), name.size()),
                                 std::string(value.data(), value.size()));
+  if (home_->identifies)
+    for (const auto& name : context_.auth_context()->GetPeerIdentity()) {
+      info_.certificate.assign(name.data(), name.size());
+      break;
+    }
   if (auto left = time_left(context_.raw_deadline())) info_.deadline = home_->time.now() + *left;
-}
-
-error inbound_call::refusal(const route* where) {
-  if (home_->closing) {
-    ++home_->turned_away;
-    error closing(errc::unavailable,
-                  "the server is closing: another one, or this one restarted, will answer");
-    closing.add_detail(retry_info(std::chrono::seconds(1)));
-    return closing;
-  }
-  if (where == nullptr)
-    return {errc::unimplemented, fmt::format("this server does not serve {}", info_.method)};
-  if (info_.deadline && *info_.deadline <= home_->time.now())
-    return {errc::deadline_exceeded, "the deadline had passed before the call arrived"};
-  account_ = home_->accounts->account_of(info_.peer);
-  auto entered = account_->enter();
-  if (!entered) return entered.error();
-  admitted_ = true;
-  return {};
 }
 
 // ---- reading
@@ -139,8 +117,9 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     return std::nullopt;
   }
   auto message = caught([this]() -> expected<byte_chain> {
-    auto held =
-        unpack(incoming_, home_->max_message_size).and_then([this] { return charge(incoming_.Length()); });
+    auto held = unpack(incoming_, home_->max_message_size).and_then([this] {
+      return admitted_->take(incoming_.Length());
+    });
     if (!held) return failure(std::move(held).error());
     return take_message(incoming_, std::move(*held));
   });
@@ -150,29 +129,9 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
   return failure(std::move(message).error());
 }
 
-expected<byte_charge> inbound_call::charge_answer(std::uint64_t size) {
-  return size < worth_charging ? expected<byte_charge>() : charge(size);
-}
-
-expected<byte_charge> inbound_call::charge(std::uint64_t size) {
-  return account_->take(size).map([&] { return byte_charge(account_, size); });
-}
-
-void inbound_call::dispatch(const route& where, byte_chain message) {
+void inbound_call::hand_over(byte_chain message) {
   ++holders_;
-  // Whoever drops the last reference without a last word must not leave the client waiting.
-  call_ptr handle(this, [](inbound_call* held) {
-    // To a client that is gone there was nothing to say.
-    held->last_word(held->client_gone_
-                        ? call_is_over()
-                        : error(errc::internal, "the call was dropped before it was answered"));
-    held->let_go();
-  });
-  try {
-    where.handler(handle, std::move(message));
-  } catch (...) {
-    handle->finish(current_fault());
-  }
+  dispatch(*where_, call_ptr(this, [](inbound_call* held) { held->let_go(); }), std::move(message));
 }
 
 // ---- writing and finishing
@@ -180,7 +139,7 @@ void inbound_call::dispatch(const route& where, byte_chain message) {
 // What a client is slow to read waits here, so it counts like what comes in.
 
 void inbound_call::write(byte_chain message, std::function<void(bool)> then) {
-  auto held = charge_answer(message.size());
+  auto held = admitted_->take_answer(message.size());
   if (!held) last_word(held.error());
   if (!held || !begin(writing)) return then(false);
   written_charge_ = std::move(*held);
@@ -212,7 +171,7 @@ void inbound_call::finish(error status) {
 }
 
 void inbound_call::reply(byte_chain message) {
-  auto held = charge_answer(message.size());
+  auto held = admitted_->take_answer(message.size());
   if (!held) return last_word(std::move(held).error());
   last_word({}, to_slices(message), std::move(*held));
 }
@@ -295,7 +254,7 @@ void inbound_call::ended(unsigned what) {
 void inbound_call::settle_if(unsigned state) {
   if ((state & (over | under_way)) != over) return;
   // Without a last word the client was gone before anybody had one.
-  if (admitted_) account_->leave(state & ready ? status_.code() : errc::cancelled);
+  if (admitted_) admitted_->settle(info_, state & ready ? status_ : call_is_over());
   home_->open.leave();
   let_go();
 }

@@ -9,11 +9,11 @@
 #include <memory>
 #include <mutex>
 
+#include "core/admission/admission.hpp"
 #include "core/base/clock.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"
 #include "plugins/transports/grpc/completion.hpp"
-#include "plugins/transports/grpc/limits.hpp"
 
 namespace kiln::grpc_plugin {
 
@@ -22,11 +22,10 @@ struct call_acceptor {
   grpc::AsyncGenericService service;
   const router& routes;
   const clock& time;
-  std::shared_ptr<ledger> accounts;
+  std::shared_ptr<admission> door;
   std::size_t max_message_size;
-  wait_group open{};                          ///< calls waited for, and calls that have not settled
-  std::atomic<bool> closing{false};           ///< new calls are refused
-  std::atomic<std::uint64_t> turned_away{0};  ///< calls refused because of that
+  bool identifies = false;  ///< every client shows a certificate
+  wait_group open{};        ///< calls waited for, and calls that have not settled
 };
 
 /// One RPC from the moment that it is waited for.
@@ -44,7 +43,7 @@ public:
   void finish(error status) override;
   void reply(byte_chain message) override;
   void on_cancel(std::function<void()> then) override;
-  bool cancelled() const noexcept override { return cancelled_.load(); }
+  bool cancelled() const noexcept override { return cancelled_ || client_gone_; }
 
 private:
   // The bits of `state_`. The first four are what is under way.
@@ -68,17 +67,11 @@ private:
   void is_over(bool ok);
 
   void learn_info();
-  error refusal(const route* where);
-  void refuse(error why);
   void has_first(bool ok);
-  void dispatch(const route& where, byte_chain message);
+  void hand_over(byte_chain message);
   template <class Then>
   void hand_on(Then then);
   expected<std::optional<byte_chain>> received(bool ok);
-  /// So many bytes on this client's account.
-  expected<byte_charge> charge(std::uint64_t size);
-  /// The same for an answer. Small ones are on nobody's account.
-  expected<byte_charge> charge_answer(std::uint64_t size);
   bool begin(unsigned operation);
   /// `message` is valid if it goes along with an ok status.
   void last_word(error status, grpc::ByteBuffer message = {}, byte_charge waiting = {});
@@ -93,8 +86,7 @@ private:
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   call_info info_;
-  std::shared_ptr<client_account> account_;
-  bool admitted_ = false;
+  std::shared_ptr<admitted_call> admitted_;
   const route* where_ = nullptr;
 
   std::atomic<unsigned> state_{arriving};

@@ -1,14 +1,16 @@
 #include "plugins/transports/grpc/server.hpp"
 
 #include <grpc/grpc.h>
-#include <grpcpp/server_builder.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/machine.hpp"
 #include "core/base/memory_limit.hpp"
 #include "plugins/transports/grpc/credentials.hpp"
-#include "plugins/transports/grpc/listen.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
@@ -26,6 +28,23 @@ int window_of_a_stream(std::size_t bytes_in_flight) {
   return static_cast<int>(std::clamp<std::size_t>(bytes_in_flight / 1024, 256U << 10, 4U << 20));
 }
 
+// Whoever speaks something else is told so in the words of HTTP/1.1, which the most understand.
+void turn_away_stranger(owned_socket who, spoken what) {
+  std::array<char, 16 << 10> heard{};
+  // What was not read when a connection is closed takes the answer with it.
+  [[maybe_unused]] auto ignored = ::recv(who.number(), heard.data(), heard.size(), MSG_DONTWAIT);
+  if (what == spoken::tls) return;
+  std::string_view words = what == spoken::plain ? "this port speaks TLS: https:// or grpcs://\n"
+                                                 : "this port speaks gRPC (HTTP/2): grpc://\n";
+  auto answer = fmt::format(
+      "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: "
+      "{}\r\nconnection: "
+      "close\r\n\r\n{}",
+      words.size(), words);
+  ignored = ::send(who.number(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(who.number(), SHUT_WR);
+}
+
 void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::size_t bytes_in_flight) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_size.bytes));
   builder.SetMaxSendMessageSize(-1);
@@ -36,8 +55,6 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
   grpc::ResourceQuota quota("kiln");
   quota.Resize(message_quota(bytes_in_flight));
   builder.SetResourceQuota(quota);
-  // Two servers on one port would share its clients by chance.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // The probe costs uploads a third of their speed; without it the window must be given instead.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, window_of_a_stream(bytes_in_flight));
@@ -56,46 +73,65 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
 }  // namespace
 
 expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
-                                                const clock& time, std::shared_ptr<ledger> accounts,
-                                                logger* log) {
+                                                const clock& time, std::shared_ptr<admission> door,
+                                                std::shared_ptr<connection_taker> guest, logger* log) {
   std::unique_ptr<server> started(
-      new server(routes, time, std::move(accounts), options.max_message_size.bytes, log));
-  if (auto listening = started->listen(options); !listening) return fail(std::move(listening).error());
+      new server(routes, time, std::move(door), options.max_message_size.bytes, log));
+  if (auto listening = started->listen(options, std::move(guest)); !listening)
+    return fail(std::move(listening).error());
   return started;
 }
 
-server::server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
+server::server(const router& routes, const clock& time, std::shared_ptr<admission> door,
                std::size_t max_message_size, logger* log)
-    : log_(log), acceptor_{{}, routes, time, std::move(accounts), max_message_size} {}
+    : log_(log), acceptor_{{}, routes, time, std::move(door), max_message_size} {}
 
-expected<void> server::listen(const grpc_options& options) {
-  if (auto free = check_addresses(options.listen); !free) return free;
+expected<void> server::listen(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
+  doorway::options wanted;
+  wanted.thread = "grpc-door";
+  wanted.encrypted = !options.tls.cert.empty();
+  auto opened = doorway::open(options.listen, wanted, acceptor_.time);
+  if (!opened) return failure(std::move(opened).error());
   auto credentials = server_credentials(options.tls);
   if (!credentials) return fail(std::move(credentials).error());
+  doorway_ = std::move(*opened);
+  acceptor_.identifies = !options.tls.ca.empty();
   grpc::ServerBuilder builder;
   configure(builder, options, options.max_bytes_in_flight.bytes_of(memory_limit()));
   builder.RegisterAsyncGenericService(&acceptor_.service);
-  std::vector<int> ports(options.listen.size(), 0);
-  for (std::size_t i = 0; i < ports.size(); ++i)
-    builder.AddListeningPort(options.listen[i], *credentials, &ports[i]);
+  newcomers_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
   // One thread answers some 50,000 calls or 2 GiB each second, which takes the rest of the process four.
   std::size_t threads = options.threads.value_or(std::clamp(processors() / 4, 1U, 8U));
   for (std::size_t i = 0; i < threads; ++i) queues_.push_back(builder.AddCompletionQueue());
   server_ = builder.BuildAndStart();
-  if (!server_) {
-    // All were free a moment ago: one of them is gone now, or is listed twice.
-    auto bad = std::find(ports.begin(), ports.end(), 0) - ports.begin();
-    return fail(errc::unavailable, "address {} is taken: another server listens there",
-                options.listen[std::min<std::size_t>(bad, ports.size() - 1)]);
-  }
-  for (std::size_t i = 0; i < ports.size(); ++i) addresses_.push_back(with_port(options.listen[i], ports[i]));
+  if (!server_) return fail(errc::internal, "gRPC does not start, and does not say why");
   for (auto& queue : queues_)
     for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(acceptor_, *queue);
-  start_threads(options, {ports.begin(), ports.end()});
+  start_threads(options);
+  open_doors(options, std::move(guest));
   return {};
 }
 
-void server::start_threads(const grpc_options& options, std::set<int> ports) {
+void server::open_doors(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
+  const int patience = milliseconds(options.keepalive_timeout);
+  doorway_->start([this, patience, encrypted = !options.tls.cert.empty(), guest = std::move(guest)](
+                      owned_socket fresh, spoken what) {
+    if (what == spoken::http1 && guest) return guest->take(fresh.release());
+    if (what == spoken::plain || what == spoken::tls) return turn_away_stranger(std::move(fresh), what);
+    // Under TLS gRPC itself says what it thinks of who does not offer HTTP/2.
+    if (what == spoken::http1 && !encrypted) return turn_away_stranger(std::move(fresh), what);
+    // What was sent and is not acknowledged for so long is a sign of a dead peer, as for gRPC's own sockets.
+    ::setsockopt(fresh.number(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters come;
+    come.fd = fresh.release();
+    newcomers_->HandleNewConnection(&come);
+  });
+}
+
+void server::start_threads(const grpc_options& options) {
+  std::set<int> ports;
+  for (const auto& address : doorway_->addresses()) ports.insert(port_of(address));
   std::vector<watched_thread> watched;
   for (auto& queue : queues_) {
     auto& count = handed_out_.emplace_back(0);
@@ -109,7 +145,7 @@ void server::start_threads(const grpc_options& options, std::set<int> ports) {
 }
 
 void server::close(duration patience, std::function<void()> closed) {
-  acceptor_.closing = true;
+  acceptor_.door->close();
   auto until = std::chrono::steady_clock::now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
   closer_ = std::thread([this, until, closed = std::move(closed)] {
     turn_away(until);
@@ -124,8 +160,8 @@ void server::turn_away(steady_time until) {
   using namespace std::chrono_literals;
   until = std::min(until, std::chrono::steady_clock::now() + 1s);
   std::unique_lock lock(hurry_mutex_);
-  for (auto seen = ~std::uint64_t{0}; seen != acceptor_.turned_away;) {
-    seen = acceptor_.turned_away;
+  for (auto seen = ~std::uint64_t{0}; seen != acceptor_.door->turned_away();) {
+    seen = acceptor_.door->turned_away();
     auto moment = std::chrono::steady_clock::now() + 50ms;
     if (moment > until || hurried_.wait_until(lock, moment, [this] { return hurry_; })) return;
   }
@@ -142,6 +178,7 @@ void server::cut_off_the_silent() {
 }
 
 void server::shut_down(steady_time until) {
+  if (doorway_) doorway_->stop();
   if (server_) {
     std::thread cutter([this] { cut_off_the_silent(); });
     auto left = until - std::chrono::steady_clock::now();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/contract/transport.hpp"
+#include "core/net/doorway.hpp"
 #include "plugins/transports/grpc/flood_guard.hpp"
 #include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
@@ -23,33 +26,36 @@ namespace kiln::grpc_plugin {
 /// A listening gRPC server: its queues, their threads and the calls that arrive there.
 class server {
 public:
-  /// Listens on all addresses of the options (`log` may be null), or on none of them and says why.
+  /// Listens on all addresses of the options (`log` may be null), or on none of them and says why. Who comes
+  /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
-                                                 const clock& time, std::shared_ptr<ledger> accounts,
-                                                 logger* log);
+                                                 const clock& time, std::shared_ptr<admission> door,
+                                                 std::shared_ptr<connection_taker> guest, logger* log);
   /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
-  const std::vector<std::string>& addresses() const noexcept { return addresses_; }
+  std::vector<std::string> addresses() const { return doorway_->addresses(); }
   /// Refuses new calls and returns; `closed` comes later, from a thread of this server: once all calls have
   /// ended, however many clients stay connected, and no later than `patience` plus what it takes to cancel
   /// those that have not. Once.
   void close(duration patience, std::function<void()> closed);
 
 private:
-  server(const router& routes, const clock& time, std::shared_ptr<ledger> accounts,
+  server(const router& routes, const clock& time, std::shared_ptr<admission> door,
          std::size_t max_message_size, logger* log);
-  expected<void> listen(const grpc_options& options);
-  void start_threads(const grpc_options& options, std::set<int> ports);
+  expected<void> listen(const grpc_options& options, std::shared_ptr<connection_taker> guest);
+  void open_doors(const grpc_options& options, std::shared_ptr<connection_taker> guest);
+  void start_threads(const grpc_options& options);
   void turn_away(steady_time until);
   void cut_off_the_silent();
   void shut_down(steady_time until);
 
   logger* const log_;
   call_acceptor acceptor_;
-  std::vector<std::string> addresses_;
+  std::unique_ptr<doorway> doorway_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> newcomers_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::deque<std::atomic<std::uint64_t>> handed_out_;  // by each queue's thread

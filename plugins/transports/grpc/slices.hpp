@@ -2,8 +2,8 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include "core/admission/admission.hpp"
 #include "core/base/bytes.hpp"
-#include "plugins/transports/grpc/limits.hpp"
 
 namespace kiln::grpc_plugin {
 

@@ -69,6 +69,19 @@ BOOST_AUTO_TEST_CASE(where_workers_join_is_told_apart_from_where_clients_do) {
   BOOST_TEST(!says(all, "bazelrc"), all);
 }
 
+BOOST_AUTO_TEST_CASE(http_is_told_with_its_url_beside_grpc_or_alone) {
+  const listener web{"127.0.0.1:1", protection::none, false, "http"};
+  auto both = banner({{"127.0.0.1:1"}, web}, serving(false));
+  BOOST_TEST(both ==
+             "kiln listens on 127.0.0.1:1\nkiln speaks HTTP at http://127.0.0.1:1\n\nPaste into .bazelrc:\n\n"
+             "    build --remote_cache=grpc://127.0.0.1:1\n\n");
+  auto alone = banner({web}, serving(false));
+  BOOST_TEST(says(alone, "kiln listens on 127.0.0.1:1\nkiln speaks HTTP at http://127.0.0.1:1\n"), alone);
+  BOOST_TEST(says(alone, "--remote_cache=http://127.0.0.1:1\n"), alone);
+  auto safe = banner({{"127.0.0.1:1", protection::encrypted, false, "http"}}, serving(false));
+  BOOST_TEST(says(safe, "kiln speaks HTTP at https://127.0.0.1:1\n"), safe);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_lets_actions_run_is_told_so) {
   BOOST_TEST(says(banner({{"127.0.0.1:1"}}, serving(true, true)),
                   "kiln warns: whoever may ask for actions runs commands on this machine"));

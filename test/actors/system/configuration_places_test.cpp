@@ -161,4 +161,24 @@ BOOST_AUTO_TEST_CASE(a_byte_that_would_end_a_path_early_is_refused_by_its_line) 
              "node.yaml:4:33: worker.work_root: a byte 0x00 has no place in a configuration");
 }
 
+BOOST_AUTO_TEST_CASE(a_guest_has_one_host_that_listens_and_nothing_of_its_own) {
+  auto with_web = [](const std::string& web, const std::string& more = "") {
+    return complaints(
+        "stores: {blobs: {type: memory, capacity: 64MiB}}\ntransports:\n  public: {type: grpc, listen: "
+        "[\"127.0.0.1:0\"]}\n  out: {type: grpc}\n  web: {type: http, " +
+        web + "}\n" + more + "serve: {content: blobs}\n");
+  };
+  BOOST_TEST(with_web("beside: public") == "nothing");
+  BOOST_TEST(with_web("listen: [\"127.0.0.1:0\"]") == "nothing");
+  BOOST_TEST(with_web("beside: publik") ==
+             "node.yaml:5:31: transports.web.beside: no other transport is called \"publik\"; did you mean "
+             "\"public\"?");
+  BOOST_TEST(with_web("beside: web").find("no other transport is called") != std::string::npos);
+  BOOST_TEST(with_web("beside: out").find("transport out listens nowhere") != std::string::npos);
+  BOOST_TEST(with_web("beside: public", "  more: {type: http, beside: public}\n")
+                 .find("transport web is beside public already") != std::string::npos);
+  BOOST_TEST(with_web("beside: public, listen: [\"127.0.0.1:0\"]").find("exclude each other") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -33,11 +33,14 @@ struct execution_bench : service_bench {
     auto results =
         own(actors().spawn([known = cached, asked = lookups]() -> action_cache_actor::behavior_type {
           return {[known, asked](const find_result& order) -> caf::result<found_result> {
-            ++*asked;
-            auto found = known->find(order.action);
-            if (found == known->end()) return to_caf(error(errc::not_found, "no such result"));
-            return found_result{found->second};
-          }};
+                    ++*asked;
+                    auto found = known->find(order.action);
+                    if (found == known->end()) return to_caf(error(errc::not_found, "no such result"));
+                    return found_result{found->second};
+                  },
+                  [](const keep_result&) -> caf::result<kept_result> {
+                    return to_caf(error(errc::unimplemented, "nothing is kept here"));
+                  }};
         }));
     auto standing = [stand = connections_stand](const std::set<std::string>& peers) {
       return *stand ? peers : std::set<std::string>();

@@ -227,9 +227,9 @@ BOOST_AUTO_TEST_CASE(calls_are_counted_by_how_they_end) {
   BOOST_TEST(ended_with(errc::ok) == 2u);
   BOOST_TEST(ended_with(errc::failed_precondition) == 1u);
   BOOST_TEST(ended_with(errc::cancelled) + ended_with(errc::internal) == 1u);
-  BOOST_TEST(metrics.counters("kiln_grpc_refused_total", "", {"transport"}).with({"in"}).value() == 1u);
-  BOOST_TEST(metrics.gauges("kiln_grpc_calls", "", {"transport"}).with({"in"}).value() == 0);
-  BOOST_TEST(metrics.gauges("kiln_grpc_bytes", "", {"transport"}).with({"in"}).value() == 0);
+  BOOST_TEST(metrics.counters("kiln_refused_total", "", {"transport"}).with({"in"}).value() == 1u);
+  BOOST_TEST(metrics.gauges("kiln_calls", "", {"transport"}).with({"in"}).value() == 0);
+  BOOST_TEST(metrics.gauges("kiln_bytes", "", {"transport"}).with({"in"}).value() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(metadata_that_no_wire_can_carry_fails_only_its_call) {

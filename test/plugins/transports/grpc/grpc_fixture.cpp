@@ -123,7 +123,7 @@ expected<std::string> grpc_fixture::ask(const std::string& method, std::string m
 }
 
 std::uint64_t grpc_fixture::ended_with(errc status) {
-  auto& ended = metrics.counters("kiln_grpc_calls_total", "", {"transport", "status"});
+  auto& ended = metrics.counters("kiln_calls_total", "", {"transport", "status"});
   return ended.with({"in", std::string(name_of(status))}).value();
 }
 

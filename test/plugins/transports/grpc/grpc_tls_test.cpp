@@ -13,15 +13,15 @@ struct encrypted {
     known.issue("server");
     known.issue("client");
   }
-  grpc_plugin::tls_files server_files() const { return {known.cert("server"), known.key("server"), ""}; }
-  void dial(grpc_fixture& there, const grpc_plugin::tls_files& files) {
+  tls_files server_files() const { return {known.cert("server"), known.key("server"), ""}; }
+  void dial(grpc_fixture& there, const tls_files& files) {
     auto options = default_options();
     options.dial_tls = files;
     there.client = there.make(options);
     there.way = there.client->dial("grpcs://" + there.address());
   }
   /// Why a server with these files does not begin to serve.
-  std::string refusal(const grpc_plugin::tls_files& files) {
+  std::string refusal(const tls_files& files) {
     try {
       grpc_fixture there([&](grpc_plugin::grpc_options& options) { options.tls = files; });
     } catch (const std::runtime_error& fault) {

@@ -1,17 +1,15 @@
-#include "plugins/transports/grpc/grpc_figures.hpp"
+#include "core/admission/call_figures.hpp"
 
-namespace kiln::grpc_plugin {
+namespace kiln {
 
 call_figures::call_figures(metric_registry* in, const std::string& transport) {
   if (in == nullptr) return;
-  calls_ = &in->gauges("kiln_grpc_calls", "Calls that have not ended.", {"transport"}).with({transport});
-  bytes_ =
-      &in->gauges("kiln_grpc_bytes", "Bytes of received messages in use.", {"transport"}).with({transport});
-  refused_ = &in->counters("kiln_grpc_refused_total", "Calls turned away before any service saw them.",
-                           {"transport"})
-                  .with({transport});
-  auto& ended =
-      in->counters("kiln_grpc_calls_total", "Calls that ended, by status.", {"transport", "status"});
+  calls_ = &in->gauges("kiln_calls", "Calls that have not ended.", {"transport"}).with({transport});
+  bytes_ = &in->gauges("kiln_bytes", "Bytes of messages in use.", {"transport"}).with({transport});
+  refused_ =
+      &in->counters("kiln_refused_total", "Calls turned away before any service saw them.", {"transport"})
+           .with({transport});
+  auto& ended = in->counters("kiln_calls_total", "Calls that ended, by status.", {"transport", "status"});
   for (std::size_t code = 0; code < ended_.size(); ++code)
     ended_[code] = &ended.with({transport, std::string(name_of(static_cast<errc>(code)))});
 }
@@ -34,4 +32,4 @@ void call_figures::bytes_held(std::int64_t more) const noexcept {
   if (bytes_ != nullptr) bytes_->add(static_cast<double>(more));
 }
 
-}  // namespace kiln::grpc_plugin
+}  // namespace kiln

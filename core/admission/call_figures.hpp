@@ -7,7 +7,7 @@
 #include "core/base/error.hpp"
 #include "core/observe/metrics.hpp"
 
-namespace kiln::grpc_plugin {
+namespace kiln {
 
 /// What a transport counts. Any thread.
 class call_figures {
@@ -28,4 +28,4 @@ private:
   std::array<counter*, 17> ended_{};
 };
 
-}  // namespace kiln::grpc_plugin
+}  // namespace kiln

@@ -10,9 +10,8 @@
 #include <utility>
 
 #include "core/base/error.hpp"
-#include "plugins/transports/grpc/grpc_figures.hpp"
 
-namespace kiln::grpc_plugin {
+namespace kiln {
 
 /// What callers may hold of this process, all of them and each client address.
 struct call_limits {
@@ -40,10 +39,10 @@ public:
   client_account& operator=(const client_account&) = delete;
 
   /// One more call, or RESOURCE_EXHAUSTED with the advice when to come again.
-  expected<void> enter();
-  void leave(errc status) noexcept;
+  expected<void> enter(const call_limits& limits);
+  void leave() noexcept;
   /// So many more bytes, or the same refusal.
-  expected<void> take(std::uint64_t amount);
+  expected<void> take(std::uint64_t amount, const call_limits& limits);
   void give_back(std::uint64_t amount) noexcept;
 
 private:
@@ -53,49 +52,24 @@ private:
   std::atomic<std::uint64_t> bytes_{0};
 };
 
-/// Bytes of a message that count as held until this is gone.
-class byte_charge {
-public:
-  byte_charge() = default;
-  byte_charge(std::shared_ptr<client_account> account, std::uint64_t amount) noexcept
-      : account_(std::move(account)), amount_(amount) {}
-  byte_charge(byte_charge&& other) noexcept = default;
-  byte_charge& operator=(byte_charge&& other) noexcept {
-    std::swap(account_, other.account_);
-    std::swap(amount_, other.amount_);
-    return *this;
-  }
-  ~byte_charge() {
-    if (account_) account_->give_back(amount_);
-  }
-
-private:
-  std::shared_ptr<client_account> account_;
-  std::uint64_t amount_ = 0;
-};
-
-/// All accounts. Admission stands before any work is done: what is refused here costs nothing further on.
+/// The accounts of all clients. Transports that share a ledger share what it counts: a client that comes in
+/// by two of them has one share.
 class ledger : public std::enable_shared_from_this<ledger> {
 public:
-  ledger(call_limits limits, call_figures counts) : limits_(limits), figures_(counts) {}
-
-  /// `peer` as gRPC names it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of a unix socket are
-  /// one client.
+  /// `peer` as call_info has it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of unix sockets
+  /// are one client.
   std::shared_ptr<client_account> account_of(std::string_view peer);
   held_by_callers held() const noexcept;
-  const call_figures& figures() const noexcept { return figures_; }
 
 private:
   friend class client_account;
 
   void forget(const std::string& name);
 
-  const call_limits limits_;
-  const call_figures figures_;
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<client_account>> accounts_;
 };
 
-}  // namespace kiln::grpc_plugin
+}  // namespace kiln

@@ -1,11 +1,11 @@
-#include "plugins/transports/grpc/limits.hpp"
+#include "core/admission/ledger.hpp"
 
 #include <chrono>
 
 #include "core/base/peer.hpp"
 #include "core/wire/status.hpp"
 
-namespace kiln::grpc_plugin {
+namespace kiln {
 namespace {
 
 // Long enough that refused clients do not come back at once, short enough that a build hardly notices.
@@ -30,40 +30,30 @@ client_account::~client_account() {
   all_->forget(name_);
 }
 
-expected<void> client_account::enter() {
-  const call_limits& limits = all_->limits_;
+expected<void> client_account::enter(const call_limits& limits) {
   if (!grow(all_->calls_, 1, limits.calls))
     return refuse("{} calls are in flight, and this server takes no more at once", limits.calls);
-  if (grow(calls_, 1, limits.calls_per_client)) {
-    all_->figures_.call_began();
-    return {};
-  }
+  if (grow(calls_, 1, limits.calls_per_client)) return {};
   all_->calls_.fetch_sub(1, std::memory_order_relaxed);
   return refuse("client {} has {} calls in flight, which is its share", name_, limits.calls_per_client);
 }
 
-void client_account::leave(errc status) noexcept {
-  all_->figures_.call_ended(status);
+void client_account::leave() noexcept {
   calls_.fetch_sub(1, std::memory_order_relaxed);
   all_->calls_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-expected<void> client_account::take(std::uint64_t amount) {
-  const call_limits& limits = all_->limits_;
+expected<void> client_account::take(std::uint64_t amount, const call_limits& limits) {
   if (!grow(all_->bytes_, amount, limits.bytes))
     return refuse("a message of {} bytes does not fit beside those in flight, limited to {} bytes", amount,
                   limits.bytes);
-  if (grow(bytes_, amount, limits.bytes_per_client)) {
-    all_->figures_.bytes_held(static_cast<std::int64_t>(amount));
-    return {};
-  }
+  if (grow(bytes_, amount, limits.bytes_per_client)) return {};
   all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
   return refuse("a message of {} bytes goes beyond the {} bytes that client {} may have in flight", amount,
                 limits.bytes_per_client, name_);
 }
 
 void client_account::give_back(std::uint64_t amount) noexcept {
-  all_->figures_.bytes_held(-static_cast<std::int64_t>(amount));
   bytes_.fetch_sub(amount, std::memory_order_relaxed);
   all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
 }
@@ -88,4 +78,4 @@ held_by_callers ledger::held() const noexcept {
   return {calls_.load(std::memory_order_relaxed), bytes_.load(std::memory_order_relaxed)};
 }
 
-}  // namespace kiln::grpc_plugin
+}  // namespace kiln

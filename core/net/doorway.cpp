@@ -1,0 +1,150 @@
+#include "core/net/doorway.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace kiln {
+namespace {
+
+constexpr int accepted_at_once = 64;
+constexpr int tick = 250;  // ms
+
+bool listens(int number) {
+  int yes = 0;
+  socklen_t size = sizeof yes;
+  return ::getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) == 0 && yes != 0;
+}
+
+}  // namespace
+
+expected<std::unique_ptr<doorway>> doorway::open(const std::vector<std::string>& addresses, options wanted,
+                                                 const clock& time) {
+  std::vector<listening_address> at;
+  for (const auto& address : addresses) {
+    auto listening = listen_on(address);
+    if (!listening) return failure(std::move(listening).error());
+    at.push_back(std::move(*listening));
+  }
+  std::unique_ptr<doorway> made(new doorway(std::move(at), std::move(wanted), time));
+  if (made->events_.number() < 0 || made->ending_.number() < 0)
+    return failure(system_error(errno, "watching what is listened to"));
+  return made;
+}
+
+doorway::doorway(std::vector<listening_address> at, options wanted, const clock& time)
+    : at_(std::move(at)),
+      options_(std::move(wanted)),
+      time_(time),
+      events_(::epoll_create1(EPOLL_CLOEXEC)),
+      ending_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      seen_(first_bytes_needed) {}
+
+doorway::~doorway() {
+  stop();
+}
+
+std::vector<std::string> doorway::addresses() const {
+  std::vector<std::string> all;
+  for (const auto& one : at_) all.push_back(one.address());
+  return all;
+}
+
+bool doorway::watch(int number, std::uint32_t events) {
+  epoll_event wanted{};
+  wanted.events = events;
+  wanted.data.fd = number;
+  return ::epoll_ctl(events_.number(), EPOLL_CTL_ADD, number, &wanted) == 0;
+}
+
+void doorway::start(newcomer come) {
+  come_ = std::move(come);
+  watch(ending_.number(), EPOLLIN);
+  for (const auto& one : at_)
+    for (const auto& socket : one.sockets()) watch(socket.number(), EPOLLIN);
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), options_.thread.substr(0, 15).c_str());
+}
+
+void doorway::stop() {
+  if (!thread_.joinable()) return;
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto told = ::write(ending_.number(), &one, sizeof one);
+  thread_.join();
+  unheard_.clear();
+  // Who is in the backlog is refused by the kernel, and so is who comes now.
+  for (const auto& each : at_)
+    for (const auto& socket : each.sockets()) ::shutdown(socket.number(), SHUT_RD);
+}
+
+void doorway::run() {
+  std::array<epoll_event, 64> come{};
+  for (;;) {
+    int count = ::epoll_wait(events_.number(), come.data(), come.size(), unheard_.empty() ? -1 : tick);
+    for (int i = 0; i < count; ++i) {
+      const int number = come[static_cast<std::size_t>(i)].data.fd;
+      if (number == ending_.number()) return;
+      if (unheard_.contains(number))
+        listen_to(number);
+      else if (listens(number))
+        accept_from(number);
+    }
+    give_up_the_silent();
+  }
+}
+
+void doorway::accept_from(int socket) {
+  for (int i = 0; i < accepted_at_once; ++i) {
+    owned_socket fresh(::accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fresh.number() < 0) {
+      // No descriptor is free: it would be asked for again at once, and for ever.
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) ::poll(nullptr, 0, tick);
+      return;
+    }
+    if (!options_.look) {
+      come_(std::move(fresh), spoken::unknown);
+      continue;
+    }
+    const int number = fresh.number();
+    unheard_[number] = {std::move(fresh), time_.now() + options_.patience, order_++};
+    // Edges: what was looked at and is not enough does not wake us again, until there is more.
+    if (watch(number, EPOLLIN | EPOLLRDHUP | EPOLLET))
+      listen_to(number);
+    else
+      unheard_.erase(number);
+  }
+}
+
+void doorway::listen_to(int number) {
+  auto got = ::recv(number, seen_.data(), seen_.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  auto entry = unheard_.find(number);
+  if (got <= 0) {
+    unheard_.erase(entry);
+    return;
+  }
+  auto speaks = what_speaks({seen_.data(), static_cast<std::size_t>(got)}, options_.encrypted);
+  if (speaks == spoken::unknown && static_cast<std::size_t>(got) < seen_.size()) return;
+  ::epoll_ctl(events_.number(), EPOLL_CTL_DEL, number, nullptr);
+  auto connection = std::move(entry->second.connection);
+  unheard_.erase(entry);
+  come_(std::move(connection), speaks);
+}
+
+void doorway::give_up_the_silent() {
+  if (unheard_.empty()) return;
+  const auto now = time_.now();
+  std::erase_if(unheard_, [now](const auto& one) { return one.second.until < now; });
+  while (unheard_.size() > options_.most_unheard)
+    unheard_.erase(std::min_element(unheard_.begin(), unheard_.end(), [](const auto& a, const auto& b) {
+      return a.second.order < b.second.order;
+    }));
+}
+
+}  // namespace kiln

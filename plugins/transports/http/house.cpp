@@ -1,0 +1,90 @@
+#include "plugins/transports/http/house.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "plugins/transports/http/session.hpp"
+
+namespace kiln::http_plugin {
+namespace {
+
+namespace asio = boost::asio;
+
+int family_of(int descriptor) {
+  sockaddr_storage where{};
+  socklen_t size = sizeof where;
+  return ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&where), &size) == 0 ? where.ss_family
+                                                                                    : AF_INET;
+}
+
+}  // namespace
+
+void house::admit(int descriptor) {
+  if (door->closing() || sessions() >= options.max_connections) {
+    ::close(descriptor);
+    return;
+  }
+  auto peer = peer_of(descriptor);
+  executor own(io.get_executor());
+  socket connection(own);
+  error_code fault;
+  connection.assign(asio::generic::stream_protocol(family_of(descriptor), 0), descriptor, fault);
+  if (fault) {
+    ::close(descriptor);
+    return;
+  }
+  std::shared_ptr<session> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    const auto id = next_++;
+    fresh = std::make_shared<session>(shared_from_this(), id, make_wire(std::move(connection), tls.get()),
+                                      own, std::move(peer));
+    sessions_[id] = fresh;
+  }
+  run_on(own, [fresh] { fresh->start(); });
+}
+
+void house::forget(std::uint64_t id) {
+  std::lock_guard lock(mutex_);
+  sessions_.erase(id);
+}
+
+std::size_t house::sessions() const {
+  std::lock_guard lock(mutex_);
+  return sessions_.size();
+}
+
+std::vector<std::shared_ptr<session>> house::all() const {
+  std::vector<std::shared_ptr<session>> found;
+  std::lock_guard lock(mutex_);
+  found.reserve(sessions_.size());
+  for (const auto& [id, one] : sessions_)
+    if (auto alive = one.lock()) found.push_back(std::move(alive));
+  return found;
+}
+
+void house::end_idle() {
+  for (const auto& one : all()) run_on(one->place(), [one] { one->end_if_idle(); });
+}
+
+void house::cut_all() {
+  for (const auto& one : all()) run_on(one->place(), [one] { one->cut(); });
+}
+
+void house::look_at_deadlines() {
+  const auto now = time.now();
+  for (const auto& one : all())
+    if (one->overdue(now)) run_on(one->place(), [one] { one->expire(); });
+}
+
+void house::end() {
+  {
+    std::unique_lock lock(gate_);
+    ended_ = true;
+  }
+  std::lock_guard alone(after_the_end_);
+  io.restart();
+  io.poll();
+}
+
+}  // namespace kiln::http_plugin

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/admission/admission.hpp"
+#include "core/base/clock.hpp"
+#include "plugins/transports/http/http_options.hpp"
+#include "plugins/transports/http/wire.hpp"
+
+namespace kiln::http_plugin {
+
+class session;
+
+/// What all connections of a transport share. Lives as long as one of them, or a call of one. Any thread.
+class house : public std::enable_shared_from_this<house> {
+public:
+  house(http_options options, const clock& time, std::shared_ptr<admission> door)
+      : options(std::move(options)), time(time), door(std::move(door)) {}
+
+  const http_options options;
+  const clock& time;
+  const std::shared_ptr<admission> door;
+  const router* routes = nullptr;                  ///< before the first connection
+  std::unique_ptr<boost::asio::ssl::context> tls;  ///< the same; null: in the clear
+  boost::asio::io_context io;
+
+  /// A connected socket, which becomes a session, or is closed where there are too many or the end is near.
+  void admit(int descriptor);
+  void forget(std::uint64_t id);
+  /// Ends sessions without a request; the others after their answer.
+  void end_idle();
+  void cut_all();
+  /// Cuts those that have been silent for too long.
+  void look_at_deadlines();
+  std::size_t sessions() const;
+
+  /// Runs `work` on that executor; here, once there are no threads any more.
+  template <class Work>
+  void run_on(const executor& where, Work work) {
+    {
+      std::shared_lock lock(gate_);
+      if (!ended_) return boost::asio::post(where, std::move(work));
+    }
+    std::lock_guard alone(after_the_end_);
+    work();
+  }
+  /// After the threads have ended: what was posted runs here.
+  void end();
+
+private:
+  std::vector<std::shared_ptr<session>> all() const;
+
+  mutable std::mutex mutex_;
+  std::uint64_t next_ = 0;
+  std::unordered_map<std::uint64_t, std::weak_ptr<session>> sessions_;
+  std::shared_mutex gate_;
+  bool ended_ = false;
+  std::recursive_mutex after_the_end_;
+};
+
+}  // namespace kiln::http_plugin

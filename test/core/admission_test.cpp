@@ -1,0 +1,154 @@
+#include "core/admission/admission.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "test/harness/print.hpp"
+
+using namespace kiln;
+
+namespace {
+
+class silent_call final : public call {
+public:
+  const call_info& info() const noexcept override { return info_; }
+  void read(message_in) override {}
+  void write(byte_chain, std::function<void(bool)>) override {}
+  void finish(error status) override {
+    if (!last) last = std::move(status);
+  }
+  void reply(byte_chain) override { finish({}); }
+  void on_cancel(std::function<void()>) override {}
+  bool cancelled() const noexcept override { return gone; }
+
+  bool gone = false;
+  std::optional<error> last;
+
+private:
+  call_info info_;
+};
+
+struct door_fixture {
+  call_info from(std::string peer, std::string method = "/a.B/C") const {
+    call_info info;
+    info.method = std::move(method);
+    info.peer = std::move(peer);
+    return info;
+  }
+  std::shared_ptr<admission> make(call_limits limits = {10, 10, 1000, 1000}) {
+    return std::make_shared<admission>(limits, call_figures(&metrics, "door"), accounts, time, &hooks);
+  }
+  errc code_of(admission& door, call_info info) {
+    auto entered = door.admit(info, routes);
+    return entered ? errc::ok : entered.error().code();
+  }
+
+  door_fixture() {
+    routes.add("/a.B/C", {requests::one, [](const call_ptr&, const byte_chain&) {}});
+  }
+  router routes;
+  manual_clock time;
+  metric_registry metrics;
+  call_hooks hooks;
+  std::shared_ptr<ledger> accounts = std::make_shared<ledger>();
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(admissions, door_fixture)
+
+BOOST_AUTO_TEST_CASE(a_call_is_let_in_or_told_why_not) {
+  auto door = make();
+  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5")) == errc::ok);
+  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5", "/a.B/D")) == errc::unimplemented);
+  auto late = from("ipv4:1.2.3.4:5");
+  late.deadline = time.now();
+  BOOST_TEST(code_of(*door, late) == errc::deadline_exceeded);
+  door->close();
+  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5")) == errc::unavailable);
+  BOOST_TEST(door->turned_away() == 1u);
+  BOOST_TEST(metrics.counters("kiln_refused_total", "", {"transport"}).with({"door"}).value() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(doors_with_one_ledger_give_a_client_one_share) {
+  auto one = make({10, 2, 1000, 100});
+  auto other = make({10, 2, 1000, 100});
+  auto info = from("ipv4:1.2.3.4:5");
+  auto first = one->admit(info, routes).value();
+  auto again = from("ipv4:1.2.3.4:6");
+  auto second = other->admit(again, routes).value();
+  BOOST_TEST(code_of(*one, from("ipv4:1.2.3.4:7")) == errc::resource_exhausted);
+  BOOST_TEST(code_of(*one, from("ipv4:1.2.3.5:7")) == errc::ok);
+  auto held = first.call->take(60);
+  BOOST_TEST(!second.call->take(60).has_value());
+  held = byte_charge();
+  BOOST_TEST(second.call->take(60).has_value());
+  second.call->settle(again, {});
+  BOOST_TEST(code_of(*one, from("ipv4:1.2.3.4:7")) == errc::ok);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_are_held_as_long_as_their_message_whatever_became_of_the_call) {
+  auto door = make();
+  auto info = from("ipv4:1.2.3.4:5");
+  auto entered = door->admit(info, routes).value();
+  auto held = entered.call->take(500).value();
+  entered.call->settle(info, {});
+  entered.call.reset();
+  BOOST_TEST(door->held().bytes == 500u);
+  BOOST_TEST(door->held().calls == 0u);
+  held = byte_charge();
+  BOOST_TEST(door->held().bytes == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(hooks_hear_of_a_call_in_their_order_and_may_refuse_it) {
+  std::vector<std::string> heard;
+  hooks.authenticate.push_back([&](call_info& info) -> expected<void> {
+    if (info.peer.ends_with(":666")) return fail(errc::unauthenticated, "who are you");
+    info.certificate = "known";
+    return {};
+  });
+  hooks.began.push_back([&](const call_info& info) { heard.push_back("began " + info.certificate); });
+  hooks.ended.push_back([&](const call_info& info, const error& status, duration took) {
+    heard.push_back(
+        fmt::format("{} {} {}", info.method, name_of(status.code()), took / std::chrono::seconds(1)));
+  });
+  auto door = make();
+  auto info = from("ipv4:1.2.3.4:5");
+  auto entered = door->admit(info, routes).value();
+  time.advance(std::chrono::seconds(3));
+  entered.call->settle(info, {errc::not_found, "nothing"});
+  entered.call->settle(info, {});
+  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:666")) == errc::unauthenticated);
+  const std::vector<std::string> wanted{"began known", "/a.B/C NOT_FOUND 3", "/a.B/C UNAUTHENTICATED 0"};
+  BOOST_TEST(heard == wanted, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_door_is_empty_when_the_last_call_is_settled) {
+  auto door = make();
+  int told = 0;
+  auto info = from("ipv4:1.2.3.4:5");
+  auto entered = door->admit(info, routes).value();
+  door->close();
+  door->when_empty([&] { ++told; });
+  BOOST_TEST(told == 0);
+  entered.call.reset();
+  BOOST_TEST(told == 1);
+  door->when_empty([&] { ++told; });
+  BOOST_TEST(told == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_is_dropped_or_whose_handler_throws_is_answered) {
+  auto dropped = std::make_shared<silent_call>();
+  dispatch({requests::one, [](const call_ptr&, const byte_chain&) {}}, dropped, {});
+  BOOST_TEST(dropped->last->code() == errc::internal);
+  auto gone = std::make_shared<silent_call>();
+  gone->gone = true;
+  dispatch({requests::one, [](const call_ptr&, const byte_chain&) {}}, gone, {});
+  BOOST_TEST(gone->last->code() == errc::cancelled);
+  auto thrown = std::make_shared<silent_call>();
+  dispatch(
+      {requests::one, [](const call_ptr&, const byte_chain&) { throw std::runtime_error("out of luck"); }},
+      thrown, {});
+  BOOST_TEST(thrown->last->message().find("out of luck") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""HTTP at the port of gRPC, with clients as they are: curl, ccache, Bazel by both ways at once, what sccache sends, and
+a scrape for Prometheus."""
+
+import hashlib
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from bazel_test import Bazel
+from kiln_process import Kiln
+
+BINARY = os.environ.get("KILN_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / "build/bin/kiln"))
+
+SAMPLE = re.compile(r"^([a-z_:][a-z0-9_:]*)(\{[a-z0-9_]+=\"(?:[^\"\\\n]|\\[\\\"n])*\""
+                    r"(?:,[a-z0-9_]+=\"(?:[^\"\\\n]|\\[\\\"n])*\")*\})? (\S+)$")
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def curl(*args, content=None):
+    """-> status, body."""
+    done = subprocess.run(["curl", "-sS", "--max-time", "60", "-w", "\n%{http_code}", *map(str, args)], input=content,
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"curl {args} ended with {done.returncode}: {done.stderr.decode()}")
+    body, _, status = done.stdout.rpartition(b"\n")
+    return int(status), body
+
+
+class HttpCache(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-http-"))
+        self.kiln = Kiln(BINARY, ["serve", "--profile", "cache", "--data", self.folder / "data", "--listen",
+                                  "127.0.0.1:0", "--capacity", "4GiB"])
+        self.kiln.start()
+        self.url = f"http://{self.kiln.address}"
+
+    def tearDown(self):
+        self.kiln.__exit__()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def file_of(self, content):
+        path = self.folder / "content"
+        path.write_bytes(content)
+        return path
+
+    def test_says_where_http_is_spoken(self):
+        self.assertIn(f"kiln speaks HTTP at {self.url}\n", self.kiln.output)
+        self.assertIn(f"--remote_cache=grpc://{self.kiln.address}\n", self.kiln.output)
+
+    def test_curl_puts_and_gets(self):
+        content = os.urandom(3 << 20)
+        blob = f"{self.url}/cas/{sha256(content)}"
+        self.assertEqual(curl(blob)[0], 404)
+        self.assertEqual(curl("-T", self.file_of(content), blob)[0], 200)
+        self.assertEqual(curl(blob), (200, content))
+        self.assertEqual(curl("-r", "1000-1999", blob), (206, content[1000:2000]))
+        self.assertEqual(curl("-I", blob)[0], 200)
+        wrong = f"{self.url}/cas/{sha256(b'something else')}"
+        status, words = curl("-T", self.file_of(content), wrong)
+        self.assertEqual(status, 400)
+        self.assertRegex(words.decode(), r"^[^\n]+\n$")
+        self.assertEqual(curl(wrong)[0], 404)
+        self.assertEqual(curl("-T", "-", blob, content=content)[0], 411)
+        self.assertEqual(curl(f"{self.url}/healthz"), (200, b"ok\n"))
+        self.assertEqual(curl(f"{self.url}/readyz"), (200, b"ready\n"))
+
+    def test_blobs_outlive_a_restart(self):
+        content = os.urandom(100_000)
+        self.assertEqual(curl("-T", self.file_of(content), f"{self.url}/cas/{sha256(content)}")[0], 200)
+        self.assertEqual(self.kiln.stop(), 0)
+        self.kiln.start()
+        self.assertEqual(curl(f"http://{self.kiln.address}/cas/{sha256(content)}"), (200, content))
+
+    def test_many_requests_on_one_connection(self):
+        connection = http.client.HTTPConnection(self.kiln.address, timeout=60)
+        for i in range(300):
+            content = os.urandom(i * 37 + 1)
+            connection.request("PUT", f"/some/instance/cas/{sha256(content)}", body=content)
+            self.assertEqual(connection.getresponse().read(), b"")
+            connection.request("GET", f"/cas/{sha256(content)}")
+            self.assertEqual(connection.getresponse().read(), content)
+        connection.close()
+
+    def test_ccache_finds_what_another_machine_compiled(self):
+        source = self.folder / "one.c"
+        source.write_text("int twice(int x) { return 2 * x; }\n" * 1 + f"/* {os.urandom(8).hex()} */\n")
+        said = {}
+        for machine in ("first", "second"):
+            folder = self.folder / machine
+            environment = dict(os.environ, CCACHE_DIR=str(folder), CCACHE_REMOTE_STORAGE=f"{self.url}/ccache",
+                               CCACHE_CONFIGPATH="/dev/null")
+            for key in ("CCACHE_DISABLE", "CCACHE_READONLY"):
+                environment.pop(key, None)
+            subprocess.run(["ccache", "gcc", "-c", source, "-o", self.folder / "one.o"], env=environment, check=True)
+            said[machine] = subprocess.run(["ccache", "--print-stats"], env=environment, check=True,
+                                           capture_output=True, text=True).stdout
+        stats = {machine: dict(line.split("\t") for line in text.splitlines() if "\t" in line)
+                 for machine, text in said.items()}
+        self.assertEqual(stats["first"]["remote_storage_hit"], "0", said)
+        self.assertGreater(int(stats["second"]["remote_storage_hit"]), 0, said)
+        self.assertEqual(stats["second"]["cache_miss"], "0", said)
+        for each in stats.values():
+            self.assertEqual((each["remote_storage_error"], each["remote_storage_timeout"]), ("0", "0"), said)
+
+    def test_bazel_comes_by_http_and_by_grpc_at_one_port(self):
+        bazel = Bazel(self.folder, salt=self._testMethodName, libraries=6)
+        try:
+            flags = ["--spawn_strategy=standalone", "--noshow_progress"]
+            for way in ("http", "grpc"):
+                cached = f"--remote_cache={way}://{self.kiln.address}"
+                cold = bazel.test(f"{way}-cold", cached, *flags, servers=[self.kiln])
+                warm = bazel.test(f"{way}-warm", cached, *flags, servers=[self.kiln])
+                self.assertNotIn("remote cache hit", cold)
+                self.assertGreater(warm.get("remote cache hit", 0), 20, (way, cold, warm))
+        finally:
+            bazel.close()
+
+    def test_sccache_s_webdav(self):
+        """What sccache 0.8 (OpenDAL) sends when it starts, writes and reads."""
+        connection = http.client.HTTPConnection(self.kiln.address, timeout=60)
+
+        def ask(method, path, body=None, **fields):
+            connection.request(method, path, body=body, headers=fields)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+        self.assertEqual(ask("GET", "/.sccache_check")[0], 404)
+        status, listing = ask("PROPFIND", "/", Depth="0")
+        self.assertEqual(status, 207)
+        self.assertIn(b"<D:collection/>", listing)
+        self.assertIn(ask("PUT", "/.sccache_check", b"Hello, World!")[0], (200, 201, 204))
+        key, content = "a/b/c/" + "abc" + "0" * 61, os.urandom(200_000)
+        for folder in ("/a/", "/a/b/", "/a/b/c/"):
+            self.assertIn(ask("PROPFIND", folder, Depth="0")[0], (207, 404))
+            self.assertIn(ask("MKCOL", folder)[0], (201, 405))
+        self.assertEqual(ask("PROPFIND", f"/{key}", Depth="0")[0], 404)
+        self.assertIn(ask("PUT", f"/{key}", content)[0], (200, 201, 204))
+        self.assertEqual(ask("GET", f"/{key}"), (200, content))
+        self.assertEqual(ask("GET", f"/{key}", Range="bytes=0-99"), (206, content[:100]))
+        status, stat = ask("PROPFIND", f"/{key}", Depth="0")
+        self.assertEqual(status, 207)
+        self.assertIn(b"<D:getcontentlength>200000</D:getcontentlength>", stat)
+        self.assertIn(b"HTTP/1.1 200 OK", stat)
+        connection.close()
+
+    def test_prometheus_understands_every_line(self):
+        curl("-T", self.file_of(b"measured"), f"{self.url}/cas/{sha256(b'measured')}")
+        connection = http.client.HTTPConnection(self.kiln.address, timeout=60)
+        connection.request("GET", "/metrics", headers={"Accept": "text/plain;version=0.0.4"})
+        answer = connection.getresponse()
+        self.assertTrue(answer.getheader("Content-Type").startswith("text/plain; version=0.0.4"))
+        types, samples = {}, {}
+        for line in answer.read().decode().splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                self.assertNotIn(name, types)
+                self.assertIn(kind, ("counter", "gauge", "histogram"))
+                types[name] = kind
+                continue
+            if line.startswith("# HELP "):
+                continue
+            found = SAMPLE.match(line)
+            self.assertTrue(found, line)
+            family = re.sub(r"_(bucket|sum|count)$", "", found[1])
+            self.assertTrue(found[1] in types or types.get(family) == "histogram", line)
+            float(found[3])
+            self.assertNotIn(found[1] + (found[2] or ""), samples)
+            samples[found[1] + (found[2] or "")] = float(found[3])
+        self.assertGreaterEqual(samples['kiln_calls_total{transport="web",status="OK"}'], 1)
+        connection.close()
+
+    def test_who_is_slow_keeps_nobody_waiting(self):
+        silent = [socket.create_connection(("127.0.0.1", self.kiln.port)) for _ in range(200)]
+        for each in silent[:100]:
+            each.sendall(b"GET /cas/")
+        self.assertEqual(curl(f"{self.url}/healthz"), (200, b"ok\n"))
+        for each in silent:
+            each.close()
+
+
+class Encrypted(unittest.TestCase):
+    """One port, one certificate, two protocols, told apart by what the client offers."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-https-"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.folder / "key.pem", "-out",
+                        self.folder / "cert.pem"], check=True, capture_output=True)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def serve(self, more=""):
+        node = self.folder / "node.yaml"
+        node.write_text(f"""
+stores:
+  blobs: {{type: memory, capacity: 64MiB}}
+  results: {{type: memory, capacity: 64MiB}}
+transports:
+  public:
+    type: grpc
+    listen: ["127.0.0.1:0"]
+    tls: {{cert: "{self.folder}/cert.pem", key: "{self.folder}/key.pem"{more}}}
+  web: {{type: http, beside: public}}
+serve: {{content: blobs, results: results}}
+""")
+        return Kiln(BINARY, ["serve", node])
+
+    def test_https_and_grpcs_at_one_port(self):
+        trust = ["--cacert", self.folder / "cert.pem"]
+        with self.serve() as kiln:
+            url = f"https://127.0.0.1:{kiln.port}"
+            self.assertIn(f"kiln speaks HTTP at {url}\n", kiln.output)
+            for protocol in ("--http1.1", "--http2", "--no-alpn"):
+                self.assertEqual(curl(*trust, protocol, f"{url}/healthz"), (200, b"ok\n"), protocol)
+            content = os.urandom(2 << 20)
+            (self.folder / "content").write_bytes(content)
+            self.assertEqual(curl(*trust, "-T", self.folder / "content", f"{url}/cas/{sha256(content)}")[0], 200)
+            self.assertEqual(curl(*trust, f"{url}/cas/{sha256(content)}"), (200, content))
+            self.assertEqual(curl(f"http://127.0.0.1:{kiln.port}/healthz"),
+                             (400, b"this port speaks TLS: https:// or grpcs://\n"))
+            checked = subprocess.run([BINARY, "conform", f"grpcs://127.0.0.1:{kiln.port}", "--ca",
+                                      str(self.folder / "cert.pem"), "--list"], capture_output=True, check=False)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_a_client_without_a_certificate_does_not_get_in_where_one_is_asked_for(self):
+        with self.serve(f', client_ca: "{self.folder}/cert.pem"') as kiln:
+            url = f"https://127.0.0.1:{kiln.port}/healthz"
+            command = ["curl", "-sS", "--max-time", "60", "--cacert", self.folder / "cert.pem"]
+            self.assertNotEqual(subprocess.run([*command, url], capture_output=True, check=False).returncode, 0)
+            shown = ["--cert", self.folder / "cert.pem", "--key", self.folder / "key.pem"]
+            self.assertEqual(subprocess.run([*command, *shown, url], capture_output=True, check=True).stdout, b"ok\n")
+
+
+class GrpcAlone(unittest.TestCase):
+    def test_a_port_of_grpc_alone_says_so(self):
+        with tempfile.TemporaryDirectory(prefix="kiln-http-") as folder:
+            node = pathlib.Path(folder) / "node.yaml"
+            node.write_text("""
+stores: {blobs: {type: memory, capacity: 64MiB}}
+transports: {public: {type: grpc, listen: ["127.0.0.1:0"]}}
+serve: {content: blobs}
+""")
+            with Kiln(BINARY, ["serve", node]) as kiln:
+                self.assertEqual(curl(f"http://{kiln.address}/cas/{sha256(b'x')}"),
+                                 (400, b"this port speaks gRPC (HTTP/2): grpc://\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
