@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 
 namespace kiln {
@@ -21,19 +22,20 @@ public:
 /// The machine's own clock. Lives for ever.
 const clock& system_clock() noexcept;
 
-/// A clock that stands still until told: for tests. Confined to one thread or to a stopped scheduler.
+/// A clock that stands still until told: for tests. Any thread.
 class manual_clock final : public clock {
 public:
-  steady_time now() const noexcept override { return now_; }
-  wall_time wall() const noexcept override { return wall_; }
-  void advance(duration by) noexcept {
-    now_ += by;
-    wall_ += std::chrono::duration_cast<wall_time::duration>(by);
+  steady_time now() const noexcept override { return steady_time(std::chrono::hours(1) + passed()); }
+  wall_time wall() const noexcept override {
+    return wall_time(std::chrono::duration_cast<wall_time::duration>(began_at + passed()));
   }
+  void advance(duration by) noexcept { passed_ += by.count(); }
 
 private:
-  steady_time now_{std::chrono::hours(1)};
-  wall_time wall_{std::chrono::seconds(1'700'000'000)};
+  static constexpr std::chrono::seconds began_at{1'700'000'000};
+  duration passed() const noexcept { return duration(passed_.load()); }
+
+  std::atomic<duration::rep> passed_{0};
 };
 
 }  // namespace kiln
