@@ -61,6 +61,7 @@ EXCUSED = {
     "core/base/thread_pool.cpp": ({"threads"}, "the thread pools"),
     "core/base/connections.cpp": ({"files"}, "what the kernel allows, in /proc"),
     "core/base/memory_limit.cpp": ({"files"}, "what the kernel allows, in /proc and /sys"),
+    "core/net/": ({"files", "threads"}, "listeners, and sockets that have a path"),
     "core/observe/log.": ({"threads"}, "the log writes while everything else may hang"),
     "core/plugin/loader.cpp": ({"files"}, "plugins are loaded before there is an environment"),
     "actors/system/check_listen_addresses.cpp": ({"files"}, "paths as people mean them, before the start"),
@@ -74,7 +75,7 @@ EXCUSED = {
     "actors/tools/": ({"files", "threads"}, "commands that are clients: no part of a node"),
     "actors/worker/command/action_users.cpp": ({"files"}, "what the kernel says of users, in /proc"),
     "actors/worker/command/command_runner.": ({"time", "threads"}, "the machine's launcher of processes"),
-    "plugins/transports/grpc/": ({"files", "threads", "time"}, "gRPC has threads, deadlines and certificates"),
+    "plugins/transports/": ({"files", "threads", "time"}, "gRPC and listeners have threads, deadlines, certificates"),
 }
 SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w.])sleep\s*\(")
 
