@@ -129,9 +129,7 @@ expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_
                                                                    auto then) {
     caf::anon_send(self, read_kept{{blob, offset, limit}, std::move(then)});
   };
-  blob_content content{static_cast<std::uint64_t>(range.blob.size),
-                       {},
-                       read_in_flight(std::move(from), range.offset, range.size, std::move(read))};
+  blob_content content{{}, read_in_flight(std::move(from), range.offset, range.size, std::move(read))};
   send(to, range, content);
   return {};
 }
