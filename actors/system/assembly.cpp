@@ -45,8 +45,8 @@ constexpr duration time_to_close = std::chrono::seconds(5);
 
 constexpr std::string_view http = "http";
 
-// One port is one door: a guest's calls are counted with its host's.
-std::string door_of(const configured& transport) {
+// Those who share a port share what is counted: a guest's calls are counted with its host's.
+std::string port_of_transport(const configured& transport) {
   auto host = transport.description.find("beside");
   return host && !host->text().empty() ? host->text() : transport.name;
 }
@@ -59,7 +59,7 @@ expected<transport_list> make_transports(const std::vector<configured>& wanted,
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
       return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
-    auto& shared = accounts[door_of(one)];
+    auto& shared = accounts[port_of_transport(one)];
     if (!shared) shared = std::make_shared<ledger>();
     auto instance = plugin->make(one.options, {env, one.name, shared});
     if (!instance) return with_context(instance.error(), "transport {}", one.name);

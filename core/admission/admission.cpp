@@ -11,7 +11,7 @@ constexpr std::uint64_t worth_charging = 16 << 10;
 
 const call_hooks no_hooks;
 
-error closed_door() {
+error is_closed() {
   return try_again(errc::unavailable,
                    "the server is closing: another one, or this one restarted, will answer");
 }
@@ -23,8 +23,9 @@ admitted_call::~admitted_call() {
 }
 
 expected<byte_charge> admitted_call::take(std::uint64_t bytes) {
-  if (auto taken = account_->take(bytes, door_->limits_); !taken) return failure(std::move(taken).error());
-  door_->figures_.bytes_held(static_cast<std::int64_t>(bytes));
+  if (auto taken = account_->take(bytes, admission_->limits_); !taken)
+    return failure(std::move(taken).error());
+  admission_->figures_.bytes_held(static_cast<std::int64_t>(bytes));
   return byte_charge(shared_from_this(), bytes);
 }
 
@@ -33,14 +34,14 @@ expected<byte_charge> admitted_call::take_answer(std::uint64_t bytes) {
 }
 
 void admitted_call::give_back(std::uint64_t bytes) noexcept {
-  door_->figures_.bytes_held(-static_cast<std::int64_t>(bytes));
+  admission_->figures_.bytes_held(-static_cast<std::int64_t>(bytes));
   account_->give_back(bytes);
 }
 
 void admitted_call::settle(const call_info& info, const error& status) {
   if (settled_.exchange(true)) return;
   account_->leave();
-  door_->left(info, status, door_->time_.now() - since_);
+  admission_->left(info, status, admission_->time_.now() - since_);
 }
 
 admission::admission(call_limits limits, call_figures figures, std::shared_ptr<ledger> accounts,
@@ -66,7 +67,7 @@ expected<admission::entry> admission::admit(call_info& info, const router& route
 expected<admission::entry> admission::look_at(call_info& info, const router& routes) {
   if (closing_) {
     ++turned_away_;
-    return failure(closed_door());
+    return failure(is_closed());
   }
   for (const auto& check : hooks_.authenticate)
     if (auto known = check(info); !known) return failure(std::move(known).error());

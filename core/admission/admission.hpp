@@ -22,8 +22,8 @@ class admission;
 /// A call that was let in. Any thread. Whatever was charged to it keeps it alive.
 class admitted_call : public std::enable_shared_from_this<admitted_call> {
 public:
-  admitted_call(std::shared_ptr<admission> door, std::shared_ptr<client_account> account, steady_time since)
-      : door_(std::move(door)), account_(std::move(account)), since_(since) {}
+  admitted_call(std::shared_ptr<admission> by, std::shared_ptr<client_account> account, steady_time since)
+      : admission_(std::move(by)), account_(std::move(account)), since_(since) {}
   /// Settles it, as CANCELLED, if nobody has.
   ~admitted_call();
   admitted_call(const admitted_call&) = delete;
@@ -61,18 +61,18 @@ public:
 private:
   void give_back(std::uint64_t bytes) noexcept;
 
-  const std::shared_ptr<admission> door_;
+  const std::shared_ptr<admission> admission_;
   const std::shared_ptr<client_account> account_;
   const steady_time since_;
   std::atomic<bool> settled_{false};
 };
 using byte_charge = admitted_call::charge;
 
-/// The door of one transport. It stands before any work is done: what is refused here costs nothing further
-/// on. Any thread.
+/// Admission of the calls of one transport. It stands before any work is done: what is refused here costs
+/// nothing further on. Any thread.
 class admission : public std::enable_shared_from_this<admission> {
 public:
-  /// Null `accounts`: those of this door alone. `hooks` and `time` outlive it; null `hooks`: none.
+  /// Null `accounts`: those of this one alone. `hooks` and `time` outlive it; null `hooks`: none.
   admission(call_limits limits, call_figures figures, std::shared_ptr<ledger> accounts, const clock& time,
             const call_hooks* hooks);
 
@@ -80,7 +80,7 @@ public:
     const route* where = nullptr;
     std::shared_ptr<admitted_call> call;
   };
-  /// Where the call goes, or why it does not: the door is closed (UNAVAILABLE), nobody serves the method, its
+  /// Where the call goes, or why it does not: it is closed (UNAVAILABLE), nobody serves the method, its
   /// deadline has passed, or there is no room. A refusal is counted.
   expected<entry> admit(call_info& info, const router& routes);
 
@@ -93,7 +93,7 @@ public:
   void when_empty(std::function<void()> then);
 
   const call_limits& limits() const noexcept { return limits_; }
-  /// By all doors that share the ledger.
+  /// By all that share the ledger.
   held_by_callers held() const noexcept { return accounts_->held(); }
 
 private:

@@ -27,7 +27,7 @@ private:
   call_info info_;
 };
 
-struct door_fixture {
+struct admission_fixture {
   call_info from(std::string peer, std::string method = "/a.B/C") const {
     call_info info;
     info.method = std::move(method);
@@ -35,14 +35,14 @@ struct door_fixture {
     return info;
   }
   std::shared_ptr<admission> make(call_limits limits = {10, 10, 1000, 1000}) {
-    return std::make_shared<admission>(limits, call_figures(&metrics, "door"), accounts, time, &hooks);
+    return std::make_shared<admission>(limits, call_figures(&metrics, "in"), accounts, time, &hooks);
   }
-  errc code_of(admission& door, call_info info) {
-    auto entered = door.admit(info, routes);
+  errc code_of(admission& admits, call_info info) {
+    auto entered = admits.admit(info, routes);
     return entered ? errc::ok : entered.error().code();
   }
 
-  door_fixture() {
+  admission_fixture() {
     routes.add("/a.B/C", {requests::one, [](const call_ptr&, const byte_chain&) {}});
   }
   router routes;
@@ -54,22 +54,22 @@ struct door_fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(admissions, door_fixture)
+BOOST_FIXTURE_TEST_SUITE(admissions, admission_fixture)
 
 BOOST_AUTO_TEST_CASE(a_call_is_let_in_or_told_why_not) {
-  auto door = make();
-  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5")) == errc::ok);
-  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5", "/a.B/D")) == errc::unimplemented);
+  auto admits = make();
+  BOOST_TEST(code_of(*admits, from("ipv4:1.2.3.4:5")) == errc::ok);
+  BOOST_TEST(code_of(*admits, from("ipv4:1.2.3.4:5", "/a.B/D")) == errc::unimplemented);
   auto late = from("ipv4:1.2.3.4:5");
   late.deadline = time.now();
-  BOOST_TEST(code_of(*door, late) == errc::deadline_exceeded);
-  door->close();
-  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:5")) == errc::unavailable);
-  BOOST_TEST(door->turned_away() == 1u);
-  BOOST_TEST(metrics.counters("kiln_refused_total", "", {"transport"}).with({"door"}).value() == 3u);
+  BOOST_TEST(code_of(*admits, late) == errc::deadline_exceeded);
+  admits->close();
+  BOOST_TEST(code_of(*admits, from("ipv4:1.2.3.4:5")) == errc::unavailable);
+  BOOST_TEST(admits->turned_away() == 1u);
+  BOOST_TEST(metrics.counters("kiln_refused_total", "", {"transport"}).with({"in"}).value() == 3u);
 }
 
-BOOST_AUTO_TEST_CASE(doors_with_one_ledger_give_a_client_one_share) {
+BOOST_AUTO_TEST_CASE(admissions_with_one_ledger_give_a_client_one_share) {
   auto one = make({10, 2, 1000, 100});
   auto other = make({10, 2, 1000, 100});
   auto info = from("ipv4:1.2.3.4:5");
@@ -87,16 +87,16 @@ BOOST_AUTO_TEST_CASE(doors_with_one_ledger_give_a_client_one_share) {
 }
 
 BOOST_AUTO_TEST_CASE(bytes_are_held_as_long_as_their_message_whatever_became_of_the_call) {
-  auto door = make();
+  auto admits = make();
   auto info = from("ipv4:1.2.3.4:5");
-  auto entered = door->admit(info, routes).value();
+  auto entered = admits->admit(info, routes).value();
   auto held = entered.call->take(500).value();
   entered.call->settle(info, {});
   entered.call.reset();
-  BOOST_TEST(door->held().bytes == 500u);
-  BOOST_TEST(door->held().calls == 0u);
+  BOOST_TEST(admits->held().bytes == 500u);
+  BOOST_TEST(admits->held().calls == 0u);
   held = byte_charge();
-  BOOST_TEST(door->held().bytes == 0u);
+  BOOST_TEST(admits->held().bytes == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(hooks_hear_of_a_call_in_their_order_and_may_refuse_it) {
@@ -111,28 +111,28 @@ BOOST_AUTO_TEST_CASE(hooks_hear_of_a_call_in_their_order_and_may_refuse_it) {
     heard.push_back(
         fmt::format("{} {} {}", info.method, name_of(status.code()), took / std::chrono::seconds(1)));
   });
-  auto door = make();
+  auto admits = make();
   auto info = from("ipv4:1.2.3.4:5");
-  auto entered = door->admit(info, routes).value();
+  auto entered = admits->admit(info, routes).value();
   time.advance(std::chrono::seconds(3));
   entered.call->settle(info, {errc::not_found, "nothing"});
   entered.call->settle(info, {});
-  BOOST_TEST(code_of(*door, from("ipv4:1.2.3.4:666")) == errc::unauthenticated);
+  BOOST_TEST(code_of(*admits, from("ipv4:1.2.3.4:666")) == errc::unauthenticated);
   const std::vector<std::string> wanted{"began known", "/a.B/C NOT_FOUND 3", "/a.B/C UNAUTHENTICATED 0"};
   BOOST_TEST(heard == wanted, boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_door_is_empty_when_the_last_call_is_settled) {
-  auto door = make();
+BOOST_AUTO_TEST_CASE(an_admission_is_empty_when_the_last_call_is_settled) {
+  auto admits = make();
   int told = 0;
   auto info = from("ipv4:1.2.3.4:5");
-  auto entered = door->admit(info, routes).value();
-  door->close();
-  door->when_empty([&] { ++told; });
+  auto entered = admits->admit(info, routes).value();
+  admits->close();
+  admits->when_empty([&] { ++told; });
   BOOST_TEST(told == 0);
   entered.call.reset();
   BOOST_TEST(told == 1);
-  door->when_empty([&] { ++told; });
+  admits->when_empty([&] { ++told; });
   BOOST_TEST(told == 2);
 }
 

@@ -22,11 +22,12 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
       options_(std::move(options)),
       time_(*context.env.time),
       log_(context.env.log),
-      door_(std::make_shared<admission>(limits_of(options_), call_figures(context.env.metrics, context.name),
-                                        context.accounts, time_, context.hooks)) {
+      admission_(std::make_shared<admission>(limits_of(options_),
+                                             call_figures(context.env.metrics, context.name),
+                                             context.accounts, time_, context.hooks)) {
   if (options_.listen.empty()) return;
   claim_memory(context.env.metrics,
-               {"transport " + context.name, "messages", message_quota(door_->limits().bytes)});
+               {"transport " + context.name, "messages", message_quota(admission_->limits().bytes)});
 }
 
 grpc_transport::~grpc_transport() {
@@ -36,7 +37,7 @@ grpc_transport::~grpc_transport() {
 
 expected<void> grpc_transport::serve(const router& routes) {
   if (options_.listen.empty()) return {};
-  auto started = server::start(options_, routes, time_, door_, guest_, log_);
+  auto started = server::start(options_, routes, time_, admission_, guest_, log_);
   if (!started) return fail(std::move(started).error());
   server_ = std::move(*started);
   return {};

@@ -34,14 +34,14 @@ public:
   expected<void> be_host(transport& guest) override;
 
   /// Calls that have not ended, and bytes of messages that are still in use.
-  held_by_callers held() const noexcept { return door_->held(); }
+  held_by_callers held() const noexcept { return admission_->held(); }
 
 private:
   const library_use library_;
   const grpc_options options_;
   const clock& time_;
   logger* const log_;
-  const std::shared_ptr<admission> door_;
+  const std::shared_ptr<admission> admission_;
   std::shared_ptr<connection_taker> guest_;
   std::unique_ptr<server> server_;
   std::mutex mutex_;

@@ -44,7 +44,7 @@ void inbound_call::accepted(bool ok) {
   }
   await(*home_, queue_);
   learn_info();
-  auto entered = home_->door->admit(info_, home_->routes);
+  auto entered = home_->admitting->admit(info_, home_->routes);
   if (entered) {
     where_ = entered->where;
     admitted_ = std::move(entered->call);

@@ -22,7 +22,7 @@ struct call_acceptor {
   grpc::AsyncGenericService service;
   const router& routes;
   const clock& time;
-  std::shared_ptr<admission> door;
+  std::shared_ptr<admission> admitting;
   std::size_t max_message_size;
   bool identifies = false;  ///< every client shows a certificate
   wait_group open{};        ///< calls waited for, and calls that have not settled

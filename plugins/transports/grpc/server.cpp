@@ -73,28 +73,28 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
 }  // namespace
 
 expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
-                                                const clock& time, std::shared_ptr<admission> door,
+                                                const clock& time, std::shared_ptr<admission> admitting,
                                                 std::shared_ptr<connection_taker> guest, logger* log) {
   std::unique_ptr<server> started(
-      new server(routes, time, std::move(door), options.max_message_size.bytes, log));
+      new server(routes, time, std::move(admitting), options.max_message_size.bytes, log));
   if (auto listening = started->listen(options, std::move(guest)); !listening)
     return fail(std::move(listening).error());
   return started;
 }
 
-server::server(const router& routes, const clock& time, std::shared_ptr<admission> door,
+server::server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
                std::size_t max_message_size, logger* log)
-    : log_(log), acceptor_{{}, routes, time, std::move(door), max_message_size} {}
+    : log_(log), acceptor_{{}, routes, time, std::move(admitting), max_message_size} {}
 
 expected<void> server::listen(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
-  doorway::options wanted;
-  wanted.thread = "grpc-door";
+  acceptor::options wanted;
+  wanted.thread = "grpc-accept";
   wanted.encrypted = !options.tls.cert.empty();
-  auto opened = doorway::open(options.listen, wanted, acceptor_.time);
+  auto opened = acceptor::open(options.listen, wanted, acceptor_.time);
   if (!opened) return failure(std::move(opened).error());
   auto credentials = server_credentials(options.tls);
   if (!credentials) return fail(std::move(credentials).error());
-  doorway_ = std::move(*opened);
+  connections_ = std::move(*opened);
   acceptor_.identifies = !options.tls.ca.empty();
   grpc::ServerBuilder builder;
   configure(builder, options, options.max_bytes_in_flight.bytes_of(memory_limit()));
@@ -109,14 +109,14 @@ expected<void> server::listen(const grpc_options& options, std::shared_ptr<conne
   for (auto& queue : queues_)
     for (int i = 0; i < calls_waited_for; ++i) inbound_call::await(acceptor_, *queue);
   start_threads(options);
-  open_doors(options, std::move(guest));
+  accept_connections(options, std::move(guest));
   return {};
 }
 
-void server::open_doors(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
+void server::accept_connections(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
   const int patience = milliseconds(options.keepalive_timeout);
-  doorway_->start([this, patience, encrypted = !options.tls.cert.empty(), guest = std::move(guest)](
-                      owned_socket fresh, spoken what) {
+  connections_->start([this, patience, encrypted = !options.tls.cert.empty(), guest = std::move(guest)](
+                          owned_socket fresh, spoken what) {
     if (what == spoken::http1 && guest) return guest->take(fresh.release());
     if (what == spoken::plain || what == spoken::tls) return turn_away_stranger(std::move(fresh), what);
     // Under TLS gRPC itself says what it thinks of who does not offer HTTP/2.
@@ -131,7 +131,7 @@ void server::open_doors(const grpc_options& options, std::shared_ptr<connection_
 
 void server::start_threads(const grpc_options& options) {
   std::set<int> ports;
-  for (const auto& address : doorway_->addresses()) ports.insert(port_of(address));
+  for (const auto& address : connections_->addresses()) ports.insert(port_of(address));
   std::vector<watched_thread> watched;
   for (auto& queue : queues_) {
     auto& count = handed_out_.emplace_back(0);
@@ -145,7 +145,7 @@ void server::start_threads(const grpc_options& options) {
 }
 
 void server::close(duration patience, std::function<void()> closed) {
-  acceptor_.door->close();
+  acceptor_.admitting->close();
   auto until = std::chrono::steady_clock::now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
   closer_ = std::thread([this, until, closed = std::move(closed)] {
     turn_away(until);
@@ -160,8 +160,8 @@ void server::turn_away(steady_time until) {
   using namespace std::chrono_literals;
   until = std::min(until, std::chrono::steady_clock::now() + 1s);
   std::unique_lock lock(hurry_mutex_);
-  for (auto seen = ~std::uint64_t{0}; seen != acceptor_.door->turned_away();) {
-    seen = acceptor_.door->turned_away();
+  for (auto seen = ~std::uint64_t{0}; seen != acceptor_.admitting->turned_away();) {
+    seen = acceptor_.admitting->turned_away();
     auto moment = std::chrono::steady_clock::now() + 50ms;
     if (moment > until || hurried_.wait_until(lock, moment, [this] { return hurry_; })) return;
   }
@@ -178,7 +178,7 @@ void server::cut_off_the_silent() {
 }
 
 void server::shut_down(steady_time until) {
-  if (doorway_) doorway_->stop();
+  if (connections_) connections_->stop();
   if (server_) {
     std::thread cutter([this] { cut_off_the_silent(); });
     auto left = until - std::chrono::steady_clock::now();

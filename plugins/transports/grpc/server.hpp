@@ -16,7 +16,7 @@
 
 #include "core/base/error.hpp"
 #include "core/contract/transport.hpp"
-#include "core/net/doorway.hpp"
+#include "core/net/acceptor.hpp"
 #include "plugins/transports/grpc/flood_guard.hpp"
 #include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
@@ -29,24 +29,24 @@ public:
   /// Listens on all addresses of the options (`log` may be null), or on none of them and says why. Who comes
   /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
-                                                 const clock& time, std::shared_ptr<admission> door,
+                                                 const clock& time, std::shared_ptr<admission> admitting,
                                                  std::shared_ptr<connection_taker> guest, logger* log);
   /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
-  std::vector<std::string> addresses() const { return doorway_->addresses(); }
+  std::vector<std::string> addresses() const { return connections_->addresses(); }
   /// Refuses new calls and returns; `closed` comes later, from a thread of this server: once all calls have
   /// ended, however many clients stay connected, and no later than `patience` plus what it takes to cancel
   /// those that have not. Once.
   void close(duration patience, std::function<void()> closed);
 
 private:
-  server(const router& routes, const clock& time, std::shared_ptr<admission> door,
+  server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
          std::size_t max_message_size, logger* log);
   expected<void> listen(const grpc_options& options, std::shared_ptr<connection_taker> guest);
-  void open_doors(const grpc_options& options, std::shared_ptr<connection_taker> guest);
+  void accept_connections(const grpc_options& options, std::shared_ptr<connection_taker> guest);
   void start_threads(const grpc_options& options);
   void turn_away(steady_time until);
   void cut_off_the_silent();
@@ -54,7 +54,7 @@ private:
 
   logger* const log_;
   call_acceptor acceptor_;
-  std::unique_ptr<doorway> doorway_;
+  std::unique_ptr<acceptor> connections_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> newcomers_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;

@@ -44,11 +44,12 @@ exchange::exchange(std::shared_ptr<session> on, call_info info, const request_he
 
 template <class Work>
 void exchange::in_turn(Work work) {
-  on_->home().run_on(on_->place(), [self = shared_from_this(), work = std::move(work)]() mutable { work(); });
+  on_->context().run_on(on_->place(),
+                        [self = shared_from_this(), work = std::move(work)]() mutable { work(); });
 }
 
 void exchange::begin() {
-  auto entered = on_->home().door->admit(info_, *on_->home().routes);
+  auto entered = on_->context().admitting->admit(info_, *on_->context().routes);
   if (!entered) return conclude(std::move(entered).error(), std::nullopt);
   admitted_ = std::move(entered->call);
   if (entered->where->takes == requests::many) return dispatch(*entered->where, shared_from_this(), {});
@@ -228,7 +229,7 @@ std::string exchange::make_head(std::optional<std::uint64_t> size) {
   const bool never_a_body = status == 204 || status == 304;
   bodiless_ = head_only_ || never_a_body;
   std::string head = fmt::format("HTTP/1.1 {} {}\r\ndate: {}\r\n", status, reason_of(status),
-                                 date_of(on_->home().time.wall()));
+                                 date_of(on_->context().time.wall()));
   for (const auto& [name, value] : fields_) {
     head += name + ": " + value + "\r\n";
     std::uint64_t length = 0;
@@ -242,7 +243,7 @@ std::string exchange::make_head(std::optional<std::uint64_t> size) {
   }
   chunked_ = !declared_ && !bodiless_ && !old_;
   if (chunked_) head += "transfer-encoding: chunked\r\n";
-  if (on_->home().door->closing() || (!declared_ && !chunked_ && !bodiless_)) keep_alive_ = false;
+  if (on_->context().admitting->closing() || (!declared_ && !chunked_ && !bodiless_)) keep_alive_ = false;
   if (!keep_alive_)
     head += "connection: close\r\n";
   else if (old_)

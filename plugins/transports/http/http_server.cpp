@@ -15,8 +15,8 @@ constexpr auto tick_length = std::chrono::milliseconds(100);
 
 }  // namespace
 
-expected<std::unique_ptr<http_server>> http_server::start(std::shared_ptr<house> where, const router& routes,
-                                                          const tls_files& identity) {
+expected<std::unique_ptr<http_server>> http_server::start(std::shared_ptr<server_context> where,
+                                                          const router& routes, const tls_files& identity) {
   auto tls = make_tls_context(identity);
   if (!tls) return failure(std::move(tls).error());
   where->routes = &routes;
@@ -26,25 +26,26 @@ expected<std::unique_ptr<http_server>> http_server::start(std::shared_ptr<house>
   return started;
 }
 
-http_server::http_server(std::shared_ptr<house> where) : house_(std::move(where)), ticker_(house_->io) {}
+http_server::http_server(std::shared_ptr<server_context> where)
+    : context_(std::move(where)), ticker_(context_->io) {}
 
 expected<void> http_server::listen() {
-  doorway::options wanted;
-  wanted.thread = "http-door";
+  acceptor::options wanted;
+  wanted.thread = "http-accept";
   wanted.look = false;
-  auto opened = doorway::open(house_->options.listen, wanted, house_->time);
+  auto opened = acceptor::open(context_->options.listen, wanted, context_->time);
   if (!opened) return failure(std::move(opened).error());
-  doorway_ = std::move(*opened);
+  acceptor_ = std::move(*opened);
   start_threads();
-  if (!house_->options.listen.empty())
-    doorway_->start([here = house_.get()](owned_socket fresh, spoken) { here->admit(fresh.release()); });
+  if (!context_->options.listen.empty())
+    acceptor_->start([here = context_.get()](owned_socket fresh, spoken) { here->admit(fresh.release()); });
   return {};
 }
 
 void http_server::start_threads() {
-  open_.emplace(house_->io.get_executor());
+  open_.emplace(context_->io.get_executor());
   tick();
-  const std::size_t threads = house_->options.threads.value_or(std::clamp(processors() / 4, 1U, 8U));
+  const std::size_t threads = context_->options.threads.value_or(std::clamp(processors() / 4, 1U, 8U));
   for (std::size_t i = 0; i < threads; ++i) {
     {
       std::lock_guard lock(mutex_);
@@ -56,13 +57,13 @@ void http_server::start_threads() {
 }
 
 std::vector<std::string> http_server::addresses() const {
-  return doorway_ ? doorway_->addresses() : std::vector<std::string>();
+  return acceptor_ ? acceptor_->addresses() : std::vector<std::string>();
 }
 
 void http_server::work() {
   for (bool more = true; more;) {
     try {
-      house_->io.run();
+      context_->io.run();
       more = false;
     } catch (...) {  // NOLINT: what a handler throws ends that handler; others are served here, too
     }
@@ -76,14 +77,14 @@ void http_server::tick() {
   ticker_.expires_after(tick_length);
   ticker_.async_wait([this](const error_code& fault) {
     if (fault || ending_) return;
-    house_->look_at_deadlines();
+    context_->look_at_deadlines();
     bool cut = false;
     {
       std::lock_guard lock(farewell_->mutex);
-      cut = house_->time.now() >= farewell_->cut_at;
+      cut = context_->time.now() >= farewell_->cut_at;
     }
     if (cut) {
-      house_->cut_all();
+      context_->cut_all();
       farewell_->tell();
     }
     tick();
@@ -100,22 +101,22 @@ void http_server::farewell::tell() {
 }
 
 void http_server::close(duration patience, std::function<void()> closed) {
-  house_->door->close();
-  doorway_->stop();
+  context_->admitting->close();
+  acceptor_->stop();
   {
     std::lock_guard lock(farewell_->mutex);
     farewell_->closed = std::move(closed);
-    farewell_->cut_at = house_->time.now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
+    farewell_->cut_at = context_->time.now() + std::min<duration>(patience, std::chrono::hours(24 * 365));
   }
-  house_->end_idle();
+  context_->end_idle();
   // Not on the thread of whoever ends the last call.
-  house_->door->when_empty(
-      [here = house_, last = farewell_] { boost::asio::post(here->io, [last] { last->tell(); }); });
+  context_->admitting->when_empty(
+      [here = context_, last = farewell_] { boost::asio::post(here->io, [last] { last->tell(); }); });
 }
 
 http_server::~http_server() {
-  house_->door->close();
-  if (doorway_) doorway_->stop();
+  context_->admitting->close();
+  if (acceptor_) acceptor_->stop();
   ending_ = true;
   open_.reset();
   {
@@ -123,12 +124,12 @@ http_server::~http_server() {
     // Again and again, for a session that was on its way in when all were cut.
     do {
       lock.unlock();
-      house_->cut_all();
+      context_->cut_all();
       lock.lock();
     } while (!thread_ended_.wait_for(lock, tick_length, [this] { return running_ == 0; }));
   }
   for (auto& thread : threads_) thread.join();
-  house_->end();
+  context_->end();
   farewell_->tell();
 }
 

@@ -15,8 +15,8 @@
 
 #include "core/base/error.hpp"
 #include "core/contract/transport.hpp"
-#include "core/net/doorway.hpp"
-#include "plugins/transports/http/house.hpp"
+#include "core/net/acceptor.hpp"
+#include "plugins/transports/http/server_context.hpp"
 
 namespace kiln::http_plugin {
 
@@ -24,8 +24,8 @@ namespace kiln::http_plugin {
 class http_server {
 public:
   /// Reads the files of `identity`, and listens on all addresses or on none.
-  static expected<std::unique_ptr<http_server>> start(std::shared_ptr<house> where, const router& routes,
-                                                      const tls_files& identity);
+  static expected<std::unique_ptr<http_server>> start(std::shared_ptr<server_context> where,
+                                                      const router& routes, const tls_files& identity);
   /// Cuts every connection. Blocks until no thread is left; not on one of them.
   ~http_server();
   http_server(const http_server&) = delete;
@@ -36,7 +36,7 @@ public:
   void close(duration patience, std::function<void()> closed);
 
 private:
-  explicit http_server(std::shared_ptr<house> where);
+  explicit http_server(std::shared_ptr<server_context> where);
   expected<void> listen();
   void start_threads();
   void work();
@@ -50,8 +50,8 @@ private:
     void tell();
   };
 
-  const std::shared_ptr<house> house_;
-  std::unique_ptr<doorway> doorway_;
+  const std::shared_ptr<server_context> context_;
+  std::unique_ptr<acceptor> acceptor_;
   boost::asio::steady_timer ticker_;
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> open_;
   std::vector<std::thread> threads_;

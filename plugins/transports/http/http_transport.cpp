@@ -16,18 +16,18 @@ call_limits limits_of(const http_options& options) {
           options.max_bytes_in_flight_per_client.bytes_of(memory)};
 }
 
-std::shared_ptr<house> make_house(http_options options, const transport_context& context) {
+std::shared_ptr<server_context> make_context(http_options options, const transport_context& context) {
   const auto limits = limits_of(options);
-  auto door = std::make_shared<admission>(limits, call_figures(context.env.metrics, context.name),
-                                          context.accounts, *context.env.time, context.hooks);
-  return std::make_shared<house>(std::move(options), *context.env.time, std::move(door));
+  auto admitting = std::make_shared<admission>(limits, call_figures(context.env.metrics, context.name),
+                                               context.accounts, *context.env.time, context.hooks);
+  return std::make_shared<server_context>(std::move(options), *context.env.time, std::move(admitting));
 }
 
-class house_guest final : public connection_taker {
+class context_guest final : public connection_taker {
 public:
-  explicit house_guest(std::weak_ptr<house> where) : house_(std::move(where)) {}
+  explicit context_guest(std::weak_ptr<server_context> where) : context_(std::move(where)) {}
   void take(int descriptor) override {
-    auto here = house_.lock();
+    auto here = context_.lock();
     if (here && here->routes != nullptr)
       here->admit(descriptor);
     else
@@ -35,15 +35,16 @@ public:
   }
 
 private:
-  const std::weak_ptr<house> house_;
+  const std::weak_ptr<server_context> context_;
 };
 
 }  // namespace
 
 http_transport::http_transport(http_options options, const transport_context& context)
-    : house_(make_house(std::move(options), context)), identity_(house_->options.tls) {
-  if (house_->options.listen.empty()) return;  // a guest's messages are among its host's
-  claim_memory(context.env.metrics, {"transport " + context.name, "messages", house_->door->limits().bytes});
+    : context_(make_context(std::move(options), context)), identity_(context_->options.tls) {
+  if (context_->options.listen.empty()) return;  // a guest's messages are among its host's
+  claim_memory(context.env.metrics,
+               {"transport " + context.name, "messages", context_->admitting->limits().bytes});
 }
 
 http_transport::~http_transport() {
@@ -51,7 +52,7 @@ http_transport::~http_transport() {
 }
 
 expected<void> http_transport::serve(const router& routes) {
-  auto started = http_server::start(house_, routes, identity_);
+  auto started = http_server::start(context_, routes, identity_);
   if (!started) return failure(std::move(started).error());
   server_ = std::move(*started);
   return {};
@@ -81,7 +82,7 @@ std::shared_ptr<channel> http_transport::dial(const std::string&) {
 
 expected<std::shared_ptr<connection_taker>> http_transport::be_guest(const tls_files& identity) {
   identity_ = identity;
-  return std::make_shared<house_guest>(house_);
+  return std::make_shared<context_guest>(context_);
 }
 
 expected<std::unique_ptr<transport>> make_http_transport(const http_options& options,

@@ -28,14 +28,14 @@ public:
   void drain(duration patience, std::function<void()> drained) override;
   expected<dial_fit> suits(const std::string& endpoint) const override;
   std::shared_ptr<channel> dial(const std::string& endpoint) override;
-  std::string beside() const override { return house_->options.beside; }
+  std::string beside() const override { return context_->options.beside; }
   expected<std::shared_ptr<connection_taker>> be_guest(const tls_files& identity) override;
 
   /// Calls that have not ended, and bytes of messages that are still in use.
-  held_by_callers held() const noexcept { return house_->door->held(); }
+  held_by_callers held() const noexcept { return context_->admitting->held(); }
 
 private:
-  const std::shared_ptr<house> house_;
+  const std::shared_ptr<server_context> context_;
   tls_files identity_;
   std::unique_ptr<http_server> server_;
 };

@@ -24,20 +24,20 @@ std::string bare_answer(int status, std::string_view words) {
 
 }  // namespace
 
-session::session(std::shared_ptr<house> home, std::uint64_t id, std::unique_ptr<wire> on, executor place,
-                 std::string peer)
-    : home_(std::move(home)),
+session::session(std::shared_ptr<server_context> context, std::uint64_t id, std::unique_ptr<wire> on,
+                 executor place, std::string peer)
+    : context_(std::move(context)),
       id_(id),
       wire_(std::move(on)),
       place_(std::move(place)),
       peer_(std::move(peer)) {}
 
 session::~session() {
-  home_->forget(id_);
+  context_->forget(id_);
 }
 
 void session::start() {
-  expect_more(home_->options.head_timeout);
+  expect_more(context_->options.head_timeout);
   wire_->begin([self = shared_from_this()](const error_code& fault) {
     if (fault) return self->cut();
     self->next_request();
@@ -47,7 +47,7 @@ void session::start() {
 // ---- time
 
 void session::expect_more(duration within) {
-  read_until_ = ticks(home_->time.now() + within);
+  read_until_ = ticks(context_->time.now() + within);
 }
 
 bool session::overdue(steady_time now) const noexcept {
@@ -57,7 +57,7 @@ bool session::overdue(steady_time now) const noexcept {
 }
 
 void session::expire() {
-  if (!overdue(home_->time.now()) || phase_ == phase::closed) return;
+  if (!overdue(context_->time.now()) || phase_ == phase::closed) return;
   if (phase_ == phase::head && write_until_ == never && !lost_)
     return refuse({408, "the head of the request did not come in time"}, true);
   cut();
@@ -68,13 +68,13 @@ void session::expire() {
 void session::next_request() {
   parser_ = request_parser();
   phase_ = phase::idle;
-  if (home_->door->closing()) return linger();
+  if (context_->admitting->closing()) return linger();
   if (buffered_.empty()) {
-    expect_more(home_->options.idle_timeout);
+    expect_more(context_->options.idle_timeout);
     return read_head();
   }
   phase_ = phase::head;
-  expect_more(home_->options.head_timeout);
+  expect_more(context_->options.head_timeout);
   take_head();
 }
 
@@ -88,7 +88,7 @@ void session::read_head() {
                      if (fault) return self->cut();
                      if (self->phase_ == phase::idle) {
                        self->phase_ = phase::head;
-                       self->expect_more(self->home_->options.head_timeout);
+                       self->expect_more(self->context_->options.head_timeout);
                      }
                      self->take_head();
                    });
@@ -135,7 +135,7 @@ void session::refuse(const bad_request& why, bool reading) {
 
 void session::send(byte_chain what, std::function<void(bool)> then) {
   if (lost_) return then(false);
-  auto patient = [this] { write_until_ = ticks(home_->time.now() + home_->options.stall_timeout); };
+  auto patient = [this] { write_until_ = ticks(context_->time.now() + context_->options.stall_timeout); };
   patient();
   wire_->write(std::move(what), patient,
                [self = shared_from_this(), then = std::move(then)](const error_code& fault, std::size_t) {
@@ -149,7 +149,7 @@ void session::exchange_over(bool keep) {
   current_.reset();
   expect_nothing();
   if (lost_) return cut();
-  if (reading_body_ || !keep || !keep_alive_ || owes_continue_ || home_->door->closing())
+  if (reading_body_ || !keep || !keep_alive_ || owes_continue_ || context_->admitting->closing())
     return linger(reading_body_);
   if (body_done_) return next_request();
   discard_rest(std::uint64_t{64} << 20);

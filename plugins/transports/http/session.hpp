@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "plugins/transports/http/house.hpp"
 #include "plugins/transports/http/request_head.hpp"
+#include "plugins/transports/http/server_context.hpp"
 #include "plugins/transports/http/wire.hpp"
 
 namespace kiln::http_plugin {
@@ -22,7 +22,7 @@ class session : public std::enable_shared_from_this<session> {
 public:
   using piece = expected<std::optional<byte_chain>>;
 
-  session(std::shared_ptr<house> home, std::uint64_t id, std::unique_ptr<wire> on, executor place,
+  session(std::shared_ptr<server_context> context, std::uint64_t id, std::unique_ptr<wire> on, executor place,
           std::string peer);
   ~session();
 
@@ -34,7 +34,7 @@ public:
   /// Any thread.
   bool overdue(steady_time now) const noexcept;
   const executor& place() const noexcept { return place_; }
-  house& home() const noexcept { return *home_; }
+  server_context& context() const noexcept { return *context_; }
   bool lost() const noexcept { return lost_; }
 
   // For the exchange.
@@ -69,7 +69,7 @@ private:
 
   static constexpr std::int64_t never = 0;
 
-  const std::shared_ptr<house> home_;
+  const std::shared_ptr<server_context> context_;
   const std::uint64_t id_;
   const std::unique_ptr<wire> wire_;
   const executor place_;

@@ -50,7 +50,7 @@ void session::read_body(const std::shared_ptr<admitted_call>& charge, std::funct
   };
   auto into = std::make_shared<body_piece>(body_piece{room, buffer(room), std::move(*held), std::move(come)});
   continue_then([self = shared_from_this(), into] {
-    self->expect_more(self->home_->options.stall_timeout);
+    self->expect_more(self->context_->options.stall_timeout);
     self->chunked_ ? self->fill_chunk(into) : self->fill_piece(into);
   });
 }
@@ -80,7 +80,7 @@ void session::fill_piece(const std::shared_ptr<body_piece>& into) {
                        return into->then(fail(end_of_body()));
                      }
                      into->filled += size;
-                     self->expect_more(self->home_->options.stall_timeout);
+                     self->expect_more(self->context_->options.stall_timeout);
                      self->fill_piece(into);
                    });
 }
@@ -112,7 +112,7 @@ void session::fill_chunk(const std::shared_ptr<body_piece>& into) {
                        self->lose();
                        return into->then(fail(end_of_body()));
                      }
-                     self->expect_more(self->home_->options.stall_timeout);
+                     self->expect_more(self->context_->options.stall_timeout);
                      self->fill_chunk(into);
                    });
 }
@@ -124,10 +124,10 @@ void session::discard_rest(std::uint64_t at_most) {
   read_body(nullptr, [self = shared_from_this(), at_most](const piece& more) {
     if (!more) return self->linger();
     if (!*more) return self->next_request();
-    self->home_->run_on(self->place_,
-                        [self, left = at_most - std::min<std::uint64_t>(at_most, (*more)->size())] {
-                          self->discard_rest(left);
-                        });
+    self->context_->run_on(self->place_,
+                           [self, left = at_most - std::min<std::uint64_t>(at_most, (*more)->size())] {
+                             self->discard_rest(left);
+                           });
   });
 }
 

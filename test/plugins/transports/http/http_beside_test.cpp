@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(guests_have_one_host_and_hosts_an_address) {
   BOOST_TEST(here.web->be_host(*here.host).error().code() == errc::invalid_argument);
 }
 
-BOOST_AUTO_TEST_CASE(a_host_whose_guest_has_gone_closes_the_door_to_it) {
+BOOST_AUTO_TEST_CASE(a_host_whose_guest_has_gone_closes_what_is_its_guests) {
   two_protocols here;
   here.web.reset();
   raw_client client(here.host->addresses().front());

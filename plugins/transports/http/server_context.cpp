@@ -1,4 +1,4 @@
-#include "plugins/transports/http/house.hpp"
+#include "plugins/transports/http/server_context.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,8 +19,8 @@ int family_of(int descriptor) {
 
 }  // namespace
 
-void house::admit(int descriptor) {
-  if (door->closing() || sessions() >= options.max_connections) {
+void server_context::admit(int descriptor) {
+  if (admitting->closing() || sessions() >= options.max_connections) {
     ::close(descriptor);
     return;
   }
@@ -44,17 +44,17 @@ void house::admit(int descriptor) {
   run_on(own, [fresh] { fresh->start(); });
 }
 
-void house::forget(std::uint64_t id) {
+void server_context::forget(std::uint64_t id) {
   std::lock_guard lock(mutex_);
   sessions_.erase(id);
 }
 
-std::size_t house::sessions() const {
+std::size_t server_context::sessions() const {
   std::lock_guard lock(mutex_);
   return sessions_.size();
 }
 
-std::vector<std::shared_ptr<session>> house::all() const {
+std::vector<std::shared_ptr<session>> server_context::all() const {
   std::vector<std::shared_ptr<session>> found;
   std::lock_guard lock(mutex_);
   found.reserve(sessions_.size());
@@ -63,21 +63,21 @@ std::vector<std::shared_ptr<session>> house::all() const {
   return found;
 }
 
-void house::end_idle() {
+void server_context::end_idle() {
   for (const auto& one : all()) run_on(one->place(), [one] { one->end_if_idle(); });
 }
 
-void house::cut_all() {
+void server_context::cut_all() {
   for (const auto& one : all()) run_on(one->place(), [one] { one->cut(); });
 }
 
-void house::look_at_deadlines() {
+void server_context::look_at_deadlines() {
   const auto now = time.now();
   for (const auto& one : all())
     if (one->overdue(now)) run_on(one->place(), [one] { one->expire(); });
 }
 
-void house::end() {
+void server_context::end() {
   {
     std::unique_lock lock(gate_);
     ended_ = true;

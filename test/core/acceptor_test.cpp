@@ -1,4 +1,4 @@
-#include "core/net/doorway.hpp"
+#include "core/net/acceptor.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -55,7 +55,7 @@ void say(const owned_socket& to, const std::string& text) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(doorways)
+BOOST_AUTO_TEST_SUITE(acceptors)
 
 BOOST_AUTO_TEST_CASE(the_first_bytes_tell_what_is_spoken) {
   BOOST_TEST(what_speaks("", false) == spoken::unknown);
@@ -88,11 +88,11 @@ BOOST_AUTO_TEST_CASE(any_part_of_a_hello_is_not_enough_and_none_is_read_past_its
 }
 
 BOOST_AUTO_TEST_CASE(connections_are_handed_on_with_their_first_bytes_unread) {
-  auto door = doorway::open({"127.0.0.1:0"}, {}, system_clock()).value();
+  auto listening = acceptor::open({"127.0.0.1:0"}, {}, system_clock()).value();
   std::promise<std::pair<owned_socket, spoken>> come;
-  door->start([&](owned_socket fresh, spoken what) { come.set_value({std::move(fresh), what}); });
-  auto silent = connect_to(door->addresses().front());
-  auto client = connect_to(door->addresses().front());
+  listening->start([&](owned_socket fresh, spoken what) { come.set_value({std::move(fresh), what}); });
+  auto silent = connect_to(listening->addresses().front());
+  auto client = connect_to(listening->addresses().front());
   say(client, "P");
   say(client, "RI * HTTP/2.0");
   auto [server, what] = come.get_future().get();
@@ -100,16 +100,16 @@ BOOST_AUTO_TEST_CASE(connections_are_handed_on_with_their_first_bytes_unread) {
   char heard[4] = "";
   BOOST_TEST(::recv(server.number(), heard, 3, 0) == 3);
   BOOST_TEST(std::string(heard) == "PRI");
-  door->stop();
+  listening->stop();
   BOOST_TEST(::recv(silent.number(), heard, 1, 0) <= 0);
 }
 
 BOOST_AUTO_TEST_CASE(who_says_nothing_is_shown_out) {
-  doorway::options wanted;
+  acceptor::options wanted;
   wanted.patience = duration::zero();
-  auto door = doorway::open({"127.0.0.1:0"}, wanted, system_clock()).value();
-  door->start([](const owned_socket&, spoken) { BOOST_ERROR("nobody has said anything"); });
-  auto silent = connect_to(door->addresses().front());
+  auto listening = acceptor::open({"127.0.0.1:0"}, wanted, system_clock()).value();
+  listening->start([](const owned_socket&, spoken) { BOOST_ERROR("nobody has said anything"); });
+  auto silent = connect_to(listening->addresses().front());
   char none = 0;
   BOOST_TEST(::recv(silent.number(), &none, 1, 0) == 0);
 }

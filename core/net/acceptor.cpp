@@ -1,4 +1,4 @@
-#include "core/net/doorway.hpp"
+#include "core/net/acceptor.hpp"
 
 #include <poll.h>
 #include <pthread.h>
@@ -24,21 +24,21 @@ bool listens(int number) {
 
 }  // namespace
 
-expected<std::unique_ptr<doorway>> doorway::open(const std::vector<std::string>& addresses, options wanted,
-                                                 const clock& time) {
+expected<std::unique_ptr<acceptor>> acceptor::open(const std::vector<std::string>& addresses, options wanted,
+                                                   const clock& time) {
   std::vector<listening_address> at;
   for (const auto& address : addresses) {
     auto listening = listen_on(address);
     if (!listening) return failure(std::move(listening).error());
     at.push_back(std::move(*listening));
   }
-  std::unique_ptr<doorway> made(new doorway(std::move(at), std::move(wanted), time));
+  std::unique_ptr<acceptor> made(new acceptor(std::move(at), std::move(wanted), time));
   if (made->events_.number() < 0 || made->ending_.number() < 0)
     return failure(system_error(errno, "watching what is listened to"));
   return made;
 }
 
-doorway::doorway(std::vector<listening_address> at, options wanted, const clock& time)
+acceptor::acceptor(std::vector<listening_address> at, options wanted, const clock& time)
     : at_(std::move(at)),
       options_(std::move(wanted)),
       time_(time),
@@ -46,24 +46,24 @@ doorway::doorway(std::vector<listening_address> at, options wanted, const clock&
       ending_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       seen_(first_bytes_needed) {}
 
-doorway::~doorway() {
+acceptor::~acceptor() {
   stop();
 }
 
-std::vector<std::string> doorway::addresses() const {
+std::vector<std::string> acceptor::addresses() const {
   std::vector<std::string> all;
   for (const auto& one : at_) all.push_back(one.address());
   return all;
 }
 
-bool doorway::watch(int number, std::uint32_t events) {
+bool acceptor::watch(int number, std::uint32_t events) {
   epoll_event wanted{};
   wanted.events = events;
   wanted.data.fd = number;
   return ::epoll_ctl(events_.number(), EPOLL_CTL_ADD, number, &wanted) == 0;
 }
 
-void doorway::start(newcomer come) {
+void acceptor::start(newcomer come) {
   come_ = std::move(come);
   watch(ending_.number(), EPOLLIN);
   for (const auto& one : at_)
@@ -72,7 +72,7 @@ void doorway::start(newcomer come) {
   pthread_setname_np(thread_.native_handle(), options_.thread.substr(0, 15).c_str());
 }
 
-void doorway::stop() {
+void acceptor::stop() {
   if (!thread_.joinable()) return;
   std::uint64_t one = 1;
   [[maybe_unused]] auto told = ::write(ending_.number(), &one, sizeof one);
@@ -83,7 +83,7 @@ void doorway::stop() {
     for (const auto& socket : each.sockets()) ::shutdown(socket.number(), SHUT_RD);
 }
 
-void doorway::run() {
+void acceptor::run() {
   std::array<epoll_event, 64> come{};
   for (;;) {
     int count = ::epoll_wait(events_.number(), come.data(), come.size(), unheard_.empty() ? -1 : tick);
@@ -99,7 +99,7 @@ void doorway::run() {
   }
 }
 
-void doorway::accept_from(int socket) {
+void acceptor::accept_from(int socket) {
   for (int i = 0; i < accepted_at_once; ++i) {
     owned_socket fresh(::accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fresh.number() < 0) {
@@ -121,7 +121,7 @@ void doorway::accept_from(int socket) {
   }
 }
 
-void doorway::listen_to(int number) {
+void acceptor::listen_to(int number) {
   auto got = ::recv(number, seen_.data(), seen_.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   auto entry = unheard_.find(number);
@@ -137,7 +137,7 @@ void doorway::listen_to(int number) {
   come_(std::move(connection), speaks);
 }
 
-void doorway::give_up_the_silent() {
+void acceptor::give_up_the_silent() {
   if (unheard_.empty()) return;
   const auto now = time_.now();
   std::erase_if(unheard_, [now](const auto& one) { return one.second.until < now; });

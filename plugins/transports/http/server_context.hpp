@@ -23,14 +23,14 @@ namespace kiln::http_plugin {
 class session;
 
 /// What all connections of a transport share. Lives as long as one of them, or a call of one. Any thread.
-class house : public std::enable_shared_from_this<house> {
+class server_context : public std::enable_shared_from_this<server_context> {
 public:
-  house(http_options options, const clock& time, std::shared_ptr<admission> door)
-      : options(std::move(options)), time(time), door(std::move(door)) {}
+  server_context(http_options options, const clock& time, std::shared_ptr<admission> admitting)
+      : options(std::move(options)), time(time), admitting(std::move(admitting)) {}
 
   const http_options options;
   const clock& time;
-  const std::shared_ptr<admission> door;
+  const std::shared_ptr<admission> admitting;
   const router* routes = nullptr;                  ///< before the first connection
   std::unique_ptr<boost::asio::ssl::context> tls;  ///< the same; null: in the clear
   boost::asio::io_context io;

@@ -20,29 +20,29 @@ namespace kiln {
 
 /// Accepts connections, on a thread of its own, and finds out what they want to speak without taking a byte
 /// of it. Who connects and says nothing costs a descriptor, for a while.
-class doorway {
+class acceptor {
 public:
   struct options {
-    std::string thread = "doorway";
+    std::string thread = "acceptor";
     bool look = true;                              ///< off: connections are handed on as `unknown`, unseen
     bool encrypted = false;                        ///< TLS is expected
     duration patience = std::chrono::seconds(20);  ///< for the first bytes
     std::size_t most_unheard = 1024;               ///< connections that have said nothing; the oldest leaves
   };
-  /// Not blocking, close-on-exec. Called on the doorway's thread; must not block.
+  /// Not blocking, close-on-exec. Called on the acceptor's thread; must not block.
   using newcomer = std::function<void(owned_socket, spoken)>;
 
   /// Listens on all of these addresses, or on none and says why. Nobody is accepted before `start`.
-  static expected<std::unique_ptr<doorway>> open(const std::vector<std::string>& addresses, options wanted,
-                                                 const clock& time);
-  ~doorway();
-  doorway(const doorway&) = delete;
-  doorway& operator=(const doorway&) = delete;
+  static expected<std::unique_ptr<acceptor>> open(const std::vector<std::string>& addresses, options wanted,
+                                                  const clock& time);
+  ~acceptor();
+  acceptor(const acceptor&) = delete;
+  acceptor& operator=(const acceptor&) = delete;
 
   /// With the ports that the system chose.
   std::vector<std::string> addresses() const;
   void start(newcomer come);
-  /// Accepts nobody any more; nobody is handed on after it has returned. Not on the doorway's thread.
+  /// Accepts nobody any more; nobody is handed on after it has returned. Not on the acceptor's thread.
   void stop();
 
 private:
@@ -52,7 +52,7 @@ private:
     std::uint64_t order = 0;
   };
 
-  doorway(std::vector<listening_address> at, options wanted, const clock& time);
+  acceptor(std::vector<listening_address> at, options wanted, const clock& time);
   void run();
   bool watch(int number, std::uint32_t events);
   void accept_from(int socket);
