@@ -7,6 +7,7 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
+#include <limits>
 
 namespace kiln::http_plugin {
 namespace {
@@ -52,7 +53,8 @@ std::optional<bad_request> ambiguity_in(const parser::value_type& message, bool 
   if (message.version() != 11 && !old) return bad_request{505, "this port speaks HTTP/1.1"};
   const auto hosts = message.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && !old)) return bad_request{400, "a request names its Host once"};
-  if (message.count(http::field::content_length) > 1)
+  const auto length = message[http::field::content_length];
+  if (message.count(http::field::content_length) > 1 || length.find(',') != length.npos)
     return bad_request{400, "Content-Length is given more than once"};
   if (message.count(http::field::transfer_encoding) == 0) return std::nullopt;
   if (message.count(http::field::content_length) > 0)
@@ -66,11 +68,13 @@ std::optional<bad_request> ambiguity_in(const parser::value_type& message, bool 
 
 struct request_parser::state {
   parser parts;
+  std::size_t head_size = 0;  // so far
 };
 
 request_parser::request_parser() : state_(std::make_unique<state>()) {
   state_->parts.header_limit(static_cast<std::uint32_t>(largest_head));
-  state_->parts.body_limit(boost::none);
+  // How much comes is the services' business. (Beast 1.74 takes boost::none for nothing at all.)
+  state_->parts.body_limit(std::numeric_limits<std::uint64_t>::max());
 }
 request_parser::~request_parser() = default;
 request_parser::request_parser(request_parser&&) noexcept = default;
@@ -84,7 +88,10 @@ tl::expected<request_parser::progress, bad_request> request_parser::put_head(std
   made.used = parts.put(boost::asio::const_buffer(bytes.data(), bytes.size()), fault);
   if (fault && fault != http::error::need_more && fault != http::error::need_buffer) return broken(fault);
   made.complete = parts.is_header_done();
-  if (!made.complete && bytes.size() - made.used > largest_head) return broken(http::error::header_limit);
+  // Beast's own bound is one of what is looked at in one go.
+  state_->head_size += made.used;
+  const auto unused = made.complete ? 0 : bytes.size() - made.used;
+  if (state_->head_size + unused > largest_head) return broken(http::error::header_limit);
   return made;
 }
 
