@@ -187,6 +187,7 @@ BOOST_AUTO_TEST_CASE(uploads_of_one_blob_end_well_when_one_of_them_is_there) {
   const auto first = begin_blob("a", blob, 10, "first"), second = begin_blob("b", blob, 10, "second");
   const auto another = begin("b", 8, 4);
   table->overtake(first.what);
+  BOOST_TEST(!first.call->status().has_value());  // the store's own word is for it
   settle_well(first);
   BOOST_TEST(second.call->finished_well());
   BOOST_TEST(!another.call->status().has_value());
@@ -315,6 +316,10 @@ BOOST_AUTO_TEST_CASE(only_what_the_store_may_have_room_for_is_given_back_and_no_
   settle(second, fail(errc::aborted, "gone"));
   settle(third, fail(errc::aborted, "gone"));
   BOOST_TEST(table->give_back(1000).empty());
+  // Nor is there anything to come from one that ends without having been offered.
+  BOOST_TEST(begin("a", 40, 0, first.name).number > first.number);
+  BOOST_TEST(store_hears(first) == errc::aborted);
+  BOOST_TEST(table->give_back(1000).empty());
   BOOST_TEST(!attended.call->status().has_value());
   BOOST_TEST(table->sizes_of("a") == 80u);
 }
@@ -341,6 +346,7 @@ BOOST_AUTO_TEST_CASE(an_upload_is_watched_until_its_client_is_answered_but_count
   BOOST_TEST(table->sizes_of("a") == 0u);
   BOOST_TEST(!done.call->status().has_value());  // it might say more, which would be wrong
   BOOST_TEST(!table->empty());
+  BOOST_TEST(table->give_back(1).empty());
   done.call->close();
   BOOST_TEST(done.call->finished_well());
   tick(1);
