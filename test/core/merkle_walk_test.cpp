@@ -244,6 +244,25 @@ BOOST_AUTO_TEST_CASE(each_bound_is_met_exactly_and_refused_by_one_more) {
   BOOST_TEST(with([](auto& is) { is.max_depth = 1; }) == code + " is more than 1 directories deep");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_named_again_counts_once_and_what_is_too_much_is_not_read) {
+  v2::Directory one, two, root;
+  add_file(one, "file", digest_of("a"));
+  add_file(two, "file", digest_of("b"));
+  add_file(root, "a", digest_of("a"));
+  add_file(root, "b", digest_of("b"));
+  for (const char* name : {"c", "d"}) add_child(root, name, put(one));
+  add_child(root, "e", put(two));
+  const auto name = put(root);
+  auto rules = of(walk_detail::everything);
+  rules.max_blobs = 5;
+  rules.max_bytes = static_cast<std::uint64_t>(name.size + put(one).size + put(two).size);
+  BOOST_TEST(fault_of(name, rules) == "none");
+  reads.clear();
+  rules.max_blobs = 4;
+  BOOST_TEST(fault_of(name, rules) == "INVALID_ARGUMENT: the tree refers to more than 4 blobs");
+  BOOST_TEST(reads.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(the_empty_directory_and_the_empty_blob_are_nothing_to_ask_for) {
   v2::Directory root;
   add_file(root, "file", digest_of(""));
@@ -307,6 +326,14 @@ BOOST_AUTO_TEST_CASE(a_path_leads_where_its_names_lead_and_nowhere_else) {
   BOOST_TEST((tree.find(0, "b/c") == tree.find(0, "a")));
   for (const char* nowhere : {"c", "b/a", "a/bottom", "b/c/d", "bb"})
     BOOST_TEST(!tree.find(0, nowhere).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_tree_is_as_deep_as_the_longest_way_through_it) {
+  v2::Directory root;
+  add_child(root, "a", chain(1));
+  add_child(root, "b", chain(3));
+  add_child(root, "c", chain(2));
+  BOOST_TEST(walk(put(root), of(walk_detail::everything))->measure(0)->depth == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(a_measure_beyond_all_numbers_is_the_largest_one) {
