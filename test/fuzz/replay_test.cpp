@@ -12,6 +12,7 @@ KILN_FUZZ_TARGET(cas_messages)
 KILN_FUZZ_TARGET(configuration)
 KILN_FUZZ_TARGET(disk_records)
 KILN_FUZZ_TARGET(execute_request)
+KILN_FUZZ_TARGET(http_requests)
 KILN_FUZZ_TARGET(merkle)
 KILN_FUZZ_TARGET(packed_messages)
 KILN_FUZZ_TARGET(resource_name)
@@ -47,6 +48,7 @@ BOOST_AUTO_TEST_CASE(what_fuzzing_began_with_and_found_breaks_no_promise) {
   replay("configuration", kiln_fuzz_configuration);
   replay("disk_records", kiln_fuzz_disk_records);
   replay("execute_request", kiln_fuzz_execute_request);
+  replay("http_requests", kiln_fuzz_http_requests);
   replay("merkle", kiln_fuzz_merkle);
   replay("packed_messages", kiln_fuzz_packed_messages);
   replay("resource_name", kiln_fuzz_resource_name);

@@ -117,26 +117,4 @@ tl::expected<request_head, bad_request> request_parser::head() const {
   return head;
 }
 
-tl::expected<request_parser::piece, bad_request> request_parser::put_chunked(std::string_view bytes,
-                                                                             char* into, std::size_t room) {
-  auto& parts = state_->parts;
-  auto& body = parts.get().body();
-  body.data = into;
-  body.size = room;
-  body.more = true;
-  piece made;
-  boost::system::error_code fault;
-  // Each call of put ends with a chunk, at the latest.
-  while (!parts.is_done() && body.size > 0 && made.used < bytes.size()) {
-    auto used =
-        parts.put(boost::asio::const_buffer(bytes.data() + made.used, bytes.size() - made.used), fault);
-    made.used += used;
-    if (fault && fault != http::error::need_more && fault != http::error::need_buffer) return broken(fault);
-    if (used == 0) break;
-  }
-  made.written = room - body.size;
-  made.complete = parts.is_done();
-  return made;
-}
-
 }  // namespace kiln::http_plugin

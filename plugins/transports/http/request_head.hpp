@@ -50,14 +50,6 @@ public:
   /// Once the head is complete.
   tl::expected<request_head, bad_request> head() const;
 
-  struct piece {
-    std::size_t used = 0;     ///< of the bytes given
-    std::size_t written = 0;  ///< of the body
-    bool complete = false;    ///< the body has ended
-  };
-  /// Of a chunked body.
-  tl::expected<piece, bad_request> put_chunked(std::string_view bytes, char* into, std::size_t room);
-
 private:
   struct state;
   std::unique_ptr<state> state_;

@@ -109,6 +109,7 @@ void session::begin_exchange(request_head head) {
   phase_ = phase::exchange;
   keep_alive_ = head.keep_alive;
   chunked_ = head.chunked;
+  chunks_ = {};
   left_ = head.length.value_or(0);
   body_done_ = !chunked_ && left_ == 0;
   owes_continue_ = head.awaits_continue && !body_done_;

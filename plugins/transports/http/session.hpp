@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "plugins/transports/http/chunked_body.hpp"
 #include "plugins/transports/http/request_head.hpp"
 #include "plugins/transports/http/server_context.hpp"
 #include "plugins/transports/http/wire.hpp"
@@ -85,6 +86,7 @@ private:
 
   // Of the body.
   bool chunked_ = false;
+  chunked_body chunks_;
   bool body_done_ = true;
   bool owes_continue_ = false;
   bool reading_body_ = false;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t largest_piece = 256 << 10;
 constexpr std::size_t largest_chunked_piece = 64 << 10;
-constexpr std::size_t largest_chunk_head = 16 << 10;
+constexpr std::size_t chunked_at_once = 16 << 10;
 
 error end_of_body() {
   return {errc::cancelled, "the client has left"};
@@ -86,9 +86,7 @@ void session::fill_piece(const std::shared_ptr<body_piece>& into) {
 }
 
 void session::fill_chunk(const std::shared_ptr<body_piece>& into) {
-  auto made = parser_.put_chunked(buffered_, into->memory.data() + into->filled, into->room - into->filled);
-  if (made && made->used == 0 && buffered_.size() > largest_chunk_head)
-    made = tl::unexpected<bad_request>({400, "the head of a chunk is too long"});
+  auto made = chunks_.put(buffered_, into->memory.data() + into->filled, into->room - into->filled);
   if (!made) {
     keep_alive_ = false;
     expect_nothing();
@@ -104,8 +102,8 @@ void session::fill_chunk(const std::shared_ptr<body_piece>& into) {
     return into->hand_on();
   }
   const auto had = buffered_.size();
-  buffered_.resize(had + largest_chunk_head);
-  wire_->read_some(buffered_.data() + had, largest_chunk_head,
+  buffered_.resize(had + chunked_at_once);
+  wire_->read_some(buffered_.data() + had, chunked_at_once,
                    [self = shared_from_this(), into, had](const error_code& fault, std::size_t size) {
                      self->buffered_.resize(had + size);
                      if (fault) {
