@@ -1,6 +1,6 @@
 #include "plugins/transports/grpc/hub.hpp"
 
-#include <vector>
+#include <map>
 
 namespace kiln::grpc_plugin {
 
@@ -13,7 +13,7 @@ outbound_hub::~outbound_hub() {
 bool outbound_hub::enter(const std::shared_ptr<outbound_user>& call) {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
-  running_.emplace(call.get(), call);
+  running_.emplace(call.get(), entry{entered_++, call});
   open_.enter();
   return true;
 }
@@ -27,14 +27,14 @@ void outbound_hub::leave(outbound_user* call) {
 }
 
 void outbound_hub::close() {
-  std::vector<std::shared_ptr<outbound_user>> running;
+  std::map<std::uint64_t, std::shared_ptr<outbound_user>> running;  // in the order in which they came
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
-    for (const auto& [key, call] : running_)
-      if (auto alive = call.lock()) running.push_back(std::move(alive));
+    for (const auto& [key, one] : running_)
+      if (auto alive = one.call.lock()) running.emplace(one.number, std::move(alive));
   }
-  for (const auto& call : running) call->give_up();
+  for (const auto& [number, call] : running) call->give_up();
   running.clear();
   open_.wait();
   queue_.Shutdown();

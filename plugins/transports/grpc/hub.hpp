@@ -2,6 +2,7 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -42,7 +43,12 @@ private:
   wait_group open_;
   std::mutex mutex_;
   bool closed_ = false;
-  std::unordered_map<outbound_user*, std::weak_ptr<outbound_user>> running_;
+  struct entry {
+    std::uint64_t number;
+    std::weak_ptr<outbound_user> call;
+  };
+  std::uint64_t entered_ = 0;
+  std::unordered_map<outbound_user*, entry> running_;
   std::thread thread_;
 };
 
