@@ -103,6 +103,11 @@ void deterministic_system::pass(duration how_long) {
   }
 }
 
+void deterministic_system::forget_timers() {
+  scheduler_.clock().cancel_all();
+  run();
+}
+
 void deterministic_system::after(duration delay, std::function<void()> then) {
   system_->spawn([delay, then = std::move(then)](caf::event_based_actor* self) -> caf::behavior {
     self->delayed_send(self, delay, time_has_come{});

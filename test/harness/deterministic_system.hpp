@@ -68,6 +68,10 @@ public:
   /// Lets time pass in small steps, and everybody act on the way.
   void pass(duration how_long);
 
+  /// What was to happen later never does. A timer keeps its actor's memory until it goes off, though the
+  /// actor has ended: for tests that look at what is left.
+  void forget_timers();
+
   /// Once so much time has passed.
   void after(duration delay, std::function<void()> then);
 

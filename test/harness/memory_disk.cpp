@@ -64,22 +64,34 @@ void memory_disk::set_capacity(std::uint64_t bytes) {
   capacity_ = bytes;
 }
 
-std::size_t memory_disk::open_descriptors() const {
+std::vector<std::pair<std::string, disk_node_ptr>> memory_disk::all_below(const std::string& folder) const {
+  auto top = tree_.find(tree_.root(), folder, follow::all, false);
+  std::vector<std::pair<std::string, disk_node_ptr>> all;
+  if (top && top->there) all.emplace_back(folder, top->there);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto [path, node] = all[i];
+    for (const auto& [name, below] : node->entries) all.emplace_back(path + "/" + name, below);
+  }
+  return all;
+}
+
+std::vector<std::string> memory_disk::open_paths() const {
   std::lock_guard guard(mutex_);
-  return open_.size();
+  std::map<std::uint64_t, std::string> paths;
+  for (auto& [path, node] : all_below("")) paths.emplace(node->inode, path);
+  std::vector<std::string> open;
+  for (const auto& [number, one] : open_) {
+    auto named = paths.find(one.node->inode);
+    open.push_back(named == paths.end() ? "(removed)" : named->second);
+  }
+  return open;
 }
 
 std::vector<std::string> memory_disk::files_below(const std::string& folder) const {
   std::lock_guard guard(mutex_);
-  auto top = tree_.find(tree_.root(), folder, follow::all, false);
   std::vector<std::string> files;
-  if (!top || !top->there) return files;
-  std::vector<std::pair<std::string, disk_node_ptr>> all{{folder, top->there}};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    auto [path, node] = all[i];
+  for (auto& [path, node] : all_below(folder))
     if (node->kind != file_kind::folder) files.push_back(path);
-    for (const auto& [name, below] : node->entries) all.emplace_back(path + "/" + name, below);
-  }
   return files;
 }
 

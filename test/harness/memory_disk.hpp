@@ -24,8 +24,8 @@ public:
   void power_on();
   /// What may be taken of it.
   void set_capacity(std::uint64_t bytes);
-  /// How many files and folders are open.
-  std::size_t open_descriptors() const;
+  /// Whatever is open, each as often as it is, by its path if it has one.
+  std::vector<std::string> open_paths() const;
   /// Absolute paths of all that is no folder, below this one.
   std::vector<std::string> files_below(const std::string& folder) const;
 
@@ -86,6 +86,7 @@ private:
   disk_result<disk_tree::place> find_nothing(const descriptor& folder, const char* path) const;
   disk_result<descriptor> open_at(disk_tree::place where, int flags, unsigned mode);
   descriptor opened(disk_node_ptr node, int flags);
+  std::vector<std::pair<std::string, disk_node_ptr>> all_below(const std::string& folder) const;
   bool has_room(std::uint64_t more) const { return tree_.usage().bytes + more <= capacity_; }
 
   const clock& time_;

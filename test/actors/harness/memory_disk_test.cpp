@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(what_was_open_when_the_power_was_cut_is_lost) {
   BOOST_TEST(one.disk.write(file, {}, 0).error().number == EIO);
   one.disk.power_on();
   BOOST_TEST(one.disk.sync(file).error().number == EBADF);
-  BOOST_TEST(one.disk.open_descriptors() == 0U);
+  BOOST_TEST(one.disk.open_paths().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_full_one_takes_nothing_more_until_something_is_removed) {

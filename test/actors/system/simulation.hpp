@@ -5,10 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "test/harness/cluster.hpp"
-#include "test/harness/faulty_disk.hpp"
-#include "test/harness/memory_disk.hpp"
-#include "test/harness/scripted_launcher.hpp"
+#include "test/actors/system/played_node.hpp"
 
 namespace kiln::test {
 
@@ -18,7 +15,6 @@ namespace kiln::test {
 class simulation {
 public:
   explicit simulation(std::uint64_t seed);
-  ~simulation();
   simulation(const simulation&) = delete;
   simulation& operator=(const simulation&) = delete;
 
@@ -55,7 +51,8 @@ private:
   std::uint64_t pick(std::uint64_t below) { return chance_->next() % below; }
   std::string fresh_content();
   std::shared_ptr<direct_call> begin_batch(const std::vector<std::string>& contents);
-  execution prepare(scripted_process script);
+  execution prepare(scripted_process script, bool with_input);
+  void live_through(int steps);
   void step();
   void begin_batch();
   void begin_stream();
@@ -65,6 +62,7 @@ private:
   void restart();
   void cut_the_power();
   void change_faults();
+  void end_faults();
   void note_answers();
   void note(const upload& one);
   void note(const download& one);
@@ -73,20 +71,24 @@ private:
   scripted_process play(const process_plan& plan);
   void join();
   void come_to_an_end();
-  void check_what_was_acknowledged();
+  void check_what_was_acknowledged(bool all_is_there);
   void execute_plainly(int actions);
   void await_executions(int well);
   void check_slots();
   void check_nothing_is_left();
   void breach(std::string what);
+  /// Counted, and told in the log.
+  void tell(const std::string& what, const std::string& more = {});
 
   const std::uint64_t seed_;
   const std::unique_ptr<random_source> chance_;
-  cluster kiln_;
-  const std::shared_ptr<memory_disk> medium_;
-  const std::shared_ptr<faulty_disk> files_;
-  const std::shared_ptr<scripted_launcher> launcher_;
-  bool trusted_ = true;  ///< no sync has lied so far
+  played_node node_;
+  cluster& kiln_ = node_.kiln;
+  memory_disk& medium_ = *node_.medium;
+  faulty_disk& files_ = *node_.files;
+  scripted_launcher& launcher_ = *node_.launcher;
+  bool trusted_ = true;   ///< no sync has lied so far
+  bool is_full_ = false;  ///< the disk says so now and then: a store makes room then
   std::uint64_t words_ = 0;
   std::map<std::string, scripted_process> scripts_;  ///< by the word that a command says
   std::vector<upload> uploads_;
