@@ -74,6 +74,8 @@ tl::expected<bool, bad_request> chunked_body::step(std::string_view& rest, char*
     if (left_ == 0) state_ = state::end_of_data;
     return left_ == 0;
   }
+  if (state_ == state::end_of_data && !rest.empty() && rest.front() != '\r')
+    return bad_chunk("a chunk is longer than its size");
   auto line = line_of(rest);
   if (!line) return tl::unexpected<bad_request>(line.error());
   if (!*line) return false;
