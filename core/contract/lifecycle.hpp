@@ -11,8 +11,8 @@
 /// The end of a process, spoken.
 namespace kiln {
 
-/// For whoever tells clients whether we serve (grpc.health.v1). Serving is announced once the listeners are open,
-/// the opposite as the first step of the drain.
+/// For whoever tells clients whether we serve (grpc.health.v1). Serving is announced once the listeners are
+/// open, the opposite as the first step of the drain.
 struct set_serving {
   bool serving = false;
 };

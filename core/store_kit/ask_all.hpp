@@ -19,26 +19,27 @@ void ask_all(Self* self, const std::vector<store_actor>& stores, std::vector<std
              Then then) {
   using reply = answer_to<Order>;
   struct meeting {
-    std::vector<std::optional<expected<reply>>> answers;
+    std::vector<expected<reply>> answers;
+    std::vector<bool> pending;
     Then then;
     std::size_t open;  // one more than are asked, so that nothing is over before all were
 
     void settle(std::size_t at, expected<reply> one) {
-      if (answers[at]) return;  // `then` has thrown at the last one
+      if (!pending[at]) return;  // `then` has thrown at the last one
+      pending[at] = false;
       answers[at] = std::move(one);
       close();
     }
     void close() {
-      if (--open > 0) return;
-      std::vector<expected<reply>> all;
-      all.reserve(answers.size());
-      for (auto& one : answers) all.push_back(one ? std::move(*one) : expected<reply>(reply{}));
-      then(std::move(all));
+      if (--open == 0) then(std::move(answers));
     }
   };
-  auto all = std::make_shared<meeting>(meeting{{}, std::move(then), 1});
-  all->answers.resize(stores.size());
-  for (const auto& order : orders) all->open += order.has_value() ? 1 : 0;
+  auto all = std::make_shared<meeting>(meeting{{}, {}, std::move(then), 1});
+  all->answers.resize(stores.size(), expected<reply>(reply{}));
+  for (const auto& order : orders) {
+    all->pending.push_back(order.has_value());
+    all->open += order.has_value() ? 1 : 0;
+  }
   for (std::size_t i = 0; i < orders.size(); ++i) {
     if (!orders[i]) continue;
     hear(

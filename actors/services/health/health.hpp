@@ -10,8 +10,8 @@
 #include "core/contract/lifecycle.hpp"
 #include "core/plugin/environment.hpp"
 
-/// grpc.health.v1: whether this server takes work. Not before the listeners are open, and not after the drain has
-/// begun; and no service that is not available for now.
+/// grpc.health.v1: whether this server takes work. Not before the listeners are open, and not after the drain
+/// has begun; and no service that is not available for now.
 namespace kiln {
 
 struct health_options {
