@@ -188,7 +188,7 @@ void exchange::say_last_word() {
 
 void exchange::over(const error& status, bool keep) {
   if (admitted_) admitted_->settle(info_, status);
-  on_->exchange_over(keep);
+  on_->exchange_over(keep, status.ok());
 }
 
 void exchange::make_error_head(const error& fault, std::size_t size) {

@@ -56,10 +56,11 @@ schema<http_options> http_schema() {
              at_least(1U), at_most(64U), or_word("auto"))
       .field("max_connections", &o::max_connections, "Connections that are open at once; more are closed.",
              at_least(1U), at_most(1U << 20))
-      .field("max_calls", &o::max_calls,
-             "Requests in flight; more are refused with 429 and the advice to retry. Calls by other "
-             "transports of the same clients count.",
-             at_least(1U), at_most(1U << 20))
+      .field(
+          "max_calls", &o::max_calls,
+          "Requests in flight; more are refused with 429 and the advice to retry. Beside another transport "
+          "its calls count, too.",
+          at_least(1U), at_most(1U << 20))
       .field("max_calls_per_client", &o::max_calls_per_client,
              "The same for one client address, so that one client cannot shut out the others.", at_least(1U),
              at_most(1U << 20))

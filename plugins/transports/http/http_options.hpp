@@ -17,8 +17,8 @@ struct http_options {
   tls_files tls;
   std::optional<std::uint32_t> threads;
   std::uint32_t max_connections = 8192;
-  std::uint32_t max_calls = 4096;
-  std::uint32_t max_calls_per_client = 2048;
+  std::uint32_t max_calls = 32768;
+  std::uint32_t max_calls_per_client = 16384;
   capacity max_bytes_in_flight = 25_percent;
   capacity max_bytes_in_flight_per_client = 20_percent;
   duration idle_timeout = std::chrono::minutes(2);

@@ -1,6 +1,7 @@
 #include "plugins/transports/http/session.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "plugins/transports/http/exchange.hpp"
 #include "plugins/transports/http/http_status.hpp"
@@ -9,6 +10,7 @@ namespace kiln::http_plugin {
 namespace {
 
 constexpr std::size_t read_at_once = 16 << 10;
+constexpr std::uint64_t most_refused = 64 << 20;  // bytes that come behind a refusal
 constexpr auto goodbye = std::chrono::seconds(2);
 
 std::int64_t ticks(steady_time when) noexcept {
@@ -146,14 +148,15 @@ void session::send(byte_chain what, std::function<void(bool)> then) {
                });
 }
 
-void session::exchange_over(bool keep) {
+void session::exchange_over(bool keep, bool well) {
   current_.reset();
   expect_nothing();
   if (lost_) return cut();
   if (reading_body_ || !keep || !keep_alive_ || owes_continue_ || context_->admitting->closing())
     return linger(reading_body_);
   if (body_done_) return next_request();
-  discard_rest(std::uint64_t{64} << 20);
+  // Who was told that all is well sends the rest of what is here already, however much that is.
+  discard_rest(well ? std::numeric_limits<std::uint64_t>::max() : most_refused);
 }
 
 // ---- the end

@@ -44,8 +44,8 @@ public:
   void read_body(const std::shared_ptr<admitted_call>& charge, std::function<void(piece)> then);
   /// All of it, and then whether the client can have got it.
   void send(byte_chain what, std::function<void(bool)> then);
-  /// The answer was given. `keep`: it was whole, and the client can tell its end.
-  void exchange_over(bool keep);
+  /// The answer was given. `keep`: it was whole, and the client can tell its end. `well`: it was no refusal.
+  void exchange_over(bool keep, bool well);
 
 private:
   enum class phase : std::uint8_t { idle, head, exchange, lingering, closed };
