@@ -30,7 +30,7 @@ v2::ActionResult result_with(const digest& output) {
   return result;
 }
 
-errc update_result(cluster& kiln, const digest& action, const v2::ActionResult& result) {
+errc update_at(cluster& kiln, const digest& action, const v2::ActionResult& result) {
   v2::UpdateActionResultRequest request;
   *request.mutable_action_digest() = wire(action);
   *request.mutable_action_result() = result;
@@ -56,7 +56,7 @@ std::vector<std::string> a_day(cluster& kiln) {
         kiln.begin("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs", request));
   }
   told.push_back(
-      std::to_string(static_cast<int>(update_result(kiln, digest_of("action"), result_with(large)))));
+      std::to_string(static_cast<int>(update_at(kiln, digest_of("action"), result_with(large)))));
   for (const auto& reader : readers) told.push_back(digest_of(reader->messages().at(0).view()).hex());
   return told;
 }
@@ -102,7 +102,7 @@ serve: {content: blobs, results: results}
   auto action = digest_of("an action");
   auto output = kiln.put("object").value();
   BOOST_TEST(find_result_of(kiln, action) == errc::not_found);
-  BOOST_TEST(update_result(kiln, action, result_with(output)) == errc::ok);
+  BOOST_TEST(update_at(kiln, action, result_with(output)) == errc::ok);
   BOOST_TEST(find_result_of(kiln, action) == errc::ok);
   // Used again, all of them: what is used once does not drive out what was used twice.
   for (std::size_t size = 100'000; size < 100'064; ++size)
