@@ -83,8 +83,9 @@ expected<void> merkle_walk::take(place which, const expected<bytes>& content) {
     return {};
   }
   assert(which < asked_ && taken_ < asked_);
-  ++taken_;
-  return directory_reading(*this, which).run(*content);
+  auto read = directory_reading(*this, which).run(*content);
+  if (read) ++taken_;
+  return read;
 }
 
 void merkle_walk::skip(place which) {

@@ -85,6 +85,7 @@ public:
   /// A directory of a batch that is missing.
   void skip(place which);
 
+  /// A walk that something has ended before is never over.
   bool over() const noexcept { return asked_ == tree_.directories_.size() && taken_ == asked_; }
   /// Directories that the batches named.
   std::size_t asked() const noexcept { return asked_; }

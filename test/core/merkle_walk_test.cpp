@@ -129,6 +129,9 @@ BOOST_AUTO_TEST_CASE(a_stores_error_ends_the_walk_and_says_where) {
   auto taken = walk.take(batch.places[0], fail(errc::unavailable, "no store"));
   BOOST_TEST_REQUIRE(!taken.has_value());
   BOOST_TEST(taken.error().to_string() == fmt::format("UNAVAILABLE: reading directory {}: no store", root));
+  BOOST_TEST(!walk.over());
+  BOOST_TEST(!walk.take(batch.places[0], bytes::copy_of("noise")).has_value());
+  BOOST_TEST(!walk.over());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_directory_is_refused_in_each_detail) {

@@ -47,6 +47,9 @@ expected<walked_tree> contents_of_tree(const byte_chain& tree, digest_function f
   rules.largest_directory = largest::tree;  // each is a part of it
   merkle_walk walk(function, rules);
   if (auto added = walk.add_root(names[top]); !added) return failure(added.error());
+  // What nothing in it names is in it all the same.
+  for (const auto& name : names.all())
+    if (auto added = walk.add_root(name); !added) return failure(added.error());
   for (auto next = walk.next_batch(); !next.empty(); next = walk.next_batch())
     for (std::size_t i = 0; i < next.names.size(); ++i) {
       const auto found = names.find(next.names[i]);

@@ -203,20 +203,6 @@ BOOST_AUTO_TEST_CASE(a_directory_in_many_places_is_read_once_and_asked_for_once)
   BOOST_TEST(counted.counts->checks() - checks == 4u);  // three directories and a file
 }
 
-BOOST_AUTO_TEST_CASE(what_no_directory_of_a_tree_names_is_no_part_of_it) {
-  v2::Directory stray;
-  stray.add_files()->set_name("file");
-  *stray.mutable_files(0)->mutable_digest() = wire(digest_of("not there"));
-  v2::Tree tree;
-  *tree.mutable_root()->add_files() = stray.files(0);
-  *tree.mutable_root()->mutable_files(0)->mutable_digest() = wire(put("there"));
-  *tree.add_children() = stray;
-  v2::ActionResult result;
-  add_folder(result, put(tree.SerializeAsString()));
-  BOOST_TEST_REQUIRE(update("a", result) == errc::ok);
-  BOOST_TEST(get("a")->finished_well());
-}
-
 BOOST_AUTO_TEST_CASE(a_result_that_is_too_large_with_what_came_inside_is_kept_without) {
   v2::ActionResult result;
   const std::string text(3 << 20, 't');
