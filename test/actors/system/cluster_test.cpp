@@ -55,8 +55,7 @@ std::vector<std::string> a_day(cluster& kiln) {
     readers.push_back(
         kiln.begin("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs", request));
   }
-  told.push_back(
-      std::to_string(static_cast<int>(update_at(kiln, digest_of("action"), result_with(large)))));
+  told.push_back(std::to_string(static_cast<int>(update_at(kiln, digest_of("action"), result_with(large)))));
   for (const auto& reader : readers) told.push_back(digest_of(reader->messages().at(0).view()).hex());
   return told;
 }
