@@ -47,8 +47,8 @@ pack_folder::pack_folder(holds what, filesystem::durability keep) : folder(fresh
   if (!opened) throw std::runtime_error(opened.error().to_string());
   filesystem::store_options options;
   options.keep = keep;
-  engine_ = std::make_shared<const filesystem::engine>(
-      filesystem::engine{std::move(*opened), make_inline_pool(), options, what, 64 << 10, "packs", {}});
+  engine_ = std::make_shared<const filesystem::engine>(filesystem::engine{
+      std::move(*opened), make_inline_pool(), options, what, 64 << 10, "packs", {&system_clock()}});
 }
 
 pack_folder::~pack_folder() {
