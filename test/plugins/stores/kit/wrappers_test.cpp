@@ -130,7 +130,10 @@ void check_that_a_lease_reaches_the_bottom() {
         auto content = noise(entry.content.size() + 1, 1000 + 12 * i + (&entry - more.entries.data()));
         entry = {digest_of(content), bytes::copy_of(content)};
       }
+      // Asked for again, so that no store takes them for a mere scan.
+      const auto pressed = names_in(more);
       BOOST_REQUIRE(on.ask(std::move(more)).has_value());
+      BOOST_REQUIRE(on.ask(find_missing{pressed}).has_value());
     }
   };
   press();
