@@ -42,10 +42,16 @@ exchange::exchange(std::shared_ptr<session> on, call_info info, const request_he
       old_(head.old),
       keep_alive_(head.keep_alive) {}
 
+// What is thrown, for want of memory perhaps, is this call's end and nobody else's.
 template <class Work>
 void exchange::in_turn(Work work) {
-  on_->context().run_on(on_->place(),
-                        [self = shared_from_this(), work = std::move(work)]() mutable { work(); });
+  on_->context().run_on(on_->place(), [self = shared_from_this(), work = std::move(work)]() mutable {
+    try {
+      work();
+    } catch (...) {
+      self->conclude(current_fault(), std::nullopt);
+    }
+  });
 }
 
 void exchange::begin() {
