@@ -31,10 +31,9 @@ struct demand {
   std::string complaint;                    ///< what was said of that; empty: nothing yet
 };
 
-/// What waits for a worker, kept by demand: within one, the first stands for all, so neither a new action nor
-/// a freed slot looks at the ten thousand others. Nor does it look at ten thousand demands: those that a kind
-/// of workers could meet are kept in order for it, and no more than a bounded number of them is asked whether
-/// it fits. Confined to one actor.
+/// What waits for a worker, kept by demand: the first of a demand stands for all, so a new action or a freed
+/// slot never scans the queue. Nor does it scan all demands: each kind of workers has an ordered list of
+/// those that it can meet, and a bounded number of these is tried. Confined to one actor.
 ///
 /// Among demands that a worker could meet, the most urgent and then oldest action goes first. One that needs
 /// more than the worker has left is passed over, but not for ever: when it has waited for long, one worker is

@@ -72,8 +72,8 @@ public:
   void lost(std::string worker_id, const std::string& why, steady_time now);
 
   void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
-  /// Whatever is due: silent workers, kills without an answer, the abandoned, the hopeless, the forgotten,
-  /// the next attempts of what rests, workers that were set aside.
+  /// Does what is due: drops silent workers, cancels abandoned operations, refuses unschedulable ones,
+  /// forgets old ones, retries, ends quarantines.
   void tick(steady_time now);
   /// From now on nothing is given to a worker; what is queued or comes waits.
   void drain();

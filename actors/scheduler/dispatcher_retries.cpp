@@ -4,9 +4,8 @@
 #include "core/config/units.hpp"
 #include "core/wire/status.hpp"
 
-/// What happens when workers fail: when and where an action is tried again, and which workers are left alone
-/// for a while. A failure that comes at once would come again at once, four times in a blink, so tries are
-/// apart.
+/// What happens when workers fail: when and where an action is tried again, and which workers are
+/// quarantined. An immediate failure would repeat at once, four times in a blink, so retries back off.
 namespace kiln::scheduling {
 namespace {
 
@@ -108,9 +107,9 @@ bool dispatcher::has_other(const worker& than) const {
   });
 }
 
-/// A worker that fails several different actions, and does nothing well between, has trouble of its own.
-/// While others like it are there it is given nothing for a while, then one action to see. The last of its
-/// kind goes on: its failures are told to clients, who would otherwise wait without a word.
+/// A worker that fails several different actions, with no success between, is at fault itself. While others
+/// of its kind exist it is quarantined, then gets one action as a probe. The last of its kind stays: clients
+/// see its failures instead of waiting in silence.
 void dispatcher::blame(worker& which, const digest& action, const error& why) {
   auto& trouble = which.trouble;
   const auto enough = options_.set_aside_after;

@@ -59,7 +59,7 @@ void dispatcher::enlist(worker& which) {
   if (auto* kind = workers_.join_kind(which)) queue_.kind_came(*kind);
 }
 
-/// It is given no more.
+/// Unschedules it.
 void dispatcher::withdraw_worker(worker& which) {
   if (which.kept_for != nullptr) queue_.release(*which.kept_for);
   if (auto* kind = workers_.leave_kind(which)) {

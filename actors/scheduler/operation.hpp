@@ -76,8 +76,8 @@ struct operation {
   std::vector<claim*> claims;  ///< those that are neither cancelled nor forgotten
 
   bool avoids(const std::string& worker_name) const noexcept;
-  /// Two workers failed it, or one twice: perhaps it is what takes them down, and others with it. It shares a
-  /// worker with no other of its like, so that one of them cannot spend the tries of all.
+  /// It failed on two workers, or twice on one, so it may be what crashes them. No two such actions share a
+  /// worker: one would use up the retries of the other.
   bool apart() const noexcept { return failures >= 2; }
   /// A worker with room for it may still have to leave it.
   bool choosy() const noexcept { return apart() || !failed_at.empty(); }

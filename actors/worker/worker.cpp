@@ -208,8 +208,8 @@ void worker_state::kill_all(const std::string& why) {
   for (auto& [which, action] : running) self->send(action, stop_action{error(errc::cancelled, why)});
 }
 
-/// We are not wanted in this session any more. Once nothing runs, we ask to be taken again. Until then the
-/// scheduler waits for what runs, and must hear that we live: it would take silence for our death.
+/// The scheduler gives this session no more work. We register again once nothing runs. Until then we send
+/// heartbeats: the scheduler would take silence for a crash.
 void worker_state::dismiss(const dismiss_worker& order) {
   if (!in_session()) return;  // meant for a session before the one that we are asking for
   if (now == standing::dismissed && !order.given_up) return;

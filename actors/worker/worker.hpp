@@ -18,7 +18,7 @@ struct worker_context {
   environment env;
   store_actor cas;         ///< inputs come from there, outputs go there
   store_actor cache;       ///< lends files; null: `cas` is asked to
-  worker_registry master;  ///< the scheduler, or what stands for it (remote_master)
+  worker_registry master;  ///< the scheduler, or its proxy (remote_scheduler)
   /// Told, before spawn_worker returns, of the actors beside it that the worker cannot be without; may be
   /// null.
   std::function<void(const char* name, caf::strong_actor_ptr who)> also_needs;

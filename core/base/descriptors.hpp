@@ -9,7 +9,7 @@ namespace kiln {
 /// Raises the limit as far as it goes, and remembers what it was. Once, at the start.
 void raise_descriptor_limit() noexcept;
 
-/// Looks at what it is now. Until then, or until it is raised, nothing is kept for connections.
+/// Reads the current limit. Until then, or until it is raised, none are reserved.
 void note_descriptor_limit() noexcept;
 
 /// What the process may have open now.
@@ -19,8 +19,8 @@ std::uint64_t descriptor_limit() noexcept;
 /// for, every descriptor that they could have.
 std::uint64_t inherited_descriptor_limit() noexcept;
 
-/// Some are kept for connections: a file that would get a descriptor of this number or a higher one is not
-/// opened (EMFILE), or nobody could ask for what is in the others.
+/// Files may only use descriptors below this number (EMFILE otherwise); the others are reserved for
+/// connections.
 std::uint64_t descriptors_for_files() noexcept;
 
 /// A part of the process says how many it will have open at most, so that too few are told of at the start

@@ -11,8 +11,8 @@
 namespace kiln {
 
 /// Bounds the memory of all work of one kind that is under way, where nobody knows beforehand how much a
-/// piece of work will need. Each asks before it takes more, and waits when the bound is reached; the oldest
-/// never waits, so there is always one that comes to its end. Any thread.
+/// piece of work will need. Each asks before it takes more, and waits at the limit; the oldest never waits,
+/// so one can always finish. Any thread.
 class work_budget : public std::enable_shared_from_this<work_budget> {
 public:
   explicit work_budget(std::uint64_t limit) : limit_(limit) {}
@@ -26,8 +26,8 @@ public:
     share& operator=(const share&) = delete;
     ~share() { of_->end(id_); }
 
-    /// True if so many bytes more are held now. Otherwise they will be when `later` is called, once, on
-    /// whichever thread makes room: it must not do the work there. One such wait at a time.
+    /// True if the bytes are granted now. Otherwise `later` is called once when they are, on the thread that
+    /// released some: it must not do the work. One wait at a time.
     bool take(std::uint64_t bytes, std::function<void()> later) {
       return of_->take(id_, bytes, std::move(later));
     }

@@ -11,10 +11,10 @@
 /// at once; any thread may go on with what another began.
 namespace kiln {
 
-/// What was compressed by somebody else, piece by piece. Never gives more than the bytes announced, whatever
-/// comes: that is held here, before they exist, and so is the window, which is nearly all the memory taken
-/// (`memory`). Several frames in a row are fine when they add up; what is no frame of data is not, and frames
-/// that applications may skip are refused: a reader that does not know them would see other bytes.
+/// What was compressed by somebody else, piece by piece. Never produces more than the announced size: this is
+/// checked before decoding, as is the window, which is nearly all of the memory (`memory`). Several frames in
+/// a row are fine when they add up; what is no frame of data is not, and frames that applications may skip
+/// are refused: a reader that does not know them would see other bytes.
 ///
 /// Errors are INVALID_ARGUMENT. After one, the decoder is of no use.
 class zstd_decoder {

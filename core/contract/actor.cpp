@@ -2,6 +2,7 @@
 
 #include <caf/atom.hpp>
 #include <caf/message.hpp>
+#include <caf/response_promise.hpp>
 
 namespace kiln {
 namespace {
@@ -28,6 +29,16 @@ error from_caf(const caf::error& fault) {
     }
   }
   return {errc::internal, "an actor failed with code " + std::to_string(fault.code())};
+}
+
+// CAF's own way asks the promise's actor for the thread that it runs on, which is none of ours here.
+void refuse_dropped(const caf::response_promise& promise) noexcept try {
+  if (!promise.pending() || promise.async() || !promise.source()) return;
+  promise.source()->enqueue(
+      nullptr, promise.id().response_id(),
+      caf::make_message(to_caf(error(errc::unavailable, "the request was dropped before it was answered"))),
+      nullptr);
+} catch (...) {  // NOLINT: no memory for it, and nobody to tell
 }
 
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/error.hpp>
+#include <caf/response_promise.hpp>
 #include <caf/result.hpp>
 #include <caf/sec.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -27,9 +28,13 @@ caf::result<T> to_result(expected<T> value) {
   return to_caf(value.error());
 }
 
+/// Tells who waits for this promise that nobody will answer. Any thread, also when the actor that made the
+/// promise has ended: what CAF's own `deliver` cannot bear.
+void refuse_dropped(const caf::response_promise& promise) noexcept;
+
 /// The duty to answer a request. CAF 0.17 forgets a promise that is dropped, and the asker waits for ever;
 /// this one answers UNAVAILABLE in that case. Copies share the duty; the first answer counts. Confined to the
-/// actor that made it.
+/// actor that made it, but for the dropping.
 template <class T>
 class answer {
 public:
@@ -52,8 +57,7 @@ private:
   struct duty {
     explicit duty(caf::typed_response_promise<T> p) : promise(std::move(p)) {}
     ~duty() {
-      if (pending)
-        promise.deliver(to_caf(error(errc::unavailable, "the request was dropped before it was answered")));
+      if (pending) refuse_dropped(static_cast<caf::response_promise&>(promise));
     }
     caf::typed_response_promise<T> promise;
     bool pending = true;

@@ -6,8 +6,8 @@
 #include "core/base/thread_pool.hpp"
 #include "core/contract/actor.hpp"
 
-/// What continuations and handlers throw, memory that is not there for instance. CAF ends an actor that
-/// throws, and who misses the actor ends the process: for one client's call all others would end.
+/// Exceptions in continuations and handlers, bad_alloc for instance. CAF ends an actor that throws, and the
+/// guardian then ends the process: one call would end all others.
 namespace kiln {
 namespace hearing {
 
@@ -46,8 +46,8 @@ auto with_fallback(Good good, Bad bad, void (Good::* /*shape*/)(Words...) const)
 
 /// `asked.then(good, bad)` for what `self->request(...)` returns, but the actor outlives what they throw:
 /// what `good` throws is told to `bad` as an error (RESOURCE_EXHAUSTED for memory), and what `bad` throws to
-/// nobody. So `bad` may come after a part of `good`: it must bear that. Nobody says in which order the
-/// arguments are made: what `asked` is given must not be moved into `good`.
+/// nobody. So `bad` may run after a part of `good`. Arguments are evaluated in any order: nothing that is
+/// given to `asked` may be moved into `good`.
 template <class Asked, class Good, class Bad>
 void hear(Asked asked, Good good, Bad bad) {
   auto nobody = [](const caf::error&) {};
@@ -55,7 +55,7 @@ void hear(Asked asked, Good good, Bad bad) {
   asked.then(std::move(heard), hearing::with_fallback(std::move(bad), nobody, &Bad::operator()));
 }
 
-/// A handler of news that nobody waits for an answer to: what it throws ends it, and nothing else.
+/// A handler of one-way messages: an exception ends the handler and nothing else.
 template <class Handler>
 auto outlived(Handler handler) {
   auto nobody = [](const caf::error&) {};

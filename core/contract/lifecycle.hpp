@@ -23,10 +23,10 @@ struct set_available {
 };
 using serving_actor = caf::typed_actor<caf::reacts_to<set_serving>, caf::reacts_to<set_available>>;
 
-/// -> drained, when the last step is done or its patience is over. Asked again, it answers at the same end.
+/// -> drained, when the last step is done or timed out. Further requests get the same answer.
 struct begin_drain {};
 struct drained {
-  bool complete = true;  ///< false: a step ran out of patience
+  bool complete = true;  ///< false: a step timed out
 };
 /// A step of the drain is over (told by the step itself).
 struct drain_step_done {

@@ -73,7 +73,7 @@ std::function<void(expected<T>)> come_home(Actor actor, Then then) {
 }
 
 /// `work()` runs on the thread pool and returns an expected<T>; `then(expected<T>)` runs in `actor`, and
-/// never before this returns. An exception becomes an error (thread pool.hpp), a thread pool that is full
+/// never before this returns. An exception becomes an error (thread_pool.hpp); a full thread pool is
 /// RESOURCE_EXHAUSTED. What `work` holds is dropped before `then` can run.
 template <class Actor, class Work, class Then>
 void offload(const Actor& actor, thread_pool& pool, Work work, Then then) {

@@ -85,8 +85,8 @@ struct action_finished {
   std::uint64_t attempt = 0;
   action_outcome outcome;
 };
-/// So many slots it has from now on, at most those that it enlisted with, possibly none: what cannot be ended
-/// there (a process that hangs on a disk) keeps its own, though its end was told.
+/// The worker's slots from now on, at most as many as it registered, possibly none: a process that cannot be
+/// killed (a hung disk) keeps its slot after its end was reported.
 struct worker_slots {
   std::string worker_id;
   std::uint32_t slots = 0;

@@ -57,8 +57,8 @@ public:
 
   /// More bytes came. Null if nobody waited for them.
   [[nodiscard]] wake_up add(const byte_chain& more);
-  /// What became of the writing. A store that had the blob already has not looked at these bytes, so they are
-  /// as good as wrong.
+  /// What became of the writing. A store that had the blob already did not verify these bytes, so they count
+  /// as wrong.
   void settle(const expected<receipt>& outcome);
   void fail(const error& why);
 

@@ -12,11 +12,10 @@
 
 namespace kiln {
 
-/// Uploads on their way into the store, and the room that it promises them. A client has no more than half of
-/// the store in uploads that the store has, unless it is a single one; its others wait unread until some of
-/// them have ended: they are no more than the calls that its transport lets a client have. An upload that
-/// finds no room has those end whose clients are gone, and is offered again then. Confined to the actor, to
-/// whose state `uploads` belongs.
+/// Admits uploads to the store, which reserves space for each. One client's admitted uploads take at most
+/// half of the store, unless it is a single one; its others wait unread, as many as the transport lets a
+/// client have calls. If there is no space, uploads whose clients are gone are ended and the upload is
+/// offered again. Confined to the actor, to whose state `uploads` belongs.
 class upload_offers {
 public:
   using outcome = std::function<void(expected<receipt>)>;

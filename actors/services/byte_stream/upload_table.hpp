@@ -57,8 +57,8 @@ public:
   /// Whether the store may have promised room to this one. Until it is told so, and when it is told no more,
   /// there is nothing to be given back.
   void set_offered(std::uint64_t number, bool offered);
-  /// Ends parked uploads, until those that are ending were to have so many bytes together or none is left:
-  /// which they are, with those that were ending already. With `client` only its own are ended.
+  /// Ends parked uploads until all that are ending have so many bytes reserved, or none is left. Returns all
+  /// that are ending. With `client`, only that client's are ended.
   std::vector<std::uint64_t> give_back(std::uint64_t bytes, const std::string* client = nullptr);
 
 private:

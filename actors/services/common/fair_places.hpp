@@ -12,9 +12,8 @@
 namespace kiln {
 
 /// Places for work that takes long, shared among the clients who ask for it. No client has more than its
-/// share of them; who finds none waits, within bounds, and a place goes to whoever has fewest, of these to
-/// who was given one longest ago. So whoever waits has its turn however much others ask for. Confined to one
-/// actor.
+/// share. If none is free, a client waits, within bounds; a free one goes to the client with the fewest,
+/// among equals to the one served longest ago. So nobody starves. Confined to one actor.
 class fair_places {
 public:
   struct bounds {

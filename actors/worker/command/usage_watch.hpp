@@ -18,8 +18,8 @@ error too_much_in_stream(std::string_view name, const byte_size& most);
 /// The same for a file, beyond which the system lets it write nothing.
 error too_much_in_file(const byte_size& most);
 
-/// What an action has written, looked at while it runs. Without that it could fill the disk, and the cache
-/// beside it would give up blob after blob to feed it.
+/// Checks how much an action has written while it runs. Otherwise it could fill the disk, and the cache
+/// beside it would evict blobs to make space.
 ///
 /// Its folder is only walked when it can have reached its limit: when the whole file system has grown by what
 /// was left to it, or a while after the last walk, and never so often that walking takes more than a fiftieth

@@ -13,8 +13,8 @@
 #include "actors/worker/inputs/lent_file.hpp"
 #include "actors/worker/inputs/lent_inputs.hpp"
 
-/// What the input cache knows: who waits for what (input_lender.cpp), and what is fetched into the cache
-/// because it is not there (input_lender_fetch.cpp).
+/// What the input cache knows: who waits for what (input_cache.cpp), and what is fetched because it is
+/// missing (input_cache_fetch.cpp).
 namespace kiln::lending {
 
 constexpr std::int64_t small_blob = 1 << 20;  // up to here blobs travel in batches

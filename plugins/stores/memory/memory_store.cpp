@@ -1,6 +1,7 @@
 #include "plugins/stores/memory/memory_store.hpp"
 
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -63,7 +64,7 @@ private:
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
   expected<receipt> keep(const digest& blob, byte_chain content);
   void note(const digest& blob, eviction why);
-  void end_upload(const digest& blob, expected<byte_chain> content, answer<receipt> writer);
+  void end_upload(std::uint64_t id, const digest& blob, expected<byte_chain> content);
   void end_lease(const std::vector<digest>& blobs);
   /// After every change of what is held.
   void tell_what_changed();
@@ -81,6 +82,10 @@ private:
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
   store_listeners listeners_;
+  /// Who waits for an upload. They are here, and not with the source, so that they hear of the store's end: a
+  /// source may wait for its client much longer.
+  std::map<std::uint64_t, answer<receipt>> writers_;
+  std::uint64_t next_writer_ = 0;
   std::shared_ptr<byte_budget> room_;
 };
 
@@ -129,24 +134,27 @@ std::optional<expected<receipt>> memory_store::answer_at_once(const digest& blob
 caf::result<receipt> memory_store::take(write_blob& order) {
   if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
   if (auto early = answer_at_once(order.blob)) return to_result(std::move(*early));
-  auto writer = make_answer<receipt>(self_);
+  const auto id = next_writer_++;
+  auto writer = writers_.emplace(id, make_answer<receipt>(self_)).first->second;
   const bool exact = what_ == holds::content;
   gather(std::move(order.source), {exact ? static_cast<std::uint64_t>(order.blob.size) : max_result_, exact},
          room_,
          come_home<byte_chain>(resumable_store(self_),
-                               [this, blob = order.blob, writer](expected<byte_chain> content) {
-                                 end_upload(blob, std::move(content), writer);
+                               [this, id, blob = order.blob](expected<byte_chain> content) {
+                                 end_upload(id, blob, std::move(content));
                                }));
   return writer;
 }
 
-void memory_store::end_upload(const digest& blob, expected<byte_chain> content, answer<receipt> writer) {
+void memory_store::end_upload(std::uint64_t id, const digest& blob, expected<byte_chain> content) {
+  auto writer = writers_.extract(id);
+  if (!writer) return;
   auto kept = caught([&]() -> expected<receipt> {
     if (!content) return with_context(content.error(), "writing {} to store {}", blob, name_);
     return keep(blob, std::move(*content));
   });
   listeners_.tell();
-  writer.deliver(std::move(kept));
+  writer.mapped().deliver(std::move(kept));
 }
 
 receipts memory_store::take(const write_blobs& order) {

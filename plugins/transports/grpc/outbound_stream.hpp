@@ -17,9 +17,9 @@ namespace kiln::grpc_plugin {
 
 /// One RPC that we make.
 ///
-/// What is wanted of it is written down under a lock by any thread; what is started in gRPC is started by one
-/// thread at a time, without the lock: whoever finds nobody at it does it, for everybody. So operations
-/// follow the order that gRPC's client demands, whoever asks for them and when.
+/// Any thread records what it wants, under a lock. One thread at a time starts operations in gRPC, without
+/// the lock: the first that finds none at it does so for all. So operations follow the order that gRPC's
+/// client demands, whoever asks for them and when.
 class outbound_stream final : public outbound_call,
                               public outbound_user,
                               public std::enable_shared_from_this<outbound_stream> {

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_guest_has_one_host_that_listens_and_nothing_of_its_own) {
   BOOST_TEST(with_web("beside: public") == "nothing");
   BOOST_TEST(with_web("listen: [\"127.0.0.1:0\"]") == "nothing");
   BOOST_TEST(with_web("beside: publik") ==
-             "node.yaml:5:31: transports.web.beside: no other transport is called \"publik\"; did you mean "
+             "node.yaml:5:29: transports.web.beside: no other transport is called \"publik\", did you mean "
              "\"public\"?");
   BOOST_TEST(with_web("beside: web").find("no other transport is called") != std::string::npos);
   BOOST_TEST(with_web("beside: out").find("transport out listens nowhere") != std::string::npos);

@@ -5,8 +5,8 @@
 /// How the worker and its launcher speak. Both come out of one build, so plain structs will do.
 namespace kiln::launcher {
 
-/// The launcher finds its end of the control_socket here. It sends one byte when it is ready. Through it come
-/// single bytes, each with the descriptors of one command; when it closes, the worker is gone.
+/// Descriptor of the launcher's end. It sends one byte when it is ready, then receives single bytes, each
+/// with the descriptors of one command. When it closes, the worker is gone.
 inline constexpr int control_socket = 3;
 
 /// Exit codes of a launcher that cannot do its work.

@@ -17,7 +17,7 @@ enum class blob_state : std::uint8_t { unknown, proved, broken };
 struct read_verdict {
   blob_state found = blob_state::unknown;
   file_stamp stamp = 0;  ///< of the file that was read
-  error why;             ///< where it is broken: as of read_stretch
+  error why;             ///< where it is broken: see read_segment
 };
 
 /// A segment of a file, in pieces of at most 1 MiB, read on the thread pool one piece ahead of whoever pulls.

@@ -56,8 +56,8 @@ std::array<char, 3> folder_name(unsigned number) noexcept;
 class store_folder {
 public:
   /// One sentence with the path and what to do about it, where it cannot be had.
-  /// `durable`: whatever gets a name will have been synced before. What a store that was not left behind at a
-  /// crash of the machine is doubted. `fresh_key`: for a folder that has none yet; by chance.
+  /// `durable`: files are synced before they get a name. What a store that was not durable left at a crash is
+  /// suspect. `fresh_key`: for a folder that has none yet; by chance.
   static expected<std::shared_ptr<store_folder>> open(disk& on, const std::string& path, holds what,
                                                       const std::string& boot_id, bool durable,
                                                       std::uint64_t fresh_key);

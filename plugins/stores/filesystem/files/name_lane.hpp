@@ -16,7 +16,7 @@ namespace kiln::filesystem {
 /// Writers that wait while a group is at work form the next one, and a group costs few syncs however many are
 /// in it: the bytes of all of them first, then the names, then the folders of the names. A blob that is
 /// reported as published is durable, unless the store is relaxed; what is lent is a copy and never synced.
-/// What is thrown meanwhile is the failure of the order that it was thrown for, or of those of one sync.
+/// An exception fails the order that threw it, or all orders of the same sync.
 class name_lane : public std::enable_shared_from_this<name_lane> {
 public:
   struct order {

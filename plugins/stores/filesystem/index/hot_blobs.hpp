@@ -9,8 +9,8 @@
 namespace kiln::filesystem {
 
 /// The bytes of small blobs that were read lately, within a bound. What was written is not among them: most
-/// of it is never asked for, and the page cache has it. To use one is a mark, which a hand that goes round
-/// reads when room is needed.
+/// of it is never asked for, and the page cache has it. Evicted by CLOCK: a use sets a bit, which the hand
+/// reads and clears.
 class hot_blobs {
 public:
   /// What one takes beside its bytes: its place, and what the allocator and the count of references add.
