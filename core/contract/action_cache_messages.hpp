@@ -19,7 +19,7 @@ struct find_result {
   digest action;  ///< or what else the record is about
   record_kind kind = record_kind::action_result;
   digest_function function = action.function;  ///< of the digests in the result
-  bool with_blobs = false;                     ///< tell all that it refers to, as far as that was looked at
+  bool with_blobs = false;                     ///< tell all that it refers to, if that was looked for
 };
 struct found_result {
   bytes result;  ///< serialised ActionResult

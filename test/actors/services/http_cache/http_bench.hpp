@@ -16,10 +16,11 @@ namespace kiln::test {
 struct http_bench : service_bench {
   http_bench() { serve({}); }
 
-  void serve(const http_cache_settings& settings, bool client_updates = true) {
+  void serve(const http_cache_settings& settings, bool client_updates = true, bool complete = true) {
     health = own(spawn_health(actors(), {env(), {}}));
     action_cache_settings rules;
     rules.client_updates = client_updates;
+    rules.check_completeness = complete;
     lookup = own(spawn_action_cache(actors(), {env(), results, blobs, rules}));
     http_cache_options options{env(), blobs, results, lookup, health};
     options.limits = limits;

@@ -105,6 +105,22 @@ BOOST_AUTO_TEST_CASE(what_a_result_refers_to_is_found_by_its_hash) {
   BOOST_TEST(get(cas("two")).body == "two");
 }
 
+// Where results are not checked, one may name a blob with a size that it does not have.
+BOOST_AUTO_TEST_CASE(a_size_that_nobody_has_proved_hides_no_blob) {
+  end(service);
+  serve({}, true, false);
+  BOOST_TEST(put(cas("content"), "content").status == 200);
+  v2::ActionResult lie;
+  auto* file = lie.add_output_files();
+  file->set_path("out");
+  to_wire(digest_of("content"), file->mutable_digest());
+  file->mutable_digest()->set_size_bytes(8);
+  const auto ac = "/ac/" + digest_of("action").hex();
+  BOOST_TEST(put(ac, lie.SerializeAsString()).status == 200);
+  BOOST_TEST(get(ac).status == 200);
+  BOOST_TEST(get(cas("content")).body == "content");
+}
+
 BOOST_AUTO_TEST_CASE(results_are_whole_or_not_there) {
   const auto ac = "/ac/" + digest_of("action").hex();
   BOOST_TEST(get(ac).status == refused(errc::not_found));
