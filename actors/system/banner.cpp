@@ -9,7 +9,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::string_view http = "http";
+constexpr std::string_view http_type = "http";
 
 using banner_sink = std::back_insert_iterator<std::string>;
 
@@ -35,7 +35,7 @@ void tell_listeners(banner_sink to, const std::vector<listener>& all, const node
   for (const auto& one : all) {
     const bool fresh = told.insert(one.address).second;
     if (!one.for_workers && fresh) fmt::format_to(to, "kiln listens on {}\n", one.address);
-    if (one.scheme == http)
+    if (one.scheme == http_type)
       fmt::format_to(to, "kiln speaks HTTP at {}\n", endpoint_of(one));
     else if (one.for_workers)
       fmt::format_to(to, "kiln takes workers on {}; they show the token in {}\n", one.address,
@@ -70,7 +70,7 @@ void warn_of_actions(banner_sink to, const node_options& options) {
 const listener* first_for_clients(const std::vector<listener>& all) {
   for (bool grpc : {true, false})
     for (const auto& one : all)
-      if (!one.for_workers && (one.scheme != http) == grpc) return &one;
+      if (!one.for_workers && (one.scheme != http_type) == grpc) return &one;
   return nullptr;
 }
 
