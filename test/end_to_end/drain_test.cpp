@@ -58,7 +58,8 @@ public:
     BOOST_REQUIRE(::connect(socket_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
     BOOST_REQUIRE(::send(socket_, greeting.data(), greeting.size(), 0) ==
                   static_cast<ssize_t>(greeting.size()));
-    // It is known to the server once that has said something, as HTTP/2 has it.
+    if (greeting.empty()) return;
+    // It is known to gRPC once that has said something, as HTTP/2 has it.
     char first = 0;
     BOOST_REQUIRE(::recv(socket_, &first, 1, 0) == 1);
   }
@@ -161,8 +162,9 @@ BOOST_AUTO_TEST_CASE(who_is_connected_and_says_nothing_holds_nobody_up) {
     silent_peer peer(address_of(server), greeting);
     server.signal(SIGTERM);
     require_code(server, 0);
-    BOOST_TEST(server.log().find("cutting connections that do not answer") != std::string::npos,
-               server.log());
+    // Who has said nothing at all never came as far as gRPC.
+    const bool cut = server.log().find("cutting connections that do not answer") != std::string::npos;
+    BOOST_TEST(cut == !greeting.empty(), server.log());
   }
 }
 
