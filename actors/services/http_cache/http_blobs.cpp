@@ -153,19 +153,34 @@ void http_service::send_blob(const asked& on, const digest& blob) {
       fails(on.call));
 }
 
+// An encoder takes some 4 MiB, which no limit of bytes in flight counts, and stays as long as its reader is
+// slow. Whoever accepts zstd accepts the plain bytes, too.
+blob_source_ptr http_service::packed(blob_content& content, std::uint64_t size) {
+  if (encoders_->fetch_add(1) >= options_.most_encoders) {
+    encoders_->fetch_sub(1);
+    return nullptr;
+  }
+  auto place = std::shared_ptr<void>(nullptr, [all = encoders_](void*) { all->fetch_sub(1); });
+  auto encoder = zstd_encoded(std::move(content.head), std::move(content.rest), size, options_.zstd.level,
+                              options_.zstd.threads);
+  using both = std::pair<std::shared_ptr<void>, blob_source_ptr>;
+  auto held = std::make_shared<both>(std::move(place), std::move(encoder));
+  return {held, held->second.get()};
+}
+
 void http_service::send_content(const asked& on, const digest& blob, blob_content& content,
                                 const std::optional<http_range>& part) {
   const auto whole = static_cast<std::uint64_t>(blob.size);
   const auto size = part ? part->size : whole;
   call_metadata head{{"content-type", "application/octet-stream"}, {"accept-ranges", "bytes"}};
   if (!part && whole > 0 && accepts_coding(on.field("accept-encoding"), "zstd")) {
-    head.emplace_back("content-encoding", "zstd");
     head.emplace_back("vary", "accept-encoding");
-    on.call->set_head(std::move(head));
-    auto packed = zstd_encoded(std::move(content.head), std::move(content.rest), size, options_.zstd.level,
-                               options_.zstd.threads);
-    return std::make_shared<download>(on.call, byte_chain(), std::move(packed), std::nullopt, as_it_is)
-        ->start();
+    if (auto encoded = packed(content, size)) {
+      head.emplace_back("content-encoding", "zstd");
+      on.call->set_head(std::move(head));
+      return std::make_shared<download>(on.call, byte_chain(), std::move(encoded), std::nullopt, as_it_is)
+          ->start();
+    }
   }
   if (part) {
     head.emplace_back(":status", "206");

@@ -34,8 +34,21 @@ void http_service::handle(const http_request& order) {
   });
 }
 
+// What is put is the whole thing, as it is: a part would replace the rest, and packed bytes would be given to
+// those who never heard that they are packed.
+expected<void> http_service::check_body(const asked& on) {
+  if (on.method != "PUT") return {};
+  if (!on.field("content-range").empty())
+    return fail(errc::invalid_argument, "a part cannot be put; leave Content-Range out and put the whole");
+  const auto coding = on.field("content-encoding");
+  if (on.path.what == kind::blob || coding.empty() || coding == "identity") return {};
+  on.call->set_head({{":status", "415"}});
+  return fail(errc::invalid_argument, "results and values are put as they are, without Content-Encoding");
+}
+
 expected<void> http_service::route(asked on) {
   if (on.method == "OPTIONS") return tell_options(on);
+  if (auto whole = check_body(on); !whole) return whole;
   switch (on.path.what) {
     case kind::blob:
       return blob(on);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ private:
   using then = std::function<expected<void>(T)>;
 
   expected<void> route(asked on);
+  static expected<void> check_body(const asked& on);
   expected<void> not_allowed(const asked& on, const char* allowed);
   expected<void> tell_metrics(const asked& on);
   expected<void> tell_readiness(const asked& on);
@@ -48,6 +50,8 @@ private:
   void with_size(const asked& on, then<digest> next);
   void tell_blob(const asked& on, const digest& blob);
   void send_blob(const asked& on, const digest& blob);
+  /// Compressed, unless as many as may be are being compressed: then null, and the blob goes as it is.
+  blob_source_ptr packed(blob_content& content, std::uint64_t size);
   void send_content(const asked& on, const digest& blob, blob_content& content,
                     const std::optional<struct http_range>& part);
   /// Remembered here, and in the store of results for others; then goes on.
@@ -81,6 +85,7 @@ private:
   const http_cache_options options_;
   const std::shared_ptr<thread_pool> hashing_;
   size_index sizes_;
+  std::shared_ptr<std::atomic<unsigned>> encoders_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 
 }  // namespace kiln

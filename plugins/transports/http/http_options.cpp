@@ -54,8 +54,9 @@ schema<http_options> http_schema() {
       .field("threads", &o::threads,
              "Threads that read and write for callers; auto is one for every four processors, at most 8.",
              at_least(1U), at_most(64U), or_word("auto"))
-      .field("max_connections", &o::max_connections, "Connections that are open at once; more are closed.",
-             at_least(1U), at_most(1U << 20))
+      .field("max_connections", &o::max_connections,
+             "Connections that are open at once, of one client at most half; more are closed.", at_least(1U),
+             at_most(1U << 20))
       .field(
           "max_calls", &o::max_calls,
           "Requests in flight; more are refused with 429 and the advice to retry. Beside another transport "

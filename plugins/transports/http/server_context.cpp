@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "core/base/peer.hpp"
 #include "plugins/transports/http/session.hpp"
 
 namespace kiln::http_plugin {
@@ -19,12 +22,21 @@ int family_of(int descriptor) {
 
 }  // namespace
 
+// One client cannot take the places of all others, were its connections ever so idle.
+bool server_context::is_full_for(const std::string& client) const {
+  std::lock_guard lock(mutex_);
+  if (sessions_.size() >= options.max_connections) return true;
+  auto found = of_client_.find(client);
+  return found != of_client_.end() && found->second >= std::max(options.max_connections / 2, 1U);
+}
+
 void server_context::admit(int descriptor) {
-  if (admitting->closing() || sessions() >= options.max_connections) {
+  auto peer = peer_of(descriptor);
+  std::string client(client_of(peer));
+  if (admitting->closing() || is_full_for(client)) {
     ::close(descriptor);
     return;
   }
-  auto peer = peer_of(descriptor);
   executor own(io.get_executor());
   socket connection(own);
   error_code fault;
@@ -39,14 +51,18 @@ void server_context::admit(int descriptor) {
     const auto id = next_++;
     fresh = std::make_shared<session>(shared_from_this(), id, make_wire(std::move(connection), tls.get()),
                                       own, std::move(peer));
-    sessions_[id] = fresh;
+    ++of_client_[client];
+    sessions_[id] = {fresh, std::move(client)};
   }
   run_on(own, [fresh] { fresh->start(); });
 }
 
 void server_context::forget(std::uint64_t id) {
   std::lock_guard lock(mutex_);
-  sessions_.erase(id);
+  auto gone = sessions_.extract(id);
+  if (!gone) return;
+  auto count = of_client_.find(gone.mapped().client);
+  if (count != of_client_.end() && --count->second == 0) of_client_.erase(count);
 }
 
 std::size_t server_context::sessions() const {
@@ -59,7 +75,7 @@ std::vector<std::shared_ptr<session>> server_context::all() const {
   std::lock_guard lock(mutex_);
   found.reserve(sessions_.size());
   for (const auto& [id, one] : sessions_)
-    if (auto alive = one.lock()) found.push_back(std::move(alive));
+    if (auto alive = one.held.lock()) found.push_back(std::move(alive));
   return found;
 }
 

@@ -60,10 +60,16 @@ public:
 
 private:
   std::vector<std::shared_ptr<session>> all() const;
+  bool is_full_for(const std::string& client) const;
 
   mutable std::mutex mutex_;
   std::uint64_t next_ = 0;
-  std::unordered_map<std::uint64_t, std::weak_ptr<session>> sessions_;
+  struct connection {
+    std::weak_ptr<session> held;
+    std::string client;
+  };
+  std::unordered_map<std::uint64_t, connection> sessions_;
+  std::unordered_map<std::string, std::size_t> of_client_;
   std::shared_mutex gate_;
   bool ended_ = false;
   std::recursive_mutex after_the_end_;

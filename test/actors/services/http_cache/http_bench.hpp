@@ -25,6 +25,7 @@ struct http_bench : service_bench {
     http_cache_options options{env(), blobs, results, lookup, health};
     options.limits = limits;
     options.zstd = make_compression(env(), {});
+    options.most_encoders = encoders;
     options.settings = settings;
     options.client_updates = client_updates;
     service = own(spawn_http_cache(actors(), options));
@@ -66,6 +67,7 @@ struct http_bench : service_bench {
   static int refused(errc code) { return -static_cast<int>(code); }
 
   cache_limits limits;
+  unsigned encoders = 32;
   store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
   action_cache_service lookup;
   health_actor health;

@@ -229,6 +229,31 @@ BOOST_AUTO_TEST_CASE(blobs_travel_compressed_where_both_want_it) {
   BOOST_TEST((zstd_decode(got.body, text.size(), 23).value().view() == text));
 }
 
+BOOST_AUTO_TEST_CASE(who_accepts_zstd_gets_plain_bytes_where_too_much_is_compressed) {
+  const std::string text(100'000, 't');
+  for (unsigned most : {0U, 1U}) {
+    encoders = most;
+    end(service);
+    serve({});
+    BOOST_TEST(put(cas(text), text).status == 200);
+    for (int again = 0; again < 3; ++again) {
+      auto got = get(cas(text), {{"accept-encoding", "zstd"}});
+      BOOST_TEST(got.head("content-encoding") == (most == 0 ? "" : "zstd"));
+      BOOST_TEST((got.body == text) == (most == 0));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(parts_and_packed_bytes_replace_no_value) {
+  BOOST_TEST(put("/v", "whole").status == 201);
+  BOOST_TEST(put("/v", "wh", {{"content-range", "bytes 0-1/5"}}).status == refused(errc::invalid_argument));
+  BOOST_TEST(put("/v", "packed", {{"content-encoding", "gzip"}}).status == 415);
+  BOOST_TEST(put("/v", "whole", {{"content-encoding", "identity"}}).status == 201);
+  BOOST_TEST(get("/v").body == "whole");
+  const auto ac = "/ac/" + digest_of("action").hex();
+  BOOST_TEST(put(ac, result_with({}), {{"content-encoding", "zstd"}}).status == 415);
+}
+
 BOOST_AUTO_TEST_CASE(webdav_is_answered_as_far_as_sccache_asks) {
   auto folder = ask_http("PROPFIND", "/a/b/", "", {{"depth", "0"}});
   BOOST_TEST(folder.status == 207);

@@ -127,6 +127,17 @@ BOOST_AUTO_TEST_CASE(more_connections_than_may_be_are_closed) {
   BOOST_TEST(first.ask(get("/hello")).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(one_client_has_at_most_half_of_the_connections) {
+  http_fixture here([](http_plugin::http_options& options) { options.max_connections = 4; });
+  raw_client first(here.address());
+  BOOST_TEST(first.ask(get("/hello")).status == 200);
+  raw_client second(here.address());
+  BOOST_TEST(second.ask(get("/hello")).status == 200);
+  raw_client third(here.address());
+  BOOST_TEST(third.is_closed());
+  BOOST_TEST(second.ask(get("/hello")).status == 200);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace kiln::test
