@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <optional>
 #include <utility>
 
 #include "core/contract/hear.hpp"
@@ -103,13 +104,28 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
 void result_lookup::take_record(expected<byte_chain> record) {
   if (!record) return end(failure(std::move(record).error()));
   const auto size = record->size();
-  auto parse_it = [me = shared_from_this(), size, record = std::move(*record)] {
-    me->work_on(
-        size, [record] { return read_record(record); },
-        [me](expected<found> parsed) { me->take_parsed(std::move(parsed)); });
-  };
-  if (size <= parsed_in_place) return parse_it();
-  make_room(size * parsed_size, std::move(parse_it));
+  if (size <= parsed_in_place) return parse(std::move(*record));
+  // Who waits for memory holds none meanwhile: thousands may wait, each for a record of megabytes.
+  auto at_hand = std::make_shared<std::optional<byte_chain>>(std::move(*record));
+  make_room(size * parsed_size, [me = shared_from_this(), at_hand] {
+    if (*at_hand) return me->parse(*std::exchange(*at_hand, std::nullopt));
+    me->collect_blob(me->options_.results, me->key_, max_record,
+                     [me](expected<byte_chain> again) { me->take_again(std::move(again)); });
+  });
+  at_hand->reset();
+}
+
+// It may be another one by now, and larger.
+void result_lookup::take_again(expected<byte_chain> record) {
+  if (!record) return end(failure(std::move(record).error()));
+  memory_->hold(record->size() * parsed_size);
+  parse(std::move(*record));
+}
+
+void result_lookup::parse(byte_chain record) {
+  work_on(
+      record.size(), [record] { return read_record(record); },
+      [me = shared_from_this()](expected<found> parsed) { me->take_parsed(std::move(parsed)); });
 }
 
 void result_lookup::take_parsed(expected<found> parsed) {

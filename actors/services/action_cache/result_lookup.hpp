@@ -40,6 +40,8 @@ private:
   void collect_blob(const store_actor& from, const digest& name, std::size_t limit,
                     std::function<void(expected<byte_chain>)> take);
   void take_record(expected<byte_chain> record);
+  void take_again(expected<byte_chain> record);
+  void parse(byte_chain record);
   void take_parsed(expected<found> parsed);
   void drop_record(const error& why);
   expected<void> note_outputs();

@@ -2,6 +2,7 @@
 
 #include "actors/services/action_cache/action_cache.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/digest/record_key.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message_limits.hpp"
 #include "test/actors/services/common/service_bench.hpp"
@@ -33,8 +34,10 @@ public:
 
 struct result_bench : service_bench {
   result_bench() {
-    add_routes(routes, own(spawn_action_cache(
-                           actors(), {env(), results, own(counted.actor), {}, {}, {}, {pool, memory}})));
+    add_routes(
+        routes,
+        own(spawn_action_cache(
+            actors(), {env(), own(counted_results.actor), own(counted.actor), {}, {}, {}, {pool, memory}})));
   }
   ~result_bench() { pool->stop(); }
 
@@ -88,6 +91,7 @@ struct result_bench : service_bench {
   std::shared_ptr<work_budget> memory = std::make_shared<work_budget>(1 << 20);
   counting_store counted = spawn_counting_store(actors(), blobs);
   store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  counting_store counted_results = spawn_counting_store(actors(), results);
 };
 
 }  // namespace
@@ -137,6 +141,32 @@ BOOST_AUTO_TEST_CASE(large_trees_wait_for_memory) {
   }
   BOOST_TEST(first->finished_well());
   BOOST_TEST(second->finished_well());
+}
+
+// There is room for two of them. Those that wait have given their bytes back, and read them again.
+BOOST_AUTO_TEST_CASE(large_results_that_wait_for_memory_hold_none) {
+  const auto file = put("file");
+  v2::ActionResult large;
+  for (int i = 0; i < 1000; ++i) {
+    auto* one = large.add_output_files();
+    one->set_path("out/" + std::to_string(i));
+    *one->mutable_digest() = wire(file);
+  }
+  BOOST_TEST_REQUIRE(update("large", large) == errc::ok);
+  pool->run_all();
+  const auto key = record_key(record_kind::action_result, "", digest_of("large"));
+  const auto before = counted_results.counts->reads(key);
+  std::vector<std::shared_ptr<direct_call>> calls;
+  for (int i = 0; i < 5; ++i) calls.push_back(begin_get("large"));
+  BOOST_TEST(counted_results.counts->reads(key) - before == 5u);
+  BOOST_TEST(memory->held() <= 1u << 20);
+  while (!pool->jobs.empty()) {
+    pool->run_all();
+    run();
+  }
+  for (const auto& call : calls) BOOST_TEST(call->finished_well());
+  BOOST_TEST(counted_results.counts->reads(key) - before > 5u);
+  BOOST_TEST(memory->held() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_tree_or_directory_that_is_too_large_is_refused_by_its_name) {
