@@ -17,6 +17,17 @@ bool grow(std::atomic<std::uint64_t>& held, std::uint64_t amount, std::uint64_t 
   return false;
 }
 
+// Shares shrink with what is free, so that some is left for who holds nothing, however many others ask for
+// all they may (dynamic thresholds, Choudhury and Hahne 1998). The factor makes one client alone reach its
+// limit.
+bool leaves_enough(std::uint64_t held_by_client, std::uint64_t held_by_all, const call_limits& limits) {
+  if (limits.bytes_per_client >= limits.bytes) return true;
+  const auto per_client = static_cast<double>(limits.bytes_per_client);
+  const auto reserve = static_cast<double>(limits.bytes) - per_client;
+  const auto free = static_cast<double>(limits.bytes) - static_cast<double>(held_by_all);
+  return static_cast<double>(held_by_client) * reserve <= per_client * free;
+}
+
 template <class... Args>
 failure refuse(fmt::format_string<Args...> text, Args&&... args) {
   error refusal(errc::resource_exhausted, fmt::format(text, std::forward<Args>(args)...));
@@ -47,10 +58,17 @@ expected<void> client_account::take(std::uint64_t amount, const call_limits& lim
   if (!grow(all_->bytes_, amount, limits.bytes))
     return refuse("a message of {} bytes does not fit beside those in flight, limited to {} bytes", amount,
                   limits.bytes);
-  if (grow(bytes_, amount, limits.bytes_per_client)) return {};
-  all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
-  return refuse("a message of {} bytes goes beyond the {} bytes that client {} may have in flight", amount,
-                limits.bytes_per_client, name_);
+  if (!grow(bytes_, amount, limits.bytes_per_client)) {
+    all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
+    return refuse("a message of {} bytes goes beyond the {} bytes that client {} may have in flight", amount,
+                  limits.bytes_per_client, name_);
+  }
+  const auto mine = bytes_.load(std::memory_order_relaxed);
+  // Who holds nothing else is not measured by what others hold: any message comes in while there is room.
+  if (mine == amount || leaves_enough(mine, all_->bytes_.load(std::memory_order_relaxed), limits)) return {};
+  give_back(amount);
+  return refuse("a message of {} bytes would leave too little of {} bytes for other clients", amount,
+                limits.bytes);
 }
 
 void client_account::give_back(std::uint64_t amount) noexcept {

@@ -99,6 +99,27 @@ BOOST_AUTO_TEST_CASE(bytes_are_held_as_long_as_their_message_whatever_became_of_
   BOOST_TEST(admits->held().bytes == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(however_much_some_ask_for_others_find_something) {
+  const call_limits limits{10, 10, 100'000, 80'000};
+  auto alone = accounts->account_of("ipv4:10.0.0.1:1");
+  BOOST_TEST(alone->take(80'000, limits).has_value());
+  BOOST_TEST(!alone->take(1, limits).has_value());
+  alone->give_back(80'000);
+  std::vector<std::shared_ptr<client_account>> greedy;
+  std::vector<std::uint64_t> held;
+  for (int i = 0; i < 3; ++i) {
+    greedy.push_back(accounts->account_of("ipv4:10.0.1." + std::to_string(i) + ":1"));
+    held.push_back(0);
+    while (greedy.back()->take(1, limits)) ++held.back();
+    BOOST_TEST(held.back() > 0u);
+  }
+  auto late = accounts->account_of("ipv4:10.0.2.1:1");
+  BOOST_TEST(late->take(500, limits).has_value());
+  late->give_back(500);
+  for (std::size_t i = 0; i < greedy.size(); ++i) greedy[i]->give_back(held[i]);
+  BOOST_TEST(accounts->held().bytes == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(hooks_hear_of_a_call_in_their_order_and_may_refuse_it) {
   std::vector<std::string> heard;
   hooks.authenticate.push_back([&](call_info& info) -> expected<void> {
