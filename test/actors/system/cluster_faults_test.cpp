@@ -14,7 +14,7 @@ stores:
   results: {type: memory, capacity: 8MiB}
 transports: {door: {type: direct, listen: [kiln]}}
 serve: {content: blobs, results: results, execution: {default_timeout: 10s}}
-worker: {cas: blobs, work_root: /kiln/work, slots: 1, kill_grace: 1s, action_users: none}
+worker: {cas: blobs, work_root: /kiln/run, slots: 1, kill_grace: 1s, action_users: none}
 )";
 
 struct faulty_node : played_node {
@@ -48,8 +48,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_runs_with_neither_a_process_nor_a_disk, faulty
        {std::pair(result.output_files(0).digest(), "written"), std::pair(result.stdout_digest(), "said"),
         std::pair(result.stderr_digest(), "complained")})
     BOOST_TEST((kiln.download(from_wire(blob, digest_function::sha256).value()) == content));
-  BOOST_TEST(medium->files_below("/kiln/work/actions").size() ==
-             2u);  // the emptied streams of a spare folder
+  BOOST_TEST(medium->files_below("/kiln/run/actions").size() == 2u);  // the emptied streams of a spare folder
 }
 
 BOOST_FIXTURE_TEST_CASE(a_process_that_dies_of_a_signal_ends_as_shells_say_it, faulty_node) {
@@ -95,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_whose_disk_stays_full_gives_the_action_back_wit
   BOOST_TEST(response.status().code() == static_cast<int>(errc::internal));
   BOOST_TEST(response.status().message().find("No space left") != std::string::npos,
              response.status().message());
-  BOOST_TEST(medium->files_below("/kiln/work/actions").empty());
+  BOOST_TEST(medium->files_below("/kiln/run/actions").empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(an_output_that_cannot_be_read_is_no_output_of_the_action, faulty_node) {

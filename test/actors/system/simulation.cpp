@@ -26,7 +26,7 @@ stores:
   results: {type: filesystem, path: /kiln/results, capacity: 8MiB}
 transports: {door: {type: direct, listen: [kiln]}}
 serve: {content: blobs, results: results, execution: {}}
-worker: {cas: blobs, work_root: /kiln/work, slots: 2, kill_grace: 1s, action_users: none}
+worker: {cas: blobs, work_root: /kiln/run, slots: 2, kill_grace: 1s, action_users: none}
 )";
 const std::string plain_node = R"(
 stores:
@@ -35,7 +35,7 @@ stores:
 transports: {door: {type: direct, listen: [kiln]}}
 serve: {content: {type: verify, inner: blobs}, results: results, execution: {}}
 worker:
-  {cas: blobs, work_root: /kiln/work, slots: 2, kill_grace: 1s, action_users: none, inputs: hardlink_trusting_actions}
+  {cas: blobs, work_root: /kiln/run, slots: 2, kill_grace: 1s, action_users: none, inputs: hardlink_trusting_actions}
 )";
 
 v2::Digest on_the_wire(const digest& from) {

@@ -158,7 +158,7 @@ void simulation::check_nothing_is_left() {
   kiln_.system().forget_timers();
   if (launcher_.running() != 0) breach(fmt::format("{} processes are left", launcher_.running()));
   for (const auto& path : medium_.open_paths()) breach("left open: " + path);
-  for (const char* folder : {"/kiln/work/actions", "/kiln/work/blobs", "/kiln/work/old", "/kiln/blobs/temp",
+  for (const char* folder : {"/kiln/run/actions", "/kiln/run/blobs", "/kiln/run/old", "/kiln/blobs/temp",
                              "/kiln/blobs/trash", "/kiln/results/temp", "/kiln/results/trash"})
     for (const auto& file : medium_.files_below(folder)) breach("left behind: " + file);
 }
