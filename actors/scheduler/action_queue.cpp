@@ -7,13 +7,13 @@ namespace kiln::scheduling {
 namespace {
 
 /// More than a farm has kinds of actions. Beyond it, demands that nothing refers to are dropped.
-constexpr std::size_t most_idle_demands = 1024;
+constexpr std::size_t max_idle_demands = 1024;
 
 /// How long smaller actions may pass over one that has not enough room.
 constexpr duration passed_over_long = std::chrono::seconds(30);
 
 /// How many actions of one demand are looked at for one that this worker need not leave to others.
-constexpr std::size_t most_choosy_asked = 32;
+constexpr std::size_t max_choosy_asked = 32;
 
 bool leaves(const worker& who, const operation& what) noexcept {
   return what.avoids(who.profile.name) || (what.apart() && !who.apart.empty());
@@ -33,7 +33,7 @@ std::shared_ptr<demand> action_queue::demand_of(needs asked, const worker_table&
     ++steps_;
     if (could_take(kind->offered, made->asked)) made->able.push_back({kind.get(), {}});
   }
-  if (made->able.empty()) made->barren_since = now;
+  if (made->able.empty()) made->unschedulable_since = now;
   demands_.emplace(std::move(key), made);
   return made;
 }
@@ -41,7 +41,7 @@ std::shared_ptr<demand> action_queue::demand_of(needs asked, const worker_table&
 void action_queue::drop_idle_demands() {
   std::erase_if(demands_, [](const auto& entry) { return entry.second.use_count() == 1; });
   // Twice what is left, so that a sweep is paid for by as many new demands.
-  sweep_at_ = std::max(most_idle_demands, 2 * demands_.size());
+  sweep_at_ = std::max(max_idle_demands, 2 * demands_.size());
 }
 
 /// Its first action may have become sooner.
@@ -63,7 +63,7 @@ void action_queue::push(operation& what) {
   ++size_;
   if (what.choosy()) ++asks.choosy;
   if (entry == asks.waiting.begin()) list(asks);
-  if (asks.barren_since) barren_.emplace(moment{*asks.barren_since, asks.number}, &asks);
+  if (asks.unschedulable_since) unschedulable_.emplace(moment{*asks.unschedulable_since, asks.number}, &asks);
 }
 
 void action_queue::remove(operation& what) {
@@ -72,7 +72,7 @@ void action_queue::remove(operation& what) {
   if (what.choosy()) --asks.choosy;
   --size_;
   if (!asks.waiting.empty()) return;
-  if (asks.barren_since) barren_.erase({*asks.barren_since, asks.number});
+  if (asks.unschedulable_since) unschedulable_.erase({*asks.unschedulable_since, asks.number});
   for (auto& taker : asks.able)
     if (taker.listed) taker.kind->waiting.erase(*std::exchange(taker.listed, std::nullopt));
 }
@@ -90,8 +90,8 @@ void action_queue::kind_came(worker_kind& kind) {
   for (auto& [key, each] : demands_) {
     if (!could_take(kind.offered, each->asked)) continue;
     each->able.push_back({&kind, {}});
-    if (each->barren_since) barren_.erase({*each->barren_since, each->number});
-    each->barren_since.reset();
+    if (each->unschedulable_since) unschedulable_.erase({*each->unschedulable_since, each->number});
+    each->unschedulable_since.reset();
     each->complaint.clear();
     if (!each->waiting.empty()) list(*each);
   }
@@ -101,8 +101,8 @@ void action_queue::kind_left(worker_kind& kind, steady_time now) {
   for (auto& [key, each] : demands_) {
     if (std::erase_if(each->able, [&](const auto& taker) { return taker.kind == &kind; }) == 0) continue;
     if (!each->able.empty()) continue;
-    each->barren_since = now;
-    if (!each->waiting.empty()) barren_.emplace(moment{now, each->number}, each.get());
+    each->unschedulable_since = now;
+    if (!each->waiting.empty()) unschedulable_.emplace(moment{now, each->number}, each.get());
   }
   kind.waiting.clear();
 }
@@ -121,7 +121,7 @@ worker* action_queue::free_for(const operation& what) const {
   for (const auto& taker : asks.able) {
     std::size_t asked = 0;
     for (auto* each : taker.kind->ready) {
-      if (++asked > most_asked || (best != nullptr && !worker_kind::less_loaded{}(each, best))) break;
+      if (++asked > max_asked || (best != nullptr && !worker_kind::less_loaded{}(each, best))) break;
       ++steps_;
       if (!each->has_room_for(asks.asked) || leaves(*each, what)) continue;
       best = each;
@@ -137,7 +137,7 @@ operation* action_queue::first_for(const demand& which, const worker& who) const
   for (const auto& [where, what] : which.waiting) {
     ++steps_;
     if (!leaves(who, *what)) return what;
-    if (++asked == most_choosy_asked) break;
+    if (++asked == max_choosy_asked) break;
   }
   return nullptr;
 }
@@ -149,7 +149,7 @@ operation* action_queue::best_for(worker& who, steady_time now) {
   auto& waiting = who.kind->waiting;
   operation* passed_over = nullptr;
   std::size_t asked = 0;
-  for (auto entry = waiting.begin(); entry != waiting.end() && asked < most_asked;) {
+  for (auto entry = waiting.begin(); entry != waiting.end() && asked < max_asked;) {
     ++steps_;
     auto [listed, which] = *entry;
     if (auto first = which->waiting.begin()->first; listed != first) {
@@ -178,9 +178,9 @@ operation* action_queue::best_for(worker& who, steady_time now) {
   return nullptr;
 }
 
-std::vector<demand*> action_queue::barren_since(steady_time time) const {
+std::vector<demand*> action_queue::unschedulable_since(steady_time time) const {
   std::vector<demand*> result;
-  for (const auto& [since, which] : barren_) {
+  for (const auto& [since, which] : unschedulable_) {
     if (since.first >= time) break;
     result.push_back(which);
   }

@@ -27,8 +27,8 @@ struct demand {
   std::map<place, operation*> waiting;
   std::size_t choosy = 0;  ///< of those that wait: the ones that some worker is to leave to others
   std::vector<taker> able;
-  std::optional<steady_time> barren_since;  ///< while nobody is able
-  std::string complaint;                    ///< what was said of that; empty: nothing yet
+  std::optional<steady_time> unschedulable_since;  ///< while nobody is able
+  std::string complaint;                           ///< what was said of that; empty: nothing yet
 };
 
 /// What waits for a worker, kept by demand: the first of a demand stands for all, so a new action or a freed
@@ -42,7 +42,7 @@ class action_queue {
 public:
   /// How many are asked whether they fit, on either side. What is behind them waits until a slot is free
   /// again, which is never far: whatever a kind could meet fits a worker of it that has nothing to do.
-  static constexpr std::size_t most_asked = 256;
+  static constexpr std::size_t max_asked = 256;
 
   /// The demand of these needs. It lives while an operation refers to it, and some time beyond.
   std::shared_ptr<demand> demand_of(needs asked, const worker_table& workers, steady_time now);
@@ -67,7 +67,7 @@ public:
 
   /// Of the demands that nobody could ever meet, though something waits: those that have been so since before
   /// `time`, the longest first.
-  std::vector<demand*> barren_since(steady_time time) const;
+  std::vector<demand*> unschedulable_since(steady_time time) const;
   /// The most urgent first.
   std::vector<operation*> all();
 
@@ -80,7 +80,7 @@ private:
   operation* first_for(const demand& which, const worker& who) const;
 
   std::unordered_map<std::string, std::shared_ptr<demand>> demands_;
-  std::map<moment, demand*> barren_;  ///< since when; those where something waits
+  std::map<moment, demand*> unschedulable_;  ///< since when; those where something waits
   std::size_t sweep_at_ = 1024;
   std::uint64_t demands_made_ = 0;
   std::size_t size_ = 0;

@@ -10,8 +10,8 @@ constexpr duration retry_soon = std::chrono::seconds(1);
 /// Since when nobody can take an action: workers that restart are back by then.
 constexpr duration complain_after = std::chrono::seconds(5);
 /// Clients that are told something at one tick, and lines in the log: others have their turn between.
-constexpr std::size_t most_told_at_once = 500;
-constexpr std::size_t most_logged_at_once = 5;
+constexpr std::size_t max_told_at_once = 500;
+constexpr std::size_t max_logged_at_once = 5;
 
 action_outcome without_result(error status) {
   return {std::move(status), {}, 0, false};
@@ -156,7 +156,7 @@ void dispatcher::tick(steady_time now) {
   drop_silent_workers();
   cancel_abandoned();
   stop_overdue();
-  complain_of_barren();
+  warn_of_unschedulable();
   refuse_hopeless();
   take_back_workers();
   wake_rested();
@@ -164,8 +164,8 @@ void dispatcher::tick(steady_time now) {
                      {options_.max_retained, static_cast<std::uint64_t>(options_.max_retained_bytes.bytes)});
 }
 
-scheduler_figures dispatcher::figures() const noexcept {
-  scheduler_figures result{queue_.size() + resting_, executing_, workers_.all().size(), 0, aside_};
+scheduler_stats dispatcher::stats() const noexcept {
+  scheduler_stats result{queue_.size() + resting_, executing_, workers_.all().size(), 0, aside_};
   for (const auto& [id, each] : workers_.all()) result.slots += each->profile.slots;
   return result;
 }
@@ -187,7 +187,7 @@ void dispatcher::stop_overdue() {
   }
 }
 
-error dispatcher::why_barren(const demand& which) const {
+error dispatcher::why_unschedulable(const demand& which) const {
   std::vector<const offer*> offers;
   for (const auto& [number, kind] : workers_.kinds()) offers.push_back(&kind->offered);
   if (offers.empty()) return unavailable("no worker is connected");
@@ -195,14 +195,14 @@ error dispatcher::why_barren(const demand& which) const {
 }
 
 /// Long before they are refused, those who wait are told why: a worker that is missing can be started.
-void dispatcher::complain_of_barren() {
+void dispatcher::warn_of_unschedulable() {
   std::size_t told = 0;
   std::size_t logged = 0;
-  for (auto* each : queue_.barren_since(now_ - complain_after)) {
+  for (auto* each : queue_.unschedulable_since(now_ - complain_after)) {
     if (!each->complaint.empty()) continue;
-    if (told >= most_told_at_once) return;
-    each->complaint = why_barren(*each).message();
-    if (++logged <= most_logged_at_once) out_.in_vain(each->complaint, each->waiting.size());
+    if (told >= max_told_at_once) return;
+    each->complaint = why_unschedulable(*each).message();
+    if (++logged <= max_logged_at_once) out_.in_vain(each->complaint, each->waiting.size());
     told += each->waiting.size();
     for (const auto& [where, what] : each->waiting) tell_all(*what);
   }
@@ -211,14 +211,14 @@ void dispatcher::complain_of_barren() {
 void dispatcher::refuse_hopeless() {
   auto limit = now_ - options_.unmatched_wait;
   std::size_t refused = 0;
-  for (auto* each : queue_.barren_since(limit)) {
+  for (auto* each : queue_.unschedulable_since(limit)) {
     auto asks = each->waiting.begin()->second->asks;  // outlives them
     std::optional<error> why;
     // Each ends with a message to its clients: what is more than that has time until the next tick.
-    for (auto next = asks->waiting.begin(); next != asks->waiting.end() && refused < most_told_at_once;) {
+    for (auto next = asks->waiting.begin(); next != asks->waiting.end() && refused < max_told_at_once;) {
       auto* what = (next++)->second;
       if (what->queued_since >= limit) continue;
-      if (!why) why = why_barren(*asks);
+      if (!why) why = why_unschedulable(*asks);
       ++refused;
       unqueue(*what);
       complete(*what, without_result(*why));

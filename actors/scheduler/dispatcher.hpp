@@ -80,7 +80,7 @@ public:
   /// What waits is answered UNAVAILABLE, and so is what still comes.
   void close(steady_time now);
   bool drained() const noexcept { return draining_ && executing_ == 0; }
-  scheduler_figures figures() const noexcept;
+  scheduler_stats stats() const noexcept;
   /// Actions and workers looked at so far to bring them together: what a decision costs, without a clock.
   std::uint64_t steps() const noexcept { return queue_.steps(); }
 
@@ -122,7 +122,7 @@ private:
   void clear_trouble(worker& which);
   void take_back_workers();
 
-  void enlist(worker& which);
+  void join(worker& which);
   void withdraw_worker(worker& which);
 
   // Workers that come back: dispatcher_returns.cpp.
@@ -137,9 +137,9 @@ private:
   void drop_silent_workers();
   void cancel_abandoned();
   void stop_overdue();
-  void complain_of_barren();
+  void warn_of_unschedulable();
   void refuse_hopeless();
-  error why_barren(const demand& which) const;
+  error why_unschedulable(const demand& which) const;
 
   std::string new_name(const std::string& instance);
   std::string hex_id();

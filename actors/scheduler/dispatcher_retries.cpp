@@ -16,7 +16,7 @@ constexpr duration longest_pause = std::chrono::seconds(30);
 /// How long those that have failed an action leave it to others that are busy.
 constexpr duration patience_for_others = std::chrono::seconds(10);
 /// Workers whose failure is remembered for an action.
-constexpr std::size_t most_remembered = 8;
+constexpr std::size_t max_remembered = 8;
 
 constexpr duration first_aside = std::chrono::seconds(30);
 constexpr duration longest_aside = std::chrono::minutes(10);
@@ -42,7 +42,7 @@ void dispatcher::requeue(operation& what, const error& why, const std::string& w
   what.now = phase::queued;
   what.worker_id.clear();
   if (!what.avoids(worker_name)) what.failed_at.push_back(worker_name);
-  if (what.failed_at.size() > most_remembered) what.failed_at.erase(what.failed_at.begin());
+  if (what.failed_at.size() > max_remembered) what.failed_at.erase(what.failed_at.begin());
   const bool elsewhere = others_able(what);
   if (what.failures == 1) {
     // Any other may have it now. This one again after a pause, and where there are others, a long one.

@@ -11,7 +11,7 @@ void dispatcher::cut(const std::string& worker_id, steady_time now) {
   now_ = now;
   auto* who = workers_.find(worker_id);
   if (who == nullptr) return;
-  // Who has nothing to come back to may as well enlist anew; but not to be rid of its faults.
+  // Who has nothing to come back to may as well register anew; but not to be rid of its faults.
   bool blameless = who->trouble.times_aside == 0 && who->trouble.actions.empty();
   if (who->held.empty() && blameless) return lost(worker_id, "it is gone", now);
   who->heard = now;

@@ -6,7 +6,7 @@
 namespace kiln::scheduling {
 namespace {
 
-constexpr std::uint32_t most_slots = 65'536;
+constexpr std::uint32_t max_slots = 65'536;
 constexpr std::size_t longest_name = 256;
 
 /// What took its worker's process down twice does so again.
@@ -21,9 +21,9 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   now_ = now;
   if (profile.name.empty() || profile.name.size() > longest_name)
     return fail(errc::invalid_argument, "a worker's name has 1 to {} bytes", longest_name);
-  if (profile.slots == 0 || profile.slots > most_slots)
+  if (profile.slots == 0 || profile.slots > max_slots)
     return fail(errc::invalid_argument, "worker {} offers {} slots; 1 to {} are possible", profile.name,
-                profile.slots, most_slots);
+                profile.slots, max_slots);
   if (auto* known = workers_.find_by_name(profile.name)) {
     // The same process again: its old connection is dead, whether or not that was noticed.
     bool idle = known->held.empty() && profile.running.empty();
@@ -45,17 +45,17 @@ expected<worker_welcome> dispatcher::admit(const worker_profile& profile, steady
   auto made = std::make_unique<worker>();
   made->id = profile.name + "/" + hex_id();
   made->profile = profile;
-  made->enlisted_slots = profile.slots;
+  made->registered_slots = profile.slots;
   made->left = offered->counted;
   made->offered = std::move(*offered);
   made->offered.longest = profile.max_timeout;
   made->heard = now;
   auto& added = workers_.add(std::move(made));
-  enlist(added);
+  join(added);
   return welcome(added);
 }
 
-void dispatcher::enlist(worker& which) {
+void dispatcher::join(worker& which) {
   if (auto* kind = workers_.join_kind(which)) queue_.kind_came(*kind);
 }
 
@@ -154,7 +154,7 @@ void dispatcher::has_slots(const worker_slots& news, steady_time now) {
   beat(news.worker_id, now);
   auto* who = workers_.find(news.worker_id);
   if (who == nullptr) return;
-  workers_.change(*who, [&](worker& w) { w.profile.slots = std::min(news.slots, w.enlisted_slots); });
+  workers_.change(*who, [&](worker& w) { w.profile.slots = std::min(news.slots, w.registered_slots); });
   fill(*who);
 }
 

@@ -9,7 +9,7 @@
 namespace kiln::scheduling {
 namespace {
 
-constexpr std::size_t most_values_shown = 8;
+constexpr std::size_t max_values_shown = 8;
 
 comparison rule_of(const property_rules& rules, const std::string& name) {
   auto found = rules.find(name);
@@ -76,7 +76,7 @@ std::string listed(const std::set<std::string>& values) {
   std::string text;
   std::size_t shown = 0;
   for (const auto& value : values) {
-    if (shown == most_values_shown) return text + ", ...";
+    if (shown == max_values_shown) return text + ", ...";
     text += (shown++ == 0 ? "" : ", ") + ('"' + escaped(value) + '"');
   }
   return text;

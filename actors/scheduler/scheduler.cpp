@@ -8,7 +8,7 @@
 
 #include "actors/scheduler/dispatcher.hpp"
 #include "actors/scheduler/scheduler_metrics.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 
@@ -66,9 +66,9 @@ struct scheduler_state : outbox {
       self->send(found->second.handle, std::move(order));
   }
   void drop_handle(const worker_actor& handle);
-  void take_handle(const std::string& worker_id, const enlist_worker& order);
-  std::optional<listener_id> id_of(const operation_listener& listener);
-  caf::result<worker_welcome> enlist(const enlist_worker& order);
+  void take_handle(const std::string& worker_id, const register_worker& order);
+  std::optional<listener_id> id_of(const operation_observer& listener);
+  caf::result<worker_welcome> admit(const register_worker& order);
   void on_down(const caf::down_msg& news);
   void answer_drains();
   steady_time now() const { return self->clock().now(); }
@@ -82,13 +82,13 @@ struct scheduler_state : outbox {
   record_names names;
   std::optional<scheduler_metrics> metrics;
   std::optional<dispatcher> dispatch;
-  struct enlisted {
+  struct registered {
     worker_actor handle;
     bool may_return;
   };
-  std::unordered_map<std::string, enlisted> workers;
+  std::unordered_map<std::string, registered> workers;
   std::map<caf::actor_addr, std::string> worker_ids;
-  std::unordered_map<listener_id, operation_listener> listeners;
+  std::unordered_map<listener_id, operation_observer> listeners;
   std::map<caf::actor_addr, listener_id> listener_ids;
   listener_id last_listener = 0;
   std::vector<answer<scheduler_drained>> drains;
@@ -132,7 +132,7 @@ void scheduler_state::record(const operation& what) {
   write_blobs order;
   order.entries.push_back({names.of(record_kind::action_result, what.action.instance, what.action.action),
                            wrap_result(what.outcome.result)});
-  hear(
+  on_response(
       self->request(results, options.record_timeout, std::move(order)),
       [this, settled, complain](const receipts& answer) {
         if (answer.results.empty() || !answer.results.front())
@@ -158,7 +158,7 @@ void scheduler_state::in_vain(const std::string& why, std::size_t actions) {
   env.log->warn("actions wait for what no worker offers", {{"why", why}, {"actions", actions}});
 }
 
-std::optional<listener_id> scheduler_state::id_of(const operation_listener& listener) {
+std::optional<listener_id> scheduler_state::id_of(const operation_observer& listener) {
   if (!listener) return std::nullopt;
   auto [found, is_new] = listener_ids.try_emplace(listener.address(), last_listener + 1);
   if (is_new) {
@@ -168,27 +168,27 @@ std::optional<listener_id> scheduler_state::id_of(const operation_listener& list
   return found->second;
 }
 
-void scheduler_state::take_handle(const std::string& worker_id, const enlist_worker& order) {
+void scheduler_state::take_handle(const std::string& worker_id, const register_worker& order) {
   if (auto before = workers.find(worker_id); before != workers.end()) {
     // It has come back; what stood for it may not have heard yet that its connection is gone.
     self->send(before->second.handle, dismiss_worker{"the worker has connected anew", true});
     drop_handle(before->second.handle);
     workers.erase(before);
   }
-  workers.emplace(worker_id, enlisted{order.worker, order.may_return});
+  workers.emplace(worker_id, registered{order.worker, order.may_return});
   worker_ids[order.worker.address()] = worker_id;
   self->monitor(order.worker);
 }
 
-caf::result<worker_welcome> scheduler_state::enlist(const enlist_worker& order) {
-  if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that enlists needs a handle"));
-  auto welcome = caught([&] { return dispatch->admit(order.profile, now()); });
+caf::result<worker_welcome> scheduler_state::admit(const register_worker& order) {
+  if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that registers needs a handle"));
+  auto welcome = caught([&] { return dispatch->join(order.profile, now()); });
   if (!welcome) {
     env.log->write(draining ? log_level::debug : log_level::warn, "worker refused",
                    {{"worker", order.profile.name}, {"why", welcome.error()}});
     return to_caf(welcome.error());
   }
-  env.log->info("worker enlisted", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
+  env.log->info("worker registered", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
   take_handle(welcome->worker_id, order);
   // The welcome goes first: only then does the worker know who it is.
   auto promise = make_answer<worker_welcome>(self);
@@ -255,8 +255,8 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
           return operation_list{dispatch->list(order.after, order.limit)};
         }));
       },
-      [this](const enlist_worker& order) { return enlist(order); },
-      [this](const worker_beat& news) { dispatch->beat(news.worker_id, now()); },
+      [this](const register_worker& order) { return admit(order); },
+      [this](const worker_heartbeat& news) { dispatch->beat(news.worker_id, now()); },
       [this](const action_started& news) { dispatch->started(news, now()); },
       [this](const action_finished& news) {
         dispatch->finished(news, now());
@@ -264,13 +264,13 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       },
       [this](const worker_slots& news) { dispatch->has_slots(news, now()); },
       [this](const worker_leaving& news) { dispatch->leaving(news.worker_id, now()); },
-      [this](const measure_scheduler&) { return dispatch->figures(); },
+      [this](const measure_scheduler&) { return dispatch->stats(); },
       [this](const drain_scheduler&) {
         if (!std::exchange(draining, true)) {
-          const auto figures = dispatch->figures();
+          const auto stats = dispatch->stats();
           env.log->info(
               "no more actions are given to workers",
-              {{"workers", figures.workers}, {"executing", figures.executing}, {"queued", figures.queued}});
+              {{"workers", stats.workers}, {"executing", stats.executing}, {"queued", stats.queued}});
         }
         dispatch->drain();
         auto promise = make_answer<scheduler_drained>(self);
@@ -281,7 +281,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
       [this](const close_scheduler&) { dispatch->close(now()); },
       [this](const scheduler_tick&) {
         dispatch->tick(now());
-        metrics->show(dispatch->figures());
+        metrics->show(dispatch->stats());
         answer_drains();
         self->delayed_send(self, tick_interval, scheduler_tick{});
       },

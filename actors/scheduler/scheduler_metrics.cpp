@@ -21,12 +21,12 @@ scheduler_metrics::scheduler_metrics(metric_registry& metrics)
                               latency_buckets())
                   .with()) {}
 
-void scheduler_metrics::show(const scheduler_figures& figures) {
-  queued_.set(static_cast<double>(figures.queued));
-  executing_.set(static_cast<double>(figures.executing));
-  workers_.set(static_cast<double>(figures.workers));
-  slots_.set(static_cast<double>(figures.slots));
-  set_aside_.set(static_cast<double>(figures.set_aside));
+void scheduler_metrics::show(const scheduler_stats& stats) {
+  queued_.set(static_cast<double>(stats.queued));
+  executing_.set(static_cast<double>(stats.executing));
+  workers_.set(static_cast<double>(stats.workers));
+  slots_.set(static_cast<double>(stats.slots));
+  set_aside_.set(static_cast<double>(stats.set_aside));
 }
 
 void scheduler_metrics::count(const operation& ended) {

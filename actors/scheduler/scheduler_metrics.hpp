@@ -11,7 +11,7 @@ class scheduler_metrics {
 public:
   explicit scheduler_metrics(metric_registry& metrics);
 
-  void show(const scheduler_figures& figures);
+  void show(const scheduler_stats& stats);
   void count(const operation& ended);
 
 private:

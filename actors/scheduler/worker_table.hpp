@@ -40,7 +40,7 @@ struct worker_trouble {
 struct worker {
   std::string id;
   worker_profile profile;  ///< its slots are those it has now
-  std::uint32_t enlisted_slots = 0;
+  std::uint32_t registered_slots = 0;
   offer offered;
   counted_amounts left;  ///< of what is counted
   /// What occupies a slot, and how much of the counted properties with it. An attempt that was killed stays

@@ -54,13 +54,13 @@ std::string port_of_transport(const configured& transport) {
 expected<transport_list> make_transports(const std::vector<configured>& wanted,
                                          const plugin_registry& plugins, const environment& env) {
   transport_list made;
-  std::map<std::string, std::shared_ptr<ledger>> accounts;
+  std::map<std::string, std::shared_ptr<quota_table>> accounts;
   for (const auto& one : wanted) {
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
       return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
     auto& shared = accounts[port_of_transport(one)];
-    if (!shared) shared = std::make_shared<ledger>();
+    if (!shared) shared = std::make_shared<quota_table>();
     auto instance = plugin->make(one.options, {env, one.name, shared});
     if (!instance) return with_context(instance.error(), "transport {}", one.name);
     made.emplace_back(one.name, std::move(*instance));
@@ -175,7 +175,7 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   if (auto joined = bring_guests(all.transports); !joined) return failure(joined.error());
   auto dial = [&all](const std::string& endpoint) { return dial_through(all.transports, endpoint); };
 
-  store_context base{system, env, {}, holds::content, {}, dial};
+  store_context base{system, env, {}, store_role::content, {}, dial};
   auto stores = store_tree::spawn(wanted.stores, wanted.roles, plugins, base);
   if (!stores) return failure(stores.error());
   all.stores = std::move(*stores);

@@ -33,14 +33,14 @@ expected<std::vector<bench::workload>> chosen_workloads(const bench_request& req
 }
 
 /// What no flag can know by itself.
-expected<void> check_figures(const bench_request& request) {
-  constexpr unsigned most_threads = 256;
+expected<void> check_stats(const bench_request& request) {
+  constexpr unsigned max_threads = 256;
   if (request.pid && !bench::cpu_seconds(*request.pid))
     return fail(errc::invalid_argument, "--pid {}: there is no such process on this machine", *request.pid);
-  if (request.process_start && request.in_flight.value_or(1) > most_threads)
+  if (request.process_start && request.in_flight.value_or(1) > max_threads)
     return fail(errc::invalid_argument,
                 "--in-flight {}: --process-start has a thread for each, and {} at most", *request.in_flight,
-                most_threads);
+                max_threads);
   return {};
 }
 
@@ -85,7 +85,7 @@ int bench_server(const bench_request& request) {
   options.in_flight = request.in_flight;
   options.server = request.pid;
   options.time = env.time;
-  if (auto good = check_figures(request); !good) return complain(good.error(), exit_usage);
+  if (auto good = check_stats(request); !good) return complain(good.error(), exit_usage);
   if (request.process_start) {
     std::puts(bench::run_process_starts(options).to_json().c_str());
     return 0;

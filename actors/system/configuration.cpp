@@ -72,7 +72,7 @@ store_tree::demands demands_of(const std::vector<store_refs::use>& uses, faults&
   store_tree::demands wanted;
   for (const auto& use : uses) {
     if (use.at.path().starts_with("stores.")) continue;
-    auto what = use.at.path() == "serve.results" ? holds::results : holds::content;
+    auto what = use.at.path() == "serve.results" ? store_role::results : store_role::content;
     auto [named, fresh] = wanted.emplace(use.name, what);
     if (!fresh && named->second != what) complain_of_both(use, found);
   }
@@ -92,7 +92,7 @@ expected<configuration> read_configuration(const configuration_source& source,
   if (!parsed) return failure(parsed.error());
   auto store_kinds = plugins.store_schemas();
   auto transport_kinds = plugins.transport_schemas();
-  faults found = parsed->faults_found();
+  faults found = parsed->diagnostics();
   store_refs references;
   configuration result;
   node_schema(store_kinds, transport_kinds).read(parsed->root(), result.options, found, references);

@@ -19,7 +19,7 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t longest_worker_name = 255;
-constexpr std::uint32_t most_slots = 65536;
+constexpr std::uint32_t max_slots = 65536;
 
 expected<void> is_capacity(const std::string& text) {
   auto parsed = parse_capacity(text);
@@ -28,9 +28,9 @@ expected<void> is_capacity(const std::string& text) {
 }
 
 expected<void> is_slots(const std::string& text) {
-  if (text == "auto" || parse_number<std::uint32_t>(text, 1, most_slots)) return {};
+  if (text == "auto" || parse_number<std::uint32_t>(text, 1, max_slots)) return {};
   return fail(errc::invalid_argument, "{} is neither a whole number from 1 to {} nor auto", in_quotes(text),
-              most_slots);
+              max_slots);
 }
 
 expected<void> is_worker_name(const std::string& text) {

@@ -54,7 +54,7 @@ expected<void> check_parts(const node_options& node) {
         "add `serve.execution`");
   if (!node.scheduler.empty() && !node.worker)
     return fail(errc::invalid_argument,
-                "`scheduler` names another machine's, but there is no `worker` to enlist there");
+                "`scheduler` names another machine's, but there is no `worker` to register there");
   bool far = !node.scheduler.empty() || (node.serve && !node.serve->workers.empty());
   if (far && node.worker_token.empty())
     return fail(

@@ -47,7 +47,7 @@ struct node_options {
   std::vector<configured> transports;
   std::optional<serve_options> serve;
   std::optional<worker_options> worker;
-  std::string scheduler;     ///< endpoint that the worker enlists at; empty: the one in this process
+  std::string scheduler;     ///< endpoint that the worker registers at; empty: the one in this process
   std::string worker_token;  ///< file of the token that workers show when they join
   logging_options log;
   duration drain_patience = std::chrono::seconds(30);

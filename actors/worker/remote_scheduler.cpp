@@ -21,7 +21,7 @@ constexpr auto patience_for_welcome = std::chrono::seconds(20);
 constexpr auto patience_for_proof = std::chrono::seconds(10);
 // The scheduler may need two intervals to notice that it has said nothing.
 constexpr int silent_intervals = 4;
-constexpr std::size_t most_unsent_news = 10'000;
+constexpr std::size_t max_unsent_news = 10'000;
 
 /// Whether the next try may end better. What a scheduler refuses with other codes, it has decided.
 bool may_pass(errc code) noexcept {
@@ -115,7 +115,7 @@ struct remote_state {
   ~remote_state() {
     if (wire) wire->cancel();
   }
-  caf::result<worker_welcome> enlist(const enlist_worker& order);
+  caf::result<worker_welcome> join(const register_worker& order);
   void open();
   void listen();
   void hear(const expected<std::optional<byte_chain>>& message);
@@ -132,9 +132,9 @@ struct remote_state {
   void give_up(const error& why);
 };
 
-caf::result<worker_welcome> remote_state::enlist(const enlist_worker& order) {
+caf::result<worker_welcome> remote_state::join(const register_worker& order) {
   close();
-  if (welcome) welcome->deliver(fail(errc::cancelled, "the worker enlists anew"));
+  if (welcome) welcome->deliver(fail(errc::cancelled, "the worker registers anew"));
   away = false;
   ledger.clear();
   slots.reset();
@@ -232,7 +232,7 @@ void remote_state::hear_welcome(const scheduler_words& words) {
 
 void remote_state::say(const worker_words& words) {
   if (!wire || !welcomed) return;
-  if (unsent.size() >= most_unsent_news)
+  if (unsent.size() >= max_unsent_news)
     return end({errc::unavailable, "the scheduler does not read what it is told"});
   ledger.say();
   write(words);
@@ -248,7 +248,7 @@ void remote_state::write(const worker_words& words) {
 
 // What was said of an end is kept until the scheduler has heard it; what could not be said, until it can.
 void remote_state::report(const action_finished& news) {
-  if (ledger.reports() >= most_unsent_news)
+  if (ledger.reports() >= max_unsent_news)
     return give_up({errc::unavailable, "the scheduler does not say that it hears anything"});
   bool now = wire && welcomed;
   ledger.ended(news, now ? ledger.next() : 0);
@@ -319,8 +319,8 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
     state.close();
   });
   return {
-      [self](const enlist_worker& order) { return self->state.enlist(order); },
-      [self](const worker_beat&) {
+      [self](const register_worker& order) { return self->state.join(order); },
+      [self](const worker_heartbeat&) {
         auto& state = self->state;
         if (state.unsent.empty() && !state.writing) state.say(session_heartbeat{});
       },

@@ -12,13 +12,13 @@
 namespace kiln {
 
 /// A scheduler on another machine, for a worker on this one: speaks kiln.worker.v1.Workers/Connect through
-/// `way`, and shows the token. To enlist opens a session; one worker at a time.
+/// `way`, and shows the token. To register opens a session; one worker at a time.
 ///
 /// When a session breaks, or the scheduler stays silent for several of its heartbeat intervals, while the
 /// worker has actions, it is opened anew for as long as the scheduler waits, and the worker hears nothing of
 /// it: what it reports meanwhile is kept, and so is what the scheduler may not have heard before. Only when
 /// that is in vain, or there is nothing to come back to, is the worker dismissed as given up: it stops what
-/// it runs, and enlists again in its own time.
+/// it runs, and registers again in its own time.
 ///
 /// The scheduler may ask for proof that `cache`, the worker's, is the one that its own clients use; a worker
 /// with another could only fail what it is given. Null: the worker cannot prove it.

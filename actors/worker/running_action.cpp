@@ -78,7 +78,7 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
     if (!where)
       return failure(fault_of(purpose::inputs, where.error().number, "opening the working directory"));
     // The moments are taken here: on a busy machine this actor may hear of them much later.
-    process_listener listener{
+    process_observer listener{
         [me, self, time = resources->env.time] {
           caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
         },

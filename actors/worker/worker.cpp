@@ -21,7 +21,7 @@ namespace kiln {
 namespace {
 
 /// To itself: try again; beat, if this is still the session that was meant.
-struct enlist_again {};
+struct register_again {};
 struct beat_again {
   std::uint64_t session;
 };
@@ -29,7 +29,7 @@ struct beat_again {
 }  // namespace
 }  // namespace kiln
 
-KILN_MESSAGE(kiln::enlist_again)
+KILN_MESSAGE(kiln::register_again)
 KILN_MESSAGE(kiln::beat_again)
 
 namespace kiln {
@@ -37,10 +37,10 @@ namespace {
 
 using worker_self_type = local_worker::extend<                                               //
     caf::reacts_to<action_began>, caf::reacts_to<action_over>, caf::reacts_to<action_gone>,  //
-    caf::reacts_to<enlist_again>, caf::reacts_to<beat_again>>;
+    caf::reacts_to<register_again>, caf::reacts_to<beat_again>>;
 
 /// A cache that is slow to tell its size does not keep a worker from its work.
-constexpr auto patience_for_figures = std::chrono::seconds(5);
+constexpr auto patience_for_stats = std::chrono::seconds(5);
 
 /// What a scheduler refuses so it will refuse again, until people have changed something.
 bool is_final(errc code) noexcept {
@@ -61,10 +61,10 @@ struct worker_state {
   backoff patience;
 
   /// `dismissed`: the session lasts until what runs has ended, but brings no more work.
-  enum class standing : std::uint8_t { outside, asking, enlisted, dismissed };
+  enum class standing : std::uint8_t { outside, asking, registered, dismissed };
   standing now = standing::outside;
   bool retry_planned = false;
-  bool ever_enlisted = false;
+  bool ever_registered = false;
   std::function<void(const error&)> refused;
   bool draining = false;
   bool stopping = false;
@@ -78,17 +78,17 @@ struct worker_state {
   std::vector<answer<worker_drained>> waiting;
 
   ~worker_state();
-  void enlist();
+  void join();
   void ask_scheduler();
   void on_welcome(const worker_welcome& welcome);
-  void not_enlisted(const error& why);
-  void enlist_later(std::string_view news, const std::string& why, log_level level);
+  void not_registered(const error& why);
+  void register_later(std::string_view news, const std::string& why, log_level level);
   void beat();
   void start(start_action& order);
   void kill(const kill_action& order);
   void kill_all(const std::string& why);
   void dismiss(const dismiss_worker& order);
-  bool in_session() const noexcept { return now == standing::enlisted || now == standing::dismissed; }
+  bool in_session() const noexcept { return now == standing::registered || now == standing::dismissed; }
   void end_session();
   void say_leaving();
   void report(const std::string& operation, std::uint64_t attempt, action_outcome outcome);
@@ -108,15 +108,15 @@ worker_state::~worker_state() {
   if (resources) caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
 }
 
-void worker_state::enlist() {
+void worker_state::join() {
   retry_planned = false;
   if (draining || now != standing::outside || slots() == 0) return;
   now = standing::asking;
   // It may be another cache than in the last session.
-  self->request(resources->cas, patience_for_figures, measure_store{})
+  self->request(resources->cas, patience_for_stats, measure_store{})
       .then(
-          [self = self](const store_figures& figures) {
-            self->state.resources->room->cache_holds(figures.capacity);
+          [self = self](const store_stats& stats) {
+            self->state.resources->room->cache_holds(stats.capacity);
             self->state.ask_scheduler();
           },
           [self = self](const caf::error&) {  // one that is far has no word for it
@@ -134,22 +134,22 @@ void worker_state::ask_scheduler() {
   auto offered = profile;
   offered.slots = slots_told = slots();
   self->request(master, caf::infinite,
-                enlist_worker{std::move(offered),
-                              caf::actor_cast<worker_actor>(caf::actor_cast<local_worker>(self))})
+                register_worker{std::move(offered),
+                                caf::actor_cast<worker_actor>(caf::actor_cast<local_worker>(self))})
       .then([self = self](const worker_welcome& welcome) { self->state.on_welcome(welcome); },
             [self = self](const caf::error& fault) {
               self->state.now = standing::outside;
-              self->state.not_enlisted(from_caf(fault));
+              self->state.not_registered(from_caf(fault));
             });
 }
 
 void worker_state::on_welcome(const worker_welcome& welcome) {
-  now = standing::enlisted;
-  ever_enlisted = true;
+  now = standing::registered;
+  ever_registered = true;
   id = welcome.worker_id;
   interval = std::max<duration>(welcome.heartbeat_interval, std::chrono::milliseconds(10));
   ++session;
-  if (resources->env.log) resources->env.log->info("enlisted at the scheduler", {{"worker", id}});
+  if (resources->env.log) resources->env.log->info("registered at the scheduler", {{"worker", id}});
   if (draining) {
     self->send(master, worker_leaving{id});
     return after_one_less();
@@ -159,23 +159,23 @@ void worker_state::on_welcome(const worker_welcome& welcome) {
 }
 
 /// A scheduler that may be asked again is; one that will never take us is told of, at once.
-void worker_state::not_enlisted(const error& why) {
-  if (!ever_enlisted && refused && is_final(why.code()) && !draining) return refused(why);
-  enlist_later("not enlisted at the scheduler", why.to_string(), log_level::warn);
+void worker_state::not_registered(const error& why) {
+  if (!ever_registered && refused && is_final(why.code()) && !draining) return refused(why);
+  register_later("not registered at the scheduler", why.to_string(), log_level::warn);
 }
 
-void worker_state::enlist_later(std::string_view news, const std::string& why, log_level level) {
+void worker_state::register_later(std::string_view news, const std::string& why, log_level level) {
   if (draining) return after_one_less();
   if (std::exchange(retry_planned, true)) return;
   auto pause = patience.next(*resources->env.random);
   if (resources->env.log)
     resources->env.log->write(level, news, {{"why", why}, {"again_in", in_words(pause)}});
-  self->delayed_send(self, pause, enlist_again{});
+  self->delayed_send(self, pause, register_again{});
 }
 
 void worker_state::beat() {
   patience.reset();  // the session lasts
-  self->send(master, worker_beat{id});
+  self->send(master, worker_heartbeat{id});
   self->delayed_send(self, interval, beat_again{session});
 }
 
@@ -263,7 +263,7 @@ std::uint32_t worker_state::slots() const {
 
 void worker_state::tell_slots() {
   if (slots_lost != nullptr) slots_lost->set(static_cast<double>(lingering.size()));
-  if (now != standing::enlisted || slots() == slots_told) return;
+  if (now != standing::registered || slots() == slots_told) return;
   slots_told = slots();
   self->send(master, worker_slots{id, slots_told});
 }
@@ -295,7 +295,7 @@ void worker_state::after_one_less() {
   if (stopping) return self->quit(caf::exit_reason::user_shutdown);
   if (now == standing::dismissed) end_session();
   if (now == standing::outside && !draining)
-    return enlist_later("enlisting anew", "the last session is over", log_level::info);
+    return register_later("registering anew", "the last session is over", log_level::info);
   if (!draining || now == standing::asking) return;
   for (auto& one : std::exchange(waiting, {})) one.deliver(worker_drained{});
 }
@@ -337,14 +337,14 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const worker_r
   self->monitor(master);
   self->set_down_handler([self](const caf::down_msg& news) { self->state.on_down(news); });
   self->set_exit_handler([self](const caf::exit_msg&) { self->state.stop(); });
-  self->send(self, enlist_again{});
+  self->send(self, register_again{});
   return {
       [self](start_action& order) { self->state.start(order); },
       [self](const kill_action& order) { self->state.kill(order); },
       [self](const dismiss_worker& order) { self->state.dismiss(order); },
       [self](const drain_worker&) { return self->state.drain(); },
       [self](const measure_worker&) {
-        return worker_figures{self->state.running.size(), self->state.slots()};
+        return worker_stats{self->state.running.size(), self->state.slots()};
       },
       [self](const action_began& news) {
         auto& state = self->state;
@@ -354,7 +354,7 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const worker_r
       [self](const action_gone& news) {
         self->state.gone({news.operation, news.attempt});
       },
-      [self](const enlist_again&) { self->state.enlist(); },
+      [self](const register_again&) { self->state.join(); },
       [self](const beat_again& when) {
         if (when.session == self->state.session) self->state.beat();
       },

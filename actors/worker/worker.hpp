@@ -11,7 +11,7 @@
 #include "core/contract/worker_messages.hpp"
 #include "core/plugin/environment.hpp"
 
-/// Runs actions: enlists at a scheduler, and keeps enlisting whenever that has lost it.
+/// Runs actions: registers at a scheduler, and keeps registering whenever that has lost it.
 namespace kiln {
 
 struct worker_context {
@@ -33,20 +33,20 @@ struct worker_drained {};
 
 /// -> what runs here
 struct measure_worker {};
-struct worker_figures {
+struct worker_stats {
   std::size_t running = 0;
   std::size_t slots = 0;  ///< without those that something holds which cannot be ended
 };
 
 using local_worker = worker_actor::extend<                //
     caf::replies_to<drain_worker>::with<worker_drained>,  //
-    caf::replies_to<measure_worker>::with<worker_figures>>;
+    caf::replies_to<measure_worker>::with<worker_stats>>;
 
 /// An exit message stops what runs, in good order, before the actor ends; exit_reason::kill leaves the folder
 /// of a running action to the next start.
 ///
-/// Takes its work folder over and starts the launcher before it returns, so it blocks shortly; then enlists.
-/// FAILED_PRECONDITION if another worker has that folder.
+/// Takes its work folder over and starts the launcher before it returns, so it blocks shortly; then
+/// registers. FAILED_PRECONDITION if another worker has that folder.
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
                                     worker_context context);
 
@@ -55,4 +55,4 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
 KILN_MESSAGE(kiln::drain_worker)
 KILN_MESSAGE(kiln::worker_drained)
 KILN_MESSAGE(kiln::measure_worker)
-KILN_MESSAGE(kiln::worker_figures)
+KILN_MESSAGE(kiln::worker_stats)

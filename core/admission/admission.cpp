@@ -25,7 +25,7 @@ admitted_call::~admitted_call() {
 expected<byte_charge> admitted_call::take(std::uint64_t bytes) {
   if (auto taken = account_->take(bytes, admission_->limits_); !taken)
     return failure(std::move(taken).error());
-  admission_->figures_.bytes_held(static_cast<std::int64_t>(bytes));
+  admission_->stats_.bytes_held(static_cast<std::int64_t>(bytes));
   return byte_charge(shared_from_this(), bytes);
 }
 
@@ -34,7 +34,7 @@ expected<byte_charge> admitted_call::take_answer(std::uint64_t bytes) {
 }
 
 void admitted_call::give_back(std::uint64_t bytes) noexcept {
-  admission_->figures_.bytes_held(-static_cast<std::int64_t>(bytes));
+  admission_->stats_.bytes_held(-static_cast<std::int64_t>(bytes));
   account_->give_back(bytes);
 }
 
@@ -44,22 +44,22 @@ void admitted_call::settle(const call_info& info, const error& status) {
   admission_->left(info, status, admission_->time_.now() - since_);
 }
 
-admission::admission(call_limits limits, call_figures figures, std::shared_ptr<ledger> accounts,
+admission::admission(call_limits limits, call_stats stats, std::shared_ptr<quota_table> accounts,
                      const clock& time, const call_hooks* hooks)
     : limits_(limits),
-      figures_(figures),
-      accounts_(accounts ? std::move(accounts) : std::make_shared<ledger>()),
+      stats_(stats),
+      accounts_(accounts ? std::move(accounts) : std::make_shared<quota_table>()),
       time_(time),
       hooks_(hooks != nullptr ? *hooks : no_hooks) {}
 
 expected<admission::entry> admission::admit(call_info& info, const router& routes) {
   auto entered = look_at(info, routes);
   if (!entered) {
-    figures_.call_refused();
+    stats_.call_refused();
     for (const auto& tell : hooks_.ended) tell(info, entered.error(), duration::zero());
     return entered;
   }
-  figures_.call_began();
+  stats_.call_began();
   for (const auto& tell : hooks_.began) tell(info);
   return entered;
 }
@@ -86,7 +86,7 @@ expected<admission::entry> admission::look_at(call_info& info, const router& rou
 }
 
 void admission::left(const call_info& info, const error& status, duration took) {
-  figures_.call_ended(status.code());
+  stats_.call_ended(status.code());
   for (const auto& tell : hooks_.ended) tell(info, status, took);
   std::function<void()> then;
   {

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <utility>
 
-#include "core/admission/call_figures.hpp"
 #include "core/admission/call_hooks.hpp"
-#include "core/admission/ledger.hpp"
+#include "core/admission/call_stats.hpp"
+#include "core/admission/quota_table.hpp"
 #include "core/base/clock.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"
@@ -73,7 +73,7 @@ using byte_charge = admitted_call::charge;
 class admission : public std::enable_shared_from_this<admission> {
 public:
   /// Null `accounts`: those of this one alone. `hooks` and `time` outlive it; null `hooks`: none.
-  admission(call_limits limits, call_figures figures, std::shared_ptr<ledger> accounts, const clock& time,
+  admission(call_limits limits, call_stats stats, std::shared_ptr<quota_table> accounts, const clock& time,
             const call_hooks* hooks);
 
   struct entry {
@@ -93,7 +93,7 @@ public:
   void when_empty(std::function<void()> then);
 
   const call_limits& limits() const noexcept { return limits_; }
-  /// By all that share the ledger.
+  /// By all that share the quota_table.
   held_by_callers held() const noexcept { return accounts_->held(); }
 
 private:
@@ -103,8 +103,8 @@ private:
   void left(const call_info& info, const error& status, duration took);
 
   const call_limits limits_;
-  const call_figures figures_;
-  const std::shared_ptr<ledger> accounts_;
+  const call_stats stats_;
+  const std::shared_ptr<quota_table> accounts_;
   const clock& time_;
   const call_hooks& hooks_;
   std::atomic<bool> closing_{false};

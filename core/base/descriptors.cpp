@@ -8,7 +8,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::uint64_t most_for_connections = 1024;
+constexpr std::uint64_t max_for_connections = 1024;
 // Libraries, logs, the event loops of gRPC and of the actors.
 constexpr std::uint64_t for_the_process = 128;
 
@@ -50,7 +50,7 @@ std::uint64_t inherited_descriptor_limit() noexcept {
 std::uint64_t descriptors_for_files() noexcept {
   // Before the limit is known there is none of ours.
   auto known = allowed.load(std::memory_order_relaxed);
-  return known == 0 ? UINT64_MAX : known - std::min(known / 4, most_for_connections);
+  return known == 0 ? UINT64_MAX : known - std::min(known / 4, max_for_connections);
 }
 
 void expect_descriptors(std::uint64_t more) noexcept {
@@ -58,7 +58,7 @@ void expect_descriptors(std::uint64_t more) noexcept {
 }
 
 std::uint64_t descriptors_needed() noexcept {
-  return expected_in_all.load() + most_for_connections + for_the_process;
+  return expected_in_all.load() + max_for_connections + for_the_process;
 }
 
 }  // namespace kiln

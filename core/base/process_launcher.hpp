@@ -43,7 +43,7 @@ using running_process_ptr = std::unique_ptr<running_process>;
 
 /// Who hears of a process, on a thread of the launcher's. `ended` is the last call, and comes when none is
 /// left of all that it started; with an error if it could not be executed, or was lost. Must not block.
-struct process_listener {
+struct process_observer {
   std::function<void()> started;
   std::function<void(expected<process_end>)> ended;
 };
@@ -56,7 +56,7 @@ public:
   /// as it takes to write the arguments into memory. After an error nobody is called.
   virtual expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
                                               const descriptor& out, const descriptor& err, user_number user,
-                                              process_listener listener) = 0;
+                                              process_observer listener) = 0;
 };
 
 }  // namespace kiln

@@ -88,7 +88,7 @@ std::optional<std::string> no_variables(std::string_view name);
 std::optional<std::string> process_variables(std::string_view name);
 
 /// A parsed YAML text. Small faults that leave the rest readable (a key twice, an unknown variable) wait in
-/// `faults_found`: hand them to the schema's reading, so that all is reported together.
+/// `diagnostics`: hand them to the schema's reading, so that all is reported together.
 class document {
 public:
   static constexpr std::size_t max_size = 1 << 20;        ///< bytes of text
@@ -97,7 +97,7 @@ public:
   static constexpr std::size_t max_expansion = 16 << 20;  ///< bytes of keys and values, counted the same way
 
   node root() const;
-  const faults& faults_found() const noexcept { return faults_; }
+  const faults& diagnostics() const noexcept { return faults_; }
 
 private:
   friend expected<document> parse_document(std::string, std::string, const variable_lookup&);

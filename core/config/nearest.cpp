@@ -15,7 +15,7 @@ namespace {
 /// Longer words are nobody's typing mistake, and the table below grows with the square.
 constexpr std::size_t longest_word = 64;
 /// Of thousands of names, a hostile text could ask for as many comparisons as their square.
-constexpr std::size_t most_compared = 1000;
+constexpr std::size_t max_compared = 1000;
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
 std::size_t edits(std::string_view a, std::string_view b) {
@@ -40,7 +40,7 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
   if (word.size() > longest_word) return std::nullopt;
   std::optional<std::string_view> best;
   std::size_t fewest = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (std::string_view candidate : known.first(std::min(known.size(), most_compared))) {
+  for (std::string_view candidate : known.first(std::min(known.size(), max_compared))) {
     if (candidate.size() > longest_word) continue;
     if (auto distance = edits(word, candidate); distance < fewest) {
       fewest = distance;
@@ -51,15 +51,15 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
 }
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> known) {
-  constexpr std::size_t most_listed = 24;
+  constexpr std::size_t max_listed = 24;
   if (auto meant = nearest(word, known)) return fmt::format(", did you mean {}?", in_quotes(*meant));
   if (known.empty()) return ", none is known";
   std::string list;
-  for (std::size_t i = 0; i < std::min(known.size(), most_listed); ++i) {
+  for (std::size_t i = 0; i < std::min(known.size(), max_listed); ++i) {
     if (i > 0) list += ", ";
     list += is_name(known[i]) ? std::string(known[i]) : in_quotes(known[i]);  // some were given by people
   }
-  return fmt::format(", known are {}{}", list, known.size() > most_listed ? ", ..." : "");
+  return fmt::format(", known are {}{}", list, known.size() > max_listed ? ", ..." : "");
 }
 
 }  // namespace kiln

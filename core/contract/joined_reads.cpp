@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln::joining {
 
@@ -73,7 +73,7 @@ private:
   void open_ahead() {
     for (; opened_.size() < reads_ahead && next_ < reads_->size(); ++next_) {
       opened place = opened_.emplace_back(std::make_shared<opened::element_type>());
-      hear(
+      on_response(
           self_->request(from_, caf::infinite, (*reads_)[next_]),
           [this, place](blob_content& content) {
             *place = std::move(content);
@@ -87,7 +87,7 @@ private:
   }
   void read_rest() {
     if (std::exchange(reading_, true)) return;
-    rest_->read(sure([to = joiner_actor(self_)](expected<byte_chain> piece) {
+    rest_->read(ensure_called([to = joiner_actor(self_)](expected<byte_chain> piece) {
       caf::anon_send(to, piece_came{std::move(piece)});
     }));
   }
@@ -121,7 +121,7 @@ public:
   explicit joined_source(joiner_actor joiner) : joiner_(std::move(joiner)) {}
   ~joined_source() override { caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown); }
 
-  void read(next then) override { caf::anon_send(joiner_, give_piece{sure(std::move(then))}); }
+  void read(next then) override { caf::anon_send(joiner_, give_piece{ensure_called(std::move(then))}); }
   void cancel(const error&) noexcept override {
     caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown);
   }

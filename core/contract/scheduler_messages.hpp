@@ -16,7 +16,7 @@ namespace kiln {
 struct operation_changed {
   operation_state state;
 };
-using operation_listener = caf::typed_actor<caf::reacts_to<operation_changed>>;
+using operation_observer = caf::typed_actor<caf::reacts_to<operation_changed>>;
 
 /// -> operation_state, under a name of its own. Joins an equal action in flight (same instance and action
 /// digest, unless do_not_cache or `fresh`), else queues it. The listener hears of changes after the state in
@@ -25,18 +25,18 @@ struct submit_action {
   action_spec action;
   std::int32_t priority = 0;  ///< REAPI: smaller is more urgent
   bool fresh = false;         ///< skip_cache_lookup: never joined to an execution that started earlier
-  operation_listener listener;
+  operation_observer listener;
 };
 /// -> operation_state, or NOT_FOUND. A finished operation is remembered for a configured time.
 struct watch_operation {
   std::string name;
-  operation_listener listener;  ///< null: only ask
+  operation_observer listener;  ///< null: only ask
 };
 /// This listener's interest in one submission or watch ends. When an operation's last one is gone for a
 /// configured time, it is cancelled; at once where the client said itself that it does not want it any more.
 struct unwatch_operation {
   std::string name;
-  operation_listener listener;
+  operation_observer listener;
   bool for_good = false;
 };
 /// -> operation_state: completed with CANCELLED, or as it ended before; NOT_FOUND. Whoever asked for the same
@@ -57,7 +57,7 @@ struct operation_list {
 /// heartbeats. ALREADY_EXISTS if the name is in use by a live worker. One of a known name and epoch has come
 /// back, under another handle, and keeps its id and its actions; FAILED_PRECONDITION if it has any and they
 /// were given up meanwhile.
-struct enlist_worker {
+struct register_worker {
   worker_profile profile;
   worker_actor worker;
   /// The handle's end is a broken connection: until its heartbeats are missed the worker may come back.
@@ -69,7 +69,7 @@ struct worker_welcome {
   duration patience{0};  ///< how long it may be away
 };
 /// Still alive.
-struct worker_beat {
+struct worker_heartbeat {
   std::string worker_id;
 };
 /// The action has begun to run (inputs are there). An attempt that is no longer ours is told to stop.
@@ -96,9 +96,9 @@ struct worker_leaving {
   std::string worker_id;
 };
 
-/// -> scheduler_figures
+/// -> scheduler_stats
 struct measure_scheduler {};
-struct scheduler_figures {
+struct scheduler_stats {
   std::size_t queued = 0;
   std::size_t executing = 0;
   std::size_t workers = 0;
@@ -113,29 +113,29 @@ struct scheduler_drained {};
 /// Drained or not, this is the end: what waits is answered UNAVAILABLE, and so is what still comes.
 struct close_scheduler {};
 
-using scheduler_actor = caf::typed_actor<                         //
-    caf::replies_to<submit_action>::with<operation_state>,        //
-    caf::replies_to<watch_operation>::with<operation_state>,      //
-    caf::reacts_to<unwatch_operation>,                            //
-    caf::replies_to<cancel_operation>::with<operation_state>,     //
-    caf::replies_to<list_operations>::with<operation_list>,       //
-    caf::replies_to<enlist_worker>::with<worker_welcome>,         //
-    caf::reacts_to<worker_beat>,                                  //
-    caf::reacts_to<action_started>,                               //
-    caf::reacts_to<action_finished>,                              //
-    caf::reacts_to<worker_slots>,                                 //
-    caf::reacts_to<worker_leaving>,                               //
-    caf::replies_to<measure_scheduler>::with<scheduler_figures>,  //
-    caf::replies_to<drain_scheduler>::with<scheduler_drained>,    //
+using scheduler_actor = caf::typed_actor<                       //
+    caf::replies_to<submit_action>::with<operation_state>,      //
+    caf::replies_to<watch_operation>::with<operation_state>,    //
+    caf::reacts_to<unwatch_operation>,                          //
+    caf::replies_to<cancel_operation>::with<operation_state>,   //
+    caf::replies_to<list_operations>::with<operation_list>,     //
+    caf::replies_to<register_worker>::with<worker_welcome>,     //
+    caf::reacts_to<worker_heartbeat>,                           //
+    caf::reacts_to<action_started>,                             //
+    caf::reacts_to<action_finished>,                            //
+    caf::reacts_to<worker_slots>,                               //
+    caf::reacts_to<worker_leaving>,                             //
+    caf::replies_to<measure_scheduler>::with<scheduler_stats>,  //
+    caf::replies_to<drain_scheduler>::with<scheduler_drained>,  //
     caf::reacts_to<close_scheduler>>;
 
 /// The part of the scheduler that a worker speaks to. A worker on another machine finds it behind the wire.
-using worker_registry = caf::typed_actor<                  //
-    caf::replies_to<enlist_worker>::with<worker_welcome>,  //
-    caf::reacts_to<worker_beat>,                           //
-    caf::reacts_to<action_started>,                        //
-    caf::reacts_to<action_finished>,                       //
-    caf::reacts_to<worker_slots>,                          //
+using worker_registry = caf::typed_actor<                    //
+    caf::replies_to<register_worker>::with<worker_welcome>,  //
+    caf::reacts_to<worker_heartbeat>,                        //
+    caf::reacts_to<action_started>,                          //
+    caf::reacts_to<action_finished>,                         //
+    caf::reacts_to<worker_slots>,                            //
     caf::reacts_to<worker_leaving>>;
 
 }  // namespace kiln
@@ -148,15 +148,15 @@ KILN_MESSAGE(kiln::unwatch_operation)
 KILN_MESSAGE(kiln::cancel_operation)
 KILN_MESSAGE(kiln::list_operations)
 KILN_MESSAGE(kiln::operation_list)
-KILN_MESSAGE(kiln::enlist_worker)
+KILN_MESSAGE(kiln::register_worker)
 KILN_MESSAGE(kiln::worker_welcome)
-KILN_MESSAGE(kiln::worker_beat)
+KILN_MESSAGE(kiln::worker_heartbeat)
 KILN_MESSAGE(kiln::action_started)
 KILN_MESSAGE(kiln::action_finished)
 KILN_MESSAGE(kiln::worker_slots)
 KILN_MESSAGE(kiln::worker_leaving)
 KILN_MESSAGE(kiln::measure_scheduler)
-KILN_MESSAGE(kiln::scheduler_figures)
+KILN_MESSAGE(kiln::scheduler_stats)
 KILN_MESSAGE(kiln::drain_scheduler)
 KILN_MESSAGE(kiln::scheduler_drained)
 KILN_MESSAGE(kiln::close_scheduler)

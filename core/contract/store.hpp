@@ -30,7 +30,7 @@ namespace kiln {
 
 inline constexpr steady_time waits_for_ever = steady_time::max();
 
-enum class holds : std::uint8_t { content, results };
+enum class store_role : std::uint8_t { content, results };
 
 /// -> missing_blobs: exactly those that are absent, each once, in the order asked. Touches what it finds. The
 /// empty blob is never missing from a store of content.
@@ -131,11 +131,11 @@ struct forgotten {
   bool was_present = false;
 };
 
-/// -> store_figures
+/// -> store_stats
 struct measure_store {
   steady_time until = waits_for_ever;
 };
-struct store_figures {
+struct store_stats {
   std::uint64_t blobs = 0;
   std::uint64_t bytes = 0;
   std::uint64_t capacity = 0;   ///< bytes; 0 where the store has no bound of its own
@@ -149,7 +149,7 @@ struct flush_store {
 struct store_flushed {};
 
 /// News for whoever keeps an index of this store: sent after the fact, never waited for, at most
-/// `most_in_news` blobs at a time. What is told of one blob comes in the order in which it happened: the last
+/// `max_in_news` blobs at a time. What is told of one blob comes in the order in which it happened: the last
 /// word is how it is. A blob that replaced another of its name is told as stored, too.
 struct blobs_stored {
   std::vector<digest> blobs;
@@ -157,25 +157,25 @@ struct blobs_stored {
 struct blobs_evicted {
   std::vector<digest> blobs;
 };
-inline constexpr std::size_t most_in_news = 4096;
-using store_listener = caf::typed_actor<caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;
+inline constexpr std::size_t max_in_news = 4096;
+using store_observer = caf::typed_actor<caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;
 /// From now on the listener hears of blobs that came and that left; of those that are there already it hears
 /// nothing. It is dropped when it is gone.
 struct watch_store {
-  store_listener listener;
+  store_observer listener;
 };
 
-using store_actor = caf::typed_actor<                     //
-    caf::replies_to<find_missing>::with<missing_blobs>,   //
-    caf::replies_to<read_blob>::with<blob_content>,       //
-    caf::replies_to<read_blobs>::with<blob_batch>,        //
-    caf::replies_to<write_blob>::with<receipt>,           //
-    caf::replies_to<write_blobs>::with<receipts>,         //
-    caf::replies_to<lend_files>::with<lent_files>,        //
-    caf::replies_to<lease_blobs>::with<leased>,           //
-    caf::replies_to<forget_blob>::with<forgotten>,        //
-    caf::replies_to<measure_store>::with<store_figures>,  //
-    caf::replies_to<flush_store>::with<store_flushed>,    //
+using store_actor = caf::typed_actor<                    //
+    caf::replies_to<find_missing>::with<missing_blobs>,  //
+    caf::replies_to<read_blob>::with<blob_content>,      //
+    caf::replies_to<read_blobs>::with<blob_batch>,       //
+    caf::replies_to<write_blob>::with<receipt>,          //
+    caf::replies_to<write_blobs>::with<receipts>,        //
+    caf::replies_to<lend_files>::with<lent_files>,       //
+    caf::replies_to<lease_blobs>::with<leased>,          //
+    caf::replies_to<forget_blob>::with<forgotten>,       //
+    caf::replies_to<measure_store>::with<store_stats>,   //
+    caf::replies_to<flush_store>::with<store_flushed>,   //
     caf::reacts_to<watch_store>>;
 
 }  // namespace kiln
@@ -197,7 +197,7 @@ KILN_MESSAGE(kiln::leased)
 KILN_MESSAGE(kiln::forget_blob)
 KILN_MESSAGE(kiln::forgotten)
 KILN_MESSAGE(kiln::measure_store)
-KILN_MESSAGE(kiln::store_figures)
+KILN_MESSAGE(kiln::store_stats)
 KILN_MESSAGE(kiln::flush_store)
 KILN_MESSAGE(kiln::store_flushed)
 KILN_MESSAGE(kiln::blobs_stored)

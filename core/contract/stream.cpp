@@ -91,7 +91,7 @@ blob_source_ptr failing_source(error fault) {
   return std::make_shared<broken_source>(std::move(fault));
 }
 
-blob_source::next sure(blob_source::next then) {
+blob_source::next ensure_called(blob_source::next then) {
   struct duty {
     explicit duty(blob_source::next then_) : then(std::move(then_)) {}
     ~duty() {

@@ -35,7 +35,7 @@ blob_source_ptr failing_source(error fault);
 
 /// `then`, sure to be called: with CANCELLED if the source drops it, as one does whose wire is cut. For who
 /// reads a source without `pump`.
-blob_source::next sure(blob_source::next then);
+blob_source::next ensure_called(blob_source::next then);
 
 /// Reads `source` to its end without growing the stack, however often it answers at once. `chunk` is called
 /// with each piece in order, on whichever thread delivered it; returning an error stops and cancels the

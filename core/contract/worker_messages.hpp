@@ -20,7 +20,7 @@ struct held_attempt {
   std::uint64_t attempt = 0;
 };
 
-/// What a worker says of itself when it enlists.
+/// What a worker says of itself when it registers.
 struct worker_profile {
   std::string name;  ///< unique among live workers; shown to people
   platform_properties
@@ -48,7 +48,7 @@ struct kill_action {
 struct dismiss_worker {
   std::string reason;
   /// The scheduler has given the worker up and takes no word from it any more: what runs is stopped, and the
-  /// connection ends now. The worker may enlist again.
+  /// connection ends now. The worker may register again.
   bool given_up = false;
 };
 

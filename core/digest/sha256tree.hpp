@@ -22,7 +22,7 @@ private:
   using hash = std::array<std::uint8_t, hash_size>;
   static constexpr std::size_t leaf_size = 1024;
   // A blob has less than 2^63 bytes, so 2^53 leaves.
-  static constexpr std::size_t most_levels = 54;
+  static constexpr std::size_t max_levels = 54;
 
   void push_leaf(std::string_view leaf);
   void join_last_two();
@@ -31,7 +31,7 @@ private:
   std::size_t in_leaf_ = 0;
   std::uint64_t leaves_ = 0;
   // Complete subtrees from left to right: as many as `leaves_` has bits, the largest first.
-  std::array<hash, most_levels> subtrees_;
+  std::array<hash, max_levels> subtrees_;
   std::size_t subtree_count_ = 0;
 };
 

@@ -10,12 +10,12 @@ namespace kiln {
 namespace {
 
 // Of names and of entries in a walked tree: both are numbered by 32 bits.
-constexpr std::uint64_t most_bytes = (std::uint64_t{1} << 32) - 1;
+constexpr std::uint64_t max_numbered = (std::uint64_t{1} << 32) - 1;
 
 }  // namespace
 
 merkle_walk::merkle_walk(digest_function function, const walk_rules& rules) : rules_(rules) {
-  assert(rules.detail < walk_detail::paths || rules.max_bytes <= most_bytes);
+  assert(rules.detail < walk_detail::paths || rules.max_bytes <= max_numbered);
   tree_.empty_ = digest_of({}, function);
 }
 

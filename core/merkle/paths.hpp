@@ -19,7 +19,7 @@ expected<void> check_relative_path(std::string_view path);
 /// them
 /// ("./x", "../beside"). The result is from the root that `folder` is below; empty for the root itself. It is
 /// a matter of names alone: no link is looked at. INVALID_ARGUMENT for a path that leads out of the root,
-/// begins or ends with a slash, or holds what can be no name.
+/// begins or ends with a slash, or store_role what can be no name.
 expected<std::string> resolve_path(std::string_view folder, std::string_view path);
 
 }  // namespace kiln

@@ -141,7 +141,7 @@ void acceptor::give_up_the_silent() {
   if (unheard_.empty()) return;
   const auto now = time_.now();
   std::erase_if(unheard_, [now](const auto& one) { return one.second.until < now; });
-  while (unheard_.size() > options_.most_unheard)
+  while (unheard_.size() > options_.max_unheard)
     unheard_.erase(std::min_element(unheard_.begin(), unheard_.end(), [](const auto& a, const auto& b) {
       return a.second.order < b.second.order;
     }));

@@ -27,7 +27,7 @@ public:
     bool look = true;                              ///< off: connections are handed on as `unknown`, unseen
     bool encrypted = false;                        ///< TLS is expected
     duration patience = std::chrono::seconds(20);  ///< for the first bytes
-    std::size_t most_unheard = 1024;               ///< connections that have said nothing; the oldest leaves
+    std::size_t max_unheard = 1024;                ///< connections that have said nothing; the oldest leaves
   };
   /// Not blocking, close-on-exec. Called on the acceptor's thread; must not block.
   using newcomer = std::function<void(owned_socket, spoken)>;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/admission/call_hooks.hpp"
-#include "core/admission/ledger.hpp"
+#include "core/admission/quota_table.hpp"
 #include "core/base/error.hpp"
 #include "core/config/schema.hpp"
 #include "core/contract/store.hpp"
@@ -26,7 +26,7 @@ struct store_context {
   caf::actor_system& system;
   environment env;
   std::string name;  ///< in the configuration; for messages to people
-  holds what = holds::content;
+  store_role what = store_role::content;
   /// The store behind a reference in the options: already spawned, for references cannot form a circle.
   std::function<store_actor(const store_ref&)> store;
   /// A way out to another server, through the configuration's transport for outbound calls.
@@ -49,7 +49,7 @@ struct transport_context {
   environment env;
   std::string name;
   /// Shared with the transports by which the same clients come in. Null: this one counts for itself.
-  std::shared_ptr<ledger> accounts = {};
+  std::shared_ptr<quota_table> accounts = {};
   /// Null: none. They outlive the transport.
   const call_hooks* hooks = nullptr;
 };

@@ -19,7 +19,7 @@ store_tree::demands store_tree::spread(const std::vector<configured>& stores, de
     auto demanded = wanted.find(store->name);
     if (demanded == wanted.end()) continue;
     for (const auto& use : store->uses) {
-      const holds what = use.of_results ? holds::results : demanded->second;
+      const store_role what = use.of_results ? store_role::results : demanded->second;
       auto [inner, fresh] = wanted.emplace(use.name, what);
       if (!fresh && inner->second != what) complain_of_both(use, collected);
     }
@@ -46,11 +46,11 @@ expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, co
     store_context context = base;
     context.name = store.name;
     auto role = roles.find(store.name);
-    context.what = role == roles.end() ? holds::content : role->second;
+    context.what = role == roles.end() ? store_role::content : role->second;
     bool shared = false;
     context.names_are_shared = [&shared] { shared = true; };
     context.store = [&tree, &shared, what = context.what](const store_ref& inner) {
-      shared = shared || (what == holds::results && tree.shares_names(inner.name));
+      shared = shared || (what == store_role::results && tree.shares_names(inner.name));
       return tree.find(inner.name);
     };
     auto spawned = plugin->spawn(store.options, context);

@@ -17,7 +17,7 @@ void complain_of_both(const store_refs::use& use, faults& collected);
 class store_tree {
 public:
   /// What a store is used for, by name.
-  using demands = std::map<std::string, holds>;
+  using demands = std::map<std::string, store_role>;
 
   /// What services say of the stores they name, passed on to the stores within, but where a plugin wants
   /// results itself. Complains where one would have to hold both. `stores` comes from resolve_stores.

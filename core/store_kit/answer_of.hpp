@@ -44,7 +44,7 @@ struct answer_of<forget_blob> {
 };
 template <>
 struct answer_of<measure_store> {
-  using type = store_figures;
+  using type = store_stats;
 };
 template <>
 struct answer_of<flush_store> {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/store_kit/answer_of.hpp"
 
 namespace kiln {
@@ -42,7 +42,7 @@ void ask_all(Self* self, const std::vector<store_actor>& stores, std::vector<std
   }
   for (std::size_t i = 0; i < orders.size(); ++i) {
     if (!orders[i]) continue;
-    hear(
+    on_response(
         self->request(stores[i], caf::infinite, std::move(*orders[i])),
         [all, i](reply& good) { all->settle(i, std::move(good)); },
         [all, i](const caf::error& fault) { all->settle(i, failure(from_caf(fault))); });

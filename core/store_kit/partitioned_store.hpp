@@ -25,7 +25,7 @@ public:
   caf::result<blob_batch> take(read_blobs& order) { return ask_batch(order); }
   caf::result<receipts> take(write_blobs& order) { return ask_batch(order); }
   caf::result<lent_files> take(lend_files& order) { return ask_batch(order); }
-  caf::result<store_figures> take(measure_store& order) { return ask_each(order, join_figures); }
+  caf::result<store_stats> take(measure_store& order) { return ask_each(order, join_stats); }
   caf::result<store_flushed> take(flush_store& order) { return ask_each(order, join_flushed); }
 
   /// What is about one blob.

@@ -45,9 +45,9 @@ expected<leased> join_leases(std::span<const digest> asked, const homes& where,
   return leased{merge_missing(asked, where, missing), hold_together(std::move(holds))};
 }
 
-expected<store_figures> join_figures(const std::vector<expected<store_figures>>& parts) {
+expected<store_stats> join_stats(const std::vector<expected<store_stats>>& parts) {
   if (auto good = all_good(parts); !good) return failure(good.error());
-  store_figures all;
+  store_stats all;
   bool bounded = true;
   for (const auto& part : parts) {
     all.blobs += part->blobs;

@@ -77,7 +77,7 @@ expected<missing_blobs> join_missing(std::span<const digest> asked, const homes&
 expected<leased> join_leases(std::span<const digest> asked, const homes& where,
                              std::vector<expected<leased>> parts);
 /// Sums. Without a bound if one is.
-expected<store_figures> join_figures(const std::vector<expected<store_figures>>& parts);
+expected<store_stats> join_stats(const std::vector<expected<store_stats>>& parts);
 expected<store_flushed> join_flushed(const std::vector<expected<store_flushed>>& parts);
 
 /// Several holds as one, which ends when it is dropped and not before.

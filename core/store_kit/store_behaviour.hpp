@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/contract/resume.hpp"
 #include "core/plugin/environment.hpp"
 #include "core/store_kit/take_up.hpp"

@@ -32,7 +32,7 @@ protected:
   template <class Order, class Then>
   void ask(Order order, Then then) {
     using reply = answer_to<Order>;
-    hear(
+    on_response(
         self_->request(inner_, caf::infinite, std::move(order)),
         [then](reply& good) mutable { then(expected<reply>(std::move(good))); },
         [then](const caf::error& fault) mutable { then(expected<reply>(failure(from_caf(fault)))); });

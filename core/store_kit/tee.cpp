@@ -47,7 +47,8 @@ private:
         if (!one.gone && !one.wants) return;
       reading_ = true;
     }
-    source_->read(sure([self = shared_from_this()](expected<byte_chain> piece) { self->give(piece); }));
+    source_->read(
+        ensure_called([self = shared_from_this()](expected<byte_chain> piece) { self->give(piece); }));
   }
 
   void give(const expected<byte_chain>& piece) {

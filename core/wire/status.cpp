@@ -8,7 +8,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t most_missing_named = 1000;
+constexpr std::size_t max_missing_named = 1000;
 
 error_detail pack(const google::protobuf::Message& message) {
   return {"type.googleapis.com/" + message.GetTypeName(), message.SerializeAsString()};
@@ -57,7 +57,7 @@ error try_again(errc code, std::string message, duration after) {
 
 error_detail missing_blobs_detail(std::span<const digest> missing) {
   google::rpc::PreconditionFailure failure;
-  for (const auto& blob : missing.first(std::min(missing.size(), most_missing_named))) {
+  for (const auto& blob : missing.first(std::min(missing.size(), max_missing_named))) {
     auto* violation = failure.add_violations();
     violation->set_type("MISSING");
     violation->set_subject("blobs/" + blob.to_string());

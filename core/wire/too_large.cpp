@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view type_of_detail = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr const char* reason = "BLOB_TOO_LARGE";
 constexpr const char* domain = "kiln";
-constexpr const char* limit = "most_bytes";
+constexpr const char* limit = "max_bytes";
 
 }  // namespace
 
@@ -26,7 +26,7 @@ error too_large_for_store(const digest& blob, std::string_view store, std::uint6
       .add_detail({std::string(type_of_detail), info.SerializeAsString()});
 }
 
-std::optional<std::uint64_t> most_taken(const error& fault) {
+std::optional<std::uint64_t> max_taken(const error& fault) {
   for (const auto& detail : fault.details()) {
     google::rpc::ErrorInfo info;
     if (detail.type_url != type_of_detail || !info.ParseFromString(detail.value)) continue;

@@ -15,6 +15,6 @@ namespace kiln {
 error too_large_for_store(const digest& blob, std::string_view store, std::uint64_t most);
 
 /// The bytes that the store would have taken, if that is what the error says.
-std::optional<std::uint64_t> most_taken(const error& fault);
+std::optional<std::uint64_t> max_taken(const error& fault);
 
 }  // namespace kiln

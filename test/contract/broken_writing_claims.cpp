@@ -4,7 +4,7 @@ namespace kiln::contract {
 namespace {
 
 // After a write that failed: the blob is absent, costs nothing, and can be written properly.
-void check_that_nothing_is_left(stage& on, const std::string& content, const store_figures& before) {
+void check_that_nothing_is_left(stage& on, const std::string& content, const store_stats& before) {
   digest blob = digest_now(content);
   BOOST_TEST(is_missing(on, blob));
   BOOST_TEST(code_of(read(on, blob)) == "NOT_FOUND");
@@ -14,15 +14,15 @@ void check_that_nothing_is_left(stage& on, const std::string& content, const sto
   BOOST_TEST((read(on, blob) == content));
 }
 
-store_figures figures_of(stage& on) {
-  return on.tell(measure_store{}).value_or(store_figures{});
+store_stats stats_of(stage& on) {
+  return on.tell(measure_store{}).value_or(store_stats{});
 }
 
 void refuses_a_source_that_ends_short(const subject& what) {
   stage on(what);
   for (std::size_t size : {10U, 2'000'000U}) {
     std::string content = noise(size);
-    auto before = figures_of(on);
+    auto before = stats_of(on);
     BOOST_TEST(code_of(write(on, digest_now(content), content.substr(1))) == "INVALID_ARGUMENT");
     BOOST_TEST(code_of(write(on, digest_now(content), "")) == "INVALID_ARGUMENT");
     check_that_nothing_is_left(on, content, before);
@@ -33,7 +33,7 @@ void refuses_a_source_with_too_many_bytes(const subject& what) {
   stage on(what);
   for (std::size_t size : {10U, 2'000'000U}) {
     std::string content = noise(size);
-    auto before = figures_of(on);
+    auto before = stats_of(on);
     for (std::size_t piece : {3000U, 4'000'000U})
       BOOST_TEST(code_of(on.tell(write_blob{
                      digest_now(content), deliver(content + "!", {piece, true, {}})})) == "INVALID_ARGUMENT");
@@ -66,7 +66,7 @@ void leaves_no_trace_of_a_write_given_up_at_any_step(const subject& what) {
   const error left(errc::cancelled, "the client left");
   for (std::size_t steps = 0; steps <= 4; ++steps) {
     std::string content = noise(400'000, steps);
-    auto before = figures_of(on);
+    auto before = stats_of(on);
     auto source = std::make_shared<hand_fed>();
     auto answer = on.ask(write_blob{digest_now(content), source});
     for (std::size_t step = 0; step < steps; ++step) source->feed(content.substr(step * 100'000, 100'000));
@@ -80,7 +80,7 @@ void does_not_wait_for_a_source_that_vanished(const subject& what) {
   stage on(what);
   for (std::size_t steps = 0; steps <= 2; ++steps) {
     std::string content = noise(200'000, steps);
-    auto before = figures_of(on);
+    auto before = stats_of(on);
     auto source = std::make_shared<hand_fed>();
     auto answer = on.ask(write_blob{digest_now(content), source});
     for (std::size_t step = 0; step < steps; ++step) source->feed(content.substr(step * 100'000, 100'000));

@@ -12,10 +12,10 @@ constexpr std::size_t blob_size = 100'000;
 
 // The store's own word: one that is made of several holds several times what the YAML says.
 std::uint64_t capacity_of(stage& on) {
-  auto figures = on.tell(measure_store{});
-  BOOST_REQUIRE(figures);
-  BOOST_REQUIRE(figures->capacity > 0);
-  return figures->capacity;
+  auto stats = on.tell(measure_store{});
+  BOOST_REQUIRE(stats);
+  BOOST_REQUIRE(stats->capacity > 0);
+  return stats->capacity;
 }
 
 // Writes several times the capacity, calling `between` with each blob.
@@ -39,13 +39,13 @@ void stays_within_its_capacity_and_says_who_left(const subject& what) {
   const std::uint64_t capacity = capacity_of(on);
   auto written =
       press(on, 3, [&](const digest&) { BOOST_TEST(on.tell(measure_store{})->bytes <= capacity); });
-  auto figures = on.tell(measure_store{});
-  BOOST_REQUIRE(figures);
-  BOOST_TEST(figures->evictions > 0U);
-  BOOST_TEST(figures->blobs + figures->evictions == written.size());
+  auto stats = on.tell(measure_store{});
+  BOOST_REQUIRE(stats);
+  BOOST_TEST(stats->evictions > 0U);
+  BOOST_TEST(stats->blobs + stats->evictions == written.size());
   auto missing = on.tell(find_missing{written});
   BOOST_REQUIRE(missing);
-  BOOST_TEST(missing->blobs.size() == figures->evictions);
+  BOOST_TEST(missing->blobs.size() == stats->evictions);
   auto gone = on.gone(missing->blobs.size());
   BOOST_TEST((std::set(gone.begin(), gone.end()) == std::set(missing->blobs.begin(), missing->blobs.end())));
   for (const digest& blob : missing->blobs) BOOST_TEST(code_of(read(on, blob)) == "NOT_FOUND");
@@ -141,21 +141,21 @@ void refuses_a_blob_larger_than_itself_and_keeps_the_others(const subject& what)
 // Nobody need try again, and whoever wants to know what would have fitted is told to the byte.
 void names_the_largest_blob_that_it_takes(const subject& what) {
   stage on(what, small_capacity);
-  auto most_in = [](const expected<receipt>& answer) {
+  auto max_in = [](const expected<receipt>& answer) {
     BOOST_REQUIRE(!answer);
     BOOST_TEST(code_of(answer) == "RESOURCE_EXHAUSTED");
     for (const auto& detail : answer.error().details())
       BOOST_TEST(detail.type_url.find("RetryInfo") == std::string::npos);
-    auto most = most_taken(answer.error());
+    auto most = max_taken(answer.error());
     BOOST_REQUIRE_MESSAGE(most, text_of(answer));
     BOOST_TEST(answer.error().message().find(std::to_string(*most)) != std::string::npos);
     return *most;
   };
   std::string huge = noise(capacity_of(on) + 1);
-  const auto most = most_in(write(on, digest_now(huge), huge));
+  const auto most = max_in(write(on, digest_now(huge), huge));
   BOOST_TEST(most <= capacity_of(on));
   std::string above = noise(most + 1);
-  BOOST_TEST(most_in(write(on, digest_now(above), above)) == most);
+  BOOST_TEST(max_in(write(on, digest_now(above), above)) == most);
   BOOST_TEST(put(on, noise(most)).size == static_cast<std::int64_t>(most));
 }
 

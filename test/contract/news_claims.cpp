@@ -49,7 +49,7 @@ void names_few_blobs_in_one_piece_of_news(const subject& what) {
   stage on(what, small_capacity);
   on.watch();
   write_blobs batch;
-  for (std::uint64_t i = 0; i < most_in_news + 100; ++i) {
+  for (std::uint64_t i = 0; i < max_in_news + 100; ++i) {
     auto content = std::to_string(i);
     batch.entries.push_back({digest_now(content), bytes::copy_of(content)});
   }
@@ -60,7 +60,7 @@ void names_few_blobs_in_one_piece_of_news(const subject& what) {
       kept->results.begin(), kept->results.end(), [](const auto& one) { return one.has_value(); }));
   BOOST_TEST(wanted <= count);
   on.last_word([&](const stage::word& said) { return said.size() >= wanted; });
-  BOOST_TEST(on.longest_news() <= most_in_news);
+  BOOST_TEST(on.longest_news() <= max_in_news);
 }
 
 }  // namespace

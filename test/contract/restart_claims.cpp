@@ -84,8 +84,8 @@ void evicts_across_restarts(const subject& what) {
     for (const auto& each : answers->results) BOOST_REQUIRE_MESSAGE(each, text_of(each));
     if (i % (in_batch * 5) == 0) on.restart();
     BOOST_TEST(!is_missing(on, last));
-    auto figures = on.tell(measure_store{});
-    BOOST_TEST((!figures || figures->bytes <= figures->capacity));
+    auto stats = on.tell(measure_store{});
+    BOOST_TEST((!stats || stats->bytes <= stats->capacity));
   }
   BOOST_TEST((read(on, last) == content));
 }

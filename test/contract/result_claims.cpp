@@ -80,8 +80,8 @@ void stays_within_its_capacity(const subject& what) {
   stage on(what, 1 << 20);
   for (std::uint64_t i = 0; i < 60; ++i) {
     BOOST_TEST(code_of(write(on, digest_now(noise(10, i)), noise(50'000, i))) == "OK");
-    auto figures = on.tell(measure_store{});
-    BOOST_TEST((figures && figures->bytes <= figures->capacity));
+    auto stats = on.tell(measure_store{});
+    BOOST_TEST((stats && stats->bytes <= stats->capacity));
   }
   BOOST_TEST(is_missing(on, digest_now(noise(10, 0))));
   BOOST_TEST(!is_missing(on, digest_now(noise(10, 59))));

@@ -56,7 +56,7 @@ std::vector<configured> read_stores(const subject& what, const std::string& fold
   };
   auto parsed = parse_document("stores: {subject: " + what.yaml + "}", "subject.yaml", lookup);
   if (!parsed) give_up(parsed.error().message());
-  faults collected = parsed->faults_found();
+  faults collected = parsed->diagnostics();
   store_refs references;
   const kind_table table = plugins().store_schemas();
   auto named = read_kinds(*parsed->root().find("stores"), table, collected, references);
@@ -125,7 +125,7 @@ void stage::close() {
 
 void stage::watch() {
   news_ = std::make_shared<notebook>();
-  listener_ = system_->spawn([news = news_]() -> store_listener::behavior_type {
+  listener_ = system_->spawn([news = news_]() -> store_observer::behavior_type {
     return {[news](const blobs_stored& came) { news->note(came.blobs, true); },
             [news](const blobs_evicted& left) { news->note(left.blobs, false); }};
   });

@@ -122,7 +122,7 @@ private:
   store_actor store_;
   std::vector<caf::actor> askers_;
   std::shared_ptr<notebook> news_;
-  store_listener listener_;
+  store_observer listener_;
 };
 
 }  // namespace kiln::contract

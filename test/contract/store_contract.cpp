@@ -16,7 +16,7 @@ registration::registration(const char* name, subject store, const char* file, in
           each.name, file, static_cast<std::size_t>(line)));
   };
   add(late_claims());
-  if (store.what == holds::results) {
+  if (store.what == store_role::results) {
     add(result_claims());
     if (store.has_folder()) add(result_restart_claims());
   } else {

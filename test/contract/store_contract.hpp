@@ -24,7 +24,7 @@ namespace kiln::contract {
 
 struct subject {
   std::string yaml;
-  holds what = holds::content;
+  store_role what = store_role::content;
   /// For stores that reach other servers; nothing can be dialled if it is empty.
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
 
@@ -40,10 +40,10 @@ struct registration {
 }  // namespace kiln::contract
 
 /// For a store of content.
-#define KILN_STORE_CONTRACT(name, yaml)                                                                     \
-  static const kiln::contract::registration kiln_store_contract_##name(#name, {yaml, kiln::holds::content}, \
-                                                                       __FILE__, __LINE__);
+#define KILN_STORE_CONTRACT(name, yaml)                                 \
+  static const kiln::contract::registration kiln_store_contract_##name( \
+      #name, {yaml, kiln::store_role::content}, __FILE__, __LINE__);
 /// For a store of results.
-#define KILN_RESULT_STORE_CONTRACT(name, yaml)                                                              \
-  static const kiln::contract::registration kiln_store_contract_##name(#name, {yaml, kiln::holds::results}, \
-                                                                       __FILE__, __LINE__);
+#define KILN_RESULT_STORE_CONTRACT(name, yaml)                          \
+  static const kiln::contract::registration kiln_store_contract_##name( \
+      #name, {yaml, kiln::store_role::results}, __FILE__, __LINE__);

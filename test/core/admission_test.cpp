@@ -35,7 +35,7 @@ struct admission_fixture {
     return info;
   }
   std::shared_ptr<admission> make(call_limits limits = {10, 10, 1000, 1000}) {
-    return std::make_shared<admission>(limits, call_figures(&metrics, "in"), accounts, time, &hooks);
+    return std::make_shared<admission>(limits, call_stats(&metrics, "in"), accounts, time, &hooks);
   }
   errc code_of(admission& admits, call_info info) {
     auto entered = admits.admit(info, routes);
@@ -49,7 +49,7 @@ struct admission_fixture {
   manual_clock time;
   metric_registry metrics;
   call_hooks hooks;
-  std::shared_ptr<ledger> accounts = std::make_shared<ledger>();
+  std::shared_ptr<quota_table> accounts = std::make_shared<quota_table>();
 };
 
 }  // namespace

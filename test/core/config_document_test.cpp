@@ -34,7 +34,7 @@ std::optional<std::string> some_variables(std::string_view name) {
 
 std::string filled(std::string_view value) {
   auto doc = parsed("value: " + std::string(value), some_variables);
-  BOOST_TEST(doc.faults_found().empty(), doc.faults_found().to_string());
+  BOOST_TEST(doc.diagnostics().empty(), doc.diagnostics().to_string());
   return doc.root().find("value")->text();
 }
 
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(malformed_text_is_refused_with_its_place) {
 
 BOOST_AUTO_TEST_CASE(a_byte_that_would_end_a_text_early_is_a_fault_however_it_is_written) {
   auto doc = parsed("a: {b: \"x\\0y\", c: \"\\x00\"}\nd: \"\\u0000${NOBODY}\"\n");
-  BOOST_TEST(doc.faults_found().to_string() ==
+  BOOST_TEST(doc.diagnostics().to_string() ==
              "node.yaml:1:8: a.b: a byte 0x00 has no place in a configuration\n"
              "node.yaml:1:19: a.c: a byte 0x00 has no place in a configuration\n"
              "node.yaml:2:4: d: a byte 0x00 has no place in a configuration\n");
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_byte_that_would_end_a_text_early_is_a_fault_however_it_is
 
 BOOST_AUTO_TEST_CASE(a_key_given_twice_is_a_fault_and_the_first_counts) {
   auto doc = parsed("a:\n  b: 1\n  c: 2\n  b: 3\n");
-  BOOST_TEST(doc.faults_found().to_string() ==
+  BOOST_TEST(doc.diagnostics().to_string() ==
              "node.yaml:4:3: a.b: this key was given before in the same section\n");
   BOOST_TEST(doc.root().find("a")->find("b")->text() == "1");
 }
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(dollars_that_are_no_variable_stay) {
 
 BOOST_AUTO_TEST_CASE(an_unknown_variable_without_default_is_a_fault) {
   auto doc = parsed("a: ${NOBODY}\nb: ${9}\nc: ${HOME\n", some_variables);
-  BOOST_TEST(doc.faults_found().to_string() ==
+  BOOST_TEST(doc.diagnostics().to_string() ==
              "node.yaml:1:4: a: the variable NOBODY is not set and has no default, as in ${NOBODY:-value}\n"
              "node.yaml:2:4: b: \"9\" is no name of a variable\n"
              "node.yaml:3:4: c: \"${HOME\" is never closed by a brace\n");

@@ -18,7 +18,7 @@ struct read_options {
   read_options(const schema<Options>& shape, const std::string& text) {
     auto doc = parse_document(text, "node.yaml");
     BOOST_REQUIRE_MESSAGE(doc.has_value(), doc.error().message());
-    collected = doc->faults_found();
+    collected = doc->diagnostics();
     good = shape.read(doc->root(), options, collected, stores);
     BOOST_TEST(good == collected.empty(), collected.to_string());
   }

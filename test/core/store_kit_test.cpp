@@ -96,12 +96,12 @@ BOOST_AUTO_TEST_CASE(leases_of_several_stores_are_held_as_one) {
 }
 
 BOOST_AUTO_TEST_CASE(figures_are_summed_and_have_no_bound_where_one_store_has_none) {
-  store_figures bounded{1, 10, 100, 1000}, unbounded{2, 20, 0, 2000};
-  auto both = join_figures({bounded, bounded});
+  store_stats bounded{1, 10, 100, 1000}, unbounded{2, 20, 0, 2000};
+  auto both = join_stats({bounded, bounded});
   BOOST_REQUIRE(both.has_value());
   BOOST_TEST((both->blobs == 2 && both->bytes == 20 && both->capacity == 200 && both->evictions == 2000));
-  BOOST_TEST(join_figures({bounded, unbounded})->capacity == 0U);
-  BOOST_TEST(!join_figures({bounded, failure(gone())}).has_value());
+  BOOST_TEST(join_stats({bounded, unbounded})->capacity == 0U);
+  BOOST_TEST(!join_stats({bounded, failure(gone())}).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

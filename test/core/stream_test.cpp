@@ -140,10 +140,10 @@ BOOST_AUTO_TEST_CASE(pump_outlives_a_source_that_ends_while_it_is_being_read) {
 BOOST_AUTO_TEST_CASE(sure_answers_once_whether_the_source_does_or_not) {
   std::vector<expected<byte_chain>> answers;
   auto remember = [&](expected<byte_chain> answer) { answers.push_back(std::move(answer)); };
-  sure(remember)(piece("a"));
+  ensure_called(remember)(piece("a"));
   BOOST_REQUIRE(answers.size() == 1);
   BOOST_TEST(answers[0].has_value());
-  { auto dropped = sure(remember); }
+  { auto dropped = ensure_called(remember); }
   BOOST_REQUIRE(answers.size() == 2);
   BOOST_CHECK(answers[1].error().code() == errc::cancelled);
 }

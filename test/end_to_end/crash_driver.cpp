@@ -25,16 +25,16 @@ struct driver_options {
   std::uint64_t kills = 200;
 };
 
-bool run_folder(const driver_options& options, dialler& out, crash_figures& figures) {
-  crash_rounds rounds(options.rounds, out, figures, figures.folders % 2 == 1);
-  while (figures.kills < options.kills && !rounds.is_full() && rounds.violations().empty()) rounds.round();
+bool run_folder(const driver_options& options, dialler& out, crash_stats& stats) {
+  crash_rounds rounds(options.rounds, out, stats, stats.folders % 2 == 1);
+  while (stats.kills < options.kills && !rounds.is_full() && rounds.violations().empty()) rounds.round();
   if (rounds.violations().empty()) rounds.end_in_order();
   for (const auto& text : rounds.violations()) std::printf("VIOLATION %s\n", text.c_str());
   return rounds.violations().empty();
 }
 
-void print(const crash_figures& figures, double seconds) {
-  auto starts = figures.starts_ms;
+void print(const crash_stats& stats, double seconds) {
+  auto starts = stats.starts_ms;
   std::sort(starts.begin(), starts.end());
   auto start_at = [&](double share) {
     return starts.empty() ? 0
@@ -44,8 +44,8 @@ void print(const crash_figures& figures, double seconds) {
       "%lu kills (%lu of them at the start), %lu folders, %lu acknowledgements of %lu MiB; read back %lu "
       "blobs "
       "of %lu MiB and %lu results; starts took %.0f ms (median), %.0f ms (99 %%); %.1f s\n",
-      figures.kills, figures.kills_at_start, figures.folders, figures.acknowledgements,
-      figures.bytes_acknowledged >> 20, figures.blobs_read, figures.bytes_read >> 20, figures.results_read,
+      stats.kills, stats.kills_at_start, stats.folders, stats.acknowledgements,
+      stats.bytes_acknowledged >> 20, stats.blobs_read, stats.bytes_read >> 20, stats.results_read,
       start_at(0.5), start_at(0.99), seconds);
   std::fflush(stdout);
 }
@@ -61,11 +61,11 @@ int run(driver_options options) {
   }
   auto started = system_clock().now();
   auto seconds = [&] { return std::chrono::duration<double>(system_clock().now() - started).count(); };
-  crash_figures figures;
+  crash_stats stats;
   bool good = true;
-  while (good && figures.kills < options.kills) {
-    good = run_folder(options, *out, figures);
-    print(figures, seconds());
+  while (good && stats.kills < options.kills) {
+    good = run_folder(options, *out, stats);
+    print(stats, seconds());
   }
   if (good)
     std::filesystem::remove_all(options.rounds.folder);

@@ -41,17 +41,17 @@ std::vector<std::string> killing_at(const char* call, std::uint64_t when) {
 
 }  // namespace
 
-crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight,
+crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_stats& stats, bool tight,
                            const breakable_disk* disk)
     : options_(options),
       out_(out),
-      figures_(figures),
+      stats_(stats),
       tight_(tight),
       disk_(disk),
-      data_(fmt::format("{}/data{}", disk ? disk->path() : options.folder, figures.folders)),
-      chance_(options.seed * 1000 + figures.folders),
+      data_(fmt::format("{}/data{}", disk ? disk->path() : options.folder, stats.folders)),
+      chance_(options.seed * 1000 + stats.folders),
       sampling_(options.seed) {
-  ++figures_.folders;
+  ++stats_.folders;
   std::filesystem::create_directories(data_);
 }
 
@@ -100,11 +100,11 @@ void crash_rounds::round() {
 // Every tenth server is killed while it starts.
 bool crash_rounds::kill_at_start(server_process& server) {
   if (options_.at_calls || chance_() % 10 != 0) return false;
-  auto usual = figures_.starts_ms.empty() ? 100.0 : figures_.starts_ms.back();
+  auto usual = stats_.starts_ms.empty() ? 100.0 : stats_.starts_ms.back();
   auto patience = std::chrono::microseconds(chance_() % static_cast<std::uint64_t>(1 + usual * 1000));
   server.prints("kiln listens on", patience);
   strike(server, nullptr);
-  ++figures_.kills_at_start;
+  ++stats_.kills_at_start;
   return true;
 }
 
@@ -112,15 +112,15 @@ std::optional<std::string> crash_rounds::address_of(server_process& server) {
   auto started = system_clock().now();
   auto address = server.address(60s);
   if (!address && options_.at_calls && server.wait(0s) && server.wait(0s)->signal == SIGKILL) {
-    ++figures_.kills;
-    ++figures_.kills_at_start;
+    ++stats_.kills;
+    ++stats_.kills_at_start;
     return std::nullopt;
   }
   if (!address) {
     complain(fmt::format("round {}: {}", round_, address.error().to_string()));
     return std::nullopt;
   }
-  figures_.starts_ms.push_back(
+  stats_.starts_ms.push_back(
       std::chrono::duration<double, std::milli>(system_clock().now() - started).count());
   return *address;
 }
@@ -129,9 +129,9 @@ void crash_rounds::check_what_is_there(const remote& server, std::optional<std::
                                        bool to_be_killed) {
   const check_rules rules{tight_ || options_.relaxed, options_.relaxed};
   auto outcome = check(server, ledger_, ledger_.select(sampling_, sample), rules);
-  figures_.blobs_read += outcome.blobs;
-  figures_.bytes_read += outcome.bytes;
-  figures_.results_read += outcome.results;
+  stats_.blobs_read += outcome.blobs;
+  stats_.bytes_read += outcome.bytes;
+  stats_.results_read += outcome.results;
   if (!(to_be_killed && options_.at_calls))
     std::move(outcome.unavailable.begin(), outcome.unavailable.end(), std::back_inserter(outcome.violations));
   for (const auto& text : outcome.violations) complain(fmt::format("round {}: {}", round_, text));
@@ -155,8 +155,8 @@ void crash_rounds::load_and_kill(server_process& server, const remote& client) {
   strike(server, &load);
   load.join();
   for (const auto& text : load.complaints()) complain(fmt::format("round {}: {}", round_, text));
-  figures_.acknowledgements += ledger_.acknowledgements() - before;
-  figures_.bytes_acknowledged += ledger_.bytes_acknowledged() - bytes_before;
+  stats_.acknowledgements += ledger_.acknowledgements() - before;
+  stats_.bytes_acknowledged += ledger_.bytes_acknowledged() - bytes_before;
 }
 
 // A server whose disk is gone goes on for a while: nothing that it does may hurt what is there, and it may
@@ -171,17 +171,17 @@ void crash_rounds::strike(server_process& server, crash_load* load) {
   }
   server.signal(SIGKILL);
   if (!cut) return expect_killed(server);
-  ++figures_.kills;
-  ++figures_.cuts;
-  if (!server.wait(60s)) complain(fmt::format("round {}: the server outlived SIGKILL", round_));
+  ++stats_.kills;
+  ++stats_.cuts;
+  if (!server.wait(60s)) complain(fmt::format("round {}: the server nothrow_handler SIGKILL", round_));
   if (auto back = disk_->come_back(); !back) complain(back.error().to_string());
 }
 
 void crash_rounds::expect_killed(server_process& server) {
   auto end = server.wait(60s);
-  ++figures_.kills;
+  ++stats_.kills;
   if (!end)
-    complain(fmt::format("round {}: the server outlived SIGKILL", round_));
+    complain(fmt::format("round {}: the server nothrow_handler SIGKILL", round_));
   else if (end->signal != SIGKILL)
     complain(fmt::format("round {}: the server ended with {} before it was killed and said: {}", round_,
                          end->to_string(), server.log()));

@@ -23,7 +23,7 @@ struct crash_options {
   bool relaxed = false;   ///< the durability of the stores on that disk
 };
 
-struct crash_figures {
+struct crash_stats {
   std::uint64_t kills = 0;
   std::uint64_t cuts = 0;            ///< of these: with the power of the disk
   std::uint64_t kills_at_start = 0;  ///< of these: before the server said where it listens
@@ -41,7 +41,7 @@ struct crash_figures {
 class crash_rounds {
 public:
   /// `tight`: with a store so small that it evicts all the time. `disk`: the one to cut the power of, if any.
-  crash_rounds(const crash_options& options, dialler& out, crash_figures& figures, bool tight,
+  crash_rounds(const crash_options& options, dialler& out, crash_stats& stats, bool tight,
                const breakable_disk* disk = nullptr);
 
   /// One server, up to its kill.
@@ -66,7 +66,7 @@ private:
 
   const crash_options& options_;
   dialler& out_;
-  crash_figures& figures_;
+  crash_stats& stats_;
   const bool tight_;
   const breakable_disk* const disk_;
   const std::string data_;

@@ -27,14 +27,14 @@ struct driver_options {
 };
 
 // One disk's life: 0, 1 or 77.
-int run_disk(const driver_options& options, dialler& out, crash_figures& figures) {
+int run_disk(const driver_options& options, dialler& out, crash_stats& stats) {
   auto disk = breakable_disk::make(options.rounds.folder + "/disk", options.rounds.disk, disk_size);
   if (!disk) {
     std::printf("SKIPPED %s: %s\n", options.rounds.disk.c_str(), disk.error().message().c_str());
     return exit_skipped;
   }
-  crash_rounds rounds(options.rounds, out, figures, false, &*disk);
-  while (figures.cuts < options.cuts && !rounds.is_full() && rounds.violations().empty()) rounds.round();
+  crash_rounds rounds(options.rounds, out, stats, false, &*disk);
+  while (stats.cuts < options.cuts && !rounds.is_full() && rounds.violations().empty()) rounds.round();
   if (rounds.violations().empty()) rounds.end_in_order();
   for (const auto& text : rounds.violations()) std::printf("VIOLATION %s\n", text.c_str());
   return rounds.violations().empty() ? 0 : 1;
@@ -48,16 +48,16 @@ int run(const driver_options& options) {
     return 1;
   }
   auto started = system_clock().now();
-  crash_figures figures;
+  crash_stats stats;
   int code = 0;
-  while (code == 0 && figures.cuts < options.cuts) code = run_disk(options, *out, figures);
+  while (code == 0 && stats.cuts < options.cuts) code = run_disk(options, *out, stats);
   std::printf(
       "%s, %s: %lu cuts and %lu kills (%lu of both at the start), %lu disks, %lu acknowledgements of %lu "
       "MiB; read back "
       "%lu blobs of %lu MiB and %lu results; %.1f s\n",
-      options.rounds.disk.c_str(), options.rounds.relaxed ? "relaxed" : "durable", figures.cuts,
-      figures.kills - figures.cuts, figures.kills_at_start, figures.folders, figures.acknowledgements,
-      figures.bytes_acknowledged >> 20, figures.blobs_read, figures.bytes_read >> 20, figures.results_read,
+      options.rounds.disk.c_str(), options.rounds.relaxed ? "relaxed" : "durable", stats.cuts,
+      stats.kills - stats.cuts, stats.kills_at_start, stats.folders, stats.acknowledgements,
+      stats.bytes_acknowledged >> 20, stats.blobs_read, stats.bytes_read >> 20, stats.results_read,
       std::chrono::duration<double>(system_clock().now() - started).count());
   std::fflush(stdout);
   return code;

@@ -67,7 +67,7 @@ public:
     for (const auto& version : versions_)
       if (auto read = client_->check_blob(version); !read) return read;
     if (!wait_for_sweep(data(), patience)) return fail(errc::internal, "the store does not sweep its trash");
-    figures_.on_disk = disk_usage(data());
+    stats_.on_disk = disk_usage(data());
     return check_cost();
   }
   void print() const {
@@ -77,11 +77,10 @@ public:
         "%.1f "
         "MiB on the disk; %lu of them spliced, at %.1f MiB sent and %.0f ms for the splice on average\n",
         options_.versions, options_.mebibytes, edits,
-        static_cast<double>(options_.versions * options_.mebibytes),
-        static_cast<double>(figures_.fresh) / mib, figures_.chunks,
-        static_cast<double>(figures_.on_disk) / mib, figures_.spliced,
-        static_cast<double>(figures_.sent) / mib / static_cast<double>(figures_.spliced),
-        1000 * figures_.splice_seconds / static_cast<double>(figures_.spliced));
+        static_cast<double>(options_.versions * options_.mebibytes), static_cast<double>(stats_.fresh) / mib,
+        stats_.chunks, static_cast<double>(stats_.on_disk) / mib, stats_.spliced,
+        static_cast<double>(stats_.sent) / mib / static_cast<double>(stats_.spliced),
+        1000 * stats_.splice_seconds / static_cast<double>(stats_.spliced));
   }
 
 private:
@@ -134,8 +133,8 @@ private:
   }
   void count(const digest& chunk) {
     if (!known_.insert(chunk).second) return;
-    ++figures_.chunks;
-    figures_.fresh += static_cast<std::uint64_t>(chunk.size);
+    ++stats_.chunks;
+    stats_.fresh += static_cast<std::uint64_t>(chunk.size);
   }
 
   // As a client does that cuts by itself: it sends only what the server does not have.
@@ -154,7 +153,7 @@ private:
     auto missing = client_->find_missing(names);
     if (!missing) return failure(missing.error());
     for (const auto& chunk : *missing) {
-      figures_.sent += static_cast<std::uint64_t>(chunk.size);
+      stats_.sent += static_cast<std::uint64_t>(chunk.size);
       auto stored = client_->update_blobs({{chunk, std::string(content.at(chunk).view())}});
       if (!stored) return failure(stored.error());
       if (!stored->front().ok()) return failure(stored->front());
@@ -163,8 +162,8 @@ private:
     auto spliced =
         client_->ask<v2::SpliceBlobResponse>(reapi("ContentAddressableStorage/SpliceBlob"), request);
     if (!spliced) return failure(spliced.error());
-    figures_.splice_seconds += std::chrono::duration<double>(system_clock().now() - began).count();
-    ++figures_.spliced;
+    stats_.splice_seconds += std::chrono::duration<double>(system_clock().now() - began).count();
+    ++stats_.spliced;
     return {};
   }
 
@@ -188,9 +187,9 @@ private:
 
   // A twentieth beside the chunks is for the store's own records and the ends of blocks.
   expected<void> check_cost() const {
-    if (figures_.on_disk <= figures_.fresh + figures_.fresh / 20 + (1 << 20)) return {};
-    return fail(errc::internal, "{} bytes of different chunks take {} on the disk", figures_.fresh,
-                figures_.on_disk);
+    if (stats_.on_disk <= stats_.fresh + stats_.fresh / 20 + (1 << 20)) return {};
+    return fail(errc::internal, "{} bytes of different chunks take {} on the disk", stats_.fresh,
+                stats_.on_disk);
   }
 
   const driver_options options_;
@@ -201,7 +200,7 @@ private:
   fast_cdc_parameters parameters_;
   std::vector<digest> versions_;
   std::unordered_set<digest> known_;
-  versions_figures figures_;
+  versions_figures stats_;
 };
 
 }  // namespace

@@ -44,12 +44,12 @@ const schema<node_options>& whole_schema() {
 
 // As a node reads its configuration: printed when all is well, nothing when there are faults.
 std::optional<std::string> configure(const document& from) {
-  faults found = from.faults_found();
+  faults found = from.diagnostics();
   store_refs references;
   node_options node;
   whole_schema().read(from.root(), node, found, references);
   store_tree::demands wanted;
-  for (const auto& use : references.used) wanted.emplace(use.name, holds::content);
+  for (const auto& use : references.used) wanted.emplace(use.name, store_role::content);
   const auto stores = resolve_stores(node.stores, references, store_kinds(), found);
   (void)store_tree::spread(stores, std::move(wanted), found);
   for (const auto& each : found.sorted())

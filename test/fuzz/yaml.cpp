@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   reached sum;
   visit(read->root(), 1, sum);
-  for (const auto& each : read->faults_found().sorted())
+  for (const auto& each : read->diagnostics().sorted())
     must(each.to_string().find('\n') == std::string::npos, "a fault is one line");
   return 0;
 }

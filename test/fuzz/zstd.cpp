@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned window_log = 14;
 // The window, a block, and the decoder's own tables.
-constexpr std::size_t most_memory = (std::size_t{1} << window_log) + (1 << 20);
+constexpr std::size_t max_memory = (std::size_t{1} << window_log) + (1 << 20);
 
 struct decoded {
   std::string text;
@@ -28,7 +28,7 @@ decoded decode(std::string_view wire, std::uint64_t size, std::size_t step_in, s
     wire.remove_prefix(from.size());
     for (bool more = true; more;) {
       auto wrote = decoder.decode(from, room.data(), step_out);
-      must(decoder.memory() <= most_memory, "a decoder holds no more than its window asks for");
+      must(decoder.memory() <= max_memory, "a decoder holds no more than its window asks for");
       if (!wrote) return result;
       must(*wrote <= step_out, "no more is written than there is room");
       result.text.append(room.data(), *wrote);

@@ -118,7 +118,7 @@ void deterministic_system::after(duration delay, std::function<void()> then) {
   });
 }
 
-store_actor deterministic_system::spawn_store(const std::string& yaml, holds what) {
+store_actor deterministic_system::spawn_store(const std::string& yaml, store_role what) {
   return spawn_stores("{store: " + yaml + "}", {{"store", what}}).at("store");
 }
 
@@ -126,7 +126,7 @@ std::map<std::string, store_actor> deterministic_system::spawn_stores(const std:
                                                                       const store_tree::demands& wanted) {
   auto parsed = parse_document("stores: " + yaml, "test.yaml");
   if (!parsed) give_up(parsed.error().message());
-  faults collected = parsed->faults_found();
+  faults collected = parsed->diagnostics();
   store_refs references;
   auto kinds = plugins().store_schemas();
   auto described = resolve_stores(read_kinds(*parsed->root().find("stores"), kinds, collected, references),

@@ -111,7 +111,7 @@ public:
 
   /// A store out of the plugins, as a configuration would describe it: "{type: memory, capacity: 64MiB}".
   /// Stores within may be described in place; they hold the same, but where a plugin wants results.
-  store_actor spawn_store(const std::string& yaml, holds what = holds::content);
+  store_actor spawn_store(const std::string& yaml, store_role what = store_role::content);
   /// Several, by the names in this YAML, each holding what is said of it; those within have names, too.
   std::map<std::string, store_actor> spawn_stores(const std::string& yaml, const store_tree::demands& wanted);
 

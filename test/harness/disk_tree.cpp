@@ -9,13 +9,13 @@
 namespace kiln::test {
 namespace {
 
-constexpr int most_links = 40;  // on one way, as in the kernel
+constexpr int max_links = 40;  // on one way, as in the kernel
 // The kernel writes back by itself what is older than a while.
-constexpr std::size_t most_unsynced = 64;
+constexpr std::size_t max_unsynced = 64;
 
 template <class Change>
 void remember(std::vector<Change>& all, Change one) {
-  if (all.size() == most_unsynced) all.erase(all.begin());
+  if (all.size() == max_unsynced) all.erase(all.begin());
   all.push_back(std::move(one));
 }
 
@@ -104,7 +104,7 @@ disk_result<disk_tree::place> disk_tree::find(const disk_node_ptr& from, std::st
     here = {folder, name, found == folder->entries.end() ? nullptr : found->second};
     const bool last = rest.find_first_not_of('/') == std::string::npos;
     if (!here.there || here.there->kind != file_kind::link || (last && links != follow::all)) continue;
-    if (links == follow::none || ++followed > most_links) return tl::unexpected(disk_error{ELOOP});
+    if (links == follow::none || ++followed > max_links) return tl::unexpected(disk_error{ELOOP});
     rest = here.there->content + rest;
     if (rest.front() == '/' && beneath) return tl::unexpected(disk_error{EXDEV});
     const auto& start = rest.front() == '/' ? root_ : folder;

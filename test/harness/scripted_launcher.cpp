@@ -10,7 +10,7 @@ namespace kiln::test {
 /// One process. All of it happens in turns of the launcher's pool.
 class scripted_launcher::played : public std::enable_shared_from_this<played> {
 public:
-  played(scripted_process script, process_listener listener, std::shared_ptr<thread_pool> pool,
+  played(scripted_process script, process_observer listener, std::shared_ptr<thread_pool> pool,
          std::shared_ptr<std::size_t> running)
       : script_(std::move(script)),
         listener_(std::move(listener)),
@@ -75,7 +75,7 @@ private:
   }
 
   const scripted_process script_;
-  process_listener listener_;
+  process_observer listener_;
   std::function<void(const scripted_process&)> write_;
   const std::shared_ptr<thread_pool> pool_;
   const std::shared_ptr<std::size_t> running_;
@@ -86,7 +86,7 @@ scripted_launcher::scripted_launcher(deterministic_system& system, disk& files)
 
 expected<running_process_ptr> scripted_launcher::start(const process_plan& plan, const descriptor& folder,
                                                        const descriptor& out, const descriptor& err,
-                                                       user_number, process_listener listener) {
+                                                       user_number, process_observer listener) {
   class held final : public running_process {
   public:
     explicit held(std::shared_ptr<played> what) : what_(std::move(what)) {}

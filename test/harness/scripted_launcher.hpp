@@ -39,7 +39,7 @@ public:
 
   expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
                                       const descriptor& out, const descriptor& err, user_number user,
-                                      process_listener listener) override;
+                                      process_observer listener) override;
 
 private:
   class played;

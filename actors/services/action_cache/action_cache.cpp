@@ -8,7 +8,7 @@
 
 #include "actors/services/action_cache/result_lookup.hpp"
 #include "actors/services/common/result_rules.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
@@ -81,7 +81,7 @@ void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_p
                         std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
   read_blobs batch;
   for (const auto& one : wanted) batch.blobs.push_back(one.blob);
-  hear(
+  on_response(
       self->request(state->options.content, caf::infinite, std::move(batch)),
       [to, result, wanted = std::move(wanted)](const blob_batch& found) {
         for (std::size_t i = 0; i < wanted.size() && i < found.results.size(); ++i)
@@ -177,8 +177,8 @@ void compare_roots(cache_pointer self, const state_ptr& state, directories_twice
               });
   };
   with_room(action_cache_service(self), *room, size, [=] {
-    hear(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare,
-         [then](const caf::error& fault) { then(failure(from_caf(fault))); });
+    on_response(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare,
+                [then](const caf::error& fault) { then(failure(from_caf(fault))); });
   });
 }
 
@@ -190,7 +190,7 @@ expected<void> keep(cache_pointer self, const state_ptr& state, const find_resul
   if (auto good = check_update(result, state->options.settings, named.action); !good) return good;
   auto key = state->options.names.of(record_kind::action_result, named.instance, named.action);
   auto write = [self, state, key, then, content = serialise(result)] {
-    hear(
+    on_response(
         self->request(state->options.results, caf::infinite,
                       write_blob{key, source_of(wrap_result(content))}),
         [then, content](const receipt&) { then(content); },
@@ -257,7 +257,7 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
       [self, state](update_action_result& order) {
         begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
       },
-      outlived([](const resume& next) { next.then(); }),
+      nothrow_handler([](const resume& next) { next.then(); }),
   };
 }
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
@@ -80,7 +80,7 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
   auto then = [me = shared_from_this(), take = std::move(take)](expected<byte_chain> content) {
     me->step([&] { take(std::move(content)); });
   };
-  hear(
+  on_response(
       self_->request(from, caf::infinite, read_blob{name}),
       [me = shared_from_this(), limit, then](blob_content& content) {
         if (!content.rest) return then(std::move(content.head));
@@ -143,7 +143,7 @@ void result_lookup::drop_record(const error& why) {
   if (options_.env.log != nullptr)
     options_.env.log->warn("dropping an action result that cannot be read",
                            {{"action", action_}, {"why", why}});
-  hear(
+  on_response(
       self_->request(options_.results, caf::infinite, forget_blob{key_}), [](const forgotten&) {},
       [](const caf::error&) {});
   end(fail(errc::not_found, "no result for action {}", action_));
@@ -228,7 +228,7 @@ void result_lookup::read_directories() {
   if (next.empty()) return end_walk();
   const auto size = static_cast<std::uint64_t>(next.bytes);
   auto read = [me = shared_from_this(), next = std::move(next)] {
-    hear(
+    on_response(
         me->self_->request(me->options_.content, caf::infinite, read_blobs{next.names}),
         [me, next](blob_batch& batch) { me->take_directories(next, std::move(batch)); },
         [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
@@ -266,7 +266,7 @@ void result_lookup::ask_missing(std::size_t from) {
   const auto until = std::min(needed_.size(), from + asked_at_once);
   find_missing order{{needed_.begin() + static_cast<std::ptrdiff_t>(from),
                       needed_.begin() + static_cast<std::ptrdiff_t>(until)}};
-  hear(
+  on_response(
       self_->request(options_.content, caf::infinite, std::move(order)),
       [me = shared_from_this(), until](const missing_blobs& missing) {
         if (missing.blobs.empty()) return me->step([&] { me->ask_missing(until); });

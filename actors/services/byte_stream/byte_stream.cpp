@@ -14,7 +14,7 @@
 #include "actors/services/byte_stream/zstd_upload.hpp"
 #include "core/base/peer.hpp"
 #include "core/compress/zstd_source.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -104,7 +104,7 @@ void byte_stream_state::read(const read_stream& order) {
     }
     // Looked up first, as the upload may end before the store has answered.
     auto in_flight = in_flight_.find(range->blob);
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit}),
         [this, call = order.call, range = *range](blob_content& content) {
           answer_call(call, [&]() -> expected<void> {
@@ -135,7 +135,7 @@ expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_
 }
 
 void byte_stream_state::read_on(const read_kept& order) {
-  hear(
+  on_response(
       self_->request(blobs_, caf::infinite, order.what),
       [then = order.then](blob_content& content) { then(std::move(content)); },
       [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
@@ -250,7 +250,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.
 void byte_stream_state::answer_if_present(const call_ptr& from, const resource_name& name,
                                           std::int64_t offset) {
-  hear(
+  on_response(
       self_->request(blobs_, caf::infinite, find_missing{{name.blob}}),
       [from, name, offset](const missing_blobs& missing) {
         if (missing.blobs.empty())
@@ -276,7 +276,7 @@ void byte_stream_state::query(const query_write_status& order) {
       return {};
     }
     // A name we never heard of stands at its beginning: clients recover from that, not from NOT_FOUND.
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, find_missing{{name->blob}}),
         [call = order.call, size = name->blob.size](const missing_blobs& missing) {
           bool present = missing.blobs.empty();
@@ -329,10 +329,10 @@ byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment
         [state](const read_stream& order) { state->read(order); },
         [state](const write_stream& order) { state->write(order); },
         [state](const query_write_status& order) { state->query(order); },
-        outlived([state](write_begun& news) { state->begun(news); }),
-        outlived([state](const upload_parked& news) { state->parked(news); }),
-        outlived([state](const byte_stream_tick&) { state->tick(); }),
-        outlived([state](const read_kept& order) { state->read_on(order); }),
+        nothrow_handler([state](write_begun& news) { state->begun(news); }),
+        nothrow_handler([state](const upload_parked& news) { state->parked(news); }),
+        nothrow_handler([state](const byte_stream_tick&) { state->tick(); }),
+        nothrow_handler([state](const read_kept& order) { state->read_on(order); }),
     };
   });
 }

@@ -68,7 +68,7 @@ public:
   }
 
 private:
-  void hear(in_flight_blob::news what, const next& then) {
+  void on_response(in_flight_blob::news what, const next& then) {
     using state = in_flight_blob::state;
     if (!what.data.empty()) return pass(std::move(what.data), then);
     if (what.now == state::kept && left_ == 0) return then(byte_chain());
@@ -98,7 +98,7 @@ private:
 
   void go_to_store(const next& then) {
     from_store_ = true;
-    store_(at_, left_, [self = shared_from_this(), then = sure(then)](expected<blob_content> found) {
+    store_(at_, left_, [self = shared_from_this(), then = ensure_called(then)](expected<blob_content> found) {
       self->take_over(std::move(found), then);
     });
   }

@@ -5,7 +5,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
@@ -33,14 +33,14 @@ private:
 
 upload_offers::upload_offers(byte_stream_actor::pointer self, store_actor blobs, upload_table& uploads)
     : self_(self), blobs_(std::move(blobs)), uploads_(uploads) {
-  hear(
+  on_response(
       self_->request(blobs_, caf::infinite, measure_store{}),
-      [this](const store_figures& figures) {
-        capacity_ = figures.capacity;
+      [this](const store_stats& stats) {
+        capacity_ = stats.capacity;
         // Parked uploads have half: the rest is for what comes otherwise, and can give back nothing.
         if (capacity_ > 0) uploads_.set_capacity(capacity_);
       },
-      [](const caf::error&) {});  // a store without figures
+      [](const caf::error&) {});  // a store without stats
 }
 
 // What could never fit is the store's to refuse: it is promised no room.
@@ -100,7 +100,7 @@ void upload_offers::give_share_back(offered& what) {
 void upload_offers::ask(const offered_ptr& what) {
   uploads_.set_offered(what->number, true);
   auto source = std::make_shared<offered_source>(what->source);
-  hear(
+  on_response(
       self_->request(blobs_, caf::infinite, write_blob{what->blob, source}),
       [this, what](const receipt& kept) { end(what, kept); },
       [this, what, source](const caf::error& fault) {

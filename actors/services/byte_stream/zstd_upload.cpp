@@ -14,7 +14,7 @@ constexpr std::size_t piece_size = 512 << 10;
 // to whoever reads the upload, and only `cancel` from the side.
 class zstd_upload final : public blob_source, public std::enable_shared_from_this<zstd_upload> {
 public:
-  zstd_upload(std::shared_ptr<upload> from, const compression& with) : from_(std::move(from)), with_(with) {}
+  zstd_upload(std::shared_ptr<upload> from, const compression& with) : from_(std::move(from)), deps_(with) {}
 
   void listen() {
     from_->on_stream([weak = weak_from_this()](std::optional<std::int64_t> offset) {
@@ -36,7 +36,7 @@ private:
   void begin(std::optional<std::int64_t> offset) {
     decoder_.reset();
     if (!offset) return;
-    decoder_.emplace(static_cast<std::uint64_t>(from_->blob().size - *offset), with_.window_log);
+    decoder_.emplace(static_cast<std::uint64_t>(from_->blob().size - *offset), deps_.window_log);
     repeated_ = static_cast<std::size_t>(at_ - *offset);
   }
   void arrived(expected<byte_chain> piece, const next& then) {
@@ -47,7 +47,7 @@ private:
     post(size, then);
   }
   void post(std::size_t size, const next& then) {
-    auto posted = with_.run(size, [self = shared_from_this(), then] { self->work(then); });
+    auto posted = deps_.run(size, [self = shared_from_this(), then] { self->work(then); });
     if (!posted) refuse(posted.error(), then);
   }
   void work(const next& then) {
@@ -85,7 +85,7 @@ private:
   }
 
   const std::shared_ptr<upload> from_;
-  const compression with_;
+  const compression deps_;
   std::optional<zstd_decoder> decoder_;
   chain_cursor input_;
   bool more_ = false;         // the last output was full

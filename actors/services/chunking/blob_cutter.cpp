@@ -7,7 +7,7 @@
 #include <optional>
 #include <unordered_set>
 #include <utility>
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
@@ -64,7 +64,7 @@ private:
 
   void read() {
     if (!rest_) return cut({});
-    rest_->read(sure([to = blob_cutter_actor(self_)](expected<byte_chain> piece) {
+    rest_->read(ensure_called([to = blob_cutter_actor(self_)](expected<byte_chain> piece) {
       caf::anon_send(to, piece_read{std::move(piece)});
     }));
   }
@@ -92,7 +92,7 @@ private:
     waiting_bytes_ = 0;
     find_missing order;
     for (const auto& chunk : batch) order.blobs.push_back(chunk.blob);
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, std::move(order)),
         [this, batch = std::move(batch)](const missing_blobs& missing) {
           const std::unordered_set<digest> wanted(missing.blobs.begin(), missing.blobs.end());
@@ -106,7 +106,7 @@ private:
         fails());
   }
   void write(write_blobs fresh) {
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, std::move(fresh)),
         [this](const receipts& kept) {
           for (const auto& one : kept.results)

@@ -6,8 +6,8 @@
 
 #include "core/base/peer.hpp"
 #include "core/contract/checked_source.hpp"
-#include "core/contract/hear.hpp"
 #include "core/contract/joined_reads.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/contract/wanted_source.hpp"
 
 namespace kiln {
@@ -61,10 +61,10 @@ void blob_splicing::check_room(std::uint64_t id, const splice_request& request) 
       capacity_ = capacity;
       step(id, [&] { check_room(id, request); });
     };
-    return hear(
+    return on_response(
         on_.self->request(on_.blobs, caf::infinite, measure_store{}),
-        [go_on](const store_figures& figures) { go_on(figures.capacity); },
-        [go_on](const caf::error&) { go_on(0); });  // a store without figures
+        [go_on](const store_stats& stats) { go_on(stats.capacity); },
+        [go_on](const caf::error&) { go_on(0); });  // a store without stats
   }
   if (*capacity_ > 0 && static_cast<std::uint64_t>(request.blob.size) > *capacity_)
     return end(id,
@@ -79,7 +79,7 @@ void blob_splicing::look(std::uint64_t id, const splice_request& request) {
   std::unordered_set<digest> named;
   for (const auto& part : request.whole.parts)
     if (named.insert(part).second) wanted.blobs.push_back(part);
-  hear(
+  on_response(
       on_.self->request(on_.blobs, caf::infinite, std::move(wanted)),
       [this, id, request](const missing_blobs& missing) { judge(id, request, missing); }, ends(id));
 }
@@ -100,7 +100,7 @@ void blob_splicing::join(std::uint64_t id, const splice_request& request) {
   if (is_left(id)) return end(id, fail(errc::cancelled, "the client has left"));
   auto order =
       on_.order_of_parts(request.blob, request.whole, [call = calls_.at(id)] { return !call->cancelled(); });
-  hear(
+  on_response(
       on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, blob = request.blob](const receipt&) { end(id, blob); }, ends(id));
 }

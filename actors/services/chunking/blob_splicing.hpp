@@ -6,7 +6,7 @@
 
 #include "actors/services/chunking/chunk_messages.hpp"
 #include "actors/services/chunking/chunking.hpp"
-#include "actors/services/common/fair_places.hpp"
+#include "actors/services/common/fair_semaphore.hpp"
 
 namespace kiln {
 
@@ -27,7 +27,7 @@ struct chunking_context {
 class blob_splicing {
 public:
   explicit blob_splicing(const chunking_context& on)
-      : on_(on), places_(fair_places::bounds::of(on.options.max_running), "blobs are being spliced") {}
+      : on_(on), places_(fair_semaphore::bounds::of(on.options.max_running), "blobs are being spliced") {}
 
   expected<void> begin(const splice_blob& order);
   /// The client of this one has left.
@@ -57,7 +57,7 @@ private:
   }
 
   const chunking_context& on_;
-  fair_places places_;
+  fair_semaphore places_;
   std::unordered_map<std::uint64_t, call_ptr> calls_;
   std::uint64_t next_id_ = 0;
   std::optional<std::uint64_t> capacity_;  ///< of the store, once that was asked; 0: nobody knows

@@ -5,7 +5,7 @@
 
 #include "actors/services/chunking/blob_cutter.hpp"
 #include "core/base/peer.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/contract/wanted_source.hpp"
 
 namespace kiln {
@@ -62,7 +62,7 @@ void blob_splitting::start(std::uint64_t id) {
 
 // Reading is how to learn of a layout, and also what has to be done if there is none.
 void blob_splitting::find_layout(std::uint64_t id) {
-  hear(
+  on_response(
       on_.self->request(on_.blobs, caf::infinite, read_blob{jobs_.at(id).blob}),
       [this, id](blob_content& content) { take(id, std::move(content)); }, ends(id));
 }
@@ -81,7 +81,7 @@ void blob_splitting::cut(std::uint64_t id, blob_content content) {
   if (content.rest)
     content.rest = while_wanted(std::move(content.rest), [wanted = wanted] { return wanted->load(); });
   auto cutter = spawn_blob_cutter(on_.self->system(), on_.options.parameters(), on_.blobs, on_.pool);
-  hear(
+  on_response(
       on_.self->request(cutter, caf::infinite, cut_blob{blob, std::move(content)}),
       [this, id](blob_chunks& chunks) {
         composition whole{chunking_function::fast_cdc_2020, std::move(chunks.parts)};
@@ -93,7 +93,7 @@ void blob_splitting::cut(std::uint64_t id, blob_content content) {
 // In a store that has hardly any room the last chunks may have driven the first ones out.
 void blob_splitting::check(std::uint64_t id, const composition& whole) {
   if (is_over(id)) return;
-  hear(
+  on_response(
       on_.self->request(on_.blobs, caf::infinite, find_missing{whole.parts}),
       [this, id, whole](const missing_blobs& missing) {
         if (missing.blobs.empty()) return remember(id, whole);
@@ -108,7 +108,7 @@ void blob_splitting::remember(std::uint64_t id, const composition& whole) {
   if (is_over(id)) return;
   const auto& job = jobs_.at(id);
   auto order = on_.order_of_parts(job.blob, whole, [wanted = job.wanted] { return wanted->load(); });
-  hear(
+  on_response(
       on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, whole](const receipt&) { end(id, whole); }, ends(id));
 }

@@ -14,7 +14,7 @@ namespace kiln {
 class blob_splitting {
 public:
   explicit blob_splitting(const chunking_context& on)
-      : on_(on), places_(fair_places::bounds::of(on.options.max_running), "blobs are being split") {}
+      : on_(on), places_(fair_semaphore::bounds::of(on.options.max_running), "blobs are being split") {}
 
   expected<void> begin(const split_blob& order);
   /// One who waited for this has left.
@@ -42,7 +42,7 @@ private:
   }
 
   const chunking_context& on_;
-  fair_places places_;
+  fair_semaphore places_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<digest, std::uint64_t> by_blob_;  ///< those that somebody waits for
   std::uint64_t next_id_ = 0;

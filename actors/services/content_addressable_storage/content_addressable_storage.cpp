@@ -9,7 +9,7 @@
 #include "actors/services/common/empty_blob.hpp"
 #include "actors/services/content_addressable_storage/batch_compression.hpp"
 #include "actors/services/content_addressable_storage/cas_messages.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln {
 
@@ -82,7 +82,7 @@ void find_some(cas_pointer self, const serving& with, const std::shared_ptr<find
   const auto until = end_of_question(from, state->asked.cend());
   state->next += static_cast<std::size_t>(until - from);
   find_missing some{{from, until}};
-  hear(
+  on_response(
       self->request(with.store, caf::infinite, std::move(some)),
       [self, with, state](const missing_blobs& missing) {
         for (const auto& blob : missing.blobs)
@@ -105,7 +105,7 @@ expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& o
     find_some(self, with, std::make_shared<finding>(finding{order.call, std::move(request->blobs)}));
     return {};
   }
-  hear(
+  on_response(
       self->request(with.store, caf::infinite, find_missing{std::move(request->blobs)}),
       [call = order.call](const missing_blobs& missing) {
         answer_call(call, [&]() -> expected<void> {
@@ -151,7 +151,7 @@ expected<void> keep(cas_pointer self, const serving& with, const std::shared_ptr
     state->call->reply(write_batch_update_response(state->asked, state->outcomes));
     return {};
   }
-  hear(
+  on_response(
       self->request(with.store, caf::infinite, std::move(batch)),
       [state](const receipts& kept) {
         answer_call(state->call, [&]() -> expected<void> {
@@ -226,7 +226,7 @@ expected<void> read(cas_pointer self, const serving& with, batch_read_blobs& ord
   reading->call = order.call;
   reading->asked = std::move(request->blobs);
   reading->limit = answer_limit(with.limits);
-  hear(
+  on_response(
       self->request(with.store, caf::infinite, std::move(batch)),
       [reading, total, packed = request->takes_zstd, zstd = with.zstd](blob_batch& found) {
         answer_call(reading->call, [&]() -> expected<void> {

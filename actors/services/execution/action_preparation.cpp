@@ -3,7 +3,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/status.hpp"
 
 namespace kiln {
@@ -12,12 +12,12 @@ namespace {
 /// Digests in one question: enough to be cheap, not so many that the store keeps others waiting.
 constexpr std::size_t find_batch = 4096;
 /// Missing blobs that a client is told of.
-constexpr std::size_t most_told = 1000;
+constexpr std::size_t max_told = 1000;
 /// What a message takes of memory when it is parsed, in times of its size.
 constexpr std::uint64_t parsed_size = 4;
 
 /// Blobs that an input tree may refer to.
-constexpr std::size_t most_inputs = 1'000'000;
+constexpr std::size_t max_inputs = 1'000'000;
 /// Names that take as much memory as a digest.
 constexpr std::size_t names_a_digest = 4;
 
@@ -35,7 +35,7 @@ walk_rules input_rules() {
   walk_rules rules;
   rules.detail = walk_detail::paths;
   rules.batch_bytes = 8 << 20;
-  rules.max_blobs = most_inputs;
+  rules.max_blobs = max_inputs;
   rules.words = of_inputs;
   return rules;
 }
@@ -67,7 +67,7 @@ action_preparation::action_preparation(execution_actor::pointer self, const exec
 
 template <class Answer, class Handle, class Order, class Next>
 void action_preparation::ask(const Handle& whom, Order order, Next next) {
-  hear(
+  on_response(
       self_->request(whom, caf::infinite, std::move(order)),
       [me = shared_from_this(), next](Answer& answer) {
         if (me->is_over_()) return me->refuse({errc::cancelled, "nobody waits for the action"});
@@ -100,7 +100,7 @@ void action_preparation::start() {
   bool look_up = peers_.results && !request_.skip_cache_lookup;
   if (look_up) {
     ++unanswered_;
-    hear(
+    on_response(
         self_->request(peers_.results, caf::infinite, find_result{request_.instance, request_.action}),
         [me = shared_from_this()](const found_result& found) {
           me->cached_ = found.result;
@@ -118,7 +118,7 @@ void action_preparation::start() {
 void action_preparation::read_action() {
   auto size = static_cast<std::uint64_t>(request_.action.size);
   auto begin = [me = shared_from_this()] {
-    hear(
+    on_response(
         me->self_->request(me->peers_.content, caf::infinite, read_blobs{{me->request_.action}}),
         [me](blob_batch& batch) {
           me->action_blob_ = only_one(std::move(batch));
@@ -268,7 +268,7 @@ void action_preparation::ask_missing(std::size_t from) {
 void action_preparation::note_missing(const std::vector<digest>& some) {
   missing_count_ += some.size();
   for (const auto& blob : some)
-    if (missing_.size() < most_told) missing_.push_back(blob);
+    if (missing_.size() < max_told) missing_.push_back(blob);
 }
 
 void action_preparation::refuse(error fault) {

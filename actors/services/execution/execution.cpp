@@ -8,7 +8,7 @@
 #include "actors/services/execution/preparations.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/random.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/message.hpp"
 
 namespace kiln {
@@ -101,7 +101,7 @@ void execution_state::answer_over(const call_ptr& from, const execute_request& r
 
 void execution_state::submit(const call_ptr& from, const execute_request& request, action_spec action) {
   submit_action order{std::move(action), request.priority, request.skip_cache_lookup, self};
-  hear(
+  on_response(
       self->request(peers.scheduler, caf::infinite, std::move(order)),
       [this, from](const operation_state& state) { attach(from, state); },
       [this, from, request](const caf::error& fault) {
@@ -116,7 +116,7 @@ void execution_state::submit(const call_ptr& from, const execute_request& reques
 expected<void> execution_state::wait(const wait_execution_call& order) {
   auto request = parse<v2::WaitExecutionRequest>(order.request);
   if (!request) return fail(request.error());
-  hear(
+  on_response(
       self->request(peers.scheduler, caf::infinite, watch_operation{request->name(), self}),
       [this, from = order.call](const operation_state& state) { attach(from, state); }, fails(order.call));
   return {};
@@ -181,20 +181,20 @@ execution_actor::behavior_type execution_state::make_behavior(const environment&
       });
   self->delayed_send(self, keep_alive_interval, execution_keep_alive{});
   return {
-      outlived([this](const operation_changed& news) { watchers.tell(news.state, now()); }),
+      nothrow_handler([this](const operation_changed& news) { watchers.tell(news.state, now()); }),
       [this](const execute_call& order) {
         begin_call(order.call, *env.time, [&] { return execute(order); });
       },
       [this](const wait_execution_call& order) {
         begin_call(order.call, *env.time, [&] { return wait(order); });
       },
-      outlived([this](const execution_client_gone& news) { left(news); }),
-      outlived([this](const execution_leavers_due&) { judge_leavers(); }),
+      nothrow_handler([this](const execution_client_gone& news) { left(news); }),
+      nothrow_handler([this](const execution_leavers_due&) { judge_leavers(); }),
       [this](const execution_leavers_judged& news) {
         for (const auto& [operation, for_good] : news.leavers)
           self->send(peers.scheduler, unwatch_operation{operation, self, for_good});
       },
-      outlived([](const resume& next) { next.then(); }),
+      nothrow_handler([](const resume& next) { next.then(); }),
       [this](const execution_keep_alive&) {
         watchers.repeat_unheard_since(now() - longest_silence, now());
         self->delayed_send(self, keep_alive_interval, execution_keep_alive{});

@@ -59,7 +59,7 @@ struct execution_leavers_judged {
 struct execution_keep_alive {};
 
 using execution_actor =
-    operation_listener::extend<caf::reacts_to<execute_call>, caf::reacts_to<wait_execution_call>,
+    operation_observer::extend<caf::reacts_to<execute_call>, caf::reacts_to<wait_execution_call>,
                                caf::reacts_to<execution_client_gone>, caf::reacts_to<execution_keep_alive>,
                                caf::reacts_to<resume>, caf::reacts_to<execution_leavers_due>,
                                caf::reacts_to<execution_leavers_judged>>;

@@ -6,7 +6,7 @@
 
 #include "actors/services/execution/operation_message.hpp"
 #include "actors/services/execution/operation_watchers.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/message.hpp"
 #include "google/longrunning/operations.pb.h"
 
@@ -48,7 +48,7 @@ struct operations_state {
 expected<void> operations_state::get(const inbound& order) {
   auto request = parse<lro::GetOperationRequest>(order.request);
   if (!request) return fail(request.error());
-  hear(
+  on_response(
       ask(watch_operation{request->name(), {}}),
       [from = order.call](const operation_state& state) { from->reply(operation_message(state)); },
       fails(order.call));
@@ -80,7 +80,7 @@ expected<void> operations_state::list(const inbound& order) {
                    ? std::min(static_cast<std::size_t>(request->page_size()), largest_page)
                    : usual_page;
   auto prefix = request->name().empty() ? "" : request->name() + "/";
-  hear(
+  on_response(
       ask(list_operations{std::max(prefix, request->page_token()), limit}),
       [from = order.call, prefix, limit](const operation_list& found) {
         from->reply(page_of(found, prefix, limit));
@@ -98,7 +98,7 @@ expected<void> operations_state::wait(const inbound& order) {
     auto wanted = std::chrono::seconds(seconds) + std::chrono::nanoseconds(request->timeout().nanos());
     patience = std::clamp<duration>(wanted, duration::zero(), longest_wait);
   }
-  hear(
+  on_response(
       ask(watch_operation{request->name(), self}),
       [this, from = order.call, patience](const operation_state& state) { attach(from, state, patience); },
       fails(order.call));
@@ -119,7 +119,7 @@ void operations_state::attach(const call_ptr& from, const operation_state& state
 expected<void> operations_state::cancel(const inbound& order) {
   auto request = parse<lro::CancelOperationRequest>(order.request);
   if (!request) return fail(request.error());
-  hear(
+  on_response(
       ask(cancel_operation{request->name()}),
       [from = order.call](const operation_state&) { from->reply({}); }, fails(order.call));
   return {};
@@ -133,7 +133,8 @@ operations_actor::behavior_type operations_state::make_behavior(const environmen
     begin_call(order.call, *env.time, [&] { return (this->*method)(order); });
   };
   return {
-      outlived([this](const operation_changed& news) { watchers.tell(news.state, self->clock().now()); }),
+      nothrow_handler(
+          [this](const operation_changed& news) { watchers.tell(news.state, self->clock().now()); }),
       [begin](const get_operation_call& order) { begin(order, &operations_state::get); },
       [begin](const list_operations_call& order) { begin(order, &operations_state::list); },
       [begin](const wait_operation_call& order) { begin(order, &operations_state::wait); },

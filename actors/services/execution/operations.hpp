@@ -27,7 +27,7 @@ struct operation_wait_over {
 };
 
 using operations_actor =
-    operation_listener::extend<caf::reacts_to<get_operation_call>, caf::reacts_to<list_operations_call>,
+    operation_observer::extend<caf::reacts_to<get_operation_call>, caf::reacts_to<list_operations_call>,
                                caf::reacts_to<wait_operation_call>, caf::reacts_to<cancel_operation_call>,
                                caf::reacts_to<delete_operation_call>, caf::reacts_to<operation_client_gone>,
                                caf::reacts_to<operation_wait_over>>;

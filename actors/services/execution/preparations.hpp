@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "actors/services/common/client_shares.hpp"
+#include "actors/services/common/client_limiter.hpp"
 #include "actors/services/execution/action_preparation.hpp"
 
 namespace kiln {
@@ -31,7 +31,7 @@ private:
   struct waiter {
     call_ptr from;
     execute_request request;
-    client_shares::place place;
+    client_limiter::place place;
   };
   struct joint {
     std::vector<waiter> since_the_start;
@@ -45,7 +45,7 @@ private:
   void begin(const key& which, std::vector<waiter> all);
   void settle(const key& which, expected<action_preparation::prepared> prepared);
 
-  client_shares shares_;
+  client_limiter shares_;
   const preparer begin_;
   const outcome tell_;
   std::map<key, joint> under_way_;

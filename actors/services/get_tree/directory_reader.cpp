@@ -3,7 +3,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
 #include <unordered_set>
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
@@ -32,11 +32,11 @@ struct directory_reader::batch {
 };
 
 directory_reader::directory_reader(tree_coalescer_actor::pointer self, store_actor from,
-                                   const tree_cache_bounds& bounds, std::uint64_t most_bytes,
+                                   const tree_cache_bounds& bounds, std::uint64_t max_bytes,
                                    const clock& time)
     : self_(self),
       from_(std::move(from)),
-      known_({.max_weight = most_bytes, .max_entries = bounds.max_entries, .max_idle = bounds.max_idle},
+      known_({.max_weight = max_bytes, .max_entries = bounds.max_entries, .max_idle = bounds.max_idle},
              time) {}
 
 // Clients name the empty directory without having uploaded it, so no store is asked for it.
@@ -65,7 +65,7 @@ void directory_reader::read(std::vector<digest> names, arrival then) {
 
 void directory_reader::ask_whether_there(const std::shared_ptr<batch>& which,
                                          std::vector<digest> remembered) {
-  hear(
+  on_response(
       self_->request(from_, caf::infinite, find_missing{std::move(remembered)}),
       [this, which](const missing_blobs& missing) {
         forget(missing.blobs);
@@ -82,7 +82,7 @@ void directory_reader::read_unknown(const std::shared_ptr<batch>& which, std::ve
   read_blobs order;
   order.blobs.reserve(places.size());
   for (auto place : places) order.blobs.push_back(which->names[place]);
-  hear(
+  on_response(
       self_->request(from_, caf::infinite, std::move(order)),
       [this, which, places = std::move(places)](blob_batch& read) {
         if (read.results.size() != places.size())

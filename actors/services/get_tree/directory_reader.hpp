@@ -17,7 +17,7 @@ public:
   using arrival = std::function<void(expected<std::vector<expected<bytes>>>)>;
 
   directory_reader(tree_coalescer_actor::pointer self, store_actor from, const tree_cache_bounds& bounds,
-                   std::uint64_t most_bytes, const clock& time);
+                   std::uint64_t max_bytes, const clock& time);
 
   /// `then` is called once; before this returns if the store need not be asked.
   void read(std::vector<digest> names, arrival then);

@@ -5,12 +5,12 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <unordered_map>
 
-#include "actors/services/common/client_shares.hpp"
+#include "actors/services/common/client_limiter.hpp"
 #include "actors/services/common/empty_blob.hpp"
 #include "actors/services/get_tree/get_tree_message.hpp"
 #include "actors/services/get_tree/tree_answer.hpp"
 #include "core/base/peer.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 struct answered_call {
   call_ptr call;
   tree_answer answer;
-  client_shares::place place;
+  client_limiter::place place;
 };
 
 // Each call does one thing at a time; an entry is dropped when its call has ended.
@@ -94,7 +94,7 @@ private:
 
   void fetch(std::uint64_t id, const tree_answer& answer) {
     std::string client(client_of(calls_.at(id).call->info().peer));
-    hear(
+    on_response(
         self_->request(trees_, caf::infinite,
                        fetch_tree{answer.root(), answer.position(), answer.slot(), std::move(client)}),
         [this, id](tree_part& part) {
@@ -106,14 +106,14 @@ private:
   }
 
   void check(std::uint64_t id, const tree_answer& answer) {
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, find_missing{without_empty(answer.names())}),
         [this, id](const missing_blobs& missing) { lost(id, missing.blobs, {}); },
         [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }
 
   void read(std::uint64_t id, const tree_answer& answer) {
-    hear(
+    on_response(
         self_->request(blobs_, caf::infinite, read_blobs{without_empty(answer.names())}),
         [this, id](blob_batch& found) { arrived(id, std::move(found)); },
         [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
@@ -151,7 +151,7 @@ private:
 
   get_tree_actor::pointer self_;
   environment env_;
-  client_shares shares_;
+  client_limiter shares_;
   cache_limits limits_;
   store_actor blobs_;
   tree_coalescer_actor trees_;

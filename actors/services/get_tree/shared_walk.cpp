@@ -7,8 +7,8 @@ namespace kiln {
 namespace {
 
 // Segments, of about a mebibyte each: what one who follows holds at once, and how far a walk is ahead.
-constexpr std::ptrdiff_t most_in_part = 2;
-constexpr std::size_t most_ahead = 4;
+constexpr std::ptrdiff_t max_in_part = 2;
+constexpr std::size_t max_ahead = 4;
 
 }  // namespace
 
@@ -38,14 +38,14 @@ void shared_walk::take_back(lent_walk lent) {
 }
 
 bool shared_walk::far_ahead() const noexcept {
-  return segments_.size() >= handed_out_ + most_ahead;
+  return segments_.size() >= handed_out_ + max_ahead;
 }
 
 std::optional<tree_part> shared_walk::from(std::size_t position) {
   auto begin =
       std::upper_bound(segments_.begin(), segments_.end(), position,
                        [](std::size_t wanted, const tree_segment_ptr& one) { return wanted < one->end(); });
-  auto end = begin + std::min(segments_.end() - begin, most_in_part);
+  auto end = begin + std::min(segments_.end() - begin, max_in_part);
   handed_out_ = std::max(handed_out_, static_cast<std::size_t>(end - segments_.begin()));
   tree_part part;
   part.segments.assign(begin, end);

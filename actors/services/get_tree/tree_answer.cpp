@@ -9,7 +9,7 @@ namespace kiln {
 namespace {
 
 // Of directories, in one question to the store.
-constexpr std::size_t most_checked = 16'384;
+constexpr std::size_t max_checked = 16'384;
 
 // GetTreeResponse: directories = 1, next_page_token = 2.
 byte_chain encoded(std::uint32_t field, std::string_view text) {
@@ -59,7 +59,7 @@ tree_answer::step tree_answer::next() {
 }
 
 tree_answer::step tree_answer::check() {
-  auto most = page_size_ != 0 ? std::min(page_size_, most_checked) : most_checked;
+  auto most = page_size_ != 0 ? std::min(page_size_, max_checked) : max_checked;
   names_.clear();
   for (const auto& segment : part_.segments)
     for (auto at = std::max(position_, segment->begin()); at < segment->end(); ++at)

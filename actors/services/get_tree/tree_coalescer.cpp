@@ -10,11 +10,11 @@
 #include <optional>
 #include <unordered_map>
 
-#include "actors/services/common/client_shares.hpp"
+#include "actors/services/common/client_limiter.hpp"
 #include "actors/services/common/rpc.hpp"
 #include "actors/services/get_tree/directory_reader.hpp"
 #include "actors/services/get_tree/shared_walk.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/observe/metrics.hpp"
 
@@ -22,14 +22,14 @@ namespace kiln {
 namespace {
 
 // Failed reads that one who follows may live through.
-constexpr unsigned most_failures = 1;
+constexpr unsigned max_failures = 1;
 // Of the tree cache: no single tree may drive out most of the others.
 constexpr std::uint64_t largest_share = 8;
 // Entries of each cache that are dropped in one go.
 constexpr std::size_t dropped_at_once = 1000;
 
-struct figures {
-  explicit figures(metric_registry& in)
+struct stats {
+  explicit stats(metric_registry& in)
       : remembered(found(in, "cache")),
         joined(found(in, "walk of another")),
         walked(found(in, "walk")),
@@ -72,24 +72,24 @@ public:
       : self_(self),
         options_(options),
         reading_(std::move(reading)),
-        most_bytes_(options.tree_bytes()),
+        max_bytes_(options.tree_bytes()),
         shares_(options.max_walks, "trees are being walked"),
-        figures_(*env.metrics),
-        trees_({.max_weight = most_bytes_,
+        stats_(*env.metrics),
+        trees_({.max_weight = max_bytes_,
                 .max_entries = options.tree_cache.max_entries,
                 .max_idle = options.tree_cache.max_idle},
                *env.time,
                [this](const digest&, shared_walk_ptr&& tree, eviction) { keep_for_followers(*tree); }),
         directories_(self, std::move(blobs), options.subtree_cache, options.subtree_bytes(), *env.time) {
-    claim_memory(env.metrics, {"get_tree", "tree_cache", most_bytes_});
-    claim_memory(env.metrics, {"get_tree", "walks under way", most_bytes_});
+    claim_memory(env.metrics, {"get_tree", "tree_cache", max_bytes_});
+    claim_memory(env.metrics, {"get_tree", "walks under way", max_bytes_});
     claim_memory(env.metrics, {"get_tree", "subtree_cache", options.subtree_bytes()});
   }
 
   caf::result<tree_part> fetch(const fetch_tree& order) {
     if (order.slot) return follow(order.slot->id, order.position);
     if (const auto* known = trees_.find(order.root)) {
-      figures_.remembered.add();
+      stats_.remembered.add();
       return sit_down(*known, order.position, (*known)->asked());
     }
     return to_result(join(order));
@@ -132,7 +132,7 @@ private:
       known->second->place = std::move(*place);
       ++walks_;
     }
-    (is_new ? figures_.walked : figures_.joined).add();
+    (is_new ? stats_.walked : stats_.joined).add();
     shared_walk_ptr walk = known->second;
     walk->joined_since_asked = true;
     auto part = sit_down(walk, order.position, is_new ? 0 : walk->asked());
@@ -251,7 +251,7 @@ private:
     auto first = *walk->slots.begin();
     for (auto slot = walk->slots.begin(); slot != walk->slots.end();) {
       auto& who = followers_.at(*slot);
-      bool bears = *slot == first || ++who.failures > most_failures;
+      bool bears = *slot == first || ++who.failures > max_failures;
       if (bears) give_up(who, fault);
       slot = bears ? walk->slots.erase(slot) : std::next(slot);
     }
@@ -314,7 +314,7 @@ private:
   }
 
   void bound_memory(shared_walk& walk) {
-    while (walk.size().bytes > most_bytes_ / largest_share || load_.bytes > most_bytes_) {
+    while (walk.size().bytes > max_bytes_ / largest_share || load_.bytes > max_bytes_) {
       if (!walk.let_go()) return;
       charge(walk);
     }
@@ -341,17 +341,17 @@ private:
   }
 
   void show() {
-    figures_.walks.set(static_cast<double>(walks_));
-    figures_.tree_bytes.set(static_cast<double>(trees_.weight()));
-    figures_.subtree_bytes.set(static_cast<double>(directories_.weight()));
+    stats_.walks.set(static_cast<double>(walks_));
+    stats_.tree_bytes.set(static_cast<double>(trees_.weight()));
+    stats_.subtree_bytes.set(static_cast<double>(directories_.weight()));
   }
 
   tree_coalescer_actor::pointer self_;
   const get_tree_options options_;
   const interpreting reading_;
-  const std::uint64_t most_bytes_;  // of trees, and as much again of walks
-  client_shares shares_;            // of walks under way
-  figures figures_;
+  const std::uint64_t max_bytes_;  // of trees, and as much again of walks
+  client_limiter shares_;          // of walks under way
+  stats stats_;
   evicting_cache<digest, shared_walk_ptr> trees_;  // of whole trees: walks that are over
   directory_reader directories_;
   std::unordered_map<digest, shared_walk_ptr> by_root_;  // under way, for newcomers to join
@@ -376,10 +376,10 @@ tree_coalescer_actor spawn_tree_coalescer(caf::actor_system& system, const envir
         [state](const fetch_tree& order) -> caf::result<tree_part> {
           return guarded<tree_part>([&] { return state->fetch(order); });
         },
-        outlived([state](const doubt_tree& order) { state->doubt(order); }),
+        nothrow_handler([state](const doubt_tree& order) { state->doubt(order); }),
         [state](const leave_tree& order) { state->leave(order.slot); },
-        outlived([state](const forget_idle_trees&) { state->forget_idle(); }),
-        outlived([](const resume& next) { next.then(); }),
+        nothrow_handler([state](const forget_idle_trees&) { state->forget_idle(); }),
+        nothrow_handler([](const resume& next) { next.then(); }),
     };
   });
 }

@@ -9,7 +9,7 @@
 #include "core/compress/zstd.hpp"
 #include "core/compress/zstd_source.hpp"
 #include "core/contract/checked_source.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/action_record.hpp"
 
 /// Blobs over HTTP: /cas/HASH.
@@ -17,7 +17,7 @@ namespace kiln {
 namespace {
 
 constexpr std::uint64_t largest_compressed_put = 64 << 20;
-constexpr std::size_t most_noted = 100'000;   // sizes out of one result
+constexpr std::size_t max_noted = 100'000;    // sizes out of one result
 constexpr std::size_t noted_at_once = 1'000;  // in one write
 
 byte_chain as_it_is(const byte_chain& data) {
@@ -60,7 +60,7 @@ void http_service::with_size(const asked& on, then<digest> next) {
   if (known) return answering(on, [&] { return next(with_bytes(hash, *known)); });
   if (!options_.lookup) return on.call->finish(absent().value());
   find_result order{"", hash, record_kind::blob_size, hash.function};
-  hear(
+  on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [this, on, next, absent](const found_result& record) {
         answering(on, [&]() -> expected<void> {
@@ -80,7 +80,7 @@ void http_service::note_size(const digest& blob, std::function<void()> next) {
   if (!sizes_.note(blob) || !options_.results) return next();
   auto key = options_.names.of(record_kind::blob_size, "", hash_alone(blob));
   auto anyhow = [next](const auto&) { next(); };  // found again by whoever knows its size, at least
-  hear(
+  on_response(
       self_->request(options_.results, caf::infinite,
                      write_blob{key, source_of(wrap_result(record_of_blob(blob)))}),
       [anyhow](const receipt& kept) { anyhow(kept); }, [anyhow](const caf::error& fault) { anyhow(fault); });
@@ -90,11 +90,11 @@ void http_service::note_size(const digest& blob, std::function<void()> next) {
 void http_service::note_sizes(const std::vector<digest>& blobs) {
   write_blobs batch;
   auto flush = [&] {
-    hear(
+    on_response(
         self_->request(options_.results, caf::infinite, std::exchange(batch, {})), [](const receipts&) {},
         [](const caf::error&) {});
   };
-  for (std::size_t i = 0; i < blobs.size() && i < most_noted; ++i) {
+  for (std::size_t i = 0; i < blobs.size() && i < max_noted; ++i) {
     if (is_empty_blob(blobs[i]) || !sizes_.note(blobs[i])) continue;
     batch.entries.push_back({options_.names.of(record_kind::blob_size, "", hash_alone(blobs[i])),
                              wrap_result(record_of_blob(blobs[i]))});
@@ -121,7 +121,7 @@ void http_service::tell_blob(const asked& on, const digest& blob) {
     on.call->finish({});
   };
   if (is_empty_blob(blob)) return there();
-  hear(
+  on_response(
       self_->request(options_.content, caf::infinite, find_missing{{blob}}),
       [on, there](const missing_blobs& missing) {
         if (missing.blobs.empty()) return there();
@@ -142,7 +142,7 @@ void http_service::send_blob(const asked& on, const digest& blob) {
     return send_content(on, blob, nothing, std::nullopt);
   }
   read_blob order{blob, part ? part->first : 0, part ? part->size : 0};
-  hear(
+  on_response(
       self_->request(options_.content, caf::infinite, order),
       [this, on, blob, part](blob_content& content) {
         answering(on, [&]() -> expected<void> {
@@ -156,7 +156,7 @@ void http_service::send_blob(const asked& on, const digest& blob) {
 // An encoder takes some 4 MiB, which no limit of bytes in flight counts, and stays as long as its reader is
 // slow. Whoever accepts zstd accepts the plain bytes, too.
 blob_source_ptr http_service::packed(blob_content& content, std::uint64_t size) {
-  if (encoders_->fetch_add(1) >= options_.most_encoders) {
+  if (encoders_->fetch_add(1) >= options_.max_encoders) {
     encoders_->fetch_sub(1);
     return nullptr;
   }
@@ -255,7 +255,7 @@ expected<void> http_service::put_compressed(const asked& on, const digest& blob,
 // in the index of sizes.
 void http_service::keep_blob(const asked& on, const digest& blob, blob_source_ptr source) {
   write_blob order{blob, checked(std::move(source), blob, hashing_)};
-  hear(
+  on_response(
       self_->request(options_.content, caf::infinite, std::move(order)),
       [this, on, blob](const receipt&) { note_size(blob, [on] { done(on, 200); }); }, fails(on.call));
 }

@@ -37,7 +37,7 @@ struct http_cache_options {
   health_actor health;
   cache_limits limits;
   compression zstd;
-  unsigned most_encoders = 32;  ///< blobs compressed at once, some 4 MiB each; others go as they are
+  unsigned max_encoders = 32;  ///< blobs compressed at once, some 4 MiB each; others go as they are
   http_cache_settings settings;
   bool client_updates = true;  ///< whether clients may write what is no blob
   record_names names = record_names();

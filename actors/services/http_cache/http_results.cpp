@@ -1,7 +1,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/services/http_cache/http_service.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/message_limits.hpp"
 
 /// Results of actions over HTTP: /ac/HASH.
@@ -16,7 +16,7 @@ expected<void> http_service::result(const asked& on) {
 
 expected<void> http_service::get_result(const asked& on) {
   find_result order{on.path.instance, on.path.name, record_kind::action_result, on.path.name.function, true};
-  hear(
+  on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [this, on](const found_result& found) {
         note_sizes(found.blobs);
@@ -33,7 +33,7 @@ expected<void> http_service::put_result(const asked& on) {
   return gather(on, static_cast<std::uint64_t>(largest::result.bytes),
                 [this, on](const byte_chain& content) -> expected<void> {
                   keep_result order{on.path.instance, on.path.name, on.path.name.function, content.flatten()};
-                  hear(
+                  on_response(
                       self_->request(options_.lookup, caf::infinite, std::move(order)),
                       [on](const kept_result&) { done(on, 200); }, fails(on.call));
                   return {};

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "actors/services/http_cache/body_source.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/prometheus.hpp"
 
 namespace kiln {
@@ -87,7 +87,7 @@ expected<void> http_service::tell_metrics(const asked& on) {
 }
 
 expected<void> http_service::tell_readiness(const asked& on) {
-  hear(
+  on_response(
       self_->request(options_.health, caf::infinite, ask_serving{}),
       [on](const serving_state& now) {
         if (!now.serving)
@@ -136,8 +136,8 @@ http_cache_actor spawn_http_cache(caf::actor_system& system, http_cache_options 
     self->state = std::make_unique<http_service>(self, options);
     auto* state = self->state.get();
     return {
-        outlived([state](const http_request& order) { state->handle(order); }),
-        outlived([](const resume& next) { next.then(); }),
+        nothrow_handler([state](const http_request& order) { state->handle(order); }),
+        nothrow_handler([](const resume& next) { next.then(); }),
     };
   });
 }

@@ -3,7 +3,7 @@
 
 #include "actors/services/http_cache/http_record.hpp"
 #include "actors/services/http_cache/http_service.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/digest/hasher.hpp"
 #include "core/wire/action_record.hpp"
 
@@ -77,7 +77,7 @@ expected<void> http_service::value(const asked& on) {
 void http_service::find_value(const asked& on, then<digest> next) {
   const auto function = options_.limits.digest_functions.front();
   find_result order{"", value_key(on.path.text), record_kind::raw_value, function};
-  hear(
+  on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [on, next, function](const found_result& record) {
         answering(on, [&]() -> expected<void> {
@@ -108,7 +108,7 @@ void http_service::keep_value(const asked& on, byte_chain content) {
   };
   auto record = [this, on](const digest& blob) {
     auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
-    hear(
+    on_response(
         self_->request(options_.results, caf::infinite,
                        write_blob{key, source_of(wrap_result(record_of_blob(blob)))}),
         [on](const receipt&) { done(on, 201); }, fails(on.call));
@@ -118,7 +118,7 @@ void http_service::keep_value(const asked& on, byte_chain content) {
             answering(on, [&]() -> expected<void> {
               if (!blob) return failure(blob.error());
               if (is_empty_blob(*blob)) return record(*blob), expected<void>();
-              hear(
+              on_response(
                   self_->request(options_.content, caf::infinite, write_blob{*blob, source_of(content)}),
                   [record, blob = *blob](const receipt&) { record(blob); }, fails(on.call));
               return {};
@@ -129,7 +129,7 @@ void http_service::keep_value(const asked& on, byte_chain content) {
 expected<void> http_service::drop_value(const asked& on) {
   if (auto may = may_write(on); !may) return may;
   auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
-  hear(
+  on_response(
       self_->request(options_.results, caf::infinite, forget_blob{key}),
       [on](const forgotten& gone) {
         gone.was_present ? done(on, 204) : on.call->finish(no_value(on.path.text));

@@ -6,7 +6,7 @@
 
 #include "actors/services/remote_asset/asset_answer.hpp"
 #include "core/base/peer.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/status.hpp"
@@ -15,10 +15,10 @@ namespace kiln {
 namespace {
 
 // Fetches that wait for a thread, all of them and of one client.
-constexpr std::size_t most_fetches = 256;
-constexpr std::size_t most_of_client = 64;
+constexpr std::size_t max_fetches = 256;
+constexpr std::size_t max_of_client = 64;
 // Calls that wait for one.
-constexpr std::size_t most_waiting = 4096;
+constexpr std::size_t max_waiting = 4096;
 
 // Equal for questions that one fetch answers.
 digest fetch_key(const asset_question& asked) {
@@ -48,9 +48,9 @@ asset_fetching::asset_fetching(remote_asset_actor::pointer self, const remote_as
       options_(options),
       fetcher_(std::make_shared<const web_fetcher>(*options.settings.fetch, options.limits, options.env)),
       places_({options.settings.fetch->at_once, std::max(options.settings.fetch->at_once / 2, 1U),
-               most_fetches, most_of_client},
+               max_fetches, max_of_client},
               "assets are being fetched"),
-      waiting_(most_waiting, "clients wait for assets"),
+      waiting_(max_waiting, "clients wait for assets"),
       spools_(options.env.pools->make("kiln-spool", 1)),
       transfers_(options.env.pools->make("kiln-fetch", options.settings.fetch->at_once)) {}
 
@@ -130,7 +130,7 @@ void asset_fetching::fetched(const asset_fetched& news) {
 
 void asset_fetching::store(std::uint64_t id, web_found& found) {
   auto source = source_of(std::move(found.bytes), spools_);
-  hear(
+  on_response(
       self_->request(options_.content, caf::infinite, write_blob{found.content, std::move(source)}),
       [this, id, found](const receipt&) { keep(id, found); }, ends(id));
 }
@@ -148,7 +148,7 @@ void asset_fetching::keep(std::uint64_t id, const web_found& found) {
   if (!result) return end(id, result.error());
   auto asset = asset_key(record.kind, asked.function, record.uri, asked.full_name());
   auto name = options_.names.of(record_kind::asset, asked.instance, asset);
-  hear(
+  on_response(
       self_->request(options_.results, caf::infinite, write_blob{name, source_of(wrap_result(*result))}),
       [this, id, record](const receipt&) { end(id, record); }, ends(id));
 }

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
-#include "actors/services/common/client_shares.hpp"
-#include "actors/services/common/fair_places.hpp"
+#include "actors/services/common/client_limiter.hpp"
+#include "actors/services/common/fair_semaphore.hpp"
 #include "actors/services/remote_asset/remote_asset.hpp"
 
 namespace kiln {
@@ -32,7 +32,7 @@ public:
 private:
   struct waiter {
     call_ptr call;
-    client_shares::place place;
+    client_limiter::place place;
   };
   struct job {
     digest key;
@@ -57,8 +57,8 @@ private:
   const remote_asset_actor::pointer self_;
   const remote_asset_options& options_;
   const std::shared_ptr<const web_fetcher> fetcher_;
-  fair_places places_;
-  client_shares waiting_;
+  fair_semaphore places_;
+  client_limiter waiting_;
   std::unordered_map<std::uint64_t, job> jobs_;
   std::unordered_map<digest, std::uint64_t> by_key_;  ///< those that newcomers may join
   std::uint64_t next_id_ = 0;

@@ -12,7 +12,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t most_header_bytes = 32 << 10;
+constexpr std::size_t max_header_bytes = 32 << 10;
 // They are the connection's own: a client that set them could ask for another host than the one allowed, or
 // for something else than the whole.
 constexpr std::array<std::string_view, 11> ours{
@@ -82,9 +82,8 @@ expected<std::vector<asset_header>> read_asset_headers(const std::vector<qualifi
   }
   std::size_t total = 0;
   for (const auto& header : headers) total += header.name.size() + header.value.size();
-  if (total > most_header_bytes)
-    return fail(errc::invalid_argument, "{} bytes of headers, at most {} are taken", total,
-                most_header_bytes);
+  if (total > max_header_bytes)
+    return fail(errc::invalid_argument, "{} bytes of headers, at most {} are taken", total, max_header_bytes);
   return headers;
 }
 

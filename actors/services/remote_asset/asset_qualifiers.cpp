@@ -9,15 +9,15 @@
 namespace kiln {
 namespace {
 
-constexpr int most_qualifiers = 100;
+constexpr int max_qualifiers = 100;
 constexpr std::size_t longest_text = 8 << 10;  // what servers of the web take
 // They only have to be equal.
 constexpr std::array<std::string_view, 5> only_compared{"resource_type", "directory", "vcs.branch",
                                                         "vcs.commit", "bazel.canonical_id"};
 
 expected<std::vector<qualifier>> read_all(const wire_qualifiers& from) {
-  if (from.size() > most_qualifiers)
-    return fail(errc::invalid_argument, "{} qualifiers, at most {} are taken", from.size(), most_qualifiers);
+  if (from.size() > max_qualifiers)
+    return fail(errc::invalid_argument, "{} qualifiers, at most {} are taken", from.size(), max_qualifiers);
   std::vector<qualifier> all;
   for (const auto& one : from) {
     for (const auto* text : {&one.name(), &one.value()})

@@ -9,10 +9,10 @@
 namespace kiln {
 namespace {
 
-constexpr int most_uris = 100;
+constexpr int max_uris = 100;
 expected<std::vector<std::string>> read_uris(const google::protobuf::RepeatedPtrField<std::string>& from) {
-  if (from.empty() || from.size() > most_uris)
-    return fail(errc::invalid_argument, "{} URIs; there must be 1 to {}", from.size(), most_uris);
+  if (from.empty() || from.size() > max_uris)
+    return fail(errc::invalid_argument, "{} URIs; there must be 1 to {}", from.size(), max_uris);
   for (const auto& uri : from) {
     if (uri.empty()) return fail(errc::invalid_argument, "an empty URI");
     if (auto good = check_asset_text("URI", uri); !good) return failure(good.error());

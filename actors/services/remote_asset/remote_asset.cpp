@@ -9,7 +9,7 @@
 #include "actors/services/remote_asset/asset_answer.hpp"
 #include "actors/services/remote_asset/asset_fetching.hpp"
 #include "actors/services/remote_asset/asset_request.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/status.hpp"
@@ -18,7 +18,7 @@ namespace kiln {
 namespace {
 
 // Of all records of one push, which are as many as its URIs.
-constexpr std::size_t most_pushed_bytes = 16 << 20;
+constexpr std::size_t max_pushed_bytes = 16 << 20;
 
 // A question on its way through the names that would answer it.
 struct search {
@@ -81,7 +81,7 @@ private:
   void look(const search_ptr& on) {
     if (on->next == on->keys.size()) return not_kept(on);
     auto key = on->keys[on->next++];
-    hear(
+    on_response(
         self_->request(options_.lookup, caf::infinite,
                        find_result{on->asked.instance, key, record_kind::asset, on->asked.function}),
         [this, on, key](const found_result& found) { judge(on, key, found.result); },
@@ -111,7 +111,7 @@ private:
 
   // It will never be an answer again, so it need not wait for its eviction.
   void forget(const std::string& instance, const digest& key) {
-    hear(
+    on_response(
         self_->request(options_.results, caf::infinite, forget_blob{name_of(instance, key)}),
         [](const forgotten&) {}, [](const caf::error&) {});
   }
@@ -133,7 +133,7 @@ private:
       if (!result) return failure(result.error());
       auto wrapped = wrap_result(*result);
       total += wrapped.size();
-      if (total > most_pushed_bytes)
+      if (total > max_pushed_bytes)
         return fail(errc::invalid_argument, "the asset refers to too much under too many URIs");
       for (const auto& name : said.names()) {
         auto key = asset_key(said.record.kind, said.record.content.function, uri, name);
@@ -149,7 +149,7 @@ private:
     find_missing needed{{record.content}};
     needed.blobs.insert(needed.blobs.end(), record.blobs.begin(), record.blobs.end());
     needed.blobs.insert(needed.blobs.end(), record.directories.begin(), record.directories.end());
-    hear(
+    on_response(
         self_->request(options_.content, caf::infinite, std::move(needed)),
         [this, call, records = std::move(records)](const missing_blobs& missing) mutable {
           if (missing.blobs.empty()) return keep(call, std::move(records));
@@ -162,7 +162,7 @@ private:
   }
 
   void keep(const call_ptr& call, std::vector<write_blobs::entry> records) {
-    hear(
+    on_response(
         self_->request(options_.results, caf::infinite, write_blobs{std::move(records)}),
         [call](const receipts& kept) {
           for (const auto& one : kept.results)
@@ -191,8 +191,8 @@ remote_asset_actor spawn_remote_asset(caf::actor_system& system, const remote_as
         [state](const fetch_directory& order) { state->fetch<asset_v1::FetchDirectoryRequest>(order); },
         [state](const push_blob& order) { state->push<asset_v1::PushBlobRequest>(order); },
         [state](const push_directory& order) { state->push<asset_v1::PushDirectoryRequest>(order); },
-        outlived([state](const asset_fetched& news) { state->fetched(news); }),
-        outlived([state](const asset_waiter_left& news) { state->left(news); }),
+        nothrow_handler([state](const asset_fetched& news) { state->fetched(news); }),
+        nothrow_handler([state](const asset_waiter_left& news) { state->left(news); }),
     };
   });
 }

@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "actors/services/common/result_rules.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "core/contract/worker_protocol.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/message.hpp"
@@ -40,9 +40,9 @@ constexpr auto patience_for_proof = std::chrono::seconds(20);
 constexpr auto patience_for_landmark = std::chrono::seconds(5);
 /// Messages that wait for a worker to read them. It is sent no more than its slots hold, and kills: one that
 /// leaves so many unread is no use.
-constexpr std::size_t most_unsent_orders = 100'000;
+constexpr std::size_t max_unsent_orders = 100'000;
 /// So many messages are heard before a heartbeat tells of it out of turn: the worker keeps them until then.
-constexpr std::uint64_t most_untold = 1000;
+constexpr std::uint64_t max_untold = 1000;
 
 struct session_state {
   static constexpr const char* name = "worker_session";
@@ -57,7 +57,7 @@ struct session_state {
   void ask_for_proof();
   void hear_proof(const worker_words& words);
   void believe(const error& why);
-  void enlist(const worker_profile& profile);
+  void join(const worker_profile& profile);
   void hello_overdue();
   void hear_words(worker_words words);
   void say(const scheduler_words& words);
@@ -99,7 +99,7 @@ void session_state::hear(const expected<std::optional<byte_chain>>& message) {
   if (proving) return hear_proof(*words);
   if (worker_id.empty()) return hear_hello(*words);
   hear_words(std::move(*words));
-  if (heard - told >= most_untold) say_what_was_heard();
+  if (heard - told >= max_untold) say_what_was_heard();
   listen();
 }
 
@@ -110,12 +110,12 @@ void session_state::hear_hello(worker_words& words) {
   if (hello == nullptr && plain == nullptr)
     return end({errc::invalid_argument, "a worker's first message is its hello"});
   introduced = true;
-  if (plain != nullptr) return enlist(*plain);
-  if (!landmark.content) return enlist(hello->profile);
+  if (plain != nullptr) return join(*plain);
+  if (!landmark.content) return join(hello->profile);
   proving = std::move(hello->profile);
   self->delayed_send(self, patience_for_proof, session_hello_due{});
   // Each time, for it may have left the cache since.
-  kiln::hear(
+  kiln::on_response(
       self->request(landmark.content, patience_for_landmark, write_blobs{{{landmark.blob, landmark.text}}}),
       [this](const receipts& answer) {
         if (answer.results.size() == 1 && answer.results[0]) return ask_for_proof();
@@ -129,7 +129,7 @@ void session_state::believe(const error& why) {
   if (!proving) return;
   env.log->warn("a worker is taken without proof that it has our cache",
                 {{"worker", proving->name}, {"why", why.to_string()}});
-  enlist(*std::exchange(proving, std::nullopt));
+  join(*std::exchange(proving, std::nullopt));
 }
 
 void session_state::ask_for_proof() {
@@ -140,15 +140,15 @@ void session_state::ask_for_proof() {
 void session_state::hear_proof(const worker_words& words) {
   const auto* proof = std::get_if<cache_proof>(&words);
   if (proof == nullptr) return end({errc::invalid_argument, "a worker that was asked for proof answers"});
-  if (proof->status.ok()) return enlist(*std::exchange(proving, std::nullopt));
+  if (proof->status.ok()) return join(*std::exchange(proving, std::nullopt));
   env.log->warn("a worker that has another cache was turned away",
                 {{"worker", proving->name}, {"why", proof->status.message()}});
   end({errc::failed_precondition, proof->status.message()});
 }
 
-void session_state::enlist(const worker_profile& profile) {
-  kiln::hear(
-      self->request(scheduler, caf::infinite, enlist_worker{profile, worker_actor(self), true}),
+void session_state::join(const worker_profile& profile) {
+  kiln::on_response(
+      self->request(scheduler, caf::infinite, register_worker{profile, worker_actor(self), true}),
       [this](const worker_welcome& welcome) {
         worker_id = welcome.worker_id;
         heartbeat_interval = welcome.heartbeat_interval;
@@ -173,13 +173,13 @@ void session_state::hear_words(worker_words words) {
   } else if (std::holds_alternative<worker_leaving>(words)) {
     self->send(scheduler, worker_leaving{worker_id});
   } else {
-    self->send(scheduler, worker_beat{worker_id});
+    self->send(scheduler, worker_heartbeat{worker_id});
   }
 }
 
 void session_state::say(const scheduler_words& words) {
   if (!wire) return;
-  if (unsent.size() >= most_unsent_orders)
+  if (unsent.size() >= max_unsent_orders)
     return end({errc::unavailable, "the worker does not read what it is sent"});
   unsent.push_back(encode(words));
   spoken = true;

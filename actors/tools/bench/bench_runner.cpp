@@ -82,13 +82,13 @@ double percentile(const std::vector<double>& sorted, double share) {
 
 }  // namespace
 
-figures run(const workload& load, const client& server, const run_options& options) {
+stats run(const workload& load, const client& server, const run_options& options) {
   auto running = std::make_shared<load_run>(load, server, options);
   auto cpu_before = options.server ? cpu_seconds(*options.server) : std::nullopt;
   auto started = options.time->now();
   running->start(options.in_flight.value_or(load.in_flight));
   running->wait();
-  figures result;
+  stats result;
   result.workload = load.name;
   result.seconds = std::chrono::duration<double>(options.time->now() - started).count();
   auto& latencies = running->latencies_ms();
@@ -107,7 +107,7 @@ figures run(const workload& load, const client& server, const run_options& optio
   return result;
 }
 
-std::string figures::to_json() const {
+std::string stats::to_json() const {
   auto line = fmt::format(
       R"({{"workload": "{}", "operations": {}, "errors": {}, "seconds": {:.3f}, "per_second": {:.1f}, )"
       R"("mib_per_second": {:.1f}, "p50_ms": {:.3f}, "p90_ms": {:.3f}, "p99_ms": {:.3f})",

@@ -13,7 +13,7 @@
 namespace kiln::bench {
 
 /// What one run of one workload showed.
-struct figures {
+struct stats {
   std::string workload;
   std::uint64_t operations = 0;
   std::uint64_t errors = 0;
@@ -39,9 +39,9 @@ struct run_options {
 
 /// Prepares nothing; keeps the workload's number of operations under way for `length`, then lets them end.
 /// Blocks.
-figures run(const workload& load, const client& server, const run_options& options);
+stats run(const workload& load, const client& server, const run_options& options);
 
 /// Starts and reaps /bin/true, so many at once, and nothing else: what no execution server can beat here.
-figures run_process_starts(const run_options& options);
+stats run_process_starts(const run_options& options);
 
 }  // namespace kiln::bench

@@ -11,12 +11,12 @@ extern char** environ;
 
 namespace kiln::bench {
 
-figures run_process_starts(const run_options& options) {
+stats run_process_starts(const run_options& options) {
   const auto& time = *options.time;
   auto started = time.now();
   auto end = started + options.length;
   std::mutex mutex;
-  figures result;
+  stats result;
   result.workload = "process_start";
   auto one_after_another = [&] {
     std::uint64_t count = 0, errors = 0;

@@ -61,7 +61,7 @@ template <class Request, class Response>
 class dialogue {
 public:
   dialogue(probe& by, std::unique_ptr<conversation> with, std::shared_ptr<exchange> said)
-      : by_(&by), with_(std::move(with)), said_(std::move(said)) {}
+      : by_(&by), deps_(std::move(with)), said_(std::move(said)) {}
 
   /// False: the server has ended the call, and `finish` says how.
   bool send(const Request& message) { return send_bytes(serialise(message), shown(message)); }
@@ -70,8 +70,8 @@ public:
     auto text = shown(bytes);
     return send_bytes(kiln::bytes::adopt(std::move(bytes)), std::move(text));
   }
-  void half_close() { with_->half_close(); }
-  void cancel() { with_->cancel(); }
+  void half_close() { deps_->half_close(); }
+  void cancel() { deps_->cancel(); }
   /// The next message, if one comes within `patience` (by default: a question's time). Otherwise it was the
   /// end, or silence; `ended` tells which.
   std::optional<Response> next(std::optional<duration> patience = {});
@@ -85,7 +85,7 @@ private:
   bool send_bytes(byte_chain message, std::string text);
 
   probe* by_;
-  std::unique_ptr<conversation> with_;
+  std::unique_ptr<conversation> deps_;
   std::shared_ptr<exchange> said_;
   error garbled_;
   bool ended_ = false;
@@ -269,15 +269,15 @@ std::string data_of(const probe::read_answer& got);
 template <class Request, class Response>
 bool dialogue<Request, Response>::send_bytes(byte_chain message, std::string text) {
   said_->sent.note(std::move(text));
-  return with_->say(std::move(message), by_->patience());
+  return deps_->say(std::move(message), by_->patience());
 }
 
 template <class Request, class Response>
 std::optional<Response> dialogue<Request, Response>::next(std::optional<duration> patience) {
   byte_chain bytes;
-  auto heard = with_->listen(bytes, patience.value_or(by_->patience()));
+  auto heard = deps_->listen(bytes, patience.value_or(by_->patience()));
   ended_ = heard == conversation::heard::end;
-  if (ended_) said_->status = shown(with_->status());
+  if (ended_) said_->status = shown(deps_->status());
   if (heard != conversation::heard::message) return std::nullopt;
   auto message = parse<Response>(bytes);
   if (!message) {
@@ -301,7 +301,7 @@ answer<Response> dialogue<Request, Response>::rest() {
   got.said = said_;
   while (auto message = next()) got.messages.push_back(std::move(*message));
   got.silent = !ended_ && garbled_.ok();
-  got.status = garbled_.ok() ? with_->status() : garbled_;
+  got.status = garbled_.ok() ? deps_->status() : garbled_;
   if (got.silent) said_->status = "(no answer in time)";
   if (!ended_) cancel();
   return got;

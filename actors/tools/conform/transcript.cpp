@@ -14,7 +14,7 @@ namespace pb = google::protobuf;
 constexpr std::size_t longest_text = 200;  // a resource name
 constexpr std::size_t longest_bytes = 24;
 constexpr std::size_t longest_message = 1000;
-constexpr int most_elements = 4;
+constexpr int max_elements = 4;
 
 void show(const pb::Message& message, std::string& into);
 
@@ -76,7 +76,7 @@ void show(const pb::Message& message, std::string& into) {
     int count = field->is_repeated() ? message.GetReflection()->FieldSize(message, field) : 1;
     for (int i = 0; i < count && !full(into); ++i) {
       if (!std::exchange(first, false)) into += " ";
-      if (i == most_elements) {
+      if (i == max_elements) {
         into += fmt::format("({} more of {})", count - i, field->name());
         break;
       }

@@ -119,7 +119,7 @@ expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
 
 expected<running_process_ptr> command_runner::start(const process_plan& plan, const descriptor& folder,
                                                     const descriptor& out, const descriptor& err,
-                                                    user_number user, process_listener listener) {
+                                                    user_number user, process_observer listener) {
   auto image = make_command_image(plan, user);
   if (!image) return failure(std::move(image).error());
   int ends[2];
@@ -136,7 +136,7 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
   return watched;
 }
 
-expected<running_process_ptr> command_runner::watch(descriptor control, process_listener listener) {
+expected<running_process_ptr> command_runner::watch(descriptor control, process_observer listener) {
   auto shared = std::make_shared<descriptor>(std::move(control));
   std::uint64_t id = 0;
   {

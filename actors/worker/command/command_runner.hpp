@@ -32,12 +32,12 @@ public:
 
   expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
                                       const descriptor& out, const descriptor& err, user_number user,
-                                      process_listener listener) override;
+                                      process_observer listener) override;
 
 private:
   struct entry {
     std::shared_ptr<descriptor> control;
-    process_listener listener;
+    process_observer listener;
     bool shares_loss = false;  ///< it ran when a launcher died that others had as well
   };
 
@@ -45,7 +45,7 @@ private:
   expected<void> begin();
   expected<std::shared_ptr<launcher_process>> launcher(const std::shared_ptr<launcher_process>& dead);
   expected<void> hand_over(const int (&descriptors)[5]);
-  expected<running_process_ptr> watch(descriptor control, process_listener listener);
+  expected<running_process_ptr> watch(descriptor control, process_observer listener);
   void listen();
   bool hear(std::uint64_t id);
   error lost_with_the_launcher(std::uint64_t id);

@@ -16,13 +16,13 @@ namespace {
 constexpr int walk_share = 50;  // a walk takes at most one part in so many of the time
 constexpr duration between_walks = std::chrono::seconds(1);
 // File systems take room ahead of a file that grows, and give it back.
-constexpr std::uint64_t most_ahead = std::uint64_t{8} << 30;
+constexpr std::uint64_t max_ahead = std::uint64_t{8} << 30;
 
 /// Of the disk, a hole being nothing.
 std::uint64_t room_of(const file_facts& facts) {
   if (facts.kind != file_kind::file) return 0;  // folders are bounded by their number
   auto taken = facts.occupied;
-  if (taken <= facts.size + most_ahead) taken = std::min(taken, facts.size);
+  if (taken <= facts.size + max_ahead) taken = std::min(taken, facts.size);
   // Each name of a file has its share, so that all of them together are the file once.
   return taken / std::max(facts.links, 1U);
 }
@@ -141,9 +141,9 @@ usage_watch::usage_watch(std::shared_ptr<const action_folder> folder, const work
     : folder_(std::move(folder)),
       time_(time),
       taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(*folder); }),
-      most_in_stream_(options.max_stream_size),
-      most_in_outputs_{std::min(options.max_output_size.bytes, UINT64_MAX / 2)},
-      most_entries_(options.max_output_entries) {
+      max_in_stream_(options.max_stream_size),
+      max_in_outputs_{std::min(options.max_output_size.bytes, UINT64_MAX / 2)},
+      max_entries_(options.max_output_entries) {
   for (const auto& file : inputs.files) inputs_.bytes += static_cast<std::uint64_t>(file.blob.size);
   inputs_.entries = inputs.files.size() + inputs.folders.size() + inputs.symlinks.size();
   found_ = inputs_;
@@ -156,7 +156,7 @@ std::optional<error> usage_watch::look() {
   auto taken = taken_();
   if (!must_walk(taken)) return std::nullopt;
   auto begun = time_.now();
-  const amount most{inputs_.bytes + most_in_outputs_.bytes, inputs_.entries + most_entries_};
+  const amount most{inputs_.bytes + max_in_outputs_.bytes, inputs_.entries + max_entries_};
   found_ = walk(folder_->on(), folder_->root(), most).run();
   taken_before_ = taken;
   walked_ = time_.now();
@@ -165,20 +165,20 @@ std::optional<error> usage_watch::look() {
     return owned_by(fault_owner::action,
                     {errc::failed_precondition,
                      fmt::format("the action wrote more than {} into its folder, and was stopped",
-                                 to_string(most_in_outputs_))});
+                                 to_string(max_in_outputs_))});
   if (found_.entries > most.entries)
     return owned_by(fault_owner::action,
                     {errc::failed_precondition,
                      fmt::format("the action made more than {} files, folders and links, and was stopped",
-                                 most_entries_)});
+                                 max_entries_)});
   return std::nullopt;
 }
 
 std::optional<error> usage_watch::look_at_streams() const {
-  if (is_longer(folder_->on(), folder_->out(), most_in_stream_))
-    return too_much_in_stream("output", most_in_stream_);
-  if (is_longer(folder_->on(), folder_->err(), most_in_stream_))
-    return too_much_in_stream("error", most_in_stream_);
+  if (is_longer(folder_->on(), folder_->out(), max_in_stream_))
+    return too_much_in_stream("output", max_in_stream_);
+  if (is_longer(folder_->on(), folder_->err(), max_in_stream_))
+    return too_much_in_stream("error", max_in_stream_);
   return std::nullopt;
 }
 
@@ -186,8 +186,7 @@ bool usage_watch::must_walk(const amount& taken) const {
   auto grown = [](std::uint64_t now, std::uint64_t before) { return now > before ? now - before : 0; };
   auto bytes = found_.bytes + grown(taken.bytes, taken_before_.bytes);
   auto entries = found_.entries + grown(taken.entries, taken_before_.entries);
-  if (bytes > inputs_.bytes + most_in_outputs_.bytes || entries > inputs_.entries + most_entries_)
-    return true;
+  if (bytes > inputs_.bytes + max_in_outputs_.bytes || entries > inputs_.entries + max_entries_) return true;
   return time_.now() - walked_ >= std::max<duration>(between_walks, walk_took_ * walk_share);
 }
 

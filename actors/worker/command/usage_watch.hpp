@@ -46,9 +46,9 @@ private:
   const std::shared_ptr<const action_folder> folder_;
   const clock& time_;
   const std::function<amount()> taken_;
-  const byte_size most_in_stream_;
-  const byte_size most_in_outputs_;
-  const std::uint32_t most_entries_;
+  const byte_size max_in_stream_;
+  const byte_size max_in_outputs_;
+  const std::uint32_t max_entries_;
   amount inputs_;
   amount found_;         ///< by the last walk
   amount taken_before_;  ///< of the whole file system, before it

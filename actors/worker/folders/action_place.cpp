@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned stream_mode = 0600;
 // A root with more names than this has grown; a new one is small again.
-constexpr std::size_t most_names = 1000;
+constexpr std::size_t max_names = 1000;
 
 unsigned home_mode(user_number user) {
   return user == same_user ? 0755 : 0711;
@@ -87,8 +87,8 @@ expected<action_place> make_action_place(disk& on, const descriptor& in, std::st
 bool empty_action_place(disk& on, const action_place& place) {
   auto beside = names_in(on, place.home, 4);
   if (!beside || beside->size() != 3) return false;
-  auto left = names_in(on, place.root, most_names);
-  if (!left || left->size() == most_names) return false;
+  auto left = names_in(on, place.root, max_names);
+  if (!left || left->size() == max_names) return false;
   for (const auto& name : *left)
     if (!remove_tree(on, place.root, name)) return false;
   const auto user = place.user;

@@ -15,7 +15,7 @@ constexpr std::size_t deepest = 32;
 // Of a large folder, what is removed before it is listed again.
 constexpr std::size_t names_at_once = 1000;
 // Over one another at one place. Nobody has so many by accident.
-constexpr int most_mounts = 1000;
+constexpr int max_mounts = 1000;
 constexpr unsigned ours_alone = 0700;
 
 failure removal_fault(const disk_error& why, const std::string& doing) {
@@ -59,7 +59,7 @@ private:
         why = folder.error();
         if (why.number != EXDEV) return removal_fault(why, "removing " + name);
       }
-      if (mounts == most_mounts) return fail(errc::failed_precondition, "too much is mounted over {}", name);
+      if (mounts == max_mounts) return fail(errc::failed_precondition, "too much is mounted over {}", name);
       if (auto off = unmount(current(), name); !off) return off;
     }
   }

@@ -13,7 +13,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t most_spare = 64;  // emptied action folders, of four open files each
+constexpr std::size_t max_spare = 64;  // emptied action folders, of four open files each
 
 failure folder_fault(const disk_error& why, const std::string& doing) {
   return failure(fault_of(purpose::own_folder, why.number, doing));
@@ -142,7 +142,7 @@ expected<void> work_root::share_with(std::shared_ptr<action_users> users) {
 
 bool work_root::keep_spare(action_place& place) {
   std::lock_guard lock(mutex_);
-  if (spare_.size() >= most_spare) return false;
+  if (spare_.size() >= max_spare) return false;
   spare_.push_back(std::move(place));
   return true;
 }

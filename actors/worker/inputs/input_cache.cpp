@@ -23,10 +23,10 @@ constexpr auto between_sweeps = std::chrono::minutes(1);
 void input_cache_state::ask_capacity() {
   self->request(lending_store(), caf::infinite, measure_store{})
       .then(
-          [self = self](const store_figures& figures) {
+          [self = self](const store_stats& stats) {
             auto& state = self->state;
             auto bytes = state.context.kept_bytes;
-            if (figures.capacity > 0) bytes = std::min(bytes, figures.capacity / 4);
+            if (stats.capacity > 0) bytes = std::min(bytes, stats.capacity / 4);
             state.lent->keep(bytes);
           },
           [](const caf::error&) {});  // then nothing is kept

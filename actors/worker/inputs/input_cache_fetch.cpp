@@ -5,7 +5,7 @@
 #include "actors/worker/inputs/input_cache_state.hpp"
 #include "actors/worker/inputs/joined_source.hpp"
 #include "actors/worker/inputs/private_copy.hpp"
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 
 /// Inputs that the cache does not have: from the content store into it, or into files of our own.
 namespace kiln::lending {
@@ -45,7 +45,7 @@ void input_cache_state::ask_for_batch(std::vector<flight_ptr>& batch) {
     small.pop_front();
     order.blobs.push_back(batch.back()->which.blob);
   }
-  hear(
+  on_response(
       self->request(context.cas, caf::infinite, std::move(order)),
       [self = self, batch](blob_batch& content) { self->state.keep_batch(batch, std::move(content)); },
       [self = self, batch](const caf::error& fault) {

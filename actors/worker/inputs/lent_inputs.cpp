@@ -5,7 +5,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::uint64_t most_kept = 100'000;
+constexpr std::uint64_t max_kept = 100'000;
 constexpr auto kept_idle = std::chrono::minutes(10);
 constexpr std::size_t given_back_at_once = 1000;
 constexpr std::uint64_t least_weight = 4096;  // an empty-handed file costs something too
@@ -13,7 +13,7 @@ constexpr std::uint64_t least_weight = 4096;  // an empty-handed file costs some
 }  // namespace
 
 void lent_inputs::keep(std::uint64_t bytes) {
-  kept_.emplace(eviction_limits{.max_weight = bytes, .max_entries = most_kept, .max_idle = kept_idle}, time_);
+  kept_.emplace(eviction_limits{.max_weight = bytes, .max_entries = max_kept, .max_idle = kept_idle}, time_);
 }
 
 lent_input_ptr lent_inputs::find(const wanted_input& which) {

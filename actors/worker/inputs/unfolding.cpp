@@ -12,7 +12,7 @@ namespace kiln {
 namespace {
 
 // One more than a path has room for, with names of one letter (PATH_MAX).
-constexpr std::uint32_t most_levels = 2049;
+constexpr std::uint32_t max_levels = 2049;
 
 constexpr walk_words of_input_folders{
     .tree = "the input tree",
@@ -33,8 +33,8 @@ expected<void> check_measure(const walked_tree::unfolded& size, const worker_opt
     return fail(errc::invalid_argument, "the input tree has more than {} entries", bound);
   if (size.bytes == most || size.bytes > options.max_input_size.bytes)
     return fail(errc::invalid_argument, "the input tree has more than {}", to_string(options.max_input_size));
-  if (size.depth > most_levels)
-    return fail(errc::invalid_argument, "the input tree is more than {} directories deep", most_levels);
+  if (size.depth > max_levels)
+    return fail(errc::invalid_argument, "the input tree is more than {} directories deep", max_levels);
   return {};
 }
 
@@ -46,7 +46,7 @@ walk_rules input_rules(const worker_options& options) {
   rules.batch_directories = batch_blobs;
   rules.batch_bytes = batch_bytes;
   rules.max_entries = options.max_input_entries;  // unfolded, it has at least as many
-  rules.max_depth = most_levels;
+  rules.max_depth = max_levels;
   rules.words = of_input_folders;
   return rules;
 }

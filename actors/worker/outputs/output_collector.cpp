@@ -64,8 +64,8 @@ expected<output_collector::stream_end> output_collector::add_stream(std::shared_
                                                                     std::string name) {
   auto facts = on_.facts(*stream);
   if (!facts) return output_fault(facts.error(), "looking at a standard stream");
-  constexpr std::uint64_t most_ever = std::numeric_limits<std::int64_t>::max();
-  const auto most = std::min(options_.max_stream_size.bytes, most_ever);
+  constexpr std::uint64_t max_ever = std::numeric_limits<std::int64_t>::max();
+  const auto most = std::min(options_.max_stream_size.bytes, max_ever);
   const auto size = static_cast<std::int64_t>(std::min(facts->size, most));
   auto blob = hash(*stream, size, std::move(name), [stream] { return stream; });
   if (!blob) return failure(std::move(blob).error());

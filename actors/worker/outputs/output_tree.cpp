@@ -22,7 +22,7 @@ namespace v2 = build::bazel::remote::execution::v2;
 
 // Equal folders are one in a Tree, so it may be smaller than what it is made of; to a bound, since that is
 // held in memory.
-constexpr std::size_t most_to_describe = 4 * static_cast<std::size_t>(largest::tree.bytes);
+constexpr std::size_t max_to_describe = 4 * static_cast<std::size_t>(largest::tree.bytes);
 // In a Directory a file or folder has a hash beside its name; the shortest is SHA-1's.
 constexpr std::size_t least_of_hash = 40;
 
@@ -128,10 +128,10 @@ expected<void> output_collector::tree_walk::add_bytes(std::size_t index, std::si
   if (folder.least > static_cast<std::size_t>(largest::directory.bytes))
     return fail(errc::failed_precondition, "output \"{}\" holds too much: its {} has more than {} bytes",
                 folder.path, largest::directory.message, largest::directory.bytes);
-  if (least_ > most_to_describe)
+  if (least_ > max_to_describe)
     return fail(errc::failed_precondition,
                 "output \"{}\" holds too much: its folders have more than {} bytes", folders_.front().path,
-                most_to_describe);
+                max_to_describe);
   return {};
 }
 

@@ -93,7 +93,7 @@ private:
   /// A cache that is only full may have room when another worker tries.
   void refused(const digest& blob, const std::string& path, const error& why) {
     const auto size = static_cast<std::uint64_t>(blob.size);
-    auto most = most_taken(why);
+    auto most = max_taken(why);
     if (!most) return written(with_context(why, "output \"{}\"", path));
     if (*most < size) shop_->room->cache_holds(*most);
     written(failure(refused_as_too_large(path, size, *most)));

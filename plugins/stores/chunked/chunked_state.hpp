@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/contract/listeners.hpp"
+#include "core/contract/observers.hpp"
 #include "core/store_kit/store_wrapper.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/layout_library.hpp"
@@ -92,7 +92,7 @@ private:
   const std::shared_ptr<thread_pool> hashing_;
   library library_;
   proven_layouts proven_;
-  store_listeners listeners_;
+  store_observers listeners_;
 };
 
 }  // namespace kiln::chunked

@@ -133,7 +133,7 @@ caf::result<store_flushed> chunked_state::take(const flush_store& order) {
 namespace kiln {
 
 expected<store_actor> spawn_chunked_store(const chunked_options& options, const store_context& context) {
-  if (context.what == holds::results)
+  if (context.what == store_role::results)
     return fail(errc::invalid_argument,
                 "it would hold action results, which are small and not named after their bytes: there is "
                 "nothing to cut");

@@ -50,7 +50,7 @@ void chunked_state::compose(write_blob order, answer<receipt> asker) {
 }
 
 void chunked_state::keep_layout(const digest& blob, const composition& whole, answer<receipt> asker) {
-  hear(
+  on_response(
       self()->request(layouts_, caf::infinite, write_blob{layout_key(blob), source_of(write_layout(whole))}),
       [=, this](const receipt&) {
         give_up_copy({static_cast<std::uint64_t>(blob.size), false}, blob, asker);

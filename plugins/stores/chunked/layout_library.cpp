@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <caf/typed_event_based_actor.hpp>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 
 namespace kiln::chunked {
@@ -55,10 +55,10 @@ void library::find_present(const std::vector<digest>& blobs,
 
 void library::forget(const digest& blob, std::function<void(expected<bool>)> then) {
   auto fails = [then](const caf::error& fault) { then(fail(from_caf(fault))); };
-  hear(
+  on_response(
       self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob)}),
       [this, blob, then, fails](const forgotten& layout) {
-        hear(
+        on_response(
             self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob)}),
             [then, was_present = layout.was_present](const forgotten& old) {
               then(was_present || old.was_present);
@@ -77,7 +77,7 @@ void library::visit(const std::vector<digest>& blobs, visitor see, std::function
   for (const auto& blob : blobs) keys.push_back(layout_key(blob));
   for (const auto& blob : blobs) keys.push_back(old_layout_key(blob));
   find_missing order{keys};
-  hear(
+  on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),
       [this, state, blobs, keys = std::move(keys)](const missing_blobs& missing) {
         const std::unordered_set<digest> unknown(missing.blobs.begin(), missing.blobs.end());
@@ -97,7 +97,7 @@ void library::read_some(const std::shared_ptr<search>& state) {
   state->next = std::min(first + read_at_once, state->there.size());
   read_blobs order;
   for (auto i = first; i < state->next; ++i) order.blobs.push_back(state->there[i].key);
-  hear(
+  on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),
       [this, state, first](const blob_batch& records) {
         candidates readable;
@@ -119,7 +119,7 @@ void library::check_parts(const std::shared_ptr<search>& state, candidates some)
   if (some.empty()) return read_some(state);
   std::unordered_set<digest> parts;
   for (const auto& one : some) parts.insert(one.whole.parts.begin(), one.whole.parts.end());
-  hear(
+  on_response(
       self_->request(inner_, caf::infinite, find_missing{{parts.begin(), parts.end()}}),
       [this, state, some = std::move(some)](const missing_blobs& missing) mutable {
         const std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());

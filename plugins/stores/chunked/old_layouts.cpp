@@ -3,7 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include "core/contract/hear.hpp"
+#include "core/contract/on_response.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/proven_source.hpp"
 
@@ -25,10 +25,10 @@ void old_layouts::adopt(const digest& blob, const composition& whole, outcome th
 
 // The old one goes when the new one is kept; where it is not kept, the old one is proven again next time.
 void old_layouts::proven(const digest& blob, const composition& whole) {
-  hear(
+  on_response(
       self_->request(layouts_, caf::infinite, write_blob{layout_key(blob), source_of(write_layout(whole))}),
       [this, blob](const receipt&) {
-        hear(
+        on_response(
             self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob)}),
             [](const forgotten&) {}, [](const caf::error&) {});
         settle(blob, true);

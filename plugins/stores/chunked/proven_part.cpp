@@ -13,7 +13,7 @@ namespace kiln::chunked {
 namespace {
 
 // Of a chunk that is held back. Ours have half of it at most; a client may splice out of anything.
-constexpr std::int64_t most_held = 4 << 20;
+constexpr std::int64_t max_held = 4 << 20;
 
 // One read is outstanding at most, so the pieces pass one after another, on whichever thread they are hashed.
 class part_source final : public blob_source, public std::enable_shared_from_this<part_source> {
@@ -69,7 +69,7 @@ private:
       const auto left = static_cast<std::uint64_t>(chunk.size - hasher_->size());
       const byte_chain some = pieces.slice(done, std::min<std::uint64_t>(left, pieces.size() - done));
       hasher_->update(some);
-      if (chunk.size > most_held) proven_.append(std::exchange(held_, {}));
+      if (chunk.size > max_held) proven_.append(std::exchange(held_, {}));
       keep(some);
       done += some.size();
       if (some.size() < left) continue;

@@ -30,38 +30,38 @@ failure not_there(std::string_view what) {
 class grpc_store {
 public:
   grpc_store(resumable_store::pointer self, const grpc_store_options& options, const std::string& name,
-             holds what, const environment& env, std::shared_ptr<channel> wire)
+             store_role what, const environment& env, std::shared_ptr<channel> wire)
       : self_(self),
         what_(what),
         where_(std::make_shared<remote>(options, name, env, std::move(wire), timer_of(self))) {}
 
   caf::result<missing_blobs> take(find_missing& order) {
-    auto* ask = what_ == holds::content ? find_missing_there : find_missing_results_there;
+    auto* ask = what_ == store_role::content ? find_missing_there : find_missing_results_there;
     return begin(order, [&](auto there, auto then) { ask(there, std::move(order.blobs), std::move(then)); });
   }
   caf::result<blob_content> take(const read_blob& order) {
-    auto* ask = what_ == holds::content ? read_there : read_result_there;
+    auto* ask = what_ == store_role::content ? read_there : read_result_there;
     return begin(order, [&](auto there, auto then) { ask(there, order, std::move(then)); });
   }
   caf::result<blob_batch> take(read_blobs& order) {
-    auto* ask = what_ == holds::content ? read_many_there : read_results_there;
+    auto* ask = what_ == store_role::content ? read_many_there : read_results_there;
     return begin(order, [&](auto there, auto then) { ask(there, std::move(order.blobs), std::move(then)); });
   }
   caf::result<receipt> take(write_blob& order) {
     if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
-    auto* ask = what_ == holds::content ? write_there : write_result_there;
+    auto* ask = what_ == store_role::content ? write_there : write_result_there;
     return begin(order, [&](auto there, auto then) {
       ask(there, order.blob, std::move(order.source), std::move(then));
     });
   }
   caf::result<receipts> take(write_blobs& order) {
-    auto* ask = what_ == holds::content ? write_many_there : write_results_there;
+    auto* ask = what_ == store_role::content ? write_many_there : write_results_there;
     return begin(order, [&](auto there, auto then) { ask(there, std::move(order), std::move(then)); });
   }
   expected<lent_files> take(const lend_files&) { return not_there("lending files"); }
   expected<leased> take(const lease_blobs&) { return not_there("leases"); }
   expected<forgotten> take(const forget_blob&) { return not_there("forgetting blobs"); }
-  expected<store_figures> take(const measure_store&) { return not_there("its figures"); }
+  expected<store_stats> take(const measure_store&) { return not_there("its figures"); }
   store_flushed take(const flush_store&) { return {}; }  // what was acknowledged is the other server's duty
   void take(const watch_store&) {}                       // no news comes from there
 
@@ -90,7 +90,7 @@ namespace kiln {
 expected<store_actor> spawn_grpc_store(const grpc_store_options& options, const store_context& context) {
   auto wire = context.dial(options.endpoint);
   if (!wire) return with_context(wire.error(), "dialling {}", options.endpoint);
-  if (context.what == holds::results && context.names_are_shared) context.names_are_shared();
+  if (context.what == store_role::results && context.names_are_shared) context.names_are_shared();
   return spawn_store<grpc_store::grpc_store>(context.system, context.env, options, context.name, context.what,
                                              context.env, std::move(*wire));
 }

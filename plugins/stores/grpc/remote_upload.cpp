@@ -46,7 +46,7 @@ private:
   std::uint64_t size() const noexcept { return static_cast<std::uint64_t>(blob_.size); }
 
   void pull() {
-    source_->read(sure([self = shared_from_this()](expected<byte_chain> piece) {
+    source_->read(ensure_called([self = shared_from_this()](expected<byte_chain> piece) {
       self->strand_.run([self, piece = std::move(piece)]() mutable { self->take(std::move(piece)); });
     }));
   }

@@ -7,14 +7,14 @@
 
 #include "core/base/memory_limit.hpp"
 #include "core/cache/evicting_cache.hpp"
-#include "core/contract/listeners.hpp"
+#include "core/contract/observers.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/store_kit/store_behaviour.hpp"
 #include "core/wire/status.hpp"
 #include "core/wire/too_large.hpp"
 #include "plugins/stores/memory/blob_view.hpp"
 #include "plugins/stores/memory/gather.hpp"
-#include "plugins/stores/memory/memory_figures.hpp"
+#include "plugins/stores/memory/memory_stats.hpp"
 
 namespace kiln::memory {
 namespace {
@@ -24,14 +24,14 @@ constexpr std::uint64_t bookkeeping = 256;
 
 class memory_store {
 public:
-  memory_store(resumable_store::pointer self, std::string name, holds what, const environment& env,
+  memory_store(resumable_store::pointer self, std::string name, store_role what, const environment& env,
                std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result)
       : self_(self),
         name_(std::move(name)),
         what_(what),
         capacity_(capacity),
         max_result_(max_result),
-        figures_(*env.metrics, name_),
+        stats_(*env.metrics, name_),
         blobs_({.max_weight = capacity}, *env.time,
                [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
         room_(std::make_shared<byte_budget>(uploads)) {}
@@ -46,7 +46,7 @@ public:
   }
   leased take(const lease_blobs& order);
   forgotten take(const forget_blob& order);
-  store_figures take(const measure_store&) const {
+  store_stats take(const measure_store&) const {
     return {blobs_.size(), blobs_.weight(), capacity_, evictions_};
   }
   store_flushed take(const flush_store&) const { return {}; }
@@ -56,10 +56,10 @@ private:
   /// For a reader: counts.
   const byte_chain* look_up(const digest& blob) {
     const byte_chain* found = blobs_.find(blob);
-    (found != nullptr ? figures_.hits : figures_.misses).add();
+    (found != nullptr ? stats_.hits : stats_.misses).add();
     return found;
   }
-  bool is_given(const digest& blob) const { return what_ == holds::content && is_empty_blob(blob); }
+  bool is_given(const digest& blob) const { return what_ == store_role::content && is_empty_blob(blob); }
   /// What the store can say before it has seen a byte.
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
   expected<receipt> keep(const digest& blob, byte_chain content);
@@ -77,11 +77,11 @@ private:
   const holds what_;
   const std::uint64_t capacity_;
   const std::uint64_t max_result_;
-  figures figures_;
+  stats stats_;
   evicting_cache<digest, byte_chain> blobs_;
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
-  store_listeners listeners_;
+  store_observers listeners_;
   /// Who waits for an upload. They are here, and not with the source, so that they hear of the store's end: a
   /// source may wait for its client much longer.
   std::map<std::uint64_t, answer<receipt>> writers_;
@@ -123,7 +123,7 @@ blob_batch memory_store::take(const read_blobs& order) {
 }
 
 std::optional<expected<receipt>> memory_store::answer_at_once(const digest& blob) {
-  if (what_ == holds::results) return std::nullopt;
+  if (what_ == store_role::results) return std::nullopt;
   const auto size = static_cast<std::uint64_t>(blob.size);
   if (is_given(blob) || blobs_.find(blob) != nullptr) return receipt{size, true};
   if (auto most = capacity_ - std::min(capacity_, bookkeeping); size > most)
@@ -136,7 +136,7 @@ caf::result<receipt> memory_store::take(write_blob& order) {
   if (auto early = answer_at_once(order.blob)) return to_result(std::move(*early));
   const auto id = next_writer_++;
   auto writer = writers_.emplace(id, make_answer<receipt>(self_)).first->second;
-  const bool exact = what_ == holds::content;
+  const bool exact = what_ == store_role::content;
   gather(std::move(order.source), {exact ? static_cast<std::uint64_t>(order.blob.size) : max_result_, exact},
          room_,
          come_home<byte_chain>(resumable_store(self_),
@@ -166,11 +166,11 @@ receipts memory_store::take(const write_blobs& order) {
       continue;
     }
     const std::uint64_t wanted =
-        what_ == holds::content ? static_cast<std::uint64_t>(blob.size) : content.size();
+        what_ == store_role::content ? static_cast<std::uint64_t>(blob.size) : content.size();
     if (content.size() != wanted)
       answers.results.emplace_back(fail(errc::invalid_argument, "{} bytes were sent as blob {} to store {}",
                                         content.size(), blob, name_));
-    else if (what_ == holds::results && content.size() > max_result_)
+    else if (what_ == store_role::results && content.size() > max_result_)
       answers.results.emplace_back(fail(errc::invalid_argument,
                                         "result {} is larger than the {} bytes of store {}", blob,
                                         max_result_, name_));
@@ -185,7 +185,7 @@ receipts memory_store::take(const write_blobs& order) {
 // reads shares it.
 expected<receipt> memory_store::keep(const digest& blob, byte_chain content) {
   const std::uint64_t size = content.size();
-  if (what_ == holds::content && blobs_.find(blob) != nullptr) return receipt{size, false};
+  if (what_ == store_role::content && blobs_.find(blob) != nullptr) return receipt{size, false};
   const std::uint64_t weight = size + bookkeeping;
   if (blobs_.pinned_weight() > capacity_ - std::min(capacity_, weight))
     return fail(try_again(errc::resource_exhausted,
@@ -202,14 +202,14 @@ void memory_store::note(const digest& blob, eviction why) {
   if (why == eviction::replaced) return;
   if (why == eviction::capacity) {
     ++evictions_;
-    figures_.evictions.add();
+    stats_.evictions.add();
   }
   left_.push_back(blob);
 }
 
 void memory_store::tell_what_changed() {
-  figures_.blobs.set(static_cast<double>(blobs_.size()));
-  figures_.bytes.set(static_cast<double>(blobs_.weight()));
+  stats_.blobs.set(static_cast<double>(blobs_.size()));
+  stats_.bytes.set(static_cast<double>(blobs_.weight()));
   listeners_.tell_evicted(std::exchange(left_, {}));
 }
 

@@ -10,7 +10,7 @@ namespace kiln {
 
 expected<store_actor> spawn_size_partitioning_store(const size_partitioning_options& options,
                                                     const store_context& context) {
-  if (context.what == holds::results)
+  if (context.what == store_role::results)
     return fail(errc::invalid_argument,
                 "it would hold action results, and the digest of an action says nothing about the size of "
                 "its result: there is nothing to part them by");

@@ -77,7 +77,7 @@ private:
 namespace kiln {
 
 expected<store_actor> spawn_verify_store(const verify_options& options, const store_context& context) {
-  if (context.what == holds::results)
+  if (context.what == store_role::results)
     return fail(errc::invalid_argument,
                 "it would hold action results, and the digest of an action says nothing about the bytes of "
                 "its result: nothing can be verified");

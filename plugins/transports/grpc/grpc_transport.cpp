@@ -23,8 +23,8 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
       time_(*context.env.time),
       log_(context.env.log),
       admission_(std::make_shared<admission>(limits_of(options_),
-                                             call_figures(context.env.metrics, context.name),
-                                             context.accounts, time_, context.hooks)) {
+                                             call_stats(context.env.metrics, context.name), context.accounts,
+                                             time_, context.hooks)) {
   if (options_.listen.empty()) return;
   claim_memory(context.env.metrics,
                {"transport " + context.name, "messages", message_quota(admission_->limits().bytes)});

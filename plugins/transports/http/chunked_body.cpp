@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t longest_line = 4 << 10;
 constexpr std::size_t longest_trailer = 16 << 10;
-constexpr std::size_t most_digits = 15;  // more bytes than there are
+constexpr std::size_t max_digits = 15;  // more bytes than there are
 
 tl::unexpected<bad_request> bad_chunk(std::string why) {
   return tl::unexpected<bad_request>({400, "the body is not in chunks: " + std::move(why)});
@@ -21,7 +21,7 @@ bool is_plain(std::string_view line) {
 
 std::optional<std::uint64_t> size_in(std::string_view line) {
   const auto digits = line.substr(0, line.find_first_of("; \t"));
-  if (digits.empty() || digits.size() > most_digits) return std::nullopt;
+  if (digits.empty() || digits.size() > max_digits) return std::nullopt;
   // Behind the digits there is nothing, or an extension.
   auto behind = line.substr(digits.size());
   behind.remove_prefix(std::min(behind.find_first_not_of(" \t"), behind.size()));

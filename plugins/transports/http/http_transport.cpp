@@ -18,7 +18,7 @@ call_limits limits_of(const http_options& options) {
 
 std::shared_ptr<server_context> make_context(http_options options, const transport_context& context) {
   const auto limits = limits_of(options);
-  auto admitting = std::make_shared<admission>(limits, call_figures(context.env.metrics, context.name),
+  auto admitting = std::make_shared<admission>(limits, call_stats(context.env.metrics, context.name),
                                                context.accounts, *context.env.time, context.hooks);
   return std::make_shared<server_context>(std::move(options), *context.env.time, std::move(admitting));
 }

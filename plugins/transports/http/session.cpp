@@ -10,7 +10,7 @@ namespace kiln::http_plugin {
 namespace {
 
 constexpr std::size_t read_at_once = 16 << 10;
-constexpr std::uint64_t most_refused = 64 << 20;  // bytes that come behind a refusal
+constexpr std::uint64_t max_refused = 64 << 20;  // bytes that come behind a refusal
 constexpr auto goodbye = std::chrono::seconds(2);
 
 std::int64_t ticks(steady_time when) noexcept {
@@ -156,7 +156,7 @@ void session::exchange_over(bool keep, bool well) {
     return linger(reading_body_);
   if (body_done_) return next_request();
   // Who was told that all is well sends the rest of what is here already, however much that is.
-  discard_rest(well ? std::numeric_limits<std::uint64_t>::max() : most_refused);
+  discard_rest(well ? std::numeric_limits<std::uint64_t>::max() : max_refused);
 }
 
 // ---- the end

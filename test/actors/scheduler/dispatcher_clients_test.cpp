@@ -108,7 +108,7 @@ BOOST_FIXTURE_TEST_CASE(an_action_stops_when_the_last_merged_client_has_cancelle
   BOOST_TEST(kills.empty());
   dispatch.cancel(second.name, now);
   BOOST_TEST(kills.size() == 1u);
-  BOOST_TEST(dispatch.figures().executing == 0u);
+  BOOST_TEST(dispatch.stats().executing == 0u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_client_that_cancels_its_call_is_not_waited_for, dispatcher_fixture) {
@@ -116,7 +116,7 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_cancels_its_call_is_not_waited_for, dispat
   auto state = submit(action("a"), 1);
   dispatch.unwatch(state.name, 1, true, now);
   BOOST_TEST(kills.size() == 1u);
-  BOOST_TEST(dispatch.figures().executing == 0u);
+  BOOST_TEST(dispatch.stats().executing == 0u);
   BOOST_TEST(dispatch.watch(state.name, 2).error().code() == errc::not_found);
 }
 
@@ -231,7 +231,7 @@ BOOST_FIXTURE_TEST_CASE(cancelling_while_the_result_is_recorded_ends_it_once, di
   dispatch.cancel(state.name, now);
   dispatch.recorded(recording[0].first, recording[0].second, now);
   BOOST_TEST(news.size() == 1);
-  BOOST_TEST(dispatch.figures().executing == 0);
+  BOOST_TEST(dispatch.stats().executing == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

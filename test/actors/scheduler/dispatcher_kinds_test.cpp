@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kinds = 10'000;
 /// On either side: the bound of the queue, and something for what is moved in it.
-constexpr std::uint64_t most_steps = 2 * scheduling::action_queue::most_asked + 64;
+constexpr std::uint64_t max_steps = 2 * scheduling::action_queue::max_asked + 64;
 
 struct kinds_fixture : dispatcher_fixture {
   /// Steps of the costliest of these, and how long one took on average.
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_property_of_its_own_for_each_action_costs_the_others_noth
   BOOST_TEST(starts.size() == 101u);
   // And they all come to their end, a bounded number at a time.
   pass(3min, {w});
-  BOOST_TEST(dispatch.figures().queued == 0u);
+  BOOST_TEST(dispatch.stats().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(an_amount_of_its_own_for_each_action_is_bounded) {
@@ -68,15 +68,15 @@ BOOST_AUTO_TEST_CASE(an_amount_of_its_own_for_each_action_is_bounded) {
   auto spec = [](int i) {
     return action("m" + std::to_string(i), {{"memory", std::to_string(1 + i * 7919 % kinds)}});
   };
-  BOOST_TEST(submit_all("submission of an amount of its own", spec) <= most_steps);
-  BOOST_TEST(dispatch.figures().executing > 100u);
-  BOOST_TEST(free_slots("slot freed before 10,000 amounts", 1000) <= 4 * most_steps);
+  BOOST_TEST(submit_all("submission of an amount of its own", spec) <= max_steps);
+  BOOST_TEST(dispatch.stats().executing > 100u);
+  BOOST_TEST(free_slots("slot freed before 10,000 amounts", 1000) <= 4 * max_steps);
   // Nobody is forgotten: what is behind the bound has its turn.
-  while (dispatch.figures().executing > 0) {
+  while (dispatch.stats().executing > 0) {
     auto running = std::exchange(starts, {});
     for (const auto& each : running) finish(each, {{}, {}, 1, false});
   }
-  BOOST_TEST(dispatch.figures().queued == 0u);
+  BOOST_TEST(dispatch.stats().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(ten_thousand_workers_are_not_asked_one_by_one) {
@@ -100,11 +100,11 @@ BOOST_AUTO_TEST_CASE(an_idle_worker_always_finds_what_suits_it) {
   }
   submit(action("small", {{"cpu", "2"}}));
   BOOST_TEST(starts.size() == 2u);
-  while (dispatch.figures().executing > 0) {
+  while (dispatch.stats().executing > 0) {
     auto running = std::exchange(starts, {});
     for (const auto& each : running) finish(each, {{}, {}, 1, false});
   }
-  BOOST_TEST(dispatch.figures().queued == 0u);
+  BOOST_TEST(dispatch.stats().queued == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_page_of_operations_looks_at_no_others) {

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(tries_at_one_worker_are_ever_further_apart) {
     BOOST_REQUIRE_EQUAL(starts.size(), tries);
     finish(starts.back(), failed(errc::internal));
     BOOST_TEST(starts.size() == tries);
-    BOOST_TEST(dispatch.figures().queued == 1u);
+    BOOST_TEST(dispatch.stats().queued == 1u);
     auto failed_at = now;
     while (starts.size() == tries && now < failed_at + 1min) pass(500ms, {w});
     pauses.push_back(now - failed_at);
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(what_rests_can_be_cancelled_and_is_not_tried_again) {
   pass(1s, {w});
   finish(starts[1], failed(errc::internal));
   dispatch.cancel(state.name, now);
-  BOOST_TEST(dispatch.figures().queued == 0u);
+  BOOST_TEST(dispatch.stats().queued == 0u);
   pass(1min, {w});
   BOOST_TEST(starts.size() == 2u);
 }
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(what_rests_is_answered_when_the_scheduler_closes) {
   finish(starts[1], failed(errc::internal));
   dispatch.close(now);
   BOOST_TEST(state_of(state.name).outcome.status.code() == errc::unavailable);
-  BOOST_TEST(dispatch.figures().queued == 0u);
+  BOOST_TEST(dispatch.stats().queued == 0u);
 }
 
 // One of them takes the worker down, and with it whatever else runs there. Nobody knows which.
@@ -144,14 +144,14 @@ BOOST_AUTO_TEST_CASE(a_worker_that_fails_different_actions_is_set_aside_and_come
   fail_different(bad, 2);
   BOOST_REQUIRE_EQUAL(aside.size(), 1u);
   BOOST_TEST(aside[0].first == bad);
-  BOOST_TEST(dispatch.figures().set_aside == 1u);
+  BOOST_TEST(dispatch.stats().set_aside == 1u);
   auto before = starts_at(bad);
   for (const auto* name : {"x", "y", "z", "v", "w"}) submit(action(name));
   pass(29s, {bad, good});
   BOOST_TEST(starts_at(bad) == before);
   pass(2s, {bad, good});
   BOOST_TEST((back == std::vector<std::string>{bad}));
-  BOOST_TEST(dispatch.figures().set_aside == 0u);
+  BOOST_TEST(dispatch.stats().set_aside == 0u);
   BOOST_TEST(starts_at(bad) == before + 1);
 }
 
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(to_connect_anew_does_not_wash_a_worker_clean) {
   BOOST_REQUIRE_EQUAL(aside.size(), 1u);
   dispatch.cut(bad, now);
   auto again = admit("bad", 1, {}, 7);
-  BOOST_TEST(dispatch.figures().set_aside == 1u);
+  BOOST_TEST(dispatch.stats().set_aside == 1u);
   auto before = starts_at(again);
   submit(action("x"));
   submit(action("y"));

@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_given_to_one_that_is_away) {
 
 BOOST_AUTO_TEST_CASE(an_idle_worker_whose_connection_breaks_is_gone) {
   dispatch.cut(admit("w"), now);
-  BOOST_TEST(dispatch.figures().workers == 0);
+  BOOST_TEST(dispatch.stats().workers == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_never_arrived_is_given_again_and_counts_as_no_failure) {

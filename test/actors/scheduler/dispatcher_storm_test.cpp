@@ -213,9 +213,9 @@ BOOST_AUTO_TEST_CASE(whatever_happens_nothing_is_overbooked_lost_or_ended_twice)
       storm world(seed);
       for (int i = 0; i < 600; ++i) world.step();
       world.calm();
-      auto figures = world.dispatch.figures();
-      BOOST_REQUIRE_EQUAL(figures.queued, 0u);
-      BOOST_REQUIRE_EQUAL(figures.executing, 0u);
+      auto stats = world.dispatch.stats();
+      BOOST_REQUIRE_EQUAL(stats.queued, 0u);
+      BOOST_REQUIRE_EQUAL(stats.executing, 0u);
       for (const auto& name : world.begun) {
         auto state = world.dispatch.watch(name, std::nullopt);
         BOOST_REQUIRE(state ? state->now == stage::completed : world.given_up.contains(name));

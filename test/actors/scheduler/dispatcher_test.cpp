@@ -56,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(cacheable_items_join_same_action_queued, dispatcher_fixt
   auto first = submit(action("a"), 1);
   auto second = submit(action("a"), 2);
   BOOST_TEST(first.name != second.name);
-  BOOST_TEST(dispatch.figures().queued == 1);
+  BOOST_TEST(dispatch.stats().queued == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(find_executing_action, dispatcher_fixture) {
@@ -72,7 +72,7 @@ BOOST_FIXTURE_TEST_CASE(actions_of_different_instances_are_not_merged, dispatche
   auto other = action("a");
   other.instance = "other";
   BOOST_TEST(submit(action("a")).name != submit(other).name);
-  BOOST_TEST(dispatch.figures().queued == 2);
+  BOOST_TEST(dispatch.stats().queued == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_must_not_be_cached_is_not_merged, dispatcher_fixture) {
@@ -81,13 +81,13 @@ BOOST_FIXTURE_TEST_CASE(what_must_not_be_cached_is_not_merged, dispatcher_fixtur
   submit(secret);
   submit(secret);
   submit(action("a"));
-  BOOST_TEST(dispatch.figures().queued == 3);
+  BOOST_TEST(dispatch.stats().queued == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_fresh_request_joins_what_has_not_begun, dispatcher_fixture) {
   auto first = submit(action("a"), 1);
   auto fresh = submit(action("a"), 2, 0, true);
-  BOOST_TEST(dispatch.figures().queued == 1u);
+  BOOST_TEST(dispatch.stats().queued == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_fresh_request_never_joins_what_began_earlier, dispatcher_fixture) {

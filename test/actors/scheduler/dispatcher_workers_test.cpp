@@ -33,8 +33,8 @@ BOOST_FIXTURE_TEST_CASE(worker_timesout_reschedules, dispatcher_fixture) {
   BOOST_TEST(dismissed.empty());
   pass(2s, {live});
   BOOST_TEST((dismissed == std::vector<std::string>{silent}));
-  BOOST_TEST(dispatch.figures().workers == 1);
-  BOOST_TEST(dispatch.figures().queued == 1);
+  BOOST_TEST(dispatch.stats().workers == 1);
+  BOOST_TEST(dispatch.stats().queued == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(worker_disconnect_loop_caps_at_max_job_retries, dispatcher_fixture) {
@@ -124,7 +124,7 @@ BOOST_FIXTURE_TEST_CASE(the_name_of_a_dead_worker_is_free, dispatcher_fixture) {
   auto dead = admit("w", 1, {}, 1);
   dispatch.lost(dead, "it is gone", now);
   admit("w", 1, {}, 2);
-  BOOST_TEST(dispatch.figures().workers == 1);
+  BOOST_TEST(dispatch.stats().workers == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connection_is_missed,
@@ -133,7 +133,7 @@ BOOST_FIXTURE_TEST_CASE(the_same_process_may_connect_anew_before_its_old_connect
   submit(action("a"));
   auto after = admit("w", 1, {}, 1);
   BOOST_TEST(before == after);
-  BOOST_TEST(dispatch.figures().workers == 1);
+  BOOST_TEST(dispatch.stats().workers == 1);
   // It does not say that it has what it was given: that never reached it.
   BOOST_REQUIRE_EQUAL(starts.size(), 2);
   BOOST_TEST(starts[1].worker_id == after);
@@ -206,13 +206,13 @@ BOOST_FIXTURE_TEST_CASE(a_slot_that_is_lost_gets_no_work_until_it_is_back, dispa
   dispatch.has_slots({w, 1}, now);
   finish(starts[0], failed(errc::deadline_exceeded));
   BOOST_TEST(starts.size() == 2);
-  BOOST_TEST(dispatch.figures().slots == 1);
+  BOOST_TEST(dispatch.stats().slots == 1);
   finish(starts[1]);
   BOOST_TEST(starts.size() == 3);
-  // Never more than it enlisted with, whatever it says.
+  // Never more than it registered with, whatever it says.
   dispatch.has_slots({w, 100}, now);
   BOOST_TEST(starts.size() == 4);
-  BOOST_TEST(dispatch.figures().slots == 2);
+  BOOST_TEST(dispatch.stats().slots == 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(failed_final_update_does_not_leak_worker_capacity, dispatcher_fixture) {

@@ -16,21 +16,21 @@ namespace {
 
 struct scheduler_fixture {
   deterministic_system system;
-  store_actor results = system.spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = system.spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   scheduler_actor scheduler = system.own(spawn_scheduler(system.actors(), system.env(), {}, results));
 
   struct audience {
-    operation_listener handle;
+    operation_observer handle;
     std::shared_ptr<std::vector<operation_state>> news = std::make_shared<std::vector<operation_state>>();
   };
   audience listen() {
     audience made;
-    made.handle = system.own(system.actors().spawn([news = made.news]() -> operation_listener::behavior_type {
+    made.handle = system.own(system.actors().spawn([news = made.news]() -> operation_observer::behavior_type {
       return {[news](const operation_changed& what) { news->push_back(what.state); }};
     }));
     return made;
   }
-  expected<operation_state> submit(const std::string& name, const operation_listener& listener) {
+  expected<operation_state> submit(const std::string& name, const operation_observer& listener) {
     action_spec spec;
     spec.instance = "main";
     spec.action = digest_of(name);
@@ -61,7 +61,7 @@ BOOST_FIXTURE_TEST_SUITE(scheduler, scheduler_fixture)
 
 BOOST_AUTO_TEST_CASE(a_result_is_in_the_action_cache_when_its_listener_hears_of_it) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   auto state = submit("a", who.handle);
   BOOST_REQUIRE(state);
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_result_is_in_the_action_cache_when_its_listener_hears_of_
 
 BOOST_AUTO_TEST_CASE(a_result_with_another_exit_code_is_told_and_not_kept) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   worker.finish(worker.starts()[0], {{}, bytes::of_static("the result"), 1, false});
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_result_with_another_exit_code_is_told_and_not_kept) {
 
 BOOST_AUTO_TEST_CASE(a_result_is_delivered_though_the_action_cache_is_gone) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   system.end(results);
@@ -112,13 +112,13 @@ BOOST_AUTO_TEST_CASE(a_result_is_delivered_though_the_action_cache_never_answers
             [](const lend_files&) { return lent_files{}; },
             [](const lease_blobs&) { return leased{}; },
             [](const forget_blob&) { return forgotten{}; },
-            [](const measure_store&) { return store_figures{}; },
+            [](const measure_store&) { return store_stats{}; },
             [](const flush_store&) { return store_flushed{}; },
             [](const watch_store&) {}};
   }));
   scheduler = system.own(spawn_scheduler(system.actors(), system.env(), {}, silent));
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   worker.finish(worker.starts()[0], {{}, bytes::of_static("the result"), 0, false});
@@ -129,11 +129,11 @@ BOOST_AUTO_TEST_CASE(a_result_is_delivered_though_the_action_cache_never_answers
 
 BOOST_AUTO_TEST_CASE(a_worker_that_dies_is_replaced_without_the_client_noticing) {
   scripted_worker first(system, scheduler, {"first", {}, 1, 1});
-  BOOST_REQUIRE(first.enlist());
+  BOOST_REQUIRE(first.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   scripted_worker second(system, scheduler, {"second", {}, 1, 1});
-  BOOST_REQUIRE(second.enlist());
+  BOOST_REQUIRE(second.join());
   first.die();
   BOOST_REQUIRE_EQUAL(second.starts().size(), 1);
   BOOST_TEST(second.starts()[0].attempt == 2);
@@ -145,10 +145,10 @@ BOOST_AUTO_TEST_CASE(a_worker_that_dies_is_replaced_without_the_client_noticing)
 BOOST_AUTO_TEST_CASE(a_worker_that_falls_silent_is_dismissed_within_ten_seconds) {
   scripted_worker hung(system, scheduler, {"hung", {}, 1, 1});
   scripted_worker live(system, scheduler, {"live", {}, 1, 1});
-  BOOST_REQUIRE(hung.enlist());
+  BOOST_REQUIRE(hung.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
-  BOOST_REQUIRE(live.enlist());
+  BOOST_REQUIRE(live.join());
   pass(10s, {&live});
   BOOST_TEST(hung.dismissals().size() == 1);
   BOOST_TEST(live.starts().size() == 1);
@@ -157,17 +157,17 @@ BOOST_AUTO_TEST_CASE(a_worker_that_falls_silent_is_dismissed_within_ten_seconds)
 BOOST_AUTO_TEST_CASE(a_worker_may_come_back_under_its_name_when_it_died) {
   scripted_worker first(system, scheduler, {"w", {}, 1, 1});
   scripted_worker second(system, scheduler, {"w", {}, 1, 2});
-  BOOST_REQUIRE(first.enlist());
-  auto refused = second.enlist();
+  BOOST_REQUIRE(first.join());
+  auto refused = second.join();
   BOOST_REQUIRE(!refused);
   BOOST_TEST(refused.error().code() == errc::already_exists);
   first.die();
-  BOOST_TEST(second.enlist().has_value());
+  BOOST_TEST(second.join().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_listener_that_dies_has_left) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   system.end(who.handle);
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(only_asking_for_an_operation_is_not_listening) {
 
 BOOST_AUTO_TEST_CASE(the_drain_ends_with_the_last_action) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   auto done = system.begin<scheduler_drained>(scheduler, drain_scheduler{});
@@ -209,20 +209,20 @@ BOOST_AUTO_TEST_CASE(an_idle_scheduler_is_drained_at_once) {
 
 BOOST_AUTO_TEST_CASE(figures_count_what_is_there) {
   scripted_worker worker(system, scheduler, {"w", {}, 2, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   for (const auto* name : {"a", "b", "c"}) BOOST_REQUIRE(submit(name, who.handle));
-  auto figures = system.ask<scheduler_figures>(scheduler, measure_scheduler{});
-  BOOST_REQUIRE(figures);
-  BOOST_TEST(figures->queued == 1);
-  BOOST_TEST(figures->executing == 2);
-  BOOST_TEST(figures->workers == 1);
-  BOOST_TEST(figures->slots == 2);
+  auto stats = system.ask<scheduler_stats>(scheduler, measure_scheduler{});
+  BOOST_REQUIRE(stats);
+  BOOST_TEST(stats->queued == 1);
+  BOOST_TEST(stats->executing == 2);
+  BOOST_TEST(stats->workers == 1);
+  BOOST_TEST(stats->slots == 2);
 }
 
 BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
   scripted_worker worker(system, scheduler, {"w", {}, 2, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   worker.finish(worker.starts()[0], {error(errc::invalid_argument, "no"), {}, 0, false});
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(what_happens_is_counted) {
 
 BOOST_AUTO_TEST_CASE(an_action_carries_the_time_it_came) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
-  BOOST_REQUIRE(worker.enlist());
+  BOOST_REQUIRE(worker.join());
   auto who = listen();
   BOOST_REQUIRE(submit("a", who.handle));
   BOOST_TEST((worker.starts().at(0).action.queued == system.env().time->wall()));

@@ -28,8 +28,8 @@ public:
     }));
   }
 
-  expected<worker_welcome> enlist() {
-    auto welcome = system_.ask<worker_welcome>(scheduler_, enlist_worker{profile_, actor_});
+  expected<worker_welcome> join() {
+    auto welcome = system_.ask<worker_welcome>(scheduler_, register_worker{profile_, actor_});
     if (welcome) id_ = welcome->worker_id;
     return welcome;
   }
@@ -41,7 +41,7 @@ public:
     caf::anon_send(scheduler_, action_finished{id_, what.operation, what.attempt, std::move(outcome)});
     system_.run();
   }
-  void beat() { caf::anon_send(scheduler_, worker_beat{id_}); }
+  void beat() { caf::anon_send(scheduler_, worker_heartbeat{id_}); }
   void die() { system_.end(actor_); }
 
   const std::vector<start_action>& starts() const { return notes_->starts; }

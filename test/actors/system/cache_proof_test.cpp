@@ -31,7 +31,7 @@ struct with_another_cache {
     kiln.run();
   }
   std::size_t workers() {
-    return kiln.system().ask<scheduler_figures>(kiln.scheduler(), measure_scheduler{})->workers;
+    return kiln.system().ask<scheduler_stats>(kiln.scheduler(), measure_scheduler{})->workers;
   }
   std::size_t lines_with(const std::string& text) {
     const auto lines = kiln.system().log_lines();
@@ -66,11 +66,11 @@ BOOST_AUTO_TEST_CASE(a_worker_with_another_cache_is_not_taken_and_both_sides_say
     kiln.pass(1s);
   }
   BOOST_TEST(lines_with("a worker that has another cache was turned away") == 1u);
-  BOOST_TEST(lines_with("not enlisted at the scheduler") == 1u);
+  BOOST_TEST(lines_with("not registered at the scheduler") == 1u);
   BOOST_TEST(lines_with("--cache, worker.cas") == 2u);
   // It goes on asking, for people may mend what is wrong without it.
   kiln.pass(60s);
-  BOOST_TEST(lines_with("not enlisted at the scheduler") > 1u);
+  BOOST_TEST(lines_with("not registered at the scheduler") > 1u);
   BOOST_TEST(workers() == 0u);
 }
 

@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
 BOOST_AUTO_TEST_CASE(while_an_action_ends_in_the_drain_everybody_else_is_served) {
   cluster kiln(execution_node);
   scripted_worker worker(kiln.system(), kiln.scheduler(), {"worker", {}, 1, 1});
-  BOOST_TEST_REQUIRE(worker.enlist().has_value());
+  BOOST_TEST_REQUIRE(worker.join().has_value());
   auto running = execute_echo(kiln, "runs");
   kiln.run();
   BOOST_TEST_REQUIRE(worker.starts().size() == 1u);
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(an_action_that_does_not_end_is_waited_for_once) {
     if (each.name == "worker") worker = caf::actor_cast<local_worker>(each.actor);
   go_on.send("");
   kiln.system().run_until(
-      [&] { return kiln.system().ask<worker_figures>(worker, measure_worker{})->running == 0; });
+      [&] { return kiln.system().ask<worker_stats>(worker, measure_worker{})->running == 0; });
 }
 
 // Whoever ends Kiln by hand reads this.

@@ -141,12 +141,12 @@ BOOST_AUTO_TEST_CASE(an_action_whose_worker_is_gone_is_given_to_another_one) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     cluster kiln(execution_node, seed);
     scripted_worker first(kiln.system(), kiln.scheduler(), {"first", {}, 1, 1});
-    BOOST_TEST_REQUIRE(first.enlist().has_value());
+    BOOST_TEST_REQUIRE(first.join().has_value());
     auto call = execute_echo(kiln, "hello");
     kiln.run();
     BOOST_TEST_REQUIRE(first.starts().size() == 1u);
     scripted_worker second(kiln.system(), kiln.scheduler(), {"second", {}, 1, 2});
-    BOOST_TEST_REQUIRE(second.enlist().has_value());
+    BOOST_TEST_REQUIRE(second.join().has_value());
     first.die();
     kiln.pass(1s);
     BOOST_TEST_REQUIRE(second.starts().size() == 1u);

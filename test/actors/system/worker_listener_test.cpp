@@ -25,7 +25,7 @@ struct with_listener {
     return text;
   }
   std::size_t workers() {
-    return kiln.system().ask<scheduler_figures>(kiln.scheduler(), measure_scheduler{})->workers;
+    return kiln.system().ask<scheduler_stats>(kiln.scheduler(), measure_scheduler{})->workers;
   }
 
   cluster kiln{R"(

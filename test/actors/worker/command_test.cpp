@@ -294,7 +294,7 @@ BOOST_AUTO_TEST_CASE(when_the_worker_is_killed_its_commands_go) {
   caf::anon_send_exit(bench.worker, caf::exit_reason::kill);
   bench.options.work_root = (bench.folder / "other").string();
   bench.hire();
-  bench.master.next_enlisted();
+  bench.master.next_registered();
   BOOST_TEST(bench.run(bench.shell("while kill -0 " + std::to_string(command) + " 2>/dev/null; do :; done"))
                  .status.ok());
   BOOST_TEST(!is_alive(command));

@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_are_too_many_are_the_actions_fault) {
 
 BOOST_AUTO_TEST_CASE(a_work_folder_that_is_gone_is_the_workers_fault) {
   worker_bench bench;
-  bench.master.next_enlisted();
+  bench.master.next_registered();
   std::filesystem::remove_all(bench.options.work_root + "/actions");
   auto outcome = bench.run(worker_bench::shell("true"));
   BOOST_TEST((outcome.fault == fault_owner::worker));

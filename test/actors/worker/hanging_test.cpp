@@ -24,7 +24,7 @@ public:
 
   expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
                                       const descriptor& out, const descriptor& err, user_number user,
-                                      process_listener listener) override {
+                                      process_observer listener) override {
     std::unique_lock lock(held_->mutex);
     bool hold = held_->to_hold > 0;
     if (hold) --held_->to_hold;
@@ -119,7 +119,7 @@ struct hanging_bench : worker_bench {
     env.pools = &pools;
     processes = ends;
     hire();
-    master.next_enlisted();
+    master.next_registered();
   }
   ~hanging_bench() { pools.release(); }
 
@@ -131,7 +131,7 @@ struct hanging_bench : worker_bench {
     start(action);
     return master.next_finished();
   }
-  worker_figures figures() { return *ask<worker_figures>(system, worker, measure_worker{}); }
+  worker_stats stats() { return *ask<worker_stats>(system, worker, measure_worker{}); }
   double lost() { return metrics.gauges("kiln_worker_slots_lost", "").with().value(); }
 
   held_pools pools;
@@ -147,8 +147,8 @@ BOOST_FIXTURE_TEST_CASE(a_process_that_cannot_be_ended_costs_its_slot_and_nothin
   BOOST_TEST(late.outcome.status.code() == errc::deadline_exceeded);
   BOOST_TEST((owner_of(late.outcome) == fault_owner::action));
   BOOST_TEST(master.next_slots().slots == 1U);
-  BOOST_TEST(figures().running == 0U);
-  BOOST_TEST(figures().slots == 1U);
+  BOOST_TEST(stats().running == 0U);
+  BOOST_TEST(stats().slots == 1U);
   BOOST_TEST(lost() == 1);
   BOOST_TEST(out_of(run(shell("echo beside"))) == "beside\n");
 
@@ -205,7 +205,7 @@ BOOST_FIXTURE_TEST_CASE(the_end_of_an_action_is_told_before_its_folder_is_remove
   options.removal_wait = duration(1ms);
   options.work_root = (folder / "other").string();
   hire();
-  master.next_enlisted();
+  master.next_registered();
   meeting_point running(folder / "running");
   auto name = start(spec(shell("touch left; " + running.script() + "; exec sleep 1000")));
   running.wait();
@@ -225,12 +225,12 @@ BOOST_FIXTURE_TEST_CASE(a_worker_without_a_slot_enlists_again_when_one_is_back, 
   options.slots = 1;
   options.work_root = (folder / "other").string();
   hire();
-  BOOST_TEST(master.next_enlisted().profile.slots == 1U);
+  BOOST_TEST(master.next_registered().profile.slots == 1U);
   hang();
   BOOST_TEST(master.next_slots().slots == 0U);
   caf::anon_send(worker, dismiss_worker{"the session is over", true});
   ends->release();
-  BOOST_TEST(master.next_enlisted().profile.slots == 1U);
+  BOOST_TEST(master.next_registered().profile.slots == 1U);
   BOOST_TEST(out_of(run(shell("echo again"))) == "again\n");
 }
 

@@ -80,14 +80,14 @@ struct bench {
                                                bearer_token::from_text("the-scheduler's-own").value()));
   }
   scripted_call& call() { return *way->calls.back(); }
-  std::shared_ptr<std::optional<expected<worker_welcome>>> enlist() {
+  std::shared_ptr<std::optional<expected<worker_welcome>>> join() {
     auto answer =
-        system.begin<worker_welcome>(master, enlist_worker{{"here", {{"os", "linux"}}, 4, 99}, worker});
+        system.begin<worker_welcome>(master, register_worker{{"here", {{"os", "linux"}}, 4, 99}, worker});
     system.run();
     return answer;
   }
-  void enlist_well() {
-    auto answer = enlist();
+  void register_well() {
+    auto answer = join();
     call().say(worker_welcome{"here/1", 1s, 4s});
     system.run();
     BOOST_REQUIRE(answer->has_value());
@@ -134,7 +134,7 @@ struct bench {
 BOOST_AUTO_TEST_SUITE(remote_masters)
 
 BOOST_FIXTURE_TEST_CASE(a_worker_that_goes_before_it_is_taken_does_not_wait, bench) {
-  auto answer = enlist();
+  auto answer = join();
   BOOST_TEST(!answer->has_value());
   tell(worker_leaving{});
   BOOST_TEST_REQUIRE(answer->has_value());
@@ -143,7 +143,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_goes_before_it_is_taken_does_not_wait, ben
 }
 
 BOOST_FIXTURE_TEST_CASE(a_session_begins_with_a_hello_and_a_welcome, bench) {
-  auto answer = enlist();
+  auto answer = join();
   BOOST_REQUIRE(call().heard.size() == 1U);
   const auto& hello = std::get<worker_profile>(call().heard[0]);
   BOOST_TEST(hello.name == "here");
@@ -157,7 +157,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_begins_with_a_hello_and_a_welcome, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refusal_is_the_answer, bench) {
-  auto answer = enlist();
+  auto answer = join();
   call().say(fail(errc::already_exists, "a live worker is called here already"));
   system.run();
   BOOST_TEST((*answer)->error().code() == errc::already_exists);
@@ -165,7 +165,7 @@ BOOST_FIXTURE_TEST_CASE(a_refusal_is_the_answer, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_scheduler_that_gives_no_welcome_is_not_waited_for, bench) {
-  auto answer = enlist();
+  auto answer = join();
   system.pass(21s);
   BOOST_REQUIRE(answer->has_value());
   BOOST_TEST((*answer)->error().code() == errc::deadline_exceeded);
@@ -173,7 +173,7 @@ BOOST_FIXTURE_TEST_CASE(a_scheduler_that_gives_no_welcome_is_not_waited_for, ben
 }
 
 BOOST_FIXTURE_TEST_CASE(orders_come_through_and_news_go_out, bench) {
-  enlist_well();
+  register_well();
   start_action order{"operation", 3, {}};
   order.action.action = digest_of("action");
   order.action.command_digest = digest_of("command");
@@ -194,7 +194,7 @@ BOOST_FIXTURE_TEST_CASE(orders_come_through_and_news_go_out, bench) {
   outcome.status = error(errc::aborted, "spoilt");
   outcome.exit_code = 5;
   tell(action_finished{"here/1", "operation", 3, outcome});
-  tell(worker_beat{"here/1"});
+  tell(worker_heartbeat{"here/1"});
   tell(worker_leaving{"here/1"});
   BOOST_REQUIRE(call().heard.size() == 5U);
   BOOST_TEST(std::get<action_started>(call().heard[1]).attempt == 3U);
@@ -205,7 +205,7 @@ BOOST_FIXTURE_TEST_CASE(orders_come_through_and_news_go_out, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_broken_session_is_opened_anew_and_the_worker_goes_on, bench) {
-  enlist_well();
+  register_well();
   give("a");
   tell(action_started{"here/1", "a", 1});
   cut();
@@ -223,7 +223,7 @@ BOOST_FIXTURE_TEST_CASE(a_broken_session_is_opened_anew_and_the_worker_goes_on, 
 }
 
 BOOST_FIXTURE_TEST_CASE(what_ends_while_the_connection_is_gone_is_told_afterwards, bench) {
-  enlist_well();
+  register_well();
   give("a");
   give("b");
   cut();
@@ -237,7 +237,7 @@ BOOST_FIXTURE_TEST_CASE(what_ends_while_the_connection_is_gone_is_told_afterward
 }
 
 BOOST_FIXTURE_TEST_CASE(what_was_perhaps_not_heard_is_told_again_and_what_was_heard_is_not, bench) {
-  enlist_well();
+  register_well();
   for (const auto* name : {"a", "b", "c"}) give(name);
   tell(action_finished{"here/1", "a", 1, {}});
   tell(action_finished{"here/1", "b", 1, {}});
@@ -260,7 +260,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_perhaps_not_heard_is_told_again_and_what_was_he
 }
 
 BOOST_FIXTURE_TEST_CASE(an_order_that_comes_again_is_carried_out_once, bench) {
-  enlist_well();
+  register_well();
   give("a");
   cut();
   come_back();
@@ -269,7 +269,7 @@ BOOST_FIXTURE_TEST_CASE(an_order_that_comes_again_is_carried_out_once, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_scheduler_that_stays_away_is_given_up_when_it_has_given_us_up, bench) {
-  enlist_well();
+  register_well();
   give("a");
   cut();
   for (int i = 0; i < 6; ++i) {
@@ -287,7 +287,7 @@ BOOST_FIXTURE_TEST_CASE(a_scheduler_that_stays_away_is_given_up_when_it_has_give
 }
 
 BOOST_FIXTURE_TEST_CASE(a_scheduler_that_takes_nobody_back_is_believed_at_once, bench) {
-  enlist_well();
+  register_well();
   give("a");
   cut();
   system.pass(500ms);
@@ -299,7 +299,7 @@ BOOST_FIXTURE_TEST_CASE(a_scheduler_that_takes_nobody_back_is_believed_at_once, 
 }
 
 BOOST_FIXTURE_TEST_CASE(a_leaving_worker_comes_back_to_its_last_action_and_goes_on_leaving, bench) {
-  enlist_well();
+  register_well();
   give("a");
   tell(worker_leaving{"here/1"});
   cut();
@@ -309,7 +309,7 @@ BOOST_FIXTURE_TEST_CASE(a_leaving_worker_comes_back_to_its_last_action_and_goes_
 }
 
 BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_dialled_anew_while_something_runs, bench) {
-  enlist_well();
+  register_well();
   give("a");
   system.pass(5s);
   BOOST_TEST(way->calls[0]->cancelled);
@@ -319,20 +319,20 @@ BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_dialled_anew_while_something_runs,
 }
 
 BOOST_FIXTURE_TEST_CASE(a_broken_session_without_actions_gives_the_worker_up, bench) {
-  enlist_well();
+  register_well();
   call().say(fail(errc::unavailable, "connection reset"));
   system.run();
   BOOST_REQUIRE(dismissals.size() == 1U);
   BOOST_TEST(dismissals[0].given_up);
   // What is still said goes nowhere; the next session is a new call.
   tell(action_finished{"here/1", "operation", 1, {}});
-  enlist_well();
+  register_well();
   BOOST_TEST(way->calls.size() == 2U);
   BOOST_TEST(call().heard.size() == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_session_that_the_scheduler_closes_gives_the_worker_up, bench) {
-  enlist_well();
+  register_well();
   call().say(std::optional<byte_chain>());
   system.run();
   BOOST_REQUIRE(dismissals.size() == 1U);
@@ -340,7 +340,7 @@ BOOST_FIXTURE_TEST_CASE(a_session_that_the_scheduler_closes_gives_the_worker_up,
 }
 
 BOOST_FIXTURE_TEST_CASE(a_worker_that_has_left_is_not_given_up, bench) {
-  enlist_well();
+  register_well();
   tell(worker_leaving{"here/1"});
   call().say(std::optional<byte_chain>());
   system.run();
@@ -348,7 +348,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_has_left_is_not_given_up, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_given_up, bench) {
-  enlist_well();
+  register_well();
   system.pass(4s);
   call().say(session_heartbeat{});
   system.pass(4s);
@@ -360,7 +360,7 @@ BOOST_FIXTURE_TEST_CASE(a_silent_scheduler_is_given_up, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(garbage_ends_the_session, bench) {
-  enlist_well();
+  register_well();
   call().say(std::optional(byte_chain(bytes::of_static("\xff\xff"))));
   system.run();
   BOOST_TEST(dismissals.size() == 1U);
@@ -368,7 +368,7 @@ BOOST_FIXTURE_TEST_CASE(garbage_ends_the_session, bench) {
 }
 
 BOOST_FIXTURE_TEST_CASE(when_the_worker_is_gone_the_session_ends, bench) {
-  enlist_well();
+  register_well();
   system.end(worker);
   BOOST_TEST(call().cancelled);
 }

@@ -111,7 +111,7 @@ stalling_store spawn_stalling_store(caf::actor_system& system, store_actor inner
         passing<lent_files, lend_files>(self, inner, notes),
         passing<leased, lease_blobs>(self, inner, notes),
         passing<forgotten, forget_blob>(self, inner, notes),
-        passing<store_figures, measure_store>(self, inner, notes),
+        passing<store_stats, measure_store>(self, inner, notes),
         passing<store_flushed, flush_store>(self, inner, notes),
         [=](watch_store order) { self->send(inner, std::move(order)); },
         [=](const release_held& how) {

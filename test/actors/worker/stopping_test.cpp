@@ -25,7 +25,7 @@ struct stalled_bench : worker_bench {
     BOOST_TEST(finished.operation == operation);
     BOOST_TEST(finished.outcome.status.code() == errc::cancelled);
     BOOST_TEST(leftovers().empty());
-    BOOST_TEST(ask<worker_figures>(system, worker, measure_worker{})->running == 0U);
+    BOOST_TEST(ask<worker_stats>(system, worker, measure_worker{})->running == 0U);
     stall.let_through();
     BOOST_TEST(out_of(run(shell("echo next"))) == "next\n");
   }

@@ -34,11 +34,11 @@ store_actor spawn_store(caf::actor_system& system, const environment& env, const
     return loaded;
   }();
   auto document = parse_document(yaml, "test.yaml");
-  faults collected = document->faults_found();
+  faults collected = document->diagnostics();
   store_refs references;
   auto read = read_kind(name, document->root(), plugins.store_schemas(), collected, references);
   if (auto good = collected.as_result(); !good) throw std::runtime_error(good.error().message());
-  store_context context{system, env, name, holds::content, {}, {}};
+  store_context context{system, env, name, store_role::content, {}, {}};
   auto store = plugins.store(read.type)->spawn(read.options, context);
   if (!store) throw std::runtime_error(store.error().message());
   return *store;
@@ -55,7 +55,7 @@ scripted_master::scripted_master(caf::actor_system& system) {
   };
   actor_ = system.spawn([notes, keep]() -> worker_registry::behavior_type {
     return {
-        [notes, keep](const enlist_worker& order) -> caf::result<worker_welcome> {
+        [notes, keep](const register_worker& order) -> caf::result<worker_welcome> {
           {
             std::lock_guard lock(notes->mutex);
             if (notes->refusals > 0) {
@@ -64,10 +64,10 @@ scripted_master::scripted_master(caf::actor_system& system) {
             }
             ++notes->admitted;
           }
-          keep(&notebook::enlisted, order);
+          keep(&notebook::registered, order);
           return worker_welcome{"worker-" + std::to_string(notes->admitted), 20ms};
         },
-        [keep](const worker_beat& news) { keep(&notebook::beats, news); },
+        [keep](const worker_heartbeat& news) { keep(&notebook::beats, news); },
         [keep](const action_started& news) { keep(&notebook::started, news); },
         [keep](const action_finished& news) { keep(&notebook::finished, news); },
         [keep](const worker_slots& news) { keep(&notebook::slots, news); },
@@ -91,8 +91,8 @@ News scripted_master::next(std::deque<News> notebook::*which, const char* what) 
   return news;
 }
 
-enlist_worker scripted_master::next_enlisted() {
-  return next(&notebook::enlisted, "a worker");
+register_worker scripted_master::next_registered() {
+  return next(&notebook::registered, "a worker");
 }
 action_started scripted_master::next_started() {
   return next(&notebook::started, "an action to start");
@@ -100,7 +100,7 @@ action_started scripted_master::next_started() {
 action_finished scripted_master::next_finished() {
   return next(&notebook::finished, "an action to end");
 }
-worker_beat scripted_master::next_beat() {
+worker_heartbeat scripted_master::next_beat() {
   return next(&notebook::beats, "a heartbeat");
 }
 
@@ -131,7 +131,7 @@ worker_bench::worker_bench(adjust change, bool with_worker)
       master(system),
       cas(spawn_store(system, env, "cas", "{type: memory, capacity: 256MiB}")) {
   auto document = parse_document("{work_root: /nowhere, cas: cas}", "test.yaml");
-  faults collected = document->faults_found();
+  faults collected = document->diagnostics();
   store_refs references;
   if (!worker_schema().read(document->root(), options, collected, references))
     throw std::runtime_error("the defaults of the worker's options are no good");

@@ -32,13 +32,13 @@ public:
 
   const worker_registry& actor() const { return actor_; }
   /// Each waits until there is one; throws after a long while.
-  enlist_worker next_enlisted();
+  register_worker next_registered();
   action_started next_started();
   action_finished next_finished();
-  worker_beat next_beat();
+  worker_heartbeat next_beat();
   worker_slots next_slots();
   void wait_until_left();
-  /// The next one to enlist is refused.
+  /// The next one to register is refused.
   void refuse_next();
   std::size_t beats() const;
 
@@ -46,10 +46,10 @@ private:
   struct notebook {
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<enlist_worker> enlisted;
+    std::deque<register_worker> registered;
     std::deque<action_started> started;
     std::deque<action_finished> finished;
-    std::deque<worker_beat> beats;
+    std::deque<worker_heartbeat> beats;
     std::deque<worker_slots> slots;
     std::size_t left = 0;
     std::size_t refusals = 0;

@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(enlists_with_what_it_was_configured_to_offer) {
     options.properties = {{"OSFamily", {"plan9"}}, {"ISA", {}}, {"Arch", {}}, {"pool", {"b", "a"}}};
     options.slots = 3;
   });
-  auto profile = bench.master.next_enlisted().profile;
+  auto profile = bench.master.next_registered().profile;
   BOOST_TEST(profile.name == "bench");
   BOOST_TEST(profile.slots == 3U);
   BOOST_TEST(
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(enlists_with_what_it_was_configured_to_offer) {
 
 BOOST_AUTO_TEST_CASE(offers_what_the_machine_is_without_being_told) {
   worker_bench bench;
-  auto offered = bench.master.next_enlisted().profile.properties;
+  auto offered = bench.master.next_registered().profile.properties;
   auto has = [&](const std::string& name, const std::string& value) {
     return std::count(offered.begin(), offered.end(), std::pair(name, value)) == 1;
   };
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(offers_what_the_machine_is_without_being_told) {
 
 BOOST_AUTO_TEST_CASE(a_worker_without_a_name_gets_one) {
   worker_bench bench([](worker_options& options) { options.name = ""; });
-  BOOST_TEST(!bench.master.next_enlisted().profile.name.empty());
+  BOOST_TEST(!bench.master.next_registered().profile.name.empty());
 }
 
 BOOST_AUTO_TEST_CASE(beats_under_the_name_that_it_was_given) {
@@ -76,27 +76,27 @@ BOOST_AUTO_TEST_CASE(asks_again_when_it_is_refused) {
   worker_bench bench(nullptr, false);
   bench.master.refuse_next();
   bench.hire();
-  BOOST_TEST(bench.master.next_enlisted().profile.name == "bench");
+  BOOST_TEST(bench.master.next_registered().profile.name == "bench");
   BOOST_TEST(bench.out_of(bench.run(bench.shell("echo in"))) == "in\n");
 }
 
 BOOST_AUTO_TEST_CASE(f28_a_worker_that_was_given_up_stops_what_it_runs_and_asks_again) {
   worker_bench bench;
-  auto first = bench.master.next_enlisted().profile;
+  auto first = bench.master.next_registered().profile;
   meeting_point running(bench.folder / "running");
   bench.start(bench.spec(bench.shell(running.script() + "; sleep 1000")));
   pid_t command = running.wait();
   caf::anon_send(bench.worker, dismiss_worker{"too silent", true});
   BOOST_TEST(bench.master.next_finished().outcome.status.code() == errc::cancelled);
   BOOST_TEST(!is_alive(command));
-  auto again = bench.master.next_enlisted().profile;
+  auto again = bench.master.next_registered().profile;
   BOOST_TEST(again.epoch == first.epoch);
   BOOST_TEST(bench.master.next_beat().worker_id != "");
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_is_dismissed_lets_its_actions_end) {
   worker_bench bench;
-  bench.master.next_enlisted();
+  bench.master.next_registered();
   meeting_point running(bench.folder / "running");
   meeting_point go_on(bench.folder / "go_on");
   bench.start(bench.spec(bench.shell(running.script() + "; cat " + go_on.path() + "; echo ended")));
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_worker_that_is_dismissed_lets_its_actions_end) {
   caf::anon_send(bench.worker, dismiss_worker{"the scheduler goes", false});
   go_on.send("and ");
   BOOST_TEST(bench.out_of(bench.master.next_finished().outcome) == "and ended\n");
-  bench.master.next_enlisted();
+  bench.master.next_registered();
 }
 
 BOOST_AUTO_TEST_CASE(a_start_without_a_free_slot_is_handed_back) {
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_kill_of_another_attempt_or_of_nothing_is_ignored) {
 
 BOOST_AUTO_TEST_CASE(a_drain_waits_for_what_runs_and_says_that_it_leaves) {
   worker_bench bench;
-  bench.master.next_enlisted();
+  bench.master.next_registered();
   meeting_point running(bench.folder / "running");
   meeting_point go_on(bench.folder / "go_on");
   bench.start(bench.spec(bench.shell(running.script() + "; cat " + go_on.path())));
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_drain_waits_for_what_runs_and_says_that_it_leaves) {
   caf::scoped_actor self{bench.system};
   auto drained = self->request(bench.worker, caf::infinite, drain_worker{});
   bench.master.wait_until_left();
-  BOOST_TEST(ask<worker_figures>(bench.system, bench.worker, measure_worker{})->running == 1U);
+  BOOST_TEST(ask<worker_stats>(bench.system, bench.worker, measure_worker{})->running == 1U);
   go_on.send("");
   bool done = false;
   drained.receive([&](const worker_drained&) { done = true; }, [](const caf::error&) {});

@@ -339,7 +339,7 @@ BOOST_AUTO_TEST_CASE(a_composed_blob_is_lent_as_one_file) {
 
 BOOST_AUTO_TEST_CASE(does_not_come_up_over_a_store_of_results) {
   subject results = composing;
-  results.what = holds::results;
+  results.what = store_role::results;
   BOOST_CHECK_EXCEPTION(stage{results}, std::runtime_error, [](const std::runtime_error& fault) {
     return std::string(fault.what()).find("action results") != std::string::npos;
   });

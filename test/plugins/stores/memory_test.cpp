@@ -51,14 +51,14 @@ BOOST_AUTO_TEST_CASE(has_given_the_room_back_when_an_upload_is_heard_to_have_end
 BOOST_AUTO_TEST_CASE(charges_each_blob_for_its_bookkeeping) {
   stage on({"{type: memory, capacity: 10KB}"});
   for (std::uint64_t i = 0; i < 1000; ++i) put(on, noise(8, i));
-  auto figures = on.tell(measure_store{});
-  BOOST_REQUIRE(figures);
-  BOOST_TEST(figures->blobs < 100U);
-  BOOST_TEST(figures->bytes <= 10'000U);
+  auto stats = on.tell(measure_store{});
+  BOOST_REQUIRE(stats);
+  BOOST_TEST(stats->blobs < 100U);
+  BOOST_TEST(stats->bytes <= 10'000U);
 }
 
 BOOST_AUTO_TEST_CASE(refuses_a_result_larger_than_it_was_told) {
-  stage on({"{type: memory, capacity: 64MiB, max_result_size: 1000B}", holds::results});
+  stage on({"{type: memory, capacity: 64MiB, max_result_size: 1000B}", store_role::results});
   digest action = digest_of("an action");
   BOOST_TEST(code_of(write(on, action, noise(1001))) == "INVALID_ARGUMENT");
   BOOST_TEST(code_of(on.tell(write_blobs{{{action, bytes::adopt(noise(1001))}}})->results.at(0)) ==

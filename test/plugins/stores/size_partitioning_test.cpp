@@ -37,11 +37,11 @@ BOOST_AUTO_TEST_CASE(adds_up_what_both_stores_hold) {
   stage on(parted);
   put(on, noise(500));
   put(on, noise(5000));
-  auto figures = on.tell(measure_store{});
-  BOOST_REQUIRE(figures);
-  BOOST_TEST(figures->blobs == 2U);
-  BOOST_TEST(figures->bytes >= 5500U);
-  BOOST_TEST(figures->capacity == 3000U + (1U << 20));
+  auto stats = on.tell(measure_store{});
+  BOOST_REQUIRE(stats);
+  BOOST_TEST(stats->blobs == 2U);
+  BOOST_TEST(stats->bytes >= 5500U);
+  BOOST_TEST(stats->capacity == 3000U + (1U << 20));
 }
 
 BOOST_AUTO_TEST_CASE(hears_of_evictions_in_both_stores) {
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(hears_of_evictions_in_both_stores) {
 
 BOOST_AUTO_TEST_CASE(does_not_come_up_over_a_store_of_results) {
   subject results = parted;
-  results.what = holds::results;
+  results.what = store_role::results;
   BOOST_CHECK_EXCEPTION(stage{results}, std::runtime_error, says("action results"));
 }
 

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(refuses_the_wrong_ones_of_a_batch_and_keeps_the_others) {
 
 BOOST_AUTO_TEST_CASE(does_not_come_up_over_a_store_of_results) {
   subject results = verified;
-  results.what = holds::results;
+  results.what = store_role::results;
   BOOST_CHECK_EXCEPTION(stage{results}, std::runtime_error, [](const std::runtime_error& fault) {
     return std::string(fault.what()).find("action results") != std::string::npos;
   });

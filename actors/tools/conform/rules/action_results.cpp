@@ -5,7 +5,7 @@
 namespace kiln::conform {
 namespace {
 
-constexpr std::size_t most_taken = 4 << 20;  // bytes in a message, by a client that was told nothing
+constexpr std::size_t max_taken = 4 << 20;  // bytes in a message, by a client that was told nothing
 
 void add_file(v2::ActionResult& to, const std::string& path, const blob& content) {
   auto* file = to.add_output_files();
@@ -125,7 +125,7 @@ void inlining(probe& ask) {
   ask.check(!inside, "nothing inline, for nothing was asked to be");
 
   auto full = ask.ok(get_inlined(ask, action, paths));
-  if (full.ByteSizeLong() > most_taken)
+  if (full.ByteSizeLong() > max_taken)
     ask.fail("a message of 4194304 bytes at most", fmt::format("one of {}", full.ByteSizeLong()));
   ask.check(full.stdout_digest().hash() == large.digest.hash() && full.output_files_size() == 9,
             "the digest of stdout, and nine files");
@@ -213,7 +213,7 @@ void two_directories(probe& ask) {
 void too_large(probe& ask) {
   auto action = stored_action(ask);
   v2::ActionResult result;
-  result.set_stdout_raw(ask.fresh_bytes(most_taken));
+  result.set_stdout_raw(ask.fresh_bytes(max_taken));
   auto got = ask.update_result(action.digest, result);
   ask.expect(got, {errc::invalid_argument, errc::resource_exhausted});
   if (got.status.message().empty()) ask.fail("a text that says why", "none");

@@ -10,7 +10,7 @@
 namespace kiln::conform {
 namespace {
 
-constexpr std::int64_t most_tried = 64 << 20;  // bytes that a rule about a limit sends
+constexpr std::int64_t max_tried = 64 << 20;  // bytes that a rule about a limit sends
 
 v2::ServerCapabilities announced(probe& ask) {
   return ask.ok(ask.capabilities(ask.instance()));
@@ -114,7 +114,7 @@ std::vector<blob> blobs_of(probe& ask, std::int64_t total, std::int64_t count) {
 void announced_batch_limit(probe& ask) {
   auto limit = ask.server().cache().max_batch_total_size_bytes();
   if (limit <= 0) ask.skip("no max_batch_total_size_bytes is announced");
-  if (limit > most_tried) ask.skip("max_batch_total_size_bytes is more than this rule sends");
+  if (limit > max_tried) ask.skip("max_batch_total_size_bytes is more than this rule sends");
   for (std::int64_t count : {std::int64_t{1}, std::clamp<std::int64_t>(limit / 1024, 1, 3000)}) {
     ask.store(blobs_of(ask, limit, count));
     ask.expect(ask.batch_update(blobs_of(ask, limit + 1, count)), errc::invalid_argument);
@@ -130,7 +130,7 @@ void blob_limit(probe& ask) {
   auto refused = ask.start_write();
   refused.send(piece(ask.write_name(beyond), 0, beyond.data));
   ask.expect(refused.rest(), errc::invalid_argument);
-  if (limit <= most_tried) {
+  if (limit <= max_tried) {
     auto largest = ask.fresh(static_cast<std::size_t>(limit));
     expect_committed(ask, ask.write(ask.write_name(largest), largest.data), {limit});
     return;

@@ -82,8 +82,8 @@ void survivors(probe& ask) {
   // The pattern does not find itself.
   auto pattern = word.substr(0, word.size() - 1) + "[" + word.back() + "]";
   auto second = shell(fmt::format("grep -las '{}' /proc/[0-9]*/cmdline; true", pattern));
-  ask.equal("processes that outlived their action", said_by(ask, succeeded(ask, action_with(ask, second))),
-            std::string());
+  ask.equal("processes that nothrow_handler their action",
+            said_by(ask, succeeded(ask, action_with(ask, second))), std::string());
 }
 
 void expect_uploaded(probe& ask, const v2::ActionResult& result) {

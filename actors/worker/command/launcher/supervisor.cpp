@@ -161,28 +161,28 @@ bool supervisor::begin() {
   command what;
   volatile int failure = 0;
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || !read_image(with_.image, what)) {
+  if (null < 0 || !read_image(deps_.image, what)) {
     say({word::not_started, errno != 0 ? errno : EINVAL});
     return false;
   }
   started_ = now_ns();
-  pid_ = start(what, with_, rank_, null, &failure);
+  pid_ = start(what, deps_, rank_, null, &failure);
   if (pid_ < 0) failure = errno;
   if (pid_ > 0 && failure != 0) waitpid(pid_, nullptr, 0);
   if (failure != 0) {
     say({word::not_started, failure});
     return false;
   }
-  close(with_.image);
-  close(with_.folder);
-  close(with_.out);
-  close(with_.err);
+  close(deps_.image);
+  close(deps_.folder);
+  close(deps_.out);
+  close(deps_.err);
   say({word::started});
   return true;
 }
 
 void supervisor::wait_for_news() {
-  pollfd ends[] = {{with_.control, POLLIN, 0}, {signals_, POLLIN, 0}};
+  pollfd ends[] = {{deps_.control, POLLIN, 0}, {signals_, POLLIN, 0}};
   if (poll(ends, 2, -1) < 0) return;
   if (ends[0].revents != 0) take_order();
   if (ends[1].revents != 0) {
@@ -194,7 +194,7 @@ void supervisor::wait_for_news() {
 
 void supervisor::take_order() {
   char byte = 0;
-  ssize_t size = recv(with_.control, &byte, 1, MSG_DONTWAIT);
+  ssize_t size = recv(deps_.control, &byte, 1, MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size == 1)
     kill(-pid_, SIGTERM);
@@ -246,7 +246,7 @@ bool supervisor::reap(int flags) {
 }
 
 void supervisor::say(const report& what) {
-  send(with_.control, &what, sizeof what, MSG_NOSIGNAL);
+  send(deps_.control, &what, sizeof what, MSG_NOSIGNAL);
 }
 
 }  // namespace kiln::launcher

@@ -14,7 +14,7 @@ class supervisor {
 public:
   /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
   supervisor(const command_descriptors& with, int signals, const oom_rank& rank)
-      : with_(with), signals_(signals), rank_(rank) {}
+      : deps_(with), signals_(signals), rank_(rank) {}
 
   [[noreturn]] void run(pid_t launcher);
 
@@ -29,7 +29,7 @@ private:
   bool reap(int flags);
   void say(const report& what);
 
-  command_descriptors with_;
+  command_descriptors deps_;
   int signals_;
   const oom_rank& rank_;
   pid_t pid_ = 0;

@@ -17,7 +17,7 @@ expected<bytes> read_segment(disk& on, const descriptor& file, const digest& blo
 }
 
 file_source::file_source(engine_ptr with, segment what, judge tell)
-    : with_(std::move(with)), what_(std::move(what)), tell_(std::move(tell)) {}
+    : deps_(std::move(with)), what_(std::move(what)), tell_(std::move(tell)) {}
 
 file_source::~file_source() {
   tell({});
@@ -34,7 +34,7 @@ void file_source::start() {
     if (fetching_ || over_ || ready_) return;
     fetching_ = true;
   }
-  auto posted = with_->pool->post([self = shared_from_this()] { self->fetch(); });
+  auto posted = deps_->pool->post([self = shared_from_this()] { self->fetch(); });
   if (posted) return;
   next then;
   {
@@ -101,7 +101,7 @@ void file_source::fetch() {
 expected<byte_chain> file_source::next_piece() {
   std::uint64_t size = std::min(piece_size, what_.end - what_.offset);
   if (size == 0) return byte_chain();
-  auto piece = read_segment(with_->on(), *what_.file, what_.blob, what_.offset, size);
+  auto piece = read_segment(deps_->on(), *what_.file, what_.blob, what_.offset, size);
   if (!piece) {
     tell({blob_state::broken, 0, piece.error()});
     // Part of it went out already, so this is not the blob's absence: it is its end.

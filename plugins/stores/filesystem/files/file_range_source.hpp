@@ -54,7 +54,7 @@ private:
   expected<void> check(const bytes& piece);
   void tell(read_verdict found);
 
-  const engine_ptr with_;
+  const engine_ptr deps_;
   segment what_;
   judge tell_;
 

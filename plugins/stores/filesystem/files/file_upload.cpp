@@ -58,13 +58,13 @@ expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const dig
 }
 
 upload::upload(engine_ptr with, order what, ended then, stop when_stopped)
-    : with_(std::move(with)),
+    : deps_(std::move(with)),
       what_(std::move(what)),
       then_(std::move(then)),
       when_stopped_(std::move(when_stopped)),
       result_(std::make_shared<uploaded>()),
       granted_(what_.granted) {
-  if (with_->verifies()) hash_.emplace(what_.blob.function);
+  if (deps_->verifies()) hash_.emplace(what_.blob.function);
 }
 
 upload::~upload() {
@@ -83,7 +83,7 @@ void upload::ask() {
 
 void upload::take_on_pool(piece next) {
   auto shared = std::make_shared<piece>(std::move(next));
-  auto posted = with_->pool->post([self = shared_from_this(), shared] { self->take(std::move(*shared)); });
+  auto posted = deps_->pool->post([self = shared_from_this(), shared] { self->take(std::move(*shared)); });
   if (!posted) {
     what_.source->cancel(posted.error());
     report(fail(std::move(posted).error()));
@@ -128,7 +128,7 @@ bool upload::store(byte_chain next) {
   if (auto fits = check_more(next.size()); !fits) return refuse(std::move(fits).error());
   if (result_->size + next.size() > granted_) return wait_for_room(std::move(next), true);
   if (!result_->file) {
-    auto made = temp_file::create(with_);
+    auto made = temp_file::create(deps_);
     if (!made) {
       if (made.error().number != ENOSPC || retried_)
         return refuse(made.error().in_words(fmt::format("storing blob {}", what_.blob)));
@@ -167,7 +167,7 @@ void upload::go_on(std::uint64_t granted) {
 }
 
 void upload::go_on() {
-  auto posted = with_->pool->post([self = shared_from_this()] {
+  auto posted = deps_->pool->post([self = shared_from_this()] {
     byte_chain again = std::move(self->unwritten_);
     self->unwritten_.clear();
     self->take(std::move(again));
@@ -199,11 +199,11 @@ expected<void> upload::check_whole() {
 void upload::finish() {
   if (auto right = check_whole(); !right) return report(fail(std::move(right).error()));
   if (!result_->file) {  // not even one byte
-    auto made = temp_file::create(with_);
+    auto made = temp_file::create(deps_);
     if (!made) return report(fail(made.error().in_words(fmt::format("storing blob {}", what_.blob))));
     result_->file = std::move(*made);
   }
-  if (auto done = complete(*with_, *result_, true); !done)
+  if (auto done = complete(*deps_, *result_, true); !done)
     return report(fail(done.error().in_words(fmt::format("storing blob {}", what_.blob))));
   report(std::move(result_));
 }

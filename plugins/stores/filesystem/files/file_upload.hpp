@@ -72,7 +72,7 @@ private:
   void finish();
   void report(expected<std::shared_ptr<uploaded>> result);
 
-  const engine_ptr with_;
+  const engine_ptr deps_;
   const order what_;
   ended then_;
   const stop when_stopped_;

@@ -21,8 +21,8 @@ constexpr std::string_view old_format_line = "kiln filesystem store, version 1";
 constexpr unsigned folder_mode = 0755;
 constexpr unsigned private_mode = 0700;
 
-std::string_view name_of(holds what) noexcept {
-  return what == holds::content ? "content" : "results";
+std::string_view name_of(store_role what) noexcept {
+  return what == store_role::content ? "content" : "results";
 }
 
 /// A small file, whole; empty where there is none.
@@ -100,7 +100,7 @@ std::array<char, 3> folder_name(unsigned number) noexcept {
   return {digits[number >> 4 & 15], digits[number & 15], '\0'};
 }
 
-expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::string& path, holds what,
+expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::string& path, store_role what,
                                                            const std::string& boot_id, bool durable,
                                                            std::uint64_t fresh_key) {
   std::shared_ptr<store_folder> folder(new store_folder(on, path, fresh_key));
@@ -108,7 +108,7 @@ expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::
   return folder;
 }
 
-expected<void> store_folder::prepare(holds what, const std::string& boot_id, bool durable) {
+expected<void> store_folder::prepare(store_role what, const std::string& boot_id, bool durable) {
   if (auto done = open_root(); !done) return done;
   if (auto done = take_lock(); !done) return done;
   if (auto done = check_format(what, boot_id, durable); !done) return done;
@@ -148,7 +148,7 @@ expected<void> store_folder::take_lock() {
   return {};
 }
 
-expected<void> store_folder::check_format(holds what, const std::string& boot_id, bool durable) {
+expected<void> store_folder::check_format(store_role what, const std::string& boot_id, bool durable) {
   auto text = read_small(on_, root_, format_file);
   if (!text) return fail(in_words(text.error(), "reading", format_file));
   if (auto key = read_key(value_of(*text, "key"))) key_ = *key;

@@ -58,7 +58,7 @@ public:
   /// One sentence with the path and what to do about it, where it cannot be had.
   /// `durable`: files are synced before they get a name. What a store that was not durable left at a crash is
   /// suspect. `fresh_key`: for a folder that has none yet; by chance.
-  static expected<std::shared_ptr<store_folder>> open(disk& on, const std::string& path, holds what,
+  static expected<std::shared_ptr<store_folder>> open(disk& on, const std::string& path, store_role what,
                                                       const std::string& boot_id, bool durable,
                                                       std::uint64_t fresh_key);
 
@@ -103,10 +103,10 @@ private:
   store_folder(disk& on, std::string path, std::uint64_t fresh_key)
       : on_(on), path_(std::move(path)), key_(fresh_key) {}
 
-  expected<void> prepare(holds what, const std::string& boot_id, bool durable);
+  expected<void> prepare(store_role what, const std::string& boot_id, bool durable);
   expected<void> open_root();
   expected<void> take_lock();
-  expected<void> check_format(holds what, const std::string& boot_id, bool durable);
+  expected<void> check_format(store_role what, const std::string& boot_id, bool durable);
   void look_back(const std::string& text, bool same_boot);
   expected<void> write_format(bool closed);
   expected<void> make_folders();

@@ -166,7 +166,7 @@ expected<void> name_lane::submit(std::vector<order> orders) {
     std::move(orders.begin(), orders.end(), std::back_inserter(waiting_));
     if (std::exchange(working_, true)) return {};
   }
-  auto posted = caught([this] { return with_->pool->post([self = shared_from_this()] { self->work(); }); });
+  auto posted = caught([this] { return deps_->pool->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
   std::lock_guard lock(mutex_);
   working_ = false;
@@ -195,7 +195,7 @@ void name_lane::work() {
 void name_lane::work_on(std::vector<order> taken) {
   std::vector<outcome> outcomes;
   try {
-    group now(*with_, taken);
+    group now(*deps_, taken);
     now.work();
     outcomes = std::move(now.outcomes);
   } catch (...) {  // nothing has been done

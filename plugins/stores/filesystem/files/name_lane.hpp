@@ -33,7 +33,7 @@ public:
   /// What came of a group's orders, in their order: called on a thread pool thread.
   using report = std::function<void(std::vector<outcome>)>;
 
-  name_lane(engine_ptr with, report tell) : with_(std::move(with)), tell_(std::move(tell)) {}
+  name_lane(engine_ptr with, report tell) : deps_(std::move(with)), tell_(std::move(tell)) {}
 
   /// For the actor alone. An error means that none of them was taken.
   expected<void> submit(std::vector<order> orders);
@@ -43,7 +43,7 @@ private:
   void work();
   void work_on(std::vector<order> taken);
 
-  const engine_ptr with_;
+  const engine_ptr deps_;
   const report tell_;
   std::mutex mutex_;
   std::vector<order> waiting_;

@@ -13,7 +13,7 @@ constexpr std::uint64_t write_back_step = 8 << 20;
 }  // namespace
 
 temp_file& temp_file::operator=(temp_file&& other) noexcept {
-  std::swap(with_, other.with_);
+  std::swap(deps_, other.deps_);
   std::swap(name_, other.name_);
   std::swap(file_, other.file_);
   std::swap(size_, other.size_);
@@ -23,12 +23,12 @@ temp_file& temp_file::operator=(temp_file&& other) noexcept {
 }
 
 temp_file::~temp_file() {
-  if (!with_) return;
-  auto remove = [with = with_, name = name_] {
+  if (!deps_) return;
+  auto remove = [with = deps_, name = name_] {
     // What cannot be removed now is swept by the next start.
     (void)with->on().remove(with->folder->temp(), name.c_str());
   };
-  if (!with_->pool->post(remove)) remove();  // the store is ending, and nothing waits for this thread
+  if (!deps_->pool->post(remove)) remove();  // the store is ending, and nothing waits for this thread
 }
 
 disk_result<temp_file> temp_file::create(engine_ptr with) {
@@ -39,7 +39,7 @@ disk_result<temp_file> temp_file::create(engine_ptr with) {
   auto file = folder.on().open(folder.temp(), made.name_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0555);
   if (!file) return tl::unexpected(file.error());
   made.file_ = std::move(*file);
-  made.with_ = std::move(with);
+  made.deps_ = std::move(with);
   if (folder.mode_needs_help()) {
     if (auto done = folder.on().set_mode(made.file_, 0555); !done) return tl::unexpected(done.error());
   }
@@ -50,17 +50,17 @@ disk_result<void> temp_file::append(const byte_chain& pieces) {
   boost::container::small_vector<iovec, 8> vectors;
   for (const auto& piece : pieces.pieces())
     vectors.push_back({const_cast<char*>(piece.data()), piece.size()});  // written from, never to
-  if (auto done = write_all(with_->on(), file_, {vectors.data(), vectors.size()}, size_); !done) return done;
+  if (auto done = write_all(deps_->on(), file_, {vectors.data(), vectors.size()}, size_); !done) return done;
   size_ += pieces.size();
-  if (with_->durable() && size_ - started_ >= write_back_step) {
-    with_->on().write_back(file_, started_, size_ - started_);
+  if (deps_->durable() && size_ - started_ >= write_back_step) {
+    deps_->on().write_back(file_, started_, size_ - started_);
     started_ = size_;
   }
   return {};
 }
 
 disk_result<void> temp_file::sync() {
-  auto done = with_->on().sync_data(file_);
+  auto done = deps_->on().sync_data(file_);
   if (done) synced_ = true;
   return done;
 }

@@ -24,16 +24,16 @@ public:
   /// Other files of its group are synced with it: it needs no descriptor of its own any more.
   void close() noexcept { file_ = {}; }
 
-  explicit operator bool() const noexcept { return with_ != nullptr; }
+  explicit operator bool() const noexcept { return deps_ != nullptr; }
   const std::string& name() const noexcept { return name_; }
   const descriptor& file() const noexcept { return file_; }
   std::uint64_t size() const noexcept { return size_; }
   bool synced() const noexcept { return synced_; }
   /// It has another name now, or is gone.
-  void let_go() noexcept { with_ = nullptr; }
+  void let_go() noexcept { deps_ = nullptr; }
 
 private:
-  engine_ptr with_;
+  engine_ptr deps_;
   std::string name_;
   descriptor file_;
   std::uint64_t size_ = 0;

@@ -239,14 +239,14 @@ blob_index::slot& blob_index::insert_packed(const digest& blob, const pack_place
 void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint32_t used,
                                    evicted_blobs& gone) {
   slot* there = find(what.blob);
-  if (what.kind == record_kind::erasure) {
-    note_erasure(what.blob, what.sequence);
+  if (what.kind == record_kind::tombstone) {
+    note_tombstone(what.blob, what.sequence);
     if (there && there->packed() && there->sequence <= what.sequence) erase(*there, gone);
     return;
   }
   if (there && pack_of(*there) == &in && there->sequence == what.sequence) return;  // the same one again
-  auto erased = erasures_.find(what.blob);
-  bool counts = erased == erasures_.end() || erased->second < what.sequence;
+  auto erased = tombstones_.find(what.blob);
+  bool counts = erased == tombstones_.end() || erased->second < what.sequence;
   if (there && (!there->packed() || there->sequence >= what.sequence)) counts = false;
   if (what.offset + what.length > UINT32_MAX) counts = false;  // no pack of ours
   if (!counts) return make_stale(in);
@@ -261,8 +261,8 @@ void blob_index::insert_old_packed(held_pack& in, const record& what, std::uint3
   attach(which);
 }
 
-void blob_index::note_erasure(const digest& blob, std::uint64_t sequence) {
-  std::uint64_t& erased = erasures_[blob];
+void blob_index::note_tombstone(const digest& blob, std::uint64_t sequence) {
+  std::uint64_t& erased = tombstones_[blob];
   erased = std::max(erased, sequence);
 }
 

@@ -104,10 +104,10 @@ public:
   slot& insert_old_file(const digest& blob, std::uint64_t size, std::uint32_t used);
   /// In a pack. What was there under this digest before counts no more, but keeps its pins.
   slot& insert_packed(const digest& blob, const pack_place& place, std::uint64_t sequence);
-  /// A record was written that is no blob's: an erasure, or a second one of a blob. It takes its room.
+  /// A record was written that is no blob's: an tombstone, or a second one of a blob. It takes its room.
   void count_record(const pack_place& place);
   /// The same for what an earlier process left; of records with one digest the one with the highest sequence
-  /// counts, and its erasure if that is higher still.
+  /// counts, and its tombstone if that is higher still.
   void insert_old_packed(held_pack& in, const record& what, std::uint32_t used, evicted_blobs& gone);
   void insert_old_packed(held_pack& in, const record& what) {
     evicted_blobs nobody_knew;
@@ -127,17 +127,17 @@ public:
   std::vector<slot*> blobs_in(const held_pack& which, std::uint64_t most = UINT64_MAX);
   std::uint64_t next_sequence() noexcept { return ++sequences_; }
   /// Old records of this digest, up to this sequence, count no more when they come.
-  void note_erasure(const digest& blob, std::uint64_t sequence);
+  void note_tombstone(const digest& blob, std::uint64_t sequence);
   /// No more old records come.
-  void forget_erasures() { erasures_.clear(); }
+  void forget_tombstones() { tombstones_.clear(); }
   pack_place place_of(const slot& which) const;
 
   /// Some of this pack could not be read yet. Where names are overwritten, it may have in it what replaces or
   /// erases any record in the packs before it, or in itself.
-  void note_unread(std::uint64_t pack);
+  void note_unreadable(std::uint64_t pack);
   void note_read(std::uint64_t pack);
   /// Those that are still there.
-  const std::set<std::uint64_t>& unread() const noexcept { return unread_; }
+  const std::set<std::uint64_t>& unread() const noexcept { return unreadable_; }
   /// What it says may not be the truth, for that could not be read yet.
   bool is_doubtful(const slot& which) const noexcept {
     return end_of_doubt_ != 0 && which.packed() && packs_[which.pack]->file->number < end_of_doubt_;
@@ -195,7 +195,7 @@ public:
   std::uint64_t reserved() const noexcept { return reserved_; }
   std::uint64_t promised() const noexcept { return promised_; }
   std::uint64_t capacity() const noexcept { return limits_.capacity; }
-  std::size_t most_blobs() const noexcept { return limits_.blobs; }
+  std::size_t max_blobs() const noexcept { return limits_.blobs; }
   /// What blobs may take at most.
   std::uint64_t space() const noexcept { return limits_.capacity - limits_.spare; }
   std::uint64_t pinned() const noexcept { return pinned_; }
@@ -279,11 +279,11 @@ private:
   std::size_t leaving_ = 0;
   std::size_t stuck_ = 0;
   std::size_t stale_leaving_ = 0;
-  std::set<std::uint64_t> unread_;
-  std::uint64_t end_of_doubt_ = 0;                      // of the packs before this one; 0: there is none
-  std::vector<bool> changed_files_;                     // by the parts of the slab
-  std::size_t passed_over_ = 0;                         // one after the other, and nothing won
-  std::unordered_map<digest, std::uint64_t> erasures_;  // of records that may still come, at the start
+  std::set<std::uint64_t> unreadable_;
+  std::uint64_t end_of_doubt_ = 0;                        // of the packs before this one; 0: there is none
+  std::vector<bool> changed_files_;                       // by the parts of the slab
+  std::size_t passed_over_ = 0;                           // one after the other, and nothing won
+  std::unordered_map<digest, std::uint64_t> tombstones_;  // of records that may still come, at the start
 };
 
 // The three waits for memory, of the table, of the entry and of what it is asked about, are each begun for a

@@ -6,11 +6,11 @@ namespace kiln::filesystem {
 namespace {
 
 // How many packs may be on their way out at once: `limits::spare` covers their bytes.
-constexpr std::size_t most_leaving = 2;
+constexpr std::size_t max_leaving = 2;
 // Where the disk takes nothing, no more of them lose what was not worth moving.
-constexpr std::size_t most_stuck = 2;
+constexpr std::size_t max_stuck = 2;
 // For one piece of room. Each has up to some ten thousand blobs, which are all looked at.
-constexpr std::size_t most_looked_at = 8;
+constexpr std::size_t max_looked_at = 8;
 
 // As much of a pack, or of all, as may be worth moving.
 constexpr std::uint64_t most_of(std::uint64_t size) noexcept {
@@ -64,13 +64,13 @@ room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, evict
 room blob_index::drop_next(std::uint64_t open, evicted_blobs& gone) {
   slot* file = next_file();
   held_pack* pack = next_pack(open);
-  if (stuck_ >= most_stuck) pack = nullptr;
+  if (stuck_ >= max_stuck) pack = nullptr;
   if (file && (!pack || order_.known(file->used) <= order_.known(pack->filled))) {
     erase(*file, gone);
     return room::made;
   }
   // A later one may have in it what says that records of a stale one count no more.
-  if (pack && leaving_ < most_leaving && stale_leaving_ == 0) {
+  if (pack && leaving_ < max_leaving && stale_leaving_ == 0) {
     room answer = drop_a_pack(pack, open, gone);
     if (answer != room::none || !file) return answer;
     erase(*file, gone);
@@ -92,7 +92,7 @@ room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs&
   const std::uint32_t since = order_.since(most_of(order_.weight()));
   held_pack* best = nullptr;
   std::uint64_t won = 0;
-  for (std::size_t looked_at = 0; next && looked_at < most_looked_at; ++looked_at) {
+  for (std::size_t looked_at = 0; next && looked_at < max_looked_at; ++looked_at) {
     const std::uint64_t stays = survivors_of(*next, since).weight;
     const std::uint64_t leaves = next->size - std::min(stays, next->size);
     if (leaves > won || next->stale) {
@@ -213,7 +213,7 @@ bool blob_index::shed_one(std::uint64_t open, evicted_blobs& gone) {
       if (pack->stale) break;
       continue;
     }
-    if (++looked_at > most_looked_at) break;
+    if (++looked_at > max_looked_at) break;
     auto stays = survivors_of(*pack, since);
     if (!stays.any_pinned && stays.weight < least) {
       best = pack;

@@ -6,7 +6,7 @@ namespace kiln::filesystem {
 namespace {
 
 // So many that were used are passed over before one of them goes.
-constexpr int most_passed = 64;
+constexpr int max_passed = 64;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void hot_blobs::drop_one() {
     hand_ = hand_ + 1 < places_.size() ? hand_ + 1 : 1;
     place& here = places_[hand_];
     if (here.owner == 0) continue;
-    if (std::exchange(here.used, false) && ++passed < most_passed) continue;
+    if (std::exchange(here.used, false) && ++passed < max_passed) continue;
     return drop(entries_[here.owner]);
   }
 }

@@ -17,7 +17,7 @@ constexpr std::size_t head_size = 8 + 4 + 4 + 8;
 constexpr std::size_t row_size = 8 + 4;
 constexpr std::size_t check_size = 8;
 // Far more than any pack, or part of the files, has.
-constexpr std::uint64_t most_bytes = 64 << 20;
+constexpr std::uint64_t max_bytes = 64 << 20;
 constexpr const char* folder_name_of_marks = "used";
 constexpr const char* name_of_now = "now";
 constexpr int tries_to_open = 3;
@@ -43,7 +43,7 @@ std::optional<use_marks> read_from(const store_folder& in, const descriptor& fol
   auto file = in.on().open(folder, name.c_str(), O_RDONLY);
   if (!file) return {};
   auto facts = in.on().facts(*file);
-  if (!facts || facts->size > most_bytes) return {};
+  if (!facts || facts->size > max_bytes) return {};
   std::string text(facts->size, '\0');
   auto count = read_all(in.on(), *file, text, 0);
   if (!count) return {};

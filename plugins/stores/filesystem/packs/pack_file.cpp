@@ -50,7 +50,7 @@ pack_table_ptr read_index(const engine& with, std::uint64_t number, std::uint64_
 }
 
 bool is_right(const engine& with, const digest& blob, const pack_place& place, const bytes& content) {
-  if (!with.verifies() && with.what != holds::results) return true;
+  if (!with.verifies() && with.what != store_role::results) return true;
   return proves(with, record{blob, 0, place.check, place.length, record_kind::blob, place.offset},
                 content.view());
 }

@@ -40,7 +40,7 @@ const digest_function_info* take_facts(const char*& from, record& into) noexcept
   from += sizeof(std::uint16_t) + sizeof(std::uint32_t);
   into.check = take_number<std::uint64_t>(from);
   if (!function || into.blob.size < 0) return nullptr;
-  if (into.kind != record_kind::blob && into.kind != record_kind::erasure) return nullptr;
+  if (into.kind != record_kind::blob && into.kind != record_kind::tombstone) return nullptr;
   into.blob.function = function->function;
   return function;
 }

@@ -23,7 +23,7 @@ namespace kiln::filesystem {
 /// packs are still read.
 enum class record_kind : std::uint8_t {
   blob = 1,
-  erasure = 2,  ///< no payload: records of this digest up to this sequence number count no more
+  tombstone = 2,  ///< no payload: records of this digest up to this sequence number count no more
 };
 
 struct record {

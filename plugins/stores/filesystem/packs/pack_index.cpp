@@ -90,7 +90,7 @@ std::optional<record> decode_row(std::string_view row, const index_head& head) n
   result.blob.size = take_number<std::int64_t>(from);
   result.check = take_number<std::uint64_t>(from);
   if (!function || function->hash_size > head.hash_size || result.blob.size < 0) return {};
-  if (result.kind != record_kind::blob && result.kind != record_kind::erasure) return {};
+  if (result.kind != record_kind::blob && result.kind != record_kind::tombstone) return {};
   if (!lies_within(result, head.covered)) return {};
   result.blob.function = function->function;
   std::memcpy(result.blob.hash.data(), from, function->hash_size);

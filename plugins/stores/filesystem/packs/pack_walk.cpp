@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t walk_window = 4 << 20;
 constexpr std::uint64_t page_size = 4096;
 // A disk that cannot read takes seconds for each page to say so.
-constexpr std::size_t most_bad_pages = 64;
+constexpr std::size_t max_bad_pages = 64;
 // No payload is as large: a header that says so is none.
 constexpr std::uint64_t largest_payload = 64 << 20;
 
@@ -42,8 +42,8 @@ private:
     for (std::size_t done = 0; done < window_.size();) {
       auto page = window.subspan(
           done, std::min<std::size_t>(page_size - (begin_ + done) % page_size, window_.size() - done));
-      auto count = bad_pages_ < most_bad_pages ? read_all(on_, file_, page, begin_ + done)
-                                               : disk_result<std::size_t>(tl::unexpected(disk_error{}));
+      auto count = bad_pages_ < max_bad_pages ? read_all(on_, file_, page, begin_ + done)
+                                              : disk_result<std::size_t>(tl::unexpected(disk_error{}));
       if (!count) {
         ++bad_pages_;
         std::memset(page.data(), 0, page.size());
@@ -69,7 +69,7 @@ private:
 /// One format of packs: how a record is recognised.
 class pack_walker {
 public:
-  pack_walker(const engine& with, pack_reader& from) : with_(with), from_(from) {}
+  pack_walker(const engine& with, pack_reader& from) : deps_(with), from_(from) {}
   virtual ~pack_walker() = default;
 
   walked_pack walk(std::uint64_t at, bool begins_with_damage) {
@@ -128,7 +128,7 @@ protected:
     return from_.size();
   }
 
-  const engine& with_;
+  const engine& deps_;
   pack_reader& from_;
 };
 
@@ -140,7 +140,7 @@ public:
 private:
   std::optional<record> record_at(std::uint64_t at) override {
     auto found = decode_header(from_.view(at, largest_header_size), at, seal_);
-    if (!found || !fits(*found) || !proves(with_, *found, payload_of(*found))) return {};
+    if (!found || !fits(*found) || !proves(deps_, *found, payload_of(*found))) return {};
     return found;
   }
   bool may_begin(const char* text) const override { return may_be_header(text); }
@@ -162,10 +162,10 @@ private:
       return {};
     }
     record& what = found->what;
-    if (!chained_ && (with_.what != holds::content || what.kind != record_kind::blob)) return {};
+    if (!chained_ && (deps_.what != store_role::content || what.kind != record_kind::blob)) return {};
     if (chained_) next_ = end_of(what);
     if (found->cut && !complete(what)) return {};
-    if (!proves(with_, what, payload_of(what))) return {};
+    if (!proves(deps_, what, payload_of(what))) return {};
     return what;
   }
   std::uint64_t next_place(std::uint64_t at) override {
@@ -174,7 +174,7 @@ private:
   }
   /// The rest of a name of which the header has no more than the beginning.
   bool complete(record& what) {
-    if (with_.what != holds::content || what.kind != record_kind::blob) return false;
+    if (deps_.what != store_role::content || what.kind != record_kind::blob) return false;
     auto whole = digest_of(payload_of(what), what.blob.function);
     if (!std::equal(whole.hash.begin(), whole.hash.begin() + 32, what.blob.hash.begin())) return false;
     what.blob.hash = whole.hash;
@@ -190,8 +190,8 @@ private:
 
 bool proves(const engine& with, const record& what, std::string_view payload) {
   if (payload.size() != what.length) return false;
-  if (what.kind == record_kind::erasure) return true;
-  if (with.what == holds::results) return checksum(payload) == what.check;
+  if (what.kind == record_kind::tombstone) return true;
+  if (with.what == store_role::results) return checksum(payload) == what.check;
   return payload.size() == static_cast<std::size_t>(what.blob.size) &&
          digest_of(payload, what.blob.function) == what.blob;
 }

@@ -11,7 +11,7 @@ namespace kiln::filesystem {
 namespace {
 
 // A pack is dropped as a whole, entry by entry, on the actor's time.
-constexpr std::size_t most_records = 32768;
+constexpr std::size_t max_records = 32768;
 constexpr char padding[8] = {};
 constexpr std::array<char, 64 << 10> zeros{};
 
@@ -29,7 +29,7 @@ public:
         return;
       }
     record header{what.blob, what.sequence, 0, static_cast<std::uint32_t>(what.content.size()), what.kind};
-    if (owner_.with_->what == holds::results) header.check = checksum(what.content.view());
+    if (owner_.deps_->what == store_role::results) header.check = checksum(what.content.view());
     const std::uint64_t begin = owner_.size_ + coming_;
     headers_.push_back(encode_header(header, owner_.seal_));
     header.offset = begin + headers_.back().size;
@@ -41,7 +41,7 @@ public:
     results_.push_back(&result);
     result = pack_place{owner_.current_, header.offset, header.length, header.check};
     bool full = owner_.size_ + coming_ >= owner_.pack_size_ ||
-                owner_.records_.size() + records_.size() >= most_records;
+                owner_.records_.size() + records_.size() >= max_records;
     if (full) {
       write();
       owner_.close_pack();
@@ -50,7 +50,7 @@ public:
 
   void write() {
     if (records_.empty()) return;
-    const engine& with = *owner_.with_;
+    const engine& with = *owner_.deps_;
     auto done = write_all(with.on(), owner_.current_->file, pieces_, owner_.size_);
     if (done && with.durable()) done = with.on().sync_data(owner_.current_->file);
     if (done) {
@@ -89,7 +89,7 @@ private:
     try {
       for (std::uint64_t done = 0; done < coming_; done += zeros.size()) {
         iovec piece{const_cast<char*>(zeros.data()), std::min<std::uint64_t>(zeros.size(), coming_ - done)};
-        if (!write_all(owner_.with_->on(), owner_.current_->file, {&piece, 1}, owner_.size_ + done)) return;
+        if (!write_all(owner_.deps_->on(), owner_.current_->file, {&piece, 1}, owner_.size_ + done)) return;
       }
     } catch (...) {
     }
@@ -114,7 +114,7 @@ void pack_writer::submit(std::vector<order> orders, std::function<void(places)> 
     waiting_.push_back({std::move(orders), std::move(then), std::move(results)});
     if (std::exchange(working_, true)) return;
   }
-  auto posted = caught([this] { return with_->pool->post([self = shared_from_this()] { self->work(); }); });
+  auto posted = caught([this] { return deps_->pool->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return;
   std::vector<batch> refused;
   {
@@ -170,15 +170,15 @@ expected<void> pack_writer::open_pack() {
   // A number is used once, whatever becomes of it.
   std::uint64_t number = next_number_++;
   std::string name = pack_name(number);
-  auto file = with_->on().open(with_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
+  auto file = deps_->on().open(deps_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
   if (!file) return fail(write_error(file.error(), fmt::format("making {}", name)));
-  const pack_head head{number, with_->folder->key()};
+  const pack_head head{number, deps_->folder->key()};
   auto text = encode_head(head);
   iovec piece{text.data(), text.size()};
-  auto done = write_all(with_->on(), *file, {&piece, 1}, 0);
-  if (done && with_->durable()) done = with_->on().sync(with_->folder->packs());
+  auto done = write_all(deps_->on(), *file, {&piece, 1}, 0);
+  if (done && deps_->durable()) done = deps_->on().sync(deps_->folder->packs());
   if (!done) {
-    remove_pack(*with_, number);
+    remove_pack(*deps_, number);
     return fail(write_error(done.error(), fmt::format("making {}", name)));
   }
   newest_.store(number, std::memory_order_release);
@@ -192,9 +192,9 @@ expected<void> pack_writer::open_pack() {
 void pack_writer::close_pack() {
   if (!current_) return;
   if (records_.empty())
-    remove_pack(*with_, current_->number);
+    remove_pack(*deps_, current_->number);
   else
-    write_pack_index(*with_, current_->number, size_, std::exchange(records_, {}));
+    write_pack_index(*deps_, current_->number, size_, std::exchange(records_, {}));
   newest_.store(next_number_, std::memory_order_release);
   current_ = nullptr;
 }

@@ -27,7 +27,7 @@ public:
 
   /// Packs are closed at `pack_size` bytes; the first one has number `first`.
   pack_writer(engine_ptr with, std::uint64_t pack_size, std::uint64_t first)
-      : with_(std::move(with)), pack_size_(pack_size), next_number_(first), newest_(first) {}
+      : deps_(std::move(with)), pack_size_(pack_size), next_number_(first), newest_(first) {}
 
   /// Any thread. `then` is called once, on a thread pool thread, or at once if the thread pool takes nothing
   /// more.
@@ -49,7 +49,7 @@ private:
   void close_pack();
   void abandon_pack() noexcept;
 
-  const engine_ptr with_;
+  const engine_ptr deps_;
   const std::uint64_t pack_size_;
 
   std::mutex mutex_;

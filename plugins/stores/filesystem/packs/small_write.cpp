@@ -6,7 +6,7 @@ namespace kiln::filesystem {
 namespace {
 
 expected<void> check(const engine& with, const digest& blob, const bytes& content) {
-  if (with.what != holds::content) return {};
+  if (with.what != store_role::content) return {};
   if (content.size() != static_cast<std::size_t>(blob.size))
     return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
   if (!with.verifies()) return {};
@@ -20,7 +20,7 @@ class gathering {
 public:
   gathering(engine_ptr with, std::shared_ptr<pack_writer> writer, small_blob what, std::uint64_t limit,
             std::function<void(placed_blob)> then)
-      : with_(std::move(with)),
+      : deps_(std::move(with)),
         writer_(std::move(writer)),
         what_(std::move(what)),
         limit_(limit),
@@ -31,7 +31,7 @@ public:
 
   expected<void> take(byte_chain piece) {
     if (piece.size() > limit_ - pieces_.size()) {
-      if (with_->what == holds::content)
+      if (deps_->what == store_role::content)
         return fail(errc::invalid_argument, "blob {} has more bytes than its digest says", what_.blob);
       return fail(errc::resource_exhausted,
                   "the result of {} has more than the {} bytes that are stored here", what_.blob, limit_);
@@ -42,13 +42,13 @@ public:
 
   static void end(const std::shared_ptr<gathering>& self, expected<void> result) {
     if (!result) return self->report(fail(std::move(result).error()));
-    auto posted = self->with_->pool->post([self] {
+    auto posted = self->deps_->pool->post([self] {
       auto gathered = caught([&]() -> expected<void> {
         self->what_.content = self->pieces_.flatten();
         return {};
       });
       if (!gathered) return self->report(fail(write_refused(gathered.error())));
-      place_all(self->with_, self->writer_, {self->what_}, [self](std::vector<placed_blob> placed) {
+      place_all(self->deps_, self->writer_, {self->what_}, [self](std::vector<placed_blob> placed) {
         std::exchange(self->then_, nullptr)(std::move(placed.front()));
       });
     });
@@ -58,7 +58,7 @@ public:
 private:
   void report(failure why) { std::exchange(then_, nullptr)(placed_blob{{}, std::move(why), what_.sequence}); }
 
-  const engine_ptr with_;
+  const engine_ptr deps_;
   const std::shared_ptr<pack_writer> writer_;
   small_blob what_;
   const std::uint64_t limit_;

@@ -17,7 +17,7 @@ struct engine {
   std::shared_ptr<store_folder> folder;
   std::shared_ptr<thread_pool> pool;  ///< stopped by the actor when it ends
   store_options options;
-  holds what = holds::content;
+  store_role what = store_role::content;
   std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
   std::string name;
   environment env;
@@ -25,9 +25,9 @@ struct engine {
   disk& on() const noexcept { return folder->on(); }
   bool durable() const noexcept { return options.keep == durability::durable; }
   bool packs(const digest& blob) const noexcept {
-    return what == holds::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
+    return what == store_role::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
   }
-  bool verifies() const noexcept { return options.verify && what == holds::content; }
+  bool verifies() const noexcept { return options.verify && what == store_role::content; }
 };
 
 using engine_ptr = std::shared_ptr<const engine>;

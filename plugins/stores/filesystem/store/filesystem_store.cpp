@@ -19,22 +19,22 @@ constexpr std::chrono::milliseconds patience_with_pool{20};
 
 store::store(caf::actor_config& config, engine_ptr with, start_state from)
     : inner_actor::base(config),
-      with_(std::move(with)),
+      deps_(std::move(with)),
       index_(from.bounds, first_number(from), from.order.now),
-      figures_(figures::with(with_->env.metrics, with_->name)),
+      stats_(stats::with(deps_->env.metrics, deps_->name)),
       tell_(teller()),
-      packer_(std::make_shared<pack_writer>(with_, from.pack_size, first_number(from))),
+      packer_(std::make_shared<pack_writer>(deps_, from.pack_size, first_number(from))),
       heard_of_(first_number(from)),
       file_marks_(std::move(from.order.files)),
       tables_(std::make_shared<const std::vector<loaded_pack>>()) {
   for (auto number : from.packs) packs_to_load_.push_back({number});
   auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this));
-  lane_ = std::make_shared<name_lane>(with_, [self](std::vector<name_lane::outcome> outcomes) {
+  lane_ = std::make_shared<name_lane>(deps_, [self](std::vector<name_lane::outcome> outcomes) {
     if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
       caf::anon_send(alive, names_done{std::move(outcomes)});
   });
   jobs_ =
-      std::make_shared<job_lane>(with_->pool, with_->options.io_threads, [self](std::vector<pool_done> done) {
+      std::make_shared<job_lane>(deps_->pool, deps_->options.io_threads, [self](std::vector<pool_done> done) {
         if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
           caf::anon_send(alive, jobs_done{std::move(done)});
       });
@@ -105,11 +105,11 @@ void store::on_exit() {
       progress->give_up(try_again(errc::unavailable, "the store is ending"));
   writings_.clear();
   leave_order();
-  with_->pool->stop();
-  if (auto closed = with_->folder->close_in_order(); !closed && with_->env.log)
-    with_->env.log->error("a store could not be closed in order",
-                          {{"store", with_->name}, {"error", closed.error()}});
-  with_->folder->unlock();
+  deps_->pool->stop();
+  if (auto closed = deps_->folder->close_in_order(); !closed && deps_->env.log)
+    deps_->env.log->error("a store could not be closed in order",
+                          {{"store", deps_->name}, {"error", closed.error()}});
+  deps_->folder->unlock();
   lane_.reset();
   jobs_.reset();
   packer_.reset();
@@ -118,7 +118,7 @@ void store::on_exit() {
 void store::end_turn() {
   go_on();
   listeners_.tell();
-  show_figures();
+  show_stats();
 }
 
 // What fills the thread pool may be work that nobody here hears of, so it does not rely on that.
@@ -140,41 +140,41 @@ store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
   return which && which->serial == serial ? which : nullptr;
 }
 
-void store::show_figures() {
-  figures_.blobs.set(static_cast<double>(index_.size()));
-  figures_.bytes.set(static_cast<double>(index_.weight()));
-  figures_.reserved_bytes.set(static_cast<double>(index_.reserved()));
-  figures_.hot_bytes.set(static_cast<double>(index_.hot_weight()));
+void store::show_stats() {
+  stats_.blobs.set(static_cast<double>(index_.size()));
+  stats_.bytes.set(static_cast<double>(index_.weight()));
+  stats_.reserved_bytes.set(static_cast<double>(index_.reserved()));
+  stats_.hot_bytes.set(static_cast<double>(index_.hot_weight()));
 }
 
-caf::result<store_figures> store::measure() {
-  show_figures();
-  return store_figures{index_.size(), index_.weight(), index_.capacity(), figures_.evictions.value()};
+caf::result<store_stats> store::measure() {
+  show_stats();
+  return store_stats{index_.size(), index_.weight(), index_.capacity(), stats_.evictions.value()};
 }
 
 // What a power cut may take of a relaxed store is what came since the last time.
 void store::note_unsynced() {
-  if (with_->durable() || std::exchange(sync_awaited_, true)) return;
-  delayed_send(caf::actor_cast<inner_actor>(this), with_->options.sync_every, sync_due{});
+  if (deps_->durable() || std::exchange(sync_awaited_, true)) return;
+  delayed_send(caf::actor_cast<inner_actor>(this), deps_->options.sync_every, sync_due{});
 }
 
 void store::sync() {
   sync_awaited_ = false;
-  auto taken = on_pool([with = with_] { return with->folder->sync_all(); },
+  auto taken = on_pool([with = deps_] { return with->folder->sync_all(); },
                        [this](const expected<void>& done) {
                          if (done) return;
                          note_unsynced();
-                         if (with_->env.log)
-                           with_->env.log->warn("a relaxed store could not be synced",
-                                                {{"store", with_->name}, {"error", done.error()}});
+                         if (deps_->env.log)
+                           deps_->env.log->warn("a relaxed store could not be synced",
+                                                {{"store", deps_->name}, {"error", done.error()}});
                        });
   if (!taken) note_unsynced();
 }
 
 caf::result<store_flushed> store::flush() {
-  if (with_->durable()) return store_flushed{};
+  if (deps_->durable()) return store_flushed{};
   auto reply = make_answer<store_flushed>(this);
-  auto taken = on_pool([with = with_] { return with->folder->sync_all(); },
+  auto taken = on_pool([with = deps_] { return with->folder->sync_all(); },
                        [reply](expected<void> done) mutable {
                          if (done)
                            reply.deliver(store_flushed{});

@@ -10,15 +10,15 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/contract/listeners.hpp"
+#include "core/contract/observers.hpp"
 #include "core/store_kit/batch_answer.hpp"
 #include "core/store_kit/take_up.hpp"
 #include "plugins/stores/filesystem/files/file_upload.hpp"
 #include "plugins/stores/filesystem/files/inspect.hpp"
 #include "plugins/stores/filesystem/index/blob_index.hpp"
 #include "plugins/stores/filesystem/packs/small_write.hpp"
-#include "plugins/stores/filesystem/store/filesystem_figures.hpp"
 #include "plugins/stores/filesystem/store/filesystem_messages.hpp"
+#include "plugins/stores/filesystem/store/filesystem_stats.hpp"
 #include "plugins/stores/filesystem/store/job_lane.hpp"
 
 namespace kiln::filesystem {
@@ -87,7 +87,7 @@ private:
   void enter_file(const digest& blob, const uploaded& what);
   /// Nobody need bring it.
   bool is_there(const digest& blob);
-  bool is_unread(const digest& blob);
+  bool is_unreadable(const digest& blob);
   void enter_packed(const digest& blob, std::uint64_t sequence, const placed_blob& what);
   void trim();
   /// They left for want of room.
@@ -100,13 +100,13 @@ private:
   void drop_broken(const digest& blob, const error& why, bool may_pass = false);
   /// The disk could not read its file, and perhaps can another time: whoever has the blob may bring it anew,
   /// and whoever wants it may try.
-  void note_unread(slot& which, const error& why);
+  void note_unreadable(slot& which, const error& why);
   /// Its file could be read, or was brought anew.
   void now_readable(slot& which);
   /// What was found where the blob's file should be: damaged, or not to be read now. The answer to who asked.
   error judge_file(const digest& blob, std::uint64_t serial, error why);
-  void record_erasure(const digest& blob, std::uint64_t sequence,
-                      std::function<void(expected<void>)> then = {});
+  void record_tombstone(const digest& blob, std::uint64_t sequence,
+                        std::function<void(expected<void>)> then = {});
   void move_on(std::uint64_t pack);
   void moved(std::uint64_t pack, const std::vector<std::pair<digest, std::uint64_t>>& which,
              const std::vector<placed_blob>& placed);
@@ -200,10 +200,12 @@ private:
     return loading_ ? 0 : std::min(packer_->newest(), heard_of_);
   }
 
-  // store_unread.cpp: packs that could not be read, and may be another time
+  // store_unreadable.cpp: packs that could not be read, and may be another time
   using load_result = std::shared_ptr<const loaded_pack>;
-  void keep_unread(std::uint64_t number, const error& why);
-  bool may_be_in_unread() const noexcept { return with_->what == holds::results && !index_.unread().empty(); }
+  void keep_unreadable(std::uint64_t number, const error& why);
+  bool may_be_in_unreadable() const noexcept {
+    return deps_->what == store_role::results && !index_.unread().empty();
+  }
   /// Records of earlier processes.
   bool more_may_come() const noexcept { return loading_ || reload_awaited_; }
   void reload_later();
@@ -220,7 +222,7 @@ private:
   slot* slot_of(const digest& blob, std::uint64_t serial);
   template <class Order, class Body>
   auto begin(const Order& order, Body body) {
-    return take_up(order, *with_->env.time, std::move(body));
+    return take_up(order, *deps_->env.time, std::move(body));
   }
   /// After work that came back from elsewhere.
   void end_turn();
@@ -237,8 +239,8 @@ private:
   // store.cpp: a relaxed store syncs now and then what it wrote
   void note_unsynced();
   void sync();
-  void show_figures();
-  caf::result<store_figures> measure();
+  void show_stats();
+  caf::result<store_stats> measure();
   caf::result<store_flushed> flush();
 
   /// What thread pool threads may keep of this actor: enough to tell it something, not enough to keep it
@@ -254,7 +256,7 @@ private:
   expected<void> on_pool(Work work, Then then) {
     using result = decltype(caught(work));
     auto ticket = tickets_.issue<result>(std::move(then));
-    auto posted = with_->pool->post([tell = tell_, ticket, work = std::move(work)]() mutable {
+    auto posted = deps_->pool->post([tell = tell_, ticket, work = std::move(work)]() mutable {
       std::shared_ptr<result> outcome;
       try {
         outcome = std::make_shared<result>(caught(work));
@@ -289,16 +291,16 @@ private:
     return taken;
   }
 
-  engine_ptr with_;
+  engine_ptr deps_;
   blob_index index_;
-  figures figures_;
+  stats stats_;
   std::function<void(tickets::number, std::shared_ptr<void>)> tell_;
   tickets tickets_;
   std::shared_ptr<name_lane> lane_;
   std::shared_ptr<job_lane> jobs_;
   std::shared_ptr<pack_writer> packer_;
   std::uint64_t heard_of_;  // records come pack by pack, and so do their places
-  store_listeners listeners_;
+  store_observers listeners_;
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;
   std::unordered_multiset<digest> publishing_;  // files that are getting their names

@@ -43,8 +43,8 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
   if (capacity < least_capacity)
     return fail(errc::invalid_argument, "a capacity of {} bytes holds next to nothing; give at least {}",
                 capacity, least_capacity);
-  bool packing =
-      context.what == holds::results || (options.packed_below.bytes > 0 && capacity >= least_packed_capacity);
+  bool packing = context.what == store_role::results ||
+                 (options.packed_below.bytes > 0 && capacity >= least_packed_capacity);
   start_state from;
   from.pack_size = std::clamp<std::uint64_t>(capacity / 64, 16 << 10, 64 << 20);
   from.order = read_order(**folder, *packs);
@@ -57,17 +57,16 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
   if (packing) expect_descriptors(2 * (capacity / from.pack_size) + 2);
   expect_descriptors(files_at_once);
   from.bounds.hot_memory = hot_bytes(options);
-  from.bounds.overwritten = context.what == holds::results;
+  from.bounds.overwritten = context.what == store_role::results;
   claim_memory(context.env.metrics, {"store " + context.name, "hot_memory", from.bounds.hot_memory});
   const auto for_index = options.index_memory.bytes_of(memory_limit());
   from.bounds.blobs = std::max<std::size_t>(least_blobs, for_index / blob_index::memory_of_blob);
   claim_memory(context.env.metrics,
                {"store " + context.name, "index_memory", from.bounds.blobs * blob_index::memory_of_blob});
   if (context.env.log)
-    context.env.log->info("a store opens", {{"store", context.name},
-                                            {"path", path},
-                                            {"most_bytes", capacity},
-                                            {"most_blobs", from.bounds.blobs}});
+    context.env.log->info(
+        "a store opens",
+        {{"store", context.name}, {"path", path}, {"max_bytes", capacity}, {"max_blobs", from.bounds.blobs}});
   auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.pool), options,
                                                     context.what, packing ? options.packed_below.bytes : 0,
                                                     context.name, context.env});

@@ -45,7 +45,7 @@ caf::result<leased> store::lease(lease_blobs order) {
                  if (there && index_.stands(*there)) {
                    index_.use(*there);
                    held.emplace_back(blobs[at], index_.pin(*there));
-                 } else if (with_->what != holds::content || !is_empty_blob(blobs[at])) {
+                 } else if (deps_->what != store_role::content || !is_empty_blob(blobs[at])) {
                    result.missing.push_back(blobs[at]);
                  }
                });
@@ -56,9 +56,9 @@ caf::result<leased> store::lease(lease_blobs order) {
 }
 
 caf::result<lent_files> store::lend(lend_files order) {
-  if (with_->what != holds::content)
+  if (deps_->what != store_role::content)
     return to_caf(
-        {errc::unimplemented, fmt::format("store {} holds results and lends no files", with_->name)});
+        {errc::unimplemented, fmt::format("store {} holds results and lends no files", deps_->name)});
   auto reply = make_answer<lent_files>(this);
   when_known(still_looking() ? order.blobs : std::vector<digest>(),
              [this, blobs = order.blobs, all = batch_answer<lent_files>(reply, order.blobs.size())] {
@@ -69,11 +69,11 @@ caf::result<lent_files> store::lend(lend_files order) {
 
 void store::lend_one(const digest& blob, lending reply) {
   if (is_empty_blob(blob))
-    reply.deliver(lent_file{with_->folder->path_of_empty(), hold_of({})});
+    reply.deliver(lent_file{deps_->folder->path_of_empty(), hold_of({})});
   else if (auto there = index_.find(blob))
     lend_known(*there, std::move(reply));
   else
-    reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
+    reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, deps_->name));
 }
 
 // It is pinned first, and then looked at: what is lent is there, and has been proved once.
@@ -90,7 +90,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending
   const digest blob = index_.name_of(which);
   const std::uint64_t serial = which.serial;
   const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
-  auto look = [with = with_, tree, blob, proved = index_.verified(which)] {
+  auto look = [with = deps_, tree, blob, proved = index_.verified(which)] {
     return examine_lent(*with, tree, blob, proved);
   };
   auto looked = [this, tree, blob, serial, held, reply](expected<file_stamp> found) mutable {
@@ -98,7 +98,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending
     if (found) {
       if (there && !there->packed()) now_readable(*there);
       if (there) index_.set_verified(*there, *found);
-      return reply.deliver(lent_file{with_->folder->path_of(tree, blob), held});
+      return reply.deliver(lent_file{deps_->folder->path_of(tree, blob), held});
     }
     if (tree == blob_tree::content)
       return reply.deliver(fail(judge_file(blob, serial, std::move(found).error())));
@@ -127,7 +127,7 @@ void store::lend_copy(slot& which, std::shared_ptr<const void> held, lending rep
     if (reserved) return copy_and_lend(blob, serial, weight, std::move(held), std::move(reply));
     reply.deliver(fail(
         try_again(errc::resource_exhausted,
-                  fmt::format("no room in store {} for a copy of blob {} to be lent", with_->name, blob))));
+                  fmt::format("no room in store {} for a copy of blob {} to be lent", deps_->name, blob))));
   });
 }
 
@@ -137,7 +137,7 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
   if (!which || !which->packed() || which->copied) {  // not as it was, after the wait for room
     index_.release(weight);
     if (which) return look_and_lend(*which, std::move(held), std::move(reply));
-    return reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, with_->name));
+    return reply.deliver(fail(errc::not_found, "no blob {} in store {}", blob, deps_->name));
   }
   auto finish = [this, blob, serial, weight, held, reply](expected<void> done, std::int64_t stamp) mutable {
     index_.release(weight);
@@ -147,11 +147,11 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
       index_.set_verified(*there, stamp);
     }
     if (!there && done) {  // it was forgotten while it was copied
-      done = fail(errc::not_found, "no blob {} in store {}", blob, with_->name);
+      done = fail(errc::not_found, "no blob {} in store {}", blob, deps_->name);
       remove_files({{blob, blob_tree::lent, nullptr, 0}});
     }
     if (done)
-      reply.deliver(lent_file{with_->folder->path_of(blob_tree::lent, blob), held});
+      reply.deliver(lent_file{deps_->folder->path_of(blob_tree::lent, blob), held});
     else
       reply.deliver(fail(std::move(done).error()));
   };
@@ -159,7 +159,7 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
     expected<uploaded_ptr> made;
     bool may_pass = false;
   };
-  auto copy = [with = with_, blob, place = index_.place_of(*which),
+  auto copy = [with = deps_, blob, place = index_.place_of(*which),
                hot = index_.hot(*which)]() -> expected<copied> {
     if (!hot.empty() || blob.size == 0) return copied{store_copy(with, blob, hot)};
     auto read = read_packed(*with, blob, place);
@@ -195,16 +195,16 @@ caf::result<forgotten> store::forget(forget_blob order) {
   auto reply = make_answer<forgotten>(this);
   when_known({order.blob}, [this, blob = order.blob, reply]() mutable {
     auto there = index_.find(blob);
-    if (!there && !may_be_in_unread()) return reply.deliver(forgotten{false});
+    if (!there && !may_be_in_unreadable()) return reply.deliver(forgotten{false});
     const forgotten told{there && index_.stands(*there)};
     const bool packed = !there || there->packed();
     // A record that cannot be read yet must not come back either.
-    const std::uint64_t sequence = may_be_in_unread() ? index_.next_sequence() : there->sequence;
+    const std::uint64_t sequence = may_be_in_unreadable() ? index_.next_sequence() : there->sequence;
     evicted_blobs gone;
     if (there) index_.erase(*there, gone);
     dismiss(std::move(gone));
     if (packed)
-      return record_erasure(blob, sequence, [reply, told](expected<void> done) mutable {
+      return record_tombstone(blob, sequence, [reply, told](expected<void> done) mutable {
         if (done)
           reply.deliver(told);
         else

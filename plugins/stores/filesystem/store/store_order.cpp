@@ -8,7 +8,7 @@ namespace {
 // After a kill, what was used in the last of them is not known to have been used.
 constexpr auto order_kept_every = std::chrono::seconds(30);
 // In one turn, which takes some milliseconds.
-constexpr std::size_t most_kept_at_once = 4;
+constexpr std::size_t max_kept_at_once = 4;
 
 }  // namespace
 
@@ -21,9 +21,9 @@ void store::keep_order_later() {
 void store::keep_order(blob_index::mark_round from) {
   if (loading_) return keep_order_later();
   if (still_looking()) from.part = SIZE_MAX;
-  auto marks = index_.take_changed_marks(from, most_kept_at_once);
+  auto marks = index_.take_changed_marks(from, max_kept_at_once);
   if (marks.empty()) return keep_order_later();
-  auto write = [with = with_, marks = std::move(marks)]() -> expected<void> {
+  auto write = [with = deps_, marks = std::move(marks)]() -> expected<void> {
     write_marks(*with->folder, marks);
     return {};
   };
@@ -36,7 +36,7 @@ void store::leave_order() {
   if (loading_) return;
   blob_index::mark_round all;
   if (still_looking()) all.part = SIZE_MAX;
-  (void)with_->pool->post([with = with_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
+  (void)deps_->pool->post([with = deps_, marks = index_.take_changed_marks(all, SIZE_MAX)] {
     write_marks(*with->folder, marks);
   });
 }

@@ -30,13 +30,13 @@ expected<file_stamp> read_through(const engine& with, blob_tree tree, const dige
 // A proof is as good as the disk, and disks rot. All files are looked through in the time that one may be
 // trusted, a folder after the other; those that are not trusted anyway, for nobody has read them, are left.
 void store::plan_proofs() {
-  if (!with_->verifies() || !with_->options.prove_again_after) return;
-  proofs_.folder_due = with_->env.time->now() + *with_->options.prove_again_after / folders;
-  delayed_send(caf::actor_cast<inner_actor>(this), *with_->options.prove_again_after / folders, proof_due{});
+  if (!deps_->verifies() || !deps_->options.prove_again_after) return;
+  proofs_.folder_due = deps_->env.time->now() + *deps_->options.prove_again_after / folders;
+  delayed_send(caf::actor_cast<inner_actor>(this), *deps_->options.prove_again_after / folders, proof_due{});
 }
 
 void store::prove_some() {
-  const auto now = with_->env.time->now();
+  const auto now = deps_->env.time->now();
   const bool idle = std::exchange(proofs_.seen, orders_) == orders_;
   duration wait = pause;
   if (proofs_.left.empty()) {
@@ -51,9 +51,9 @@ void store::prove_some() {
 void store::list_next_folder() {
   const unsigned number = proofs_.folder;
   proofs_.folder = (number + 1) % folders;
-  proofs_.folder_due += *with_->options.prove_again_after / folders;
+  proofs_.folder_due += *deps_->options.prove_again_after / folders;
   using names = std::vector<digest>;
-  auto taken = on_pool([with = with_, number]() -> expected<names> { return names_in_folder(*with, number); },
+  auto taken = on_pool([with = deps_, number]() -> expected<names> { return names_in_folder(*with, number); },
                        [this](expected<names> found) {
                          if (found) proofs_.left = std::move(*found);
                          prove_some();
@@ -79,7 +79,7 @@ void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
   const std::uint64_t serial = which.serial;
   const auto tree = which.packed() ? blob_tree::lent : blob_tree::content;
   if (which.packed() && !which.copied) return then(false);
-  auto taken = on_pool([with = with_, tree, blob] { return read_through(*with, tree, blob); },
+  auto taken = on_pool([with = deps_, tree, blob] { return read_through(*with, tree, blob); },
                        [this, tree, blob, serial, then](expected<file_stamp> found) {
                          auto there = slot_of(blob, serial);
                          if (!there) return then(false);

@@ -28,7 +28,7 @@ missing_blobs store::missing_of(const std::vector<digest>& blobs) {
   index_.find_all(blobs, [&](std::size_t at, std::uint64_t hash, slot* there) {
     if (there && index_.stands(*there))
       index_.use(*there);
-    else if (with_->what != holds::content || !is_empty_blob(blobs[at]))
+    else if (deps_->what != store_role::content || !is_empty_blob(blobs[at]))
       missing.add(blobs[at], hash);
   });
   return {missing.take()};
@@ -43,8 +43,8 @@ caf::result<blob_content> store::read(read_blob order) {
 void store::read_now(const read_blob& order, answer<blob_content> reply) {
   if (auto there = index_.find(order.blob); there && !index_.is_doubtful(*there))
     read_known(order, *there, std::move(reply));
-  else if (with_->what != holds::content || !is_empty_blob(order.blob))
-    reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, with_->name));
+  else if (deps_->what != store_role::content || !is_empty_blob(order.blob))
+    reply.deliver(fail(errc::not_found, "no blob {} in store {}", order.blob, deps_->name));
   else if (order.offset == 0)
     reply.deliver(blob_content{});
   else
@@ -61,10 +61,10 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
   if (wanted == 0) return reply.deliver(blob_content{});
   if (auto read = read_inline(which, order.offset, wanted))
     return reply.deliver(blob_content{std::move(*read), nullptr});
-  figures_.disk_reads.add();
+  stats_.disk_reads.add();
   if (which.packed())
     read_packed_on_pool(order, which, std::move(reply));
-  else if (index_.verified(which) == 0 && is_part_to_prove(*with_, order, size))
+  else if (index_.verified(which) == 0 && is_part_to_prove(*deps_, order, size))
     read_after_proof(order, which, std::move(reply));
   else
     read_on_pool(order, which, std::move(reply));
@@ -73,14 +73,14 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
 // Nothing, if it cannot be had without waiting or proving at length. What is wrong shows on the thread pool.
 std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
   if (const bytes& hot = index_.hot(which); !hot.empty()) {
-    figures_.hot_reads.add();
+    stats_.hot_reads.add();
     return hot.slice(offset, size);
   }
   if (!which.packed()) return read_file_inline(which, offset, size);
   if (which.size() > read_inline_limit) return {};
-  auto content = read_packed_cached(*with_, index_.name_of(which), index_.place_of(which));
+  auto content = read_packed_cached(*deps_, index_.name_of(which), index_.place_of(which));
   if (!content) return {};
-  figures_.cached_reads.add();
+  stats_.cached_reads.add();
   index_.warm(which, *content);
   return content->slice(offset, size);
 }
@@ -88,14 +88,14 @@ std::optional<bytes> store::read_inline(slot& which, std::uint64_t offset, std::
 std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, std::uint64_t size) {
   const digest blob = index_.name_of(which);
   if (size > read_inline_limit) return {};
-  disk& on = with_->on();
-  const descriptor& tree = with_->folder->tree(blob_tree::content, blob.function);
+  disk& on = deps_->on();
+  const descriptor& tree = deps_->folder->tree(blob_tree::content, blob.function);
   auto file = on.open(tree, blob_name(blob).path(), O_RDONLY, 0, disk::lookup::cached);
   if (!file) return {};
   bool whole = size == which.size();
-  bool prove_here = with_->verifies() && whole;
+  bool prove_here = deps_->verifies() && whole;
   if (prove_here && size > prove_inline_limit) return {};
-  if (with_->verifies() && !prove_here) {
+  if (deps_->verifies() && !prove_here) {
     auto facts = on.facts(*file);
     if (!facts || facts->size != which.size() || stamp_of(*facts) != index_.verified(which)) return {};
   }
@@ -106,12 +106,12 @@ std::optional<bytes> store::read_file_inline(slot& which, std::uint64_t offset, 
   if (prove_here && digest_of(content.view(), blob.function) != blob) return {};
   if (prove_here) now_readable(which);
   if (whole) index_.warm(which, content);
-  figures_.cached_reads.add();
+  stats_.cached_reads.add();
   return content;
 }
 
 void store::read_packed_on_pool(const read_blob& order, const slot& which, answer<blob_content> reply) {
-  auto work = [with = with_, blob = order.blob, place = index_.place_of(which)]() -> expected<packed_read> {
+  auto work = [with = deps_, blob = order.blob, place = index_.place_of(which)]() -> expected<packed_read> {
     return read_packed(*with, blob, place);
   };
   auto taken = on_pool(
@@ -154,7 +154,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     }
     if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
   });
-  auto work = [with = with_, order, proved = index_.verified(which), tell = tell_, late] {
+  auto work = [with = deps_, order, proved = index_.verified(which), tell = tell_, late] {
     return open_read(with, order, proved, [tell, late](read_verdict found) {
       tell(late, std::make_shared<read_verdict>(std::move(found)));
     });

@@ -79,10 +79,10 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
     const digest& blob = which->blobs[i];
     auto there = index_.find(blob);
     if (!there || index_.is_doubtful(*there)) {
-      if (with_->what == holds::content && is_empty_blob(blob))
+      if (deps_->what == store_role::content && is_empty_blob(blob))
         which->results[i] = bytes();
       else
-        which->results[i] = fail(errc::not_found, "no blob {} in store {}", blob, with_->name);
+        which->results[i] = fail(errc::not_found, "no blob {} in store {}", blob, deps_->name);
       continue;
     }
     index_.use(*there);
@@ -105,9 +105,9 @@ void store::collect_inline(const std::shared_ptr<collection>& which) {
 
 void store::collect_on_pool(const std::shared_ptr<collection>& which, std::vector<std::size_t> open) {
   std::size_t shares =
-      std::clamp<std::size_t>(open.size() / reads_worth_a_share, 1, with_->options.io_threads);
+      std::clamp<std::size_t>(open.size() / reads_worth_a_share, 1, deps_->options.io_threads);
   which->pending = shares;
-  figures_.disk_reads.add(open.size());
+  stats_.disk_reads.add(open.size());
   for (std::size_t share = 0; share < shares; ++share) {
     std::vector<wanted_blob> jobs;
     for (std::size_t at = open.size() * share / shares; at < open.size() * (share + 1) / shares; ++at) {
@@ -116,7 +116,7 @@ void store::collect_on_pool(const std::shared_ptr<collection>& which, std::vecto
       if (there.packed()) one.place = index_.place_of(there);
       jobs.push_back(std::move(one));
     }
-    auto read_all = [with = with_, jobs]() -> expected<std::vector<read_answer>> {
+    auto read_all = [with = deps_, jobs]() -> expected<std::vector<read_answer>> {
       std::vector<read_answer> result;
       result.reserve(jobs.size());
       for (const auto& one : jobs) result.push_back(read_one(*with, one));

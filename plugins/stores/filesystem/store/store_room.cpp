@@ -58,15 +58,16 @@ void move_all(const engine_ptr& with, const std::shared_ptr<pack_writer>& packer
 }  // namespace
 
 expected<std::uint64_t> store::weight_of(const digest& blob) const {
-  std::uint64_t weight = with_->what == holds::results ? result_guess : static_cast<std::uint64_t>(blob.size);
-  weight = with_->packs(blob) ? record_size(blob.function, weight) : blob_index::file_weight(weight);
+  std::uint64_t weight =
+      deps_->what == store_role::results ? result_guess : static_cast<std::uint64_t>(blob.size);
+  weight = deps_->packs(blob) ? record_size(blob.function, weight) : blob_index::file_weight(weight);
   if (weight <= index_.space()) return weight;
   // What a file takes of the disk are whole blocks, and a record has a header.
   const auto block = blob_index::file_weight(1);
-  const auto most = with_->packs(blob)
+  const auto most = deps_->packs(blob)
                         ? index_.space() - std::min(index_.space(), record_size(blob.function, 0))
                         : index_.space() / block * block;
-  return fail(too_large_for_store(blob, with_->name, most));
+  return fail(too_large_for_store(blob, deps_->name, most));
 }
 
 // What could make room is not known before the packs are: a full store must not refuse because it has just
@@ -130,17 +131,17 @@ void store::grant(std::uint64_t id, std::uint64_t wanted, std::function<void(exp
 }
 
 failure store::no_room(const digest& blob) {
-  figures_.refused.add();
-  if (index_.size() > index_.most_blobs())
+  stats_.refused.add();
+  if (index_.size() > index_.max_blobs())
     return fail(try_again(errc::resource_exhausted,
                           fmt::format("no room for blob {} in store {}: it holds the {} blobs that its "
                                       "index_memory has room for, and none of them may leave",
-                                      blob, with_->name, index_.most_blobs())));
+                                      blob, deps_->name, index_.max_blobs())));
   auto kept = index_.pinned() + index_.reserved() + index_.promised();
   return fail(
       try_again(errc::resource_exhausted,
                 fmt::format("no room for blob {} in store {}: {} of its {} bytes are leased or being written",
-                            blob, with_->name, kept, index_.capacity())));
+                            blob, deps_->name, kept, index_.capacity())));
 }
 
 // The disk is fuller than our count says: somebody else fills it too.
@@ -170,7 +171,7 @@ bool store::is_there(const digest& blob) {
   return true;
 }
 
-bool store::is_unread(const digest& blob) {
+bool store::is_unreadable(const digest& blob) {
   auto there = index_.find(blob);
   return there && there->unread;
 }
@@ -196,7 +197,8 @@ void store::enter_packed(const digest& blob, std::uint64_t sequence, const place
   if (auto there = index_.find(blob)) {
     index_.use(*there);
     // The record that was written nevertheless takes its room.
-    if (with_->what == holds::content || there->sequence > sequence) return index_.count_record(*what.place);
+    if (deps_->what == store_role::content || there->sequence > sequence)
+      return index_.count_record(*what.place);
   }
   index_.insert_packed(blob, *what.place, sequence);
   listeners_.note_stored(blob);
@@ -208,7 +210,7 @@ void store::trim() {
 }
 
 void store::evict(evicted_blobs gone) {
-  figures_.evictions.add(gone.blobs.size());
+  stats_.evictions.add(gone.blobs.size());
   dismiss(std::move(gone));
 }
 
@@ -242,7 +244,7 @@ void store::remove_files(std::vector<name_lane::order> removals) {
 
 void store::remove_packs(std::vector<std::uint64_t> numbers) {
   surely_on_pool(
-      [with = with_, numbers = std::move(numbers)]() -> expected<void> {
+      [with = deps_, numbers = std::move(numbers)]() -> expected<void> {
         for (auto number : numbers) remove_pack(*with, number);
         return {};
       },
@@ -253,13 +255,13 @@ void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   auto which = index_.find(blob);
   if (!which) return;
   // Not for ever, if the disk may read it another time: the next start finds it again.
-  if (which->packed() && may_pass && more_may_come()) index_.note_erasure(blob, which->sequence);
-  if (which->packed() && !may_pass) record_erasure(blob, which->sequence);
+  if (which->packed() && may_pass && more_may_come()) index_.note_tombstone(blob, which->sequence);
+  if (which->packed() && !may_pass) record_tombstone(blob, which->sequence);
   evicted_blobs gone;
   index_.erase(*which, gone);
-  figures_.broken.add();
-  if (with_->env.log)
-    with_->env.log->warn("a blob was dropped", {{"store", with_->name}, {"blob", blob}, {"error", why}});
+  stats_.broken.add();
+  if (deps_->env.log)
+    deps_->env.log->warn("a blob was dropped", {{"store", deps_->name}, {"blob", blob}, {"error", why}});
   dismiss(std::move(gone));
 }
 
@@ -267,17 +269,17 @@ error store::judge_file(const digest& blob, std::uint64_t serial, error why) {
   auto there = slot_of(blob, serial);
   if (there && why.code() == errc::not_found) drop_broken(blob, why);
   if (why.code() != errc::unavailable) return why;
-  if (there && !there->unread) note_unread(*there, why);
+  if (there && !there->unread) note_unreadable(*there, why);
   return {errc::not_found, why.message()};
 }
 
-void store::note_unread(slot& which, const error& why) {
+void store::note_unreadable(slot& which, const error& why) {
   const digest blob = index_.name_of(which);
   index_.set_unread(which, true);
-  figures_.broken.add();
-  if (with_->env.log)
-    with_->env.log->warn("a blob cannot be read now; its file is kept",
-                         {{"store", with_->name}, {"blob", blob}, {"error", why}});
+  stats_.broken.add();
+  if (deps_->env.log)
+    deps_->env.log->warn("a blob cannot be read now; its file is kept",
+                         {{"store", deps_->name}, {"blob", blob}, {"error", why}});
   listeners_.tell_evicted({blob});
 }
 
@@ -289,9 +291,9 @@ void store::now_readable(slot& which) {
 }
 
 // Without it the next start would find the record again.
-void store::record_erasure(const digest& blob, std::uint64_t sequence,
-                           std::function<void(expected<void>)> then) {
-  if (more_may_come()) index_.note_erasure(blob, sequence);
+void store::record_tombstone(const digest& blob, std::uint64_t sequence,
+                             std::function<void(expected<void>)> then) {
+  if (more_may_come()) index_.note_tombstone(blob, sequence);
   auto ticket =
       tickets_.issue<expected<pack_place>>([this, then = std::move(then)](expected<pack_place> place) {
         if (place) {
@@ -304,7 +306,7 @@ void store::record_erasure(const digest& blob, std::uint64_t sequence,
         else
           then(fail(std::move(place).error()));
       });
-  packer_->submit({{blob, {}, sequence, record_kind::erasure}},
+  packer_->submit({{blob, {}, sequence, record_kind::tombstone}},
                   [tell = tell_, ticket](std::vector<expected<pack_place>> places) {
                     tell(ticket, std::make_shared<expected<pack_place>>(std::move(places.front())));
                   });
@@ -325,7 +327,7 @@ void store::move_on(std::uint64_t number) {
   }
   auto ticket = tickets_.issue<std::vector<placed_blob>>(
       [this, number, which](const std::vector<placed_blob>& placed) { moved(number, which, placed); });
-  auto taken = with_->pool->post([with = with_, packer = packer_, tell = tell_, ticket, places, sequences] {
+  auto taken = deps_->pool->post([with = deps_, packer = packer_, tell = tell_, ticket, places, sequences] {
     move_all(with, packer, places, sequences, [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
@@ -359,7 +361,7 @@ void store::moved(std::uint64_t number, const std::vector<std::pair<digest, std:
     } else if (placed[i].place) {
       // It left or was replaced while it was moved: the moved record must not count at the next start.
       index_.count_record(*placed[i].place);
-      record_erasure(which[i].first, placed[i].sequence);
+      record_tombstone(which[i].first, placed[i].sequence);
     }
   }
   if (stuck) return stop_moving(number);

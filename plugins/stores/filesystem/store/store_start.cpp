@@ -18,11 +18,11 @@ constexpr int load_tries = 3;
 // then on any question can be answered by looking into them. Then the index is filled, the newest pack first,
 // some records at a time.
 void store::load_packs() {
-  while (loads_running_ < with_->options.io_threads && !packs_to_load_.empty()) {
+  while (loads_running_ < deps_->options.io_threads && !packs_to_load_.empty()) {
     auto next = packs_to_load_.front();
     packs_to_load_.pop_front();
     ++loads_running_;
-    surely_on_pool([with = with_, number = next.number] { return load_pack(*with, number); },
+    surely_on_pool([with = deps_, number = next.number] { return load_pack(*with, number); },
                    [this, next](expected<loaded_pack> pack) {
                      --loads_running_;
                      pack_loaded(next, std::move(pack));
@@ -34,21 +34,21 @@ void store::load_packs() {
 
 void store::pack_loaded(pack_to_load which, expected<loaded_pack> pack) {
   if (!pack && pack.error().code() == errc::failed_precondition) {
-    if (with_->env.log)
-      with_->env.log->warn(
+    if (deps_->env.log)
+      deps_->env.log->warn(
           "what has the name of a pack is left alone",
-          {{"store", with_->name}, {"pack", pack_name(which.number)}, {"error", pack.error()}});
+          {{"store", deps_->name}, {"pack", pack_name(which.number)}, {"error", pack.error()}});
     return;
   }
   if (!pack && ++which.tries < load_tries) return packs_to_load_.push_back(which);
-  if (!pack) return keep_unread(which.number, pack.error());
-  if (pack->unreadable) index_.note_unread(which.number);
+  if (!pack) return keep_unreadable(which.number, pack.error());
+  if (pack->unreadable) index_.note_unreadable(which.number);
   if (pack->unsynced) ++unproven_;
   if (pack->hurt()) {
-    figures_.damaged_packs.add();
-    if (with_->env.log)
-      with_->env.log->warn("a pack is damaged: what is whole in it is served, and it is kept",
-                           {{"store", with_->name},
+    stats_.damaged_packs.add();
+    if (deps_->env.log)
+      deps_->env.log->warn("a pack is damaged: what is whole in it is served, and it is kept",
+                           {{"store", deps_->name},
                             {"pack", pack_name(which.number)},
                             {"records", pack->records->size()},
                             {"damaged_places", pack->holes},
@@ -76,7 +76,7 @@ void store::packs_listed() {
 
 std::function<expected<std::vector<record>>()> store::read_records(const loaded_pack& pack,
                                                                    std::size_t from) const {
-  return [with = with_, records = pack.records, from]() -> expected<std::vector<record>> {
+  return [with = deps_, records = pack.records, from]() -> expected<std::vector<record>> {
     auto read = records->read(with->on(), from, entered_at_once);
     if (!read) return fail(read.error().in_words("reading its index"));
     return std::move(*read);
@@ -93,7 +93,7 @@ void store::enter_records(std::size_t table, std::size_t from) {
                  [this, table, from](const expected<std::vector<record>>& got) {
                    const loaded_pack& pack = (*tables_)[table];
                    if (!got) {
-                     keep_unread(pack.file->number, got.error());
+                     keep_unreadable(pack.file->number, got.error());
                      return enter_records(table + 1, 0);
                    }
                    enter(pack, *got);
@@ -122,7 +122,7 @@ void store::packs_known() {
   reload_later();
   trim();  // the capacity may have been larger before
   auto waiting = std::exchange(when_loaded_, {});
-  if (with_->what == holds::content)
+  if (deps_->what == store_role::content)
     scan(0);
   else
     all_known();
@@ -138,26 +138,26 @@ void store::scan(unsigned folder) {
     return all_known();
   }
   using listed = std::shared_ptr<const folder_listing>;
-  auto list = [with = with_, function = functions[folder / folders_of_function].function,
+  auto list = [with = deps_, function = functions[folder / folders_of_function].function,
                number = folder % folders_of_function]() -> expected<listed> {
     return std::make_shared<const folder_listing>(list_blobs(*with, function, number));
   };
   surely_on_pool(std::move(list), [this, folder](const expected<listed>& listing) {
     if (!listing) return not_listed(folder, listing.error());
-    figures_.broken.add((*listing)->damaged);
+    stats_.broken.add((*listing)->damaged);
     unproven_ += (*listing)->unproven;
-    if ((*listing)->foreign > 0 && with_->env.log && !std::exchange(warned_of_foreign_, true))
-      with_->env.log->warn("files that are no blobs are left alone",
-                           {{"store", with_->name}, {"path", with_->folder->path()}});
+    if ((*listing)->foreign > 0 && deps_->env.log && !std::exchange(warned_of_foreign_, true))
+      deps_->env.log->warn("files that are no blobs are left alone",
+                           {{"store", deps_->name}, {"path", deps_->folder->path()}});
     enter_files(folder, *listing, 0);
   });
 }
 
 void store::not_listed(unsigned folder, const error& why) {
   ++unproven_;
-  if (with_->env.log)
-    with_->env.log->warn("a folder of blobs could not be listed; they are found by the next start",
-                         {{"store", with_->name}, {"folder", folder_name(folder).data()}, {"error", why}});
+  if (deps_->env.log)
+    deps_->env.log->warn("a folder of blobs could not be listed; they are found by the next start",
+                         {{"store", deps_->name}, {"folder", folder_name(folder).data()}, {"error", why}});
   scan(folder + 1);
 }
 
@@ -175,21 +175,21 @@ void store::all_known() {
   scanning_ = false;
   file_marks_ = {};
   stop_looking();
-  if (with_->env.log)
-    with_->env.log->info("a store knows all its blobs",
-                         {{"store", with_->name}, {"blobs", index_.size()}, {"bytes", index_.weight()}});
+  if (deps_->env.log)
+    deps_->env.log->info("a store knows all its blobs",
+                         {{"store", deps_->name}, {"blobs", index_.size()}, {"bytes", index_.weight()}});
   settle();
   sweep();
 }
 
 // Whatever was doubted has been looked at. What could not be read stays in doubt.
 void store::settle() {
-  if (!with_->folder->unsettled() || unproven_ > 0 || !index_.unread().empty()) return;
-  surely_on_pool([with = with_] { return with->folder->settle(); },
+  if (!deps_->folder->unsettled() || unproven_ > 0 || !index_.unread().empty()) return;
+  surely_on_pool([with = deps_] { return with->folder->settle(); },
                  [this](const expected<void>& done) {
-                   if (!done && with_->env.log)
-                     with_->env.log->warn("what was proven could not be noted, and is proven again next time",
-                                          {{"store", with_->name}, {"error", done.error()}});
+                   if (!done && deps_->env.log)
+                     deps_->env.log->warn("what was proven could not be noted, and is proven again next time",
+                                          {{"store", deps_->name}, {"error", done.error()}});
                  });
 }
 
@@ -213,7 +213,7 @@ void store::when_known(std::vector<digest> blobs, std::function<void()> then) {
     return;
   }
   // Of a result that is known a newer one may still be in a pack.
-  if (with_->what == holds::content) forget_known(blobs);
+  if (deps_->what == store_role::content) forget_known(blobs);
   if (blobs.empty())
     then();
   else if (loading_)
@@ -233,7 +233,7 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
     std::vector<std::vector<record>> found;  // beside the packs
     bool complete = true;
   };
-  auto look = [with = with_, tables = tables_, blobs]() -> expected<answers> {
+  auto look = [with = deps_, tables = tables_, blobs]() -> expected<answers> {
     answers result;
     result.found.resize(tables->size());
     for (std::size_t i = 0; i < tables->size(); ++i)
@@ -249,7 +249,7 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
                    if (!(result && result->complete) && loading_)
                      return when_loaded_.push_back([this, blobs, then] { when_known(blobs, then); });
                    forget_known(blobs);
-                   if (blobs.empty() || with_->what != holds::content || !scanning_)
+                   if (blobs.empty() || deps_->what != store_role::content || !scanning_)
                      then();
                    else
                      look_on_disk(std::move(blobs), std::move(then));
@@ -259,7 +259,7 @@ void store::look_in_packs(std::vector<digest> blobs, std::function<void()> then)
 void store::look_on_disk(std::vector<digest> blobs, std::function<void()> then) {
   ++looking_;
   using answers = std::vector<std::optional<found_blob>>;
-  auto look = [with = with_, blobs = std::move(blobs)]() -> expected<answers> {
+  auto look = [with = deps_, blobs = std::move(blobs)]() -> expected<answers> {
     return look_for(*with, blobs);
   };
   surely_on_pool(std::move(look), [this, then](const expected<answers>& found) {
@@ -278,7 +278,7 @@ void store::stop_looking() {
 
 // What is not swept now, the next start sweeps.
 void store::sweep() {
-  (void)on_pool([with = with_]() -> expected<bool> { return sweep_trash(*with); },
+  (void)on_pool([with = deps_]() -> expected<bool> { return sweep_trash(*with); },
                 [this](const expected<bool>& more) {
                   if (more && *more) sweep();
                 });

@@ -12,12 +12,12 @@ constexpr std::uint64_t result_limit = 16 << 20;
 
 caf::result<receipt> store::write(write_blob order) {
   if (!order.source) order.source = source_of({});
-  if (with_->what == holds::content) {
+  if (deps_->what == store_role::content) {
     if (is_empty_blob(order.blob)) return receipt{0, true};
     if (is_there(order.blob)) return receipt{static_cast<std::uint64_t>(order.blob.size), true};
   }
   auto reply = make_answer<receipt>(this);
-  if (with_->what == holds::results) {
+  if (deps_->what == store_role::results) {
     begin_writing(std::move(order), reply);
   } else {
     when_known({order.blob}, [this, order, reply]() mutable {
@@ -44,7 +44,7 @@ void store::begin_writing(write_blob order, answer<receipt> reply) {
   const std::uint64_t id = ++last_writing_;
   writing& fresh = writings_.emplace(id, writing{order.blob, reply}).first->second;
   fresh.promised = *weight;
-  if (with_->packs(order.blob))
+  if (deps_->packs(order.blob))
     bring_small(id, order.source);
   else
     bring_large(id, order.source);
@@ -79,8 +79,9 @@ void store::begin_small(std::uint64_t id, const digest& blob, blob_source_ptr so
   std::uint64_t sequence = index_.next_sequence();
   auto ticket = tickets_.issue<placed_blob>(
       [this, id, sequence](placed_blob placed) { small_ended(id, sequence, std::move(placed)); });
-  std::uint64_t limit = with_->what == holds::results ? result_limit : static_cast<std::uint64_t>(blob.size);
-  gather_and_place(with_, packer_, {blob, {}, sequence}, std::move(source), limit,
+  std::uint64_t limit =
+      deps_->what == store_role::results ? result_limit : static_cast<std::uint64_t>(blob.size);
+  gather_and_place(deps_, packer_, {blob, {}, sequence}, std::move(source), limit,
                    [tell = tell_, ticket](placed_blob placed) {
                      tell(ticket, std::make_shared<placed_blob>(std::move(placed)));
                    });
@@ -109,7 +110,7 @@ void store::begin_again(std::uint64_t id, small_blob what) {
       [this, id, sequence = what.sequence](std::vector<placed_blob> placed) {
         small_ended(id, sequence, std::move(placed.front()));
       });
-  auto taken = with_->pool->post([with = with_, packer = packer_, what, tell = tell_, ticket] {
+  auto taken = deps_->pool->post([with = deps_, packer = packer_, what, tell = tell_, ticket] {
     place_all(with, packer, {what}, [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
@@ -126,7 +127,7 @@ void store::begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr s
       [this, id](const upload::stopped& how) { upload_stopped(id, how); });
   writing& mine = writings_.at(id);
   auto progress = std::make_shared<upload>(
-      with_, upload::order{blob, std::move(source), mine.granted},
+      deps_, upload::order{blob, std::move(source), mine.granted},
       [tell = tell_, ended](expected<uploaded_ptr> result) {
         tell(ended, std::make_shared<expected<uploaded_ptr>>(std::move(result)));
       },
@@ -165,7 +166,7 @@ void store::publish(std::uint64_t id, uploaded_ptr what) {
     published(id, what, result);
   });
   std::shared_ptr<temp_file> file(what, &what->file);
-  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket, is_unread(blob)}});
+  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket, is_unreadable(blob)}});
   if (taken) {
     publishing_.insert(blob);
     return;

@@ -64,9 +64,9 @@ caf::result<receipts> store::write_many(write_blobs order) {
   auto reply = make_answer<receipts>(this);
   auto mine = std::make_shared<batch>(std::move(order), reply);
   std::vector<digest> blobs;
-  if (still_looking() && with_->what == holds::content)
+  if (still_looking() && deps_->what == store_role::content)
     for (const auto& item : mine->items) blobs.push_back(item.blob);
-  if (loading_ && with_->what == holds::results)
+  if (loading_ && deps_->what == store_role::results)
     when_loaded_.push_back([this, mine] { begin_batch(mine); });
   else
     when_known(std::move(blobs), [this, mine] { begin_batch(mine); });
@@ -76,7 +76,7 @@ caf::result<receipts> store::write_many(write_blobs order) {
 void store::begin_batch(const std::shared_ptr<batch>& which) {
   std::uint64_t promised = 0;
   for (auto& item : which->items) {
-    if (with_->what == holds::content) {
+    if (deps_->what == store_role::content) {
       if (is_empty_blob(item.blob)) {
         item.outcome = receipt{0, true};
         continue;
@@ -112,9 +112,9 @@ void store::store_batch(const std::shared_ptr<batch>& which) {
   std::vector<std::size_t> small;
   std::vector<std::size_t> large;
   for (std::size_t i = 0; i < which->items.size(); ++i)
-    if (!which->items[i].outcome) (with_->packs(which->items[i].blob) ? small : large).push_back(i);
-  auto small_shares = shares_of(small, with_->options.io_threads);
-  auto large_shares = shares_of(large, with_->options.io_threads);
+    if (!which->items[i].outcome) (deps_->packs(which->items[i].blob) ? small : large).push_back(i);
+  auto small_shares = shares_of(small, deps_->options.io_threads);
+  auto large_shares = shares_of(large, deps_->options.io_threads);
   which->pending = small_shares.size() + large_shares.size();
   if (which->pending == 0) return finish_batch(which);
   for (auto& share : small_shares) place_share(which, std::move(share));
@@ -141,7 +141,7 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
         trim();
         if (--which->pending == 0) publish_batch(which);
       });
-  auto taken = with_->pool->post([with = with_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
+  auto taken = deps_->pool->post([with = deps_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
     place_all(with, packer, std::move(blobs), [tell, ticket](std::vector<placed_blob> placed) {
       tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
     });
@@ -157,7 +157,7 @@ void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::si
   blobs.reserve(share.size());
   for (auto i : share) blobs.emplace_back(which->items[i].blob, which->items[i].content);
   using all = std::vector<expected<uploaded_ptr>>;
-  auto store_all = [with = with_, blobs = std::move(blobs)]() -> expected<all> {
+  auto store_all = [with = deps_, blobs = std::move(blobs)]() -> expected<all> {
     all result;
     result.reserve(blobs.size());
     for (const auto& one : blobs)
@@ -202,7 +202,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
       if (--which->pending == 0) finish_batch(which);
     });
     std::shared_ptr<temp_file> file(item.stored, &item.stored->file);
-    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket, is_unread(item.blob)});
+    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket, is_unreadable(item.blob)});
     waiting.push_back(i);
   }
   which->pending = orders.size();

@@ -66,7 +66,7 @@ struct action_cache_bench : service_bench {
     BOOST_TEST_REQUIRE(ask<forgotten>(blobs, forget_blob{blob}).value().was_present);
   }
 
-  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   action_cache_service service;
   digest action = digest_of("an action");
 };
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_result_that_is_asked_for_keeps_its_blobs_from_eviction) {
 
 // Rule 135.
 BOOST_AUTO_TEST_CASE(a_result_for_which_there_is_no_space_is_resource_exhausted) {
-  results = spawn_store("{type: memory, capacity: 64KiB}", holds::results);
+  results = spawn_store("{type: memory, capacity: 64KiB}", store_role::results);
   serve({});
   v2::ActionResult result;
   result.set_stdout_raw(std::string(100'000, 'x'));

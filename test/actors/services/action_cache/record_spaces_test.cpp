@@ -29,7 +29,7 @@ struct spaces_bench : service_bench {
   spaces_bench() {
     add_routes(routes, cache);
     add_routes(routes, own(spawn_remote_asset(actors(), {env(), cache, results, content, {}, {}})));
-    BOOST_TEST_REQUIRE(worker.enlist().has_value());
+    BOOST_TEST_REQUIRE(worker.join().has_value());
     parts = {put_into(std::string(3000, 'x')), put_into(std::string(2000, 'y'))};
     blob = digest_of(std::string(3000, 'x') + std::string(2000, 'y'));
   }
@@ -138,7 +138,7 @@ struct spaces_bench : service_bench {
   std::map<std::string, store_actor> stores = spawn_stores(
       "{content: {type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 64MiB}, layouts: results},"
       " results: {type: memory, capacity: 64MiB}}",
-      {{"content", holds::content}, {"results", holds::results}});
+      {{"content", store_role::content}, {"results", store_role::results}});
   store_actor content = stores.at("content");
   store_actor results = stores.at("results");
   action_cache_service cache = own(spawn_action_cache(actors(), {env(), results, content, {}}));

@@ -90,7 +90,7 @@ struct result_bench : service_bench {
   std::shared_ptr<held_pool> pool = std::make_shared<held_pool>();
   std::shared_ptr<work_budget> memory = std::make_shared<work_budget>(1 << 20);
   counting_store counted = spawn_counting_store(actors(), blobs);
-  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   counting_store counted_results = spawn_counting_store(actors(), results);
 };
 

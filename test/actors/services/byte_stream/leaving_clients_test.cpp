@@ -23,7 +23,7 @@ struct leaving_bench : service_bench {
     own(counted.actor);
     add_routes(routes, std::vector{own(spawn_content_addressable_storage(
                            actors(), env(), {}, make_compression(env(), {}), counted.actor))});
-    auto results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+    auto results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
     add_routes(routes, own(spawn_action_cache(actors(), {env(), results, counted.actor, {}})));
   }
   /// How many blobs are asked for in vain, when the client leaves at the first question.

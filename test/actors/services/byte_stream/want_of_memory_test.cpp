@@ -73,7 +73,7 @@ struct scarce_bench : execution_bench {
     return put(root);
   }
 
-  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   digest content = put("content");
 };
 

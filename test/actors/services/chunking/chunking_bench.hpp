@@ -109,7 +109,7 @@ struct chunking_bench : service_bench {
     for (const auto& chunk : chunks) all += text_of(chunk);
     return all;
   }
-  std::uint64_t stored() { return ask<store_figures>(blobs, measure_store{}).value().bytes; }
+  std::uint64_t stored() { return ask<store_stats>(blobs, measure_store{}).value().bytes; }
   std::vector<digest> put_all(const std::vector<std::string>& texts) {
     std::vector<digest> names;
     for (const auto& text : texts) names.push_back(put(text));

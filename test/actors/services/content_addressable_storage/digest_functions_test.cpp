@@ -24,7 +24,7 @@ struct functions_bench : stream_bench {
     add_routes(routes, own(spawn_chunking(actors(), env(), {}, {}, blobs)));
     add_routes(routes, own(spawn_action_cache(actors(), {env(), results, blobs, {}})));
   }
-  store_actor results = spawn_store("{type: memory, capacity: 1MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 1MiB}", store_role::results);
 
   errc update(digest_function function, const std::string& data, const digest& name) {
     v2::BatchUpdateBlobsRequest request;

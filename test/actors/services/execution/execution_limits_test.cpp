@@ -15,7 +15,7 @@ namespace {
 struct limited : service_bench {
   limited() {
     add_routes(routes, execution);
-    BOOST_TEST_REQUIRE(worker.enlist().has_value());
+    BOOST_TEST_REQUIRE(worker.join().has_value());
   }
 
   digest put_message(const google::protobuf::MessageLite& message) {

@@ -18,7 +18,7 @@ struct with_worker : execution_bench {
   digest action;
 
   with_worker() {
-    BOOST_TEST_REQUIRE(worker.enlist().has_value());
+    BOOST_TEST_REQUIRE(worker.join().has_value());
     action = put_action(echo());
   }
   void pass_alive(duration how_long) {
@@ -289,7 +289,7 @@ BOOST_AUTO_TEST_CASE(a_worker_that_dies_sends_the_client_back_to_the_queue) {
   BOOST_TEST_REQUIRE(news.size() == 3u);
   BOOST_TEST(metadata(news[2]).stage() == v2::ExecutionStage::QUEUED);
   scripted_worker other(*this, scheduler, {"other", {}, 1, 1});
-  BOOST_TEST_REQUIRE(other.enlist().has_value());
+  BOOST_TEST_REQUIRE(other.join().has_value());
   other.finish(other.starts().at(0), {{}, a_result(), 0, false});
   BOOST_TEST(response(heard(*call).back()).result().stdout_raw() == "done");
 }
@@ -345,14 +345,14 @@ BOOST_AUTO_TEST_SUITE(execution_and_action_cache)
 
 BOOST_AUTO_TEST_CASE(the_second_request_is_answered_with_what_the_first_left_behind) {
   service_bench bench;
-  auto results = bench.spawn_store("{type: memory, capacity: 16MiB}", holds::results);
+  auto results = bench.spawn_store("{type: memory, capacity: 16MiB}", store_role::results);
   auto cache = bench.own(spawn_action_cache(bench.actors(), {bench.env(), results, bench.blobs, {}}));
   auto scheduler = bench.own(spawn_scheduler(bench.actors(), bench.env(), {}, results));
   auto execution =
       bench.own(spawn_execution(bench.actors(), bench.env(), {}, {}, {bench.blobs, cache, scheduler}));
   add_routes(bench.routes, execution);
   scripted_worker worker(bench, scheduler, {"w", {}, 1, 1});
-  BOOST_TEST_REQUIRE(worker.enlist().has_value());
+  BOOST_TEST_REQUIRE(worker.join().has_value());
 
   v2::Action action;
   *action.mutable_command_digest() =

@@ -23,7 +23,7 @@ struct with_operations : execution_bench {
   with_operations() {
     auto operations = own(spawn_operations(actors(), env(), scheduler));
     add_routes(routes, operations);
-    BOOST_TEST_REQUIRE(worker.enlist().has_value());
+    BOOST_TEST_REQUIRE(worker.join().has_value());
   }
   /// The name of what was begun.
   std::string begin(const std::string& argument = "x") {

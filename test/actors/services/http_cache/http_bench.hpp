@@ -25,7 +25,7 @@ struct http_bench : service_bench {
     http_cache_options options{env(), blobs, results, lookup, health};
     options.limits = limits;
     options.zstd = make_compression(env(), {});
-    options.most_encoders = encoders;
+    options.max_encoders = encoders;
     options.settings = settings;
     options.client_updates = client_updates;
     service = own(spawn_http_cache(actors(), options));
@@ -68,7 +68,7 @@ struct http_bench : service_bench {
 
   cache_limits limits;
   unsigned encoders = 32;
-  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   action_cache_service lookup;
   health_actor health;
   http_cache_actor service;

@@ -82,7 +82,7 @@ struct remote_asset_bench : service_bench {
     BOOST_TEST_REQUIRE(ask<forgotten>(blobs, forget_blob{blob}).value().was_present);
   }
 
-  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", holds::results);
+  store_actor results = spawn_store("{type: memory, capacity: 64MiB}", store_role::results);
   cache_limits limits;
   action_cache_service lookup = own(spawn_action_cache(actors(), {env(), results, blobs, {}}));
 };

@@ -62,8 +62,8 @@ struct bench : remote_asset_bench {
   v1::FetchBlobResponse get(const std::string& path) { return fetch(fetching({web.url(path)}, checked)); }
   errc outcome_of(const std::string& path) { return static_cast<errc>(get(path).status().code()); }
   bool nothing_is_kept() {
-    return ask<store_figures>(blobs, measure_store{}).value().blobs == 0 &&
-           ask<store_figures>(results, measure_store{}).value().blobs == 0;
+    return ask<store_stats>(blobs, measure_store{}).value().blobs == 0 &&
+           ask<store_stats>(results, measure_store{}).value().blobs == 0;
   }
 
   temporary_folder temp;

@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(an_asset_expires_when_it_was_told_to) {
   BOOST_TEST(outcome(fetching({archive})) == errc::ok);
   pass(1s);
   BOOST_TEST(outcome(fetching({archive})) == errc::not_found);
-  BOOST_TEST(ask<store_figures>(results, measure_store{}).value().blobs == 0u);
+  BOOST_TEST(ask<store_stats>(results, measure_store{}).value().blobs == 0u);
   request.clear_expire_at();
   push(request);
   BOOST_TEST(outcome(fetching({archive})) == errc::ok);

@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(whoever_does_not_show_the_token_is_given_nothing_and_not_he
     BOOST_TEST(rogue.wire->status()->code() == errc::unauthenticated, shown);
     BOOST_TEST(rogue.wire->messages().empty(), shown);
   }
-  BOOST_TEST(ask<scheduler_figures>(scheduler, measure_scheduler{})->workers == 0u);
+  BOOST_TEST(ask<scheduler_stats>(scheduler, measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(details_of_a_failure_reach_the_client) {
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(a_worker_that_closes_its_stream_is_gone) {
   worker.wire->close();
   run();
   BOOST_TEST(worker.wire->finished_well());
-  BOOST_TEST(ask<scheduler_figures>(scheduler, measure_scheduler{})->workers == 0u);
+  BOOST_TEST(ask<scheduler_stats>(scheduler, measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_hung_worker_is_cut_off_and_its_work_moved_within_ten_seconds) {
@@ -269,11 +269,11 @@ BOOST_AUTO_TEST_CASE(a_first_message_that_is_no_hello_and_garbage_are_refused) {
   broken.wire->send(bytes::of_static("\xff\xff\xff"));
   run();
   BOOST_TEST(broken.wire->status()->code() == errc::invalid_argument);
-  BOOST_TEST(ask<scheduler_figures>(scheduler, measure_scheduler{})->workers == 0u);
+  BOOST_TEST(ask<scheduler_stats>(scheduler, measure_scheduler{})->workers == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_can_proves_that_it_has_our_cache_before_it_joins) {
-  auto workers = [this] { return ask<scheduler_figures>(scheduler, measure_scheduler{})->workers; };
+  auto workers = [this] { return ask<scheduler_stats>(scheduler, measure_scheduler{})->workers; };
   far_worker good(*this);
   wires.push_back(good.wire);
   good.say(proving_worker{{"good", {}, 1, 1}});

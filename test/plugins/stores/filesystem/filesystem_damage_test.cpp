@@ -2,7 +2,7 @@
 #include <random>
 
 #include "test/contract/sources.hpp"
-#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem/filesystem_fixture.hpp"
 #include "test/plugins/stores/filesystem/filesystem_packs.hpp"
 
 using namespace kiln;
@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::size_t disk_block = 4096;
 
-std::vector<std::pair<digest, std::string>> mixed_blobs(holds what) {
+std::vector<std::pair<digest, std::string>> mixed_blobs(store_role what) {
   std::vector<std::pair<digest, std::string>> blobs;
   const std::size_t sizes[] = {0, 1, 90, 200, 333, 1000, 4096, 9001};
   for (std::uint64_t i = 0; i < 24; ++i) {
     auto function = digest_functions()[i * 5 % digest_functions().size()].function;
     auto content = noise(sizes[i % 8], i);
     // The name of a result says nothing about its bytes.
-    auto name = what == holds::content ? content : "action " + std::to_string(i);
+    auto name = what == store_role::content ? content : "action " + std::to_string(i);
     blobs.emplace_back(digest_of(name, function), content);
   }
   return blobs;
@@ -64,9 +64,9 @@ bool is_whole(const pack_folder::kept& one, std::string_view before, std::string
          before.substr(one.begin, one.end - one.begin) == now.substr(one.begin, one.end - one.begin);
 }
 
-std::filesystem::path newest_pack(const filesystem_house& house) {
+std::filesystem::path newest_pack(const filesystem_fixture& fixture) {
   std::filesystem::path newest;
-  for (const auto& file : house.files_in("packs"))
+  for (const auto& file : fixture.files_in("packs"))
     if (file.extension() == ".pack") newest = std::max(newest, file);
   return newest;
 }
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_SUITE(filesystem_damage)
 // Ten thousand packs that something happened to, to them or to their index.
 BOOST_AUTO_TEST_CASE(serves_every_record_that_is_whole_and_nothing_that_is_not) {
   std::size_t whole = 0, hurt = 0;
-  for (auto what : {holds::content, holds::results}) {
+  for (auto what : {store_role::content, store_role::results}) {
     pack_folder folder(what);
     const auto kept = folder.write(mixed_blobs(what));
     BOOST_REQUIRE(load_pack(folder.engine(), 1).has_value());
@@ -118,30 +118,30 @@ BOOST_AUTO_TEST_CASE(serves_every_record_that_is_whole_and_nothing_that_is_not) 
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_record_costs_only_itself_and_its_pack_is_kept_and_told_of) {
-  for (auto what : {holds::content, holds::results}) {
+  for (auto what : {store_role::content, store_role::results}) {
     for (std::uint64_t which : {0, 5, 9}) {
       for (bool in_header : {false, true}) {
-        filesystem_house house(filesystem_house::packing(), what);
+        filesystem_fixture fixture(filesystem_fixture::packing(), what);
         std::vector<digest> blobs;
-        for (std::uint64_t i = 0; i < 10; ++i) blobs.push_back(house.put(noise(1000, i)));
-        house.close();
-        auto pack = newest_pack(house);
+        for (std::uint64_t i = 0; i < 10; ++i) blobs.push_back(fixture.put(noise(1000, i)));
+        fixture.close();
+        auto pack = newest_pack(fixture);
         auto at = content_of(pack).find(noise(1000, which));
         BOOST_REQUIRE(at != std::string::npos);
         damage(pack, in_header ? at - 30 : at + 500);
         for (int start = 0; start < 2; ++start) {
-          house.open();
-          house.run();
+          fixture.open();
+          fixture.run();
           for (std::uint64_t i = 0; i < 10; ++i)
-            BOOST_TEST((house.read(blobs[i]) == noise(1000, i)) == (i != which));
+            BOOST_TEST((fixture.read(blobs[i]) == noise(1000, i)) == (i != which));
           BOOST_TEST(std::filesystem::exists(pack));
-          BOOST_TEST((house.system.log_lines().find("a pack is damaged") != std::string::npos));
-          house.close();
+          BOOST_TEST((fixture.system.log_lines().find("a pack is damaged") != std::string::npos));
+          fixture.close();
         }
-        house.open();
-        house.put(noise(1000, which));
-        house.restart();
-        BOOST_TEST((house.read(blobs[which]) == noise(1000, which)));
+        fixture.open();
+        fixture.put(noise(1000, which));
+        fixture.restart();
+        BOOST_TEST((fixture.read(blobs[which]) == noise(1000, which)));
       }
     }
   }
@@ -151,11 +151,11 @@ BOOST_AUTO_TEST_CASE(a_damaged_record_costs_only_itself_and_its_pack_is_kept_and
 BOOST_AUTO_TEST_CASE(a_last_record_that_is_damaged_is_told_of_and_one_that_was_cut_short_is_not) {
   for (bool cut : {false, true})
     for (bool killed : {false, true}) {
-      filesystem_house house(filesystem_house::packing());
-      const digest first = house.put(noise(1000, 1));
-      house.put(noise(1000, 2));
+      filesystem_fixture fixture(filesystem_fixture::packing());
+      const digest first = fixture.put(noise(1000, 1));
+      fixture.put(noise(1000, 2));
       auto harm = [&] {
-        const auto pack = newest_pack(house);
+        const auto pack = newest_pack(fixture);
         if (cut)
           std::filesystem::resize_file(pack, std::filesystem::file_size(pack) - 100);
         else
@@ -163,62 +163,62 @@ BOOST_AUTO_TEST_CASE(a_last_record_that_is_damaged_is_told_of_and_one_that_was_c
       };
       if (killed) {
         harm();
-        house.crash();
+        fixture.crash();
       } else {
-        house.close();
+        fixture.close();
         harm();
-        house.open();
-        house.run();
+        fixture.open();
+        fixture.run();
       }
-      BOOST_TEST((house.system.log_lines().find("a pack is damaged") != std::string::npos) == !killed);
-      BOOST_TEST((house.read(first) == noise(1000, 1)));
-      BOOST_TEST(!house.has(digest_of(noise(1000, 2))));
+      BOOST_TEST((fixture.system.log_lines().find("a pack is damaged") != std::string::npos) == !killed);
+      BOOST_TEST((fixture.read(first) == noise(1000, 1)));
+      BOOST_TEST(!fixture.has(digest_of(noise(1000, 2))));
     }
 }
 
 BOOST_AUTO_TEST_CASE(what_the_disk_could_not_read_once_is_there_at_the_next_start) {
   for (bool always : {false, true}) {
     for (std::size_t n = 3; n < 8; ++n) {  // the first two are of the format file
-      filesystem_house house(filesystem_house::packing());
+      filesystem_fixture fixture(filesystem_fixture::packing());
       std::vector<digest> blobs;
-      for (std::uint64_t i = 0; i < 100; ++i) blobs.push_back(house.put(noise(1000, i)));
-      house.close();
-      auto pack = newest_pack(house);
-      house.disk.fault = [=, seen = std::size_t(0)](disk_call made, const std::string&) mutable {
+      for (std::uint64_t i = 0; i < 100; ++i) blobs.push_back(fixture.put(noise(1000, i)));
+      fixture.close();
+      auto pack = newest_pack(fixture);
+      fixture.disk.fault = [=, seen = std::size_t(0)](disk_call made, const std::string&) mutable {
         if (made != disk_call::read) return 0;
         ++seen;
         return seen == n || (always && seen > n) ? EIO : 0;
       };
-      house.open();
-      house.run();
-      house.disk.fault = nullptr;
+      fixture.open();
+      fixture.run();
+      fixture.disk.fault = nullptr;
       BOOST_TEST(std::filesystem::exists(pack));
-      house.restart();
-      for (std::uint64_t i = 0; i < 100; ++i) BOOST_TEST((house.read(blobs[i]) == noise(1000, i)));
+      fixture.restart();
+      for (std::uint64_t i = 0; i < 100; ++i) BOOST_TEST((fixture.read(blobs[i]) == noise(1000, i)));
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_blob_that_the_disk_could_not_read_once_is_there_again_after_a_restart) {
-  filesystem_house house(filesystem_house::packing());
-  digest blob = house.put(noise(5000));
-  house.disk.fault = [](disk_call made, const std::string&) {
+  filesystem_fixture fixture(filesystem_fixture::packing());
+  digest blob = fixture.put(noise(5000));
+  fixture.disk.fault = [](disk_call made, const std::string&) {
     return made == disk_call::read || made == disk_call::read_cached ? EIO : 0;
   };
-  BOOST_TEST(!house.read(blob));
-  house.disk.fault = nullptr;
-  BOOST_TEST(!house.has(blob));
-  house.restart();
-  BOOST_TEST((house.read(blob) == noise(5000)));
+  BOOST_TEST(!fixture.read(blob));
+  fixture.disk.fault = nullptr;
+  BOOST_TEST(!fixture.has(blob));
+  fixture.restart();
+  BOOST_TEST((fixture.read(blob) == noise(5000)));
 }
 
 // What a client writes into a blob may look like a record; it is one where the real header is lost.
 BOOST_AUTO_TEST_CASE(takes_no_record_out_of_a_payload) {
-  for (auto what : {holds::content, holds::results}) {
-    filesystem_house house(filesystem_house::packing(), what);
+  for (auto what : {store_role::content, store_role::results}) {
+    filesystem_fixture fixture(filesystem_fixture::packing(), what);
     digest victim = digest_of("an action of others");
     record forged{victim, 1ULL << 60, checksum("poison"), 6, record_kind::blob, 0};
-    record erased{digest_of(noise(100, 1)), 1ULL << 60, 0, 0, record_kind::erasure, 0};
+    record erased{digest_of(noise(100, 1)), 1ULL << 60, 0, 0, record_kind::tombstone, 0};
     std::string payload;
     for (const auto& one : {forged, erased}) {
       payload += encode_header(one, 0).view();
@@ -226,66 +226,66 @@ BOOST_AUTO_TEST_CASE(takes_no_record_out_of_a_payload) {
       payload.resize((payload.size() + 7) / 8 * 8);
     }
     payload += old_pack({{victim, "poison"}}, what);
-    payload += content_of(house.folder / "store/kiln-store").substr(0, 8);  // not alike for all
-    BOOST_REQUIRE(house.write(digest_of(payload), payload));
-    digest other = house.put(noise(100, 1));
-    house.close();
-    auto pack = newest_pack(house);
+    payload += content_of(fixture.folder / "store/kiln-store").substr(0, 8);  // not alike for all
+    BOOST_REQUIRE(fixture.write(digest_of(payload), payload));
+    digest other = fixture.put(noise(100, 1));
+    fixture.close();
+    auto pack = newest_pack(fixture);
     auto at = content_of(pack).find(payload);
     BOOST_REQUIRE(at != std::string::npos);
     damage(pack, at - 30);
-    house.open();
-    house.run();
-    BOOST_TEST(!house.has(digest_of(payload)));
-    BOOST_TEST(!house.has(victim));
-    BOOST_TEST((house.read(other) == noise(100, 1)));
+    fixture.open();
+    fixture.run();
+    BOOST_TEST(!fixture.has(digest_of(payload)));
+    BOOST_TEST(!fixture.has(victim));
+    BOOST_TEST((fixture.read(other) == noise(100, 1)));
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_record_that_was_not_acknowledged_is_not_there_after_a_restart) {
-  filesystem_house house(filesystem_house::packing());
-  house.put(noise(100, 1));
-  house.disk.fault = [](disk_call made, const std::string&) {
+  filesystem_fixture fixture(filesystem_fixture::packing());
+  fixture.put(noise(100, 1));
+  fixture.disk.fault = [](disk_call made, const std::string&) {
     return made == disk_call::sync_data ? EIO : 0;
   };
   digest lost = digest_of(noise(3000, 2));
-  BOOST_TEST(!house.write(lost, noise(3000, 2)));
-  house.disk.fault = nullptr;
+  BOOST_TEST(!fixture.write(lost, noise(3000, 2)));
+  fixture.disk.fault = nullptr;
   for (int start = 0; start < 2; ++start) {
-    for (const auto& file : house.files_in("packs"))
+    for (const auto& file : fixture.files_in("packs"))
       if (file.extension() == ".index" && start == 1) std::filesystem::remove(file);
-    house.crash();
-    BOOST_TEST(!house.has(lost));
-    BOOST_TEST((house.read(digest_of(noise(100, 1))) == noise(100, 1)));
+    fixture.crash();
+    BOOST_TEST(!fixture.has(lost));
+    BOOST_TEST((fixture.read(digest_of(noise(100, 1))) == noise(100, 1)));
   }
 }
 
 // Records that a killed process wrote may be readable and not synced yet.
 BOOST_AUTO_TEST_CASE(syncs_what_a_killed_process_left_before_it_says_that_it_is_there) {
-  filesystem_house house(filesystem_house::packing());
-  digest blob = house.put(noise(100, 1));
-  house.disk.calls.clear();
-  house.crash();
-  BOOST_TEST(house.has(blob));
+  filesystem_fixture fixture(filesystem_fixture::packing());
+  digest blob = fixture.put(noise(100, 1));
+  fixture.disk.calls.clear();
+  fixture.crash();
+  BOOST_TEST(fixture.has(blob));
   // The pack was read, then synced.
-  auto& calls = house.disk.calls;
+  auto& calls = fixture.disk.calls;
   const disk_call wanted[] = {disk_call::read, disk_call::sync_data};
   BOOST_TEST((std::search(calls.begin(), calls.end(), std::begin(wanted), std::end(wanted)) != calls.end()));
 }
 
 BOOST_AUTO_TEST_CASE(reads_a_pack_whose_head_is_damaged_and_a_pack_of_a_store_that_lost_its_key) {
   for (bool lose_head : {true, false}) {
-    filesystem_house house(filesystem_house::packing());
+    filesystem_fixture fixture(filesystem_fixture::packing());
     std::vector<digest> blobs;
-    for (std::uint64_t i = 0; i < 10; ++i) blobs.push_back(house.put(noise(1000, i)));
-    house.close();
+    for (std::uint64_t i = 0; i < 10; ++i) blobs.push_back(fixture.put(noise(1000, i)));
+    fixture.close();
     if (lose_head)
-      damage(newest_pack(house), 20);
+      damage(newest_pack(fixture), 20);
     else
-      std::filesystem::remove(house.folder / "store/kiln-store");
-    house.open();
-    house.run();
-    for (std::uint64_t i = 0; i < 10; ++i) BOOST_TEST((house.read(blobs[i]) == noise(1000, i)));
+      std::filesystem::remove(fixture.folder / "store/kiln-store");
+    fixture.open();
+    fixture.run();
+    for (std::uint64_t i = 0; i < 10; ++i) BOOST_TEST((fixture.read(blobs[i]) == noise(1000, i)));
   }
 }
 

@@ -271,10 +271,10 @@ BOOST_AUTO_TEST_CASE(counts_the_newest_record_of_a_result_in_whatever_order_pack
     held_pack& old = index->insert_old_pack(pack(1), 4000, index->hours_before(5));
     held_pack& young = index->insert_old_pack(pack(2), 4000, index->hours_before(1));
     record first{blob(0), 5, 0, 10, record_kind::blob, 80}, second{blob(0), 9, 0, 20, record_kind::blob, 80};
-    record erased{blob(1), 7, 0, 0, record_kind::erasure, 200},
+    record erased{blob(1), 7, 0, 0, record_kind::tombstone, 200},
         before{blob(1), 6, 0, 30, record_kind::blob, 300};
     record after{blob(2), 8, 0, 40, record_kind::blob, 400},
-        earlier{blob(2), 7, 0, 0, record_kind::erasure, 500};
+        earlier{blob(2), 7, 0, 0, record_kind::tombstone, 500};
     auto load_old = [&] {
       for (const auto& one : {first, before, earlier}) index->insert_old_packed(old, one);
     };

@@ -28,7 +28,7 @@ filesystem_model::filesystem_model(const model_shape& shape, std::uint64_t seed)
       bytes_(contract::noise(pool_size + shape.largest + 16, seed)),
       house_(shape.options, shape.what) {
   house_.when_opened = [news = news_, this](const store_actor& opened) {
-    auto listener = house_.system.actors().spawn([news]() -> store_listener::behavior_type {
+    auto listener = house_.system.actors().spawn([news]() -> store_observer::behavior_type {
       return {[](const blobs_stored&) {},
               [news](const blobs_evicted& left) {
                 news->insert(news->end(), left.blobs.begin(), left.blobs.end());
@@ -43,7 +43,7 @@ filesystem_model::filesystem_model(const model_shape& shape, std::uint64_t seed)
     auto made = std::make_unique<entry>();
     auto function = functions[chance(functions.size())];
     made->value = fresh_version();
-    if (shape.what == holds::content)
+    if (shape.what == store_role::content)
       made->name = kiln::digest_of(content_of(made->value), function);
     else
       made->name = kiln::digest_of(fmt::format("action {}", i), function);
@@ -101,7 +101,7 @@ void filesystem_model::used(entry& which) {
 void filesystem_model::written(entry& which, const version& what,
                                const std::optional<expected<receipt>>& answer) {
   written_ += what.size + 256;
-  if (shape_.what == holds::results) which.past.push_back(what);
+  if (shape_.what == store_role::results) which.past.push_back(what);
   if (answer && *answer) {
     used(which);
     happened(which, calm() ? "written" : "written on a failing disk");
@@ -118,8 +118,8 @@ void filesystem_model::written(entry& which, const version& what,
     return;
   }
   happened(which, answer ? "refused" : "unanswered");
-  if (answer && calm() && shape_.what == holds::content) return;  // a write that fails leaves no trace
-  if (shape_.what == holds::results) which.others.push_back(what);
+  if (answer && calm() && shape_.what == store_role::content) return;  // a write that fails leaves no trace
+  if (shape_.what == store_role::results) which.others.push_back(what);
   if (which.is != state::kept) which.is = state::unsure;
 }
 
@@ -198,27 +198,26 @@ void filesystem_model::check_refusal(const error& why) {
     breach("what is sent well is taken", fmt::format("with {} bytes leased: {}", leased, why.to_string()));
 }
 
-void filesystem_model::check_figures() {
-  auto figures = house_.ask(measure_store{});
-  if (!figures) breach("every order is answered", "measure_store: " + figures.error().to_string());
-  if (figures->bytes > figures->capacity)
-    breach("the store keeps to its capacity",
-           fmt::format("{} of {} bytes", figures->bytes, figures->capacity));
+void filesystem_model::check_stats() {
+  auto stats = house_.ask(measure_store{});
+  if (!stats) breach("every order is answered", "measure_store: " + stats.error().to_string());
+  if (stats->bytes > stats->capacity)
+    breach("the store keeps to its capacity", fmt::format("{} of {} bytes", stats->bytes, stats->capacity));
   hear_news();
   std::uint64_t least = 0, most = 0;
   for (const auto& one : entries_) {
     least += one->is == state::kept;
     most += one->is == state::kept || one->is == state::unsure;
   }
-  if (!calm() || blind_ || (figures->blobs >= least && figures->blobs <= most)) return;
+  if (!calm() || blind_ || (stats->blobs >= least && stats->blobs <= most)) return;
   find_missing all;
   for (const auto& one : entries_)
     if (one->is == state::kept) all.blobs.push_back(one->name);
   std::string missing;
   auto answer = house_.ask(std::move(all));
   for (const auto& blob : answer->blobs) missing += "\n" + blob.to_string() + by_name_.at(blob)->life;
-  breach("the store counts right", fmt::format("{} blobs; there are {} to {}, and missing are{}",
-                                               figures->blobs, least, most, missing));
+  breach("the store counts right",
+         fmt::format("{} blobs; there are {} to {}, and missing are{}", stats->blobs, least, most, missing));
 }
 
 void filesystem_model::check_some(std::size_t count) {
@@ -243,7 +242,7 @@ void filesystem_model::step() {
     unsigned weight;
     std::function<void()> run;
   };
-  const bool content = shape_.what == holds::content;
+  const bool content = shape_.what == store_role::content;
   const unsigned harmed = shape_.damage ? 1 : 0, failing = shape_.faults ? 1 : 0;
   const act acts[] = {{200, [&] { write_one(); }},
                       {100, [&] { write_many(1 + chance(30)); }},
@@ -291,14 +290,14 @@ void filesystem_model::step() {
   house_.run();
   hear_news();
   if (steps_ % 25 == 0) check_some(20);
-  if (steps_ % 10 == 0) check_figures();
+  if (steps_ % 10 == 0) check_stats();
 }
 
 void filesystem_model::finish() {
   house_.disk.fault = nullptr;
   for (int round = 0; round < 2; ++round) {
     for (auto& one : entries_) read_one(*one, true);
-    check_figures();
+    check_stats();
     if (round == 0) restart();
   }
 }

@@ -12,14 +12,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem/filesystem_fixture.hpp"
 
 namespace kiln::test {
 
 /// What a model's run is made of; all else follows from the seed.
 struct model_shape {
   const char* name = "";
-  holds what = holds::content;
+  store_role what = store_role::content;
   filesystem::store_options options;
   std::size_t largest = 64 << 10;  ///< bytes of a blob or result
   std::uint64_t names = 2000;      ///< that there may be
@@ -107,7 +107,7 @@ private:
   void observe_missing(entry& which);
   void observe_bytes(entry& which, const std::string& found, std::uint64_t offset, std::uint64_t limit);
   void observe_failure(entry& which, const error& why, const char* doing);
-  void check_figures();
+  void check_stats();
   void check_some(std::size_t count);
   void check_refusal(const error& why);
   [[noreturn]] void breach(const std::string& promise, const std::string& details);
@@ -145,7 +145,7 @@ private:
   const std::uint64_t seed_;
   std::mt19937_64 chance_;
   const std::string bytes_;  // that contents are cut from
-  filesystem_house house_;
+  filesystem_fixture house_;
   std::vector<std::unique_ptr<entry>> entries_;
   std::unordered_map<digest, entry*> by_name_;
   std::vector<hold> holds_;

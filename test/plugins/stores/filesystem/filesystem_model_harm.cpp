@@ -41,7 +41,7 @@ void overwrite(const fs::path& file, const std::string& text) {
 }  // namespace
 
 void filesystem_model::restart() {
-  auto how = one_in(3) ? filesystem_house::whole::machine : filesystem_house::whole::process;
+  auto how = one_in(3) ? filesystem_fixture::whole::machine : filesystem_fixture::whole::process;
   note("restart");
   house_.restart(how);
   settle_after_stop(true);
@@ -49,7 +49,7 @@ void filesystem_model::restart() {
 }
 
 void filesystem_model::crash() {
-  auto how = one_in(3) ? filesystem_house::whole::machine : filesystem_house::whole::process;
+  auto how = one_in(3) ? filesystem_fixture::whole::machine : filesystem_fixture::whole::process;
   note("crash");
   house_.crash(how);
   settle_after_stop(false);
@@ -148,7 +148,7 @@ void filesystem_model::hurt(const fs::path& file, std::uint64_t from, std::uint6
     if (!touched) continue;
     if (one->is == state::kept || one->is == state::unsure || one->is == state::absent)
       one->is = state::unsure;
-    if (one->is == state::forgotten) one->is = state::unsure;  // its erasure may have been there
+    if (one->is == state::forgotten) one->is = state::unsure;  // its tombstone may have been there
     one->harmed = true;
     happened(*one, "harmed");
   }

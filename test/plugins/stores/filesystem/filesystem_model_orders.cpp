@@ -10,7 +10,7 @@ using contract::deliver;
 
 void filesystem_model::write_one() {
   entry& which = any_entry();
-  auto what = shape_.what == holds::results ? fresh_version() : which.value;
+  auto what = shape_.what == store_role::results ? fresh_version() : which.value;
   note(fmt::format("write {} of {} bytes", which.name, what.size));
   auto answer =
       house_.begin(write_blob{which.name, deliver(content_of(what), {1 + chance(100'000), false, {}})});
@@ -24,10 +24,10 @@ void filesystem_model::write_one() {
 // Too short, too long, other bytes, or a source that fails: no trace of it, and what was there stays.
 void filesystem_model::write_broken() {
   entry& which = any_entry();
-  auto what = shape_.what == holds::results ? fresh_version() : which.value;
+  auto what = shape_.what == store_role::results ? fresh_version() : which.value;
   auto content = content_of(what);
   contract::delivery how{1 + chance(50'000), false, {}};
-  auto kind = shape_.what == holds::results ? 3 : chance(4);
+  auto kind = shape_.what == store_role::results ? 3 : chance(4);
   if (kind == 0) content.pop_back();
   if (kind == 1) content += "!";
   if (kind == 2) content.back() = static_cast<char>(content.back() ^ 1);
@@ -55,10 +55,10 @@ void filesystem_model::write_many(std::size_t count, std::size_t at_least) {
     entry& which = any_entry();
     // One of a kind: two results for one action in one batch have no order.
     if (std::any_of(sent.begin(), sent.end(), [&](const auto& one) { return one.first == &which; })) continue;
-    auto what = shape_.what == holds::results ? fresh_version() : which.value;
+    auto what = shape_.what == store_role::results ? fresh_version() : which.value;
     if (at_least > 0 && what.size < at_least) continue;
     auto content = content_of(what);
-    wrong.push_back(shape_.what == holds::content && one_in(20));
+    wrong.push_back(shape_.what == store_role::content && one_in(20));
     if (wrong.back()) content.front() = static_cast<char>(content.front() ^ 1);
     order.entries.push_back({which.name, bytes::adopt(std::move(content))});
     sent.emplace_back(&which, what);
@@ -114,7 +114,7 @@ void filesystem_model::read_one(entry& which, bool whole) {
   if (!whole) {
     order.offset = chance(which.value.size);
     order.limit = 1 + chance(which.value.size);
-    if (shape_.what == holds::results) order.offset = 0;  // the size of another version is another one
+    if (shape_.what == store_role::results) order.offset = 0;  // the size of another version is another one
   }
   note(fmt::format("read {} from {} for {}", which.name, order.offset, order.limit));
   read_answered(which, order, house_.read(order.blob, order.offset, order.limit));
@@ -250,7 +250,7 @@ void filesystem_model::several_at_once() {
         (**answer)->blobs.empty() ? seen(which) : observe_missing(which);
       });
     } else {
-      auto what = shape_.what == holds::results ? fresh_version() : which.value;
+      auto what = shape_.what == store_role::results ? fresh_version() : which.value;
       auto source = deliver(content_of(what), {1 + chance(60'000), false, {}});
       auto answer = house_.begin(write_blob{which.name, std::move(source)});
       judgements.push_back([this, &which, what, answer, to_crash] {

@@ -18,7 +18,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
 }
 
 // KILN_MODEL_SEED: the first seed. KILN_MODEL_RUNS: houses of each shape, a seed each. KILN_MODEL_STEPS: in
-// each house. A soak has many, from another seed each time; what is built is tested with the same ones.
+// each fixture. A soak has many, from another seed each time; what is built is tested with the same ones.
 void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
   // No machine is lost here, so syncs would only cost time; a file system in memory has none.
   const bool in_memory = ::access("/dev/shm", W_OK) == 0 && ::getenv("TMPDIR") == nullptr;
@@ -46,21 +46,21 @@ void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
 }
 
 model_shape files() {
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = byte_size{8 << 20};
-  return {"files", holds::content, options, 200 << 10, 400};
+  return {"files", store_role::content, options, 200 << 10, 400};
 }
 
 model_shape packs() {
-  auto options = filesystem_house::packing();
+  auto options = filesystem_fixture::packing();
   options.hot_memory = byte_size{1 << 20};
-  return {"packs", holds::content, options, 100 << 10, 3000};
+  return {"packs", store_role::content, options, 100 << 10, 3000};
 }
 
 model_shape results() {
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = byte_size{4 << 20};
-  return {"results", holds::results, options, 20 << 10, 1000};
+  return {"results", store_role::results, options, 20 << 10, 1000};
 }
 
 model_shape relaxed(model_shape shape) {

@@ -67,7 +67,7 @@ rates measure(double capacities, burst_of kind) {
     written += file;
     for (std::size_t j = 0; j < asked_per_capacity / 100; ++j) ask();
   }
-  BOOST_TEST(ours.most_on_disk() <= room_for_all);
+  BOOST_TEST(ours.max_on_disk() <= room_for_all);
   auto share = [](std::uint64_t part, std::uint64_t all) {
     return static_cast<double>(part) / static_cast<double>(all);
   };
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_few_pins_cost_no_more_room_than_they_hold) {
     store.index.unpin(blob, serial);
   }
   BOOST_TEST(store.index.pinned() == 0U);
-  BOOST_TEST(store.most_on_disk() <= room_for_all);
+  BOOST_TEST(store.max_on_disk() <= room_for_all);
   BOOST_TEST(store.put_file(numbered(bursts + 1), large));
 }
 

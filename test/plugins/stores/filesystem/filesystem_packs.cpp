@@ -17,7 +17,8 @@ void append_number(std::string& to, T value) {
   to.append(bytes, sizeof value);
 }
 
-std::string old_header(const digest& blob, const std::string& content, std::uint64_t sequence, holds what) {
+std::string old_header(const digest& blob, const std::string& content, std::uint64_t sequence,
+                       store_role what) {
   std::string header;
   append_number(header, std::uint32_t{0x31636b72});
   append_number(header, static_cast<std::uint32_t>(content.size()));
@@ -27,7 +28,7 @@ std::string old_header(const digest& blob, const std::string& content, std::uint
   append_number(header, std::uint8_t{1});
   append_number(header, std::uint16_t{0});
   append_number(header, std::uint32_t{0});
-  append_number(header, what == holds::results ? filesystem::checksum(content) : std::uint64_t{0});
+  append_number(header, what == store_role::results ? filesystem::checksum(content) : std::uint64_t{0});
   header.append(reinterpret_cast<const char*>(blob.hash.data()), 32);
   append_number(header, filesystem::checksum(header));
   return header;
@@ -41,7 +42,7 @@ std::filesystem::path fresh_folder() {
   return name;
 }
 
-pack_folder::pack_folder(holds what, filesystem::durability keep) : folder(fresh_folder()) {
+pack_folder::pack_folder(store_role what, filesystem::durability keep) : folder(fresh_folder()) {
   auto opened = filesystem::store_folder::open(disk, folder.string(), what, "a boot",
                                                keep == filesystem::durability::durable, 0x5ea1);
   if (!opened) throw std::runtime_error(opened.error().to_string());
@@ -82,7 +83,7 @@ std::filesystem::path pack_folder::index(std::uint64_t number) const {
   return folder / "packs" / filesystem::pack_index_name(number);
 }
 
-std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, holds what) {
+std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, store_role what) {
   std::string pack;
   std::uint64_t sequence = 0;
   for (const auto& [blob, content] : blobs) {
@@ -92,7 +93,7 @@ std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, h
   return pack;
 }
 
-std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what,
+std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, store_role what,
                       std::uint64_t pack_size) {
   std::string index;
   append_number(index, std::uint64_t{0x3178646e69706b6b});

@@ -15,7 +15,7 @@ namespace kiln::test {
 class pack_folder {
 public:
   /// Relaxed where nothing is to be seen of syncs, which take most of the time of many packs.
-  explicit pack_folder(holds what, filesystem::durability keep = filesystem::durability::relaxed);
+  explicit pack_folder(store_role what, filesystem::durability keep = filesystem::durability::relaxed);
   ~pack_folder();
 
   struct kept {
@@ -40,9 +40,9 @@ private:
 };
 
 /// The pack as releases before sealed headers wrote it: 80 bytes of header, of the hash no more than 32.
-std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, holds what);
+std::string old_pack(const std::vector<std::pair<digest, std::string>>& blobs, store_role what);
 /// `pack_size` 0: of a pack of these.
-std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, holds what,
+std::string old_index(const std::vector<std::pair<digest, std::string>>& blobs, store_role what,
                       std::uint64_t pack_size = 0);
 
 std::string content_of(const std::filesystem::path& file);

@@ -3,7 +3,7 @@
 
 #include "plugins/stores/filesystem/files/file_range_source.hpp"
 #include "test/harness/print.hpp"
-#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem/filesystem_fixture.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t piece = filesystem::file_source::piece_size;
 
 // A large blob that is read in parts, each a step at a time.
-struct parts_bench : filesystem_house {
+struct parts_bench : filesystem_fixture {
   const std::string content = contract::noise(16 * piece);
   digest blob = put(content);
 

@@ -5,7 +5,7 @@
 
 #include "core/observe/log.hpp"
 #include "test/contract/claims.hpp"
-#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem/filesystem_fixture.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -38,128 +38,129 @@ BOOST_AUTO_TEST_SUITE(filesystem_write)
 
 // Rule 117.
 BOOST_AUTO_TEST_CASE(syncs_the_bytes_before_the_name_and_the_name_before_the_answer) {
-  filesystem_house house;
-  house.run();
+  filesystem_fixture fixture;
+  fixture.run();
   for (std::size_t size : {5000U, 1'500'000U}) {
-    house.make_places();
-    house.disk.calls.clear();
-    house.put(noise(size));
-    BOOST_TEST(steps(house.disk) == "srf");
+    fixture.make_places();
+    fixture.disk.calls.clear();
+    fixture.put(noise(size));
+    BOOST_TEST(steps(fixture.disk) == "srf");
   }
 }
 
 BOOST_AUTO_TEST_CASE(makes_the_folder_of_a_first_name_and_syncs_that_too) {
-  filesystem_house house;
-  house.run();
-  house.disk.calls.clear();
-  house.put(noise(5000));
+  filesystem_fixture fixture;
+  fixture.run();
+  fixture.disk.calls.clear();
+  fixture.put(noise(5000));
   // The name has no folder yet: that is made and synced, and then it goes on as always.
-  BOOST_TEST(steps(house.disk) == "srfrf");
-  BOOST_TEST(house.disk.count(disk_call::make_folder) == 1U);
+  BOOST_TEST(steps(fixture.disk) == "srfrf");
+  BOOST_TEST(fixture.disk.count(disk_call::make_folder) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(commits_writers_that_wait_together_in_one_group) {
-  filesystem_house house;
-  house.run();
-  house.make_places();
+  filesystem_fixture fixture;
+  fixture.run();
+  fixture.make_places();
   std::vector<std::shared_ptr<std::optional<expected<receipt>>>> answers;
   for (std::uint64_t i = 0; i < 20; ++i)
-    answers.push_back(house.begin(write_blob{digest_of(noise(5000, i)), contract::deliver(noise(5000, i))}));
-  house.disk.calls.clear();
-  house.run();
+    answers.push_back(
+        fixture.begin(write_blob{digest_of(noise(5000, i)), contract::deliver(noise(5000, i))}));
+  fixture.disk.calls.clear();
+  fixture.run();
   for (const auto& answer : answers) BOOST_TEST((answer->has_value() && (*answer)->has_value()));
-  BOOST_TEST(house.disk.count(disk_call::rename) == 20U);
-  BOOST_TEST(house.disk.count(disk_call::sync_data) + house.disk.count(disk_call::sync_all) <= 6U);
+  BOOST_TEST(fixture.disk.count(disk_call::rename) == 20U);
+  BOOST_TEST(fixture.disk.count(disk_call::sync_data) + fixture.disk.count(disk_call::sync_all) <= 6U);
 }
 
 BOOST_AUTO_TEST_CASE(keeps_a_batch_of_small_blobs_with_one_write_and_one_sync) {
-  filesystem_house house(filesystem_house::packing());
-  house.put("the first blob makes the pack");
+  filesystem_fixture fixture(filesystem_fixture::packing());
+  fixture.put("the first blob makes the pack");
   write_blobs batch;
   for (std::uint64_t i = 0; i < 100; ++i) {
     std::string content = noise(1024, i);
     batch.entries.push_back({digest_of(content), bytes::adopt(content)});
   }
-  house.disk.calls.clear();
-  auto answer = house.ask(batch);
+  fixture.disk.calls.clear();
+  auto answer = fixture.ask(batch);
   BOOST_REQUIRE(answer);
   for (const auto& one : answer->results) BOOST_TEST(code_of(one) == "OK");
-  BOOST_TEST(house.disk.calls.size() <= 4U);
-  BOOST_TEST(steps(house.disk).size() <= 2U);
+  BOOST_TEST(fixture.disk.calls.size() <= 4U);
+  BOOST_TEST(steps(fixture.disk).size() <= 2U);
 }
 
 BOOST_AUTO_TEST_CASE(does_not_read_the_source_of_what_is_there) {
-  filesystem_house house;
-  digest blob = house.put(noise(5000));
+  filesystem_fixture fixture;
+  digest blob = fixture.put(noise(5000));
   auto source = std::make_shared<hand_fed>();
-  auto answer = house.ask(write_blob{blob, source});
+  auto answer = fixture.ask(write_blob{blob, source});
   BOOST_REQUIRE(answer);
   BOOST_TEST(answer->was_present);
   BOOST_TEST(!source->was_read());
 }
 
 BOOST_AUTO_TEST_CASE(keeps_the_file_that_is_there_when_the_blob_comes_twice) {
-  filesystem_house house;
+  filesystem_fixture fixture;
   std::string content = noise(300'000);
   digest blob = digest_of(content);
   auto slow = std::make_shared<hand_fed>();
-  auto second = house.begin(write_blob{blob, slow});
-  house.run();
-  house.put(content);
-  auto inode = facts_of(house.file_of(blob)).st_ino;
+  auto second = fixture.begin(write_blob{blob, slow});
+  fixture.run();
+  fixture.put(content);
+  auto inode = facts_of(fixture.file_of(blob)).st_ino;
   // Whoever is still bringing it need not go on.
-  house.run();
+  fixture.run();
   BOOST_REQUIRE(second->has_value());
   BOOST_TEST(code_of(**second) == "OK");
   slow->feed(content);
-  house.run();
-  BOOST_TEST(facts_of(house.file_of(blob)).st_ino == inode);
-  BOOST_TEST(house.files_in("temp").empty());
+  fixture.run();
+  BOOST_TEST(facts_of(fixture.file_of(blob)).st_ino == inode);
+  BOOST_TEST(fixture.files_in("temp").empty());
   // A restart later the name is there before the index knows it.
-  house.close();
-  house.open();
-  auto again = house.begin(write_blob{blob, contract::deliver(content)});
-  house.run();
+  fixture.close();
+  fixture.open();
+  auto again = fixture.begin(write_blob{blob, contract::deliver(content)});
+  fixture.run();
   BOOST_TEST(code_of(**again) == "OK");
-  BOOST_TEST(facts_of(house.file_of(blob)).st_ino == inode);
+  BOOST_TEST(facts_of(fixture.file_of(blob)).st_ino == inode);
 }
 
 BOOST_AUTO_TEST_CASE(makes_files_that_nobody_has_to_change_later) {
-  filesystem_house house;
+  filesystem_fixture fixture;
   for (mode_t mask : {0, 022, 077}) {
     mode_t before = ::umask(mask);
-    house.restart();
-    digest blob = house.put(noise(5000, mask));
+    fixture.restart();
+    digest blob = fixture.put(noise(5000, mask));
     ::umask(before);
-    BOOST_TEST((facts_of(house.file_of(blob)).st_mode & 07777U) == 0555U);
+    BOOST_TEST((facts_of(fixture.file_of(blob)).st_mode & 07777U) == 0555U);
   }
 }
 
 BOOST_AUTO_TEST_CASE(leaves_nothing_of_an_upload_that_ends_at_any_step) {
-  for (auto options : {filesystem_house::files_only(), filesystem_house::packing()}) {
+  for (auto options : {filesystem_fixture::files_only(), filesystem_fixture::packing()}) {
     for (std::size_t size : {40'000U, 400'000U}) {
       std::string content = noise(size);
       digest blob = digest_of(content);
       for (int step = 0; step < 5; ++step) {
         for (bool vanishes : {false, true}) {
-          filesystem_house house(options);
+          filesystem_fixture fixture(options);
           auto source = std::make_shared<hand_fed>();
-          auto answer = house.begin(write_blob{blob, source});
-          house.run();
+          auto answer = fixture.begin(write_blob{blob, source});
+          fixture.run();
           for (int i = 0; i < step; ++i) {
             source->feed(content.substr(i * size / 4, size / 4));
-            house.run();
+            fixture.run();
           }
           if (vanishes)
             source->vanish();
           else
             source->feed(failure(error(errc::cancelled, "the client left")));
-          house.run();
+          fixture.run();
           BOOST_REQUIRE(answer->has_value());
           BOOST_TEST(code_of(**answer) == "CANCELLED");
-          BOOST_TEST(!house.has(blob));
-          BOOST_TEST(house.files_in("temp").empty());
-          BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") == 0.0);
+          BOOST_TEST(!fixture.has(blob));
+          BOOST_TEST(fixture.files_in("temp").empty());
+          BOOST_TEST(fixture.gauge("kiln_filesystem_bytes", "reserved") == 0.0);
         }
       }
     }
@@ -169,61 +170,61 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_of_an_upload_that_ends_at_any_step) {
 // A client that names a large blob, sends little and leaves must not have emptied the cache.
 BOOST_AUTO_TEST_CASE(what_is_there_leaves_only_for_bytes_that_come) {
   constexpr std::size_t piece = 1 << 20;
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = capacity{{41 * piece}};
-  filesystem_house house(options);
-  for (std::uint64_t i = 0; i < 40; ++i) house.put(noise(piece, i));
-  auto held = [&] { return house.gauge("kiln_filesystem_bytes", "stored") / static_cast<double>(piece); };
+  filesystem_fixture fixture(options);
+  for (std::uint64_t i = 0; i < 40; ++i) fixture.put(noise(piece, i));
+  auto held = [&] { return fixture.gauge("kiln_filesystem_bytes", "stored") / static_cast<double>(piece); };
   BOOST_TEST(held() == 40.0);
 
   std::string content = noise(38 * piece, 100);
   auto begin = [&](std::shared_ptr<hand_fed> source) {
-    auto answer = house.begin(write_blob{digest_of(content), std::move(source)});
-    house.run();
+    auto answer = fixture.begin(write_blob{digest_of(content), std::move(source)});
+    fixture.run();
     return answer;
   };
   auto one = std::make_shared<hand_fed>();
   auto answer = begin(one);
-  for (std::size_t i = 0; i < 3; ++i, house.run()) one->feed(content.substr(i * piece, piece));
+  for (std::size_t i = 0; i < 3; ++i, fixture.run()) one->feed(content.substr(i * piece, piece));
   BOOST_TEST(held() >= 35.0);  // for twice what came
   // Nobody else gets the room that it was promised.
   BOOST_TEST(code_of(**begin(std::make_shared<hand_fed>())) == "RESOURCE_EXHAUSTED");
   one->vanish();
-  house.run();
+  fixture.run();
   BOOST_TEST(code_of(**answer) == "CANCELLED");
   BOOST_TEST(held() >= 35.0);
 
   auto other = std::make_shared<hand_fed>();
   answer = begin(other);
-  for (std::size_t i = 0; i < 38; ++i, house.run()) other->feed(content.substr(i * piece, piece));
+  for (std::size_t i = 0; i < 38; ++i, fixture.run()) other->feed(content.substr(i * piece, piece));
   other->end();
-  house.run();
+  fixture.run();
   BOOST_TEST(code_of(**answer) == "OK");
   BOOST_TEST(held() <= 41.0);
-  BOOST_TEST((*house.read(digest_of(content)) == content));
+  BOOST_TEST((*fixture.read(digest_of(content)) == content));
 }
 
 // Nor must many of them that send a byte each.
 BOOST_AUTO_TEST_CASE(many_uploads_that_hardly_begin_cost_little) {
   constexpr std::size_t piece = 1 << 20, many = 100;
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = capacity{{41 * piece}};
-  filesystem_house house(options);
-  for (std::uint64_t i = 0; i < 40; ++i) house.put(noise(piece, i));
+  filesystem_fixture fixture(options);
+  for (std::uint64_t i = 0; i < 40; ++i) fixture.put(noise(piece, i));
   std::vector<std::shared_ptr<hand_fed>> sources;
   for (std::uint64_t i = 0; i < many; ++i) {
     sources.push_back(std::make_shared<hand_fed>());
-    house.begin(write_blob{digest_of(noise(400'000, 1000 + i)), sources.back()});
-    house.run();
+    fixture.begin(write_blob{digest_of(noise(400'000, 1000 + i)), sources.back()});
+    fixture.run();
     sources.back()->feed("x");
-    house.run();
+    fixture.run();
   }
   // 128 KiB each, and no more.
-  BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") <= many * (128.0 * 1024 + 4096));
-  BOOST_TEST(house.gauge("kiln_filesystem_bytes", "stored") >= 27.0 * piece);
+  BOOST_TEST(fixture.gauge("kiln_filesystem_bytes", "reserved") <= many * (128.0 * 1024 + 4096));
+  BOOST_TEST(fixture.gauge("kiln_filesystem_bytes", "stored") >= 27.0 * piece);
   for (auto& source : sources) source->vanish();
-  house.run();
-  BOOST_TEST(house.gauge("kiln_filesystem_bytes", "reserved") == 0.0);
+  fixture.run();
+  BOOST_TEST(fixture.gauge("kiln_filesystem_bytes", "reserved") == 0.0);
 }
 
 BOOST_AUTO_TEST_CASE(lets_one_of_many_writers_of_a_blob_fail_without_hurting_the_others) {
@@ -249,58 +250,58 @@ BOOST_AUTO_TEST_CASE(lets_one_of_many_writers_of_a_blob_fail_without_hurting_the
 }
 
 BOOST_AUTO_TEST_CASE(moves_to_a_newer_pack_what_is_asked_for_again_and_again) {
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = byte_size{1 << 20};
-  filesystem_house house(options, holds::results);
+  filesystem_fixture fixture(options, store_role::results);
   digest wanted = digest_of("asked for");
-  BOOST_REQUIRE(house.write(wanted, noise(2000, 1)));
+  BOOST_REQUIRE(fixture.write(wanted, noise(2000, 1)));
   std::size_t evicted = 0;
   for (std::uint64_t i = 0; i < 5000; ++i) {
-    BOOST_REQUIRE(house.write(digest_of("action " + std::to_string(i)), noise(2000, i)));
-    if (i % 50 == 0) BOOST_REQUIRE(house.has(wanted));
-    BOOST_REQUIRE(house.figures().bytes <= 1U << 20);
+    BOOST_REQUIRE(fixture.write(digest_of("action " + std::to_string(i)), noise(2000, i)));
+    if (i % 50 == 0) BOOST_REQUIRE(fixture.has(wanted));
+    BOOST_REQUIRE(fixture.stats().bytes <= 1U << 20);
   }
-  evicted = house.figures().evictions;
+  evicted = fixture.stats().evictions;
   BOOST_TEST(evicted > 4000U);
-  BOOST_TEST((house.read(wanted) == noise(2000, 1)));
-  BOOST_TEST(house.has(digest_of("action 4999")));
-  house.restart();
-  BOOST_TEST((house.read(wanted) == noise(2000, 1)));
+  BOOST_TEST((fixture.read(wanted) == noise(2000, 1)));
+  BOOST_TEST(fixture.has(digest_of("action 4999")));
+  fixture.restart();
+  BOOST_TEST((fixture.read(wanted) == noise(2000, 1)));
   std::uint64_t on_disk = 0;
-  for (const auto& file : house.files_in("packs"))
+  for (const auto& file : fixture.files_in("packs"))
     if (file.extension() == ".pack") on_disk += std::filesystem::file_size(file);
   BOOST_TEST(on_disk <= 1U << 20);
 }
 
 BOOST_AUTO_TEST_CASE(gives_the_result_that_was_written_last_whatever_happens_in_between) {
-  auto options = filesystem_house::files_only();
+  auto options = filesystem_fixture::files_only();
   options.capacity = byte_size{1 << 20};
-  filesystem_house house(options, holds::results);
+  filesystem_fixture fixture(options, store_role::results);
   digest action = digest_of("action");
   for (std::uint64_t i = 0; i < 30; ++i) {
-    auto written = house.write(action, noise(1000 + i, i));
+    auto written = fixture.write(action, noise(1000 + i, i));
     BOOST_REQUIRE_MESSAGE(written, (written ? std::string() : written.error().to_string()));
-    BOOST_TEST((house.read(action) == noise(1000 + i, i)));
+    BOOST_TEST((fixture.read(action) == noise(1000 + i, i)));
     for (std::uint64_t j = 0; j < 40; ++j)
-      BOOST_REQUIRE(house.write(digest_of(std::to_string(i * 100 + j)), noise(5000, j)));
-    if (i % 3 == 0) house.restart();
-    auto now = house.read(action);
+      BOOST_REQUIRE(fixture.write(digest_of(std::to_string(i * 100 + j)), noise(5000, j)));
+    if (i % 3 == 0) fixture.restart();
+    auto now = fixture.read(action);
     BOOST_TEST((!now || *now == noise(1000 + i, i)));
   }
 }
 
 // Most of what is written is never asked for: it would push out what is.
 BOOST_AUTO_TEST_CASE(keeps_in_memory_what_was_read_and_not_what_was_only_written) {
-  for (auto options : {filesystem_house::packing(), filesystem_house::files_only()}) {
+  for (auto options : {filesystem_fixture::packing(), filesystem_fixture::files_only()}) {
     options.hot_memory = byte_size{1 << 20};
-    filesystem_house house(options);
-    auto hot = [&] { return house.gauge("kiln_filesystem_bytes", "hot"); };
+    filesystem_fixture fixture(options);
+    auto hot = [&] { return fixture.gauge("kiln_filesystem_bytes", "hot"); };
     std::vector<digest> written;
-    for (std::uint64_t i = 0; i < 20; ++i) written.push_back(house.put(noise(1000, i)));
-    house.figures();
+    for (std::uint64_t i = 0; i < 20; ++i) written.push_back(fixture.put(noise(1000, i)));
+    fixture.stats();
     BOOST_TEST(hot() == 0.0);
-    BOOST_REQUIRE(house.read(written[7]));
-    house.figures();
+    BOOST_REQUIRE(fixture.read(written[7]));
+    fixture.stats();
     BOOST_TEST(hot() >= 1000.0);
     BOOST_TEST(hot() < 2000.0);
   }

@@ -30,7 +30,7 @@ bool modelled_store::reserve(std::uint64_t weight) {
     note(gone);
     std::uint64_t moving = 0;
     for (auto number : leaving_) moving += index.find_pack(number)->size;
-    most_on_disk_ = std::max(most_on_disk_, index.weight() + index.reserved() + moving);
+    max_on_disk_ = std::max(max_on_disk_, index.weight() + index.reserved() + moving);
     if (answer != room::later) return answer == room::made;
     carry();
   }

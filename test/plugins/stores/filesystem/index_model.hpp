@@ -29,7 +29,7 @@ public:
   /// Bytes of records that were moved.
   std::uint64_t carried() const noexcept { return carried_; }
   /// The most that lay on the disk at any time.
-  std::uint64_t most_on_disk() const noexcept { return most_on_disk_; }
+  std::uint64_t max_on_disk() const noexcept { return max_on_disk_; }
   filesystem::blob_index index;
 
 private:
@@ -43,7 +43,7 @@ private:
   std::uint64_t filled_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t carried_ = 0;
-  std::uint64_t most_on_disk_ = 0;
+  std::uint64_t max_on_disk_ = 0;
   std::vector<std::uint64_t> leaving_;
 };
 

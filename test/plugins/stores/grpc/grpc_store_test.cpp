@@ -18,7 +18,7 @@ struct peers_end_before_grpc {
 };
 BOOST_TEST_GLOBAL_FIXTURE(peers_end_before_grpc);
 
-subject over_a_peer(const std::string& options = "", holds what = holds::content) {
+subject over_a_peer(const std::string& options = "", store_role what = store_role::content) {
   return {"{type: grpc, endpoint: \"grpc://peer:1\", retry_delay: 1ms" + options + "}", what,
           [](const std::string&) -> expected<std::shared_ptr<channel>> {
             peer = std::make_unique<reapi_peer>();
@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(does_not_come_up_with_a_name_that_no_instance_has) {
 }
 
 BOOST_AUTO_TEST_CASE(keeps_results_as_plain_results_for_others) {
-  stage on(over_a_peer("", holds::results));
+  stage on(over_a_peer("", store_role::results));
   digest action = digest_of("an action");
   BOOST_TEST(is_missing(on, action));
   BOOST_TEST(code_of(read(on, action)) == "NOT_FOUND");
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(says_nothing_of_names_where_it_holds_content) {
 }
 
 BOOST_AUTO_TEST_CASE(keeps_batches_of_results) {
-  stage on(over_a_peer("", holds::results));
+  stage on(over_a_peer("", store_role::results));
   digest first = digest_of("first"), second = digest_of("second");
   auto written = on.tell(write_blobs{{{first, bytes::adopt(result_of(1))},
                                       {second, bytes::of_static("no record of a result")},
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(keeps_batches_of_results) {
 BOOST_AUTO_TEST_CASE(gives_no_call_more_time_than_its_asker_has) {
   auto wire = std::make_shared<slow_channel>();
   {
-    stage on({"{type: grpc, endpoint: \"grpc://peer:1\", timeout: 10h}", holds::content,
+    stage on({"{type: grpc, endpoint: \"grpc://peer:1\", timeout: 10h}", store_role::content,
               [&](const std::string&) -> expected<std::shared_ptr<channel>> { return wire; }});
     auto soon = on.ask(find_missing{{digest_of("a")}, system_clock().now() + std::chrono::hours(1)});
     auto late = on.ask(find_missing{{digest_of("b")}});
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(gives_no_call_more_time_than_its_asker_has) {
 BOOST_AUTO_TEST_CASE(a_call_may_end_after_the_store) {
   auto wire = std::make_shared<slow_channel>();
   {
-    stage on({"{type: grpc, endpoint: \"grpc://peer:1\"}", holds::content,
+    stage on({"{type: grpc, endpoint: \"grpc://peer:1\"}", store_role::content,
               [&](const std::string&) -> expected<std::shared_ptr<channel>> { return wire; }});
     auto missing = on.ask(find_missing{{digest_of("a")}});
     on.tell(measure_store{});  // it has asked by now

@@ -27,7 +27,7 @@ struct wrapped_store {
         spawn_store<watching_store>(system.actors(), system.env(), system.spawn_store(yaml), below.back()));
   }
   store_context context(std::function<store_actor(const store_ref&)> inner) {
-    return {system.actors(), system.env(), "wrapped", holds::content, std::move(inner), {}};
+    return {system.actors(), system.env(), "wrapped", store_role::content, std::move(inner), {}};
   }
   template <class Order>
   expected<answer_to<Order>> ask(Order order) {

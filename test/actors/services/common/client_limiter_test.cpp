@@ -1,4 +1,4 @@
-#include "actors/services/common/client_shares.hpp"
+#include "actors/services/common/client_limiter.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <vector>
@@ -8,8 +8,8 @@ using namespace kiln;
 BOOST_AUTO_TEST_SUITE(shares_of_clients)
 
 BOOST_AUTO_TEST_CASE(one_has_at_most_half_and_all_have_no_more_than_there_are) {
-  client_shares shares(4, "jobs are done");
-  std::vector<client_shares::place> held;
+  client_limiter shares(4, "jobs are done");
+  std::vector<client_limiter::place> held;
   for (const char* client : {"one", "one", "two"}) held.push_back(shares.enter(client).value());
   auto refused = shares.enter("one");
   BOOST_REQUIRE(!refused);
@@ -23,9 +23,9 @@ BOOST_AUTO_TEST_CASE(one_has_at_most_half_and_all_have_no_more_than_there_are) {
 }
 
 BOOST_AUTO_TEST_CASE(a_place_may_outlive_the_shares) {
-  client_shares::place held;
+  client_limiter::place held;
   {
-    client_shares shares(1, "jobs are done");
+    client_limiter shares(1, "jobs are done");
     held = shares.enter("one").value();
   }
   held.reset();

@@ -10,10 +10,10 @@
 namespace kiln {
 
 /// What a transport counts. Any thread.
-class call_figures {
+class call_stats {
 public:
   /// Counts nothing where there is no registry.
-  call_figures(metric_registry* in, const std::string& transport);
+  call_stats(metric_registry* in, const std::string& transport);
 
   void call_began() const noexcept;
   void call_ended(errc code) const noexcept;

@@ -9,20 +9,20 @@ namespace {
 // Tried again after this long, then after twice as long, and so on: for a good half of an hour. A sector that
 // is dead stays dead, and a disk takes its time to say so.
 constexpr std::chrono::seconds first_wait{1};
-constexpr unsigned most_reloads = 11;
+constexpr unsigned max_reloads = 11;
 
 }  // namespace
 
 // Its bytes count, and it leaves when it is the oldest. Until it is read, no older record of a result is
 // taken for the truth.
-void store::keep_unread(std::uint64_t number, const error& why) {
-  index_.note_unread(number);
-  figures_.damaged_packs.add();
-  if (with_->env.log)
-    with_->env.log->warn("a pack cannot be read now; it is kept, and tried again",
-                         {{"store", with_->name}, {"pack", pack_name(number)}, {"error", why}});
+void store::keep_unreadable(std::uint64_t number, const error& why) {
+  index_.note_unreadable(number);
+  stats_.damaged_packs.add();
+  if (deps_->env.log)
+    deps_->env.log->warn("a pack cannot be read now; it is kept, and tried again",
+                         {{"store", deps_->name}, {"pack", pack_name(number)}, {"error", why}});
   if (index_.find_pack(number)) return;
-  auto look = [with = with_, number]() -> expected<std::uint64_t> {
+  auto look = [with = deps_, number]() -> expected<std::uint64_t> {
     auto facts = with->on().facts(with->folder->packs(), pack_name(number).c_str());
     if (!facts) return fail(facts.error().in_words("looking at a pack"));
     return facts->size;
@@ -36,8 +36,8 @@ void store::keep_unread(std::uint64_t number, const error& why) {
 }
 
 void store::reload_later() {
-  reload_awaited_ = !index_.unread().empty() && reloads_ < most_reloads;
-  if (!reload_awaited_) return index_.forget_erasures();
+  reload_awaited_ = !index_.unread().empty() && reloads_ < max_reloads;
+  if (!reload_awaited_) return index_.forget_tombstones();
   delayed_send(caf::actor_cast<inner_actor>(this), first_wait * (1U << reloads_++), reload_due{});
 }
 
@@ -47,7 +47,7 @@ void store::reload(std::vector<std::uint64_t> numbers) {
   if (numbers.empty()) return reload_later();
   const std::uint64_t number = numbers.back();
   numbers.pop_back();
-  auto load = [with = with_, number]() -> expected<load_result> {
+  auto load = [with = deps_, number]() -> expected<load_result> {
     auto pack = load_pack(*with, number);
     if (!pack) return fail(std::move(pack).error());
     return std::make_shared<const loaded_pack>(std::move(*pack));
@@ -91,10 +91,10 @@ void store::now_read(const loaded_pack& pack) {
   index_.note_read(pack.file->number);
   if (pack.unsynced) ++unproven_;
   trim();
-  if (with_->env.log)
-    with_->env.log->info(
+  if (deps_->env.log)
+    deps_->env.log->info(
         "a pack could be read now",
-        {{"store", with_->name}, {"pack", pack_name(pack.file->number)}, {"records", pack.records->size()}});
+        {{"store", deps_->name}, {"pack", pack_name(pack.file->number)}, {"records", pack.records->size()}});
   if (!still_looking()) settle();
 }
 

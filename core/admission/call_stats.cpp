@@ -1,8 +1,8 @@
-#include "core/admission/call_figures.hpp"
+#include "core/admission/call_stats.hpp"
 
 namespace kiln {
 
-call_figures::call_figures(metric_registry* in, const std::string& transport) {
+call_stats::call_stats(metric_registry* in, const std::string& transport) {
   if (in == nullptr) return;
   calls_ = &in->gauges("kiln_calls", "Calls that have not ended.", {"transport"}).with({transport});
   bytes_ = &in->gauges("kiln_bytes", "Bytes of messages in use.", {"transport"}).with({transport});
@@ -14,21 +14,21 @@ call_figures::call_figures(metric_registry* in, const std::string& transport) {
     ended_[code] = &ended.with({transport, std::string(name_of(static_cast<errc>(code)))});
 }
 
-void call_figures::call_began() const noexcept {
+void call_stats::call_began() const noexcept {
   if (calls_ != nullptr) calls_->add(1);
 }
 
-void call_figures::call_ended(errc code) const noexcept {
+void call_stats::call_ended(errc code) const noexcept {
   if (calls_ == nullptr) return;
   calls_->add(-1);
   if (auto index = static_cast<std::size_t>(code); index < ended_.size()) ended_[index]->add();
 }
 
-void call_figures::call_refused() const noexcept {
+void call_stats::call_refused() const noexcept {
   if (refused_ != nullptr) refused_->add();
 }
 
-void call_figures::bytes_held(std::int64_t more) const noexcept {
+void call_stats::bytes_held(std::int64_t more) const noexcept {
   if (bytes_ != nullptr) bytes_->add(static_cast<double>(more));
 }
 

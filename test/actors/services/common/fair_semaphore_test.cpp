@@ -1,4 +1,4 @@
-#include "actors/services/common/fair_places.hpp"
+#include "actors/services/common/fair_semaphore.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -10,7 +10,8 @@ using namespace kiln;
 namespace {
 
 struct places_bench {
-  fair_places places{{.places = 4, .per_client = 2, .waiting = 6, .waiting_per_client = 3}, "jobs are done"};
+  fair_semaphore places{{.places = 4, .per_client = 2, .waiting = 6, .waiting_per_client = 3},
+                        "jobs are done"};
   std::uint64_t last = 0;
   std::vector<std::uint64_t> begun;
 
@@ -66,7 +67,7 @@ BOOST_AUTO_TEST_CASE(who_leaves_the_queue_is_not_begun) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_ends_as_it_begins_makes_room_for_the_next) {
-  fair_places few({.places = 1, .per_client = 1, .waiting = 9, .waiting_per_client = 9}, "jobs are done");
+  fair_semaphore few({.places = 1, .per_client = 1, .waiting = 9, .waiting_per_client = 9}, "jobs are done");
   std::vector<std::uint64_t> order;
   for (std::uint64_t id = 1; id <= 9; ++id)
     BOOST_TEST(few.take(id, "one",
@@ -82,7 +83,8 @@ BOOST_AUTO_TEST_CASE(one_that_ends_as_it_begins_makes_room_for_the_next) {
 // Whatever three do, the fourth has its turn: at most one of them had none and came before it.
 BOOST_AUTO_TEST_CASE(nobody_waits_for_more_than_two_ends) {
   std::mt19937 chance(7);
-  fair_places many({.places = 4, .per_client = 2, .waiting = 100, .waiting_per_client = 9}, "jobs are done");
+  fair_semaphore many({.places = 4, .per_client = 2, .waiting = 100, .waiting_per_client = 9},
+                      "jobs are done");
   std::vector<std::uint64_t> running;
   std::uint64_t id = 0;
   auto take = [&](const char* client) {

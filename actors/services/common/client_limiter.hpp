@@ -12,13 +12,13 @@ namespace kiln {
 
 /// A bound of what may be under way at once, of which one client has no more than half. Confined to one
 /// actor, as are the places.
-class client_shares {
+class client_limiter {
 public:
   /// Given back when it is dropped, which may be after the shares are gone.
   using place = std::shared_ptr<const void>;
 
   /// `what` is under way, for the refusal: "trees are being sent".
-  client_shares(std::size_t places, std::string what);
+  client_limiter(std::size_t places, std::string what);
 
   /// RESOURCE_EXHAUSTED, and to come again, where this client has its share or all have theirs.
   expected<place> enter(std::string_view client);

@@ -7,8 +7,8 @@
 namespace kiln::memory {
 
 /// What a memory store tells its operator. The series belong to the registry.
-struct figures {
-  figures(metric_registry& in, const std::string& store)
+struct stats {
+  stats(metric_registry& in, const std::string& store)
       : hits(in.counters("kiln_memory_hits_total", "Reads that found their blob.", {"store"}).with({store})),
         misses(in.counters("kiln_memory_misses_total", "Reads that did not.", {"store"}).with({store})),
         evictions(in.counters("kiln_memory_evictions_total", "Blobs that left for want of room.", {"store"})

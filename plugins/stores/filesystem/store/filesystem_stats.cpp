@@ -1,4 +1,4 @@
-#include "plugins/stores/filesystem/store/filesystem_figures.hpp"
+#include "plugins/stores/filesystem/store/filesystem_stats.hpp"
 
 namespace kiln::filesystem {
 namespace {
@@ -17,14 +17,14 @@ gauge& bytes_of(metric_registry& in, const std::string& store, const char* kind)
 
 }  // namespace
 
-figures figures::with(metric_registry* registry, const std::string& store) {
+stats stats::with(metric_registry* registry, const std::string& store) {
   if (registry) return {nullptr, *registry, store};
   auto own = std::make_unique<metric_registry>();
   metric_registry& in = *own;
   return {std::move(own), in, store};
 }
 
-figures::figures(std::unique_ptr<metric_registry> own, metric_registry& in, const std::string& store)
+stats::stats(std::unique_ptr<metric_registry> own, metric_registry& in, const std::string& store)
     : own_(std::move(own)),
       evictions(in.counters("kiln_filesystem_evictions_total", "Blobs that left for want of room.", {"store"})
                     .with({store})),

@@ -27,12 +27,12 @@ struct held_by_callers {
   std::uint64_t bytes = 0;
 };
 
-class ledger;
+class quota_table;
 
 /// What one client address holds. Any thread. Lives as long as a call or a message of that client.
 class client_account {
 public:
-  client_account(std::shared_ptr<ledger> all, std::string name)
+  client_account(std::shared_ptr<quota_table> all, std::string name)
       : all_(std::move(all)), name_(std::move(name)) {}
   ~client_account();
   client_account(const client_account&) = delete;
@@ -46,15 +46,15 @@ public:
   void give_back(std::uint64_t amount) noexcept;
 
 private:
-  const std::shared_ptr<ledger> all_;
+  const std::shared_ptr<quota_table> all_;
   const std::string name_;
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::uint64_t> bytes_{0};
 };
 
-/// The accounts of all clients. Transports that share a ledger share what it counts: a client that comes in
-/// by two of them has one share.
-class ledger : public std::enable_shared_from_this<ledger> {
+/// The accounts of all clients. Transports that share a quota_table share what it counts: a client that comes
+/// in by two of them has one share.
+class quota_table : public std::enable_shared_from_this<quota_table> {
 public:
   /// `peer` as call_info has it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of unix sockets
   /// are one client.

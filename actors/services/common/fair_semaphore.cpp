@@ -1,4 +1,4 @@
-#include "actors/services/common/fair_places.hpp"
+#include "actors/services/common/fair_semaphore.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -8,15 +8,16 @@
 
 namespace kiln {
 
-fair_places::bounds fair_places::bounds::of(std::size_t places) noexcept {
+fair_semaphore::bounds fair_semaphore::bounds::of(std::size_t places) noexcept {
   return {places, std::max<std::size_t>(places / 2, 1), 16 * places, 2 * places};
 }
 
-bool fair_places::has_place_for(const tally& mine) const noexcept {
+bool fair_semaphore::has_place_for(const tally& mine) const noexcept {
   return total_.places < limits_.places && mine.places < limits_.per_client;
 }
 
-expected<bool> fair_places::take(std::uint64_t work, std::string_view client, std::function<void()> later) {
+expected<bool> fair_semaphore::take(std::uint64_t work, std::string_view client,
+                                    std::function<void()> later) {
   std::string name(client);
   const auto known = clients_.find(name);
   const auto mine = known == clients_.end() ? tally() : known->second;
@@ -33,7 +34,7 @@ expected<bool> fair_places::take(std::uint64_t work, std::string_view client, st
   return has_place;
 }
 
-void fair_places::give(entry& to) {
+void fair_semaphore::give(entry& to) {
   auto& client = clients_.at(to.client);
   client.served = ++given_;
   for (auto* each : {&client, &total_}) {
@@ -43,12 +44,12 @@ void fair_places::give(entry& to) {
   to.later = nullptr;
 }
 
-bool fair_places::waits(std::uint64_t work) const {
+bool fair_semaphore::waits(std::uint64_t work) const {
   auto found = all_.find(work);
   return found != all_.end() && found->second.later;
 }
 
-void fair_places::give_back(std::uint64_t work) {
+void fair_semaphore::give_back(std::uint64_t work) {
   auto found = all_.find(work);
   if (found == all_.end()) return;
   auto mine = clients_.find(found->second.client);
@@ -58,7 +59,7 @@ void fair_places::give_back(std::uint64_t work) {
   admit();
 }
 
-std::map<std::uint64_t, fair_places::entry>::iterator fair_places::next() {
+std::map<std::uint64_t, fair_semaphore::entry>::iterator fair_semaphore::next() {
   auto best = all_.end();
   if (total_.places >= limits_.places || total_.waiting == 0) return best;
   const tally* first = nullptr;
@@ -74,7 +75,7 @@ std::map<std::uint64_t, fair_places::entry>::iterator fair_places::next() {
 }
 
 // One that begins may end at once, and give back its place while this runs.
-void fair_places::admit() {
+void fair_semaphore::admit() {
   if (std::exchange(admitting_, true)) return;
   for (auto one = next(); one != all_.end(); one = next()) {
     auto then = one->second.later;

@@ -13,9 +13,9 @@ namespace kiln {
 
 /// Who hears of what came into a store and what left it. Listeners are held weakly, so a wrapper that watches
 /// its inner store and owns it makes no circle. Confined to the store's actor.
-class store_listeners {
+class store_observers {
 public:
-  void add(const store_listener& listener) {
+  void add(const store_observer& listener) {
     tell();
     listeners_.push_back(caf::actor_cast<caf::weak_actor_ptr>(listener));
   }
@@ -23,16 +23,16 @@ public:
   void note_stored(const digest& blob) {
     if (listeners_.empty()) return;
     stored_.push_back(blob);
-    if (stored_.size() >= most_in_news) tell();
+    if (stored_.size() >= max_in_news) tell();
   }
   /// Told at once.
   void tell_evicted(std::vector<digest> left) {
     if (left.empty() || listeners_.empty()) return;
     tell();
-    if (left.size() <= most_in_news) return send(blobs_evicted{std::move(left)});
-    for (std::size_t from = 0; from < left.size(); from += most_in_news) {
+    if (left.size() <= max_in_news) return send(blobs_evicted{std::move(left)});
+    for (std::size_t from = 0; from < left.size(); from += max_in_news) {
       auto first = left.begin() + static_cast<std::ptrdiff_t>(from);
-      auto count = std::min(most_in_news, left.size() - from);
+      auto count = std::min(max_in_news, left.size() - from);
       send(blobs_evicted{{first, first + static_cast<std::ptrdiff_t>(count)}});
     }
   }
@@ -46,7 +46,7 @@ private:
   template <class News>
   void send(const News& news) {
     std::erase_if(listeners_, [&](const caf::weak_actor_ptr& weak) {
-      auto listener = caf::actor_cast<store_listener>(weak.lock());
+      auto listener = caf::actor_cast<store_observer>(weak.lock());
       if (!listener) return true;
       caf::anon_send(listener, news);
       return false;

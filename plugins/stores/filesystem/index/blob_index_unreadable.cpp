@@ -3,8 +3,8 @@
 namespace kiln::filesystem {
 
 // Older packs leave before it: without it, the next start would take what they say for the truth.
-void blob_index::note_unread(std::uint64_t pack) {
-  unread_.insert(pack);
+void blob_index::note_unreadable(std::uint64_t pack) {
+  unreadable_.insert(pack);
   find_end_of_doubt();
   if (!limits_.overwritten) return;
   for (auto& [number, held] : numbers_)
@@ -12,12 +12,12 @@ void blob_index::note_unread(std::uint64_t pack) {
 }
 
 void blob_index::note_read(std::uint64_t pack) {
-  unread_.erase(pack);
+  unreadable_.erase(pack);
   find_end_of_doubt();
 }
 
 void blob_index::find_end_of_doubt() noexcept {
-  end_of_doubt_ = unread_.empty() || !limits_.overwritten ? 0 : *unread_.rbegin() + 1;
+  end_of_doubt_ = unreadable_.empty() || !limits_.overwritten ? 0 : *unreadable_.rbegin() + 1;
 }
 
 void blob_index::set_unread(slot& which, bool unread) {

@@ -8,12 +8,12 @@
 namespace kiln::filesystem {
 
 /// What a store counts. Without a registry it counts for itself.
-class figures {
+class stats {
 public:
-  static figures with(metric_registry* registry, const std::string& store);
+  static stats with(metric_registry* registry, const std::string& store);
 
 private:
-  figures(std::unique_ptr<metric_registry> own, metric_registry& in, const std::string& store);
+  stats(std::unique_ptr<metric_registry> own, metric_registry& in, const std::string& store);
   std::unique_ptr<metric_registry> own_;
 
 public:

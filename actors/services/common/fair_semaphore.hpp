@@ -14,7 +14,7 @@ namespace kiln {
 /// Places for work that takes long, shared among the clients who ask for it. No client has more than its
 /// share. If none is free, a client waits, within bounds; a free one goes to the client with the fewest,
 /// among equals to the one served longest ago. So nobody starves. Confined to one actor.
-class fair_places {
+class fair_semaphore {
 public:
   struct bounds {
     std::size_t places = 1;
@@ -27,7 +27,7 @@ public:
   };
 
   /// `what` the work is, for the refusal: "blobs are being split".
-  fair_places(bounds limits, std::string what) : limits_(limits), what_(std::move(what)) {}
+  fair_semaphore(bounds limits, std::string what) : limits_(limits), what_(std::move(what)) {}
 
   /// True if this work has a place now; false if it waits: `later` is called when it has one. `work` names
   /// it, each greater than those before. RESOURCE_EXHAUSTED, and to come again, where not even waiting is

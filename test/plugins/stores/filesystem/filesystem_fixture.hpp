@@ -55,15 +55,16 @@ private:
 
 /// A filesystem store in a folder of its own, in which nothing happens unless the test runs it, on a disk
 /// that fails when the test says so.
-class filesystem_house {
+class filesystem_fixture {
 public:
   /// Packs off, no memory for hot blobs: what is asked for comes from files.
   static filesystem::store_options files_only();
   /// A store so large that blobs of up to 64 KiB are packed.
   static filesystem::store_options packing();
 
-  explicit filesystem_house(filesystem::store_options options = files_only(), holds what = holds::content);
-  ~filesystem_house();
+  explicit filesystem_fixture(filesystem::store_options options = files_only(),
+                              store_role what = store_role::content);
+  ~filesystem_fixture();
 
   /// Why the store cannot be opened again beside this one, or after it was closed.
   error try_open();
@@ -104,7 +105,7 @@ public:
   expected<lent_file> lend(const digest& blob) {
     return contract::files_of(ask(lend_files{{blob}}), 1).front();
   }
-  store_figures figures() { return *ask(measure_store{}); }
+  store_stats stats() { return *ask(measure_store{}); }
   double gauge(metric_name name, const std::string& kind);
 
   std::filesystem::path file_of(const digest& blob) const;
@@ -119,7 +120,7 @@ public:
   std::size_t pool_limit = std::numeric_limits<std::size_t>::max();
   void limit_pool(std::size_t most) { pool_->limit = pool_limit = most; }
   filesystem::store_options options;
-  const holds what;
+  const store_role what;
   std::filesystem::path folder;
 
 private:

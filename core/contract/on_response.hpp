@@ -49,7 +49,7 @@ auto with_fallback(Good good, Bad bad, void (Good::* /*shape*/)(Words...) const)
 /// nobody. So `bad` may run after a part of `good`. Arguments are evaluated in any order: nothing that is
 /// given to `asked` may be moved into `good`.
 template <class Asked, class Good, class Bad>
-void hear(Asked asked, Good good, Bad bad) {
+void on_response(Asked asked, Good good, Bad bad) {
   auto nobody = [](const caf::error&) {};
   auto heard = hearing::with_fallback(std::move(good), bad, &Good::operator());
   asked.then(std::move(heard), hearing::with_fallback(std::move(bad), nobody, &Bad::operator()));
@@ -57,7 +57,7 @@ void hear(Asked asked, Good good, Bad bad) {
 
 /// A handler of one-way messages: an exception ends the handler and nothing else.
 template <class Handler>
-auto outlived(Handler handler) {
+auto nothrow_handler(Handler handler) {
   auto nobody = [](const caf::error&) {};
   return hearing::with_fallback(std::move(handler), nobody, &Handler::operator());
 }

@@ -1,4 +1,4 @@
-#include "test/plugins/stores/filesystem/filesystem_house.hpp"
+#include "test/plugins/stores/filesystem/filesystem_fixture.hpp"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ std::filesystem::path make_folder() {
 
 }  // namespace
 
-filesystem::store_options filesystem_house::files_only() {
+filesystem::store_options filesystem_fixture::files_only() {
   filesystem::store_options result;
   result.capacity = byte_size{32 << 20};
   result.packed_below = {0};
@@ -28,27 +28,27 @@ filesystem::store_options filesystem_house::files_only() {
   return result;
 }
 
-filesystem::store_options filesystem_house::packing() {
+filesystem::store_options filesystem_fixture::packing() {
   filesystem::store_options result = files_only();
   result.capacity = byte_size{64 << 20};
   result.packed_below = {64 << 10};
   return result;
 }
 
-filesystem_house::filesystem_house(filesystem::store_options given, holds held)
+filesystem_fixture::filesystem_fixture(filesystem::store_options given, holds held)
     : options(std::move(given)), what(held), folder(make_folder()) {
   options.path = (folder / "store").string();
   open();
 }
 
-filesystem_house::~filesystem_house() {
+filesystem_fixture::~filesystem_fixture() {
   disk.fault = nullptr;
   close();
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
 }
 
-expected<store_actor> filesystem_house::spawn() {
+expected<store_actor> filesystem_fixture::spawn() {
   pool_ = std::make_shared<patient_pool>();
   pool_->limit = pool_limit;
   store_context context{system.actors(), system.env(), "house", what, {}, {}};
@@ -56,35 +56,35 @@ expected<store_actor> filesystem_house::spawn() {
                                             {&disk, pool_, "boot " + std::to_string(boots_)});
 }
 
-void filesystem_house::open() {
+void filesystem_fixture::open() {
   auto spawned = spawn();
   if (!spawned) throw std::runtime_error(spawned.error().to_string());
   store_ = *spawned;
   if (when_opened) when_opened(store_);
 }
 
-error filesystem_house::try_open() {
+error filesystem_fixture::try_open() {
   auto spawned = spawn();
   if (!spawned) return spawned.error();
   system.own(*spawned);
   return {};
 }
 
-void filesystem_house::close() {
+void filesystem_fixture::close() {
   if (!store_) return;
   system.end(store_);
   store_ = nullptr;
   run();
 }
 
-void filesystem_house::restart(whole how) {
+void filesystem_fixture::restart(whole how) {
   close();
   if (how == whole::machine) ++boots_;
   open();
   run();
 }
 
-void filesystem_house::crash(whole how, then next) {
+void filesystem_fixture::crash(whole how, then next) {
   auto faults = std::exchange(disk.fault, [](disk_call, const std::string&) { return EIO; });
   pool_->abandon();
   close();
@@ -94,7 +94,7 @@ void filesystem_house::crash(whole how, then next) {
   if (next == then::run) run();
 }
 
-bool filesystem_house::run_jobs(std::size_t count) {
+bool filesystem_fixture::run_jobs(std::size_t count) {
   system.run();
   for (; count > 0; --count) {
     if (!pool_->run_one()) return false;
@@ -103,24 +103,25 @@ bool filesystem_house::run_jobs(std::size_t count) {
   return true;
 }
 
-void filesystem_house::run() {
+void filesystem_fixture::run() {
   do {
     system.run();
   } while (pool_->run_one());
 }
 
-expected<receipt> filesystem_house::write(const digest& blob, const std::string& content) {
+expected<receipt> filesystem_fixture::write(const digest& blob, const std::string& content) {
   return ask(write_blob{blob, contract::deliver(content)});
 }
 
-digest filesystem_house::put(const std::string& content) {
+digest filesystem_fixture::put(const std::string& content) {
   digest blob = digest_of(content);
   auto written = write(blob, content);
   if (!written) throw std::runtime_error(written.error().to_string());
   return blob;
 }
 
-expected<std::string> filesystem_house::read(const digest& blob, std::uint64_t offset, std::uint64_t limit) {
+expected<std::string> filesystem_fixture::read(const digest& blob, std::uint64_t offset,
+                                               std::uint64_t limit) {
   auto content = ask(read_blob{blob, offset, limit});
   if (!content) return fail(std::move(content).error());
   auto text = std::make_shared<std::string>(content->head.flatten().view());
@@ -139,26 +140,26 @@ expected<std::string> filesystem_house::read(const digest& blob, std::uint64_t o
   return std::move(*text);
 }
 
-bool filesystem_house::has(const digest& blob) {
+bool filesystem_fixture::has(const digest& blob) {
   return ask(find_missing{{blob}})->blobs.empty();
 }
 
-double filesystem_house::gauge(metric_name name, const std::string& kind) {
+double filesystem_fixture::gauge(metric_name name, const std::string& kind) {
   return system.metrics().gauges(name, "", {"store", "kind"}).with({"house", kind}).value();
 }
 
-std::filesystem::path filesystem_house::file_of(const digest& blob) const {
+std::filesystem::path filesystem_fixture::file_of(const digest& blob) const {
   std::string hex = blob.hex();
   return folder / "store" / "content" / info_of(blob.function).name / hex.substr(0, 2) /
          (hex + "-" + std::to_string(blob.size));
 }
 
-void filesystem_house::make_places() {
+void filesystem_fixture::make_places() {
   for (int i = 0; i < 256; ++i)
     std::filesystem::create_directory(folder / "store" / "content" / "sha256" / fmt::format("{:02x}", i));
 }
 
-std::vector<std::filesystem::path> filesystem_house::files_in(const std::string& below) const {
+std::vector<std::filesystem::path> filesystem_fixture::files_in(const std::string& below) const {
   std::vector<std::filesystem::path> result;
   for (const auto& found : std::filesystem::recursive_directory_iterator(folder / "store" / below))
     if (found.is_regular_file()) result.push_back(found.path());

@@ -1,4 +1,4 @@
-#include "core/admission/ledger.hpp"
+#include "core/admission/quota_table.hpp"
 
 #include <chrono>
 
@@ -76,7 +76,7 @@ void client_account::give_back(std::uint64_t amount) noexcept {
   all_->bytes_.fetch_sub(amount, std::memory_order_relaxed);
 }
 
-std::shared_ptr<client_account> ledger::account_of(std::string_view peer) {
+std::shared_ptr<client_account> quota_table::account_of(std::string_view peer) {
   std::string name(client_of(peer));
   std::lock_guard lock(mutex_);
   std::weak_ptr<client_account>& known = accounts_[name];
@@ -85,14 +85,14 @@ std::shared_ptr<client_account> ledger::account_of(std::string_view peer) {
   return account;
 }
 
-void ledger::forget(const std::string& name) {
+void quota_table::forget(const std::string& name) {
   std::lock_guard lock(mutex_);
   auto found = accounts_.find(name);
   // The client may have come back already, with a new account.
   if (found != accounts_.end() && found->second.expired()) accounts_.erase(found);
 }
 
-held_by_callers ledger::held() const noexcept {
+held_by_callers quota_table::held() const noexcept {
   return {calls_.load(std::memory_order_relaxed), bytes_.load(std::memory_order_relaxed)};
 }
 

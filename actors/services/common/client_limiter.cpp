@@ -1,4 +1,4 @@
-#include "actors/services/common/client_shares.hpp"
+#include "actors/services/common/client_limiter.hpp"
 
 #include <utility>
 
@@ -6,10 +6,10 @@
 
 namespace kiln {
 
-client_shares::client_shares(std::size_t places, std::string what)
+client_limiter::client_limiter(std::size_t places, std::string what)
     : places_(places), what_(std::move(what)) {}
 
-expected<client_shares::place> client_shares::enter(std::string_view client) {
+expected<client_limiter::place> client_limiter::enter(std::string_view client) {
   std::string name(client);
   if (all_->taken >= places_) return fail(busy("too many " + what_));
   auto& mine = all_->by_client[name];
