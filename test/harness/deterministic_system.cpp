@@ -25,6 +25,7 @@ constexpr duration step = std::chrono::milliseconds(100);
 constexpr std::uint64_t too_many_turns = 50'000'000;
 // Longer than any thread needs on the slowest machine: it only ends tests that would hang.
 constexpr auto patience = std::chrono::seconds(60);
+constexpr auto ask_again = std::chrono::milliseconds(50);
 
 [[noreturn]] void give_up(const std::string& why) {
   throw std::runtime_error(why);
@@ -82,8 +83,14 @@ void deterministic_system::run_some(std::size_t turns) {
 }
 
 void deterministic_system::run_until(const std::function<bool()>& done) {
-  for (run(); !done(); run())
-    if (!turns_->wait(patience)) give_up("waited in vain for what a thread should have brought");
+  // Asked again at times although nothing came: `done` may run actors to learn its answer, and they may read
+  // what a thread brings meanwhile, after they answered and before anybody waits for it.
+  for (duration idle = duration::zero(); idle < patience;) {
+    run();
+    if (done()) return;
+    idle = turns_->wait(ask_again) ? duration::zero() : idle + ask_again;
+  }
+  give_up("waited in vain for what a thread should have brought");
 }
 
 std::string deterministic_system::log_lines() {

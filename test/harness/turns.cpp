@@ -87,7 +87,7 @@ void turns::take_all_of(std::uint64_t who) {
   }
 }
 
-bool turns::wait(std::chrono::seconds at_most) {
+bool turns::wait(std::chrono::milliseconds at_most) {
   std::unique_lock lock(mutex_);
   return added_.wait_for(lock, at_most, [this] { return !waiting_.empty(); });
 }

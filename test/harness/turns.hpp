@@ -43,7 +43,7 @@ public:
   /// Runs all that `who` has left, in order.
   void take_all_of(std::uint64_t who);
   /// Until there is something to run, which another thread has to bring; false if none does for so long.
-  bool wait(std::chrono::seconds at_most);
+  bool wait(std::chrono::milliseconds at_most);
 
   /// Thread pools whose jobs wait here for their turn. The source lives as long as the last of them.
   std::unique_ptr<thread_pool> make(std::string name, std::size_t threads) override;
