@@ -182,7 +182,7 @@ void scheduler_state::take_handle(const std::string& worker_id, const register_w
 
 caf::result<worker_welcome> scheduler_state::admit(const register_worker& order) {
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that registers needs a handle"));
-  auto welcome = caught([&] { return dispatch->join(order.profile, now()); });
+  auto welcome = caught([&] { return dispatch->admit(order.profile, now()); });
   if (!welcome) {
     env.log->write(draining ? log_level::debug : log_level::warn, "worker refused",
                    {{"worker", order.profile.name}, {"why", welcome.error()}});

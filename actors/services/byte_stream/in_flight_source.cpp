@@ -68,7 +68,7 @@ public:
   }
 
 private:
-  void on_response(in_flight_blob::news what, const next& then) {
+  void hear(in_flight_blob::news what, const next& then) {
     using state = in_flight_blob::state;
     if (!what.data.empty()) return pass(std::move(what.data), then);
     if (what.now == state::kept && left_ == 0) return then(byte_chain());

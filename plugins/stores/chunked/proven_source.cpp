@@ -17,7 +17,7 @@ public:
 
   void read(next then) override {
     source_->read([hear = hear_, then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece || piece->empty()) on_response(piece ? error() : piece.error());
+      if (!piece || piece->empty()) hear(piece ? error() : piece.error());
       then(std::move(piece));
     });
   }

@@ -78,7 +78,7 @@ private:
   }
 
   const resumable_store::pointer self_;
-  const holds what_;
+  const store_role what_;
   const remote_ptr where_;
 };
 

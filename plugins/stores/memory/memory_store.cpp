@@ -74,7 +74,7 @@ private:
 
   const resumable_store::pointer self_;
   const std::string name_;
-  const holds what_;
+  const store_role what_;
   const std::uint64_t capacity_;
   const std::uint64_t max_result_;
   stats stats_;

@@ -35,7 +35,7 @@ filesystem::store_options filesystem_fixture::packing() {
   return result;
 }
 
-filesystem_fixture::filesystem_fixture(filesystem::store_options given, holds held)
+filesystem_fixture::filesystem_fixture(filesystem::store_options given, store_role held)
     : options(std::move(given)), what(held), folder(make_folder()) {
   options.path = (folder / "store").string();
   open();
