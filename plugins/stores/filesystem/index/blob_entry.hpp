@@ -14,7 +14,7 @@ namespace kiln::filesystem {
 using entry_id = std::uint32_t;
 
 /// One blob that is there: in a file of its own, or in a pack. There may be ten million of them, so an entry
-/// store_role what every blob has, and no pointers. What few have lies beside: the rest of a long hash,
+/// holds what every blob has, and no pointers. What few have lies beside: the rest of a long hash,
 /// holds, hot bytes, lent copies.
 struct blob_entry {
   static constexpr std::size_t kept_hash = 32;

@@ -17,8 +17,8 @@ std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
   return value == nullptr || *value == '\0' ? fallback : std::strtoull(value, nullptr, 10);
 }
 
-// KILN_MODEL_SEED: the first seed. KILN_MODEL_RUNS: houses of each shape, a seed each. KILN_MODEL_STEPS: in
-// each fixture. A soak has many, from another seed each time; what is built is tested with the same ones.
+// KILN_MODEL_SEED: the first seed. KILN_MODEL_RUNS: stores of each shape, a seed each. KILN_MODEL_STEPS: of
+// each run. A soak has many, from another seed each time; what is built is tested with the same ones.
 void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
   // No machine is lost here, so syncs would only cost time; a file system in memory has none.
   const bool in_memory = ::access("/dev/shm", W_OK) == 0 && ::getenv("TMPDIR") == nullptr;
@@ -40,7 +40,7 @@ void run(model_shape shape, std::uint64_t runs, std::uint64_t steps) {
     }
   }
   for (const auto& [promise, times] : promises)
-    BOOST_TEST_MESSAGE(shape.name << ": " << times << " of " << runs << " houses broke: " << promise);
+    BOOST_TEST_MESSAGE(shape.name << ": " << times << " of " << runs << " runs broke: " << promise);
   BOOST_TEST(promises.empty(), shape.name << ": seeds " << first << " to " << first + runs - 1);
   contract::move_scratch({});
 }

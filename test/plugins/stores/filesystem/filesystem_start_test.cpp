@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(an_older_file_stays_when_the_names_of_its_folder_cannot_be_
 BOOST_AUTO_TEST_CASE(says_of_no_name_that_a_killed_process_left_that_it_is_there_before_it_is_synced) {
   filesystem_fixture fixture;
   digest blob = fixture.put(noise(5000));
-  fixture.disk.fault = [&house](disk_call made, const std::string&) {
+  fixture.disk.fault = [&fixture](disk_call made, const std::string&) {
     // Of the folder whose files were just looked at.
     const auto& calls = fixture.disk.calls;
     return made == disk_call::sync && calls.size() > 1 && calls[calls.size() - 2] == disk_call::facts ? EIO
