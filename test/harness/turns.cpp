@@ -67,6 +67,7 @@ bool turns::take() {
     waiting_.erase(chosen);
   }
   ++done_.steps;
+  if (next.who >= first_pool) ++done_.jobs;
   done_.fingerprint = (done_.fingerprint ^ next.who) * 0x100000001b3U;
   next.work();
   return true;

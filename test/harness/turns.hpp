@@ -21,7 +21,8 @@ enum class pick : std::uint8_t {
 
 /// What has run so far: equal for two runs that made the same choices.
 struct trace {
-  std::uint64_t steps = 0;
+  std::uint64_t steps = 0;  ///< messages that an actor read, and jobs
+  std::uint64_t jobs = 0;   ///< of them: those of thread pools
   std::uint64_t fingerprint = 0;
   bool operator==(const trace&) const = default;
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the house in order: floors, formatting, shape, and what is passed in. Prints every breach with its place; exit 1 if there is one.
+"""Checks that all is in order: layers, formatting, shape, and what is passed in. Prints every breach with its place; exit 1 if there is one.
 
 The floors (docs/ARCHITECTURE.md): proto <- core <- { actors, plugins }, test sees all. An include line shows the
 floor, because includes are root-relative.
