@@ -12,6 +12,7 @@
 #include "actors/tools/conform/conform_runner.hpp"
 #include "test/conformance/right_server.hpp"
 #include "test/harness/temporary_folder.hpp"
+#include "test/places.hpp"
 
 using namespace kiln;
 

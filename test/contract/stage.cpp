@@ -11,6 +11,11 @@
 
 #include "test/contract/scratch.hpp"
 
+// A guest's program is told by its flags instead.
+#ifndef KILN_PLUGIN_FOLDER
+#include "test/places.hpp"
+#endif
+
 namespace kiln::contract {
 
 struct stage::notebook {

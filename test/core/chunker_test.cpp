@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/digest/digest.hpp"
+#include "test/places.hpp"
 
 using namespace kiln;
 

@@ -10,6 +10,7 @@
 #include "test/end_to_end/dialler.hpp"
 #include "test/end_to_end/remote.hpp"
 #include "test/end_to_end/server_process.hpp"
+#include "test/places.hpp"
 
 namespace kiln::end_to_end {
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "test/fuzz/fuzz.hpp"
+#include "test/places.hpp"
 
 /// Each target's function has a name of its own here.
 #define KILN_FUZZ_TARGET(name) extern "C" int kiln_fuzz_##name(const std::uint8_t*, std::size_t);

@@ -6,6 +6,7 @@
 #include "core/config/document.hpp"
 #include "core/config/kinds.hpp"
 #include "core/plugin/store_tree.hpp"
+#include "test/places.hpp"
 
 namespace kiln::test {
 namespace {

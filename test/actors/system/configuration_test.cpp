@@ -6,6 +6,7 @@
 #include "actors/system/profiles.hpp"
 #include "test/actors/system/configuration_texts.hpp"
 #include "test/harness/certificates.hpp"
+#include "test/places.hpp"
 
 using namespace kiln;
 using namespace kiln::test;

@@ -10,6 +10,7 @@
 #include "core/plugin/loader.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "test/places.hpp"
 
 namespace kiln::test {
 namespace {

@@ -10,6 +10,7 @@
 #include "core/wire/message.hpp"
 #include "core/wire/resource_name.hpp"
 #include "google/bytestream/bytestream.pb.h"
+#include "test/places.hpp"
 
 namespace kiln::test {
 namespace {
