@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
-#include <map>
 #include <set>
 
 #include "actors/scheduler/scheduler.hpp"
@@ -45,23 +44,18 @@ constexpr duration time_to_close = std::chrono::seconds(5);
 
 constexpr std::string_view http = "http";
 
-// Those who share a port share what is counted: a guest's calls are counted with its host's.
-std::string port_of_transport(const configured& transport) {
-  auto host = transport.description.find("beside");
-  return host && !host->text().empty() ? host->text() : transport.name;
-}
-
-expected<transport_list> make_transports(const std::vector<configured>& wanted,
+// What callers hold is counted for the process, so a client has one share, by whatever transports it comes
+// in. Workers have shares beside it: a crowd of clients must not shut them out, were it on the same machine.
+expected<transport_list> make_transports(const std::vector<configured>& wanted, const std::string& of_workers,
                                          const plugin_registry& plugins, const environment& env) {
   transport_list made;
-  std::map<std::string, std::shared_ptr<quota_table>> accounts;
+  const auto clients = std::make_shared<quota_table>();
+  const auto workers = clients->apart();
   for (const auto& one : wanted) {
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
       return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
-    auto& shared = accounts[port_of_transport(one)];
-    if (!shared) shared = std::make_shared<quota_table>();
-    auto instance = plugin->make(one.options, {env, one.name, shared});
+    auto instance = plugin->make(one.options, {env, one.name, one.name == of_workers ? workers : clients});
     if (!instance) return with_context(instance.error(), "transport {}", one.name);
     made.emplace_back(one.name, std::move(*instance));
   }
@@ -169,7 +163,8 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   auto& all = *made->parts_;
   all.env = env;
 
-  auto transports = make_transports(options.transports, plugins, env);
+  auto transports = make_transports(options.transports,
+                                    options.serve ? options.serve->workers : std::string(), plugins, env);
   if (!transports) return failure(transports.error());
   all.transports = std::move(*transports);
   if (auto joined = bring_guests(all.transports); !joined) return failure(joined.error());

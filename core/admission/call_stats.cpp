@@ -1,5 +1,9 @@
 #include "core/admission/call_stats.hpp"
 
+#include <algorithm>
+
+#include "core/observe/memory_budget.hpp"
+
 namespace kiln {
 
 call_stats::call_stats(metric_registry* in, const std::string& transport) {
@@ -30,6 +34,14 @@ void call_stats::call_refused() const noexcept {
 
 void call_stats::bytes_held(std::int64_t more) const noexcept {
   if (bytes_ != nullptr) bytes_->add(static_cast<double>(more));
+}
+
+void claim_messages(metric_registry* in, std::uint64_t bytes) {
+  if (in == nullptr) return;
+  memory_claim all{"transports", "messages", bytes};
+  for (const auto& known : claimed_memory(*in))
+    if (known.part == all.part && known.purpose == all.purpose) all.bytes = std::max(all.bytes, known.bytes);
+  claim_memory(in, all);
 }
 
 }  // namespace kiln

@@ -28,4 +28,8 @@ private:
   std::array<counter*, 17> ended_{};
 };
 
+/// Tells operators what messages in flight may take. They are counted for the process, so of several
+/// transports the one that allows the most is told.
+void claim_messages(metric_registry* in, std::uint64_t bytes);
+
 }  // namespace kiln

@@ -13,7 +13,7 @@
 
 namespace kiln {
 
-/// What callers may hold of this process, all of them and each client address.
+/// What callers may hold of this process, all of them and each client address, by whatever transports.
 struct call_limits {
   std::uint64_t calls = 0;
   std::uint64_t calls_per_client = 0;
@@ -52,22 +52,31 @@ private:
   std::atomic<std::uint64_t> bytes_{0};
 };
 
-/// The accounts of all clients. Transports that share a quota_table share what it counts: a client that comes
-/// in by two of them has one share.
+/// The accounts of all clients, and the sum of what they hold. Transports that share a quota_table share what
+/// it counts: a client that comes in by two of them has one share.
 class quota_table : public std::enable_shared_from_this<quota_table> {
 public:
+  quota_table() : sum_(std::make_shared<sum>()) {}
+  /// Another table, whose callers are none of the clients of this one: each has an account of its own there,
+  /// and what they hold is in the same sum.
+  std::shared_ptr<quota_table> apart() const;
+
   /// `peer` as call_info has it ("ipv4:10.0.0.1:40312"); its port does not count. All peers of unix sockets
   /// are one client.
   std::shared_ptr<client_account> account_of(std::string_view peer);
+  /// In the sum.
   held_by_callers held() const noexcept;
 
 private:
   friend class client_account;
+  struct sum {
+    std::atomic<std::uint64_t> calls{0};
+    std::atomic<std::uint64_t> bytes{0};
+  };
 
   void forget(const std::string& name);
 
-  std::atomic<std::uint64_t> calls_{0};
-  std::atomic<std::uint64_t> bytes_{0};
+  std::shared_ptr<sum> sum_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<client_account>> accounts_;
 };

@@ -63,8 +63,13 @@ private:
 
 class direct_transport final : public transport, private direct_network::listener {
 public:
-  direct_transport(direct_network& network, std::vector<std::string> listen)
-      : network_(network), listen_(std::move(listen)) {}
+  direct_transport(direct_network& network, const direct_options& options, const transport_context& context)
+      : network_(network),
+        listen_(options.listen),
+        admission_(std::make_shared<admission>(
+            call_limits{options.max_calls, options.max_calls_per_client, 1U << 30, 1U << 30},
+            call_stats(context.env.metrics, context.name), context.accounts, *context.env.time,
+            context.hooks)) {}
   ~direct_transport() override {
     for (const auto& address : opened_) network_.close(address, *this);
     cut();
@@ -119,9 +124,14 @@ private:
     incoming->watch([weak = std::weak_ptr(calls_)] {
       if (auto calls = weak.lock()) calls->tell_if_none();
     });
-    const auto* where = routes_->find(incoming->info().method);
-    if (where == nullptr)
-      return incoming->finish({errc::unimplemented, "there is no method " + incoming->info().method});
+    auto info = incoming->info();
+    auto entered = admission_->admit(info, *routes_);
+    if (!entered) return incoming->finish(std::move(entered).error());
+    incoming->watch([admitted = entered->call, info, weak = std::weak_ptr(incoming)] {
+      auto call = weak.lock();
+      if (auto end = call ? call->end() : std::nullopt) admitted->settle(info, *end);
+    });
+    const auto* where = entered->where;
     if (where->takes == requests::many) return dispatch(*where, incoming, {});
     incoming->read([incoming, where](expected<std::optional<byte_chain>> first) {
       if (!first) return incoming->finish(std::move(first).error());
@@ -134,20 +144,25 @@ private:
 
   direct_network& network_;
   const std::vector<std::string> listen_;
+  const std::shared_ptr<admission> admission_;
   std::vector<std::string> opened_;
   const router* routes_ = nullptr;
   const std::shared_ptr<call_table> calls_ = std::make_shared<call_table>();
 };
 
 schema<direct_options> direct_schema() {
-  return schema<direct_options>{"Calls within one process."}.field("listen", &direct_options::listen,
-                                                                   "Names under which others find the node.");
+  return schema<direct_options>{"Calls within one process."}
+      .field("listen", &direct_options::listen, "Names under which others find the node.")
+      .field("max_calls", &direct_options::max_calls, "Calls in flight.", at_least(1U))
+      .field("max_calls_per_client", &direct_options::max_calls_per_client, "The same for one client.",
+             at_least(1U));
 }
 
 }  // namespace
 
 std::shared_ptr<direct_call> direct_network::start(const std::string& endpoint, outbound_request request) {
   auto call = std::make_shared<direct_call>(std::move(request.method), std::move(request.metadata));
+  call->set_peer("direct:0");
   auto found = listeners_.find(endpoint);
   if (found == listeners_.end()) {
     call->cancel({errc::unavailable, "nobody listens at " + endpoint});
@@ -167,8 +182,8 @@ direct_plugin::direct_plugin(direct_network& network)
     : network_(network), schema_(std::make_shared<kiln::schema<direct_options>>(direct_schema())) {}
 
 expected<std::unique_ptr<transport>> direct_plugin::make(const std::any& options,
-                                                         const transport_context&) const {
-  return std::make_unique<direct_transport>(network_, std::any_cast<const direct_options&>(options).listen);
+                                                         const transport_context& context) const {
+  return std::make_unique<direct_transport>(network_, std::any_cast<const direct_options&>(options), context);
 }
 
 }  // namespace kiln::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,9 +43,11 @@ private:
 
 struct direct_options {
   std::vector<std::string> listen;
+  std::uint32_t max_calls = 32768;
+  std::uint32_t max_calls_per_client = 16384;
 };
 
-/// `type: direct` of a test's configuration: the transport of such a network.
+/// `type: direct` of a test's configuration: the transport of such a network. All who call are one client.
 class direct_plugin final : public transport_plugin {
 public:
   explicit direct_plugin(direct_network& network);

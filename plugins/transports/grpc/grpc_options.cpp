@@ -67,14 +67,17 @@ schema<grpc_options> grpc_schema() {
              "executions, which last long, do not starve the reads beside them.",
              at_least(1U), at_most(65536U))
       .field("max_calls", &o::max_calls,
-             "Calls in flight; more are refused with RESOURCE_EXHAUSTED and the advice to retry.",
+             "Calls in flight in this process, whatever transports they came by; more are refused here with "
+             "RESOURCE_EXHAUSTED and the advice to retry.",
              at_least(1U), at_most(1U << 20))
       .field("max_calls_per_client", &o::max_calls_per_client,
-             "The same for one client address, so that one client cannot shut out the others.", at_least(1U),
-             at_most(1U << 20))
+             "The same for one client address, so that one client cannot shut out the others. Less where "
+             "others have many. Workers have shares of their own where they join.",
+             at_least(1U), at_most(1U << 20))
       .field(
           "max_bytes_in_flight", &o::max_bytes_in_flight,
-          "Messages in use, as a size or as a share of memory: received ones until they were dealt with, "
+          "Messages in use in this process, as a size or as a share of memory: received ones until they were "
+          "dealt with, "
           "and answers until their clients took them. Calls whose messages would go beyond are refused with "
           "RESOURCE_EXHAUSTED. As much again may lie in messages that are still arriving.",
           at_least(16_MiB))

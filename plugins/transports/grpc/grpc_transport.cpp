@@ -26,8 +26,10 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
                                              call_stats(context.env.metrics, context.name), context.accounts,
                                              time_, context.hooks)) {
   if (options_.listen.empty()) return;
+  const auto in_flight = admission_->limits().bytes;
+  claim_messages(context.env.metrics, in_flight);
   claim_memory(context.env.metrics,
-               {"transport " + context.name, "messages", message_quota(admission_->limits().bytes)});
+               {"transport " + context.name, "arriving messages", message_quota(in_flight) - in_flight});
 }
 
 grpc_transport::~grpc_transport() {

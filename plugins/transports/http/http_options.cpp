@@ -59,14 +59,16 @@ schema<http_options> http_schema() {
              at_most(1U << 20))
       .field(
           "max_calls", &o::max_calls,
-          "Requests in flight; more are refused with 429 and the advice to retry. Beside another transport "
-          "its calls count, too.",
+          "Calls in flight in this process, whatever transports they came by; more are refused here with 429 "
+          "and the advice to retry.",
           at_least(1U), at_most(1U << 20))
       .field("max_calls_per_client", &o::max_calls_per_client,
-             "The same for one client address, so that one client cannot shut out the others.", at_least(1U),
-             at_most(1U << 20))
+             "The same for one client address, so that one client cannot shut out the others. Less where "
+             "others have many.",
+             at_least(1U), at_most(1U << 20))
       .field("max_bytes_in_flight", &o::max_bytes_in_flight,
-             "Pieces of bodies in use, as a size or as a share of memory: received ones until they were "
+             "Messages and pieces of bodies in use in this process, as a size or as a share of memory: "
+             "received ones until they were "
              "dealt with, and answers until their clients took them.",
              at_least(16_MiB))
       .field("max_bytes_in_flight_per_client", &o::max_bytes_in_flight_per_client,

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/base/memory_limit.hpp"
-#include "core/observe/memory_budget.hpp"
 
 namespace kiln::http_plugin {
 namespace {
@@ -42,9 +41,7 @@ private:
 
 http_transport::http_transport(http_options options, const transport_context& context)
     : context_(make_context(std::move(options), context)), identity_(context_->options.tls) {
-  if (context_->options.listen.empty()) return;  // a guest's messages are among its host's
-  claim_memory(context.env.metrics,
-               {"transport " + context.name, "messages", context_->admitting->limits().bytes});
+  claim_messages(context.env.metrics, context_->admitting->limits().bytes);
 }
 
 http_transport::~http_transport() {
