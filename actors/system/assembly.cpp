@@ -6,6 +6,7 @@
 #include <set>
 
 #include "actors/scheduler/scheduler.hpp"
+#include "actors/system/access_log.hpp"
 #include "actors/system/drain.hpp"
 #include "actors/system/guardian.hpp"
 #include "actors/system/rest.hpp"
@@ -25,6 +26,7 @@ using transport_list = std::vector<std::pair<std::string, std::unique_ptr<transp
 // In the order of construction; destroyed the other way round, so that nobody outlives what it speaks to.
 struct assembly::parts {
   environment env;
+  call_hooks hooks;
   node_routes routes;
   std::string worker_listener;  // a transport's name
   transport_list transports;
@@ -47,7 +49,8 @@ constexpr std::string_view http = "http";
 // What callers hold is counted for the process, so a client has one share, by whatever transports it comes
 // in. Workers have shares beside it: a crowd of clients must not shut them out, were it on the same machine.
 expected<transport_list> make_transports(const std::vector<configured>& wanted, const std::string& of_workers,
-                                         const plugin_registry& plugins, const environment& env) {
+                                         const plugin_registry& plugins, const environment& env,
+                                         const call_hooks& hooks) {
   transport_list made;
   const auto clients = std::make_shared<quota_table>();
   const auto workers = clients->apart();
@@ -55,7 +58,8 @@ expected<transport_list> make_transports(const std::vector<configured>& wanted, 
     const auto* plugin = plugins.transport(one.type);
     if (plugin == nullptr)
       return fail(errc::not_found, "transport {}: no plugin for type {}", one.name, one.type);
-    auto instance = plugin->make(one.options, {env, one.name, one.name == of_workers ? workers : clients});
+    const auto& accounts = one.name == of_workers ? workers : clients;
+    auto instance = plugin->make(one.options, {env, one.name, accounts, &hooks});
     if (!instance) return with_context(instance.error(), "transport {}", one.name);
     made.emplace_back(one.name, std::move(*instance));
   }
@@ -163,8 +167,9 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
   auto& all = *made->parts_;
   all.env = env;
 
-  auto transports = make_transports(options.transports,
-                                    options.serve ? options.serve->workers : std::string(), plugins, env);
+  if (options.log.calls && env.log != nullptr) log_calls(all.hooks, *env.log);
+  const auto of_workers = options.serve ? options.serve->workers : std::string();
+  auto transports = make_transports(options.transports, of_workers, plugins, env, all.hooks);
   if (!transports) return failure(transports.error());
   all.transports = std::move(*transports);
   if (auto joined = bring_guests(all.transports); !joined) return failure(joined.error());

@@ -41,7 +41,11 @@ schema<logging_options> logging_schema() {
                {"debug", log_level::debug}},
               "What is worth a line.")
       .choice("format", &logging_options::format, {{"text", log_format::text}, {"json", log_format::json}},
-              "For people or for machines.");
+              "For people or for machines.")
+      .field("calls", &logging_options::calls,
+             "A line for each call, at the level info: who, what, in which instance, how it ended, bytes of "
+             "messages in and out, and how long it took. Lines that come faster than they can be written are "
+             "dropped and counted.");
 }
 
 expected<void> check_parts(const node_options& node) {

@@ -39,6 +39,7 @@ struct serve_options {
 struct logging_options {
   log_level level = log_level::info;
   log_format format = log_format::text;
+  bool calls = false;
 };
 
 /// One process of Kiln: which parts it has, and how they are wired.

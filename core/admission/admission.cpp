@@ -9,8 +9,6 @@ namespace {
 // Smaller answers are bounded by the number of calls.
 constexpr std::uint64_t worth_charging = 16 << 10;
 
-const call_hooks no_hooks;
-
 error is_closed() {
   return try_again(errc::unavailable,
                    "the server is closing: another one, or this one restarted, will answer");
@@ -30,6 +28,7 @@ expected<byte_charge> admitted_call::take(std::uint64_t bytes) {
 }
 
 expected<byte_charge> admitted_call::take_answer(std::uint64_t bytes) {
+  sent_.fetch_add(bytes, std::memory_order_relaxed);
   return bytes < worth_charging ? expected<byte_charge>() : take(bytes);
 }
 
@@ -38,10 +37,16 @@ void admitted_call::give_back(std::uint64_t bytes) noexcept {
   account_->give_back(bytes);
 }
 
+void admitted_call::received(const call_info& info, const byte_chain& message) {
+  received_.fetch_add(message.size(), std::memory_order_relaxed);
+  if (const auto& subject = admission_->hooks_.subject; !std::exchange(heard_, true) && subject)
+    subject_ = subject(info, message);
+}
+
 void admitted_call::settle(const call_info& info, const error& status) {
   if (settled_.exchange(true)) return;
   account_->leave();
-  admission_->left(info, status, admission_->time_.now() - since_);
+  admission_->left({info, status, admission_->time_.now() - since_, received_, sent_, subject_});
 }
 
 admission::admission(call_limits limits, call_stats stats, std::shared_ptr<quota_table> accounts,
@@ -50,13 +55,13 @@ admission::admission(call_limits limits, call_stats stats, std::shared_ptr<quota
       stats_(stats),
       accounts_(accounts ? std::move(accounts) : std::make_shared<quota_table>()),
       time_(time),
-      hooks_(hooks != nullptr ? *hooks : no_hooks) {}
+      hooks_(hooks != nullptr ? *hooks : call_hooks()) {}
 
 expected<admission::entry> admission::admit(call_info& info, const router& routes) {
   auto entered = look_at(info, routes);
   if (!entered) {
     stats_.call_refused();
-    for (const auto& tell : hooks_.ended) tell(info, entered.error(), duration::zero());
+    for (const auto& tell : hooks_.ended) tell({info, entered.error()});
     return entered;
   }
   stats_.call_began();
@@ -85,9 +90,9 @@ expected<admission::entry> admission::look_at(call_info& info, const router& rou
   return entry{where, std::make_shared<admitted_call>(shared_from_this(), std::move(account), now)};
 }
 
-void admission::left(const call_info& info, const error& status, duration took) {
-  stats_.call_ended(status.code());
-  for (const auto& tell : hooks_.ended) tell(info, status, took);
+void admission::left(const ended_call& call) {
+  stats_.call_ended(call.status.code());
+  for (const auto& tell : hooks_.ended) tell(call);
   std::function<void()> then;
   {
     std::lock_guard lock(mutex_);

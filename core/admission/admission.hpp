@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "core/admission/call_hooks.hpp"
@@ -55,6 +56,9 @@ public:
   /// who read slowly must not keep a worker from being told of an action.
   expected<charge> take_answer(std::uint64_t bytes);
 
+  /// A message of the client's, or a piece of a body, has come. Before it is handed on.
+  void received(const call_info& info, const byte_chain& message);
+
   /// It is over. The first time counts.
   void settle(const call_info& info, const error& status);
 
@@ -64,6 +68,10 @@ private:
   const std::shared_ptr<admission> admission_;
   const std::shared_ptr<client_account> account_;
   const steady_time since_;
+  std::atomic<std::uint64_t> received_{0};
+  std::atomic<std::uint64_t> sent_{0};
+  bool heard_ = false;
+  std::string subject_;  // out of the first message, before which nothing is settled
   std::atomic<bool> settled_{false};
 };
 using byte_charge = admitted_call::charge;
@@ -72,7 +80,8 @@ using byte_charge = admitted_call::charge;
 /// nothing further on. Any thread.
 class admission : public std::enable_shared_from_this<admission> {
 public:
-  /// Null `accounts`: those of this one alone. `hooks` and `time` outlive it; null `hooks`: none.
+  /// Null `accounts`: those of this one alone. `time` outlives it; null `hooks`: none. They are copied, for a
+  /// service may hold on to a call longer than anybody else lives.
   admission(call_limits limits, call_stats stats, std::shared_ptr<quota_table> accounts, const clock& time,
             const call_hooks* hooks);
 
@@ -100,13 +109,13 @@ private:
   friend class admitted_call;
 
   expected<entry> look_at(call_info& info, const router& routes);
-  void left(const call_info& info, const error& status, duration took);
+  void left(const ended_call& call);
 
   const call_limits limits_;
   const call_stats stats_;
   const std::shared_ptr<quota_table> accounts_;
   const clock& time_;
-  const call_hooks& hooks_;
+  const call_hooks hooks_;
   std::atomic<bool> closing_{false};
   std::atomic<std::uint64_t> turned_away_{0};
   std::mutex mutex_;

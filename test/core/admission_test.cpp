@@ -128,18 +128,25 @@ BOOST_AUTO_TEST_CASE(hooks_hear_of_a_call_in_their_order_and_may_refuse_it) {
     return {};
   });
   hooks.began.push_back([&](const call_info& info) { heard.push_back("began " + info.certificate); });
-  hooks.ended.push_back([&](const call_info& info, const error& status, duration took) {
-    heard.push_back(
-        fmt::format("{} {} {}", info.method, name_of(status.code()), took / std::chrono::seconds(1)));
+  hooks.subject = [](const call_info&, const byte_chain& first) {
+    return std::string(first.pieces().front().view());
+  };
+  hooks.ended.push_back([&](const ended_call& call) {
+    heard.push_back(fmt::format("{} {} {} {} in {} out {}", call.info.method, name_of(call.status.code()),
+                                call.took / std::chrono::seconds(1), call.received, call.sent, call.subject));
   });
   auto admits = make();
   auto info = from("ipv4:1.2.3.4:5");
   auto entered = admits->admit(info, routes).value();
+  entered.call->received(info, bytes::of_static("first"));
+  entered.call->received(info, bytes::of_static("second"));
+  BOOST_TEST(entered.call->take_answer(100).has_value());
   time.advance(std::chrono::seconds(3));
   entered.call->settle(info, {errc::not_found, "nothing"});
   entered.call->settle(info, {});
   BOOST_TEST(code_of(*admits, from("ipv4:1.2.3.4:666")) == errc::unauthenticated);
-  const std::vector<std::string> wanted{"began known", "/a.B/C NOT_FOUND 3", "/a.B/C UNAUTHENTICATED 0"};
+  const std::vector<std::string> wanted{"began known", "/a.B/C NOT_FOUND 3 11 in 100 out first",
+                                        "/a.B/C UNAUTHENTICATED 0 0 in 0 out "};
   BOOST_TEST(heard == wanted, boost::test_tools::per_element());
 }
 

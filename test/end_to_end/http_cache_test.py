@@ -4,6 +4,7 @@ a scrape for Prometheus."""
 
 import hashlib
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -240,6 +241,38 @@ serve: {{content: blobs, results: results}}
             self.assertNotEqual(subprocess.run([*command, url], capture_output=True, check=False).returncode, 0)
             shown = ["--cert", self.folder / "cert.pem", "--key", self.folder / "key.pem"]
             self.assertEqual(subprocess.run([*command, *shown, url], capture_output=True, check=True).stdout, b"ok\n")
+
+
+class Watched(unittest.TestCase):
+    """What operators are told of calls, by whichever protocol they come."""
+
+    def test_a_line_of_the_log_for_each_call(self):
+        with tempfile.TemporaryDirectory(prefix="kiln-http-") as folder:
+            node = pathlib.Path(folder) / "node.yaml"
+            node.write_text("""
+stores: {blobs: {type: memory, capacity: 64MiB}, results: {type: memory, capacity: 64MiB}}
+transports: {public: {type: grpc, listen: ["127.0.0.1:0"]}, web: {type: http, beside: public}}
+serve: {content: blobs, results: results}
+log: {calls: true, format: json}
+""")
+            with Kiln(BINARY, ["serve", node]) as kiln:
+                target = f"/some/instance/cas/{sha256(b'watched')}"
+                self.assertEqual(curl("-X", "PUT", "-d", "watched", f"http://{kiln.address}{target}?secret")[0], 200)
+                self.assertEqual(curl(f"http://{kiln.address}/nothing")[0], 404)
+                subprocess.run([BINARY, "conform", kiln.address, "--only", "23", "--instance", "main"], check=True,
+                               capture_output=True)
+                self.assertEqual(kiln.stop(), 0)
+                lines = [json.loads(line) for line in kiln.log.splitlines()]
+        calls = [line for line in lines if line["message"] == "call"]
+        put = [line for line in calls if line["method"] == f"PUT {target}"]
+        self.assertEqual(len(put), 1, calls)
+        self.assertEqual((put[0]["instance"], put[0]["status"], put[0]["bytes_in"], put[0]["bytes_out"]),
+                         ("some/instance", "OK", 7, 0))
+        self.assertTrue(put[0]["peer"].startswith("ipv4:127.0.0.1:"))
+        self.assertGreaterEqual(put[0]["took"], 0)
+        self.assertIn(("GET /nothing", "NOT_FOUND"), [(line["method"], line["status"]) for line in calls])
+        grpc = [line for line in calls if line["method"].startswith("/build.bazel.remote.execution.v2.")]
+        self.assertIn("main", [line["instance"] for line in grpc], calls)
 
 
 class GrpcAlone(unittest.TestCase):

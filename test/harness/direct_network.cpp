@@ -133,9 +133,10 @@ private:
     });
     const auto* where = entered->where;
     if (where->takes == requests::many) return dispatch(*where, incoming, {});
-    incoming->read([incoming, where](expected<std::optional<byte_chain>> first) {
+    incoming->read([incoming, where, entered = entered->call](expected<std::optional<byte_chain>> first) {
       if (!first) return incoming->finish(std::move(first).error());
       if (!*first) return incoming->finish({errc::internal, "the call has no request"});
+      entered->received(incoming->info(), **first);
       dispatch(*where, incoming, std::move(**first));
     });
   }

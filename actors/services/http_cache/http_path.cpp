@@ -91,6 +91,15 @@ expected<http_path> read_http_path(std::string_view target, const std::vector<di
   return read;
 }
 
+std::string_view instance_in(std::string_view target) {
+  const auto path = target.substr(0, target.find_first_of("?#"));
+  const auto segments = segments_of(path);
+  const auto keyword = keyword_in(segments);
+  if (!keyword || *keyword == 0) return {};
+  const char* begin = segments.front().data();
+  return {begin, static_cast<std::size_t>(segments[*keyword].data() - 1 - begin)};
+}
+
 http_words words_of(std::string_view method_path) {
   method_path.remove_prefix(std::min(method_path.size(), http_prefix.size()));
   auto end = method_path.find_first_of("/*");

@@ -30,6 +30,9 @@ struct http_path {
 /// `functions` whose hashes have its length. INVALID_ARGUMENT for a path that names a blob or a result badly.
 expected<http_path> read_http_path(std::string_view target, const std::vector<digest_function>& functions);
 
+/// The instance in front of "cas" or "ac", as it was sent; empty where there is none.
+std::string_view instance_in(std::string_view target);
+
 /// "GET" and "/cas/..." out of "/kiln.http/GET/cas/...".
 struct http_words {
   std::string_view method;

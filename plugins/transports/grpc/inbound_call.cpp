@@ -123,7 +123,10 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     if (!held) return failure(std::move(held).error());
     return take_message(incoming_, std::move(*held));
   });
-  if (message) return std::move(*message);
+  if (message) {
+    admitted_->received(info_, *message);
+    return std::move(*message);
+  }
   incoming_.Clear();
   last_word(message.error());
   return failure(std::move(message).error());

@@ -66,6 +66,7 @@ void exchange::read_whole(const route& where, byte_chain so_far) {
   on_->read_body(admitted_, [self = shared_from_this(), &where, so_far](session::piece more) mutable {
     if (!more) return self->conclude(std::move(more).error(), std::nullopt);
     if (!*more) return dispatch(where, self, std::move(so_far));
+    self->admitted_->received(self->info_, **more);
     so_far.append(std::move(**more));
     if (so_far.size() > largest_whole_request)
       return self->conclude({errc::resource_exhausted, "the request is larger than is taken here"},
@@ -82,6 +83,7 @@ void exchange::read(message_in then) {
     reading_ = true;
     on_->read_body(admitted_, [self = shared_from_this(), then = std::move(then)](session::piece more) {
       self->reading_ = false;
+      if (more && *more) self->admitted_->received(self->info_, **more);
       // A client that takes too much is told so.
       if (!more && more.error().code() != errc::cancelled) self->conclude(more.error(), std::nullopt);
       try {

@@ -101,8 +101,8 @@ grpc_fixture::grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>
 }
 
 std::unique_ptr<grpc_plugin::grpc_transport> grpc_fixture::make(const grpc_plugin::grpc_options& options) {
-  transport_context context{{&system_clock(), nullptr, nullptr, &metrics},
-                            options.listen.empty() ? "out" : "in"};
+  transport_context context{
+      {&system_clock(), nullptr, nullptr, &metrics}, options.listen.empty() ? "out" : "in", {}, &hooks};
   auto made = grpc_plugin::make_grpc_transport(options, context);
   if (!made) throw std::runtime_error(made.error().to_string());
   return std::unique_ptr<grpc_plugin::grpc_transport>(

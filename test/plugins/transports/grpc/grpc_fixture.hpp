@@ -108,6 +108,7 @@ public:
   std::uint64_t ended_with(errc status);
 
   metric_registry metrics;
+  call_hooks hooks;  ///< of every transport that is made from now on
   router routes;
   mailbox<held_call> held;  ///< what came to /Hold and /HoldMany, which answer nothing themselves
   std::unique_ptr<grpc_plugin::grpc_transport> server;

@@ -9,9 +9,10 @@ namespace {
 
 // gRPC at a port, and HTTP beside it.
 struct two_protocols : grpc_fixture {
-  two_protocols() {
+  explicit two_protocols(call_hooks told = {}) {
+    hooks = std::move(told);
     add_http_routes(web_routes, held_requests);
-    transport_context context{{&system_clock(), nullptr, nullptr, &metrics}, "web"};
+    transport_context context{{&system_clock(), nullptr, nullptr, &metrics}, "web", {}, &hooks};
     auto options = default_http_options();
     options.beside = "in";
     web = std::make_unique<http_plugin::http_transport>(options, context);
@@ -51,6 +52,35 @@ BOOST_AUTO_TEST_CASE(one_port_speaks_both) {
   raw.call("/kiln.test.Echo/Unary", "x");
   BOOST_TEST(raw.next().has_value());
   BOOST_TEST(here.ask("Unary", "still").value() == "still");
+}
+
+BOOST_AUTO_TEST_CASE(whoever_hears_of_calls_hears_the_same_of_both) {
+  mailbox<std::string> heard;
+  call_hooks told;
+  told.subject = [](const call_info&, const byte_chain& first) {
+    return std::string(first.flatten().view().substr(0, 5));
+  };
+  told.ended.emplace_back([&](const ended_call& call) {
+    heard.put(fmt::format("{} {} {} in {} out about {}", call.info.method, name_of(call.status.code()),
+                          call.received, call.sent, call.subject));
+  });
+  two_protocols here(std::move(told));
+  BOOST_TEST(here.ask("Unary", "hello there").value() == "hello there");
+  BOOST_TEST(heard.take() == "/kiln.test.Echo/Unary OK 11 in 11 out about hello");
+  auto upload = here.start("Upload");
+  upload.write("first");
+  upload.write("and second");
+  upload.writes_done();
+  BOOST_TEST(upload.end().ok());
+  BOOST_TEST(heard.take() == "/kiln.test.Echo/Upload OK 15 in 21 out about first");
+  raw_client client(here.host->addresses().front());
+  BOOST_TEST(client.ask(put("/count", "12345678")).body == "8 bytes");
+  BOOST_TEST(heard.take() == "/kiln.http/PUT/count OK 8 in 7 out about 12345");
+  client.send("PUT /count HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  BOOST_TEST(client.next().body == "3 bytes");
+  BOOST_TEST(heard.take() == "/kiln.http/PUT/count OK 3 in 7 out about abc");
+  BOOST_TEST(client.ask(get("/unknown")).status == 501);
+  BOOST_TEST(heard.take() == "/kiln.http/GET/unknown UNIMPLEMENTED 0 in 0 out about ");
 }
 
 BOOST_AUTO_TEST_CASE(a_port_that_speaks_only_grpc_says_so_to_who_speaks_http) {
