@@ -139,7 +139,8 @@ std::vector<watched_store> stores_to_watch(const node_options& options, const st
     all.push_back({name, stores.find(name), {"", reapi + "ActionCache", assets + "Fetch", assets + "Push"}});
   }
   if (options.worker && !(options.serve && options.serve->content.name == options.worker->cas.name))
-    all.push_back({options.worker->cas.name, stores.find(options.worker->cas.name), {}});
+    all.push_back({options.worker->cas.name, stores.find(options.worker->cas.name),
+                   options.serve ? std::vector<std::string>() : std::vector<std::string>{""}});
   return all;
 }
 
@@ -192,6 +193,8 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
         system, env, serve,
         {all.stores.find(serve.content.name), results, all.scheduler, names, speaks_http(all.transports)},
         *token, all.routes);
+  } else {
+    all.services = serve_status(system, env, speaks_http(all.transports), all.routes);
   }
   if (options.worker) {
     auto place = workplace::open(system, env, options, all.stores, all.scheduler, dial, in_vain);

@@ -54,7 +54,10 @@ void warn_of_strangers(banner_sink to, const listener& one, const node_options& 
   if (!is_open_to_the_network(one.address)) return;
   if (one.for_workers && one.protects == protection::none)
     fmt::format_to(to, "kiln warns: workers send their token to {} in the clear\n", one.address);
-  if (!one.for_workers && one.protects != protection::identified)
+  if (!options.serve)
+    fmt::format_to(to, "kiln warns: {} is open to the network: whoever reaches it may read the metrics\n",
+                   one.address);
+  else if (!one.for_workers && one.protects != protection::identified)
     fmt::format_to(to, "kiln warns: {} is open to the network: whoever reaches it may use the cache{}\n",
                    one.address, executes(options) ? " and run actions" : "");
 }

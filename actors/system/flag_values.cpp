@@ -44,7 +44,7 @@ constexpr variable_flag all_variable_flags[] = {
     {"--worker-token", "KILN_WORKER_TOKEN", is_path}, {"--data", "KILN_DATA", is_path},
     {"--capacity", "KILN_CAPACITY", is_capacity},     {"--scheduler", "KILN_SCHEDULER", is_endpoint},
     {"--cache", "KILN_CACHE", is_endpoint},           {"--slots", "KILN_SLOTS", is_slots},
-    {"--name", "KILN_WORKER_NAME", is_worker_name},
+    {"--name", "KILN_WORKER_NAME", is_worker_name},   {"--metrics", "KILN_METRICS_LISTEN", is_listen_address},
 };
 
 using variable_list = std::vector<std::pair<std::string, std::string>>;

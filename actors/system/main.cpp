@@ -129,6 +129,8 @@ void add_worker(CLI::App& app, serve_request& request, std::function<int()>& cho
   add_variable(command, request, "--slots", "Actions at once (default: two for each processor)");
   add_variable(command, request, "--name",
                "Name, unlike that of any other worker (default: the host's, and something random)");
+  add_variable(command, request, "--metrics",
+               "Where /metrics, /healthz and /readyz are answered: HOST:PORT (default: nowhere)");
   add_variable(command, request, "--data", "Folder for inputs and work");
   add_variable(command, request, "--capacity", "Size of the cache of inputs");
   add_property(command, request);

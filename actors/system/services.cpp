@@ -118,6 +118,16 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   return services;
 }
 
+served_services serve_status(caf::actor_system& system, const environment& env, bool web,
+                             node_routes& routes) {
+  served_services services;
+  auto health = with_routes(services, routes.clients, "health", spawn_health(system, {env, {}}));
+  services.health = health;
+  if (web)
+    with_routes(services, routes.web, "http_status", spawn_http_cache(system, {env, {}, {}, {}, health}));
+  return services;
+}
+
 void served_services::end() {
   for (auto& [name, actor] : all)
     caf::anon_send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::user_shutdown);

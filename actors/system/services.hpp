@@ -46,4 +46,9 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
                           const service_peers& peers, const std::optional<bearer_token>& token,
                           node_routes& routes);
 
+/// The same for a node that has nothing for clients: health, and where `web` says that somebody speaks HTTP,
+/// metrics.
+served_services serve_status(caf::actor_system& system, const environment& env, bool web,
+                             node_routes& routes);
+
 }  // namespace kiln

@@ -275,6 +275,31 @@ log: {calls: true, format: json}
         self.assertIn("main", [line["instance"] for line in grpc], calls)
 
 
+    def test_a_worker_has_metrics_and_health_where_it_is_told_to(self):
+        with tempfile.TemporaryDirectory(prefix="kiln-http-") as folder:
+            token = pathlib.Path(folder) / "token"
+            scheduler = Kiln(BINARY, ["serve", "--profile", "scheduler", "--listen", "127.0.0.1:0", "--workers",
+                                      "127.0.0.1:0", "--worker-token", token, "--data", f"{folder}/data", "--capacity",
+                                      "1GiB"])
+            with scheduler:
+                joins = scheduler.wait_for(r"kiln takes workers on (\S+);")[1]
+                worker = ["worker", "--scheduler", joins, "--cache", scheduler.address, "--worker-token", token, "--data",
+                          f"{folder}/worker", "--capacity", "1GiB"]
+                with Kiln(BINARY, [*worker, "--metrics", "127.0.0.1:0"]) as kiln:
+                    url = kiln.wait_for(r"kiln speaks HTTP at (\S+)\n")[1]
+                    status, scraped = curl(f"{url}/metrics")
+                    self.assertEqual(status, 200)
+                    self.assertIn(b"\nkiln_memory_bound_bytes{", scraped)
+                    self.assertEqual(curl(f"{url}/healthz"), (200, b"ok\n"))
+                    self.assertEqual(curl(f"{url}/readyz"), (200, b"ready\n"))
+                    for target in (f"cas/{sha256(b'x')}", f"ac/{sha256(b'x')}", "value"):
+                        self.assertEqual(curl(f"{url}/{target}")[0], 404)
+                    self.assertEqual(kiln.stop(), 0)
+                with Kiln(BINARY, worker) as kiln:
+                    kiln.wait_for(r"kiln works for (\S+)\n")
+                    self.assertNotIn("kiln speaks HTTP", kiln.output)
+
+
 class GrpcAlone(unittest.TestCase):
     def test_a_port_of_grpc_alone_says_so(self):
         with tempfile.TemporaryDirectory(prefix="kiln-http-") as folder:

@@ -41,6 +41,7 @@ digest with_bytes(digest hash, std::uint64_t size) {
 }  // namespace
 
 expected<void> http_service::blob(const asked& on) {
+  if (!options_.content) return fail(errc::not_found, "this server keeps no blobs");
   if (auto fine = options_.limits.check_function(on.path.name.function); !fine) return fine;
   if (on.method == "GET" || on.head_only()) return get_blob(on);
   if (on.method == "PUT") return put_blob(on);

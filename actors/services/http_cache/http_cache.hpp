@@ -31,7 +31,7 @@ schema<http_cache_settings> http_cache_schema();
 
 struct http_cache_options {
   environment env;
-  store_actor content;
+  store_actor content;        ///< null: metrics and health alone
   store_actor results;        ///< may be null: then only blobs are kept
   action_cache_actor lookup;  ///< null where `results` is
   health_actor health;

@@ -45,7 +45,7 @@ schema<http_options> http_schema() {
       "metrics and health."}
       .field("listen", &o::listen,
              "Where to listen: host:port, [::1]:port or unix:/path, each once in a configuration. Port 0 "
-             "lets the system choose.",
+             "lets the system choose. An empty text is no address.",
              good_if{is_listen_address})
       .field("beside", &o::beside,
              "Instead of addresses of its own: the name of a transport of type grpc, at whose addresses HTTP "

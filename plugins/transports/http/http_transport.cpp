@@ -16,6 +16,7 @@ call_limits limits_of(const http_options& options) {
 }
 
 std::shared_ptr<server_context> make_context(http_options options, const transport_context& context) {
+  std::erase(options.listen, "");  // a variable that has no value
   const auto limits = limits_of(options);
   auto admitting = std::make_shared<admission>(limits, call_stats(context.env.metrics, context.name),
                                                context.accounts, *context.env.time, context.hooks);
@@ -49,6 +50,8 @@ http_transport::~http_transport() {
 }
 
 expected<void> http_transport::serve(const router& routes) {
+  const auto& options = context_->options;
+  if (options.listen.empty() && options.beside.empty()) return {};
   auto started = http_server::start(context_, routes, identity_);
   if (!started) return failure(std::move(started).error());
   server_ = std::move(*started);

@@ -82,6 +82,19 @@ BOOST_AUTO_TEST_CASE(http_is_told_with_its_url_beside_grpc_or_alone) {
   BOOST_TEST(says(safe, "kiln speaks HTTP at https://127.0.0.1:1\n"), safe);
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_tells_where_its_metrics_are_and_who_may_read_them) {
+  node_options worker;
+  worker.worker.emplace();
+  worker.scheduler = "first:8981";
+  auto told = banner({{"0.0.0.0:9981", protection::none, false, "http"}}, worker);
+  BOOST_TEST(says(told, "kiln speaks HTTP at http://127.0.0.1:9981\n"), told);
+  BOOST_TEST(
+      says(told,
+           "kiln warns: 0.0.0.0:9981 is open to the network: whoever reaches it may read the metrics\n"),
+      told);
+  BOOST_TEST(!says(told, "--remote_cache"), told);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_lets_actions_run_is_told_so) {
   BOOST_TEST(says(banner({{"127.0.0.1:1"}}, serving(true, true)),
                   "kiln warns: whoever may ask for actions runs commands on this machine"));

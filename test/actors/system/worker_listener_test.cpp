@@ -92,6 +92,28 @@ worker_token: "${KILN_DATA}/copy"
   BOOST_TEST(kiln.system().log_lines().find(said) != std::string::npos, kiln.system().log_lines());
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_alone_tells_of_its_health_where_it_listens) {
+  kiln.join(R"(
+stores: {upstream: {type: grpc, endpoint: "direct://clients"}}
+transports: {out: {type: direct, listen: [worker]}}
+worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1}
+scheduler: direct://workers
+worker_token: "${KILN_DATA}/token"
+)");
+  auto check = kiln.begin_at("worker", {"/grpc.health.v1.Health/Check", {}, std::nullopt});
+  check->send({});
+  check->close();
+  kiln.run();
+  BOOST_TEST_REQUIRE(check->end().has_value());
+  BOOST_TEST(check->end()->ok(), check->end()->to_string());
+  BOOST_TEST_REQUIRE(check->messages().size() == 1u);
+  BOOST_TEST(check->messages().front().view() == "\x08\x01");  // SERVING
+  auto cache =
+      kiln.begin_at("worker", {"/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", {}, {}});
+  BOOST_TEST_REQUIRE(cache->end().has_value());
+  BOOST_TEST((cache->end()->code() == errc::unimplemented));
+}
+
 BOOST_AUTO_TEST_CASE(an_endpoint_that_no_transport_dials_is_refused_at_the_start) {
   auto worker_of = [](const std::string& scheduler, const std::string& cache) {
     return "stores: {upstream: {type: grpc, endpoint: \"" + cache +
