@@ -10,6 +10,9 @@
 #include <array>
 #include <cerrno>
 
+#include "core/base/peer.hpp"
+#include "core/net/peer_name.hpp"
+
 namespace kiln {
 namespace {
 
@@ -90,8 +93,9 @@ void acceptor::run() {
     for (int i = 0; i < count; ++i) {
       const int number = come[static_cast<std::size_t>(i)].data.fd;
       if (number == ending_.number()) return;
+      const bool ended = (come[static_cast<std::size_t>(i)].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
       if (unheard_.contains(number))
-        listen_to(number);
+        listen_to(number, ended);
       else if (listens(number))
         accept_from(number);
     }
@@ -112,16 +116,18 @@ void acceptor::accept_from(int socket) {
       continue;
     }
     const int number = fresh.number();
-    unheard_[number] = {std::move(fresh), time_.now() + options_.patience, order_++};
+    std::string client(client_of(peer_of(number)));
+    unheard_[number] = {std::move(fresh), time_.now() + options_.patience, order_++, std::move(client)};
     // Edges: what was looked at and is not enough does not wake us again, until there is more.
     if (watch(number, EPOLLIN | EPOLLRDHUP | EPOLLET))
-      listen_to(number);
+      listen_to(number, false);
     else
       unheard_.erase(number);
   }
 }
 
-void acceptor::listen_to(int number) {
+// `ended`: nothing more will come.
+void acceptor::listen_to(int number, bool ended) {
   auto got = ::recv(number, seen_.data(), seen_.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   auto entry = unheard_.find(number);
@@ -130,7 +136,11 @@ void acceptor::listen_to(int number) {
     return;
   }
   auto speaks = what_speaks({seen_.data(), static_cast<std::size_t>(got)}, options_.encrypted);
-  if (speaks == spoken::unknown && static_cast<std::size_t>(got) < seen_.size()) return;
+  if (speaks == spoken::unknown && static_cast<std::size_t>(got) < seen_.size()) {
+    // What came stays readable after a reset, and would be looked at until its time is over.
+    if (ended) unheard_.erase(entry);
+    return;
+  }
   ::epoll_ctl(events_.number(), EPOLL_CTL_DEL, number, nullptr);
   auto connection = std::move(entry->second.connection);
   unheard_.erase(entry);
@@ -141,10 +151,24 @@ void acceptor::give_up_the_silent() {
   if (unheard_.empty()) return;
   const auto now = time_.now();
   std::erase_if(unheard_, [now](const auto& one) { return one.second.until < now; });
-  while (unheard_.size() > options_.max_unheard)
-    unheard_.erase(std::min_element(unheard_.begin(), unheard_.end(), [](const auto& a, const auto& b) {
-      return a.second.order < b.second.order;
-    }));
+  if (unheard_.size() > options_.max_unheard) make_room();
+}
+
+// A client that opens many takes its own places, and not those of others.
+void acceptor::make_room() {
+  std::unordered_map<std::string, std::size_t> counts;
+  for (const auto& [number, one] : unheard_) ++counts[one.client];
+  while (unheard_.size() > options_.max_unheard) {
+    auto most = std::max_element(counts.begin(), counts.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+    auto oldest = unheard_.end();
+    for (auto each = unheard_.begin(); each != unheard_.end(); ++each)
+      if (each->second.client == most->first &&
+          (oldest == unheard_.end() || each->second.order < oldest->second.order))
+        oldest = each;
+    unheard_.erase(oldest);
+    --most->second;
+  }
 }
 
 }  // namespace kiln

@@ -27,7 +27,8 @@ public:
     bool look = true;                              ///< off: connections are handed on as `unknown`, unseen
     bool encrypted = false;                        ///< TLS is expected
     duration patience = std::chrono::seconds(20);  ///< for the first bytes
-    std::size_t max_unheard = 1024;                ///< connections that have said nothing; the oldest leaves
+    /// Connections that have said nothing. Beyond, the oldest leaves of the client that has the most.
+    std::size_t max_unheard = 1024;
   };
   /// Not blocking, close-on-exec. Called on the acceptor's thread; must not block.
   using newcomer = std::function<void(owned_socket, spoken)>;
@@ -50,14 +51,16 @@ private:
     owned_socket connection;
     steady_time until;
     std::uint64_t order = 0;
+    std::string client;
   };
 
   acceptor(std::vector<listening_address> at, options wanted, const clock& time);
   void run();
   bool watch(int number, std::uint32_t events);
   void accept_from(int socket);
-  void listen_to(int number);
+  void listen_to(int number, bool ended);
   void give_up_the_silent();
+  void make_room();
 
   const std::vector<listening_address> at_;
   const options options_;

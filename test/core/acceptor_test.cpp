@@ -38,10 +38,15 @@ std::string hello(const std::vector<std::string>& protocols) {
   return "\x16\x03\x01" + run_of("\x01" + run_of(body, 3), 2);
 }
 
-owned_socket connect_to(const std::string& address) {
+// Reads of it fail where nothing comes in a minute. `from`: an address of this machine's.
+owned_socket connect_to(const std::string& address, const char* from = "127.0.0.1") {
   owned_socket made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  timeval patience{60, 0};
+  ::setsockopt(made.number(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in where{};
   where.sin_family = AF_INET;
+  ::inet_pton(AF_INET, from, &where.sin_addr);
+  BOOST_TEST_REQUIRE(::bind(made.number(), reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   where.sin_port = htons(static_cast<std::uint16_t>(port_of(address)));
   BOOST_TEST_REQUIRE(::connect(made.number(), reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
@@ -112,6 +117,35 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_is_shown_out) {
   auto silent = connect_to(listening->addresses().front());
   char none = 0;
   BOOST_TEST(::recv(silent.number(), &none, 1, 0) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(who_leaves_in_the_midst_of_its_first_bytes_is_not_waited_for) {
+  acceptor::options wanted;
+  wanted.patience = std::chrono::hours(1);
+  auto listening = acceptor::open({"127.0.0.1:0"}, wanted, system_clock()).value();
+  listening->start([](const owned_socket&, spoken) { BOOST_ERROR("nobody has said enough"); });
+  auto client = connect_to(listening->addresses().front());
+  say(client, "PRI");
+  ::shutdown(client.number(), SHUT_WR);
+  char none = 0;
+  BOOST_TEST(::recv(client.number(), &none, 1, 0) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_opens_many_connections_takes_no_place_of_others) {
+  acceptor::options wanted;
+  wanted.patience = std::chrono::hours(1);
+  wanted.max_unheard = 8;
+  auto listening = acceptor::open({"127.0.0.1:0"}, wanted, system_clock()).value();
+  std::promise<spoken> come;
+  listening->start([&](const owned_socket&, spoken what) { come.set_value(what); });
+  auto slow = connect_to(listening->addresses().front(), "127.0.0.2");
+  say(slow, "PR");
+  std::vector<owned_socket> many;
+  for (int i = 0; i < 40; ++i) many.push_back(connect_to(listening->addresses().front()));
+  char none = 0;
+  for (std::size_t i = 0; i < 32; ++i) BOOST_TEST(::recv(many[i].number(), &none, 1, 0) == 0);
+  say(slow, "I ");
+  BOOST_TEST(come.get_future().get() == spoken::http2);
 }
 
 BOOST_AUTO_TEST_CASE(an_address_that_is_taken_is_named) {
