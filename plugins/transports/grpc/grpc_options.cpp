@@ -62,6 +62,11 @@ schema<grpc_options> grpc_schema() {
       .field("max_message_size", &o::max_message_size,
              "The largest message taken. The default lets a client ask for 100,000 blobs at once.",
              at_least(4_MiB), at_most(1_GiB))
+      .field(
+          "max_connections", &o::max_connections,
+          "Connections that are open at once, of one client at most half; more are closed, and so they are "
+          "beyond half of the files that the process may open.",
+          at_least(1U), at_most(1U << 20))
       .field("max_streams_per_connection", &o::max_streams_per_connection,
              "Calls that run at once over one connection; more wait on the client's side. High enough that "
              "executions, which last long, do not starve the reads beside them.",

@@ -18,6 +18,7 @@ struct grpc_options {
   tls_files dial_tls;
   std::optional<std::uint32_t> threads;
   byte_size max_message_size = 16_MiB;
+  std::uint32_t max_connections = 8192U;
   std::uint32_t max_streams_per_connection = 1024U;
   std::uint32_t max_calls = 32768U;
   std::uint32_t max_calls_per_client = 16384U;

@@ -24,7 +24,8 @@ grpc_transport::grpc_transport(grpc_options options, const transport_context& co
       log_(context.env.log),
       admission_(std::make_shared<admission>(limits_of(options_),
                                              call_stats(context.env.metrics, context.name), context.accounts,
-                                             time_, context.hooks)) {
+                                             time_, context.hooks)),
+      refused_(context.env.metrics, log_, time_, context.name) {
   if (options_.listen.empty()) return;
   const auto in_flight = admission_->limits().bytes;
   claim_messages(context.env.metrics, in_flight);
@@ -39,7 +40,7 @@ grpc_transport::~grpc_transport() {
 
 expected<void> grpc_transport::serve(const router& routes) {
   if (options_.listen.empty()) return {};
-  auto started = server::start(options_, routes, time_, admission_, guest_, log_);
+  auto started = server::start(options_, routes, time_, admission_, guest_, refused_, log_);
   if (!started) return fail(std::move(started).error());
   server_ = std::move(*started);
   return {};

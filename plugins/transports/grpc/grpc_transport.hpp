@@ -42,6 +42,7 @@ private:
   const clock& time_;
   logger* const log_;
   const std::shared_ptr<admission> admission_;
+  refused_connections refused_;
   std::shared_ptr<connection_taker> guest_;
   std::unique_ptr<server> server_;
   std::mutex mutex_;

@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/descriptors.hpp"
 #include "core/base/machine.hpp"
 #include "core/base/memory_limit.hpp"
+#include "core/base/peer.hpp"
+#include "core/net/peer_name.hpp"
 #include "plugins/transports/grpc/credentials.hpp"
 
 namespace kiln::grpc_plugin {
@@ -74,17 +77,18 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
 
 expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
                                                 const clock& time, std::shared_ptr<admission> admitting,
-                                                std::shared_ptr<connection_taker> guest, logger* log) {
+                                                std::shared_ptr<connection_taker> guest,
+                                                refused_connections& refused, logger* log) {
   std::unique_ptr<server> started(
-      new server(routes, time, std::move(admitting), options.max_message_size.bytes, log));
+      new server(routes, time, std::move(admitting), refused, options.max_message_size.bytes, log));
   if (auto listening = started->listen(options, std::move(guest)); !listening)
     return fail(std::move(listening).error());
   return started;
 }
 
 server::server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
-               std::size_t max_message_size, logger* log)
-    : log_(log), acceptor_{{}, routes, time, std::move(admitting), max_message_size} {}
+               refused_connections& refused, std::size_t max_message_size, logger* log)
+    : log_(log), refused_(refused), acceptor_{{}, routes, time, std::move(admitting), max_message_size} {}
 
 expected<void> server::listen(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
   acceptor::options wanted;
@@ -115,18 +119,26 @@ expected<void> server::listen(const grpc_options& options, std::shared_ptr<conne
 
 void server::accept_connections(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
   const int patience = milliseconds(options.keepalive_timeout);
+  limit_.emplace(
+      std::min<std::size_t>(options.max_connections, std::max<std::size_t>(descriptor_limit() / 2, 1)));
   connections_->start([this, patience, encrypted = !options.tls.cert.empty(), guest = std::move(guest)](
                           owned_socket fresh, spoken what) {
     if (what == spoken::http1 && guest) return guest->take(fresh.release());
     if (what == spoken::plain || what == spoken::tls) return turn_away_stranger(std::move(fresh), what);
     // Under TLS gRPC itself says what it thinks of who does not offer HTTP/2.
     if (what == spoken::http1 && !encrypted) return turn_away_stranger(std::move(fresh), what);
-    // What was sent and is not acknowledged for so long is a sign of a dead peer, as for gRPC's own sockets.
-    ::setsockopt(fresh.number(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters come;
-    come.fd = fresh.release();
-    newcomers_->HandleNewConnection(&come);
+    hand_to_grpc(std::move(fresh), patience);
   });
+}
+
+void server::hand_to_grpc(owned_socket fresh, int patience) {
+  const std::string client(client_of(peer_of(fresh.number())));
+  if (!limit_->admit(fresh.number(), client, acceptor_.time.now())) return refused_.note(client);
+  // What was sent and is not acknowledged for so long is a sign of a dead peer, as for gRPC's own sockets.
+  ::setsockopt(fresh.number(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters come;
+  come.fd = fresh.release();
+  newcomers_->HandleNewConnection(&come);
 }
 
 void server::start_threads(const grpc_options& options) {

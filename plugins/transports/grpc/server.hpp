@@ -14,9 +14,11 @@
 #include <thread>
 #include <vector>
 
+#include "core/admission/refused_connections.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/transport.hpp"
 #include "core/net/acceptor.hpp"
+#include "core/net/connection_limit.hpp"
 #include "plugins/transports/grpc/flood_guard.hpp"
 #include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
@@ -27,10 +29,12 @@ namespace kiln::grpc_plugin {
 class server {
 public:
   /// Listens on all addresses of the options (`log` may be null), or on none of them and says why. Who comes
-  /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null.
+  /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null. `refused` hears of
+  /// those for whom there is no room, and outlives the server.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
                                                  const clock& time, std::shared_ptr<admission> admitting,
-                                                 std::shared_ptr<connection_taker> guest, logger* log);
+                                                 std::shared_ptr<connection_taker> guest,
+                                                 refused_connections& refused, logger* log);
   /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
   ~server();
   server(const server&) = delete;
@@ -44,8 +48,9 @@ public:
 
 private:
   server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
-         std::size_t max_message_size, logger* log);
+         refused_connections& refused, std::size_t max_message_size, logger* log);
   expected<void> listen(const grpc_options& options, std::shared_ptr<connection_taker> guest);
+  void hand_to_grpc(owned_socket fresh, int patience);
   void accept_connections(const grpc_options& options, std::shared_ptr<connection_taker> guest);
   void start_threads(const grpc_options& options);
   void turn_away(steady_time until);
@@ -53,7 +58,9 @@ private:
   void shut_down(steady_time until);
 
   logger* const log_;
+  refused_connections& refused_;
   call_acceptor acceptor_;
+  std::optional<connection_limit> limit_;  // on the thread that accepts
   std::unique_ptr<acceptor> connections_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> newcomers_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;

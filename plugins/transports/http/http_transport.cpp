@@ -20,7 +20,8 @@ std::shared_ptr<server_context> make_context(http_options options, const transpo
   const auto limits = limits_of(options);
   auto admitting = std::make_shared<admission>(limits, call_stats(context.env.metrics, context.name),
                                                context.accounts, *context.env.time, context.hooks);
-  return std::make_shared<server_context>(std::move(options), *context.env.time, std::move(admitting));
+  return std::make_shared<server_context>(std::move(options), context.env, context.name,
+                                          std::move(admitting));
 }
 
 class context_guest final : public connection_taker {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/peer.hpp"
+#include "core/net/peer_name.hpp"
 #include "plugins/transports/http/session.hpp"
 
 namespace kiln::http_plugin {
@@ -33,7 +34,9 @@ bool server_context::is_full_for(const std::string& client) const {
 void server_context::admit(int descriptor) {
   auto peer = peer_of(descriptor);
   std::string client(client_of(peer));
-  if (admitting->closing() || is_full_for(client)) {
+  const bool full = is_full_for(client);
+  if (full) refused_.note(client);
+  if (full || admitting->closing()) {
     ::close(descriptor);
     return;
   }

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "core/admission/admission.hpp"
+#include "core/admission/refused_connections.hpp"
 #include "core/base/clock.hpp"
+#include "core/plugin/environment.hpp"
 #include "plugins/transports/http/http_options.hpp"
 #include "plugins/transports/http/wire.hpp"
 
@@ -25,8 +27,12 @@ class session;
 /// What all connections of a transport share. Lives as long as one of them, or a call of one. Any thread.
 class server_context : public std::enable_shared_from_this<server_context> {
 public:
-  server_context(http_options options, const clock& time, std::shared_ptr<admission> admitting)
-      : options(std::move(options)), time(time), admitting(std::move(admitting)) {}
+  server_context(http_options options, const environment& env, const std::string& name,
+                 std::shared_ptr<admission> admitting)
+      : options(std::move(options)),
+        time(*env.time),
+        admitting(std::move(admitting)),
+        refused_(env.metrics, env.log, time, name) {}
 
   const http_options options;
   const clock& time;
@@ -62,6 +68,7 @@ private:
   std::vector<std::shared_ptr<session>> all() const;
   bool is_full_for(const std::string& client) const;
 
+  refused_connections refused_;
   mutable std::mutex mutex_;
   std::uint64_t next_ = 0;
   struct connection {

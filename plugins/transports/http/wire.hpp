@@ -49,7 +49,4 @@ public:
 /// Null `tls`: in the clear.
 std::unique_ptr<wire> make_wire(socket from, boost::asio::ssl::context* tls);
 
-/// As call_info has it: "ipv4:127.0.0.1:40312".
-std::string peer_of(int descriptor);
-
 }  // namespace kiln::http_plugin

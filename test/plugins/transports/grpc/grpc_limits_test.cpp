@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "test/harness/http2_client.hpp"
 #include "test/plugins/transports/grpc/grpc_fixture.hpp"
 
 namespace kiln::test {
@@ -182,6 +183,36 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_too_large_when_unpacked_is_refused) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(connections_beyond_the_share_of_a_client_are_closed_until_others_are) {
+  grpc_fixture narrow([](grpc_plugin::grpc_options& options) { options.max_connections = 4; });
+  auto answers = [](http2_client& client) {
+    client.call("/kiln.test.Echo/Unary", "x");
+    while (auto frame = client.next())
+      if (frame->type == http2_client::kind::data) return true;
+    return false;
+  };
+  std::optional<http2_client> first(narrow.address());
+  http2_client second(narrow.address());
+  BOOST_TEST(answers(*first));
+  BOOST_TEST(answers(second));
+  http2_client third(narrow.address());
+  BOOST_CHECK_THROW(answers(third), std::runtime_error);
+  BOOST_TEST(answers(second));
+  first.reset();
+  // The server closes its side, and looks again, in a while.
+  auto end = std::chrono::steady_clock::now() + patience;
+  for (bool in = false; !in && std::chrono::steady_clock::now() < end;) try {
+      http2_client next(narrow.address());
+      in = answers(next);
+      BOOST_TEST(in);
+    } catch (const std::runtime_error&) {
+      continue;
+    }
+  BOOST_TEST(answers(second));
+  BOOST_TEST(
+      narrow.metrics.counters("kiln_refused_connections_total", "", {"transport"}).with({"in"}).value() > 0u);
+}
 
 BOOST_AUTO_TEST_CASE(streams_that_nobody_reads_do_not_stop_other_clients) {
   grpc_fixture many([](grpc_plugin::grpc_options& options) {
