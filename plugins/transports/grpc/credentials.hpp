@@ -10,10 +10,6 @@
 
 namespace kiln::grpc_plugin {
 
-/// Whether those that are named can be used: for whoever only checks a configuration. The errors are the
-/// same.
-expected<void> check_files(const tls_files& files);
-
 /// Encrypted if there is a certificate, in the clear otherwise. An error names the file that cannot be read,
 /// is no PEM, or does not fit the other.
 expected<std::shared_ptr<grpc::ServerCredentials>> server_credentials(const tls_files& files);

@@ -2,7 +2,7 @@
 
 #include "core/config/endpoint.hpp"
 #include "core/config/rules.hpp"
-#include "plugins/transports/grpc/credentials.hpp"
+#include "core/net/tls_identity.hpp"
 
 namespace kiln::grpc_plugin {
 namespace {
@@ -10,36 +10,13 @@ namespace {
 using namespace config_literals;
 using namespace std::chrono_literals;
 
-expected<void> complete(const tls_files& files) {
-  if (files.cert.empty() != files.key.empty())
-    return fail(errc::invalid_argument, "cert and key go together: one is given without the other");
-  return {};
-}
-
-schema<tls_files> tls_schema() {
-  return schema<tls_files>{"The server's identity. Without a certificate it speaks in the clear."}
-      .field("cert", &tls_files::cert, "PEM file with the server's certificate and those above it.")
-      .field("key", &tls_files::key, "PEM file with the certificate's private key.")
-      .field("client_ca", &tls_files::ca,
-             "PEM file with authorities. Given, every client must show a certificate signed by one of them.")
-      .check([](const tls_files& files) -> expected<void> {
-        if (!files.ca.empty() && files.cert.empty())
-          return fail(errc::invalid_argument, "client_ca asks for cert and key");
-        if (auto both = complete(files); !both) return both;
-        return check_files(files);
-      });
-}
-
 schema<tls_files> dial_tls_schema() {
   return schema<tls_files>{"Who we are, and whom we believe, when we dial a grpcs:// endpoint."}
       .field("cert", &tls_files::cert, "PEM file with the certificate that we show to servers.")
       .field("key", &tls_files::key, "PEM file with its private key.")
       .field("ca", &tls_files::ca,
              "PEM file with the authorities that sign our servers' certificates, instead of the system's.")
-      .check([](const tls_files& files) -> expected<void> {
-        if (auto both = complete(files); !both) return both;
-        return check_files(files);
-      });
+      .check(check_tls_files);
 }
 
 }  // namespace
@@ -54,7 +31,7 @@ schema<grpc_options> grpc_schema() {
              "lets the "
              "system choose. Left out for a transport that only dials.",
              good_if{is_listen_address})
-      .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
+      .section("tls", &o::tls, server_tls_schema(), "Encryption of what is listened to.")
       .section("dial_tls", &o::dial_tls, dial_tls_schema(), "Encryption of what is dialled.")
       .field("threads", &o::threads,
              "Threads that read and write for callers; auto is one for every four processors, at most 8.",

@@ -2,26 +2,12 @@
 
 #include "core/config/endpoint.hpp"
 #include "core/config/rules.hpp"
+#include "core/net/tls_identity.hpp"
 
 namespace kiln::http_plugin {
 namespace {
 
 using namespace std::chrono_literals;
-
-schema<tls_files> tls_schema() {
-  return schema<tls_files>{"The server's identity. Without a certificate it speaks in the clear."}
-      .field("cert", &tls_files::cert, "PEM file with the server's certificate and those above it.")
-      .field("key", &tls_files::key, "PEM file with the certificate's private key.")
-      .field("client_ca", &tls_files::ca,
-             "PEM file with authorities. Given, every client must show a certificate signed by one of them.")
-      .check([](const tls_files& files) -> expected<void> {
-        if (!files.ca.empty() && files.cert.empty())
-          return fail(errc::invalid_argument, "client_ca asks for cert and key");
-        if (files.cert.empty() != files.key.empty())
-          return fail(errc::invalid_argument, "cert and key go together: one is given without the other");
-        return {};
-      });
-}
 
 expected<void> check_place(const http_options& options) {
   if (options.beside.empty()) return {};
@@ -50,7 +36,7 @@ schema<http_options> http_schema() {
       .field("beside", &o::beside,
              "Instead of addresses of its own: the name of a transport of type grpc, at whose addresses HTTP "
              "is spoken, too. Encryption is that transport's.")
-      .section("tls", &o::tls, tls_schema(), "Encryption of what is listened to.")
+      .section("tls", &o::tls, server_tls_schema(), "Encryption of what is listened to.")
       .field("threads", &o::threads,
              "Threads that read and write for callers; auto is one for every four processors, at most 8.",
              at_least(1U), at_most(64U), or_word("auto"))

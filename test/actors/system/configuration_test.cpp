@@ -247,12 +247,18 @@ transports:
     listen: ["127.0.0.1:0"]
     tls: {cert: /nowhere/server.pem, key: /nowhere/server.key}
     dial_tls: {ca: /nowhere/ca.pem}
+  web:
+    type: http
+    listen: ["127.0.0.1:0"]
+    tls: {cert: /nowhere/web.pem, key: /nowhere/web.key}
 serve: {content: blobs}
 )");
   for (const char* line : {"node.yaml:6:10: transports.public.tls: cannot read the certificate "
                            "/nowhere/server.pem: No such file",
                            "node.yaml:7:15: transports.public.dial_tls: cannot read the authorities "
-                           "/nowhere/ca.pem: No such file"})
+                           "/nowhere/ca.pem: No such file",
+                           "node.yaml:11:10: transports.web.tls: cannot read the certificate "
+                           "/nowhere/web.pem: No such file"})
     BOOST_TEST(told.find(line) != std::string::npos, line << "\nis not in\n" << told);
 }
 
