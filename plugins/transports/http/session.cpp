@@ -1,7 +1,6 @@
 #include "plugins/transports/http/session.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "plugins/transports/http/exchange.hpp"
 #include "plugins/transports/http/http_status.hpp"
@@ -10,7 +9,7 @@ namespace kiln::http_plugin {
 namespace {
 
 constexpr std::size_t read_at_once = 16 << 10;
-constexpr std::uint64_t max_refused = 64 << 20;  // bytes that come behind a refusal
+constexpr std::uint64_t max_unwanted = 64 << 20;  // bytes of a body behind its answer
 constexpr auto goodbye = std::chrono::seconds(2);
 
 std::int64_t ticks(steady_time when) noexcept {
@@ -110,6 +109,7 @@ void session::take_head() {
 void session::begin_exchange(request_head head) {
   phase_ = phase::exchange;
   keep_alive_ = head.keep_alive;
+  puts_ = head.method == "PUT";
   chunked_ = head.chunked;
   chunks_ = {};
   left_ = head.length.value_or(0);
@@ -155,8 +155,9 @@ void session::exchange_over(bool keep, bool well) {
   if (reading_body_ || !keep || !keep_alive_ || owes_continue_ || context_->admitting->closing())
     return linger(reading_body_);
   if (body_done_) return next_request();
-  // Who was told that all is well sends the rest of what is here already, however much that is.
-  discard_rest(well ? std::numeric_limits<std::uint64_t>::max() : max_refused);
+  // Who was told that all is well sends the rest of what is here already: as much as it has said, and a
+  // service took. Whatever else nobody asked for is passed over within bounds.
+  discard_rest(well && puts_ && !chunked_ ? left_ : max_unwanted);
 }
 
 // ---- the end

@@ -85,6 +85,7 @@ private:
   bool lost_ = false;
 
   // Of the body.
+  bool puts_ = false;
   bool chunked_ = false;
   chunked_body chunks_;
   bool body_done_ = true;

@@ -7,6 +7,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+std::string put_without_length(const std::string& target, const std::string& fields) {
+  return "PUT " + target + " HTTP/1.1\r\nHost: here\r\n" + fields + "\r\n";
+}
+
 // The one answer to this, after which the server has closed.
 raw_client::answer last_answer(http_fixture& here, const std::string& request) {
   raw_client client(here.address());
@@ -116,6 +120,23 @@ BOOST_AUTO_TEST_CASE(a_body_that_ends_early_is_no_body) {
   client.half_close();
   BOOST_TEST(client.rest().find("200 OK") == std::string::npos);
   here.await_no_calls();
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_nobody_asked_for_is_not_read_for_ever) {
+  http_fixture here;
+  const std::string mebibyte(1 << 20, 'x');
+  const std::string chunk = "100000\r\n" + mebibyte + "\r\n";
+  for (const bool chunked : {true, false}) {
+    raw_client client(here.address());
+    client.send(chunked ? put_without_length("/ignore", "Transfer-Encoding: chunked\r\n")
+                        : get("/hello", "Content-Length: 1000000000000\r\n"));
+    BOOST_TEST(client.next().status == 200);
+    // More than the server passes over, and than lies in between.
+    auto send_on = [&] {
+      for (int i = 0; i < 300; ++i) client.send(chunked ? chunk : mebibyte);
+    };
+    BOOST_CHECK_THROW(send_on(), std::runtime_error);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(more_connections_than_may_be_are_closed) {
