@@ -3,6 +3,7 @@
 
 #include "actors/services/byte_stream/download.hpp"
 #include "actors/services/http_cache/body_source.hpp"
+#include "actors/services/http_cache/http_condition.hpp"
 #include "actors/services/http_cache/http_range.hpp"
 #include "actors/services/http_cache/http_record.hpp"
 #include "actors/services/http_cache/http_service.hpp"
@@ -43,7 +44,7 @@ digest with_bytes(digest hash, std::uint64_t size) {
 expected<void> http_service::blob(const asked& on) {
   if (!options_.content) return fail(errc::not_found, "this server keeps no blobs");
   if (auto fine = options_.limits.check_function(on.path.name.function); !fine) return fine;
-  if (on.method == "GET" || on.head_only()) return get_blob(on);
+  if (on.reads()) return get_blob(on);
   if (on.method == "PUT") return put_blob(on);
   return not_allowed(on, "GET, HEAD, PUT, OPTIONS");
 }
@@ -88,37 +89,46 @@ void http_service::note_size(const digest& blob, std::function<void()> next) {
 }
 
 // Whoever is answered a result asks for its blobs next, and knows their hashes only.
-void http_service::note_sizes(const std::vector<digest>& blobs) {
+// Others have their turn between the parts of a long list, and the answer waits for all of them.
+void http_service::note_sizes(const std::shared_ptr<const std::vector<digest>>& blobs, std::size_t from,
+                              std::function<void()> next) {
+  const auto end = std::min(blobs->size(), max_noted);
+  const auto until = std::min(end, from + noted_at_once);
   write_blobs batch;
-  auto flush = [&] {
-    on_response(
-        self_->request(options_.results, caf::infinite, std::exchange(batch, {})), [](const receipts&) {},
-        [](const caf::error&) {});
-  };
-  for (std::size_t i = 0; i < blobs.size() && i < max_noted; ++i) {
-    if (is_empty_blob(blobs[i]) || !sizes_.note(blobs[i])) continue;
-    batch.entries.push_back({options_.names.of(record_kind::blob_size, "", hash_alone(blobs[i])),
-                             wrap_result(record_of_blob(blobs[i]))});
-    if (batch.entries.size() == noted_at_once) flush();
+  for (std::size_t i = from; i < until; ++i) {
+    const auto& blob = (*blobs)[i];
+    if (is_empty_blob(blob) || !sizes_.note(blob)) continue;
+    batch.entries.push_back(
+        {options_.names.of(record_kind::blob_size, "", hash_alone(blob)), wrap_result(record_of_blob(blob))});
   }
-  if (!batch.entries.empty()) flush();
+  if (!batch.entries.empty())
+    on_response(
+        self_->request(options_.results, caf::infinite, std::move(batch)), [](const receipts&) {},
+        [](const caf::error&) {});
+  if (until == end) return next();
+  caf::anon_send(http_cache_actor(self_),
+                 resume{[this, blobs, until, next = std::move(next)] { note_sizes(blobs, until, next); }});
 }
 
 // ---- reading
 
 expected<void> http_service::get_blob(const asked& on) {
   with_size(on, [this, on](const digest& blob) -> expected<void> {
-    on.head_only() ? tell_blob(on, blob) : send_blob(on, blob);
+    check_blob(on, blob, [this, on, blob]() -> expected<void> {
+      on.head_only() ? tell_blob(on, blob) : send_blob(on, blob);
+      return {};
+    });
     return {};
   });
   return {};
 }
 
 void http_service::tell_blob(const asked& on, const digest& blob) {
-  auto there = [on, size = blob.size] {
+  auto there = [on, blob] {
     on.call->set_head({{"content-type", "application/octet-stream"},
-                       {"content-length", std::to_string(size)},
-                       {"accept-ranges", "bytes"}});
+                       {"content-length", std::to_string(blob.size)},
+                       {"accept-ranges", "bytes"},
+                       {"etag", entity_tag(blob)}});
     on.call->finish({});
   };
   if (is_empty_blob(blob)) return there();
@@ -133,7 +143,10 @@ void http_service::tell_blob(const asked& on, const digest& blob) {
 
 void http_service::send_blob(const asked& on, const digest& blob) {
   const auto size = static_cast<std::uint64_t>(blob.size);
-  auto part = read_http_range(on.field("range"), size);
+  // A part that is to be joined to another is of use only if both are of the same bytes.
+  const auto same = on.field("if-range");
+  const bool whole = !same.empty() && same != entity_tag(blob);
+  auto part = whole ? std::nullopt : read_http_range(on.field("range"), size);
   if (part && !part->satisfiable) {
     on.call->set_head({{":status", "416"}, {"content-range", fmt::format("bytes */{}", size)}});
     return on.call->finish({errc::out_of_range, fmt::format("the blob has {} bytes", size)});
@@ -178,6 +191,7 @@ void http_service::send_content(const asked& on, const digest& blob, blob_conten
     head.emplace_back("vary", "accept-encoding");
     if (auto encoded = packed(content, size)) {
       head.emplace_back("content-encoding", "zstd");
+      head.emplace_back("etag", entity_tag(blob, true));
       on.call->set_head(std::move(head));
       return std::make_shared<download>(on.call, byte_chain(), std::move(encoded), std::nullopt, as_it_is)
           ->start();
@@ -189,6 +203,7 @@ void http_service::send_content(const asked& on, const digest& blob, blob_conten
                       fmt::format("bytes {}-{}/{}", part->first, part->first + size - 1, whole));
   }
   head.emplace_back("content-length", std::to_string(size));
+  head.emplace_back("etag", entity_tag(blob));
   on.call->set_head(std::move(head));
   std::make_shared<download>(on.call, std::move(content.head), std::move(content.rest), size, as_it_is)
       ->start();
@@ -220,17 +235,23 @@ expected<void> http_service::put_blob(const asked& on) {
     return fail(errc::invalid_argument, "blob {} is larger than the {} bytes that are taken", blob,
                 options_.limits.max_blob_size->bytes);
   }
-  if (packed) return put_compressed(on, blob, **sent);
+  check_blob(on, blob, [this, on, blob, packed, size = **sent] {
+    return packed ? put_compressed(on, blob) : take_blob(on, blob, size);
+  });
+  return {};
+}
+
+expected<void> http_service::take_blob(const asked& on, const digest& blob, std::uint64_t sent) {
   if (blob.size == 0) {
     if (!is_empty_blob(blob)) return fail(errc::invalid_argument, "no bytes came for {}", blob);
     done(on, 200);
     return {};
   }
-  keep_blob(on, blob, body_of(on.call, **sent));
+  keep_blob(on, blob, body_of(on.call, sent));
   return {};
 }
 
-expected<void> http_service::put_compressed(const asked& on, const digest& blob, std::uint64_t) {
+expected<void> http_service::put_compressed(const asked& on, const digest& blob) {
   if (static_cast<std::uint64_t>(blob.size) > largest_compressed_put) {
     on.call->set_head({{":status", "413"}});
     return fail(errc::invalid_argument, "compressed, a blob of at most {} bytes is taken; put {} as it is",
@@ -258,7 +279,7 @@ void http_service::keep_blob(const asked& on, const digest& blob, blob_source_pt
   write_blob order{blob, checked(std::move(source), blob, hashing_)};
   on_response(
       self_->request(options_.content, caf::infinite, std::move(order)),
-      [this, on, blob](const receipt&) { note_size(blob, [on] { done(on, 200); }); }, fails(on.call));
+      [this, on, blob](const receipt&) { note_size(blob, [on] { done(on, 200); }); }, refuses(on));
 }
 
 }  // namespace kiln

@@ -23,7 +23,10 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
 }  // namespace
 
 http_service::http_service(http_cache_actor::pointer self, http_cache_options options)
-    : self_(self), options_(std::move(options)), hashing_(options_.env.pools->make("kiln-http", 2)) {}
+    : self_(self),
+      options_(std::move(options)),
+      hashing_(options_.env.pools->make("kiln-http", 2)),
+      claims_(make_claims()) {}
 
 void http_service::handle(const http_request& order) {
   begin_call(order.call, *options_.env.time, [&]() -> expected<void> {
@@ -60,7 +63,7 @@ expected<void> http_service::route(asked on) {
     default:
       break;
   }
-  if (on.method != "GET" && !on.head_only()) return not_allowed(on, "GET, HEAD, OPTIONS");
+  if (!on.reads()) return not_allowed(on, "GET, HEAD, OPTIONS");
   if (on.path.what == kind::metrics) return tell_metrics(on);
   if (on.path.what == kind::readiness) return tell_readiness(on);
   on.call->set_head({{"content-type", "text/plain; charset=utf-8"}});

@@ -26,12 +26,18 @@ private:
     call_ptr call;
     std::string method;
     http_path path;
+    std::shared_ptr<void> claim = {};  ///< its path is nobody else's who wants nothing to be there
 
     std::string_view field(std::string_view name) const noexcept { return call->info().value_of(name); }
     bool head_only() const noexcept { return method == "HEAD"; }
+    bool reads() const noexcept { return method == "GET" || head_only(); }
+    bool is_conditional() const noexcept {
+      return !field("if-match").empty() || !field("if-none-match").empty();
+    }
   };
   template <class T>
   using then = std::function<expected<void>(T)>;
+  using go_on = std::function<expected<void>()>;
 
   expected<void> route(asked on);
   static expected<void> check_body(const asked& on);
@@ -44,7 +50,8 @@ private:
   expected<void> blob(const asked& on);
   expected<void> get_blob(const asked& on);
   expected<void> put_blob(const asked& on);
-  expected<void> put_compressed(const asked& on, const digest& blob, std::uint64_t sent);
+  expected<void> put_compressed(const asked& on, const digest& blob);
+  expected<void> take_blob(const asked& on, const digest& blob, std::uint64_t sent);
   void keep_blob(const asked& on, const digest& blob, blob_source_ptr source);
   /// Its digest whole, or NOT_FOUND.
   void with_size(const asked& on, then<digest> next);
@@ -56,7 +63,8 @@ private:
                     const std::optional<struct http_range>& part);
   /// Remembered here, and in the store of results for others; then goes on.
   void note_size(const digest& blob, std::function<void()> next);
-  void note_sizes(const std::vector<digest>& blobs);
+  void note_sizes(const std::shared_ptr<const std::vector<digest>>& blobs, std::size_t from,
+                  std::function<void()> next);
 
   // Results of actions.
   expected<void> result(const asked& on);
@@ -67,10 +75,25 @@ private:
   expected<void> value(const asked& on);
   expected<void> put_value(const asked& on);
   expected<void> drop_value(const asked& on);
+  find_result record_of_value(const asked& on) const;
   void find_value(const asked& on, then<digest> next);
   void keep_value(const asked& on, byte_chain content);
   expected<void> tell_properties(const asked& on);
-  expected<void> may_write(const asked& on) const;
+  expected<void> may_write() const;
+  /// Of a conditional PUT; the error is that somebody has it.
+  expected<std::shared_ptr<void>> claim(const std::string& path);
+
+  // What has to be so before a request is done.
+
+  /// Goes on, or answers 304 or 412. `there` as check_condition has it.
+  static expected<void> check(const asked& on, const std::optional<std::string>& there, const go_on& next);
+  /// The same, after a look whether the blob is there. Of reads: NOT_FOUND where it is not.
+  void check_blob(const asked& on, const digest& blob, const go_on& next);
+  /// The same of a record, which has a tag where it is one of a value.
+  void check_record(const asked& on, find_result order, bool value, const go_on& next);
+
+  /// The call's error, with the status 413 if a store says that it will never take so much.
+  static std::function<void(const caf::error&)> refuses(const asked& on);
 
   /// All of the body, at most so many bytes, or 413.
   expected<void> gather(const asked& on, std::uint64_t at_most, then<byte_chain> next);
@@ -85,6 +108,9 @@ private:
   const http_cache_options options_;
   const std::shared_ptr<thread_pool> hashing_;
   size_index sizes_;
+  struct claimed_paths;
+  static std::shared_ptr<claimed_paths> make_claims();
+  const std::shared_ptr<claimed_paths> claims_;
   std::shared_ptr<std::atomic<unsigned>> encoders_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 

@@ -1,6 +1,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <ctime>
 
+#include "actors/services/http_cache/http_condition.hpp"
 #include "actors/services/http_cache/http_record.hpp"
 #include "actors/services/http_cache/http_service.hpp"
 #include "core/contract/on_response.hpp"
@@ -56,16 +57,18 @@ expected<void> http_service::value(const asked& on) {
   if (!options_.lookup || !options_.settings.values) return failure(no_value(on.path.text));
   if (on.method == "PROPFIND") return tell_properties(on);
   if (on.method == "MKCOL") {
-    if (auto may = may_write(on); !may) return may;
+    if (auto may = may_write(); !may) return may;
     done(on, 201);  // folders are wherever a value is
     return {};
   }
   const bool folder = on.path.what == http_path::kind::folder;
-  if (on.method == "GET" || on.head_only()) {
+  if (on.reads()) {
     if (folder) return failure(no_value(on.path.text));
-    find_value(on, [this, on](const digest& blob) -> expected<void> {
-      on.head_only() ? tell_blob(on, blob) : send_blob(on, blob);
-      return {};
+    find_value(on, [this, on](const digest& blob) {
+      return check(on, entity_tag(blob), [this, on, blob]() -> expected<void> {
+        on.head_only() ? tell_blob(on, blob) : send_blob(on, blob);
+        return {};
+      });
     });
     return {};
   }
@@ -74,11 +77,14 @@ expected<void> http_service::value(const asked& on) {
   return not_allowed(on, "GET, HEAD, PUT, DELETE, OPTIONS, PROPFIND, MKCOL");
 }
 
+find_result http_service::record_of_value(const asked& on) const {
+  return {"", value_key(on.path.text), record_kind::raw_value, options_.limits.digest_functions.front()};
+}
+
 void http_service::find_value(const asked& on, then<digest> next) {
   const auto function = options_.limits.digest_functions.front();
-  find_result order{"", value_key(on.path.text), record_kind::raw_value, function};
   on_response(
-      self_->request(options_.lookup, caf::infinite, std::move(order)),
+      self_->request(options_.lookup, caf::infinite, record_of_value(on)),
       [on, next, function](const found_result& record) {
         answering(on, [&]() -> expected<void> {
           auto blob = blob_of_record(record.result, function);
@@ -93,11 +99,23 @@ void http_service::find_value(const asked& on, then<digest> next) {
 }
 
 expected<void> http_service::put_value(const asked& on) {
-  if (auto may = may_write(on); !may) return may;
-  return gather(on, options_.settings.max_value_size.bytes, [this, on](byte_chain content) -> expected<void> {
-    keep_value(on, std::move(content));
+  if (auto may = may_write(); !may) return may;
+  auto mine = on;
+  if (on.is_conditional()) {
+    auto claimed = claim(on.path.text);
+    if (!claimed) {
+      on.call->set_head({{":status", "412"}});
+      return failure(claimed.error());
+    }
+    mine.claim = std::move(*claimed);
+  }
+  auto keep = [this, mine](byte_chain content) -> expected<void> {
+    keep_value(mine, std::move(content));
     return {};
-  });
+  };
+  check_record(mine, record_of_value(on), true,
+               [this, mine, keep] { return gather(mine, options_.settings.max_value_size.bytes, keep); });
+  return {};
 }
 
 void http_service::keep_value(const asked& on, byte_chain content) {
@@ -111,7 +129,7 @@ void http_service::keep_value(const asked& on, byte_chain content) {
     on_response(
         self_->request(options_.results, caf::infinite,
                        write_blob{key, source_of(wrap_result(record_of_blob(blob)))}),
-        [on](const receipt&) { done(on, 201); }, fails(on.call));
+        [on](const receipt&) { done(on, 201); }, refuses(on));
   };
   offload(http_cache_actor(self_), *hashing_, std::move(name),
           [this, on, content = std::move(content), record](const expected<digest>& blob) {
@@ -120,21 +138,26 @@ void http_service::keep_value(const asked& on, byte_chain content) {
               if (is_empty_blob(*blob)) return record(*blob), expected<void>();
               on_response(
                   self_->request(options_.content, caf::infinite, write_blob{*blob, source_of(content)}),
-                  [record, blob = *blob](const receipt&) { record(blob); }, fails(on.call));
+                  [record, blob = *blob](const receipt&) { record(blob); }, refuses(on));
               return {};
             });
           });
 }
 
 expected<void> http_service::drop_value(const asked& on) {
-  if (auto may = may_write(on); !may) return may;
-  auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
-  on_response(
-      self_->request(options_.results, caf::infinite, forget_blob{key}),
-      [on](const forgotten& gone) {
-        gone.was_present ? done(on, 204) : on.call->finish(no_value(on.path.text));
-      },
-      fails(on.call));
+  if (auto may = may_write(); !may) return may;
+  auto drop = [this, on]() -> expected<void> {
+    auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
+    on_response(
+        self_->request(options_.results, caf::infinite, forget_blob{key}),
+        [on](const forgotten& gone) {
+          gone.was_present ? done(on, 204) : on.call->finish(no_value(on.path.text));
+        },
+        fails(on.call));
+    return {};
+  };
+  if (!on.is_conditional()) return drop();
+  find_value(on, [on, drop](const digest& blob) { return check(on, entity_tag(blob), drop); });
   return {};
 }
 

@@ -254,6 +254,81 @@ BOOST_AUTO_TEST_CASE(parts_and_packed_bytes_replace_no_value) {
   BOOST_TEST(put(ac, result_with({}), {{"content-encoding", "zstd"}}).status == 415);
 }
 
+BOOST_AUTO_TEST_CASE(conditions_are_looked_at_before_anything_is_done) {
+  const call_metadata if_new{{"if-none-match", "*"}};
+  const call_metadata if_there{{"if-match", "*"}};
+  const auto ac = "/ac/" + digest_of("action").hex();
+  for (const auto& [path, body, stored] :
+       {std::tuple(std::string("/v"), std::string("value"), 201),
+        std::tuple(cas("hello"), std::string("hello"), 200), std::tuple(ac, result_with({}), 200)}) {
+    BOOST_TEST(put(path, body, if_there).status == 412, path);
+    BOOST_TEST(get(path).status == refused(errc::not_found), path);
+    BOOST_TEST(put(path, body, if_new).status == stored, path);
+    BOOST_TEST(put(path, body, if_new).status == 412, path);
+    BOOST_TEST(put(path, body, if_there).status == stored, path);
+    BOOST_TEST(get(path, if_new).status == 304, path);
+    BOOST_TEST(get(path, if_there).body == body, path);
+    BOOST_TEST(ask_http("HEAD", path, "", if_new).status == 304, path);
+  }
+  BOOST_TEST(get("/none", if_new).status == refused(errc::not_found));
+  BOOST_TEST(put("/v", "another", {{"if-match", "\"x\""}}).status == 412);
+  const auto tag = get("/v").head("etag");
+  BOOST_TEST(tag == '"' + digest_of("value").hex() + '"');
+  BOOST_TEST(get("/v", {{"if-none-match", "\"x\", W/" + tag}}).status == 304);
+  BOOST_TEST(get("/v", {{"if-none-match", "\"x\""}}).body == "value");
+  BOOST_TEST(put("/v", "another", {{"if-match", tag}}).status == 201);
+  BOOST_TEST(ask_http("DELETE", "/v", "", {{"if-match", tag}}).status == 412);
+  BOOST_TEST(ask_http("DELETE", "/none", "", if_there).status == refused(errc::not_found));
+  BOOST_TEST(ask_http("DELETE", "/v", "", {{"if-match", get("/v").head("etag")}}).status == 204);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_who_want_nothing_to_be_there_one_is_refused) {
+  auto slow = std::make_shared<direct_call>("/kiln.http/PUT/v",
+                                            call_metadata{{"if-none-match", "*"}, {"content-length", "4"}});
+  hand_over(slow);
+  run();
+  BOOST_TEST(put("/v", "fast", {{"if-none-match", "*"}}).status == 412);
+  slow->send(bytes::of_static("slow"));
+  slow->close();
+  run();
+  BOOST_TEST(slow->head_of(":status") == "201");
+  BOOST_TEST(get("/v").body == "slow");
+  BOOST_TEST(put("/w", "again", {{"if-none-match", "*"}}).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_is_sent_if_it_is_one_of_the_same_bytes) {
+  BOOST_TEST(put("/v", "0123456789").status == 201);
+  const auto tag = get("/v").head("etag");
+  BOOST_TEST(get("/v", {{"range", "bytes=2-4"}, {"if-range", tag}}).body == "234");
+  BOOST_TEST(get("/v", {{"range", "bytes=2-4"}, {"if-range", "\"x\""}}).status == 200);
+  BOOST_TEST(get("/v", {{"range", "bytes=2-4"}, {"if-range", "Sat, 29 Oct 2022 19:43:31 GMT"}}).status ==
+             200);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_store_will_never_take_is_too_large) {
+  const auto name = digest_of("too large");
+  auto call = std::make_shared<direct_call>("/kiln.http/PUT/cas/" + name.hex(),
+                                            call_metadata{{"content-length", "9223372036854775807"}});
+  hand_over(call);
+  run();
+  BOOST_TEST(call->head_of(":status") == "413");
+}
+
+// Each of a hundred thousand sizes would else be noted before anybody else has a turn.
+BOOST_AUTO_TEST_CASE(a_long_list_of_sizes_is_noted_in_parts_before_it_is_answered) {
+  v2::ActionResult result;
+  for (int i = 0; i < 1500; ++i) {
+    auto* file = result.add_output_files();
+    file->set_path("out/" + std::to_string(i));
+    to_wire(digest_of(std::to_string(i)), file->mutable_digest());
+    service_bench::put(std::to_string(i));
+  }
+  const auto ac = "/ac/" + digest_of("action").hex();
+  BOOST_TEST(put(ac, result.SerializeAsString()).status == 200);
+  BOOST_TEST((get(ac).body == result.SerializeAsString()));
+  for (int i : {0, 999, 1000, 1499}) BOOST_TEST(get(cas(std::to_string(i))).body == std::to_string(i));
+}
+
 BOOST_AUTO_TEST_CASE(webdav_is_answered_as_far_as_sccache_asks) {
   auto folder = ask_http("PROPFIND", "/a/b/", "", {{"depth", "0"}});
   BOOST_TEST(folder.status == 207);
