@@ -99,3 +99,4 @@ deps:
 
 test-deps:
 	$(call install,$(PACKAGES) $(TEST_PACKAGES))
+	@test/end_to_end/fetch_clients $(BUILD)/clients

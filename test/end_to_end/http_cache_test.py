@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""HTTP at the port of gRPC, with clients as they are: curl, ccache, Bazel by both ways at once, what sccache sends, and
-a scrape for Prometheus."""
+"""HTTP at the port of gRPC, with clients as they are: curl, ccache, sccache, Prometheus, and Bazel by both ways; each
+alone and all at once."""
 
+import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -12,15 +13,71 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import unittest
+import urllib.parse
+import urllib.request
 
 from bazel_test import Bazel
-from kiln_process import Kiln
+from kiln_process import Heard, Kiln
 
 BINARY = os.environ.get("KILN_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / "build/bin/kiln"))
 
 SAMPLE = re.compile(r"^([a-z_:][a-z0-9_:]*)(\{[a-z0-9_]+=\"(?:[^\"\\\n]|\\[\\\"n])*\""
                     r"(?:,[a-z0-9_]+=\"(?:[^\"\\\n]|\\[\\\"n])*\")*\})? (\S+)$")
+
+
+# Those that `make test` fetches (fetch_clients). Who has none goes without.
+CLIENTS = pathlib.Path(BINARY).resolve().parents[1] / "clients"
+
+
+def client(name):
+    path = CLIENTS / name
+    if not path.exists():
+        raise unittest.SkipTest(f"there is no {name}")
+    return path
+
+
+class Prometheus:
+    """A real one, which scrapes a kiln every second."""
+
+    def __init__(self, folder, kiln):
+        folder.mkdir()
+        self._kiln = kiln
+        config = folder / "prometheus.yml"
+        config.write_text(f"""
+global: {{scrape_interval: 1s}}
+scrape_configs: [{{job_name: kiln, static_configs: [{{targets: ["{kiln.address}"]}}]}}]
+""")
+        self._command = [client("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+                         "--web.listen-address=127.0.0.1:0"]
+
+    def __enter__(self):
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.PIPE, text=True)
+        self._log = Heard(self._process.stderr)
+        found = self._log.wait_for(lambda text: re.search(r'msg="Listening on" address=(\S+)', text), 60)
+        if not found:
+            self.__exit__()
+            raise AssertionError(f"prometheus does not listen: {self._log.text}")
+        self._address = found[1]
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._log.join()
+
+    def value_of(self, query):
+        """After a scrape that began after this was asked."""
+        seen = self._kiln.log.count("GET /metrics")
+        # One may be under way; the one after it begins when that is stored, and so does the third.
+        self._kiln.wait_for_log("GET /metrics", seen + 3)
+        with urllib.request.urlopen(f"http://{self._address}/api/v1/query?query={urllib.parse.quote(query)}") as answer:
+            found = json.load(answer)["data"]["result"]
+        if len(found) != 1:
+            raise AssertionError(f"{query} gave {found}")
+        return float(found[0]["value"][1])
 
 
 def sha256(content):
@@ -37,11 +94,16 @@ def curl(*args, content=None):
     return int(status), body
 
 
-class HttpCache(unittest.TestCase):
+class Served(unittest.TestCase):
+    """A kiln, and what clients do with it."""
+
+    def command(self):
+        return ["serve", "--profile", "cache", "--data", self.folder / "data", "--listen", "127.0.0.1:0", "--capacity",
+                "4GiB"]
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-http-"))
-        self.kiln = Kiln(BINARY, ["serve", "--profile", "cache", "--data", self.folder / "data", "--listen",
-                                  "127.0.0.1:0", "--capacity", "4GiB"])
+        self.kiln = Kiln(BINARY, self.command())
         self.kiln.start()
         self.url = f"http://{self.kiln.address}"
 
@@ -54,6 +116,74 @@ class HttpCache(unittest.TestCase):
         path.write_bytes(content)
         return path
 
+    def compile_with_ccache(self):
+        source = self.folder / "for_ccache.c"
+        source.write_text(f"int twice(int x) {{ return 2 * x; }}\n/* {os.urandom(8).hex()} */\n")
+        said = {}
+        for machine in ("first", "second"):
+            folder = self.folder / machine
+            environment = dict(os.environ, CCACHE_DIR=str(folder), CCACHE_REMOTE_STORAGE=f"{self.url}/ccache",
+                               CCACHE_CONFIGPATH="/dev/null")
+            for key in ("CCACHE_DISABLE", "CCACHE_READONLY"):
+                environment.pop(key, None)
+            subprocess.run(["ccache", "gcc", "-c", source, "-o", self.folder / "ccache.o"], env=environment, check=True)
+            said[machine] = subprocess.run(["ccache", "--print-stats"], env=environment, check=True,
+                                           capture_output=True, text=True).stdout
+        stats = {machine: dict(line.split("\t") for line in text.splitlines() if "\t" in line)
+                 for machine, text in said.items()}
+        self.assertEqual(stats["first"]["remote_storage_hit"], "0", said)
+        self.assertGreater(int(stats["second"]["remote_storage_hit"]), 0, said)
+        self.assertEqual(stats["second"]["cache_miss"], "0", said)
+        for each in stats.values():
+            self.assertEqual((each["remote_storage_error"], each["remote_storage_timeout"]), ("0", "0"), said)
+
+    def compile_with_sccache(self):
+        """Each machine has a server of its own, and no cache but Kiln."""
+        sccache = client("sccache")
+        source = self.folder / "for_sccache.c"
+        source.write_text(f"int thrice(int x) {{ return 3 * x; }}\n/* {os.urandom(8).hex()} */\n")
+        for hits in (0, 1):
+            environment = dict(os.environ, SCCACHE_WEBDAV_ENDPOINT=f"{self.url}/sccache", SCCACHE_CONF="/dev/null",
+                               SCCACHE_SERVER_UDS=str(self.folder / f"sccache-{hits}.sock"), SCCACHE_IDLE_TIMEOUT="120")
+            subprocess.run([sccache, "--start-server"], env=environment, check=True, capture_output=True, timeout=60)
+            try:
+                subprocess.run([sccache, "gcc", "-c", source, "-o", self.folder / "sccache.o"], env=environment,
+                               check=True, capture_output=True, timeout=120)
+                told = subprocess.run([sccache, "--show-stats", "--stats-format", "json"], env=environment, check=True,
+                                      capture_output=True, text=True, timeout=60).stdout
+            finally:
+                # What is being written is written before it ends.
+                subprocess.run([sccache, "--stop-server"], env=environment, check=True, capture_output=True,
+                               timeout=120)
+            stats = json.loads(told)["stats"]
+            self.assertEqual(sum(stats["cache_hits"]["counts"].values()), hits, stats)
+            self.assertEqual((stats["cache_write_errors"], stats["cache_read_errors"]), (0, 0), stats)
+
+    def build_with_bazel(self, way):
+        folder = self.folder / way
+        bazel = Bazel(folder, salt=f"{self._testMethodName} {way}", libraries=6)
+        cached = [f"--remote_cache={way}://{self.kiln.address}", "--spawn_strategy=standalone", "--noshow_progress"]
+        try:
+            cold = bazel.test("cold", *cached, servers=[self.kiln])
+            warm = bazel.test("warm", *cached, servers=[self.kiln])
+        finally:
+            bazel.close()
+        self.assertNotIn("remote cache hit", cold)
+        self.assertGreater(warm.get("remote cache hit", 0), 20, (way, cold, warm))
+
+    def put_and_get_with_curl(self, over):
+        file = self.folder / "for_curl"
+        times = 0
+        while not over.is_set() or times == 0:
+            times += 1
+            content = os.urandom(300_000)
+            file.write_bytes(content)
+            blob = f"{self.url}/cas/{sha256(content)}"
+            self.assertEqual(curl("-T", file, blob)[0], 200)
+            self.assertEqual(curl(blob), (200, content))
+
+
+class HttpCache(Served):
     def test_says_where_http_is_spoken(self):
         self.assertIn(f"kiln speaks HTTP at {self.url}\n", self.kiln.output)
         self.assertIn(f"--remote_cache=grpc://{self.kiln.address}\n", self.kiln.output)
@@ -93,41 +223,13 @@ class HttpCache(unittest.TestCase):
         connection.close()
 
     def test_ccache_finds_what_another_machine_compiled(self):
-        source = self.folder / "one.c"
-        source.write_text("int twice(int x) { return 2 * x; }\n" * 1 + f"/* {os.urandom(8).hex()} */\n")
-        said = {}
-        for machine in ("first", "second"):
-            folder = self.folder / machine
-            environment = dict(os.environ, CCACHE_DIR=str(folder), CCACHE_REMOTE_STORAGE=f"{self.url}/ccache",
-                               CCACHE_CONFIGPATH="/dev/null")
-            for key in ("CCACHE_DISABLE", "CCACHE_READONLY"):
-                environment.pop(key, None)
-            subprocess.run(["ccache", "gcc", "-c", source, "-o", self.folder / "one.o"], env=environment, check=True)
-            said[machine] = subprocess.run(["ccache", "--print-stats"], env=environment, check=True,
-                                           capture_output=True, text=True).stdout
-        stats = {machine: dict(line.split("\t") for line in text.splitlines() if "\t" in line)
-                 for machine, text in said.items()}
-        self.assertEqual(stats["first"]["remote_storage_hit"], "0", said)
-        self.assertGreater(int(stats["second"]["remote_storage_hit"]), 0, said)
-        self.assertEqual(stats["second"]["cache_miss"], "0", said)
-        for each in stats.values():
-            self.assertEqual((each["remote_storage_error"], each["remote_storage_timeout"]), ("0", "0"), said)
+        self.compile_with_ccache()
 
-    def test_bazel_comes_by_http_and_by_grpc_at_one_port(self):
-        bazel = Bazel(self.folder, salt=self._testMethodName, libraries=6)
-        try:
-            flags = ["--spawn_strategy=standalone", "--noshow_progress"]
-            for way in ("http", "grpc"):
-                cached = f"--remote_cache={way}://{self.kiln.address}"
-                cold = bazel.test(f"{way}-cold", cached, *flags, servers=[self.kiln])
-                warm = bazel.test(f"{way}-warm", cached, *flags, servers=[self.kiln])
-                self.assertNotIn("remote cache hit", cold)
-                self.assertGreater(warm.get("remote cache hit", 0), 20, (way, cold, warm))
-        finally:
-            bazel.close()
+    def test_sccache_finds_what_another_machine_compiled(self):
+        self.compile_with_sccache()
 
-    def test_sccache_s_webdav(self):
-        """What sccache 0.8 (OpenDAL) sends when it starts, writes and reads."""
+    def test_what_sccache_sends_by_webdav(self):
+        """What sccache 0.8 (OpenDAL) sends when it starts, writes and reads: for where there is none."""
         connection = http.client.HTTPConnection(self.kiln.address, timeout=60)
 
         def ask(method, path, body=None, **fields):
@@ -180,6 +282,13 @@ class HttpCache(unittest.TestCase):
         self.assertGreaterEqual(samples['kiln_calls_total{transport="web",status="OK"}'], 1)
         connection.close()
 
+    def test_prometheus_own_tool_finds_nothing_to_mend(self):
+        promtool = client("promtool")
+        curl("-T", self.file_of(b"measured"), f"{self.url}/cas/{sha256(b'measured')}")
+        checked = subprocess.run([promtool, "check", "metrics"], input=curl(f"{self.url}/metrics")[1],
+                                 capture_output=True, check=False, timeout=60)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
+
     def test_who_is_slow_keeps_nobody_waiting(self):
         silent = [socket.create_connection(("127.0.0.1", self.kiln.port)) for _ in range(200)]
         for each in silent[:100]:
@@ -187,6 +296,43 @@ class HttpCache(unittest.TestCase):
         self.assertEqual(curl(f"{self.url}/healthz"), (200, b"ok\n"))
         for each in silent:
             each.close()
+
+
+class EveryClient(Served):
+    def command(self):
+        node = self.folder / "node.yaml"
+        node.write_text(f"""
+stores:
+  blobs: {{type: filesystem, path: "{self.folder}/blobs", capacity: 4GiB}}
+  results: {{type: filesystem, path: "{self.folder}/results", capacity: 1GiB}}
+transports: {{public: {{type: grpc, listen: ["127.0.0.1:0"]}}, web: {{type: http, beside: public}}}}
+serve: {{content: blobs, results: results}}
+log: {{calls: true}}
+""")
+        return ["serve", node]
+
+    def test_every_client_at_once_at_one_port(self):
+        over = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor() as everybody:
+            beside = everybody.submit(self.put_and_get_with_curl, over)
+            others = [everybody.submit(self.build_with_bazel, way) for way in ("http", "grpc")]
+            others.append(everybody.submit(self.compile_with_ccache))
+            if (CLIENTS / "sccache").exists():
+                others.append(everybody.submit(self.compile_with_sccache))
+            try:
+                if (CLIENTS / "prometheus").exists():
+                    with Prometheus(self.folder / "prometheus", self.kiln) as prometheus:
+                        concurrent.futures.wait(others)
+                        self.assertEqual(prometheus.value_of("up"), 1)
+                        calls = prometheus.value_of('sum(kiln_calls_total{transport="web",status="OK"})')
+                        self.assertGreater(calls, 20)
+                        calls = prometheus.value_of('sum(kiln_calls_total{transport="public",status="OK"})')
+                        self.assertGreater(calls, 20)
+            finally:
+                concurrent.futures.wait(others)
+                over.set()
+            for each in (*others, beside):
+                each.result()
 
 
 class Encrypted(unittest.TestCase):
@@ -283,8 +429,8 @@ log: {calls: true, format: json}
                                       "1GiB"])
             with scheduler:
                 joins = scheduler.wait_for(r"kiln takes workers on (\S+);")[1]
-                worker = ["worker", "--scheduler", joins, "--cache", scheduler.address, "--worker-token", token, "--data",
-                          f"{folder}/worker", "--capacity", "1GiB"]
+                worker = ["worker", "--scheduler", joins, "--cache", scheduler.address, "--worker-token", token,
+                          "--data", f"{folder}/worker", "--capacity", "1GiB"]
                 with Kiln(BINARY, [*worker, "--metrics", "127.0.0.1:0"]) as kiln:
                     url = kiln.wait_for(r"kiln speaks HTTP at (\S+)\n")[1]
                     status, scraped = curl(f"{url}/metrics")
