@@ -32,12 +32,15 @@ error from_caf(const caf::error& fault) {
 }
 
 // CAF's own way asks the promise's actor for the thread that it runs on, which is none of ours here.
-void refuse_dropped(const caf::response_promise& promise) noexcept try {
+void answer_anywhere(const caf::response_promise& promise, caf::message what) {
   if (!promise.pending() || promise.async() || !promise.source()) return;
-  promise.source()->enqueue(
-      nullptr, promise.id().response_id(),
-      caf::make_message(to_caf(error(errc::unavailable, "the request was dropped before it was answered"))),
-      nullptr);
+  promise.source()->enqueue(nullptr, promise.id().response_id(), std::move(what), nullptr);
+}
+
+void refuse_dropped(const caf::response_promise& promise) noexcept try {
+  answer_anywhere(
+      promise,
+      caf::make_message(to_caf(error(errc::unavailable, "the request was dropped before it was answered"))));
 } catch (...) {  // NOLINT: no memory for it, and nobody to tell
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/error.hpp>
+#include <caf/message.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/result.hpp>
 #include <caf/sec.hpp>
@@ -28,8 +29,10 @@ caf::result<T> to_result(expected<T> value) {
   return to_caf(value.error());
 }
 
-/// Tells who waits for this promise that nobody will answer. Any thread, also when the actor that made the
+/// Gives who waits for this promise the answer, or an error. Any thread, also when the actor that made the
 /// promise has ended: what CAF's own `deliver` cannot bear.
+void answer_anywhere(const caf::response_promise& promise, caf::message what);
+/// The same, if nobody will answer.
 void refuse_dropped(const caf::response_promise& promise) noexcept;
 
 /// The duty to answer a request. CAF 0.17 forgets a promise that is dropped, and the asker waits for ever;
@@ -48,6 +51,14 @@ public:
       duty_->promise.deliver(std::move(*value));
     else
       duty_->promise.deliver(to_caf(value.error()));
+  }
+  /// The same on any thread, for who has the duty alone.
+  void deliver_anywhere(expected<T> value) {
+    if (!duty_->pending) return;
+    const auto& promise = static_cast<caf::response_promise&>(duty_->promise);
+    answer_anywhere(promise,
+                    value ? caf::make_message(std::move(*value)) : caf::make_message(to_caf(value.error())));
+    duty_->pending = false;
   }
   bool pending() const noexcept { return duty_->pending; }
   /// What a handler returns to CAF.

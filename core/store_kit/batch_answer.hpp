@@ -11,7 +11,8 @@
 namespace kiln {
 
 /// An answer of many `results`, each of which comes when it may. It is given when nobody owes one any more: a
-/// place that was dropped has failed with UNAVAILABLE, and the others have not. Confined to the actor.
+/// place that was dropped has failed with UNAVAILABLE, and the others have not. Confined to the actor, but
+/// for the dropping.
 template <class Answer>
 class batch_answer {
   using result = typename decltype(Answer::results)::value_type;
@@ -19,11 +20,14 @@ class batch_answer {
   struct owed {
     owed(answer<Answer> to_, std::size_t count) : to(std::move(to_)), results(count) {}
     ~owed() {
-      Answer all;
-      all.results.reserve(results.size());
-      for (auto& one : results)
-        all.results.push_back(one ? std::move(*one) : fail(errc::unavailable, "the request was dropped"));
-      to.deliver(std::move(all));
+      try {
+        Answer all;
+        all.results.reserve(results.size());
+        for (auto& one : results)
+          all.results.push_back(one ? std::move(*one) : fail(errc::unavailable, "the request was dropped"));
+        to.deliver_anywhere(std::move(all));
+      } catch (...) {  // NOLINT: the duty is dropped, which answers
+      }
     }
     answer<Answer> to;
     std::vector<std::optional<result>> results;

@@ -221,13 +221,10 @@ leased memory_store::take(const lease_blobs& order) {
     blobs_.pin(blob);
     if (blobs_.find(blob) == nullptr && named.insert(blob).second) granted.missing.push_back(blob);
   }
-  // Dropped on any thread; the store itself is held weakly, for a lease must not keep it alive.
-  caf::weak_actor_ptr store = self_->ctrl();
-  granted.hold = std::shared_ptr<const void>(
-      nullptr, [this, store = std::move(store), blobs = order.blobs](const void*) mutable {
-        if (auto alive = caf::actor_cast<resumable_store>(store.lock()))
-          caf::anon_send(alive, resume{[this, blobs = std::move(blobs)] { end_lease(blobs); }});
-      });
+  // Dropped on any thread.
+  auto end = tell_home<std::vector<digest>>(resumable_store(self_),
+                                            [this](const std::vector<digest>& blobs) { end_lease(blobs); });
+  granted.hold = {nullptr, [end, blobs = order.blobs](const void*) mutable { end(std::move(blobs)); }};
   return granted;
 }
 

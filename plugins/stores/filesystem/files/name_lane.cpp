@@ -54,7 +54,7 @@ struct name_lane::group {
     apply();
     if (with.durable()) sync_names();
     for (std::size_t i = 0; i < orders.size(); ++i)
-      if (orders[i].ticket != 0) outcomes.push_back({orders[i].ticket, results[i]});
+      if (orders[i].then) outcomes.push_back({std::move(orders[i].then), results[i]});
   }
 
   static bool is_kept(const order& what) noexcept { return what.file && what.tree == blob_tree::content; }
@@ -168,8 +168,11 @@ expected<void> name_lane::submit(std::vector<order> orders) {
   }
   auto posted = caught([this] { return deps_->pool->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
+  orders.clear();
   std::lock_guard lock(mutex_);
   working_ = false;
+  // What they hold is dropped outside the lock.
+  std::move(waiting_.end() - static_cast<std::ptrdiff_t>(count), waiting_.end(), std::back_inserter(orders));
   waiting_.resize(waiting_.size() - count);
   return posted;
 }
@@ -199,8 +202,8 @@ void name_lane::work_on(std::vector<order> taken) {
     now.work();
     outcomes = std::move(now.outcomes);
   } catch (...) {  // nothing has been done
-    for (const auto& one : taken)
-      if (one.ticket != 0) outcomes.push_back({one.ticket, tl::unexpected(disk_error{ENOMEM})});
+    for (auto& one : taken)
+      if (one.then) outcomes.push_back({std::move(one.then), tl::unexpected(disk_error{ENOMEM})});
   }
   if (!outcomes.empty()) tell_(std::move(outcomes));
 }

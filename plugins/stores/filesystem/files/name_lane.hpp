@@ -19,18 +19,20 @@ namespace kiln::filesystem {
 /// An exception fails the order that threw it, or all orders of the same sync.
 class name_lane : public std::enable_shared_from_this<name_lane> {
 public:
+  using done = std::function<void(disk_result<void>)>;
   struct order {
     std::optional<digest> blob;  ///< nothing: only the turn in the lane is wanted
     blob_tree tree = blob_tree::content;
     std::shared_ptr<temp_file> file;  ///< to be published; null: the name is to be removed
-    std::uint64_t ticket = 0;         ///< who wants to hear of it; 0 is nobody
+    done then;                        ///< runs in the actor; null if nobody wants to hear of it
     bool replaces = false;            ///< what has the name could not be read
   };
   struct outcome {
-    std::uint64_t ticket = 0;
+    done then;
     disk_result<void> result;
   };
-  /// What came of a group's orders, in their order: called on a thread pool thread.
+  /// What came of those of a group that somebody wants to hear of, in their order: called on a thread pool
+  /// thread.
   using report = std::function<void(std::vector<outcome>)>;
 
   name_lane(engine_ptr with, report tell) : deps_(std::move(with)), tell_(std::move(tell)) {}

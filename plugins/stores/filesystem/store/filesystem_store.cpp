@@ -1,8 +1,5 @@
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
-#include <caf/actor_cast.hpp>
-#include <caf/send.hpp>
-
 #include "core/observe/log.hpp"
 #include "core/wire/status.hpp"
 
@@ -18,34 +15,23 @@ constexpr std::chrono::milliseconds patience_with_pool{20};
 }  // namespace
 
 store::store(caf::actor_config& config, engine_ptr with, start_state from)
-    : inner_actor::base(config),
+    : resumable_store::base(config),
       deps_(std::move(with)),
       index_(from.bounds, first_number(from), from.order.now),
       stats_(stats::with(deps_->env.metrics, deps_->name)),
-      tell_(teller()),
       packer_(std::make_shared<pack_writer>(deps_, from.pack_size, first_number(from))),
       heard_of_(first_number(from)),
       file_marks_(std::move(from.order.files)),
       tables_(std::make_shared<const std::vector<loaded_pack>>()) {
   for (auto number : from.packs) packs_to_load_.push_back({number});
-  auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this));
-  lane_ = std::make_shared<name_lane>(deps_, [self](std::vector<name_lane::outcome> outcomes) {
-    if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
-      caf::anon_send(alive, names_done{std::move(outcomes)});
-  });
-  jobs_ =
-      std::make_shared<job_lane>(deps_->pool, deps_->options.io_threads, [self](std::vector<pool_done> done) {
-        if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
-          caf::anon_send(alive, jobs_done{std::move(done)});
-      });
-}
-
-std::function<void(tickets::number, std::shared_ptr<void>)> store::teller() const {
-  auto self = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(const_cast<store*>(this)));
-  return [self](tickets::number ticket, std::shared_ptr<void> result) {
-    if (auto alive = caf::actor_cast<inner_actor>(self.lock()))
-      caf::anon_send(alive, pool_done{ticket, std::move(result)});
-  };
+  using outcomes = std::vector<name_lane::outcome>;
+  lane_ = std::make_shared<name_lane>(deps_, tell_home<outcomes>(me(), [](const outcomes& all) {
+                                        for (const auto& one : all) outlive([&] { one.then(one.result); });
+                                      }));
+  jobs_ = std::make_shared<job_lane>(deps_->pool, deps_->options.io_threads,
+                                     tell_home<job_lane::jobs>(me(), [](const job_lane::jobs& all) {
+                                       for (const auto& one : all) outlive([&] { one->go_on(); });
+                                     }));
 }
 
 store::behavior_type store::make_behavior() {
@@ -68,29 +54,10 @@ store::behavior_type store::make_behavior() {
       [this](measure_store& order) { return begin(order, [&] { return measure(); }); },
       [this](flush_store& order) { return begin(order, [&] { return flush(); }); },
       [this](watch_store& order) { listeners_.add(order.listener); },
-      [this](pool_done& done) {
-        redeem(done.ticket, done.result.get());
+      [this, go = resuming()](kiln::resume& next) {
+        go(next);
         end_turn();
       },
-      [this](jobs_done& done) {
-        for (auto& one : done.all) redeem(one.ticket, one.result.get());
-        end_turn();
-      },
-      [this](names_done& done) {
-        for (auto& outcome : done.outcomes) redeem(outcome.ticket, &outcome.result);
-        end_turn();
-      },
-      [this](proof_due) { outlive([&] { prove_some(); }); },
-      [this](hold_dropped& hold) {
-        for (const auto& [blob, serial] : hold.held) index_.unpin(blob, serial);
-        give_room();
-      },
-      [this](room_wanted) { outlive([&] { give_room(); }); },
-      [this](reload_due) { outlive([&] {
-                             reload({index_.unread().begin(), index_.unread().end()});
-                           }); },
-      [this](order_due) { outlive([&] { keep_order(); }); },
-      [this](sync_due) { outlive([&] { sync(); }); },
   };
 }
 
@@ -99,7 +66,6 @@ void store::on_exit() {
   when_loaded_.clear();
   wanting_room_.clear();
   stalled_.clear();
-  tickets_.clear();
   for (auto& [id, one] : writings_)
     if (auto progress = one.progress.lock())
       progress->give_up(try_again(errc::unavailable, "the store is ending"));
@@ -123,16 +89,12 @@ void store::end_turn() {
 
 // What fills the thread pool may be work that nobody here hears of, so it does not rely on that.
 void store::stall(std::function<void()> again) {
-  if (stalled_.empty()) delayed_send(caf::actor_cast<inner_actor>(this), patience_with_pool, pool_done{});
   stalled_.push_back(std::move(again));
+  if (!std::exchange(will_wake_, true)) later(patience_with_pool, [this] { will_wake_ = false; });
 }
 
 void store::go_on() {
   for (auto& again : std::exchange(stalled_, {})) outlive(again);
-}
-
-void store::redeem(tickets::number which, void* result) noexcept {
-  outlive([&] { tickets_.redeem(which, result); });
 }
 
 store::slot* store::slot_of(const digest& blob, std::uint64_t serial) {
@@ -155,7 +117,7 @@ caf::result<store_stats> store::measure() {
 // What a power cut may take of a relaxed store is what came since the last time.
 void store::note_unsynced() {
   if (deps_->durable() || std::exchange(sync_awaited_, true)) return;
-  delayed_send(caf::actor_cast<inner_actor>(this), deps_->options.sync_every, sync_due{});
+  later(deps_->options.sync_every, [this] { sync(); });
 }
 
 void store::sync() {

@@ -12,12 +12,12 @@
 
 #include "core/contract/observers.hpp"
 #include "core/store_kit/batch_answer.hpp"
-#include "core/store_kit/take_up.hpp"
+#include "core/store_kit/store_behaviour.hpp"
 #include "plugins/stores/filesystem/files/file_upload.hpp"
 #include "plugins/stores/filesystem/files/inspect.hpp"
+#include "plugins/stores/filesystem/files/name_lane.hpp"
 #include "plugins/stores/filesystem/index/blob_index.hpp"
 #include "plugins/stores/filesystem/packs/small_write.hpp"
-#include "plugins/stores/filesystem/store/filesystem_messages.hpp"
 #include "plugins/stores/filesystem/store/filesystem_stats.hpp"
 #include "plugins/stores/filesystem/store/job_lane.hpp"
 
@@ -33,7 +33,7 @@ struct start_state {
 
 /// Listens, asks the index, and sends the thread pool to the disk. It alone decides what is there: a blob
 /// counts as present from when it is in the index, and it enters the index once it is kept as promised.
-class store final : public inner_actor::base {
+class store final : public resumable_store::base {
 public:
   store(caf::actor_config& config, engine_ptr with, start_state from);
 
@@ -44,6 +44,7 @@ public:
 private:
   using uploaded_ptr = std::shared_ptr<uploaded>;
   using slot = blob_index::slot;
+  using pins = std::vector<std::pair<digest, std::uint64_t>>;
 
   // store_write.cpp: one blob
   struct writing {
@@ -53,7 +54,6 @@ private:
     std::uint64_t promised = 0;        ///< to a large one: reserved as its bytes come
     std::uint64_t granted = 0;         ///< to a large one: bytes of it that may be written
     std::weak_ptr<upload> progress{};  ///< of a large one
-    tickets::number when_stopped = 0;
     bool retried = false;
   };
   caf::result<receipt> write(write_blob order);
@@ -235,7 +235,6 @@ private:
     } catch (...) {  // NOLINT: it has been answered
     }
   }
-  void redeem(tickets::number which, void* result) noexcept;
   // store.cpp: a relaxed store syncs now and then what it wrote
   void note_unsynced();
   void sync();
@@ -243,33 +242,37 @@ private:
   caf::result<store_stats> measure();
   caf::result<store_flushed> flush();
 
-  /// What thread pool threads may keep of this actor: enough to tell it something, not enough to keep it
-  /// alive.
-  std::function<void(tickets::number, std::shared_ptr<void>)> teller() const;
-  template <class Result>
-  void tell(tickets::number ticket, Result result) const {
-    tell_(ticket, std::make_shared<Result>(std::move(result)));
+  resumable_store me() { return resumable_store(this); }
+  /// What comes home to this actor from other threads (core/contract/resume.hpp).
+  template <class T, class Then>
+  auto home(Then then) {
+    return come_home<T>(me(), std::move(then));
   }
-  /// Runs `work` on the thread pool and `then` with what it returned here: an expected<T>, for what it throws
-  /// comes as its error. If it is not taken, neither is called.
+  /// In a turn of its own, after those that wait already.
+  void later(std::function<void()> step) { caf::anon_send(me(), kiln::resume{std::move(step)}); }
+  void later(duration pause, std::function<void()> step) {
+    delayed_send(me(), pause, kiln::resume{std::move(step)});
+  }
+  /// Runs `work` on the thread pool and `then` with what it returned here. If it is not taken, neither is
+  /// called.
   template <class Work, class Then>
   expected<void> on_pool(Work work, Then then) {
-    using result = decltype(caught(work));
-    auto ticket = tickets_.issue<result>(std::move(then));
-    auto posted = deps_->pool->post([tell = tell_, ticket, work = std::move(work)]() mutable {
-      std::shared_ptr<result> outcome;
-      try {
-        outcome = std::make_shared<result>(caught(work));
-      } catch (...) {  // not even the error: who waits hears that it was dropped
-      }
-      tell(ticket, std::move(outcome));
+    return try_offload(me(), *deps_->pool, std::move(work), std::move(then));
+  }
+  /// `start(done)` on the thread pool, and `then` here with what `done` was told. If it is not taken, neither
+  /// is called.
+  template <class T, class Start, class Then>
+  expected<void> begin_on_pool(Start start, Then then) {
+    auto done = home<T>(std::move(then));
+    auto posted = caught([&] {
+      return deps_->pool->post([start = std::move(start), done]() mutable { start(std::move(done)); });
     });
-    if (!posted) tickets_.cancel(ticket);
+    if (!posted) done.call_off();
     return posted;
   }
 
-  /// The same for what has to be done, sooner or later: a thread pool that is full takes it when it has done
-  /// something else, one that has ended never. `work` may be copied.
+  /// As `on_pool`, for what has to be done, sooner or later: a thread pool that is full takes it when it has
+  /// done something else, one that has ended never. `work` may be copied.
   template <class Work, class Then>
   void surely_on_pool(Work work, Then then) {
     auto taken = on_pool(work, then);
@@ -279,23 +282,9 @@ private:
   void stall(std::function<void()> again);
   void go_on();
 
-  /// The same for what is soon done and comes by the hundred.
-  template <class Work, class Then>
-  expected<void> on_pool_together(Work work, Then then) {
-    using result = decltype(work());
-    auto ticket = tickets_.issue<result>(std::move(then));
-    auto taken = jobs_->submit({ticket, [work = std::move(work)]() mutable -> std::shared_ptr<void> {
-                                  return std::make_shared<result>(caught(work));
-                                }});
-    if (!taken) tickets_.cancel(ticket);
-    return taken;
-  }
-
   engine_ptr deps_;
   blob_index index_;
   stats stats_;
-  std::function<void(tickets::number, std::shared_ptr<void>)> tell_;
-  tickets tickets_;
   std::shared_ptr<name_lane> lane_;
   std::shared_ptr<job_lane> jobs_;
   std::shared_ptr<pack_writer> packer_;
@@ -335,6 +324,7 @@ private:
   std::vector<std::function<void()>> when_loaded_;
   bool scanning_ = true;
   std::vector<std::function<void()>> stalled_;  // the thread pool was full
+  bool will_wake_ = false;                      // and they are tried again
   bool sync_awaited_ = false;
   bool warned_of_foreign_ = false;
   std::uint64_t unproven_ = 0;  // doubted files that could not be read at this start, or packs not synced

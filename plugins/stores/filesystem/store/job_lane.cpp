@@ -7,17 +7,9 @@ namespace {
 
 constexpr std::size_t shared_by = 64;
 
-std::shared_ptr<void> result_of(const job_lane::job& one) noexcept {
-  try {
-    return one.work();
-  } catch (...) {  // who waits hears that it was dropped
-    return nullptr;
-  }
-}
-
 }  // namespace
 
-expected<void> job_lane::submit(job one) {
+expected<void> job_lane::add(std::shared_ptr<job> one) {
   {
     std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(one));
@@ -26,31 +18,36 @@ expected<void> job_lane::submit(job one) {
   }
   auto posted = caught([this] { return pool_->post([self = shared_from_this()] { self->work(); }); });
   if (posted) return {};
+  std::shared_ptr<job> refused;  // dropped outside the lock
   std::lock_guard lock(mutex_);
   if (--working_ > 0 || waiting_.empty()) return {};  // others take it
+  refused = std::move(waiting_.back());
   waiting_.pop_back();
   return posted;
 }
 
 void job_lane::work() {
   for (;;) {
-    std::vector<job> taken;
-    {
-      std::lock_guard lock(mutex_);
-      while (!waiting_.empty() && taken.size() < shared_by) {
-        taken.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-      }
-      if (taken.empty()) {
-        --working_;
-        return;
-      }
+    try {
+      auto taken = take();
+      if (taken.empty()) return;
+      for (const auto& one : taken) one->work();
+      tell_(std::move(taken));
+    } catch (...) {  // the next are served all the same
     }
-    std::vector<pool_done> done;
-    done.reserve(taken.size());
-    for (auto& one : taken) done.push_back({one.ticket, result_of(one)});
-    tell_(std::move(done));
   }
+}
+
+job_lane::jobs job_lane::take() {
+  jobs taken;
+  taken.reserve(shared_by);
+  std::lock_guard lock(mutex_);
+  while (!waiting_.empty() && taken.size() < shared_by) {
+    taken.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  if (taken.empty()) --working_;
+  return taken;
 }
 
 }  // namespace kiln::filesystem

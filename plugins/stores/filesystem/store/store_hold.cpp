@@ -1,6 +1,3 @@
-#include <caf/actor_cast.hpp>
-#include <caf/send.hpp>
-
 #include "plugins/stores/filesystem/files/open_read.hpp"
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
@@ -11,28 +8,15 @@ namespace {
 
 constexpr std::uint64_t proved_soon = 1 << 20;
 
-// Dropped on any thread: the store hears of it by message, and if there is no store any more, nobody needs
-// to.
-class hold {
-public:
-  hold(caf::weak_actor_ptr store, pins held) : store_(std::move(store)), held_(std::move(held)) {}
-  ~hold() {
-    if (auto store = caf::actor_cast<inner_actor>(store_.lock()))
-      caf::anon_send(store, hold_dropped{std::move(held_)});
-  }
-  hold(const hold&) = delete;
-  hold& operator=(const hold&) = delete;
-
-private:
-  caf::weak_actor_ptr store_;
-  pins held_;
-};
-
 }  // namespace
 
+// Dropped on any thread. If there is no store any more, nobody needs to hear of it.
 std::shared_ptr<const void> store::hold_of(pins held) {
-  return std::make_shared<hold>(caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<inner_actor>(this)),
-                                std::move(held));
+  auto let_go = tell_home<pins>(me(), [this](const pins& all) {
+    for (const auto& [blob, serial] : all) index_.unpin(blob, serial);
+    give_room();
+  });
+  return {nullptr, [let_go, held = std::move(held)](const void*) mutable { let_go(std::move(held)); }};
 }
 
 caf::result<leased> store::lease(lease_blobs order) {
@@ -113,7 +97,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending
   };
   // What has to be read at length holds up no others.
   const bool soon_done = index_.verified(which) != 0 || which.size() <= proved_soon;
-  auto taken = soon_done ? on_pool_together(std::move(look), std::move(looked))
+  auto taken = soon_done ? jobs_->submit(std::move(look), std::move(looked))
                          : on_pool(std::move(look), std::move(looked));
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
@@ -148,7 +132,7 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
     }
     if (!there && done) {  // it was forgotten while it was copied
       done = fail(errc::not_found, "no blob {} in store {}", blob, deps_->name);
-      remove_files({{blob, blob_tree::lent, nullptr, 0}});
+      remove_files({{blob, blob_tree::lent, nullptr, {}}});
     }
     if (done)
       reply.deliver(lent_file{deps_->folder->path_of(blob_tree::lent, blob), held});
@@ -175,18 +159,15 @@ void store::copy_and_lend(const digest& blob, std::uint64_t serial, std::uint64_
       if (there && made.error().code() == errc::not_found) drop_broken(blob, made.error(), result.may_pass);
       return finish(fail(std::move(made).error()), 0);
     }
-    auto ticket = tickets_.issue<disk_result<void>>(
-        [blob, finish, stamp = (*made)->stamp](disk_result<void> named) mutable {
-          if (named) return finish({}, stamp);
-          finish(fail(named.error().in_words(fmt::format("lending blob {}", blob))), 0);
-        });
+    auto named = [blob, finish, stamp = (*made)->stamp](disk_result<void> done) mutable {
+      if (done) return finish({}, stamp);
+      finish(fail(done.error().in_words(fmt::format("lending blob {}", blob))), 0);
+    };
     std::shared_ptr<temp_file> file(*made, &(*made)->file);
-    if (auto queued = lane_->submit({{blob, blob_tree::lent, std::move(file), ticket}}); !queued) {
-      tickets_.cancel(ticket);
-      finish(fail(std::move(queued).error()), 0);
-    }
+    auto queued = lane_->submit({{blob, blob_tree::lent, std::move(file), std::move(named)}});
+    if (!queued) finish(fail(std::move(queued).error()), 0);
   };
-  auto taken = on_pool_together(std::move(copy), std::move(end_copy));
+  auto taken = jobs_->submit(std::move(copy), std::move(end_copy));
   if (!taken) finish(fail(std::move(taken).error()), 0);
 }
 
@@ -210,12 +191,9 @@ caf::result<forgotten> store::forget(forget_blob order) {
         else
           reply.deliver(fail(std::move(done).error()));
       });
-    auto ticket =
-        tickets_.issue<disk_result<void>>([reply, told](disk_result<void>) mutable { reply.deliver(told); });
-    if (auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}}); !taken) {
-      tickets_.cancel(ticket);
-      reply.deliver(fail(std::move(taken).error()));
-    }
+    auto removed = [reply, told](disk_result<void>) mutable { reply.deliver(told); };
+    auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, std::move(removed)}});
+    if (!taken) reply.deliver(fail(std::move(taken).error()));
   });
   return reply;
 }

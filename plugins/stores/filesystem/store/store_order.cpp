@@ -1,5 +1,3 @@
-#include <caf/actor_cast.hpp>
-
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
 namespace kiln::filesystem {
@@ -13,7 +11,7 @@ constexpr std::size_t max_kept_at_once = 4;
 }  // namespace
 
 void store::keep_order_later() {
-  delayed_send(caf::actor_cast<inner_actor>(this), order_kept_every, order_due{});
+  later(order_kept_every, [this] { keep_order(); });
 }
 
 // Some at a time: each once in a round, for what is used all the time changes all the time. Where the files

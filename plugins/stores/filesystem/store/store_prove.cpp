@@ -32,7 +32,7 @@ expected<file_stamp> read_through(const engine& with, blob_tree tree, const dige
 void store::plan_proofs() {
   if (!deps_->verifies() || !deps_->options.prove_again_after) return;
   proofs_.folder_due = deps_->env.time->now() + *deps_->options.prove_again_after / folders;
-  delayed_send(caf::actor_cast<inner_actor>(this), *deps_->options.prove_again_after / folders, proof_due{});
+  later(*deps_->options.prove_again_after / folders, [this] { prove_some(); });
 }
 
 void store::prove_some() {
@@ -45,7 +45,7 @@ void store::prove_some() {
   } else if ((idle || now >= proofs_.folder_due) && prove_next()) {
     return;
   }
-  delayed_send(caf::actor_cast<inner_actor>(this), wait, proof_due{});
+  later(wait, [this] { prove_some(); });
 }
 
 void store::list_next_folder() {
@@ -58,7 +58,7 @@ void store::list_next_folder() {
                          if (found) proofs_.left = std::move(*found);
                          prove_some();
                        });
-  if (!taken) delayed_send(caf::actor_cast<inner_actor>(this), pause, proof_due{});
+  if (!taken) later(pause, [this] { prove_some(); });
 }
 
 // False if there was nothing to prove: what is not there any more, or is not trusted.

@@ -145,7 +145,7 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
                          std::function<void()> then) {
   const std::uint64_t serial = which.serial;
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
-  auto late = tickets_.issue<read_verdict>([this, blob = order.blob, serial](const read_verdict& found) {
+  auto late = tell_home<read_verdict>(me(), [this, blob = order.blob, serial](const read_verdict& found) {
     auto there = slot_of(blob, serial);
     if (!there || there->packed()) return;
     if (found.found == blob_state::proved) {
@@ -154,14 +154,11 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
     }
     if (found.found == blob_state::broken) judge_file(blob, serial, found.why);
   });
-  auto work = [with = deps_, order, proved = index_.verified(which), tell = tell_, late] {
-    return open_read(with, order, proved, [tell, late](read_verdict found) {
-      tell(late, std::make_shared<read_verdict>(std::move(found)));
-    });
+  auto work = [with = deps_, order, proved = index_.verified(which), late = std::move(late)] {
+    return open_read(with, order, proved, late);
   };
-  auto opened = [this, order, serial, reply, late, then](expected<opened_read> result) mutable {
+  auto opened = [this, order, serial, reply, then](expected<opened_read> result) mutable {
     auto there = slot_of(order.blob, serial);
-    if (!result || !result->rest) tickets_.cancel(late);
     if (there && result && result->proved) {
       now_readable(*there);
       index_.set_verified(*there, result->stamp);
@@ -175,7 +172,6 @@ void store::read_on_pool(const read_blob& order, const slot& which, answer<blob_
   };
   auto taken = on_pool(std::move(work), std::move(opened));
   if (taken) return;
-  tickets_.cancel(late);
   reply.deliver(fail(std::move(taken).error()));
   if (then) then();
 }

@@ -1,6 +1,3 @@
-#include <caf/actor_cast.hpp>
-#include <caf/send.hpp>
-
 #include "core/observe/log.hpp"
 #include "core/wire/status.hpp"
 #include "core/wire/too_large.hpp"
@@ -98,7 +95,7 @@ void store::give_room() {
       break;
     }
     if (answer == room::later) {
-      if (!index_.is_leaving()) caf::anon_send(caf::actor_cast<inner_actor>(this), room_wanted{});
+      if (!index_.is_leaving()) later([this] { give_room(); });
       break;
     }
     room_wish first = std::move(wanting_room_.front());
@@ -154,12 +151,11 @@ void store::make_room_on_disk(std::uint64_t weight, std::function<void()> then) 
 
 // Behind them in the lane, and in the thread pool. While that is full, neither are they done.
 void store::after_removals(std::function<void()> then) {
-  auto ticket = tickets_.issue<disk_result<void>>([this, then](disk_result<void>) {
+  auto removed = [this, then](disk_result<void>) {
     surely_on_pool([]() -> expected<void> { return {}; }, [then](const expected<void>&) { then(); });
-  });
-  auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, ticket}});
+  };
+  auto taken = lane_->submit({{std::nullopt, blob_tree::content, nullptr, std::move(removed)}});
   if (taken) return;
-  tickets_.cancel(ticket);
   if (taken.error().code() != errc::resource_exhausted) return then();
   stall([this, then = std::move(then)] { after_removals(then); });
 }
@@ -217,10 +213,10 @@ void store::evict(evicted_blobs gone) {
 void store::dismiss(evicted_blobs gone) {
   std::vector<name_lane::order> removals;
   for (const auto& blob : gone.files) {
-    removals.push_back({blob, blob_tree::content, nullptr, 0});
+    removals.push_back({blob, blob_tree::content, nullptr, {}});
     if (still_looking()) removed_meanwhile_.insert(blob);
   }
-  for (const auto& blob : gone.copies) removals.push_back({blob, blob_tree::lent, nullptr, 0});
+  for (const auto& blob : gone.copies) removals.push_back({blob, blob_tree::lent, nullptr, {}});
   if (!removals.empty()) remove_files(std::move(removals));
   if (!gone.packs.empty()) remove_packs(std::move(gone.packs));
   for (auto* pack : gone.leaving) move_on(pack->file->number);
@@ -294,22 +290,20 @@ void store::now_readable(slot& which) {
 void store::record_tombstone(const digest& blob, std::uint64_t sequence,
                              std::function<void(expected<void>)> then) {
   if (more_may_come()) index_.note_tombstone(blob, sequence);
-  auto ticket =
-      tickets_.issue<expected<pack_place>>([this, then = std::move(then)](expected<pack_place> place) {
-        if (place) {
-          heard_of_ = place->in->number;
-          index_.count_record(*place);
-        }
-        if (!then) return;
-        if (place)
-          then({});
-        else
-          then(fail(std::move(place).error()));
-      });
+  auto recorded = [this, then = std::move(then)](expected<pack_writer::places> places) {
+    auto place = places ? std::move(places->front()) : expected<pack_place>(fail(places.error()));
+    if (place) {
+      heard_of_ = place->in->number;
+      index_.count_record(*place);
+    }
+    if (!then) return;
+    if (place)
+      then({});
+    else
+      then(fail(std::move(place).error()));
+  };
   packer_->submit({{blob, {}, sequence, record_kind::tombstone}},
-                  [tell = tell_, ticket](std::vector<expected<pack_place>> places) {
-                    tell(ticket, std::make_shared<expected<pack_place>>(std::move(places.front())));
-                  });
+                  home<pack_writer::places>(std::move(recorded)));
 }
 
 // What is still wanted of a leaving pack is read from it and appended to the newest, some of it at a time.
@@ -325,16 +319,14 @@ void store::move_on(std::uint64_t number) {
     places.emplace_back(which.back().first, index_.place_of(*one));
     sequences.push_back(one->sequence);
   }
-  auto ticket = tickets_.issue<std::vector<placed_blob>>(
-      [this, number, which](const std::vector<placed_blob>& placed) { moved(number, which, placed); });
-  auto taken = deps_->pool->post([with = deps_, packer = packer_, tell = tell_, ticket, places, sequences] {
-    move_all(with, packer, places, sequences, [tell, ticket](std::vector<placed_blob> placed) {
-      tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
-    });
-  });
-  if (taken) return;
-  tickets_.cancel(ticket);
-  stop_moving(number);
+  using all = std::vector<placed_blob>;
+  auto taken =
+      begin_on_pool<all>([with = deps_, packer = packer_, places, sequences](
+                             auto done) { move_all(with, packer, places, sequences, std::move(done)); },
+                         [this, number, which](const expected<all>& placed) {
+                           placed ? moved(number, which, *placed) : stop_moving(number);
+                         });
+  if (!taken) stop_moving(number);
 }
 
 // What cannot be written anew stays where it is: it was used lately, or is leased.

@@ -166,9 +166,7 @@ void store::enter_files(unsigned folder, const std::shared_ptr<const folder_list
   const auto end = std::min(listing->blobs.size(), from + entered_at_once);
   for (; from < end; ++from) take_found(listing->blobs[from]);
   if (end == listing->blobs.size()) return scan(folder + 1);
-  auto ticket =
-      tickets_.issue<bool>([this, folder, listing, end](bool) { enter_files(folder, listing, end); });
-  tell(ticket, true);
+  later([this, folder, listing, end] { enter_files(folder, listing, end); });
 }
 
 void store::all_known() {
@@ -202,7 +200,7 @@ void store::take_found(const found_blob& found) {
     index_.insert_old_file(found.blob, found.size, used.value_or(index_.hours_before(found.hours_unused)));
   } else if (there->packed()) {  // it is in a pack, too
     removed_meanwhile_.insert(found.blob);
-    remove_files({{found.blob, blob_tree::content, nullptr, 0}});
+    remove_files({{found.blob, blob_tree::content, nullptr, {}}});
   }
 }
 

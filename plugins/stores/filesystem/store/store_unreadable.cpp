@@ -1,5 +1,3 @@
-#include <caf/actor_cast.hpp>
-
 #include "core/observe/log.hpp"
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
@@ -38,7 +36,9 @@ void store::keep_unreadable(std::uint64_t number, const error& why) {
 void store::reload_later() {
   reload_awaited_ = !index_.unread().empty() && reloads_ < max_reloads;
   if (!reload_awaited_) return index_.forget_tombstones();
-  delayed_send(caf::actor_cast<inner_actor>(this), first_wait * (1U << reloads_++), reload_due{});
+  later(first_wait * (1U << reloads_++), [this] {
+    reload({index_.unread().begin(), index_.unread().end()});
+  });
 }
 
 // One after the other.

@@ -77,14 +77,13 @@ void store::turn_away(std::uint64_t id, const blob_source_ptr& source, error why
 
 void store::begin_small(std::uint64_t id, const digest& blob, blob_source_ptr source) {
   std::uint64_t sequence = index_.next_sequence();
-  auto ticket = tickets_.issue<placed_blob>(
-      [this, id, sequence](placed_blob placed) { small_ended(id, sequence, std::move(placed)); });
   std::uint64_t limit =
       deps_->what == store_role::results ? result_limit : static_cast<std::uint64_t>(blob.size);
+  auto ended = [this, id, sequence](expected<placed_blob> placed) {
+    small_ended(id, sequence, placed ? std::move(*placed) : placed_blob{{}, fail(placed.error()), sequence});
+  };
   gather_and_place(deps_, packer_, {blob, {}, sequence}, std::move(source), limit,
-                   [tell = tell_, ticket](placed_blob placed) {
-                     tell(ticket, std::make_shared<placed_blob>(std::move(placed)));
-                   });
+                   home<placed_blob>(std::move(ended)));
 }
 
 void store::small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob placed) {
@@ -106,36 +105,24 @@ void store::small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob pl
 }
 
 void store::begin_again(std::uint64_t id, small_blob what) {
-  auto ticket = tickets_.issue<std::vector<placed_blob>>(
-      [this, id, sequence = what.sequence](std::vector<placed_blob> placed) {
-        small_ended(id, sequence, std::move(placed.front()));
+  using all = std::vector<placed_blob>;
+  auto taken = begin_on_pool<all>(
+      [with = deps_, packer = packer_, what](auto done) { place_all(with, packer, {what}, std::move(done)); },
+      [this, id, sequence = what.sequence](expected<all> placed) {
+        if (!placed) return finish_writing(id, fail(std::move(placed).error()));
+        small_ended(id, sequence, std::move(placed->front()));
       });
-  auto taken = deps_->pool->post([with = deps_, packer = packer_, what, tell = tell_, ticket] {
-    place_all(with, packer, {what}, [tell, ticket](std::vector<placed_blob> placed) {
-      tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
-    });
-  });
-  if (taken) return;
-  tickets_.cancel(ticket);
-  finish_writing(id, fail(std::move(taken).error()));
+  if (!taken) finish_writing(id, fail(std::move(taken).error()));
 }
 
 void store::begin_upload(std::uint64_t id, const digest& blob, blob_source_ptr source) {
-  auto ended = tickets_.issue<expected<uploaded_ptr>>(
-      [this, id](expected<uploaded_ptr> result) { upload_ended(id, std::move(result)); });
-  auto stopped = tickets_.issue_standing<upload::stopped>(
-      [this, id](const upload::stopped& how) { upload_stopped(id, how); });
+  auto ended = [this, id](expected<uploaded_ptr> result) { upload_ended(id, std::move(result)); };
+  auto stopped = [this, id](const upload::stopped& how) { upload_stopped(id, how); };
   writing& mine = writings_.at(id);
-  auto progress = std::make_shared<upload>(
-      deps_, upload::order{blob, std::move(source), mine.granted},
-      [tell = tell_, ended](expected<uploaded_ptr> result) {
-        tell(ended, std::make_shared<expected<uploaded_ptr>>(std::move(result)));
-      },
-      [tell = tell_, stopped](upload::stopped how) {
-        tell(stopped, std::make_shared<upload::stopped>(std::move(how)));
-      });
+  auto progress = std::make_shared<upload>(deps_, upload::order{blob, std::move(source), mine.granted},
+                                           home<uploaded_ptr>(std::move(ended)),
+                                           tell_home<upload::stopped>(me(), std::move(stopped)));
   mine.progress = progress;
-  mine.when_stopped = stopped;
   uploads_of_.emplace(blob, id);
   progress->start();
 }
@@ -161,17 +148,17 @@ void store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
 
 void store::publish(std::uint64_t id, uploaded_ptr what) {
   const digest blob = writings_.at(id).blob;
-  auto ticket = tickets_.issue<disk_result<void>>([this, id, blob, what](disk_result<void> result) {
+  auto named = [this, id, blob, what](disk_result<void> result) {
     publishing_.erase(publishing_.find(blob));
     published(id, what, result);
-  });
+  };
   std::shared_ptr<temp_file> file(what, &what->file);
-  auto taken = lane_->submit({{blob, blob_tree::content, std::move(file), ticket, is_unreadable(blob)}});
+  auto taken =
+      lane_->submit({{blob, blob_tree::content, std::move(file), std::move(named), is_unreadable(blob)}});
   if (taken) {
     publishing_.insert(blob);
     return;
   }
-  tickets_.cancel(ticket);
   finish_writing(id, fail(std::move(taken).error()));
 }
 
@@ -203,7 +190,6 @@ void store::finish_writing(std::uint64_t id, expected<receipt> result) {
     uploads_of_.erase(at);
     break;
   }
-  tickets_.cancel(mine.when_stopped);
   index_.release(mine.reserved);
   index_.take_back(mine.promised);
   mine.reply.deliver(std::move(result));

@@ -126,28 +126,27 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
   blobs.reserve(share.size());
   for (auto i : share)
     blobs.push_back({which->items[i].blob, which->items[i].content, which->items[i].sequence});
-  auto ticket =
-      tickets_.issue<std::vector<placed_blob>>([this, which, share](std::vector<placed_blob> placed) {
-        for (std::size_t i = 0; i < share.size(); ++i) {
-          auto& item = which->items[share[i]];
-          if (placed[i].place) {
-            index_.release(std::exchange(item.reserved, 0));
-            enter_packed(item.blob, item.sequence, placed[i]);
-            item.outcome = receipt{item.content.size(), false};
-          } else {
-            item.outcome = fail(std::move(placed[i].place).error());
-          }
-        }
-        trim();
-        if (--which->pending == 0) publish_batch(which);
-      });
-  auto taken = deps_->pool->post([with = deps_, packer = packer_, tell = tell_, ticket, blobs]() mutable {
-    place_all(with, packer, std::move(blobs), [tell, ticket](std::vector<placed_blob> placed) {
-      tell(ticket, std::make_shared<std::vector<placed_blob>>(std::move(placed)));
-    });
-  });
+  using all = std::vector<placed_blob>;
+  auto placed_all = [this, which, share](expected<all> placed) {
+    for (std::size_t i = 0; i < share.size(); ++i) {
+      auto& item = which->items[share[i]];
+      if (placed && (*placed)[i].place) {
+        index_.release(std::exchange(item.reserved, 0));
+        enter_packed(item.blob, item.sequence, (*placed)[i]);
+        item.outcome = receipt{item.content.size(), false};
+      } else {
+        item.outcome = fail(placed ? std::move((*placed)[i].place).error() : placed.error());
+      }
+    }
+    trim();
+    if (--which->pending == 0) publish_batch(which);
+  };
+  auto taken = begin_on_pool<all>(
+      [with = deps_, packer = packer_, blobs = std::move(blobs)](auto done) mutable {
+        place_all(with, packer, std::move(blobs), std::move(done));
+      },
+      std::move(placed_all));
   if (taken) return;
-  tickets_.cancel(ticket);
   for (auto i : share) which->items[i].outcome = fail(write_refused(taken.error()));
   if (--which->pending == 0) publish_batch(which);
 }
@@ -187,7 +186,7 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
   for (std::size_t i = 0; i < which->items.size(); ++i) {
     auto& item = which->items[i];
     if (item.outcome) continue;
-    auto ticket = tickets_.issue<disk_result<void>>([this, which, i](disk_result<void> result) {
+    auto named = [this, which, i](disk_result<void> result) {
       auto& done = which->items[i];
       publishing_.erase(publishing_.find(done.blob));
       if (result) {
@@ -200,21 +199,19 @@ void store::publish_batch(const std::shared_ptr<batch>& which) {
       }
       done.stored = nullptr;
       if (--which->pending == 0) finish_batch(which);
-    });
+    };
     std::shared_ptr<temp_file> file(item.stored, &item.stored->file);
-    orders.push_back({item.blob, blob_tree::content, std::move(file), ticket, is_unreadable(item.blob)});
+    orders.push_back(
+        {item.blob, blob_tree::content, std::move(file), std::move(named), is_unreadable(item.blob)});
     waiting.push_back(i);
   }
   which->pending = orders.size();
   if (orders.empty()) return finish_batch(which);
-  std::vector<tickets::number> issued;
-  for (const auto& order : orders) issued.push_back(order.ticket);
   auto taken = lane_->submit(std::move(orders));
   if (taken) {
     for (auto i : waiting) publishing_.insert(which->items[i].blob);
     return;
   }
-  for (auto ticket : issued) tickets_.cancel(ticket);
   for (auto i : waiting) which->items[i].outcome = fail(write_refused(taken.error()));
   finish_batch(which);
 }

@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <new>
+#include <thread>
 #include <vector>
 
 #include "core/contract/resume.hpp"
@@ -53,6 +54,13 @@ public:
 private:
   const resumable_store::pointer self_;
   const std::shared_ptr<places> open_;
+};
+
+// Takes nothing.
+class full_pool final : public thread_pool {
+public:
+  expected<void> post(job) override { return fail(errc::resource_exhausted, "it is full"); }
+  void stop() override {}
 };
 
 }  // namespace
@@ -114,6 +122,60 @@ BOOST_FIXTURE_TEST_CASE(a_job_of_a_pool_comes_home_with_what_it_found_or_threw, 
   BOOST_REQUIRE(heard.size() == 2);
   BOOST_TEST(heard[0].value() == 7);
   BOOST_TEST((heard[1].error().code() == errc::resource_exhausted));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_full_pool_is_told_where_it_was_asked_for, somebody_at_home) {
+  full_pool pool;
+  auto work = []() -> expected<int> { return 7; };
+  auto hear = [this](expected<int> value) { heard.push_back(std::move(value)); };
+  offload(home, pool, work, hear);
+  system.run();
+  BOOST_REQUIRE(heard.size() == 1);
+  BOOST_TEST((heard[0].error().code() == errc::resource_exhausted));
+  auto taken = try_offload(home, pool, work, hear);
+  BOOST_TEST((taken.error().code() == errc::resource_exhausted));
+  system.run();
+  BOOST_TEST(heard.size() == 1U);
+  auto inline_pool = make_inline_pool();
+  BOOST_TEST(try_offload(home, *inline_pool, work, hear).has_value());
+  system.run();
+  BOOST_TEST(heard.size() == 2U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_waits_at_home_is_dropped_there_though_the_way_is_kept, somebody_at_home) {
+  auto held = std::make_shared<int>();
+  auto back = come_home<int>(home, [held](const expected<int>&) {});
+  back(1);
+  BOOST_TEST(held.use_count() == 2);
+  system.run();
+  BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(news_come_home_as_often_as_they_are_told_and_keep_nobody, somebody_at_home) {
+  auto tell = tell_home<int>(home, [this](int value) { heard.emplace_back(value); });
+  tell(1);
+  tell(2);
+  system.run();
+  BOOST_TEST(heard.size() == 2U);
+  system.end(home);
+  tell(3);
+  system.run();
+  BOOST_TEST(heard.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_dropped_of_a_batch_when_its_store_is_gone_is_answered_all_the_same) {
+  deterministic_system system;
+  auto open = std::make_shared<late_store::places>();
+  auto store = system.own(spawn_store<late_store>(system.actors(), system.env(), open));
+  auto answer = system.begin<blob_batch>(store, read_blobs{std::vector<digest>(2)});
+  system.run();
+  open->at(0).deliver(bytes::copy_of("a"));
+  system.end(store);
+  std::thread([&] { open->clear(); }).join();
+  system.run();
+  BOOST_REQUIRE((answer->has_value() && (*answer)->has_value()));
+  BOOST_TEST((*answer)->value().results.at(0)->view() == "a");
+  BOOST_TEST(((*answer)->value().results.at(1).error().code() == errc::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_its_last_result_and_what_was_dropped_has_failed) {
