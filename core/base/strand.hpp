@@ -1,7 +1,7 @@
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 
 namespace kiln {
@@ -41,7 +41,7 @@ public:
 
 private:
   std::mutex mutex_;
-  std::deque<job> waiting_;
+  std::list<job> waiting_;  // takes no memory while it is empty, as it mostly is
   bool busy_ = false;
 };
 

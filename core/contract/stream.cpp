@@ -1,7 +1,8 @@
 #include "core/contract/stream.hpp"
 
-#include <atomic>
 #include <utility>
+
+#include "core/base/strand.hpp"
 
 namespace kiln {
 namespace {
@@ -32,8 +33,7 @@ private:
   error fault_;
 };
 
-// Reads in a loop. A continuation that runs before `read` returns only leaves a mark, and the loop goes on;
-// one that runs later starts the loop again. The two race for `state`, so exactly one of them continues.
+// An answer that comes before `read` has returned waits in the strand until it has.
 class pumping : public std::enable_shared_from_this<pumping> {
 public:
   pumping(blob_source_ptr source, std::function<expected<void>(byte_chain)> chunk,
@@ -45,37 +45,32 @@ public:
     if (done_) done_(failure(source_gone()));
   }
 
-  void run() {
-    auto source = source_;  // outlives its own `read`, even if the end comes while that still runs
-    for (;;) {
-      auto turn = std::make_shared<std::atomic<int>>(0);
-      source->read([self = shared_from_this(), turn](expected<byte_chain> piece) {
-        if (!self->take(std::move(piece))) return;
-        if (turn->exchange(1) == 1) self->run();  // `read` has returned already: nobody else goes on
-      });
-      if (turn->exchange(1) == 0) return;  // the answer is still to come
-    }
+  void begin() {
+    turn_.run([self = shared_from_this()] { self->read(); });
   }
 
 private:
-  bool take(expected<byte_chain> piece) {
+  void read() {
+    source_->read([self = shared_from_this()](expected<byte_chain> piece) {
+      self->turn_.run([self, piece = std::move(piece)]() mutable { self->take(std::move(piece)); });
+    });
+  }
+  void take(expected<byte_chain> piece) {
     if (!piece) return finish(failure(std::move(piece).error()));
     if (piece->empty()) return finish({});
     auto kept = chunk_(std::move(*piece));
-    if (!kept) {
-      source_->cancel(kept.error());
-      return finish(std::move(kept));
-    }
-    return true;
+    if (kept) return read();
+    source_->cancel(kept.error());
+    finish(std::move(kept));
   }
-  bool finish(expected<void> result) {
+  void finish(expected<void> result) {
     auto done = std::exchange(done_, nullptr);
     chunk_ = nullptr;
     source_.reset();
     done(std::move(result));
-    return false;
   }
 
+  strand turn_;
   blob_source_ptr source_;
   std::function<expected<void>(byte_chain)> chunk_;
   std::function<void(expected<void>)> done_;
@@ -106,7 +101,7 @@ blob_source::next ensure_called(blob_source::next then) {
 
 void pump(blob_source_ptr source, std::function<expected<void>(byte_chain)> chunk,
           std::function<void(expected<void>)> done) {
-  std::make_shared<pumping>(std::move(source), std::move(chunk), std::move(done))->run();
+  std::make_shared<pumping>(std::move(source), std::move(chunk), std::move(done))->begin();
 }
 
 void collect(blob_source_ptr source, std::size_t limit, std::function<void(expected<bytes>)> done) {
