@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <deque>
@@ -12,45 +11,25 @@
 #include <utility>
 
 #include "core/contract/on_response.hpp"
-
-namespace kiln::joining {
-
-/// The consumer wants the next piece.
-struct give_piece {
-  blob_source::next then;
-};
-/// It came from what is being read.
-struct piece_came {
-  expected<byte_chain> piece;
-};
-using joiner_actor = caf::typed_actor<caf::reacts_to<give_piece>, caf::reacts_to<piece_came>>;
-
-}  // namespace kiln::joining
-
-KILN_MESSAGE(kiln::joining::give_piece)
-KILN_MESSAGE(kiln::joining::piece_came)
+#include "core/contract/resume.hpp"
 
 namespace kiln {
 namespace joining {
 namespace {
 
+using joiner_actor = caf::typed_actor<caf::reacts_to<resume>>;
+
 constexpr std::size_t reads_ahead = 3;
 
 class joiner_state {
 public:
-  using reads_to_do = std::shared_ptr<const std::vector<read_blob>>;
+  joiner_state(store_actor from, std::vector<read_blob> reads)
+      : from_(std::move(from)), reads_(std::move(reads)) {}
 
-  joiner_state(joiner_actor::pointer self, store_actor from, reads_to_do reads)
-      : self_(self), from_(std::move(from)), reads_(std::move(reads)) {}
-
+  void begin(joiner_actor::pointer self) { self_ = self; }
+  /// The consumer wants the next piece.
   void want(blob_source::next then) {
     wanted_ = std::move(then);
-    go_on();
-  }
-  void came(expected<byte_chain> piece) {
-    reading_ = false;
-    if (!piece || !piece->empty()) return give(std::move(piece));
-    rest_.reset();
     go_on();
   }
 
@@ -71,10 +50,10 @@ private:
     }
   }
   void open_ahead() {
-    for (; opened_.size() < reads_ahead && next_ < reads_->size(); ++next_) {
+    for (; opened_.size() < reads_ahead && next_ < reads_.size(); ++next_) {
       opened place = opened_.emplace_back(std::make_shared<opened::element_type>());
       on_response(
-          self_->request(from_, caf::infinite, (*reads_)[next_]),
+          self_->request(from_, caf::infinite, reads_[next_]),
           [this, place](blob_content& content) {
             *place = std::move(content);
             go_on();
@@ -87,17 +66,20 @@ private:
   }
   void read_rest() {
     if (std::exchange(reading_, true)) return;
-    rest_->read(ensure_called([to = joiner_actor(self_)](expected<byte_chain> piece) {
-      caf::anon_send(to, piece_came{std::move(piece)});
+    rest_->read(come_home<byte_chain>(joiner_actor(self_), [this](expected<byte_chain> piece) {
+      reading_ = false;
+      if (!piece || !piece->empty()) return give(std::move(piece));
+      rest_.reset();
+      go_on();
     }));
   }
   void give(expected<byte_chain> piece) {
     if (auto then = std::exchange(wanted_, nullptr)) then(std::move(piece));
   }
 
-  joiner_actor::pointer self_;
+  joiner_actor::pointer self_ = nullptr;
   const store_actor from_;
-  const reads_to_do reads_;
+  const std::vector<read_blob> reads_;
   std::size_t next_ = 0;
   std::deque<opened> opened_;
   blob_source_ptr rest_;
@@ -105,29 +87,31 @@ private:
   blob_source::next wanted_;
 };
 
-joiner_actor::behavior_type joiner(joiner_actor::stateful_pointer<std::unique_ptr<joiner_state>> self,
-                                   const store_actor& from, const joiner_state::reads_to_do& reads) {
-  self->state = std::make_unique<joiner_state>(self, from, reads);
-  auto* state = self->state.get();
-  return {
-      [state](give_piece& order) { state->want(std::move(order.then)); },
-      [state](piece_came& news) { state->came(std::move(news.piece)); },
-  };
+using state_ptr = std::shared_ptr<joiner_state>;
+
+joiner_actor::behavior_type joiner(joiner_actor::stateful_pointer<state_ptr> self, const state_ptr& state) {
+  self->state = state;
+  state->begin(self);
+  return {resuming()};
 }
 
 // The joiner lives as long as its source.
 class joined_source final : public blob_source {
 public:
-  explicit joined_source(joiner_actor joiner) : joiner_(std::move(joiner)) {}
+  joined_source(joiner_actor joiner, joiner_state* state) : joiner_(std::move(joiner)), state_(state) {}
   ~joined_source() override { caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown); }
 
-  void read(next then) override { caf::anon_send(joiner_, give_piece{ensure_called(std::move(then))}); }
+  void read(next then) override {
+    auto want = [state = state_, then = ensure_called(std::move(then))] { state->want(then); };
+    caf::anon_send(joiner_, resume{std::move(want)});
+  }
   void cancel(const error&) noexcept override {
     caf::anon_send_exit(joiner_, caf::exit_reason::user_shutdown);
   }
 
 private:
   const joiner_actor joiner_;
+  joiner_state* const state_;  // the joiner's, and used by it alone
 };
 
 }  // namespace
@@ -150,8 +134,8 @@ std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, 
 }
 
 blob_source_ptr join_reads(caf::actor_system& system, store_actor from, std::vector<read_blob> reads) {
-  return std::make_shared<joining::joined_source>(system.spawn(
-      joining::joiner, std::move(from), std::make_shared<const std::vector<read_blob>>(std::move(reads))));
+  auto state = std::make_shared<joining::joiner_state>(std::move(from), std::move(reads));
+  return std::make_shared<joining::joined_source>(system.spawn(joining::joiner, state), state.get());
 }
 
 }  // namespace kiln

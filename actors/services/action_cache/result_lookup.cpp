@@ -1,7 +1,6 @@
 #include "actors/services/action_cache/result_lookup.hpp"
 
 #include <algorithm>
-#include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
 #include <utility>
@@ -93,10 +92,9 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
               all->append(std::move(piece));
               return {};
             },
-            [actor = me->me(), all, then](const expected<void>& end) {
-              auto come = end ? expected<byte_chain>(std::move(*all)) : failure(end.error());
-              caf::anon_send(actor, resume{[then, come = std::move(come)] { then(come); }});
-            });
+            come_home<void>(me->me(), [all, then](const expected<void>& end) {
+              then(end ? expected<byte_chain>(std::move(*all)) : failure(end.error()));
+            }));
       },
       [then](const caf::error& fault) { then(failure(from_caf(fault))); });
 }

@@ -51,11 +51,7 @@ public:
 
   void read(const read_stream& order);
   void write(const write_stream& order);
-  void begun(write_begun& news);
   void query(const query_write_status& order);
-  void parked(const upload_parked& news);
-  void read_on(const read_kept& order);
-  void tick();
 
 private:
   // A call whose first message is still to come.
@@ -65,10 +61,15 @@ private:
   };
   using in_flight_ptr = std::shared_ptr<in_flight_blob>;
 
+  void tick();
   void send(const call_ptr& to, const read_range& range, blob_content& content);
   expected<void> send_in_flight(const call_ptr& to, const read_range& range, in_flight_ptr from,
                                 const error& absent);
+  /// Of an upload that was read while it came, the store has the rest.
+  void read_on(const read_blob& what, std::function<void(expected<blob_content>)> then);
   void follow(std::shared_ptr<download> started);
+  /// The first message of a write has come, or its end, or its client is gone.
+  void begun(std::uint64_t opened, expected<std::optional<byte_chain>> first);
   expected<void> route_upload(const call_ptr& from, write_request first);
   void begin_upload(const call_ptr& from, const std::string& key, const resource_name& name,
                     write_request first);
@@ -105,7 +106,8 @@ void byte_stream_state::read(const read_stream& order) {
     // Looked up first, as the upload may end before the store has answered.
     auto in_flight = in_flight_.find(range->blob);
     on_response(
-        self_->request(blobs_, caf::infinite, read_blob{range->blob, range->offset, range->limit}),
+        self_->request(blobs_, caf::infinite,
+                       read_blob{range->blob, range->offset, range->limit, waits_until(order.call)}),
         [this, call = order.call, range = *range](blob_content& content) {
           answer_call(call, [&]() -> expected<void> {
             send(call, range, content);
@@ -125,20 +127,21 @@ expected<void> byte_stream_state::send_in_flight(const call_ptr& to, const read_
   if (absent.code() != errc::not_found) return failure(absent);
   if (!from) from = in_flight_.find(range.blob);
   if (!from) return failure(absent);
-  auto read = [self = byte_stream_actor(self_), blob = range.blob](std::uint64_t offset, std::uint64_t limit,
-                                                                   auto then) {
-    caf::anon_send(self, read_kept{{blob, offset, limit}, std::move(then)});
+  auto read = [this, self = byte_stream_actor(self_), blob = range.blob, until = waits_until(to)](
+                  std::uint64_t offset, std::uint64_t limit, auto then) {
+    caf::anon_send(
+        self, resume{[this, what = read_blob{blob, offset, limit, until}, then] { read_on(what, then); }});
   };
   blob_content content{{}, read_in_flight(std::move(from), range.offset, range.size, std::move(read))};
   send(to, range, content);
   return {};
 }
 
-void byte_stream_state::read_on(const read_kept& order) {
+void byte_stream_state::read_on(const read_blob& what, std::function<void(expected<blob_content>)> then) {
   on_response(
-      self_->request(blobs_, caf::infinite, order.what),
-      [then = order.then](blob_content& content) { then(std::move(content)); },
-      [then = order.then](const caf::error& fault) { then(fail(from_caf(fault))); });
+      self_->request(blobs_, caf::infinite, what),
+      [then](blob_content& content) { then(std::move(content)); },
+      [then](const caf::error& fault) { then(fail(from_caf(fault))); });
 }
 
 void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
@@ -164,24 +167,24 @@ void byte_stream_state::write(const write_stream& order) {
     auto id = next_opening_++;
     openings_[id] = {order.call};
     arm();
-    order.call->read([to = byte_stream_actor(self_), id](expected<std::optional<byte_chain>> first) {
-      caf::anon_send(to, write_begun{id, std::move(first)});
-    });
+    using message = std::optional<byte_chain>;
+    order.call->read(come_home<message>(
+        byte_stream_actor(self_), [this, id](expected<message> first) { begun(id, std::move(first)); }));
     return {};
   });
 }
 
-void byte_stream_state::begun(write_begun& news) {
-  auto found = openings_.find(news.id);
+void byte_stream_state::begun(std::uint64_t opened, expected<std::optional<byte_chain>> first) {
+  auto found = openings_.find(opened);
   if (found == openings_.end()) return;
   auto call = std::move(found->second.call);
   openings_.erase(found);
   answer_call(call, [&]() -> expected<void> {
-    if (!news.first) return failure(news.first.error());
-    if (!*news.first) return fail(errc::invalid_argument, "the stream ended before its first message");
-    auto first = read_write_request(**news.first);
     if (!first) return failure(first.error());
-    return route_upload(call, std::move(*first));
+    if (!*first) return fail(errc::invalid_argument, "the stream ended before its first message");
+    auto request = read_write_request(**first);
+    if (!request) return failure(request.error());
+    return route_upload(call, std::move(*request));
   });
 }
 
@@ -223,10 +226,13 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
                                      write_request first) {
   auto in_flight = in_flight_.add(name.blob);
   auto number = uploads_.new_number();
-  auto parked = [to = byte_stream_actor(self_), in_flight, number] {
+  auto parked = [this, to = byte_stream_actor(self_), in_flight, number] {
     // Its readers are not to wait for a client that may never come back.
     if (in_flight) in_flight->fail(try_again(errc::unavailable, "its client has left"));
-    caf::anon_send(to, upload_parked{number});
+    caf::anon_send(to, resume{[this, number] {
+                     in_flight_.remove_failed();
+                     uploads_.parked(number);
+                   }});
   };
   auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
   blob_source_ptr source = fresh;
@@ -251,7 +257,7 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
 void byte_stream_state::answer_if_present(const call_ptr& from, const resource_name& name,
                                           std::int64_t offset) {
   on_response(
-      self_->request(blobs_, caf::infinite, find_missing{{name.blob}}),
+      self_->request(blobs_, caf::infinite, find_missing{{name.blob}, waits_until(from)}),
       [from, name, offset](const missing_blobs& missing) {
         if (missing.blobs.empty())
           from->reply(write_write_response(committed_if_present(name)));
@@ -277,7 +283,7 @@ void byte_stream_state::query(const query_write_status& order) {
     }
     // A name we never heard of stands at its beginning: clients recover from that, not from NOT_FOUND.
     on_response(
-        self_->request(blobs_, caf::infinite, find_missing{{name->blob}}),
+        self_->request(blobs_, caf::infinite, find_missing{{name->blob}, waits_until(order.call)}),
         [call = order.call, size = name->blob.size](const missing_blobs& missing) {
           bool present = missing.blobs.empty();
           call->reply(write_query_response(present ? size : 0, present));
@@ -285,11 +291,6 @@ void byte_stream_state::query(const query_write_status& order) {
         fails(order.call));
     return {};
   });
-}
-
-void byte_stream_state::parked(const upload_parked& news) {
-  in_flight_.remove_failed();
-  uploads_.parked(news.number);
 }
 
 void byte_stream_state::tick() {
@@ -313,7 +314,7 @@ void byte_stream_state::tick_openings() {
 
 void byte_stream_state::arm() {
   if (std::exchange(armed_, true)) return;
-  self_->delayed_send(self_, tick_, byte_stream_tick{});
+  self_->delayed_send(self_, tick_, resume{[this] { tick(); }});
 }
 
 }  // namespace
@@ -329,10 +330,7 @@ byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment
         [state](const read_stream& order) { state->read(order); },
         [state](const write_stream& order) { state->write(order); },
         [state](const query_write_status& order) { state->query(order); },
-        nothrow_handler([state](write_begun& news) { state->begun(news); }),
-        nothrow_handler([state](const upload_parked& news) { state->parked(news); }),
-        nothrow_handler([state](const byte_stream_tick&) { state->tick(); }),
-        nothrow_handler([state](const read_kept& order) { state->read_on(order); }),
+        resuming(),
     };
   });
 }

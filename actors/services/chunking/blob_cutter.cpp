@@ -1,18 +1,21 @@
 #include "actors/services/chunking/blob_cutter.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
 #include <unordered_set>
 #include <utility>
+
 #include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
 
 constexpr std::size_t stored_at_once = 4 << 20;  // bytes
+
+// What came out of a piece, and of the end of the blob with its last one.
+using chunks = std::vector<write_blobs::entry>;
 
 class cutter_state {
 public:
@@ -27,64 +30,55 @@ public:
     asker_ = make_answer<blob_chunks>(self_);
     blob_ = order.blob;
     rest_ = std::move(order.content.rest);
-    order.content.head.empty() ? read() : cut(std::move(order.content.head));
+    order.content.head.empty() && rest_ ? read() : cut(std::move(order.content.head));
     return *asker_;
-  }
-  /// What it throws ends the cutting.
-  template <class News>
-  void hears(News& news) {
-    auto done = caught([&]() -> expected<void> {
-      arrived(news);
-      return {};
-    });
-    if (!done) end(failure(std::move(done).error()));
   }
 
 private:
-  void arrived(piece_read& news) {
-    if (!news.piece) return end(failure(std::move(news.piece).error()));
-    if (news.piece->empty()) rest_.reset();
-    cut(std::move(*news.piece));
+  /// `then` for what was found out elsewhere. What failed there, and what it throws, ends the cutting.
+  template <class News>
+  auto hears(void (cutter_state::*then)(News)) {
+    return [this, then](expected<News> news) {
+      auto done = caught([&]() -> expected<void> {
+        if (!news) return failure(std::move(news).error());
+        (this->*then)(std::move(*news));
+        return {};
+      });
+      if (!done) end(failure(std::move(done).error()));
+    };
+  }
+  void came(byte_chain piece) {
+    if (piece.empty()) rest_.reset();
+    cut(std::move(piece));
   }
   // No chunk is written that is there: neither in the store nor earlier in the blob.
-  void arrived(piece_cut& news) {
-    for (auto& chunk : news.chunks) {
+  void was_cut(chunks all) {
+    for (auto& chunk : all) {
       parts_.push_back(chunk.blob);
       if (!seen_.insert(chunk.blob).second) continue;
       waiting_bytes_ += chunk.content.size();
       waiting_.push_back(std::move(chunk));
     }
-    last_ = news.last;
-    if (waiting_.empty() || (waiting_bytes_ < stored_at_once && !last_)) return go_on();
+    if (waiting_.empty() || (waiting_bytes_ < stored_at_once && rest_)) return go_on();
     store();
   }
   auto fails() {
     return [this](const caf::error& fault) { end(fail(from_caf(fault))); };
   }
 
-  void read() {
-    if (!rest_) return cut({});
-    rest_->read(ensure_called([to = blob_cutter_actor(self_)](expected<byte_chain> piece) {
-      caf::anon_send(to, piece_read{std::move(piece)});
-    }));
-  }
+  void read() { rest_->read(come_home<byte_chain>(blob_cutter_actor(self_), hears(&cutter_state::came))); }
 
   void cut(byte_chain piece) {
-    auto posted = pool_->post([to = blob_cutter_actor(self_), cutting = chunker_, function = blob_.function,
-                               piece = std::move(piece), last = !rest_]() mutable {
-      auto news = caught([&]() -> expected<piece_cut> {
-        cutting->feed(std::move(piece));
-        if (last) cutting->end();
-        piece_cut cut;
-        cut.last = last;
-        while (auto chunk = cutting->next())
-          cut.chunks.push_back({digest_of(chunk->view(), function), std::move(*chunk)});
-        return cut;
-      });
-      if (!news) return caf::anon_send(to, piece_read{failure(news.error())});
-      caf::anon_send(to, std::move(*news));
-    });
-    if (!posted) end(failure(posted.error()));
+    auto work = [cutting = chunker_, function = blob_.function, piece = std::move(piece),
+                 last = !rest_]() mutable -> expected<chunks> {
+      cutting->feed(std::move(piece));
+      if (last) cutting->end();
+      chunks all;
+      while (auto chunk = cutting->next())
+        all.push_back({digest_of(chunk->view(), function), std::move(*chunk)});
+      return all;
+    };
+    offload(blob_cutter_actor(self_), *pool_, std::move(work), hears(&cutter_state::was_cut));
   }
 
   void store() {
@@ -117,7 +111,7 @@ private:
   }
 
   void go_on() {
-    if (!last_) return read();
+    if (rest_) return read();
     std::int64_t size = 0;
     for (const auto& part : parts_) size += part.size;
     if (size != blob_.size) return end(fail(errc::data_loss, "{} bytes were read of blob {}", size, blob_));
@@ -138,9 +132,8 @@ private:
   blob_source_ptr rest_;
   std::vector<digest> parts_;
   std::unordered_set<digest> seen_;
-  std::vector<write_blobs::entry> waiting_;
+  chunks waiting_;
   std::size_t waiting_bytes_ = 0;
-  bool last_ = false;
 };
 
 }  // namespace
@@ -153,8 +146,7 @@ blob_cutter_actor spawn_blob_cutter(caf::actor_system& system, const fast_cdc_pa
     auto* state = self->state.get();
     return {
         [state](cut_blob& order) { return guarded<blob_chunks>([&] { return state->begin(order); }); },
-        [state](piece_read& news) { state->hears(news); },
-        [state](piece_cut& news) { state->hears(news); },
+        resuming(),
     };
   });
 }

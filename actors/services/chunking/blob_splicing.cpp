@@ -31,7 +31,9 @@ expected<void> blob_splicing::begin(const splice_blob& order) {
   auto has_place = places_.take(id, client_of(order.call->info().peer), std::move(later));
   if (!has_place) return failure(has_place.error());
   calls_.emplace(id, order.call);
-  order.call->on_cancel([to = chunking_actor(on_.self), id] { caf::anon_send(to, splice_left{id}); });
+  // Its client has left, or its deadline has passed.
+  order.call->on_cancel(
+      [this, to = chunking_actor(on_.self), id] { caf::anon_send(to, resume{[this, id] { left(id); }}); });
   if (*has_place) step(id, [&] { check_room(id, *request); });
   return {};
 }

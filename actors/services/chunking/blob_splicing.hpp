@@ -30,11 +30,11 @@ public:
       : on_(on), places_(fair_semaphore::bounds::of(on.options.max_running), "blobs are being spliced") {}
 
   expected<void> begin(const splice_blob& order);
-  /// The client of this one has left.
-  void left(std::uint64_t id);
 
 private:
   void enter(std::uint64_t id, const byte_chain& request);
+  /// The client of this one has left.
+  void left(std::uint64_t id);
   void check_room(std::uint64_t id, const splice_request& request);
   void look(std::uint64_t id, const splice_request& request);
   void judge(std::uint64_t id, const splice_request& request, const missing_blobs& missing);

@@ -30,7 +30,9 @@ expected<void> blob_splitting::begin(const split_blob& order) {
   } else {
     jobs_.at(id).calls.push_back(order.call);
   }
-  order.call->on_cancel([to = chunking_actor(on_.self), id] { caf::anon_send(to, split_left{id}); });
+  // Its client has left, or its deadline has passed.
+  order.call->on_cancel(
+      [this, to = chunking_actor(on_.self), id] { caf::anon_send(to, resume{[this, id] { left(id); }}); });
   return {};
 }
 

@@ -10,15 +10,13 @@
 namespace kiln {
 
 /// SplitBlob. Whoever asks for a blob that is being split waits for the same; it goes on while one of them is
-/// there. Confined to the actor.
+/// there, so its orders bear nobody's time. Confined to the actor.
 class blob_splitting {
 public:
   explicit blob_splitting(const chunking_context& on)
       : on_(on), places_(fair_semaphore::bounds::of(on.options.max_running), "blobs are being split") {}
 
   expected<void> begin(const split_blob& order);
-  /// One who waited for this has left.
-  void left(std::uint64_t id);
 
 private:
   struct job {
@@ -28,6 +26,8 @@ private:
     std::shared_ptr<std::atomic<bool>> wanted = std::make_shared<std::atomic<bool>>(true);
   };
 
+  /// One who waited for this has left.
+  void left(std::uint64_t id);
   void start(std::uint64_t id);
   void find_layout(std::uint64_t id);
   void take(std::uint64_t id, blob_content content);

@@ -7,7 +7,6 @@
 
 #include "actors/services/chunking/blob_splitting.hpp"
 #include "core/base/machine.hpp"
-#include "core/contract/on_response.hpp"
 
 namespace kiln {
 namespace {
@@ -38,8 +37,7 @@ chunking_actor spawn_chunking(caf::actor_system& system, const environment& env,
         [=](const splice_blob& order) {
           begin_call(order.call, *env.time, [&] { return state->splices.begin(order); });
         },
-        nothrow_handler([=](const split_left& news) { state->splits.left(news.id); }),
-        nothrow_handler([=](const splice_left& news) { state->splices.left(news.id); }),
+        resuming(),
     };
   });
 }

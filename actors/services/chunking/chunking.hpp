@@ -6,6 +6,7 @@
 #include "actors/services/common/cache_limits.hpp"
 #include "actors/services/common/rpc.hpp"
 #include "core/config/schema.hpp"
+#include "core/contract/resume.hpp"
 #include "core/contract/store.hpp"
 #include "core/digest/chunker.hpp"
 #include "core/plugin/environment.hpp"
@@ -27,16 +28,9 @@ schema<chunking_options> chunking_schema();
 
 struct split_blob : inbound {};
 struct splice_blob : inbound {};
-/// A client that waited for this one has left, or its deadline has passed.
-struct split_left {
-  std::uint64_t id = 0;
-};
-struct splice_left {
-  std::uint64_t id = 0;
-};
 
-using chunking_actor = caf::typed_actor<caf::reacts_to<split_blob>, caf::reacts_to<splice_blob>,
-                                        caf::reacts_to<split_left>, caf::reacts_to<splice_left>>;
+using chunking_actor =
+    caf::typed_actor<caf::reacts_to<split_blob>, caf::reacts_to<splice_blob>, caf::reacts_to<resume>>;
 
 /// `blobs` is a store of content.
 chunking_actor spawn_chunking(caf::actor_system& system, const environment& env,
@@ -47,5 +41,3 @@ void add_routes(router& routes, const chunking_actor& to);
 
 KILN_MESSAGE(kiln::split_blob)
 KILN_MESSAGE(kiln::splice_blob)
-KILN_MESSAGE(kiln::split_left)
-KILN_MESSAGE(kiln::splice_left)

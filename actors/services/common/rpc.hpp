@@ -13,6 +13,7 @@
 #include "core/contract/actor.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"
+#include "core/contract/store.hpp"
 
 /// What all services share: how an inbound RPC becomes a message, and how it is answered when it fails.
 namespace kiln {
@@ -58,6 +59,12 @@ void begin_call(const call_ptr& from, const clock& time, Body body) {
   if (from->info().deadline && *from->info().deadline <= time.now())
     return from->finish({errc::deadline_exceeded, "the deadline was over before the call began"});
   answer_call(from, std::move(body));
+}
+
+/// Until when its client waits: what the orders bear that its answer takes. One that names no deadline waits
+/// for ever; its leaving is heard of.
+inline steady_time waits_until(const call_ptr& from) {
+  return from->info().deadline.value_or(waits_for_ever);
 }
 
 /// The error branch of a request to another actor: its error is the call's.

@@ -13,14 +13,6 @@
 
 namespace kiln {
 
-// An update under way: which blobs the store was asked to keep, and how the others ended at once.
-struct batch_update {
-  call_ptr call;
-  std::vector<update_request::entry> asked;
-  std::vector<error> outcomes;
-  std::vector<std::size_t> sent;  // positions in `asked` of what the store was sent
-};
-
 namespace {
 
 using cas_pointer = content_addressable_storage_actor::pointer;
@@ -106,7 +98,8 @@ expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& o
     return {};
   }
   on_response(
-      self->request(with.store, caf::infinite, find_missing{std::move(request->blobs)}),
+      self->request(with.store, caf::infinite,
+                    find_missing{std::move(request->blobs), waits_until(order.call)}),
       [call = order.call](const missing_blobs& missing) {
         answer_call(call, [&]() -> expected<void> {
           call->reply(write_find_missing_response(missing.blobs));
@@ -116,6 +109,14 @@ expected<void> find(cas_pointer self, const serving& with, find_missing_blobs& o
       fails(order.call));
   return {};
 }
+
+// An update under way: which blobs the store was asked to keep, and how the others ended at once.
+struct batch_update {
+  call_ptr call;
+  std::vector<update_request::entry> asked;
+  std::vector<error> outcomes;
+  std::vector<std::size_t> sent;  // positions in `asked` of what the store was sent
+};
 
 error check_entry(const update_request::entry& entry, const cache_limits& limits) {
   if (entry.form != compressor::identity && entry.form != compressor::zstd)
@@ -140,7 +141,7 @@ expected<std::uint64_t> size_of(const std::vector<update_request::entry>& entrie
 }
 
 expected<void> keep(cas_pointer self, const serving& with, const std::shared_ptr<batch_update>& state) {
-  write_blobs batch;
+  write_blobs batch{{}, waits_until(state->call)};
   for (std::size_t i = 0; i < state->asked.size(); ++i) {
     auto& entry = state->asked[i];
     if (!state->outcomes[i].ok() || is_empty_blob(entry.blob)) continue;
@@ -181,15 +182,17 @@ expected<void> update(cas_pointer self, const serving& with, batch_update_blobs&
   state->asked = std::move(request->entries);
   for (const auto& entry : state->asked) state->outcomes.push_back(check_entry(entry, with.limits));
   if (!any_compressed(state->asked)) return keep(self, with, state);
-  auto unpacking = [self = content_addressable_storage_actor(self), state, log = with.zstd.window_log] {
-    answer_call(state->call, [&]() -> expected<void> {
+  auto go_on = [self, with, state](expected<void> unpacked) {
+    answer_call(state->call, [&] { return unpacked ? keep(self, with, state) : unpacked; });
+  };
+  auto unpacked = come_home<void>(content_addressable_storage_actor(self), std::move(go_on));
+  return with.zstd.run(*size, [state, unpacked, log = with.zstd.window_log] {
+    unpacked(caught([&]() -> expected<void> {
       if (state->call->cancelled()) return fail(errc::cancelled, "the client has left");
       unpack(state->asked, state->outcomes, log);
-      caf::anon_send(self, batch_unpacked{state});
       return {};
-    });
-  };
-  return with.zstd.run(*size, std::move(unpacking));
+    }));
+  });
 }
 
 // A read under way: what was asked, and what was found.
@@ -221,7 +224,7 @@ expected<void> read(cas_pointer self, const serving& with, batch_read_blobs& ord
     if (auto fine = check_total(total, with.limits); !fine) return fine;
   }
 
-  read_blobs batch{without_empty(request->blobs)};
+  read_blobs batch{without_empty(request->blobs), waits_until(order.call)};
   auto reading = std::make_shared<batch_reading>();
   reading->call = order.call;
   reading->asked = std::move(request->blobs);
@@ -263,9 +266,7 @@ content_addressable_storage_actor spawn_content_addressable_storage(caf::actor_s
         [self, with, &time](batch_read_blobs& order) {
           begin_call(order.call, time, [&] { return read(self, with, order); });
         },
-        [self, with](const batch_unpacked& news) {
-          answer_call(news.what->call, [&] { return keep(self, with, news.what); });
-        },
+        resuming(),
     };
   });
 }

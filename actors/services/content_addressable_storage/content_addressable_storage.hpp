@@ -2,12 +2,12 @@
 
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>
-#include <memory>
 #include <vector>
 
 #include "actors/services/common/cache_limits.hpp"
 #include "actors/services/common/compression.hpp"
 #include "actors/services/common/rpc.hpp"
+#include "core/contract/resume.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
 
@@ -18,15 +18,10 @@ namespace kiln {
 struct find_missing_blobs : inbound {};
 struct batch_update_blobs : inbound {};
 struct batch_read_blobs : inbound {};
-/// What came compressed in a batch is no longer.
-struct batch_update;
-struct batch_unpacked {
-  std::shared_ptr<batch_update> what;
-};
 
 using content_addressable_storage_actor =
     caf::typed_actor<caf::reacts_to<find_missing_blobs>, caf::reacts_to<batch_update_blobs>,
-                     caf::reacts_to<batch_read_blobs>, caf::reacts_to<batch_unpacked>>;
+                     caf::reacts_to<batch_read_blobs>, caf::reacts_to<resume>>;
 
 /// `blobs` is a store of content.
 content_addressable_storage_actor spawn_content_addressable_storage(caf::actor_system& system,
@@ -41,4 +36,3 @@ void add_routes(router& routes, std::vector<content_addressable_storage_actor> l
 KILN_MESSAGE(kiln::find_missing_blobs)
 KILN_MESSAGE(kiln::batch_update_blobs)
 KILN_MESSAGE(kiln::batch_read_blobs)
-KILN_MESSAGE(kiln::batch_unpacked)
