@@ -117,7 +117,8 @@ private:
 }  // namespace
 }  // namespace joining
 
-std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, std::uint64_t limit) {
+std::vector<read_blob> reads_of(const composition& whole, steady_time until, std::uint64_t offset,
+                                std::uint64_t limit) {
   std::uint64_t left = limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit;
   std::vector<read_blob> reads;
   for (const auto& part : whole.parts) {
@@ -125,7 +126,7 @@ std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset, 
     if (left == 0) break;
     if (offset < size) {
       const auto count = std::min(size - offset, left);
-      reads.push_back({part, offset, offset + count == size ? 0 : count});
+      reads.push_back({part, offset, offset + count == size ? 0 : count, until});
       left -= count;
     }
     offset -= std::min(offset, size);

@@ -9,8 +9,10 @@
 /// Reads a blob that is made of others.
 namespace kiln {
 
-/// What has to be read for bytes [offset, offset + limit) of the whole; limit 0 means to its end.
-std::vector<read_blob> reads_of(const composition& whole, std::uint64_t offset = 0, std::uint64_t limit = 0);
+/// What has to be read for bytes [offset, offset + limit) of the whole; limit 0 means to its end. `until` is
+/// when they are of no use any more.
+std::vector<read_blob> reads_of(const composition& whole, steady_time until, std::uint64_t offset = 0,
+                                std::uint64_t limit = 0);
 
 /// One read after the other, as one source. The next few are asked for ahead of time, so that the disk is not
 /// waited for between them; their bytes are not. The first error ends it.

@@ -39,7 +39,7 @@ constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots a
 constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
 
 template <class Request>
-expected<find_result> named_action(const Request& request, const cache_limits& limits) {
+expected<find_result> named_action(const call_ptr& from, const Request& request, const cache_limits& limits) {
   if (auto good = check_instance_name(request.instance_name()); !good) return failure(good.error());
   const auto& name = request.action_digest();
   auto function = resolve_function(request.digest_function(), name.hash().size());
@@ -47,7 +47,9 @@ expected<find_result> named_action(const Request& request, const cache_limits& l
   if (auto fine = limits.check_function(*function); !fine) return failure(fine.error());
   auto action = from_wire(name, *function);
   if (!action) return failure(action.error());
-  return find_result{request.instance_name(), *action};
+  find_result named{request.instance_name(), *action};
+  named.until = waits_until(from);
+  return named;
 }
 
 // A blob that the client would like to find inside the result, and where it goes.
@@ -79,7 +81,7 @@ std::vector<inlining> wanted_inside(const v2::GetActionResultRequest& request, v
 
 void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_ptr& to,
                         std::shared_ptr<v2::ActionResult> result, std::vector<inlining> wanted) {
-  read_blobs batch;
+  read_blobs batch{{}, waits_until(to)};
   for (const auto& one : wanted) batch.blobs.push_back(one.blob);
   on_response(
       self->request(state->options.content, caf::infinite, std::move(batch)),
@@ -95,7 +97,7 @@ void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_p
 expected<void> get(cache_pointer self, const state_ptr& state, get_action_result& order) {
   auto request = parse<v2::GetActionResultRequest>(order.request);
   if (!request) return failure(request.error());
-  auto wanted = named_action(*request, state->options.limits);
+  auto wanted = named_action(order.call, *request, state->options.limits);
   if (!wanted) return failure(wanted.error());
   auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
   auto answer = [self, state, to = order.call, asked,
@@ -161,7 +163,7 @@ expected<void> check_same_roots(const std::vector<digest>& roots, const blob_bat
 /// What was kept, or why it was not.
 using kept = std::function<void(expected<bytes>)>;
 
-void compare_roots(cache_pointer self, const state_ptr& state, directories_twice twice,
+void compare_roots(cache_pointer self, const state_ptr& state, directories_twice twice, steady_time until,
                    std::function<void()> keep, const kept& then) {
   std::shared_ptr<work_budget::share> room = state->options.reading.memory->begin();
   const auto size = static_cast<std::uint64_t>(twice.size);
@@ -177,7 +179,7 @@ void compare_roots(cache_pointer self, const state_ptr& state, directories_twice
               });
   };
   with_room(action_cache_service(self), *room, size, [=] {
-    on_response(self->request(state->options.content, caf::infinite, read_blobs{twice.trees}), compare,
+    on_response(self->request(state->options.content, caf::infinite, read_blobs{twice.trees, until}), compare,
                 [then](const caf::error& fault) { then(failure(from_caf(fault))); });
   });
 }
@@ -189,10 +191,10 @@ expected<void> keep(cache_pointer self, const state_ptr& state, const find_resul
   slim_result(result);
   if (auto good = check_update(result, state->options.settings, named.action); !good) return good;
   auto key = state->options.names.of(record_kind::action_result, named.instance, named.action);
-  auto write = [self, state, key, then, content = serialise(result)] {
+  auto write = [self, state, key, then, until = named.until, content = serialise(result)] {
     on_response(
         self->request(state->options.results, caf::infinite,
-                      write_blob{key, source_of(wrap_result(content))}),
+                      write_blob{key, source_of(wrap_result(content)), {}, until}),
         [then, content](const receipt&) { then(content); },
         [then](const caf::error& fault) { then(failure(from_caf(fault))); });
   };
@@ -200,14 +202,14 @@ expected<void> keep(cache_pointer self, const state_ptr& state, const find_resul
   if (twice.trees.empty())
     write();
   else
-    compare_roots(self, state, std::move(twice), std::move(write), then);
+    compare_roots(self, state, std::move(twice), named.until, std::move(write), then);
   return {};
 }
 
 expected<void> update(cache_pointer self, const state_ptr& state, update_action_result& order) {
   auto request = parse<v2::UpdateActionResultRequest>(order.request);
   if (!request) return failure(request.error());
-  auto named = named_action(*request, state->options.limits);
+  auto named = named_action(order.call, *request, state->options.limits);
   if (!named) return failure(named.error());
   return keep(self, state, *named, *request->mutable_action_result(),
               [to = order.call](expected<bytes> done) {
@@ -224,7 +226,8 @@ caf::result<kept_result> keep_for_another(cache_pointer self, const state_ptr& s
     if (auto fine = check_size(largest::result, order.result.size()); !fine) return fine;
     auto result = parse<v2::ActionResult>(order.result);
     if (!result) return failure(result.error());
-    const find_result named{order.instance, order.action};
+    find_result named{order.instance, order.action};
+    named.until = order.until;
     return keep(self, state, named, *result, [duty](expected<bytes> done) mutable {
       duty.deliver(done ? expected<kept_result>(kept_result{std::move(*done)})
                         : failure(std::move(done).error()));

@@ -39,6 +39,7 @@ result_lookup::result_lookup(action_cache_service::pointer self, const action_ca
       function_(wanted.function),
       key_(options.names.of(wanted.kind, wanted.instance, wanted.action)),
       with_blobs_(wanted.with_blobs),
+      until_(wanted.until),
       then_(std::move(then)),
       is_over_(std::move(is_over)) {}
 
@@ -80,7 +81,7 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
     me->step([&] { take(std::move(content)); });
   };
   on_response(
-      self_->request(from, caf::infinite, read_blob{name}),
+      self_->request(from, caf::infinite, read_blob{name, 0, 0, until_}),
       [me = shared_from_this(), limit, then](blob_content& content) {
         if (!content.rest) return then(std::move(content.head));
         auto all = std::make_shared<byte_chain>(std::move(content.head));
@@ -227,7 +228,7 @@ void result_lookup::read_directories() {
   const auto size = static_cast<std::uint64_t>(next.bytes);
   auto read = [me = shared_from_this(), next = std::move(next)] {
     on_response(
-        me->self_->request(me->options_.content, caf::infinite, read_blobs{next.names}),
+        me->self_->request(me->options_.content, caf::infinite, read_blobs{next.names, me->until_}),
         [me, next](blob_batch& batch) { me->take_directories(next, std::move(batch)); },
         [me](const caf::error& fault) { me->end(failure(from_caf(fault))); });
   };
@@ -261,13 +262,14 @@ void result_lookup::end_walk() {
 
 void result_lookup::ask_missing(std::size_t from) {
   if (from >= needed_.size()) return end_with_blobs();
-  const auto until = std::min(needed_.size(), from + asked_at_once);
+  const auto end = std::min(needed_.size(), from + asked_at_once);
   find_missing order{{needed_.begin() + static_cast<std::ptrdiff_t>(from),
-                      needed_.begin() + static_cast<std::ptrdiff_t>(until)}};
+                      needed_.begin() + static_cast<std::ptrdiff_t>(end)},
+                     until_};
   on_response(
       self_->request(options_.content, caf::infinite, std::move(order)),
-      [me = shared_from_this(), until](const missing_blobs& missing) {
-        if (missing.blobs.empty()) return me->step([&] { me->ask_missing(until); });
+      [me = shared_from_this(), end](const missing_blobs& missing) {
+        if (missing.blobs.empty()) return me->step([&] { me->ask_missing(end); });
         me->end(fail(errc::not_found, "the result for action {} refers to blob {}, which is gone",
                      me->action_, missing.blobs.front()));
       },

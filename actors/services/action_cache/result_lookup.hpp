@@ -79,6 +79,7 @@ private:
   const digest_function function_;
   const digest key_;
   const bool with_blobs_;
+  const steady_time until_;
   outcome then_;
   const abandoned is_over_;
 

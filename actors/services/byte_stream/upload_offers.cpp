@@ -97,6 +97,7 @@ void upload_offers::give_share_back(offered& what) {
   if (mine->second == 0) held_.erase(mine);
 }
 
+// The store waits as long as the upload goes on, which may outlive the call that began it.
 void upload_offers::ask(const offered_ptr& what) {
   uploads_.set_offered(what->number, true);
   auto source = std::make_shared<offered_source>(what->source);

@@ -12,10 +12,10 @@
 
 namespace kiln {
 
-write_blob chunking_context::order_of_parts(const digest& blob, composition whole,
+write_blob chunking_context::order_of_parts(const digest& blob, composition whole, steady_time until,
                                             std::function<bool()> is_wanted) const {
-  auto parts = while_wanted(join_reads(self->system(), blobs, reads_of(whole)), std::move(is_wanted));
-  return {blob, checked(std::move(parts), blob, pool), std::move(whole)};
+  auto parts = while_wanted(join_reads(self->system(), blobs, reads_of(whole, until)), std::move(is_wanted));
+  return {blob, checked(std::move(parts), blob, pool), std::move(whole), until};
 }
 
 // Who has to wait is not parsed meanwhile, but as it came: it counts among the client's messages there.
@@ -77,7 +77,7 @@ void blob_splicing::check_room(std::uint64_t id, const splice_request& request) 
 
 // The blob first: what is missing comes in the order that was asked.
 void blob_splicing::look(std::uint64_t id, const splice_request& request) {
-  find_missing wanted{{request.blob}};
+  find_missing wanted{{request.blob}, until(id)};
   std::unordered_set<digest> named;
   for (const auto& part : request.whole.parts)
     if (named.insert(part).second) wanted.blobs.push_back(part);
@@ -100,8 +100,8 @@ void blob_splicing::judge(std::uint64_t id, const splice_request& request, const
 
 void blob_splicing::join(std::uint64_t id, const splice_request& request) {
   if (is_left(id)) return end(id, fail(errc::cancelled, "the client has left"));
-  auto order =
-      on_.order_of_parts(request.blob, request.whole, [call = calls_.at(id)] { return !call->cancelled(); });
+  auto order = on_.order_of_parts(request.blob, request.whole, until(id),
+                                  [call = calls_.at(id)] { return !call->cancelled(); });
   on_response(
       on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, blob = request.blob](const receipt&) { end(id, blob); }, ends(id));

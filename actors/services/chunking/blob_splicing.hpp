@@ -19,7 +19,8 @@ struct chunking_context {
   std::shared_ptr<thread_pool> pool;
 
   /// To write the blob: its parts, joined and proven to be it, for as long as somebody wants them.
-  write_blob order_of_parts(const digest& blob, composition whole, std::function<bool()> is_wanted) const;
+  write_blob order_of_parts(const digest& blob, composition whole, steady_time until,
+                            std::function<bool()> is_wanted) const;
 };
 
 /// SpliceBlob: all that a client's call asks for ends with the call. What is refused is refused before a byte
@@ -32,14 +33,15 @@ public:
   expected<void> begin(const splice_blob& order);
 
 private:
-  void enter(std::uint64_t id, const byte_chain& request);
   /// The client of this one has left.
   void left(std::uint64_t id);
+  void enter(std::uint64_t id, const byte_chain& request);
   void check_room(std::uint64_t id, const splice_request& request);
   void look(std::uint64_t id, const splice_request& request);
   void judge(std::uint64_t id, const splice_request& request, const missing_blobs& missing);
   void join(std::uint64_t id, const splice_request& request);
   bool is_left(std::uint64_t id) const;
+  steady_time until(std::uint64_t id) const { return waits_until(calls_.at(id)); }
   void end(std::uint64_t id, expected<digest> outcome);
 
   /// What it throws ends this one.

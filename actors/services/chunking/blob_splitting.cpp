@@ -109,7 +109,8 @@ void blob_splitting::check(std::uint64_t id, const composition& whole) {
 void blob_splitting::remember(std::uint64_t id, const composition& whole) {
   if (is_over(id)) return;
   const auto& job = jobs_.at(id);
-  auto order = on_.order_of_parts(job.blob, whole, [wanted = job.wanted] { return wanted->load(); });
+  auto order =
+      on_.order_of_parts(job.blob, whole, waits_for_ever, [wanted = job.wanted] { return wanted->load(); });
   on_response(
       on_.self->request(on_.blobs, caf::infinite, std::move(order)),
       [this, id, whole](const receipt&) { end(id, whole); }, ends(id));

@@ -71,9 +71,9 @@ void find_some(cas_pointer self, const serving& with, const std::shared_ptr<find
   if (state->next == state->asked.size())
     return state->call->reply(write_find_missing_response(state->missing));
   const auto from = state->asked.cbegin() + static_cast<std::ptrdiff_t>(state->next);
-  const auto until = end_of_question(from, state->asked.cend());
-  state->next += static_cast<std::size_t>(until - from);
-  find_missing some{{from, until}};
+  const auto end = end_of_question(from, state->asked.cend());
+  state->next += static_cast<std::size_t>(end - from);
+  find_missing some{{from, end}, waits_until(state->call)};
   on_response(
       self->request(with.store, caf::infinite, std::move(some)),
       [self, with, state](const missing_blobs& missing) {

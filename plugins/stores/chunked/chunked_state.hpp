@@ -66,16 +66,16 @@ private:
 
   /// Nobody is told the blob again by this layout, and its true bytes may come.
   void drop_layout(const digest& blob) {
-    library_.forget(blob, [](const expected<bool>&) {});
+    library_.forget(blob, waits_for_ever, [](const expected<bool>&) {});
   }
   /// What is read whole is the blob, or does not end well.
-  blob_source_ptr open(const digest& blob, const composition& whole);
+  blob_source_ptr open(const digest& blob, const composition& whole, steady_time until);
   /// May be called on any thread.
   std::function<void()> wrong_of(const digest& blob);
 
   void read_composed(const composition& whole, const read_blob& order, answer<blob_content> asker);
   void read_part(const composition& whole, const read_blob& order, answer<blob_content> asker);
-  void fill_gaps(const std::vector<digest>& asked, const std::vector<std::size_t>& gaps, blob_batch batch,
+  void fill_gaps(const read_blobs& order, const std::vector<std::size_t>& gaps, blob_batch batch,
                  answer<blob_batch> asker);
   void lend_copies(const lend_files& order, std::vector<std::size_t> gaps, lent_files lent,
                    answer<lent_files> asker);
@@ -84,8 +84,8 @@ private:
   void write_whole(write_blob order, answer<receipt> asker);
   void write_parts(write_blob order, answer<receipt> asker);
   void compose(write_blob order, answer<receipt> asker);
-  void keep_layout(const digest& blob, const composition& whole, answer<receipt> asker);
-  void give_up_copy(receipt kept, const digest& blob, answer<receipt> asker);
+  void keep_layout(const digest& blob, const composition& whole, steady_time until, answer<receipt> asker);
+  void give_up_copy(receipt kept, forget_blob copy, answer<receipt> asker);
 
   const std::int64_t min_size_;
   const store_actor layouts_;

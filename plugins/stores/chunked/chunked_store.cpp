@@ -10,11 +10,11 @@
 
 namespace kiln::chunked {
 
-blob_source_ptr chunked_state::open(const digest& blob, const composition& whole) {
+blob_source_ptr chunked_state::open(const digest& blob, const composition& whole, steady_time until) {
   auto right = [this, home = resumable_store(self()), layout = proven_layouts::name_of(blob, whole)] {
     caf::anon_send(home, resume{[this, layout] { proven_.remember(layout); }});
   };
-  return proven_source(self()->system(), inner(), blob, whole, hashing_, {wrong_of(blob), right});
+  return proven_source(self()->system(), inner(), blob, whole, until, hashing_, {wrong_of(blob), right});
 }
 
 std::function<void()> chunked_state::wrong_of(const digest& blob) {
@@ -40,15 +40,16 @@ void chunked_state::lend_copies(const lend_files& order, std::vector<std::size_t
                                 answer<lent_files> asker) {
   std::vector<digest> absent;
   for (auto i : gaps) absent.push_back(order.blobs[i]);
-  library_.find(absent, [this, asker, order, gaps, lent](expected<library::found> composed) mutable {
+  const auto until = order.until;
+  library_.find(absent, until, [=, this](expected<library::found> composed) mutable {
     if (!composed) return asker.deliver(failure(std::move(composed).error()));
     std::erase_if(gaps, [&](auto i) { return !composed->contains(order.blobs[i]); });
     if (gaps.empty()) return asker.deliver(std::move(lent));
     std::vector<std::optional<write_blob>> copies;
-    lend_files again{{}, order.until};
+    lend_files again{{}, until};
     for (auto i : gaps) {
       const auto& blob = order.blobs[i];
-      copies.emplace_back(write_blob{blob, open(blob, composed->at(blob)), {}, order.until});
+      copies.emplace_back(write_blob{blob, open(blob, composed->at(blob), until), {}, until});
       again.blobs.push_back(blob);
     }
     std::vector<store_actor> stores(copies.size(), inner());
@@ -76,7 +77,7 @@ caf::result<leased> chunked_state::take(lease_blobs& order) {
     if (!whole_ones) return asker.deliver(std::move(whole_ones));
     auto large = large_ones(whole_ones->missing);
     if (large.empty()) return asker.deliver(std::move(whole_ones));
-    library_.find(large, [=, this](expected<library::found> composed) mutable {
+    library_.find(large, until, [=, this](expected<library::found> composed) mutable {
       if (!composed) return asker.deliver(failure(std::move(composed).error()));
       lease_parts(*composed, until, std::move(*whole_ones), asker);
     });
@@ -110,7 +111,7 @@ void chunked_state::lease_parts(const library::found& composed, steady_time unti
 caf::result<forgotten> chunked_state::take(forget_blob& order) {
   if (!is_large(order.blob)) return pass_on(order);
   auto asker = owe<forget_blob>();
-  library_.forget(order.blob, [=, this](expected<bool> was_composed) mutable {
+  library_.forget(order.blob, order.until, [=, this](expected<bool> was_composed) mutable {
     if (!was_composed) return asker.deliver(failure(std::move(was_composed).error()));
     ask(order, [=, this, composed = *was_composed](expected<forgotten> copy) mutable {
       if (!copy) return asker.deliver(std::move(copy));

@@ -23,6 +23,7 @@ struct library::candidate {
 };
 
 struct library::search {
+  steady_time until;
   candidates there;
   std::size_t next = 0;
   visitor see;
@@ -33,33 +34,35 @@ struct library::search {
   }
 };
 
-void library::find(const std::vector<digest>& blobs, std::function<void(expected<found>)> then) {
+void library::find(const std::vector<digest>& blobs, steady_time until,
+                   std::function<void(expected<found>)> then) {
   auto complete = std::make_shared<found>();
   visit(
-      blobs, [complete](const digest& blob, composition whole) { complete->emplace(blob, std::move(whole)); },
+      blobs, until,
+      [complete](const digest& blob, composition whole) { complete->emplace(blob, std::move(whole)); },
       [complete, then = std::move(then)](expected<void> end) {
         then(end ? expected<found>(std::move(*complete)) : failure(std::move(end).error()));
       });
 }
 
-void library::find_present(const std::vector<digest>& blobs,
+void library::find_present(const std::vector<digest>& blobs, steady_time until,
                            std::function<void(expected<std::unordered_set<digest>>)> then) {
   using set = std::unordered_set<digest>;
   auto complete = std::make_shared<set>();
   visit(
-      blobs, [complete](const digest& blob, const composition&) { complete->insert(blob); },
+      blobs, until, [complete](const digest& blob, const composition&) { complete->insert(blob); },
       [complete, then = std::move(then)](expected<void> end) {
         then(end ? expected<set>(std::move(*complete)) : failure(std::move(end).error()));
       });
 }
 
-void library::forget(const digest& blob, std::function<void(expected<bool>)> then) {
+void library::forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then) {
   auto fails = [then](const caf::error& fault) { then(fail(from_caf(fault))); };
   on_response(
-      self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob)}),
-      [this, blob, then, fails](const forgotten& layout) {
+      self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob), until}),
+      [this, blob, until, then, fails](const forgotten& layout) {
         on_response(
-            self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob)}),
+            self_->request(layouts_, caf::infinite, forget_blob{old_layout_key(blob), until}),
             [then, was_present = layout.was_present](const forgotten& old) {
               then(was_present || old.was_present);
             },
@@ -68,15 +71,17 @@ void library::forget(const digest& blob, std::function<void(expected<bool>)> the
       fails);
 }
 
-void library::visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then) {
+void library::visit(const std::vector<digest>& blobs, steady_time until, visitor see,
+                    std::function<void(expected<void>)> then) {
   auto state = std::make_shared<search>();
+  state->until = until;
   state->see = std::move(see);
   state->then = std::move(then);
   std::vector<digest> keys;
   keys.reserve(2 * blobs.size());
   for (const auto& blob : blobs) keys.push_back(layout_key(blob));
   for (const auto& blob : blobs) keys.push_back(old_layout_key(blob));
-  find_missing order{keys};
+  find_missing order{keys, until};
   on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),
       [this, state, blobs, keys = std::move(keys)](const missing_blobs& missing) {
@@ -95,7 +100,7 @@ void library::read_some(const std::shared_ptr<search>& state) {
   if (state->next == state->there.size()) return state->then({});
   const auto first = state->next;
   state->next = std::min(first + read_at_once, state->there.size());
-  read_blobs order;
+  read_blobs order{{}, state->until};
   for (auto i = first; i < state->next; ++i) order.blobs.push_back(state->there[i].key);
   on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),
@@ -120,7 +125,7 @@ void library::check_parts(const std::shared_ptr<search>& state, candidates some)
   std::unordered_set<digest> parts;
   for (const auto& one : some) parts.insert(one.whole.parts.begin(), one.whole.parts.end());
   on_response(
-      self_->request(inner_, caf::infinite, find_missing{{parts.begin(), parts.end()}}),
+      self_->request(inner_, caf::infinite, find_missing{{parts.begin(), parts.end()}, state->until}),
       [this, state, some = std::move(some)](const missing_blobs& missing) mutable {
         const std::unordered_set<digest> gone(missing.blobs.begin(), missing.blobs.end());
         std::erase_if(some, [&](const candidate& one) {

@@ -21,17 +21,18 @@ public:
         layouts_(layouts),
         old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(wrong)) {}
 
-  // Those of the blobs whose layout is known and whose parts are all there; touches all that.
+  // Those of the blobs whose layout is known and whose parts are all there; touches all that. The asker waits
+  // until then.
 
   /// With what they are made of.
-  void find(const std::vector<digest>& blobs, std::function<void(expected<found>)> then);
+  void find(const std::vector<digest>& blobs, steady_time until, std::function<void(expected<found>)> then);
   /// Which they are. A layout may have tens of thousands of parts, so only those of a few blobs are in memory
   /// at a time.
-  void find_present(const std::vector<digest>& blobs,
+  void find_present(const std::vector<digest>& blobs, steady_time until,
                     std::function<void(expected<std::unordered_set<digest>>)> then);
 
   /// Tells whether there was a layout.
-  void forget(const digest& blob, std::function<void(expected<bool>)> then);
+  void forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then);
 
 private:
   using visitor = std::function<void(const digest&, composition)>;
@@ -39,7 +40,8 @@ private:
   struct candidate;
   using candidates = std::vector<candidate>;
   /// Shows each of them to `see`, and then tells that this was all.
-  void visit(const std::vector<digest>& blobs, visitor see, std::function<void(expected<void>)> then);
+  void visit(const std::vector<digest>& blobs, steady_time until, visitor see,
+             std::function<void(expected<void>)> then);
   void read_some(const std::shared_ptr<search>& state);
   void check_parts(const std::shared_ptr<search>& state, candidates some);
   void see_next(const std::shared_ptr<search>& state, const std::shared_ptr<candidates>& some);

@@ -70,7 +70,8 @@ void proven_layouts::start(const digest& layout) {
   };
   auto read = come_home<void>(home, [this, layout](const expected<void>& end) { ended(layout, end); });
   pump(
-      proven_source(self_->system(), inner_, mine.blob, mine.whole, hashing_, {std::move(wrong), [] {}}),
+      proven_source(self_->system(), inner_, mine.blob, mine.whole, waits_for_ever, hashing_,
+                    {std::move(wrong), [] {}}),
       [](const byte_chain&) { return expected<void>(); }, read);
 }
 

@@ -113,16 +113,16 @@ private:
 }  // namespace
 
 blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner, const composition& whole,
-                            std::uint64_t offset, std::uint64_t limit, std::shared_ptr<thread_pool> hashing,
+                            const read_blob& order, std::shared_ptr<thread_pool> hashing,
                             std::function<void()> wrong) {
   part_source::range what;
-  std::vector<read_blob> reads = reads_of(whole, offset, limit);
+  std::vector<read_blob> reads = reads_of(whole, order.until, order.offset, order.limit);
   what.skip = reads.front().offset;
   for (auto& one : reads) {
     const auto size = static_cast<std::uint64_t>(one.blob.size);
     what.size += one.limit > 0 ? one.limit : size - one.offset;
     what.chunks.push_back(one.blob);
-    one = {one.blob, 0, 0};
+    one = {one.blob, 0, 0, order.until};
   }
   return std::make_shared<part_source>(join_reads(system, inner, std::move(reads)), std::move(what),
                                        std::move(hashing), std::move(wrong));

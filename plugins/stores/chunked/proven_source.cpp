@@ -31,11 +31,11 @@ private:
 }  // namespace
 
 blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
-                              const composition& whole, std::shared_ptr<thread_pool> hashing,
-                              proof_heard heard) {
+                              const composition& whole, steady_time until,
+                              std::shared_ptr<thread_pool> hashing, proof_heard heard) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
   auto parts =
-      std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole)),
+      std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole, until)),
                                      [unreadable](const error& fault) { *unreadable = !fault.ok(); });
   auto hashed = checked(std::move(parts), blob, std::move(hashing), errc::data_loss);
   return std::make_shared<heard_source>(std::move(hashed),

@@ -7,7 +7,7 @@
 #include "plugins/stores/verify/verify_store.hpp"
 #include "test/contract/sources.hpp"
 #include "test/harness/deterministic_system.hpp"
-#include "test/plugins/stores/kit/seen_orders.hpp"
+#include "test/harness/seen_orders.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -143,6 +143,31 @@ void check_that_a_lease_reaches_the_bottom() {
   BOOST_TEST(!on.ask(find_missing{names})->blobs.empty());
 }
 
+template <class Wrapped>
+void check_that_the_time_is_passed_on() {
+  Wrapped on;
+  const auto until = on.system.time().now() + std::chrono::hours(1);
+  auto order = some_blobs(6);
+  order.until = until;
+  const auto names = names_in(order);
+  BOOST_REQUIRE(on.ask(std::move(order)).has_value());
+  for (std::size_t size : {400, 70'000}) {
+    const auto content = noise(size);
+    BOOST_REQUIRE(on.ask(write_blob{digest_of(content), contract::deliver(content), {}, until}).has_value());
+  }
+  BOOST_REQUIRE(on.ask(read_blobs{names, until}).has_value());
+  BOOST_REQUIRE(on.ask(find_missing{names, until}).has_value());
+  BOOST_REQUIRE(on.ask(lend_files{names, until}).has_value());
+  BOOST_REQUIRE(on.ask(lease_blobs{names, until}).has_value());
+  for (const auto& blob : names) {
+    BOOST_REQUIRE(on.ask(read_blob{blob, 0, 0, until}).has_value());
+    BOOST_REQUIRE(on.ask(forget_blob{blob, until}).has_value());
+  }
+  BOOST_REQUIRE(on.ask(measure_store{until}).has_value());
+  BOOST_REQUIRE(on.ask(flush_store{until}).has_value());
+  for (const auto& store : on.below) BOOST_TEST((store->times == std::set{until}));
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(store_kit_wrappers)
@@ -171,6 +196,43 @@ BOOST_AUTO_TEST_CASE(a_lease_above_chunked_keeps_blobs_below) {
 }
 BOOST_AUTO_TEST_CASE(a_lease_above_three_stores_keeps_blobs_in_each) {
   check_that_a_lease_reaches_the_bottom<in_three>();
+}
+
+BOOST_AUTO_TEST_CASE(orders_below_verify_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<verified>();
+}
+BOOST_AUTO_TEST_CASE(orders_below_size_partitioning_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<parted>();
+}
+BOOST_AUTO_TEST_CASE(orders_to_three_stores_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<in_three>();
+}
+
+BOOST_AUTO_TEST_CASE(what_a_chunked_store_asks_about_layouts_and_chunks_bears_the_time_of_the_asker) {
+  chunked_one on;
+  const auto until = on.system.time().now() + std::chrono::hours(1);
+  auto chunks = some_blobs(3);
+  chunks.until = until;
+  std::string content;
+  for (const auto& chunk : chunks.entries) content += chunk.content.view();
+  const composition made_of{chunking_function::fast_cdc_2020, names_in(chunks)};
+  const digest blob = digest_of(content);
+  BOOST_REQUIRE(on.ask(std::move(chunks)).has_value());
+  BOOST_REQUIRE(on.ask(write_blob{blob, contract::deliver(content), made_of, until}).has_value());
+  BOOST_TEST(on.ask(find_missing{{blob}, until})->blobs.empty());
+  for (std::uint64_t offset : {0, 500}) {
+    auto read = on.ask(read_blob{blob, offset, 0, until});
+    BOOST_REQUIRE((read.has_value() && read->made_of && read->rest));
+    std::string came;
+    collect(read->rest, 1 << 20, [&](const expected<bytes>& all) { came = all ? all->view() : ""; });
+    on.system.run();
+    BOOST_TEST((came == content.substr(offset)));
+  }
+  auto read = on.ask(read_blobs{{blob}, until});
+  BOOST_REQUIRE((read.has_value() && read->results.at(0).has_value()));
+  BOOST_TEST(on.ask(lease_blobs{{blob}, until})->missing.empty());
+  BOOST_TEST(on.ask(forget_blob{blob, until})->was_present);
+  for (const auto& store : on.below) BOOST_TEST((store->times == std::set{until}));
 }
 
 BOOST_AUTO_TEST_CASE(a_wrapper_passes_on_what_it_does_not_name) {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <typeinfo>
 #include <utility>
@@ -10,9 +11,10 @@
 
 namespace kiln::test {
 
-/// How many orders of each kind came. Confined to the test's thread.
+/// How many orders of each kind came, and until when their askers waited. Confined to the test's thread.
 struct seen_orders {
   std::map<std::string, std::size_t> counts;
+  std::set<steady_time> times;
   std::size_t watched = 0;
 
   template <class Order>
@@ -31,6 +33,7 @@ public:
   template <class Order>
   caf::result<answer_to<Order>> take(Order& order) {
     ++seen_->counts[typeid(Order).name()];
+    seen_->times.insert(order.until);
     return pass_on(order);
   }
   void take(watch_store& order) {

@@ -1,0 +1,113 @@
+#include "actors/services/action_cache/action_cache.hpp"
+#include "actors/services/byte_stream/byte_stream.hpp"
+#include "actors/services/chunking/chunking.hpp"
+#include "actors/services/content_addressable_storage/content_addressable_storage.hpp"
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
+#include "google/bytestream/bytestream.pb.h"
+#include "test/actors/services/common/service_bench.hpp"
+#include "test/harness/seen_orders.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+namespace v2 = build::bazel::remote::execution::v2;
+
+namespace {
+
+const std::string reapi = "/build.bazel.remote.execution.v2.";
+
+// The services of a cache, and somebody in front of their stores who looks at orders. Clients wait an hour.
+struct deadline_bench : service_bench {
+  deadline_bench() {
+    const auto content = watched(blobs);
+    const auto zstd = make_compression(env(), {});
+    add_routes(routes, std::vector{own(spawn_byte_stream(actors(), env(), {}, {}, zstd, content))});
+    add_routes(routes, {own(spawn_content_addressable_storage(actors(), env(), {}, zstd, content))});
+    add_routes(routes, own(spawn_chunking(actors(), env(), {}, {}, content)));
+    const auto results = spawn_store("{type: memory, capacity: 1MiB}", store_role::results);
+    add_routes(routes, own(spawn_action_cache(actors(), {env(), watched(results), content, {}, {}})));
+    run();
+    seen->times.clear();
+  }
+  store_actor watched(const store_actor& store) {
+    return own(kiln::spawn_store<watching_store>(actors(), env(), store, seen));
+  }
+  void call(const std::string& method, const google::protobuf::MessageLite& request) {
+    auto made = std::make_shared<direct_call>(method);
+    made->set_deadline(deadline);
+    hand_over(made, serialise(request));
+    run();
+    BOOST_TEST_REQUIRE(made->finished_well(), made->status().value_or(error()).to_string());
+  }
+  /// That there were orders, and all of them bore it.
+  bool all_bore_the_deadline() const { return seen->times == std::set{deadline}; }
+
+  const std::shared_ptr<seen_orders> seen = std::make_shared<seen_orders>();
+  const steady_time deadline = time().now() + std::chrono::hours(1);
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(deadlines_of_calls, deadline_bench)
+
+BOOST_AUTO_TEST_CASE(reach_the_store_with_reads_and_questions_of_byte_stream) {
+  const digest blob = put(std::string(10'000, 'x'));
+  google::bytestream::ReadRequest read;
+  read.set_resource_name("blobs/" + blob.to_string());
+  call("/google.bytestream.ByteStream/Read", read);
+  google::bytestream::QueryWriteStatusRequest query;
+  query.set_resource_name("uploads/u/blobs/" + blob.to_string());
+  call("/google.bytestream.ByteStream/QueryWriteStatus", query);
+  BOOST_TEST(seen->of<read_blob>() == 1U);
+  BOOST_TEST(seen->of<find_missing>() == 1U);
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+BOOST_AUTO_TEST_CASE(reach_the_store_with_batches) {
+  v2::BatchUpdateBlobsRequest update;
+  auto* entry = update.add_requests();
+  to_wire(digest_of("hello"), entry->mutable_digest());
+  entry->set_data("hello");
+  call(reapi + "ContentAddressableStorage/BatchUpdateBlobs", update);
+  v2::FindMissingBlobsRequest find;
+  to_wire(digest_of("hello"), find.add_blob_digests());
+  call(reapi + "ContentAddressableStorage/FindMissingBlobs", find);
+  v2::BatchReadBlobsRequest read;
+  to_wire(digest_of("hello"), read.add_digests());
+  call(reapi + "ContentAddressableStorage/BatchReadBlobs", read);
+  BOOST_TEST(seen->of<write_blobs>() == 1U);
+  BOOST_TEST(seen->of<find_missing>() == 1U);
+  BOOST_TEST(seen->of<read_blobs>() == 1U);
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+BOOST_AUTO_TEST_CASE(reach_the_stores_with_results_and_what_they_refer_to) {
+  v2::UpdateActionResultRequest update;
+  to_wire(digest_of("an action"), update.mutable_action_digest());
+  auto* file = update.mutable_action_result()->add_output_files();
+  file->set_path("a");
+  to_wire(put("a file"), file->mutable_digest());
+  call(reapi + "ActionCache/UpdateActionResult", update);
+  v2::GetActionResultRequest get;
+  to_wire(digest_of("an action"), get.mutable_action_digest());
+  get.add_inline_output_files("a");
+  call(reapi + "ActionCache/GetActionResult", get);
+  BOOST_TEST(seen->of<write_blob>() == 1U);
+  BOOST_TEST(seen->of<read_blob>() == 1U);
+  BOOST_TEST(seen->of<find_missing>() == 1U);
+  BOOST_TEST(seen->of<read_blobs>() == 1U);
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+// How large the store is, is asked once for all calls.
+BOOST_AUTO_TEST_CASE(reach_the_store_with_what_a_splice_reads_and_writes) {
+  v2::SpliceBlobRequest splice;
+  to_wire(digest_of("onetwo"), splice.mutable_blob_digest());
+  for (const std::string part : {"one", "two"}) to_wire(put(part), splice.add_chunk_digests());
+  call(reapi + "ContentAddressableStorage/SpliceBlob", splice);
+  BOOST_TEST(seen->of<read_blob>() == 2U);
+  BOOST_TEST(seen->of<write_blob>() == 1U);
+  BOOST_TEST((seen->times == std::set{deadline, waits_for_ever}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
