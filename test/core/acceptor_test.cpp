@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cerrno>
 #include <future>
 
 using namespace kiln;
@@ -128,7 +129,8 @@ BOOST_AUTO_TEST_CASE(who_leaves_in_the_midst_of_its_first_bytes_is_not_waited_fo
   say(client, "PRI");
   ::shutdown(client.number(), SHUT_WR);
   char none = 0;
-  BOOST_TEST(::recv(client.number(), &none, 1, 0) == 0);
+  // What it said was not read, so its connection is reset.
+  BOOST_TEST((::recv(client.number(), &none, 1, 0) == 0 || errno == ECONNRESET));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_opens_many_connections_takes_no_place_of_others) {

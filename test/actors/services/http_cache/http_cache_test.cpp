@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(of_two_who_want_nothing_to_be_there_one_is_refused) {
   run();
   BOOST_TEST(slow->head_of(":status") == "201");
   BOOST_TEST(get("/v").body == "slow");
-  BOOST_TEST(put("/w", "again", {{"if-none-match", "*"}}).status == 201);
+  BOOST_TEST(put("/v", "again", {{"if-match", "*"}}).status == 201);
 }
 
 BOOST_AUTO_TEST_CASE(a_part_is_sent_if_it_is_one_of_the_same_bytes) {

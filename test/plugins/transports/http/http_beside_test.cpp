@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(whoever_hears_of_calls_hears_the_same_of_both) {
   upload.write("and second");
   upload.writes_done();
   BOOST_TEST(upload.end().ok());
-  BOOST_TEST(heard.take() == "/kiln.test.Echo/Upload OK 15 in 21 out about first");
+  BOOST_TEST(heard.take() == "/kiln.test.Echo/Upload OK 15 in 20 out about first");
   raw_client client(here.host->addresses().front());
   BOOST_TEST(client.ask(put("/count", "12345678")).body == "8 bytes");
   BOOST_TEST(heard.take() == "/kiln.http/PUT/count OK 8 in 7 out about 12345");
