@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t longest_in_log = 256;
 constexpr std::string_view remote_apis = "/build.bazel.remote.";
 constexpr std::string_view byte_stream_service = "/google.bytestream.ByteStream/";
-constexpr std::string_view wait_execution = "/WaitExecution";  // it names an operation
+constexpr std::string_view asks_of_an_operation = "/WaitExecution";  // it names an operation
 
 std::string_view cut_for_log(std::string_view text) {
   return text.substr(0, longest_in_log);
@@ -50,7 +50,7 @@ std::string_view in_front_of_keyword(std::string_view name) {
 std::string instance_of_message(std::string_view method, const byte_chain& first) {
   if (method.starts_with(byte_stream_service))
     return std::string(cut_for_log(in_front_of_keyword(first_text(first))));
-  if (!method.starts_with(remote_apis) || method.ends_with(wait_execution)) return {};
+  if (!method.starts_with(remote_apis) || method.ends_with(asks_of_an_operation)) return {};
   return std::string(cut_for_log(first_text(first)));
 }
 
