@@ -42,11 +42,12 @@ BOOST_AUTO_TEST_CASE(one_client_has_at_most_half) {
 BOOST_AUTO_TEST_CASE(what_was_closed_makes_room) {
   for (const auto* client : {"a", "a", "b", "b"}) BOOST_TEST(admit(client));
   BOOST_TEST(!admit("c"));
+  auto fresh = socket();
   open[1].reset();
   // It is not looked at all the time.
-  BOOST_TEST(!admit("c"));
+  BOOST_TEST(!limit.admit(fresh.number(), "c", now));
   now += std::chrono::seconds(1);
-  BOOST_TEST(admit("c"));
+  BOOST_TEST(limit.admit(fresh.number(), "c", now));
   BOOST_TEST(limit.open() == 4u);
   BOOST_TEST(!admit("a"));
 }
