@@ -1,5 +1,7 @@
 #include "actors/services/chunking/chunking.hpp"
 
+#include <limits>
+
 namespace kiln {
 
 using namespace config_literals;
@@ -13,7 +15,8 @@ schema<chunking_options> chunking_schema() {
           at_least(byte_size{fast_cdc_parameters::least_average}),
           at_most(byte_size{fast_cdc_parameters::largest_average}))
       .field("seed", &chunking_options::seed,
-             "Where to cut depends on it, so only servers and clients with the same one share chunks.")
+             "Where to cut depends on it, so only servers and clients with the same one share chunks.",
+             at_most(std::numeric_limits<std::uint32_t>::max()))
       .field("max_chunks", &chunking_options::max_chunks, "Chunks of one splice.", at_least(std::size_t{1}),
              at_most(std::size_t{1'000'000}))
       .field(
