@@ -109,6 +109,8 @@ private:
   expected<void> check_format(store_role what, const std::string& boot_id, bool durable);
   void look_back(const std::string& text, bool same_boot);
   expected<void> write_format(bool closed);
+  expected<void> check_folders();
+  expected<void> check_folders_of(blob_tree which);
   expected<void> make_folders();
   expected<void> make_folder(const descriptor& in, const std::string& name);
   expected<void> make_tree(blob_tree which);
@@ -118,6 +120,10 @@ private:
   error in_words(disk_error fault, std::string_view doing, std::string_view name) const;
   /// With what to do about it, where `what` is another user's, or no file.
   error advised(disk_error fault, const std::string& doing, std::string what) const;
+  /// Whether what is there, if anything, is a folder.
+  expected<void> check_folder(const std::string& below) const;
+  /// Why the store's folder could neither be opened nor made.
+  error unreachable(disk_error fault, std::string_view doing) const;
 
   disk& on_;
   const std::string path_;

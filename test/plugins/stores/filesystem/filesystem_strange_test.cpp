@@ -157,6 +157,66 @@ BOOST_AUTO_TEST_CASE(a_start_says_which_of_its_own_files_is_none) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_start_says_which_of_its_folders_is_a_link_or_something_else) {
+  for (auto what : all_strange)
+    for (const char* name :
+         {"trash", "temp", "packs", "used", "content", "lent", "content/sha256", "content/sha256/ab"}) {
+      if (what == strange::folder || what == strange::full_folder) continue;
+      filesystem_fixture fixture;
+      fixture.make_places();
+      fixture.close();
+      const auto there = fixture.folder / "store" / name;
+      put_instead(there, what);
+      auto why = fixture.try_open();
+      BOOST_TEST((why.code() == errc::failed_precondition));
+      BOOST_TEST(says(why, there.string()), why.to_string());
+      if (what == strange::link || what == strange::dead_link) {
+        BOOST_TEST(says(why, "is a symbolic link to " + fs::read_symlink(there).string()), why.to_string());
+        BOOST_TEST(says(why, "put the folder itself in the place of the link"), why.to_string());
+      } else {
+        BOOST_TEST(says(why, "is no folder: remove it"), why.to_string());
+      }
+      BOOST_TEST(fs::symlink_status(there).type() != fs::file_type::directory);  // it is left alone
+      fs::remove(there);
+      fixture.open();
+      const digest blob = fixture.put(noise(3000));
+      BOOST_TEST((fixture.read(blob) == noise(3000)));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_folder_of_a_store_may_be_a_link_to_one) {
+  filesystem_fixture fixture;
+  const digest blob = fixture.put(noise(3000));
+  fixture.close();
+  const auto store = fixture.folder / "store";
+  fs::rename(store, fixture.folder / "elsewhere");
+  fs::create_directory_symlink(fixture.folder / "elsewhere", store);
+  fixture.open();
+  BOOST_TEST((fixture.read(blob) == noise(3000)));
+  auto lent = fixture.lend(blob);
+  BOOST_REQUIRE(lent.has_value());
+  BOOST_TEST(fs::file_size(lent->path) == 3000U);
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_in_the_way_to_the_folder_of_a_store_is_named) {
+  for (auto what : all_strange)
+    for (const char* below : {"", "/a/b"}) {
+      if (what == strange::folder || what == strange::full_folder) continue;
+      filesystem_fixture fixture;
+      fixture.close();
+      const auto in_the_way = fixture.folder / "it";
+      put_instead(in_the_way, what);
+      fixture.options.path = in_the_way.string() + below;
+      auto why = fixture.try_open();
+      BOOST_TEST((why.code() == errc::failed_precondition));
+      const bool link = what == strange::link || what == strange::dead_link;
+      const auto found =
+          link ? " is a symbolic link to " + fs::read_symlink(in_the_way).string() : " is no folder";
+      BOOST_TEST(says(why, in_the_way.string() + found), why.to_string());
+      BOOST_TEST(says(why, "so the folder " + fixture.options.path), why.to_string());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_of_another_user_is_told_of_with_its_owner_and_what_to_do) {
   for (const std::string name : {"lock", "kiln-store", "packs", "content"}) {
     filesystem_fixture fixture;
