@@ -41,7 +41,7 @@ pack_table_ptr read_index(const engine& with, std::uint64_t number, std::uint64_
   auto file = with.on().open(with.folder->packs(), pack_index_name(number).c_str(), O_RDONLY);
   if (!file) return nullptr;
   auto facts = with.on().facts(*file);
-  if (!facts) return nullptr;
+  if (!facts || facts->size > largest_index_of(size)) return nullptr;
   std::string text(facts->size, '\0');
   auto count = read_all(with.on(), *file, text, 0);
   if (!count) return nullptr;
@@ -82,7 +82,6 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
   auto facts = with.on().facts(*file);
   if (!facts) return fail(facts.error().in_words(fmt::format("opening {}", pack_name(number))));
   loaded_pack result;
-  result.size = facts->size;
   auto age = with.env.time->wall() - facts->written;
   result.hours_unused = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::hours>(age).count()));
@@ -108,6 +107,8 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
       result.records = index_anew(with, number, facts->size, walked.end, std::move(walked.records));
     }
   }
+  // What a hole makes it longer takes no room.
+  result.size = std::min(facts->size, std::max(result.records->covered(), facts->occupied));
   result.marks = read_marks(*with.folder, marks_of_pack(number));
   result.file = std::make_shared<const pack_file>(pack_file{number, std::move(*file)});
   return result;

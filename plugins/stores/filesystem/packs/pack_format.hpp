@@ -39,6 +39,11 @@ inline constexpr std::size_t bare_header_size = 48;
 inline constexpr std::size_t largest_header_size = bare_header_size + digest::max_hash_size;
 /// Headers, and so records, begin at multiples of this.
 inline constexpr std::uint64_t record_alignment = 8;
+/// No payload is as large: a header that says so is none.
+inline constexpr std::uint64_t largest_payload = 64 << 20;
+/// No pack has a record behind this: it is full with 64 MiB, and with one record more. A file may be
+/// lengthened to any size by whoever copies or mends it, and costs nothing then but the time of who reads it.
+inline constexpr std::uint64_t largest_pack = 2 * largest_payload;
 
 std::size_t header_size(digest_function function) noexcept;
 /// What a record of so many payload bytes takes.

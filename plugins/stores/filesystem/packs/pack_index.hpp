@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +23,12 @@ struct index_head {
   std::uint64_t place_of(std::uint64_t row) const noexcept { return 40 + row * row_size(); }
 };
 inline constexpr std::size_t index_head_size = 40;
+
+/// Bytes that an index has at most, of whatever format: a row of it is not twice as long as the header that
+/// it stands for.
+constexpr std::uint64_t largest_index_of(std::uint64_t pack_size) noexcept {
+  return 2 * std::min(pack_size, largest_pack) + 64;
+}
 
 /// By what rows are sorted: the first eight bytes of the hash.
 std::uint64_t index_order(const digest& blob) noexcept;

@@ -8,7 +8,7 @@ namespace kiln::filesystem {
 pack_table_ptr pack_table::of_index(disk& on, descriptor file, std::uint64_t number,
                                     std::uint64_t pack_size) {
   auto facts = on.facts(file);
-  if (!facts) return nullptr;
+  if (!facts || facts->size > largest_index_of(pack_size)) return nullptr;
   buffer into(facts->size);
   auto count = read_all(on, file, {into.data(), facts->size}, 0);
   if (!count) return nullptr;
@@ -25,6 +25,7 @@ pack_table_ptr pack_table::of_index(disk& on, descriptor file, std::uint64_t num
   if (!std::is_sorted(result->orders_.begin(), result->orders_.end())) return nullptr;
   result->index_ = std::move(file);
   result->head_ = *head;
+  result->covered_ = head->covered;
   return result;
 }
 
@@ -32,7 +33,10 @@ pack_table_ptr pack_table::of_records(std::vector<record> records) {
   auto result = std::make_shared<pack_table>();
   sort_for_index(records);
   result->orders_.reserve(records.size());
-  for (const auto& one : records) result->orders_.push_back(index_order(one.blob));
+  for (const auto& one : records) {
+    result->orders_.push_back(index_order(one.blob));
+    result->covered_ = std::max(result->covered_, end_of(one));
+  }
   result->records_ = std::move(records);
   return result;
 }

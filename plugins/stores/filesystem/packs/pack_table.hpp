@@ -21,6 +21,8 @@ public:
   static std::shared_ptr<const pack_table> of_records(std::vector<record> records);
 
   std::size_t size() const noexcept { return orders_.size(); }
+  /// Bytes of the pack up to the end of its last record.
+  std::uint64_t covered() const noexcept { return covered_; }
   /// Adds those of this name to `into`.
   disk_result<void> find(disk& on, const digest& blob, std::vector<record>& into) const;
   /// Some of them, from the n-th on, in the order of their hashes.
@@ -31,6 +33,7 @@ private:
   std::vector<record> records_;        // beside them, or empty
   descriptor index_;
   index_head head_;
+  std::uint64_t covered_ = 0;
 };
 using pack_table_ptr = std::shared_ptr<const pack_table>;
 

@@ -10,8 +10,6 @@ constexpr std::uint64_t walk_window = 4 << 20;
 constexpr std::uint64_t page_size = 4096;
 // A disk that cannot read takes seconds for each page to say so.
 constexpr std::size_t max_bad_pages = 64;
-// No payload is as large: a header that says so is none.
-constexpr std::uint64_t largest_payload = 64 << 20;
 
 /// Reads a pack whatever the disk says: pages that it cannot read are zeros, which prove nothing.
 class pack_reader {
@@ -197,7 +195,7 @@ bool proves(const engine& with, const record& what, std::string_view payload) {
 }
 
 walked_pack walk_pack(const engine& with, const descriptor& file, std::uint64_t number, std::uint64_t size) {
-  pack_reader from(with.on(), file, size);
+  pack_reader from(with.on(), file, std::min(size, largest_pack));
   auto beginning = from.view(0, pack_head_size);
   if (auto head = decode_head(beginning))
     return sealed_walker(with, from, seal_of(*head)).walk(pack_head_size, false);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/observe/log.hpp"
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
@@ -23,7 +25,7 @@ void store::keep_unreadable(std::uint64_t number, const error& why) {
   auto look = [with = deps_, number]() -> expected<std::uint64_t> {
     auto facts = with->on().facts(with->folder->packs(), pack_name(number).c_str());
     if (!facts) return fail(facts.error().in_words("looking at a pack"));
-    return facts->size;
+    return std::min(facts->size, facts->occupied);
   };
   surely_on_pool(std::move(look), [this, number](const expected<std::uint64_t>& size) {
     if (!size || index_.find_pack(number)) return;

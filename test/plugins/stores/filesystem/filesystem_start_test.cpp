@@ -183,6 +183,40 @@ BOOST_AUTO_TEST_CASE(doubts_on_what_it_could_not_read_and_removes_nothing_for_th
   BOOST_TEST(content_of(fixture.folder / "store/kiln-store").find("doubted") == std::string::npos);
 }
 
+// Whoever mends or copies a pack may leave a hole behind it, of any size.
+BOOST_AUTO_TEST_CASE(a_hole_behind_a_pack_costs_neither_time_nor_room) {
+  constexpr std::uintmax_t hole = std::uintmax_t{16} << 30;
+  for (auto what : {store_role::content, store_role::results})
+    for (bool with_index : {true, false}) {
+      filesystem_fixture fixture(filesystem_fixture::packing(), what);
+      auto blobs = put_many(fixture, 1000);
+      fixture.restart();
+      const auto before = fixture.stats();
+      fixture.close();
+      for (const auto& file : fixture.files_in("packs"))
+        if (with_index || file.extension() == ".pack") {
+          std::filesystem::permissions(file, std::filesystem::perms::owner_write,
+                                       std::filesystem::perm_options::add);
+          std::filesystem::resize_file(file, hole);
+        } else {
+          std::filesystem::remove(file);
+        }
+      fixture.disk.calls.clear();
+      fixture.open();
+      fixture.run();
+      // Each read takes up to 4 MiB.
+      BOOST_TEST(fixture.disk.count(disk_call::read) < 200U);
+      const auto now = fixture.stats();
+      BOOST_TEST(now.blobs == before.blobs);
+      BOOST_TEST(now.bytes <= before.bytes + 4096);
+      BOOST_TEST(now.evictions == 0U);
+      BOOST_TEST((fixture.read(blobs[500]) == "blob 500"));
+      const digest fresh = fixture.put(noise(3000));
+      BOOST_TEST((fixture.read(fresh) == noise(3000)));
+      BOOST_TEST((fixture.read(blobs[999]) == "blob 999"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_durable_store_doubts_what_a_relaxed_one_left_there) {
   filesystem_fixture fixture(relaxed_files());
   digest hurt = fixture.put(noise(50'000, 1));
