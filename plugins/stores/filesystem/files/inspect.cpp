@@ -61,13 +61,14 @@ bool sync_names_of(const engine& with, const digest& blob) {
 
 }  // namespace
 
-folder_listing list_blobs(const engine& with, digest_function function, unsigned number) {
+expected<folder_listing> list_blobs(const engine& with, digest_function function, unsigned number) {
   folder_listing result;
   auto two = folder_name(number);
   auto folder =
       with.on().open(with.folder->tree(blob_tree::content, function), two.data(), O_RDONLY | O_DIRECTORY);
-  if (!folder) return result;
-  (void)with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
+  if (!folder && folder.error().number == ENOENT) return result;
+  if (!folder) return fail(folder.error().in_words(fmt::format("opening the folder {}", two.data())));
+  auto listed = with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
     auto blob = kind == file_kind::file ? parse_blob_name(function, two.data(), leaf) : std::nullopt;
     if (!blob) {
       ++result.foreign;
@@ -79,6 +80,7 @@ folder_listing list_blobs(const engine& with, digest_function function, unsigned
     result.unproven += how.unproven;
     return true;
   });
+  result.unproven += listed ? 0 : 1;
   if (!result.blobs.empty() && !sync_names_of(with, *folder)) result.blobs.clear();
   return result;
 }

@@ -17,15 +17,16 @@ struct found_blob {
 
 /// What one of the 256 folders of a digest function holds. A file that is no blob of ours stays and is
 /// counted in `foreign`; one that is too short, or was not synced before a power cut and is damaged, is
-/// removed. One that is doubted and cannot be read now stays, and is not there for this process. For thread
-/// pool threads, as what follows.
+/// removed. One that is doubted and cannot be read now stays, and is not there for this process; `unproven`
+/// counts such ones, and a folder that could not be listed to its end. An error where it could not be opened.
+/// For thread pool threads, as what follows.
 struct folder_listing {
   std::vector<found_blob> blobs;
   std::uint64_t foreign = 0;
   std::uint64_t damaged = 0;
   std::uint64_t unproven = 0;
 };
-folder_listing list_blobs(const engine& with, digest_function function, unsigned folder);
+expected<folder_listing> list_blobs(const engine& with, digest_function function, unsigned folder);
 
 /// The blobs with a file, or a copy in one, in the folders of this number: content/*/<folder> and
 /// lent/*/<folder>.

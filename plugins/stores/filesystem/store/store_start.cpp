@@ -140,7 +140,9 @@ void store::scan(unsigned folder) {
   using listed = std::shared_ptr<const folder_listing>;
   auto list = [with = deps_, function = functions[folder / folders_of_function].function,
                number = folder % folders_of_function]() -> expected<listed> {
-    return std::make_shared<const folder_listing>(list_blobs(*with, function, number));
+    auto found = list_blobs(*with, function, number);
+    if (!found) return fail(std::move(found).error());
+    return std::make_shared<const folder_listing>(std::move(*found));
   };
   surely_on_pool(std::move(list), [this, folder](const expected<listed>& listing) {
     if (!listing) return not_listed(folder, listing.error());

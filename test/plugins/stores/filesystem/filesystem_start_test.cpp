@@ -183,6 +183,24 @@ BOOST_AUTO_TEST_CASE(doubts_on_what_it_could_not_read_and_removes_nothing_for_th
   BOOST_TEST(content_of(fixture.folder / "store/kiln-store").find("doubted") == std::string::npos);
 }
 
+// Neither what could not be opened nor what could not be listed to its end has been proven.
+BOOST_AUTO_TEST_CASE(doubts_on_what_lies_in_a_folder_that_it_could_not_list) {
+  for (auto failing : {disk_call::open, disk_call::list}) {
+    filesystem_fixture fixture(relaxed_files());
+    const digest hurt = fixture.put(noise(50'000, 1));
+    const std::string two = hurt.hex().substr(0, 2);
+    zero(fixture.file_of(hurt));
+    fixture.crash(whole::machine, filesystem_fixture::then::look_at_nothing);
+    fixture.disk.fault = [&](disk_call made, const std::string& path) {
+      return made == failing && (made == disk_call::list || path == two) ? EIO : 0;
+    };
+    fixture.run();
+    fixture.disk.fault = nullptr;
+    fixture.crash(whole::process);
+    BOOST_TEST(!fixture.has(hurt));
+  }
+}
+
 // Whoever mends or copies a pack may leave a hole behind it, of any size.
 BOOST_AUTO_TEST_CASE(a_hole_behind_a_pack_costs_neither_time_nor_room) {
   constexpr std::uintmax_t hole = std::uintmax_t{16} << 30;
