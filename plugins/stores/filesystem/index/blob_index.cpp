@@ -271,10 +271,12 @@ held_pack* blob_index::find_pack(std::uint64_t number) {
   return found == numbers_.end() ? nullptr : found->second;
 }
 
-std::vector<blob_index::slot*> blob_index::blobs_in(const held_pack& which, std::uint64_t most) {
+std::vector<blob_index::slot*> blob_index::blobs_in(const held_pack& which, std::uint64_t most,
+                                                    std::size_t count) {
   std::vector<slot*> result;
   std::uint64_t sum = 0;
-  for (entry_id one = which.blobs.front; one != 0 && sum < most; one = entries_[one].next) {
+  for (entry_id one = which.blobs.front; one != 0 && sum < most && result.size() < count;
+       one = entries_[one].next) {
     result.push_back(&entries_[one]);
     sum += entries_[one].length;
   }

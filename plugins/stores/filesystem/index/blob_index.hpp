@@ -30,6 +30,7 @@ struct held_pack {
   std::uint32_t filled = 0;    ///< the generation in which it got its last blob, or was passed over
   std::uint32_t got_last = 0;  ///< the same without the passing over
   std::uint32_t place = 0;     ///< among the index's packs
+  std::size_t undecided = 0;   ///< of a leaving one: blobs that may still turn out not to be worth moving
   bool leaving = false;        ///< what is still in it is being moved
   bool stale = false;          ///< a record in it counts no more, and what says so lies in a later pack
   bool stuck = false;          ///< what is in it could not be moved
@@ -50,6 +51,7 @@ struct evicted_blobs {
 /// Whether there is room now.
 enum class room : std::uint8_t {
   made,
+  soon,   ///< enough has left for one turn: ask again when others have been served
   later,  ///< ask again when a pack has left
   none,   ///< what must stay leaves not enough
 };
@@ -72,6 +74,7 @@ public:
     std::uint64_t hot_memory = 0;
     std::uint64_t hot_blob = 64 << 10;  ///< the largest that is kept in memory
     std::size_t blobs = SIZE_MAX;       ///< so many at most
+    std::size_t at_once = 4096;         ///< that leave in one turn of the actor, which takes milliseconds
     bool overwritten = false;           ///< a later record under a name may say something else
   };
   using slot = blob_entry;
@@ -123,8 +126,9 @@ public:
   held_pack* find_pack(std::uint64_t number);
   /// Null if it has a file.
   held_pack* pack_of(const slot& which) noexcept { return packs_[which.pack].get(); }
-  /// The first of those in it, with so many bytes or a little more.
-  std::vector<slot*> blobs_in(const held_pack& which, std::uint64_t most = UINT64_MAX);
+  /// The first of those in it, with so many bytes or a little more, and no more than `count`.
+  std::vector<slot*> blobs_in(const held_pack& which, std::uint64_t most = UINT64_MAX,
+                              std::size_t count = SIZE_MAX);
   std::uint64_t next_sequence() noexcept { return ++sequences_; }
   /// Old records of this digest, up to this sequence, count no more when they come.
   void note_tombstone(const digest& blob, std::uint64_t sequence);
@@ -177,6 +181,10 @@ public:
   /// is not tried again before others were.
   void finish_leaving(held_pack& which, evicted_blobs& gone);
   bool is_leaving() const noexcept { return leaving_ > 0; }
+  /// The blobs of a pack leave some at a time. Whoever sees that this has begun goes on with it, in a later
+  /// turn.
+  bool is_dropping() const noexcept { return dropping_ != nullptr; }
+  void go_on_dropping(evicted_blobs& gone) { drop_some(limits_.at_once, gone); }
 
   /// How far the order of use was kept for the next start: packs from this number on, then parts of the
   /// files.
@@ -184,8 +192,9 @@ public:
     std::uint64_t pack = 0;
     std::size_t part = 0;
   };
-  /// The next ones whose order changed since it was taken last. None: the round is over.
-  std::vector<std::pair<std::string, use_marks>> take_changed_marks(mark_round& from, std::size_t most);
+  /// The next ones whose order changed since it was taken last, unsorted; no further than this many blobs.
+  /// None: the round is over.
+  std::vector<std::pair<std::string, use_marks>> take_changed_marks(mark_round& from, std::size_t blobs);
   /// As an earlier process left it.
   void set_order(held_pack& which, const use_marks& marks);
 
@@ -228,7 +237,7 @@ private:
   bool is(const slot& which, const digest& blob) const noexcept;
   void touch(slot& which);
   void note_change(const slot& which);
-  use_marks marks_of(const held_pack& which) const;
+  std::size_t put_marks_of(const held_pack& which, use_marks& result) const;
   use_marks marks_of_files(std::size_t part) const;
   slot& add(const digest& blob);
   void attach(slot& which);
@@ -245,14 +254,16 @@ private:
   bool fits(std::uint64_t weight) const noexcept;
   room drop_until_fits(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   room drop_next(std::uint64_t open, evicted_blobs& gone);
-  room drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs& gone);
+  room drop_a_pack(held_pack* next, std::uint64_t open);
   slot* next_file() noexcept;
   held_pack* next_pack(std::uint64_t open) noexcept;
   bool survives(const slot& which, const held_pack& in, std::uint32_t since) const noexcept;
   survivors survivors_of(const held_pack& which, std::uint32_t since) const noexcept;
   void pass_over(held_pack& which);
   void forget_stuck();
-  void drop_pack(held_pack& which, std::uint32_t since, evicted_blobs& gone);
+  void begin_dropping(held_pack& which, std::uint32_t since) noexcept;
+  void drop_some(std::size_t most, evicted_blobs& gone);
+  void drop_at_once(held_pack& which, evicted_blobs& gone);
   bool shed_one(std::uint64_t open, evicted_blobs& gone);
 
   const limits limits_;
@@ -277,6 +288,8 @@ private:
   std::uint64_t sequences_;
   std::uint32_t serials_ = 0;
   std::size_t leaving_ = 0;
+  held_pack* dropping_ = nullptr;     // not all of its blobs were looked at
+  std::uint32_t dropping_since_ = 0;  // what was used from then on survives
   std::size_t stuck_ = 0;
   std::size_t stale_leaving_ = 0;
   std::set<std::uint64_t> unreadable_;

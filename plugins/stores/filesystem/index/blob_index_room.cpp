@@ -49,15 +49,21 @@ bool blob_index::fits(std::uint64_t weight) const noexcept {
   return this->weight() + reserved_ + weight <= space();
 }
 
+// Others wait as long as this takes, so no more leave at once than can in some milliseconds.
 room blob_index::drop_until_fits(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
-  while (!fits(weight) || size() > limits_.blobs) {
+  auto left = [&] {
+    return limits_.at_once - std::min(limits_.at_once, gone.blobs.size() + gone.copies.size());
+  };
+  for (;;) {
+    if (dropping_ && left() > 0) drop_some(left(), gone);
+    if (fits(weight) && size() <= limits_.blobs) return room::made;
+    if (dropping_ || left() == 0) return room::soon;
     // Copies first, for they can be made again.
     if (!fits(weight) && !copy_line_.empty())
       drop_copy(entries_[copy_line_.front()], gone);
     else if (room answer = drop_next(open, gone); answer != room::made)
       return answer;
   }
-  return room::made;
 }
 
 // The older of the two ends.
@@ -71,7 +77,7 @@ room blob_index::drop_next(std::uint64_t open, evicted_blobs& gone) {
   }
   // A later one may have in it what says that records of a stale one count no more.
   if (pack && leaving_ < max_leaving && stale_leaving_ == 0) {
-    room answer = drop_a_pack(pack, open, gone);
+    room answer = drop_a_pack(pack, open);
     if (answer != room::none || !file) return answer;
     erase(*file, gone);
     return room::made;
@@ -88,7 +94,7 @@ void blob_index::forget_stuck() {
 }
 
 // In their turn, but for those from which too little would be won. Where all of several are so, the best.
-room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs& gone) {
+room blob_index::drop_a_pack(held_pack* next, std::uint64_t open) {
   const std::uint32_t since = order_.since(most_of(order_.weight()));
   held_pack* best = nullptr;
   std::uint64_t won = 0;
@@ -106,7 +112,7 @@ room blob_index::drop_a_pack(held_pack* next, std::uint64_t open, evicted_blobs&
   }
   if (best) {
     passed_over_ = 0;
-    drop_pack(*best, since, gone);
+    begin_dropping(*best, since);
     return room::made;
   }
   if (passed_over_ <= 2 * numbers_.size()) return room::later;
@@ -153,24 +159,47 @@ blob_index::survivors blob_index::survivors_of(const held_pack& which, std::uint
   return result;
 }
 
-void blob_index::drop_pack(held_pack& which, std::uint32_t since, evicted_blobs& gone) {
+void blob_index::begin_dropping(held_pack& which, std::uint32_t since) noexcept {
+  assert(!dropping_);
+  dropping_ = &which;
+  dropping_since_ = since;
   which.leaving = true;  // before: its records need not be counted as stale
   ++leaving_;
   stale_leaving_ += which.stale;
   which.carried = 0;
-  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next)
+  which.undecided = 0;
+  for (entry_id one = which.blobs.front; one != 0; one = entries_[one].next) {
     which.carried += record_size(entries_[one].function, entries_[one].length);
+    ++which.undecided;
+  }
   carried_ += which.carried;
   packs_weight_ -= which.size;
-  for (entry_id one = which.blobs.front; one != 0;) {
-    slot& blob = entries_[one];
-    one = blob.next;
-    if (!survives(blob, which, since)) erase(blob, gone);
+}
+
+void blob_index::drop_at_once(held_pack& which, evicted_blobs& gone) {
+  begin_dropping(which, UINT32_MAX);
+  drop_some(SIZE_MAX, gone);
+}
+
+// What stays goes to the back, behind what has not been looked at. If something left by itself meanwhile,
+// some are looked at twice.
+void blob_index::drop_some(std::size_t most, evicted_blobs& gone) {
+  held_pack& from = *dropping_;
+  for (; from.undecided > 0 && !from.blobs.empty(); --from.undecided) {
+    if (most-- == 0) return;
+    slot& blob = entries_[from.blobs.front];
+    if (survives(blob, from, dropping_since_)) {
+      entries_.unlink(from.blobs, blob);
+      entries_.push_back(from.blobs, blob);
+    } else {
+      erase(blob, gone);
+    }
   }
-  if (which.blobs.empty())
-    finish_leaving(which, gone);
+  dropping_ = nullptr;
+  if (from.blobs.empty())
+    finish_leaving(from, gone);
   else
-    gone.leaving.push_back(&which);
+    gone.leaving.push_back(&from);
 }
 
 void blob_index::finish_leaving(held_pack& which, evicted_blobs& gone) {
@@ -189,7 +218,9 @@ void blob_index::finish_leaving(held_pack& which, evicted_blobs& gone) {
   if (!which.stale) set_turn(which, numbers_.rbegin()->first);
 }
 
+// Whoever writes waits for it, so it is done at once.
 void blob_index::shed(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
+  if (dropping_) drop_some(SIZE_MAX, gone);
   std::uint64_t before = this->weight();
   while (before - this->weight() < weight) {
     if (!copy_line_.empty())
@@ -224,7 +255,7 @@ bool blob_index::shed_one(std::uint64_t open, evicted_blobs& gone) {
   if (file && (!best || least > 0 || order_.known(file->used) <= order_.known(best->filled)))
     erase(*file, gone);
   else if (best)
-    drop_pack(*best, UINT32_MAX, gone);
+    drop_at_once(*best, gone);
   else
     return false;
   return true;

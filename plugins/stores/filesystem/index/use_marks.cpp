@@ -52,10 +52,11 @@ std::optional<use_marks> read_from(const store_folder& in, const descriptor& fol
 
 // Not synced: after a power cut it may be damaged, and is then not believed.
 disk_result<void> write_to(store_folder& in, const descriptor& folder, const std::string& name,
-                           const use_marks& marks) {
+                           use_marks marks) {
   const std::string fresh = in.fresh_temp_name();
   auto file = in.on().open(in.temp(), fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (!file) return tl::unexpected(file.error());
+  marks.sort();
   std::string text = encode_marks(marks);
   iovec piece{text.data(), text.size()};
   auto done = write_all(in.on(), *file, {&piece, 1}, 0);

@@ -124,7 +124,9 @@ private:
 
   // store_read.cpp
   caf::result<missing_blobs> find(find_missing order);
-  missing_blobs missing_of(const std::vector<digest>& blobs);
+  struct search;
+  void look_up_all(const std::shared_ptr<search>& which, answer<missing_blobs> reply);
+  void look_up(search& in);
   caf::result<blob_content> read(read_blob order);
   void read_now(const read_blob& order, answer<blob_content> reply);
   void read_known(const read_blob& order, slot& which, answer<blob_content> reply);
@@ -301,6 +303,7 @@ private:
   // Bounded by what can be promised; each belongs to a write or a lending that has not been answered yet.
   std::deque<room_wish> wanting_room_;
   bool giving_room_ = false;
+  bool room_asked_ = false;  // for its turn
   // Blobs that are read whole because a part of each was asked for, and who wants other parts meanwhile.
   std::unordered_map<digest, std::vector<std::function<void()>>> proving_;
 

@@ -5,8 +5,8 @@ namespace {
 
 // After a kill, what was used in the last of them is not known to have been used.
 constexpr auto order_kept_every = std::chrono::seconds(30);
-// In one turn, which takes some milliseconds.
-constexpr std::size_t max_kept_at_once = 4;
+// Blobs looked at in one turn, which takes some milliseconds.
+constexpr std::size_t kept_at_once = 32768;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void store::keep_order_later() {
 void store::keep_order(blob_index::mark_round from) {
   if (loading_) return keep_order_later();
   if (still_looking()) from.part = SIZE_MAX;
-  auto marks = index_.take_changed_marks(from, max_kept_at_once);
+  auto marks = index_.take_changed_marks(from, kept_at_once);
   if (marks.empty()) return keep_order_later();
   auto write = [with = deps_, marks = std::move(marks)]() -> expected<void> {
     write_marks(*with->folder, marks);

@@ -12,26 +12,51 @@ namespace {
 // What may be read, and hashed, without leaving the actor: some tens of microseconds at most.
 constexpr std::uint64_t read_inline_limit = 256 << 10;
 constexpr std::uint64_t prove_inline_limit = 64 << 10;
+// Some milliseconds' worth: a message has room for tens of thousands.
+constexpr std::size_t looked_up_at_once = 8192;
 
 }  // namespace
 
+// Many are looked up in several turns.
+struct store::search {
+  std::vector<digest> blobs;
+  named_once missing;
+  std::size_t done = 0;
+
+  explicit search(std::vector<digest> asked) : blobs(std::move(asked)), missing(blobs.size()) {}
+  std::span<const digest> next() const {
+    return std::span(blobs).subspan(done, std::min(looked_up_at_once, blobs.size() - done));
+  }
+};
+
 caf::result<missing_blobs> store::find(find_missing order) {
-  if (!still_looking()) return missing_of(order.blobs);
+  if (!still_looking() && order.blobs.size() <= looked_up_at_once) {
+    search all(std::move(order.blobs));
+    look_up(all);
+    return missing_blobs{all.missing.take()};
+  }
+  auto mine = std::make_shared<search>(std::move(order.blobs));
   auto reply = make_answer<missing_blobs>(this);
-  when_known(order.blobs, [this, asked = order.blobs, reply]() mutable { reply.deliver(missing_of(asked)); });
+  when_known(mine->blobs, [this, mine, reply] { look_up_all(mine, reply); });
   return reply;
 }
 
+void store::look_up_all(const std::shared_ptr<search>& which, answer<missing_blobs> reply) {
+  look_up(*which);
+  if (which->done == which->blobs.size()) return reply.deliver(missing_blobs{which->missing.take()});
+  later([this, which, reply] { look_up_all(which, reply); });
+}
+
 // Each once, in the order in which they were asked; those that are there are used.
-missing_blobs store::missing_of(const std::vector<digest>& blobs) {
-  named_once missing(blobs.size());
-  index_.find_all(blobs, [&](std::size_t at, std::uint64_t hash, slot* there) {
+void store::look_up(search& in) {
+  const auto some = in.next();
+  index_.find_all(some, [&](std::size_t at, std::uint64_t hash, slot* there) {
     if (there && index_.stands(*there))
       index_.use(*there);
-    else if (deps_->what != store_role::content || !is_empty_blob(blobs[at]))
-      missing.add(blobs[at], hash);
+    else if (deps_->what != store_role::content || !is_empty_blob(some[at]))
+      in.missing.add(some[at], hash);
   });
-  return {missing.take()};
+  in.done += some.size();
 }
 
 caf::result<blob_content> store::read(read_blob order) {

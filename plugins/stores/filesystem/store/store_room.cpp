@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t result_guess = 16 << 10;
 // Moved out of a leaving pack at once.
 constexpr std::uint64_t moved_at_once = 4 << 20;
+constexpr std::size_t most_moved_at_once = 4096;
 // Blobs leave for it when an upload has sent a byte, and a client may begin many: little, then twice what has
 // come.
 constexpr std::uint64_t least_grant = 128 << 10;
@@ -86,6 +87,12 @@ void store::wait_for_room(std::uint64_t promised, std::function<void(bool)> then
 // In the order in which they came.
 void store::give_room() {
   if (std::exchange(giving_room_, true)) return;
+  bool again = false;
+  if (wanting_room_.empty() && index_.is_dropping()) {
+    evicted_blobs gone;
+    index_.go_on_dropping(gone);
+    evict(std::move(gone));
+  }
   while (!wanting_room_.empty()) {
     evicted_blobs gone;
     room answer = index_.redeem(wanting_room_.front().promised, first_to_stay(), gone);
@@ -94,8 +101,8 @@ void store::give_room() {
       when_loaded_.push_back([this] { give_room(); });
       break;
     }
-    if (answer == room::later) {
-      if (!index_.is_leaving()) later([this] { give_room(); });
+    if (answer == room::soon || answer == room::later) {
+      again = answer == room::soon || !index_.is_leaving();
       break;
     }
     room_wish first = std::move(wanting_room_.front());
@@ -104,6 +111,11 @@ void store::give_room() {
     outlive([&] { first.then(answer == room::made); });
   }
   giving_room_ = false;
+  if ((!again && !index_.is_dropping()) || std::exchange(room_asked_, true)) return;
+  later([this] {
+    room_asked_ = false;
+    give_room();
+  });
 }
 
 // A client may name any size, and leave. So what is there stays until the bytes come that it has to go for;
@@ -314,7 +326,7 @@ void store::move_on(std::uint64_t number) {
   std::vector<std::pair<digest, std::uint64_t>> which;
   std::vector<std::pair<digest, pack_place>> places;
   std::vector<std::uint64_t> sequences;
-  for (const slot* one : index_.blobs_in(*pack, moved_at_once)) {
+  for (const slot* one : index_.blobs_in(*pack, moved_at_once, most_moved_at_once)) {
     which.emplace_back(index_.name_of(*one), one->serial);
     places.emplace_back(which.back().first, index_.place_of(*one));
     sequences.push_back(one->sequence);

@@ -216,6 +216,72 @@ BOOST_AUTO_TEST_CASE(no_pack_leaves_before_an_older_one_with_a_record_that_it_re
   index.unpin(blob(5), pinned);
 }
 
+// Others wait while blobs leave.
+BOOST_AUTO_TEST_CASE(no_more_leave_in_one_turn_than_others_may_wait_for) {
+  for (bool packed : {true, false}) {
+    auto bounds = room_for(64);
+    bounds.at_once = 3;
+    blob_index index(bounds, 1);
+    for (std::uint64_t n = 0; n < 8; ++n)
+      for (std::uint64_t i = 0; i < 7; ++i)
+        packed ? index.insert_packed(blob(10 * n + i), place(pack(n + 1), i), 10 * n + i)
+               : index.insert_file(blob(10 * n + i), 1);
+    std::size_t left = 0;
+    room answer = room::soon;
+    for (int turn = 0; answer == room::soon && turn < 100; ++turn) {
+      evicted_blobs gone;
+      answer = index.reserve(63 * block, none_open, gone);
+      BOOST_TEST(gone.blobs.size() <= 3U);
+      left += gone.blobs.size();
+    }
+    BOOST_TEST((answer == room::made));
+    while (index.is_dropping()) {
+      evicted_blobs gone;
+      index.go_on_dropping(gone);
+      left += gone.blobs.size();
+    }
+    BOOST_TEST(left + index.size() == 56U);
+    BOOST_TEST(left >= 50U);
+    BOOST_TEST(!index.is_leaving());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wanted_while_the_blobs_of_its_pack_leave_stays) {
+  auto bounds = room_for(4);
+  bounds.at_once = 2;
+  blob_index index(bounds, 1);
+  auto first = pack(1), second = pack(2);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(10 + i), place(second, i), 10 + i);
+  auto reserve = [&] {
+    evicted_blobs gone;
+    const room answer = index.reserve(2 * block, none_open, gone);
+    return std::pair(answer, std::move(gone));
+  };
+  BOOST_TEST((reserve().first == room::soon));
+  BOOST_TEST(index.is_dropping());
+  BOOST_TEST(index.find(blob(1)) == nullptr);
+  const auto pinned = index.pin(*index.find(blob(2)));
+  evicted_blobs forgotten;
+  index.erase(*index.find(blob(4)), forgotten);
+  BOOST_TEST(forgotten.packs.empty());
+  std::vector<held_pack*> leaving;
+  for (int turn = 0; index.is_dropping() && turn < 10; ++turn) {
+    auto [answer, gone] = reserve();
+    if (answer == room::made) index.release(2 * block);
+    leaving.insert(leaving.end(), gone.leaving.begin(), gone.leaving.end());
+  }
+  BOOST_REQUIRE(leaving.size() == 1U);
+  BOOST_TEST(leaving.front()->file->number == 1U);
+  BOOST_TEST(index.blobs_in(*leaving.front()).size() == 1U);
+  BOOST_REQUIRE(index.find(blob(2)) != nullptr);
+  index.move(*index.find(blob(2)), place(pack(3), 0));
+  evicted_blobs gone;
+  index.finish_leaving(*leaving.front(), gone);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  index.unpin(blob(2), pinned);
+}
+
 BOOST_AUTO_TEST_CASE(never_drops_the_pack_that_is_being_written) {
   blob_index index(room_for(4), 1);
   auto open = pack(7);

@@ -92,18 +92,20 @@ BOOST_AUTO_TEST_CASE(a_client_finds_nearly_as_much_as_with_plain_lru_while_anoth
 }
 
 BOOST_AUTO_TEST_CASE(what_was_just_used_outlives_a_burst_of_half_the_capacity) {
-  modelled_store store(room_for_all);
-  const std::uint64_t fits = room_for_all / record_size(small);
-  for (std::uint64_t i = 0; i < 2 * fits; ++i) BOOST_REQUIRE(store.put_small(numbered(i), small));
-  std::vector<digest> used;
-  for (std::uint64_t i = fits; i < 2 * fits; i += 20)
-    if (store.use(numbered(i))) used.push_back(numbered(i));
-  BOOST_TEST(used.size() > fits / 20 / 10 * 9);
-  for (std::uint64_t i = 0; i < 50; ++i)
-    BOOST_REQUIRE(store.put_file(numbered(bursts + i), room_for_all / 100));
-  std::size_t lost = 0;
-  for (const auto& blob : used) lost += store.index.find(blob) == nullptr;
-  BOOST_TEST(lost == 0U);
+  for (std::size_t at_once : {16U, 4096U}) {
+    modelled_store store(room_for_all, SIZE_MAX, at_once);
+    const std::uint64_t fits = room_for_all / record_size(small);
+    for (std::uint64_t i = 0; i < 2 * fits; ++i) BOOST_REQUIRE(store.put_small(numbered(i), small));
+    std::vector<digest> used;
+    for (std::uint64_t i = fits; i < 2 * fits; i += 20)
+      if (store.use(numbered(i))) used.push_back(numbered(i));
+    BOOST_TEST(used.size() > fits / 20 / 10 * 9);
+    for (std::uint64_t i = 0; i < 50; ++i)
+      BOOST_REQUIRE(store.put_file(numbered(bursts + i), room_for_all / 100));
+    std::size_t lost = 0;
+    for (const auto& blob : used) lost += store.index.find(blob) == nullptr;
+    BOOST_TEST(lost == 0U);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_few_pins_cost_no_more_room_than_they_hold) {
@@ -138,8 +140,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_moved_stays_and_is_tried_again_after_the_oth
       evicted_blobs gone;
       room answer = store.index.reserve(store.index.space(), store.open(), gone);
       if (answer == room::none) break;
-      BOOST_REQUIRE(answer == room::later);
-      BOOST_REQUIRE(!gone.leaving.empty());
+      BOOST_REQUIRE((answer == room::soon || (answer == room::later && !gone.leaving.empty())));
       for (auto* pack : gone.leaving) {
         tried.insert(pack->file->number);
         evicted_blobs none;

@@ -69,6 +69,18 @@ BOOST_AUTO_TEST_CASE(answers_from_the_packs_before_their_records_are_in_the_inde
   BOOST_TEST(fixture.stats().blobs == 10'000U);
 }
 
+BOOST_AUTO_TEST_CASE(many_are_looked_for_in_several_turns_and_named_once_in_their_order) {
+  filesystem_fixture fixture(filesystem_fixture::packing());
+  const auto blobs = put_many(fixture, 5000);
+  std::vector<digest> asked, absent;
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    asked.push_back(blobs[i % blobs.size()]);
+    asked.push_back(digest_of("absent " + std::to_string(i % 7000)));
+    if (i < 7000) absent.push_back(asked.back());
+  }
+  BOOST_TEST((fixture.ask(find_missing{asked})->blobs == absent));
+}
+
 BOOST_AUTO_TEST_CASE(enters_some_records_at_a_time_and_answers_in_between) {
   filesystem_fixture fixture(filesystem_fixture::packing());
   auto blobs = put_many(fixture, 10'000);

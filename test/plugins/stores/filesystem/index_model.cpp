@@ -14,8 +14,9 @@ constexpr std::uint64_t largest_record = 8192;
 
 }  // namespace
 
-modelled_store::modelled_store(std::uint64_t capacity, std::size_t blobs)
-    : index({capacity, 2 * (capacity / 64 + largest_record), 0, 0, blobs}, 1), pack_size_(capacity / 64) {}
+modelled_store::modelled_store(std::uint64_t capacity, std::size_t blobs, std::size_t at_once)
+    : index({capacity, 2 * (capacity / 64 + largest_record), 0, 0, blobs, at_once}, 1),
+      pack_size_(capacity / 64) {}
 
 bool modelled_store::use(const digest& blob) {
   auto there = index.find(blob);
@@ -31,6 +32,7 @@ bool modelled_store::reserve(std::uint64_t weight) {
     std::uint64_t moving = 0;
     for (auto number : leaving_) moving += index.find_pack(number)->size;
     max_on_disk_ = std::max(max_on_disk_, index.weight() + index.reserved() + moving);
+    if (answer == room::soon) continue;
     if (answer != room::later) return answer == room::made;
     carry();
   }

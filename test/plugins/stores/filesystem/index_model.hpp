@@ -14,7 +14,7 @@ namespace kiln::test {
 /// waits for it.
 class modelled_store {
 public:
-  explicit modelled_store(std::uint64_t capacity, std::size_t blobs = SIZE_MAX);
+  explicit modelled_store(std::uint64_t capacity, std::size_t blobs = SIZE_MAX, std::size_t at_once = 4096);
 
   bool use(const digest& blob);
   /// False if there is no room.
