@@ -252,6 +252,7 @@ private:
 
   bool can_spare(std::uint64_t weight) const noexcept;
   bool fits(std::uint64_t weight) const noexcept;
+  room make_room(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   room drop_until_fits(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone);
   room drop_next(std::uint64_t open, evicted_blobs& gone);
   room drop_a_pack(held_pack* next, std::uint64_t open);
@@ -291,6 +292,7 @@ private:
   held_pack* dropping_ = nullptr;     // not all of its blobs were looked at
   std::uint32_t dropping_since_ = 0;  // what was used from then on survives
   std::size_t stuck_ = 0;
+  bool room_wanted_ = false;  // somebody asked for room, and was told to ask again
   std::size_t stale_leaving_ = 0;
   std::set<std::uint64_t> unreadable_;
   std::uint64_t end_of_doubt_ = 0;                        // of the packs before this one; 0: there is none

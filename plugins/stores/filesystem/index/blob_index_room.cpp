@@ -21,7 +21,7 @@ constexpr std::uint64_t most_of(std::uint64_t size) noexcept {
 
 room blob_index::reserve(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
   if (!can_spare(weight)) return room::none;
-  room answer = drop_until_fits(weight, open, gone);
+  room answer = make_room(weight, open, gone);
   if (answer == room::made) reserved_ += weight;
   return answer;
 }
@@ -33,7 +33,7 @@ bool blob_index::promise(std::uint64_t weight) noexcept {
 }
 
 room blob_index::redeem(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
-  room answer = drop_until_fits(weight, open, gone);
+  room answer = make_room(weight, open, gone);
   if (answer != room::made) return answer;
   promised_ -= weight;
   reserved_ += weight;
@@ -47,6 +47,14 @@ bool blob_index::can_spare(std::uint64_t weight) const noexcept {
 
 bool blob_index::fits(std::uint64_t weight) const noexcept {
   return this->weight() + reserved_ + weight <= space();
+}
+
+// What could not be moved for somebody before may be by now: it is tried once for each who asks.
+room blob_index::make_room(std::uint64_t weight, std::uint64_t open, evicted_blobs& gone) {
+  if (!room_wanted_) forget_stuck();
+  const room answer = drop_until_fits(weight, open, gone);
+  room_wanted_ = answer == room::soon || answer == room::later;
+  return answer;
 }
 
 // Others wait as long as this takes, so no more leave at once than can in some milliseconds.
@@ -82,10 +90,7 @@ room blob_index::drop_next(std::uint64_t open, evicted_blobs& gone) {
     erase(*file, gone);
     return room::made;
   }
-  if (leaving_ > 0) return room::later;
-  // Next time those are tried that could not be moved now.
-  forget_stuck();
-  return room::none;
+  return leaving_ > 0 ? room::later : room::none;
 }
 
 void blob_index::forget_stuck() {

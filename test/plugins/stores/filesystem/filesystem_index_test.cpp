@@ -282,6 +282,36 @@ BOOST_AUTO_TEST_CASE(what_is_wanted_while_the_blobs_of_its_pack_leave_stays) {
   index.unpin(blob(2), pinned);
 }
 
+// The disk may take it by now.
+BOOST_AUTO_TEST_CASE(what_could_not_be_moved_after_all_were_served_is_tried_again_for_the_next) {
+  blob_index index(room_for(4), 1);
+  auto first = pack(1), second = pack(2);
+  for (std::uint64_t i = 0; i < 7; ++i) index.insert_packed(blob(i), place(first, i), i);
+  for (std::uint64_t i = 0; i < 7; ++i)
+    index.insert_packed(blob(i == 0 ? 0 : 10 + i), place(second, i), 10 + i);
+  const auto pinned = index.pin(*index.find(blob(5)));
+  auto leaves = [&](std::uint64_t weight, room expected) {
+    evicted_blobs gone;
+    BOOST_TEST((index.reserve(weight, none_open, gone) == expected));
+    BOOST_REQUIRE(gone.leaving.size() == 1U);
+    BOOST_TEST(gone.leaving.front()->file->number == 1U);
+    return gone.leaving.front();
+  };
+  evicted_blobs gone;
+  auto* leaving = leaves(block, room::made);
+  index.release(block);
+  index.finish_leaving(*leaving, gone);  // not moved, and nobody waits for it
+  leaving = leaves(3 * block, room::later);
+  index.finish_leaving(*leaving, gone);  // nor for this one
+  BOOST_TEST((index.reserve(3 * block, none_open, gone) == room::none));
+  leaving = leaves(3 * block, room::later);
+  index.move(*index.find(blob(5)), place(pack(3), 0));
+  index.finish_leaving(*leaving, gone);
+  BOOST_TEST((gone.packs == std::vector<std::uint64_t>{1}));
+  BOOST_TEST((index.reserve(block, none_open, gone) == room::made));
+  index.unpin(blob(5), pinned);
+}
+
 BOOST_AUTO_TEST_CASE(never_drops_the_pack_that_is_being_written) {
   blob_index index(room_for(4), 1);
   auto open = pack(7);
