@@ -55,6 +55,7 @@ private:
     std::uint64_t granted = 0;         ///< to a large one: bytes of it that may be written
     std::weak_ptr<upload> progress{};  ///< of a large one
     bool retried = false;
+    bool overtaken = false;  ///< by a tombstone: its record would not count at the next start
   };
   caf::result<receipt> write(write_blob order);
   void begin_writing(write_blob order, answer<receipt> reply);
@@ -107,6 +108,8 @@ private:
   error judge_file(const digest& blob, std::uint64_t serial, error why);
   void record_tombstone(const digest& blob, std::uint64_t sequence,
                         std::function<void(expected<void>)> then = {});
+  /// For a tombstone of all records that there are of it, whoever knows of them.
+  std::uint64_t sequence_above(const digest& blob);
   void move_on(std::uint64_t pack);
   void moved(std::uint64_t pack, const std::vector<std::pair<digest, std::uint64_t>>& which,
              const std::vector<placed_blob>& placed);
@@ -114,6 +117,7 @@ private:
 
   // store_write_many.cpp
   struct batch;
+  void overtake_in_batches(const digest& blob);
   caf::result<receipts> write_many(write_blobs order);
   void begin_batch(const std::shared_ptr<batch>& which);
   void store_batch(const std::shared_ptr<batch>& which);
@@ -294,6 +298,7 @@ private:
   store_observers listeners_;
   std::unordered_map<std::uint64_t, writing> writings_;
   std::unordered_multimap<digest, std::uint64_t> uploads_of_;
+  std::vector<std::weak_ptr<batch>> batches_;   // that are under way, or were
   std::unordered_multiset<digest> publishing_;  // files that are getting their names
   std::uint64_t last_writing_ = 0;
   struct room_wish {

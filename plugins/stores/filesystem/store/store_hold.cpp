@@ -179,13 +179,11 @@ caf::result<forgotten> store::forget(forget_blob order) {
     if (!there && !may_be_in_unreadable()) return reply.deliver(forgotten{false});
     const forgotten told{there && index_.stands(*there)};
     const bool packed = !there || there->packed();
-    // A record that cannot be read yet must not come back either.
-    const std::uint64_t sequence = may_be_in_unreadable() ? index_.next_sequence() : there->sequence;
     evicted_blobs gone;
     if (there) index_.erase(*there, gone);
     dismiss(std::move(gone));
     if (packed)
-      return record_tombstone(blob, sequence, [reply, told](expected<void> done) mutable {
+      return record_tombstone(blob, sequence_above(blob), [reply, told](expected<void> done) mutable {
         if (done)
           reply.deliver(told);
         else

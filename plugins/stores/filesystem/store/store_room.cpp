@@ -298,6 +298,15 @@ void store::now_readable(slot& which) {
   listeners_.tell();
 }
 
+// A write that failed may have left a record that could not be wiped either, and nobody knows of it: so it is
+// not enough to be above the one that is known. What is being written now gets a sequence above this one.
+std::uint64_t store::sequence_above(const digest& blob) {
+  for (auto& [id, one] : writings_)
+    if (one.blob == blob) one.overtaken = true;
+  overtake_in_batches(blob);
+  return index_.next_sequence();
+}
+
 // Without it the next start would find the record again.
 void store::record_tombstone(const digest& blob, std::uint64_t sequence,
                              std::function<void(expected<void>)> then) {

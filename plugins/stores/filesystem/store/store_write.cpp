@@ -77,6 +77,7 @@ void store::turn_away(std::uint64_t id, const blob_source_ptr& source, error why
 
 void store::begin_small(std::uint64_t id, const digest& blob, blob_source_ptr source) {
   std::uint64_t sequence = index_.next_sequence();
+  writings_.at(id).overtaken = false;
   std::uint64_t limit =
       deps_->what == store_role::results ? result_limit : static_cast<std::uint64_t>(blob.size);
   auto ended = [this, id, sequence](expected<placed_blob> placed) {
@@ -90,6 +91,11 @@ void store::small_ended(std::uint64_t id, std::uint64_t sequence, placed_blob pl
   auto found = writings_.find(id);
   if (found == writings_.end()) return;
   writing& mine = found->second;
+  if (placed.place && std::exchange(mine.overtaken, false)) {
+    heard_of_ = placed.place->in->number;
+    index_.count_record(*placed.place);
+    return begin_again(id, {mine.blob, placed.content, index_.next_sequence()});
+  }
   if (placed.place) {
     index_.release(std::exchange(mine.reserved, 0));
     enter_packed(mine.blob, sequence, placed);

@@ -40,6 +40,7 @@ struct store::batch {
     bytes content;
     std::uint64_t reserved = 0;
     std::uint64_t sequence = 0;
+    bool overtaken = false;  ///< by a tombstone
     uploaded_ptr stored;
     std::optional<expected<receipt>> outcome;
 
@@ -51,7 +52,7 @@ struct store::batch {
   batch(write_blobs order, answer<receipts> to) : reply(std::move(to)) {
     items.reserve(order.entries.size());
     for (auto& entry : order.entries)
-      items.push_back({entry.blob, std::move(entry.content), 0, 0, nullptr, {}});
+      items.push_back({entry.blob, std::move(entry.content), 0, 0, false, nullptr, {}});
   }
 
   answer<receipts> reply;
@@ -74,6 +75,8 @@ caf::result<receipts> store::write_many(write_blobs order) {
 }
 
 void store::begin_batch(const std::shared_ptr<batch>& which) {
+  std::erase_if(batches_, [](const std::weak_ptr<batch>& one) { return one.expired(); });
+  batches_.push_back(which);
   std::uint64_t promised = 0;
   for (auto& item : which->items) {
     if (deps_->what == store_role::content) {
@@ -128,9 +131,16 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
     blobs.push_back({which->items[i].blob, which->items[i].content, which->items[i].sequence});
   using all = std::vector<placed_blob>;
   auto placed_all = [this, which, share](expected<all> placed) {
+    std::vector<std::size_t> again;
     for (std::size_t i = 0; i < share.size(); ++i) {
       auto& item = which->items[share[i]];
-      if (placed && (*placed)[i].place) {
+      const bool is_placed = placed && (*placed)[i].place;
+      if (is_placed && std::exchange(item.overtaken, false)) {
+        heard_of_ = (*placed)[i].place->in->number;
+        index_.count_record(*(*placed)[i].place);
+        item.sequence = index_.next_sequence();
+        again.push_back(share[i]);
+      } else if (is_placed) {
         index_.release(std::exchange(item.reserved, 0));
         enter_packed(item.blob, item.sequence, (*placed)[i]);
         item.outcome = receipt{item.content.size(), false};
@@ -139,6 +149,7 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
       }
     }
     trim();
+    if (!again.empty()) return place_share(which, std::move(again));
     if (--which->pending == 0) publish_batch(which);
   };
   auto taken = begin_on_pool<all>(
@@ -149,6 +160,13 @@ void store::place_share(const std::shared_ptr<batch>& which, std::vector<std::si
   if (taken) return;
   for (auto i : share) which->items[i].outcome = fail(write_refused(taken.error()));
   if (--which->pending == 0) publish_batch(which);
+}
+
+void store::overtake_in_batches(const digest& blob) {
+  for (const auto& weak : batches_)
+    if (auto one = weak.lock())
+      for (auto& item : one->items)
+        if (item.blob == blob) item.overtaken = true;
 }
 
 void store::store_share(const std::shared_ptr<batch>& which, std::vector<std::size_t> share) {

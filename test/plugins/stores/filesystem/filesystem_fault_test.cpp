@@ -217,4 +217,58 @@ BOOST_AUTO_TEST_CASE(serves_what_it_has_from_a_disk_that_became_read_only) {
   BOOST_TEST((fixture.read(blob) == noise(50'000)));
 }
 
+// The record of a write that was refused may be on the disk all the same, where it could not be wiped.
+BOOST_AUTO_TEST_CASE(what_was_forgotten_does_not_come_back_from_a_write_that_failed) {
+  filesystem_fixture fixture(filesystem_fixture::files_only(), store_role::results);
+  const digest name = digest_of("an action");
+  BOOST_REQUIRE(fixture.write(name, "first").has_value());
+  bool written = false;
+  fixture.disk.fault = [&](disk_call made, const std::string&) {
+    if (made == disk_call::write && !std::exchange(written, true)) return 0;
+    return made == disk_call::write || made == disk_call::sync_data ? EIO : 0;
+  };
+  BOOST_TEST(!fixture.write(name, "second").has_value());
+  fixture.disk.fault = nullptr;
+  BOOST_TEST(fixture.ask(forget_blob{name})->was_present);
+  BOOST_TEST(!fixture.has(name));
+  fixture.crash();
+  BOOST_TEST(!fixture.has(name));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_while_it_is_forgotten_is_there_at_the_next_start) {
+  filesystem_fixture fixture(filesystem_fixture::files_only(), store_role::results);
+  const digest name = digest_of("an action");
+  auto source = std::make_shared<contract::hand_fed>();
+  auto slow = fixture.begin(write_blob{name, source});
+  fixture.run();
+  BOOST_REQUIRE(fixture.write(name, "quick").has_value());
+  BOOST_TEST(fixture.ask(forget_blob{name})->was_present);
+  source->feed("slow");
+  fixture.run();
+  source->end();
+  fixture.run();
+  BOOST_REQUIRE((*slow && (**slow).has_value()));
+  BOOST_TEST((fixture.read(name) == "slow"));
+  fixture.crash();
+  BOOST_TEST((fixture.read(name) == "slow"));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_is_written_while_one_of_it_is_forgotten_is_there_at_the_next_start) {
+  filesystem_fixture fixture(filesystem_fixture::files_only(), store_role::results);
+  const digest name = digest_of("an action"), other = digest_of("another action");
+  BOOST_REQUIRE(fixture.write(name, "first").has_value());
+  auto batch =
+      fixture.begin(write_blobs{{{name, bytes::copy_of("second")}, {other, bytes::copy_of("other")}}});
+  fixture.run_jobs(0);
+  auto gone = fixture.begin(forget_blob{name});
+  fixture.run();
+  BOOST_REQUIRE((*batch && **batch && *gone && **gone));
+  for (const auto& one : (**batch)->results) BOOST_TEST(one.has_value());
+  for (int start = 0; start < 2; ++start) {
+    BOOST_TEST((fixture.read(name) == "second"));
+    BOOST_TEST((fixture.read(other) == "other"));
+    fixture.crash();
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
