@@ -5,6 +5,11 @@ target_compile_options(kiln_flags INTERFACE -Wall -Wextra -Wno-missing-field-ini
 if(KILN_WERROR)
   target_compile_options(kiln_flags INTERFACE -Werror)
 endif()
+# GCC collects garbage whenever 128 MiB of its heap are used, which a file of ours soon does: a test compiles in an eighth
+# less time without, and takes 25 MiB more.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(kiln_flags INTERFACE "SHELL:--param ggc-min-heapsize=524288")
+endif()
 # The sanitizers' checks take most of the time at -O2, to compile and to run; -O1, which comes last, is what they advise.
 # GCC 12 takes what they add for reads of what nobody wrote.
 if(KILN_SANITIZE)
