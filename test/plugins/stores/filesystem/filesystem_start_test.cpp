@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(an_older_file_stays_when_the_names_of_its_folder_cannot_be_
     BOOST_REQUIRE(made.has_value());
     auto file = std::make_shared<filesystem::temp_file>(std::move(*made));
     BOOST_REQUIRE(file->append(bytes::copy_of(noise(5000))).has_value());
-    auto heard_of = [](const filesystem::disk_result<void>&) {};
+    auto heard_of = [](const disk_result<void>&) {};
     BOOST_REQUIRE(lane->submit({{blob, filesystem::blob_tree::content, file, heard_of}}).has_value());
     return heard.at(0).result.has_value();
   };
