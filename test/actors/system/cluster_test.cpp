@@ -186,8 +186,8 @@ BOOST_AUTO_TEST_CASE(whatever_a_node_cannot_be_without_is_watched_over) {
   kiln.join(worker_node);
   for (const auto* name : {"store blobs", "scheduler", "execution", "worker", "input_cache"})
     BOOST_TEST(names(kiln.node(0)).contains(name), name);
-  BOOST_TEST((names(kiln.node(1)) == std::set<std::string>{"store upstream", "worker", "input_cache",
-                                                           "session with the scheduler"}));
+  BOOST_TEST((names(kiln.node(1)) == std::set<std::string>{"store upstream", "health", "worker",
+                                                           "input_cache", "session with the scheduler"}));
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_does_the_same_and_another_one_something_else) {
