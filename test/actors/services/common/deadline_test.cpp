@@ -22,7 +22,8 @@ struct deadline_bench : service_bench {
     const auto content = watched(blobs);
     const auto zstd = make_compression(env(), {});
     add_routes(routes, std::vector{own(spawn_byte_stream(actors(), env(), {}, {}, zstd, content))});
-    add_routes(routes, {own(spawn_content_addressable_storage(actors(), env(), {}, zstd, content))});
+    add_routes(routes,
+               std::vector{own(spawn_content_addressable_storage(actors(), env(), {}, zstd, content))});
     add_routes(routes, own(spawn_chunking(actors(), env(), {}, {}, content)));
     const auto results = spawn_store("{type: memory, capacity: 1MiB}", store_role::results);
     add_routes(routes, own(spawn_action_cache(actors(), {env(), watched(results), content, {}, {}})));
