@@ -16,7 +16,9 @@ std::shared_ptr<const void> store::hold_of(pins held) {
     for (const auto& [blob, serial] : all) index_.unpin(blob, serial);
     give_room();
   });
-  return {nullptr, [let_go, held = std::move(held)](const void*) mutable { let_go(std::move(held)); }};
+  // It must not look like none.
+  static constexpr char some = 0;
+  return {&some, [let_go, held = std::move(held)](const void*) mutable { let_go(std::move(held)); }};
 }
 
 caf::result<leased> store::lease(lease_blobs order) {
