@@ -46,7 +46,8 @@ private:
 BOOST_AUTO_TEST_SUITE(throwing)
 
 BOOST_AUTO_TEST_CASE(an_action_for_which_there_is_no_memory_ends_alone) {
-  // When its folder is to be made, when it is looked at what the command has left, and when that is removed.
+  // When its folder is to be made, when it is looked at what the command has left, and when that is removed:
+  // the last costs no result, for that is known, and the folder goes a little later.
   for (int job : {1, 2, 3}) {
     failing_pools pools;
     worker_bench bench(nullptr, false);
@@ -55,8 +56,13 @@ BOOST_AUTO_TEST_CASE(an_action_for_which_there_is_no_memory_ends_alone) {
     pools.fail_at(job);
     auto outcome = bench.run(worker_bench::shell("echo x"));
     BOOST_TEST_CONTEXT("job " << job) {
-      BOOST_TEST(outcome.status.code() == errc::resource_exhausted, outcome.status.to_string());
-      BOOST_TEST((owner_of(outcome) == fault_owner::worker));
+      if (job == 3) {
+        BOOST_TEST(outcome.status.ok(), outcome.status.to_string());
+        BOOST_TEST(bench.out_of(outcome) == "x\n");
+      } else {
+        BOOST_TEST(outcome.status.code() == errc::resource_exhausted, outcome.status.to_string());
+        BOOST_TEST((owner_of(outcome) == fault_owner::worker));
+      }
       auto next = bench.run(worker_bench::shell("echo next"));
       BOOST_TEST(next.status.ok(), next.status.to_string());
       BOOST_TEST(bench.out_of(next) == "next\n");
