@@ -107,14 +107,16 @@ private:
 
   void check(std::uint64_t id, const tree_answer& answer) {
     on_response(
-        self_->request(blobs_, caf::infinite, find_missing{without_empty(answer.names())}),
+        self_->request(blobs_, caf::infinite,
+                       find_missing{without_empty(answer.names()), waits_until(calls_.at(id).call)}),
         [this, id](const missing_blobs& missing) { lost(id, missing.blobs, {}); },
         [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }
 
   void read(std::uint64_t id, const tree_answer& answer) {
     on_response(
-        self_->request(blobs_, caf::infinite, read_blobs{without_empty(answer.names())}),
+        self_->request(blobs_, caf::infinite,
+                       read_blobs{without_empty(answer.names()), waits_until(calls_.at(id).call)}),
         [this, id](blob_batch& found) { arrived(id, std::move(found)); },
         [this, id](const caf::error& fault) { end(id, from_caf(fault)); });
   }

@@ -133,7 +133,7 @@ void http_service::tell_blob(const asked& on, const digest& blob) {
   };
   if (is_empty_blob(blob)) return there();
   on_response(
-      self_->request(options_.content, caf::infinite, find_missing{{blob}}),
+      self_->request(options_.content, caf::infinite, find_missing{{blob}, waits_until(on.call)}),
       [on, there](const missing_blobs& missing) {
         if (missing.blobs.empty()) return there();
         on.call->finish({errc::not_found, "no blob " + on.path.name.hex() + " here"});

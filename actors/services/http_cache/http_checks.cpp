@@ -63,13 +63,14 @@ void http_service::check_blob(const asked& on, const digest& blob, const go_on& 
   };
   if (is_empty_blob(blob)) return look(true);
   on_response(
-      self_->request(options_.content, caf::infinite, find_missing{{blob}}),
+      self_->request(options_.content, caf::infinite, find_missing{{blob}, waits_until(on.call)}),
       [look](const missing_blobs& missing) { look(missing.blobs.empty()); }, fails(on.call));
 }
 
 void http_service::check_record(const asked& on, find_result order, bool value, const go_on& next) {
   if (!on.is_conditional()) return answering(on, next);
   const auto function = order.function;
+  order.until = waits_until(on.call);
   on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [on, next, value, function](const found_result& found) {

@@ -127,8 +127,9 @@ void http_service::keep_value(const asked& on, byte_chain content) {
   auto record = [this, on](const digest& blob) {
     auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
     on_response(
-        self_->request(options_.results, caf::infinite,
-                       write_blob{key, source_of(wrap_result(record_of_blob(blob)))}),
+        self_->request(
+            options_.results, caf::infinite,
+            write_blob{key, source_of(wrap_result(record_of_blob(blob))), {}, waits_until(on.call)}),
         [on](const receipt&) { done(on, 201); }, refuses(on));
   };
   offload(http_cache_actor(self_), *hashing_, std::move(name),
@@ -137,7 +138,8 @@ void http_service::keep_value(const asked& on, byte_chain content) {
               if (!blob) return failure(blob.error());
               if (is_empty_blob(*blob)) return record(*blob), expected<void>();
               on_response(
-                  self_->request(options_.content, caf::infinite, write_blob{*blob, source_of(content)}),
+                  self_->request(options_.content, caf::infinite,
+                                 write_blob{*blob, source_of(content), {}, waits_until(on.call)}),
                   [record, blob = *blob](const receipt&) { record(blob); }, refuses(on));
               return {};
             });
@@ -149,7 +151,7 @@ expected<void> http_service::drop_value(const asked& on) {
   auto drop = [this, on]() -> expected<void> {
     auto key = options_.names.of(record_kind::raw_value, "", value_key(on.path.text));
     on_response(
-        self_->request(options_.results, caf::infinite, forget_blob{key}),
+        self_->request(options_.results, caf::infinite, forget_blob{key, waits_until(on.call)}),
         [on](const forgotten& gone) {
           gone.was_present ? done(on, 204) : on.call->finish(no_value(on.path.text));
         },

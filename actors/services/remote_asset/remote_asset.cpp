@@ -81,9 +81,10 @@ private:
   void look(const search_ptr& on) {
     if (on->next == on->keys.size()) return not_kept(on);
     auto key = on->keys[on->next++];
+    find_result order{on->asked.instance, key, record_kind::asset, on->asked.function};
+    order.until = waits_until(on->call);
     on_response(
-        self_->request(options_.lookup, caf::infinite,
-                       find_result{on->asked.instance, key, record_kind::asset, on->asked.function}),
+        self_->request(options_.lookup, caf::infinite, std::move(order)),
         [this, on, key](const found_result& found) { judge(on, key, found.result); },
         [this, on](const caf::error& fault) {
           auto why = from_caf(fault);
@@ -149,6 +150,7 @@ private:
     find_missing needed{{record.content}};
     needed.blobs.insert(needed.blobs.end(), record.blobs.begin(), record.blobs.end());
     needed.blobs.insert(needed.blobs.end(), record.directories.begin(), record.directories.end());
+    needed.until = waits_until(call);
     on_response(
         self_->request(options_.content, caf::infinite, std::move(needed)),
         [this, call, records = std::move(records)](const missing_blobs& missing) mutable {
@@ -163,7 +165,7 @@ private:
 
   void keep(const call_ptr& call, std::vector<write_blobs::entry> records) {
     on_response(
-        self_->request(options_.results, caf::infinite, write_blobs{std::move(records)}),
+        self_->request(options_.results, caf::infinite, write_blobs{std::move(records), waits_until(call)}),
         [call](const receipts& kept) {
           for (const auto& one : kept.results)
             if (!one) return call->finish(one.error());

@@ -2,6 +2,10 @@
 #include "actors/services/byte_stream/byte_stream.hpp"
 #include "actors/services/chunking/chunking.hpp"
 #include "actors/services/content_addressable_storage/content_addressable_storage.hpp"
+#include "actors/services/get_tree/get_tree.hpp"
+#include "actors/services/get_tree/tree_coalescer.hpp"
+#include "actors/services/remote_asset/remote_asset.hpp"
+#include "build/bazel/remote/asset/v1/remote_asset.pb.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "google/bytestream/bytestream.pb.h"
@@ -25,8 +29,12 @@ struct deadline_bench : service_bench {
     add_routes(routes,
                std::vector{own(spawn_content_addressable_storage(actors(), env(), {}, zstd, content))});
     add_routes(routes, own(spawn_chunking(actors(), env(), {}, {}, content)));
+    const auto trees = own(spawn_tree_coalescer(actors(), env(), {}, blobs));
+    add_routes(routes, own(spawn_get_tree(actors(), env(), {}, {}, content, trees)));
     const auto results = spawn_store("{type: memory, capacity: 1MiB}", store_role::results);
-    add_routes(routes, own(spawn_action_cache(actors(), {env(), watched(results), content, {}, {}})));
+    const auto lookup = own(spawn_action_cache(actors(), {env(), watched(results), content, {}, {}}));
+    add_routes(routes, lookup);
+    add_routes(routes, own(spawn_remote_asset(actors(), {env(), lookup, watched(results), content, {}, {}})));
     run();
     seen->times.clear();
   }
@@ -97,6 +105,34 @@ BOOST_AUTO_TEST_CASE(reach_the_stores_with_results_and_what_they_refer_to) {
   BOOST_TEST(seen->of<read_blob>() == 1U);
   BOOST_TEST(seen->of<find_missing>() == 1U);
   BOOST_TEST(seen->of<read_blobs>() == 1U);
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+// The walk is one for all who ask, and bears no one's deadline. What was walked earlier is asked for again.
+BOOST_AUTO_TEST_CASE(reach_the_store_with_what_a_remembered_tree_asks_for) {
+  v2::Directory root;
+  auto* link = root.add_symlinks();
+  link->set_name("link");
+  link->set_target("elsewhere");
+  v2::GetTreeRequest get;
+  to_wire(put(root.SerializeAsString()), get.mutable_root_digest());
+  call(reapi + "ContentAddressableStorage/GetTree", get);
+  call(reapi + "ContentAddressableStorage/GetTree", get);
+  BOOST_TEST(!seen->times.empty());
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+BOOST_AUTO_TEST_CASE(reach_the_stores_with_assets_and_what_they_refer_to) {
+  namespace asset = build::bazel::remote::asset::v1;
+  asset::PushBlobRequest push;
+  push.add_uris("https://example.com/a");
+  to_wire(put("an asset"), push.mutable_blob_digest());
+  call("/build.bazel.remote.asset.v1.Push/PushBlob", push);
+  asset::FetchBlobRequest fetch;
+  fetch.add_uris("https://example.com/a");
+  call("/build.bazel.remote.asset.v1.Fetch/FetchBlob", fetch);
+  BOOST_TEST(seen->of<find_missing>() >= 1U);
+  BOOST_TEST(seen->of<write_blobs>() == 1U);
   BOOST_TEST(all_bore_the_deadline());
 }
 
