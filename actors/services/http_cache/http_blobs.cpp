@@ -62,6 +62,7 @@ void http_service::with_size(const asked& on, then<digest> next) {
   if (known) return answering(on, [&] { return next(with_bytes(hash, *known)); });
   if (!options_.lookup) return on.call->finish(absent().value());
   find_result order{"", hash, record_kind::blob_size, hash.function};
+  order.until = waits_until(on.call);
   on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [this, on, next, absent](const found_result& record) {
@@ -78,13 +79,13 @@ void http_service::with_size(const asked& on, then<digest> next) {
       });
 }
 
-void http_service::note_size(const digest& blob, std::function<void()> next) {
+void http_service::note_size(const asked& on, const digest& blob, std::function<void()> next) {
   if (!sizes_.note(blob) || !options_.results) return next();
   auto key = options_.names.of(record_kind::blob_size, "", hash_alone(blob));
   auto anyhow = [next](const auto&) { next(); };  // found again by whoever knows its size, at least
   on_response(
       self_->request(options_.results, caf::infinite,
-                     write_blob{key, source_of(wrap_result(record_of_blob(blob)))}),
+                     write_blob{key, source_of(wrap_result(record_of_blob(blob))), {}, waits_until(on.call)}),
       [anyhow](const receipt& kept) { anyhow(kept); }, [anyhow](const caf::error& fault) { anyhow(fault); });
 }
 
@@ -155,7 +156,7 @@ void http_service::send_blob(const asked& on, const digest& blob) {
     blob_content nothing;
     return send_content(on, blob, nothing, std::nullopt);
   }
-  read_blob order{blob, part ? part->first : 0, part ? part->size : 0};
+  read_blob order{blob, part ? part->first : 0, part ? part->size : 0, waits_until(on.call)};
   on_response(
       self_->request(options_.content, caf::infinite, order),
       [this, on, blob, part](blob_content& content) {
@@ -276,10 +277,10 @@ expected<void> http_service::put_compressed(const asked& on, const digest& blob)
 // Verified here, whatever the store does: a hash that stands for other bytes, or for another size, would stay
 // in the index of sizes.
 void http_service::keep_blob(const asked& on, const digest& blob, blob_source_ptr source) {
-  write_blob order{blob, checked(std::move(source), blob, hashing_)};
+  write_blob order{blob, checked(std::move(source), blob, hashing_), {}, waits_until(on.call)};
   on_response(
       self_->request(options_.content, caf::infinite, std::move(order)),
-      [this, on, blob](const receipt&) { note_size(blob, [on] { done(on, 200); }); }, refuses(on));
+      [this, on, blob](const receipt&) { note_size(on, blob, [on] { done(on, 200); }); }, refuses(on));
 }
 
 }  // namespace kiln

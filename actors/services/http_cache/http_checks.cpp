@@ -70,7 +70,6 @@ void http_service::check_blob(const asked& on, const digest& blob, const go_on& 
 void http_service::check_record(const asked& on, find_result order, bool value, const go_on& next) {
   if (!on.is_conditional()) return answering(on, next);
   const auto function = order.function;
-  order.until = waits_until(on.call);
   on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [on, next, value, function](const found_result& found) {

@@ -16,6 +16,7 @@ expected<void> http_service::result(const asked& on) {
 
 expected<void> http_service::get_result(const asked& on) {
   find_result order{on.path.instance, on.path.name, record_kind::action_result, on.path.name.function, true};
+  order.until = waits_until(on.call);
   on_response(
       self_->request(options_.lookup, caf::infinite, std::move(order)),
       [this, on](found_result& found) {
@@ -37,12 +38,14 @@ expected<void> http_service::put_result(const asked& on) {
   if (auto may = may_write(); !may) return may;
   auto keep = [this, on](const byte_chain& content) -> expected<void> {
     keep_result order{on.path.instance, on.path.name, on.path.name.function, content.flatten()};
+    order.until = waits_until(on.call);
     on_response(
         self_->request(options_.lookup, caf::infinite, std::move(order)),
         [on](const kept_result&) { done(on, 200); }, refuses(on));
     return {};
   };
   find_result order{on.path.instance, on.path.name, record_kind::action_result, on.path.name.function};
+  order.until = waits_until(on.call);
   check_record(on, std::move(order), false, [this, on, keep] {
     return gather(on, static_cast<std::uint64_t>(largest::result.bytes), keep);
   });

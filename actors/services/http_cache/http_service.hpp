@@ -62,7 +62,7 @@ private:
   void send_content(const asked& on, const digest& blob, blob_content& content,
                     const std::optional<struct http_range>& part);
   /// Remembered here, and in the store of results for others; then goes on.
-  void note_size(const digest& blob, std::function<void()> next);
+  void note_size(const asked& on, const digest& blob, std::function<void()> next);
   void note_sizes(const std::shared_ptr<const std::vector<digest>>& blobs, std::size_t from,
                   std::function<void()> next);
 

@@ -78,7 +78,10 @@ expected<void> http_service::value(const asked& on) {
 }
 
 find_result http_service::record_of_value(const asked& on) const {
-  return {"", value_key(on.path.text), record_kind::raw_value, options_.limits.digest_functions.front()};
+  find_result order{"", value_key(on.path.text), record_kind::raw_value,
+                    options_.limits.digest_functions.front()};
+  order.until = waits_until(on.call);
+  return order;
 }
 
 void http_service::find_value(const asked& on, then<digest> next) {
