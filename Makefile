@@ -10,7 +10,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
   libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev librust-blake3-dev
 # What its tests are made of: real clients and tools.
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
-  python3 git openssl curl clang-format-14 b3sum procps e2fsprogs xfsprogs mount
+  python3 python3-pip git openssl curl clang-format-14 b3sum procps e2fsprogs xfsprogs mount
 
 # libFuzzer and its sanitizers, which nothing else needs.
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
@@ -23,8 +23,8 @@ run: deps configure
 	@$(BUILD)/bin/kiln $(ARGS)
 
 # Clients that are no packages come while the compiler works.
-test: test-deps
-	@test/end_to_end/fetch_clients $(BUILD)/clients & $(MAKE) --no-print-directory build && wait && \
+test: test-deps configure
+	@test/end_to_end/fetch_clients $(BUILD)/clients & cmake --build $(BUILD) && wait && \
 	  ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(or $(JOBS),2)
 
 # Several files as one, which takes half the time where all are compiled. Who edits configures without
