@@ -16,7 +16,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace wrong_server {
 
 // Rules that look at a clock: what they find counts only if they find it again, for other tests and other
 // runs of the suite share the machine. What a lie breaks stays broken.
@@ -82,7 +82,7 @@ struct wrong_server_fixture {
   conformance::right_server right{KILN_PLUGIN_FOLDER, folder.path().string()};
 };
 
-}  // namespace
+}  // namespace wrong_server
 
 BOOST_FIXTURE_TEST_SUITE(wrong_server, wrong_server_fixture)
 

@@ -16,6 +16,8 @@ std::ostream& boost_test_print_type(std::ostream& to, spoken what) {
 }
 }  // namespace kiln
 
+BOOST_AUTO_TEST_SUITE(acceptors)
+
 namespace {
 
 std::string number(std::size_t value, int bytes) {
@@ -60,8 +62,6 @@ void say(const owned_socket& to, const std::string& text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(acceptors)
 
 BOOST_AUTO_TEST_CASE(the_first_bytes_tell_what_is_spoken) {
   BOOST_TEST(what_speaks("", false) == spoken::unknown);

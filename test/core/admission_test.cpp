@@ -6,7 +6,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace admissions {
 
 class silent_call final : public call {
 public:
@@ -52,7 +52,7 @@ struct admission_fixture {
   std::shared_ptr<quota_table> accounts = std::make_shared<quota_table>();
 };
 
-}  // namespace
+}  // namespace admissions
 
 BOOST_FIXTURE_TEST_SUITE(admissions, admission_fixture)
 

@@ -13,6 +13,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(chunking_by_content)
+
 namespace {
 
 std::string text_of_file(const std::string& name) {
@@ -62,8 +64,6 @@ std::vector<vector_line> published_vectors() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(chunking_by_content)
 
 // Rule 75.
 BOOST_AUTO_TEST_CASE(the_published_vectors_come_out) {

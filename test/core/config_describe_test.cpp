@@ -6,6 +6,8 @@ using namespace kiln;
 using namespace kiln::config_literals;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(config_describe)
+
 namespace {
 
 struct tls_options {
@@ -41,8 +43,6 @@ std::string printed(const schema<door_options>& shape, const std::string& text) 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_describe)
 
 BOOST_AUTO_TEST_CASE(the_markdown_reference_has_a_row_for_every_option) {
   BOOST_TEST(describe_markdown("door", door_schema(), 2) == R"(## door

@@ -4,6 +4,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(config_document)
+
 namespace {
 
 document parsed(std::string text, const variable_lookup& lookup = no_variables) {
@@ -39,8 +41,6 @@ std::string filled(std::string_view value) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_document)
 
 BOOST_AUTO_TEST_CASE(every_place_knows_its_line_its_column_and_its_path) {
   auto root = parsed("stores:\n  cas: {type: memory}\n  list: [a, b]\n").root();

@@ -4,6 +4,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(config_endpoint)
+
 namespace {
 
 std::string listen_complaint(const std::string& text) {
@@ -17,8 +19,6 @@ std::string dial_complaint(const std::string& text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_endpoint)
 
 BOOST_AUTO_TEST_CASE(a_host_is_as_long_as_a_name_may_be) {
   BOOST_TEST(listen_complaint(std::string(253, 'h') + ":1") == "good");

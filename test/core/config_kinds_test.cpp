@@ -7,6 +7,8 @@
 using namespace kiln;
 using namespace kiln::config_literals;
 
+BOOST_AUTO_TEST_SUITE(config_kinds)
+
 namespace {
 
 struct memory_options {
@@ -53,8 +55,6 @@ std::string_view nearest_to(std::string_view word) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_kinds)
 
 BOOST_AUTO_TEST_CASE(a_type_chooses_the_schema) {
   resolved read("stores:\n  hot: {type: memory, room: 1GiB}\n");

@@ -6,6 +6,8 @@ using namespace kiln;
 using namespace kiln::config_literals;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(config_schema)
+
 namespace {
 
 struct verify_options {
@@ -104,8 +106,6 @@ using read_verify = test::read_options<verify_options>;
 const std::string least = "path: /p\nshards: [one]\n";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_schema)
 
 BOOST_AUTO_TEST_CASE(what_is_not_said_has_its_default) {
   read_every read(every_schema(), least);

@@ -7,6 +7,8 @@ using namespace kiln;
 using namespace kiln::config_literals;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(config_units)
+
 namespace {
 
 constexpr auto most = std::numeric_limits<std::uint64_t>::max();
@@ -25,8 +27,6 @@ bool refused(const Parsed& parsed, std::string_view because) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(config_units)
 
 BOOST_AUTO_TEST_CASE(sizes_are_powers_of_1024_with_an_i_and_of_1000_without) {
   BOOST_TEST(bytes_in("0B") == 0);

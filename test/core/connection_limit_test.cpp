@@ -10,7 +10,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace connection_limits {
 
 struct with_sockets {
   owned_socket socket() { return owned_socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
@@ -26,7 +26,7 @@ struct with_sockets {
   std::vector<owned_socket> open;
 };
 
-}  // namespace
+}  // namespace connection_limits
 
 BOOST_FIXTURE_TEST_SUITE(connection_limits, with_sockets)
 

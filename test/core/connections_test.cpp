@@ -10,6 +10,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(connections)
+
 namespace {
 
 /// A connection over loopback, both ends of it ours.
@@ -47,8 +49,6 @@ struct connected {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(connections)
 
 BOOST_AUTO_TEST_CASE(one_stands_until_an_end_of_it_is_closed) {
   for (int family : {AF_INET, AF_INET6}) {

@@ -5,11 +5,11 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace evicting_cache_ {
 
 using strings = std::vector<std::string>;
 
-}  // namespace
+}  // namespace evicting_cache_
 
 BOOST_FIXTURE_TEST_SUITE(evicting_cache_, cache_fixture)
 

@@ -18,6 +18,8 @@
 using namespace kiln;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(observe_log)
+
 namespace {
 
 constexpr auto long_enough = 30s;
@@ -71,8 +73,6 @@ struct pipe_ends {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(observe_log)
 
 BOOST_AUTO_TEST_CASE(text_has_time_level_message_and_typed_fields) {
   const std::string name = "w 1";

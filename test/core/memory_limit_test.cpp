@@ -10,7 +10,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace memory_limits {
 
 namespace fs = std::filesystem;
 
@@ -48,7 +48,7 @@ struct seen_system {
   fs::path root;
 };
 
-}  // namespace
+}  // namespace memory_limits
 
 BOOST_FIXTURE_TEST_SUITE(memory_limits, seen_system)
 

@@ -7,6 +7,8 @@
 using namespace kiln;
 namespace v2 = build::bazel::remote::execution::v2;
 
+BOOST_AUTO_TEST_SUITE(merkle_directory)
+
 namespace {
 
 v2::Directory with_files(std::initializer_list<std::string> names) {
@@ -16,8 +18,6 @@ v2::Directory with_files(std::initializer_list<std::string> names) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(merkle_directory)
 
 BOOST_AUTO_TEST_CASE(a_sorted_directory_is_canonical) {
   auto directory = with_files({"B", "a", "a.c", "b"});

@@ -4,6 +4,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(routers)
+
 namespace {
 
 std::string answer_of(const router& routes, std::string_view method) {
@@ -18,8 +20,6 @@ route taking(requests takes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(routers)
 
 BOOST_AUTO_TEST_CASE(a_method_goes_where_it_is_named_and_else_to_the_longest_prefix) {
   router routes;

@@ -7,6 +7,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(sha256tree_hashes)
+
 namespace {
 
 std::string counted(std::size_t size) {
@@ -16,8 +18,6 @@ std::string counted(std::size_t size) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(sha256tree_hashes)
 
 // Rule 12.
 BOOST_AUTO_TEST_CASE(the_test_vectors_of_the_protocol_pass) {

@@ -5,6 +5,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(store_kit)
+
 namespace {
 
 digest named(int number) {
@@ -26,8 +28,6 @@ error gone() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(store_kit)
 
 BOOST_AUTO_TEST_CASE(a_batch_becomes_one_batch_for_each_store_that_is_concerned) {
   const read_blobs order{all_named({0, 1, 2, 3, 4}), steady_time(std::chrono::hours(7))};

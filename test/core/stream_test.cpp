@@ -7,6 +7,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(stream)
+
 namespace {
 
 // Answers from a list, at once; what it lacks it never answers.
@@ -54,8 +56,6 @@ struct outcome {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stream)
 
 BOOST_AUTO_TEST_CASE(pump_hands_on_every_piece_in_order_and_ends_once) {
   auto source =

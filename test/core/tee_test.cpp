@@ -6,6 +6,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(tee_of_a_source)
+
 namespace {
 
 // Answers when the test says so.
@@ -46,8 +48,6 @@ struct two_readers {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tee_of_a_source)
 
 BOOST_FIXTURE_TEST_CASE(the_slowest_reader_sets_the_pace, two_readers) {
   read(0);

@@ -7,6 +7,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(pools)
+
 namespace {
 
 constexpr std::chrono::seconds patience{30};
@@ -20,8 +22,6 @@ struct door {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(pools)
 
 BOOST_AUTO_TEST_CASE(runs_jobs_in_the_order_they_were_posted) {
   std::vector<int> done;

@@ -10,6 +10,8 @@
 using namespace kiln;
 namespace v2 = build::bazel::remote::execution::v2;
 
+BOOST_AUTO_TEST_SUITE(wire_fields)
+
 namespace {
 
 byte_chain in_pieces_of(std::string_view text, std::size_t size) {
@@ -41,8 +43,6 @@ std::string a_write_request() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(wire_fields)
 
 BOOST_AUTO_TEST_CASE(fields_are_read_wherever_the_pieces_end) {
   auto encoded = a_write_request();

@@ -13,6 +13,8 @@
 using namespace kiln;
 namespace v2 = build::bazel::remote::execution::v2;
 
+BOOST_AUTO_TEST_SUITE(wire_message)
+
 namespace {
 
 bytes nested_to(int depth) {
@@ -23,8 +25,6 @@ bytes nested_to(int depth) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(wire_message)
 
 BOOST_AUTO_TEST_CASE(a_message_in_pieces_is_read_whole) {
   v2::Action action;

@@ -4,6 +4,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(wire_resource_name)
+
 namespace {
 
 const digest sha = digest_of("hello");
@@ -14,8 +16,6 @@ bool refused(const expected<resource_name>& result) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(wire_resource_name)
 
 BOOST_AUTO_TEST_CASE(names_are_read_as_they_are_made) {
   for (std::string instance : {"", "main", "a/b/c"}) {

@@ -8,6 +8,8 @@
 using namespace kiln;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(wire_times)
+
 namespace {
 
 google::protobuf::Timestamp timestamp(std::int64_t seconds, std::int32_t nanos) {
@@ -25,8 +27,6 @@ google::protobuf::Duration span(std::int64_t seconds, std::int32_t nanos) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(wire_times)
 
 BOOST_AUTO_TEST_CASE(a_time_travels_whole) {
   for (auto time : {wall_time(1'700'000'000s + 5ns), wall_time(0s), wall_time(-1ns)}) {

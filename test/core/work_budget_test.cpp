@@ -7,7 +7,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace work_budgets {
 
 struct budget_fixture {
   std::shared_ptr<work_budget> budget = std::make_shared<work_budget>(100);
@@ -17,7 +17,7 @@ struct budget_fixture {
   }
 };
 
-}  // namespace
+}  // namespace work_budgets
 
 BOOST_FIXTURE_TEST_SUITE(work_budgets, budget_fixture)
 

@@ -6,6 +6,8 @@
 using namespace kiln;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(worker_protocol)
+
 namespace {
 
 template <class Words>
@@ -23,8 +25,6 @@ Words through_scheduler(Words words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(worker_protocol)
 
 BOOST_AUTO_TEST_CASE(a_profile_arrives_as_it_was) {
   auto back =

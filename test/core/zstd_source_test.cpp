@@ -9,7 +9,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace zstd_sources {
 
 std::string noise(std::size_t size) {
   auto random = make_seeded_random(size);
@@ -65,7 +65,7 @@ struct encoding_bench {
   std::shared_ptr<thread_pool> threads = make_inline_pool();
 };
 
-}  // namespace
+}  // namespace zstd_sources
 
 BOOST_FIXTURE_TEST_SUITE(zstd_sources, encoding_bench)
 

@@ -10,6 +10,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(zstd)
+
 namespace {
 
 constexpr unsigned window_log = 23;
@@ -82,8 +84,6 @@ void is_refused(const std::string& wire, std::uint64_t size) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(zstd)
 
 BOOST_AUTO_TEST_CASE(what_was_encoded_is_decoded_in_whatever_steps) {
   for (std::size_t size : {0u, 1u, 4095u, 4096u, 300'000u}) {

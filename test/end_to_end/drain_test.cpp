@@ -12,7 +12,7 @@
 #include "test/end_to_end/slow_upload.hpp"
 
 namespace kiln::end_to_end {
-namespace {
+namespace drain {
 
 // The doors close a moment after the server has said that it goes. What was asked meanwhile was answered.
 expected<std::vector<digest>> answer_behind_the_doors(const remote& client, const digest& blob) {
@@ -73,7 +73,7 @@ private:
 
 const std::string http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
 
-}  // namespace
+}  // namespace drain
 
 BOOST_FIXTURE_TEST_SUITE(drain, server_fixture)
 

@@ -8,7 +8,7 @@
 #include "test/harness/zstd_frames.hpp"
 
 namespace kiln::end_to_end {
-namespace {
+namespace flat_memory {
 
 constexpr std::uint64_t blob_size = std::uint64_t{1} << 30;
 constexpr std::uint64_t allowed_growth = 64 << 20;
@@ -77,7 +77,7 @@ compressed_upload large_window(int number) {
   return {seen.finish(), test::zstd_bomb(512, 23) + test::frame_with_window(10, test::block_of(tail))};
 }
 
-}  // namespace
+}  // namespace flat_memory
 
 BOOST_FIXTURE_TEST_SUITE(flat_memory, server_fixture)
 

@@ -6,7 +6,7 @@
 #include "test/end_to_end/server_fixture.hpp"
 
 namespace kiln::end_to_end {
-namespace {
+namespace profiles {
 
 namespace health = grpc::health::v1;
 
@@ -45,7 +45,7 @@ public:
   }
 };
 
-}  // namespace
+}  // namespace profiles
 
 BOOST_FIXTURE_TEST_SUITE(profiles, profile_fixture)
 

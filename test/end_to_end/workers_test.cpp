@@ -5,7 +5,7 @@
 #include "test/end_to_end/server_fixture.hpp"
 
 namespace kiln::end_to_end {
-namespace {
+namespace workers {
 
 class workers_fixture : public server_fixture {
 public:
@@ -29,7 +29,7 @@ public:
   }
 };
 
-}  // namespace
+}  // namespace workers
 
 BOOST_FIXTURE_TEST_SUITE(workers, workers_fixture)
 

@@ -22,6 +22,8 @@ KILN_FUZZ_TARGET(yaml)
 KILN_FUZZ_TARGET(zstd)
 #undef KILN_FUZZ_TARGET
 
+BOOST_AUTO_TEST_SUITE(fuzz)
+
 namespace {
 
 // A broken promise aborts, which Boost.Test reports with the file that was tried last.
@@ -40,8 +42,6 @@ void replay(const char* target, int (*attempt)(const std::uint8_t*, std::size_t)
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(fuzz)
 
 BOOST_AUTO_TEST_CASE(what_fuzzing_began_with_and_found_breaks_no_promise) {
   replay("byte_stream_messages", kiln_fuzz_byte_stream_messages);

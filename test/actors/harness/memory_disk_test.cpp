@@ -11,6 +11,8 @@
 /// The disk in memory does as the machine's own, as far as stores and workers see; and loses what was not
 /// synced.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(disks_in_memory)
+
 namespace {
 
 template <class T>
@@ -123,8 +125,6 @@ struct cut_disk {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(disks_in_memory)
 
 BOOST_AUTO_TEST_CASE(one_answers_as_the_machines_own_does) {
   temporary_folder place;

@@ -10,7 +10,7 @@ using namespace kiln;
 using kiln::test::dispatcher_fixture;
 using namespace std::chrono_literals;
 
-namespace {
+namespace dispatcher_kinds {
 
 constexpr int kinds = 10'000;
 /// On either side: the bound of the queue, and something for what is moved in it.
@@ -41,7 +41,7 @@ struct kinds_fixture : dispatcher_fixture {
   }
 };
 
-}  // namespace
+}  // namespace dispatcher_kinds
 
 BOOST_FIXTURE_TEST_SUITE(dispatcher_kinds, kinds_fixture)
 

@@ -5,7 +5,7 @@ using namespace kiln;
 using kiln::test::dispatcher_fixture;
 using namespace std::chrono_literals;
 
-namespace {
+namespace dispatcher_retries {
 
 struct retries_fixture : dispatcher_fixture {
   /// Has this worker fail so many different actions, while nobody else may have them.
@@ -27,7 +27,7 @@ struct retries_fixture : dispatcher_fixture {
   int failed_ = 0;
 };
 
-}  // namespace
+}  // namespace dispatcher_retries
 
 BOOST_FIXTURE_TEST_SUITE(dispatcher_retries, retries_fixture)
 

@@ -5,7 +5,7 @@ using namespace kiln;
 using kiln::test::dispatcher_fixture;
 using namespace std::chrono_literals;
 
-namespace {
+namespace dispatcher_returns {
 
 struct returning_fixture : dispatcher_fixture {
   /// The worker is back, and says that it has these of what it was given.
@@ -19,7 +19,7 @@ struct returning_fixture : dispatcher_fixture {
   }
 };
 
-}  // namespace
+}  // namespace dispatcher_returns
 
 BOOST_FIXTURE_TEST_SUITE(dispatcher_returns, returning_fixture)
 

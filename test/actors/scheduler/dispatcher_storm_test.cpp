@@ -7,6 +7,8 @@ using namespace kiln;
 using kiln::test::dispatcher_fixture;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(dispatcher_storm)
+
 namespace {
 
 /// Machines as they are, not as the dispatcher believes: what runs on one runs until it ends there.
@@ -204,8 +206,6 @@ struct storm : dispatcher_fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(dispatcher_storm)
 
 BOOST_AUTO_TEST_CASE(whatever_happens_nothing_is_overbooked_lost_or_ended_twice) {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {

@@ -12,7 +12,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace scheduler {
 
 struct scheduler_fixture {
   deterministic_system system;
@@ -55,7 +55,7 @@ struct scheduler_fixture {
   }
 };
 
-}  // namespace
+}  // namespace scheduler
 
 BOOST_FIXTURE_TEST_SUITE(scheduler, scheduler_fixture)
 

@@ -11,6 +11,8 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
+BOOST_AUTO_TEST_SUITE(access_log)
+
 namespace {
 
 const std::string find_missing_blobs =
@@ -56,8 +58,6 @@ struct with_log {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(access_log)
 
 BOOST_AUTO_TEST_CASE(a_call_leaves_a_line_where_that_is_asked_for) {
   cluster kiln(node_with("calls: true"));

@@ -4,6 +4,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(banners)
+
 namespace {
 
 node_options serving(bool executes, bool works = false) {
@@ -20,8 +22,6 @@ bool says(const std::string& all, const std::string& words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(banners)
 
 BOOST_AUTO_TEST_CASE(a_cache_of_this_machine_is_told_with_its_line_for_bazel_and_no_warning) {
   BOOST_TEST(banner({{"127.0.0.1:8980"}}, serving(false)) ==

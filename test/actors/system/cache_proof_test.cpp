@@ -8,7 +8,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace cache_proofs {
 
 const std::string other_cache = R"(
 stores: {blobs: {type: memory, capacity: 64MiB}}
@@ -56,7 +56,7 @@ struct with_another_cache {
   cluster kiln{execution_node};
 };
 
-}  // namespace
+}  // namespace cache_proofs
 
 BOOST_FIXTURE_TEST_SUITE(cache_proofs, with_another_cache)
 

@@ -10,13 +10,13 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(cluster_drain)
+
 namespace {
 
 constexpr std::uint64_t seeds = 20;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cluster_drain)
 
 BOOST_AUTO_TEST_CASE(the_drain_tells_those_in_the_queue_that_nobody_will_come) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

@@ -6,6 +6,8 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(cluster_faults)
+
 namespace {
 
 const std::string faulty_yaml = R"(
@@ -32,8 +34,6 @@ struct faulty_node : played_node {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cluster_faults)
 
 BOOST_FIXTURE_TEST_CASE(an_action_runs_with_neither_a_process_nor_a_disk, faulty_node) {
   scripted_process script;

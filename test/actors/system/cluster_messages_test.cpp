@@ -5,6 +5,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(cluster_messages)
+
 namespace {
 
 constexpr std::uint64_t orders = 20;
@@ -32,8 +34,6 @@ cost most_that_takes(const std::string& node, const Work& work) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cluster_messages)
 
 // Without what puts its Command, its Directory and its Action there.
 BOOST_AUTO_TEST_CASE(an_action_that_does_nothing_takes_few) {

@@ -10,6 +10,8 @@
 /// A whole node under seeds: disks that fail, processes that do what they like, clients that vanish, power
 /// cuts; and whatever happens, no wrong bytes, no lost blob, no call without an end, nothing left behind.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(cluster_seeds)
+
 namespace {
 
 constexpr int steps = 40;
@@ -28,8 +30,6 @@ std::string trace_of(std::uint64_t seed) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cluster_seeds)
 
 BOOST_AUTO_TEST_CASE(whatever_happens_no_blob_is_wrong_or_lost_and_everything_ends) {
   const auto alone = number_in("KILN_SEED", 0);

@@ -8,6 +8,8 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(clusters)
+
 namespace {
 
 const std::string get_result = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
@@ -61,8 +63,6 @@ std::vector<std::string> a_day(cluster& kiln) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(clusters)
 
 BOOST_AUTO_TEST_CASE(what_was_written_is_found_and_read_in_every_order) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

@@ -8,6 +8,8 @@ using namespace kiln;
 using namespace kiln::test;
 
 // What two sections cannot both have: folders and addresses.
+BOOST_AUTO_TEST_SUITE(configuration_places)
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -39,8 +41,6 @@ bool together(const std::string& one, const std::string& other) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(configuration_places)
 
 BOOST_AUTO_TEST_CASE(a_folder_belongs_to_one_store_or_to_the_worker) {
   BOOST_TEST(folder_complaints("/nowhere/a", "/nowhere/b") == "nothing");

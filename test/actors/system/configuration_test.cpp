@@ -11,6 +11,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(configurations)
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -45,8 +47,6 @@ std::set<std::string> types_of(const std::vector<configured>& things) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(configurations)
 
 BOOST_AUTO_TEST_CASE(every_profile_of_the_binary_is_good) {
   BOOST_TEST(profiles().size() >= 4u);

@@ -8,7 +8,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace draining {
 
 struct drain_bench : deterministic_system {
   /// A step that is begun, and done when the test says so.
@@ -38,7 +38,7 @@ struct drain_bench : deterministic_system {
 
 using names = std::vector<std::string>;
 
-}  // namespace
+}  // namespace draining
 
 BOOST_FIXTURE_TEST_SUITE(draining, drain_bench)
 

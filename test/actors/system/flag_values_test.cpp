@@ -10,6 +10,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(flag_values)
+
 namespace {
 
 /// What is said of one variable's value on the command line, of a profile unless a file is named.
@@ -27,8 +29,6 @@ std::string said_of_number(const std::string& text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(flag_values)
 
 BOOST_AUTO_TEST_CASE(each_value_for_a_profile_is_read_as_the_profile_will_and_the_flag_named) {
   BOOST_TEST(said_of("KILN_LISTEN", "127.0.0.1:8980") == "good");

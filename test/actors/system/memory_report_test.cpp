@@ -7,6 +7,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(memory_reports)
+
 namespace {
 
 std::string report(metric_registry& claimed, std::uint64_t limit) {
@@ -29,8 +31,6 @@ bool has(const std::string& text, const std::string& words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(memory_reports)
 
 BOOST_AUTO_TEST_CASE(the_sum_of_what_was_claimed_is_told_with_the_limit) {
   metric_registry metrics;

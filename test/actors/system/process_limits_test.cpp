@@ -6,7 +6,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace process_limits {
 
 const std::string watch = "/grpc.health.v1.Health/Watch";
 
@@ -31,7 +31,7 @@ worker_token: "${KILN_DATA}/token"
 )"};
 };
 
-}  // namespace
+}  // namespace process_limits
 
 BOOST_FIXTURE_TEST_SUITE(process_limits, with_two_listeners)
 

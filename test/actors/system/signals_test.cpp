@@ -12,6 +12,8 @@
 using namespace kiln;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(signals)
+
 namespace {
 
 constexpr int by_second_signal = 41;
@@ -70,8 +72,6 @@ private:
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(signals)
 
 BOOST_AUTO_TEST_CASE(the_first_signal_asks_and_the_process_ends_by_itself) {
   watching_process process([](const auto& blocked, const auto& stage) {

@@ -11,7 +11,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace token_files {
 
 struct with_folder {
   std::string write(const std::string& text) {
@@ -22,7 +22,7 @@ struct with_folder {
   std::string path = (folder.path() / "made/for/it/token").string();
 };
 
-}  // namespace
+}  // namespace token_files
 
 BOOST_FIXTURE_TEST_SUITE(token_files, with_folder)
 

@@ -9,7 +9,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace worker_listeners {
 
 struct with_listener {
   std::shared_ptr<direct_call> join_at(const std::string& address, const std::string& token) {
@@ -38,7 +38,7 @@ worker_token: "${KILN_DATA}/token"
 )"};
 };
 
-}  // namespace
+}  // namespace worker_listeners
 
 BOOST_FIXTURE_TEST_SUITE(worker_listeners, with_listener)
 

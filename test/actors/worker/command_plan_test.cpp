@@ -7,6 +7,8 @@
 #include "test/harness/print.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(command_planning)
+
 namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
@@ -38,8 +40,6 @@ errc code_of(const expected<command_plan>& planned) {
 using texts = std::vector<std::string>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(command_planning)
 
 BOOST_AUTO_TEST_CASE(rule_188_a_name_without_slash_is_searched_in_the_path_given) {
   auto asked = command({"cc", "-c"});

@@ -11,6 +11,8 @@
 #include "test/harness/print.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(commands)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,8 +26,6 @@ pid_t parent_of(pid_t pid) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(commands)
 
 BOOST_AUTO_TEST_CASE(rule_188_arguments_come_in_order_and_no_shell_reads_them) {
   worker_bench bench;

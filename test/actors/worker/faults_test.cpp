@@ -13,6 +13,8 @@
 
 /// Whose fault a failure is, and that no action of its own fault is tried again.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(faults)
+
 namespace {
 
 struct judged {
@@ -97,8 +99,6 @@ void check_own_fault(const action_outcome& outcome, errc code) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(faults)
 
 BOOST_AUTO_TEST_CASE(every_errno_has_an_owner_for_every_purpose) {
   for (const auto& [what_for, own] : of_the_action)

@@ -11,6 +11,8 @@
 /// A process that hangs on a disk cannot be killed, and a folder on it cannot be removed. It costs its slot,
 /// and nobody else anything.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(hanging)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -139,8 +141,6 @@ struct hanging_bench : worker_bench {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(hanging)
 
 BOOST_FIXTURE_TEST_CASE(a_process_that_cannot_be_ended_costs_its_slot_and_nothing_else, hanging_bench) {
   auto late = hang();

@@ -9,7 +9,7 @@
 #include "test/harness/temporary_folder.hpp"
 
 namespace kiln::test {
-namespace {
+namespace input_cache {
 
 using namespace std::chrono_literals;
 
@@ -49,7 +49,7 @@ struct input_cache_bench : deterministic_system {
   }
 };
 
-}  // namespace
+}  // namespace input_cache
 
 BOOST_FIXTURE_TEST_SUITE(input_cache, input_cache_bench)
 

@@ -13,6 +13,8 @@
 #include "test/harness/print.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(inputs)
+
 namespace {
 
 void add_folder(v2::Directory& to, const std::string& name, const digest& blob) {
@@ -52,8 +54,6 @@ std::string subject_of(const digest& blob) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(inputs)
 
 // Larger than a message by default, as outputs of one action may be inputs of the next.
 BOOST_AUTO_TEST_CASE(a_folder_of_five_megabytes_is_an_input_like_others) {

@@ -12,7 +12,7 @@
 
 // What an action mounts in its folder is somebody else's: it is unmounted, and neither emptied nor collected.
 namespace kiln::test {
-namespace {
+namespace mounts_in_action_folders {
 
 namespace fs = std::filesystem;
 
@@ -47,7 +47,7 @@ struct mount_bench {
   }
 };
 
-}  // namespace
+}  // namespace mounts_in_action_folders
 
 BOOST_FIXTURE_TEST_SUITE(mounts_in_action_folders, mount_bench)
 

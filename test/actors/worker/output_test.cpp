@@ -10,6 +10,8 @@
 #include "test/harness/print.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(outputs)
+
 namespace {
 
 v2::Command shell(const std::string& script, std::vector<std::string> outputs) {
@@ -35,8 +37,6 @@ errc status_of(worker_bench& bench, const std::string& script, std::vector<std::
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(outputs)
 
 BOOST_AUTO_TEST_CASE(rule_191_folders_above_outputs_are_there_and_output_folders_are_not) {
   worker_bench bench;

@@ -10,6 +10,8 @@
 /// What a worker makes itself it holds to the limits by which others take it. What is too much is the
 /// action's fault, is said once, and takes nothing away from what the command said.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(own_limits)
+
 namespace {
 
 v2::Command saying(const std::string& script, std::vector<std::string> outputs) {
@@ -39,8 +41,6 @@ void check_end(worker_bench& bench, const action_outcome& outcome) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(own_limits)
 
 BOOST_AUTO_TEST_CASE(
     an_output_that_the_cache_can_never_hold_is_not_read_and_told_with_its_name_and_both_sizes) {

@@ -15,7 +15,7 @@
 // Nothing that an action does to its inputs changes what others read: where Kiln may, actions run as users of
 // their own and have links; elsewhere they have copies.
 namespace kiln::test {
-namespace {
+namespace own_users {
 
 namespace fs = std::filesystem;
 
@@ -64,7 +64,7 @@ struct apart_bench : worker_bench {
   bool all_is_well() { return get(digest_of(small)) == small && get(digest_of(large)) == large; }
 };
 
-}  // namespace
+}  // namespace own_users
 
 BOOST_FIXTURE_TEST_SUITE(own_users, apart_bench)
 

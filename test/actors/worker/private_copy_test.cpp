@@ -9,7 +9,7 @@
 #include "test/harness/temporary_folder.hpp"
 
 namespace kiln::test {
-namespace {
+namespace private_copies {
 
 // Says what the test says, when it says so.
 class told_source final : public blob_source {
@@ -38,7 +38,7 @@ struct copy_bench {
   bool nothing_is_left() const { return std::filesystem::is_empty(root->blobs_path()); }
 };
 
-}  // namespace
+}  // namespace private_copies
 
 // The source may be a blob that is still being uploaded somewhere: all its bytes are no blob yet.
 BOOST_FIXTURE_TEST_SUITE(private_copies, copy_bench)

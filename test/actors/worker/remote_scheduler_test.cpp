@@ -10,6 +10,8 @@
 #include "test/harness/print.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(remote_masters)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -130,8 +132,6 @@ struct bench {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(remote_masters)
 
 BOOST_FIXTURE_TEST_CASE(a_worker_that_goes_before_it_is_taken_does_not_wait, bench) {
   auto answer = join();

@@ -8,6 +8,8 @@
 
 /// An action may be stopped wherever it is, and nothing of it stays.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(stopping)
+
 namespace {
 
 struct stalled_bench : worker_bench {
@@ -35,8 +37,6 @@ struct stalled_bench : worker_bench {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(stopping)
 
 BOOST_FIXTURE_TEST_CASE(while_the_command_is_fetched, stalled_bench) {
   auto action = spec(shell("true"));

@@ -7,6 +7,8 @@
 
 /// What is thrown while a worker attends to an action ends that action, and nothing else.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(throwing)
+
 namespace {
 
 /// Threads for a worker. One job is not taken, since there is no memory for it.
@@ -42,8 +44,6 @@ private:
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(throwing)
 
 BOOST_AUTO_TEST_CASE(an_action_for_which_there_is_no_memory_ends_alone) {
   // When its folder is to be made, when it is looked at what the command has left, and when that is removed:

@@ -8,7 +8,7 @@
 // Inputs are links to the cache's own files, which an action that runs as their owner can change: what it did
 // is found out by their bytes, and mended.
 namespace kiln::test {
-namespace {
+namespace trusted_links {
 
 void trusting(worker_options& options) {
   options.inputs = input_mode::trusted_links;
@@ -47,7 +47,7 @@ constexpr const char* crimes[] = {
     "truncate -s 3 small", "printf x >> small", "dd if=/dev/zero of=small bs=1 count=1 conv=notrunc 2>&-",
     "python3 -c \"import mmap; f=open('small','r+b'); m=mmap.mmap(f.fileno(),0); m[0:1]=b'X'; m.flush()\""};
 
-}  // namespace
+}  // namespace trusted_links
 
 BOOST_FIXTURE_TEST_SUITE(trusted_links, trusting_bench)
 

@@ -7,7 +7,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace unfolding {
 
 struct unfolding_bench : merkle_fixture {
   unfolding_bench() {
@@ -37,7 +37,7 @@ struct unfolding_bench : merkle_fixture {
   worker_options options;
 };
 
-}  // namespace
+}  // namespace unfolding
 
 BOOST_FIXTURE_TEST_SUITE(unfolding, unfolding_bench)
 

@@ -14,6 +14,8 @@
 
 /// An action cannot fill the disk, and what it wrote up to its limit is not lost.
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(usage)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -64,8 +66,6 @@ struct watched_folder {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(usage)
 
 BOOST_AUTO_TEST_CASE(a_command_that_does_not_stop_writing_is_stopped_and_its_output_kept) {
   worker_bench bench(small_limits);

@@ -11,7 +11,7 @@
 
 // The folders of actions: emptied ones serve again, as if they were new; others do not.
 namespace kiln::test {
-namespace {
+namespace action_folders {
 
 namespace fs = std::filesystem;
 
@@ -53,7 +53,7 @@ struct root_bench {
   static std::int64_t size_of(const descriptor& what) { return facts_of(what).st_size; }
 };
 
-}  // namespace
+}  // namespace action_folders
 
 BOOST_FIXTURE_TEST_SUITE(action_folders, root_bench)
 

@@ -11,6 +11,8 @@
 using namespace kiln;
 using namespace kiln::contract;
 
+BOOST_AUTO_TEST_SUITE(chunked_store)
+
 namespace {
 
 // Small enough a bound that small blobs are composed.
@@ -70,8 +72,6 @@ std::uint64_t bytes_of(stage& on) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(chunked_store)
 
 BOOST_AUTO_TEST_CASE(a_composed_blob_costs_its_parts_and_reads_as_the_whole) {
   stage on(composing);

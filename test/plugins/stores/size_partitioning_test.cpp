@@ -5,6 +5,8 @@
 using namespace kiln;
 using namespace kiln::contract;
 
+BOOST_AUTO_TEST_SUITE(size_partitioning_store)
+
 namespace {
 
 // The small store has room for small blobs only, so that a blob in the wrong one shows.
@@ -19,8 +21,6 @@ auto says(std::string words) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(size_partitioning_store)
 
 BOOST_AUTO_TEST_CASE(parts_blobs_at_the_threshold) {
   stage on(parted);

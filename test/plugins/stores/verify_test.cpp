@@ -4,13 +4,13 @@
 using namespace kiln;
 using namespace kiln::contract;
 
+BOOST_AUTO_TEST_SUITE(verify_store)
+
 namespace {
 
 const subject verified{"{type: verify, threads: 2, inner: {type: memory, capacity: 64MiB}}"};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(verify_store)
 
 BOOST_AUTO_TEST_CASE(refuses_a_blob_whose_hash_differs) {
   stage on(verified);

@@ -9,7 +9,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace action_cache {
 
 const std::string get_method = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
 const std::string update_method = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
@@ -71,7 +71,7 @@ struct action_cache_bench : service_bench {
   digest action = digest_of("an action");
 };
 
-}  // namespace
+}  // namespace action_cache
 
 BOOST_FIXTURE_TEST_SUITE(action_cache, action_cache_bench)
 

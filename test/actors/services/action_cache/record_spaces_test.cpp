@@ -19,7 +19,7 @@ using namespace kiln::test;
 namespace v1 = build::bazel::remote::asset::v1;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace record_spaces {
 
 constexpr const char* get_method = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
 constexpr const char* update_method = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
@@ -146,7 +146,7 @@ struct spaces_bench : service_bench {
   scripted_worker worker{*this, scheduler, {"w", {}, 1, 1}};
 };
 
-}  // namespace
+}  // namespace record_spaces
 
 BOOST_FIXTURE_TEST_SUITE(record_spaces, spaces_bench)
 

@@ -13,7 +13,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace result_limits {
 
 const std::string get_method = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
 const std::string update_method = "/build.bazel.remote.execution.v2.ActionCache/UpdateActionResult";
@@ -94,7 +94,7 @@ struct result_bench : service_bench {
   counting_store counted_results = spawn_counting_store(actors(), results);
 };
 
-}  // namespace
+}  // namespace result_limits
 
 BOOST_FIXTURE_TEST_SUITE(result_limits, result_bench)
 

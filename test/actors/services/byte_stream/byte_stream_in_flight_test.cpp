@@ -6,7 +6,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace reading_uploads {
 
 // Uploads step by step, and reads meanwhile. The store looks at what it is given.
 struct in_flight_bench : checking_stream_bench {
@@ -55,7 +55,7 @@ struct in_flight_bench : checking_stream_bench {
   }
 };
 
-}  // namespace
+}  // namespace reading_uploads
 
 BOOST_FIXTURE_TEST_SUITE(reading_uploads, in_flight_bench)
 

@@ -7,7 +7,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace room_for_uploads {
 
 constexpr std::int64_t mebi = 1 << 20;
 
@@ -43,7 +43,7 @@ private:
   int named_ = 0;
 };
 
-}  // namespace
+}  // namespace room_for_uploads
 
 BOOST_FIXTURE_TEST_SUITE(room_for_uploads, room_bench)
 

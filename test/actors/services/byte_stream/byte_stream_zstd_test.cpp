@@ -6,7 +6,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace compressed_streams {
 
 constexpr unsigned window_log = 23;
 
@@ -66,7 +66,7 @@ struct zstd_streams : Bench {
 using trusting_bench = zstd_streams<stream_bench>;
 using checking_bench = zstd_streams<checking_stream_bench>;
 
-}  // namespace
+}  // namespace compressed_streams
 
 BOOST_FIXTURE_TEST_SUITE(compressed_streams, trusting_bench)
 

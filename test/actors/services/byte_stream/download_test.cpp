@@ -10,7 +10,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace downloads {
 
 constexpr std::size_t piece = 1 << 20;
 
@@ -66,7 +66,7 @@ struct download_bench {
   void start() { std::make_shared<download>(wire, byte_chain(), source, content.size())->start(); }
 };
 
-}  // namespace
+}  // namespace downloads
 
 BOOST_FIXTURE_TEST_SUITE(downloads, download_bench)
 

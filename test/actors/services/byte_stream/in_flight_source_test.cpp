@@ -8,7 +8,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace readers_in_flight {
 
 using piece = std::optional<expected<byte_chain>>;
 
@@ -84,7 +84,7 @@ struct sharing_bench {
   }
 };
 
-}  // namespace
+}  // namespace readers_in_flight
 
 BOOST_FIXTURE_TEST_SUITE(readers_in_flight, sharing_bench)
 

@@ -9,7 +9,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace leaving_clients {
 
 const std::string find_method = "/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs";
 const std::string get_method = "/build.bazel.remote.execution.v2.ActionCache/GetActionResult";
@@ -39,7 +39,7 @@ struct leaving_bench : service_bench {
 
 constexpr int many = 20'000;
 
-}  // namespace
+}  // namespace leaving_clients
 
 BOOST_FIXTURE_TEST_SUITE(leaving_clients, leaving_bench)
 

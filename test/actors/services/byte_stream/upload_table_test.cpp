@@ -12,7 +12,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace upload_table_test {
 
 struct table_bench {
   struct one {
@@ -92,7 +92,7 @@ struct table_bench {
   int begun = 0;
 };
 
-}  // namespace
+}  // namespace upload_table_test
 
 BOOST_FIXTURE_TEST_SUITE(upload_table_test, table_bench)
 

@@ -9,7 +9,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace uploads {
 
 const std::string content(20 << 20, 'c');
 
@@ -40,7 +40,7 @@ struct upload_bench {
   std::shared_ptr<upload> incoming = std::make_shared<upload>(digest_of(content), [this] { ++parked; });
 };
 
-}  // namespace
+}  // namespace uploads
 
 BOOST_FIXTURE_TEST_SUITE(uploads, upload_bench)
 

@@ -10,7 +10,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace want_of_memory {
 
 const std::string cas = "/build.bazel.remote.execution.v2.ContentAddressableStorage/";
 const std::string cache = "/build.bazel.remote.execution.v2.ActionCache/";
@@ -77,7 +77,7 @@ struct scarce_bench : execution_bench {
   digest content = put("content");
 };
 
-}  // namespace
+}  // namespace want_of_memory
 
 BOOST_FIXTURE_TEST_SUITE(want_of_memory, scarce_bench)
 

@@ -7,7 +7,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace capabilities {
 
 const std::string method = "/build.bazel.remote.execution.v2.Capabilities/GetCapabilities";
 
@@ -20,7 +20,7 @@ struct capabilities_bench : service_bench {
   }
 };
 
-}  // namespace
+}  // namespace capabilities
 
 BOOST_FIXTURE_TEST_SUITE(capabilities, capabilities_bench)
 

@@ -3,7 +3,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace chunking {
 
 struct plain_bench : chunking_bench {
   plain_bench() : chunking_bench(trusting) {}
@@ -15,7 +15,7 @@ struct plain_little_room_bench : chunking_bench {
   plain_little_room_bench() : chunking_bench("{type: memory, capacity: 150KB}") {}
 };
 
-}  // namespace
+}  // namespace chunking
 
 BOOST_FIXTURE_TEST_SUITE(chunking, chunking_bench)
 

@@ -4,13 +4,13 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace chunking_turns {
 
 struct plain_chunking_bench : chunking_bench {
   plain_chunking_bench() : chunking_bench(trusting) { serve(blobs); }
 };
 
-}  // namespace
+}  // namespace chunking_turns
 
 BOOST_FIXTURE_TEST_SUITE(chunking_turns, chunking_bench)
 

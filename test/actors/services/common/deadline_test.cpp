@@ -4,6 +4,8 @@
 #include "actors/services/content_addressable_storage/content_addressable_storage.hpp"
 #include "actors/services/get_tree/get_tree.hpp"
 #include "actors/services/get_tree/tree_coalescer.hpp"
+#include "actors/services/health/health.hpp"
+#include "actors/services/http_cache/http_cache.hpp"
 #include "actors/services/remote_asset/remote_asset.hpp"
 #include "build/bazel/remote/asset/v1/remote_asset.pb.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -16,7 +18,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace deadlines_of_calls {
 
 const std::string reapi = "/build.bazel.remote.execution.v2.";
 
@@ -35,6 +37,10 @@ struct deadline_bench : service_bench {
     const auto lookup = own(spawn_action_cache(actors(), {env(), watched(results), content, {}, {}}));
     add_routes(routes, lookup);
     add_routes(routes, own(spawn_remote_asset(actors(), {env(), lookup, watched(results), content, {}, {}})));
+    http_cache_options web{env(), content, watched(results), lookup,
+                           own(spawn_health(actors(), {env(), {}}))};
+    web.zstd = zstd;
+    add_routes(routes, own(spawn_http_cache(actors(), web)));
     run();
     seen->times.clear();
   }
@@ -48,6 +54,18 @@ struct deadline_bench : service_bench {
     run();
     BOOST_TEST_REQUIRE(made->finished_well(), made->status().value_or(error()).to_string());
   }
+  /// The same over HTTP.
+  void ask_http(const std::string& method, const std::string& target, const std::string& body = {},
+                call_metadata fields = {}) {
+    fields.emplace_back("content-length", std::to_string(body.size()));
+    auto made = std::make_shared<direct_call>("/kiln.http/" + method + target, std::move(fields));
+    made->set_deadline(deadline);
+    if (!body.empty()) made->send(bytes::copy_of(body));
+    made->close();
+    hand_over(made);
+    run();
+    BOOST_TEST_REQUIRE(made->finished_well(), made->status().value_or(error()).to_string());
+  }
   /// That there were orders, and all of them bore it.
   bool all_bore_the_deadline() const { return seen->times == std::set{deadline}; }
 
@@ -55,7 +73,7 @@ struct deadline_bench : service_bench {
   const steady_time deadline = time().now() + std::chrono::hours(1);
 };
 
-}  // namespace
+}  // namespace deadlines_of_calls
 
 BOOST_FIXTURE_TEST_SUITE(deadlines_of_calls, deadline_bench)
 
@@ -133,6 +151,25 @@ BOOST_AUTO_TEST_CASE(reach_the_stores_with_assets_and_what_they_refer_to) {
   call("/build.bazel.remote.asset.v1.Fetch/FetchBlob", fetch);
   BOOST_TEST(seen->of<find_missing>() >= 1U);
   BOOST_TEST(seen->of<write_blobs>() == 1U);
+  BOOST_TEST(all_bore_the_deadline());
+}
+
+BOOST_AUTO_TEST_CASE(reach_the_stores_with_blobs_results_and_values_over_http) {
+  const call_metadata if_new{{"if-none-match", "*"}};
+  const std::string blob = "/cas/" + digest_of("hello").hex();
+  ask_http("PUT", blob, "hello", if_new);
+  ask_http("HEAD", blob);
+  ask_http("GET", blob);
+  const std::string result = "/ac/" + digest_of("an action").hex();
+  v2::ActionResult said;
+  said.set_stdout_raw("said");
+  ask_http("PUT", result, said.SerializeAsString(), if_new);
+  ask_http("GET", result);
+  ask_http("PUT", "/a/value", "bytes", if_new);
+  ask_http("GET", "/a/value");
+  ask_http("DELETE", "/a/value");
+  BOOST_TEST(seen->of<write_blob>() >= 5U);
+  BOOST_TEST(seen->of<forget_blob>() == 1U);
   BOOST_TEST(all_bore_the_deadline());
 }
 

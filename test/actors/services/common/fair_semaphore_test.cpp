@@ -7,7 +7,7 @@
 
 using namespace kiln;
 
-namespace {
+namespace places_for_clients {
 
 struct places_bench {
   fair_semaphore places{{.places = 4, .per_client = 2, .waiting = 6, .waiting_per_client = 3},
@@ -25,7 +25,7 @@ struct places_bench {
   }
 };
 
-}  // namespace
+}  // namespace places_for_clients
 
 BOOST_FIXTURE_TEST_SUITE(places_for_clients, places_bench)
 

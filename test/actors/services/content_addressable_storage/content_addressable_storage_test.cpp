@@ -12,7 +12,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace content_addressable_storage {
 
 const std::string service = "/build.bazel.remote.execution.v2.ContentAddressableStorage/";
 
@@ -78,7 +78,7 @@ errc code(const google::rpc::Status& status) {
   return static_cast<errc>(status.code());
 }
 
-}  // namespace
+}  // namespace content_addressable_storage
 
 BOOST_FIXTURE_TEST_SUITE(content_addressable_storage, cas_bench)
 

@@ -10,7 +10,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace digest_functions_of_a_server {
 
 const std::string cas = "/build.bazel.remote.execution.v2.ContentAddressableStorage/";
 
@@ -38,7 +38,7 @@ struct functions_bench : stream_bench {
   }
 };
 
-}  // namespace
+}  // namespace digest_functions_of_a_server
 
 BOOST_FIXTURE_TEST_SUITE(digest_functions_of_a_server, functions_bench)
 

@@ -7,7 +7,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace execution_checks {
 
 struct checks : execution_bench {
   std::string subject(const digest& blob) { return "blobs/" + blob.to_string(); }
@@ -30,7 +30,7 @@ struct checks : execution_bench {
 
 using strings = std::vector<std::string>;
 
-}  // namespace
+}  // namespace execution_checks
 
 BOOST_FIXTURE_TEST_SUITE(execution_checks, checks)
 

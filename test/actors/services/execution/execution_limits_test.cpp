@@ -10,7 +10,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace execution_limits {
 
 struct limited : service_bench {
   limited() {
@@ -73,7 +73,7 @@ digest of_size(const message_limit& limit, std::int64_t more) {
   return blob;
 }
 
-}  // namespace
+}  // namespace execution_limits
 
 BOOST_FIXTURE_TEST_SUITE(execution_limits, limited)
 

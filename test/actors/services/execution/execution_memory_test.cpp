@@ -5,7 +5,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace memory_of_preparations {
 
 constexpr int equal_calls = 1000;
 constexpr int different_calls = 200;
@@ -92,7 +92,7 @@ struct memory_bench : budgeted, execution_bench {
   digest folder;
 };
 
-}  // namespace
+}  // namespace memory_of_preparations
 
 BOOST_FIXTURE_TEST_SUITE(memory_of_preparations, memory_bench)
 

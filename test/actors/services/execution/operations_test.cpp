@@ -9,7 +9,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace operations_service {
 
 namespace lro = google::longrunning;
 
@@ -61,7 +61,7 @@ struct with_operations : execution_bench {
   std::vector<std::shared_ptr<direct_call>> clients;
 };
 
-}  // namespace
+}  // namespace operations_service
 
 BOOST_FIXTURE_TEST_SUITE(operations_service, with_operations)
 

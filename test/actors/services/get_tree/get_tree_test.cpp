@@ -6,7 +6,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace getting_trees {
 
 struct few {
   static get_tree_options options() {
@@ -18,7 +18,7 @@ struct few {
   }
 };
 
-}  // namespace
+}  // namespace getting_trees
 
 BOOST_FIXTURE_TEST_SUITE(getting_trees, bounded_tree_bench<few>)
 

@@ -8,7 +8,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v1 = grpc::health::v1;
 
-namespace {
+namespace health {
 
 const std::string check_method = "/grpc.health.v1.Health/Check";
 const std::string watch_method = "/grpc.health.v1.Health/Watch";
@@ -40,7 +40,7 @@ struct health_bench : service_bench {
   health_actor service = own(spawn_health(actors(), {env(), {"kiln.Known"}, 2}));
 };
 
-}  // namespace
+}  // namespace health
 
 BOOST_FIXTURE_TEST_SUITE(health, health_bench)
 

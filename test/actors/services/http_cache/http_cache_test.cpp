@@ -12,7 +12,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v2 = build::bazel::remote::execution::v2;
 
-namespace {
+namespace http_cache {
 
 std::string cas(std::string_view content) {
   return "/cas/" + digest_of(content).hex();
@@ -28,7 +28,7 @@ std::string result_with(const std::vector<std::string>& files) {
   return result.SerializeAsString();
 }
 
-}  // namespace
+}  // namespace http_cache
 
 BOOST_FIXTURE_TEST_SUITE(http_cache, http_bench)
 

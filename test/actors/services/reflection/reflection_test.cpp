@@ -11,7 +11,7 @@ using namespace kiln;
 using namespace kiln::test;
 namespace v1 = grpc::reflection::v1alpha;
 
-namespace {
+namespace reflection {
 
 const std::string method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
@@ -42,7 +42,7 @@ struct reflection_bench : service_bench {
   std::size_t asked = 0;
 };
 
-}  // namespace
+}  // namespace reflection
 
 BOOST_FIXTURE_TEST_SUITE(reflection, reflection_bench)
 

@@ -12,7 +12,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace remote_asset_fetch {
 
 const std::string content = "content";
 const remote_asset_bench::named_values checked{
@@ -71,7 +71,7 @@ struct bench : remote_asset_bench {
   remote_asset_actor on_threads;
 };
 
-}  // namespace
+}  // namespace remote_asset_fetch
 
 BOOST_FIXTURE_TEST_SUITE(remote_asset_fetch, bench)
 

@@ -5,14 +5,14 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(remote_asset_integrity)
+
 namespace {
 
 const std::string sha256_of_content = "sha256-7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=";
 const std::string sha256_of_nothing = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(remote_asset_integrity)
 
 BOOST_AUTO_TEST_CASE(a_hash_is_held_against_the_bytes) {
   auto demand = parse_integrity(sha256_of_content).value();

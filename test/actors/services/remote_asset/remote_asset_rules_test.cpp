@@ -7,6 +7,8 @@
 
 using namespace kiln;
 
+BOOST_AUTO_TEST_SUITE(remote_asset_rules)
+
 namespace {
 
 web_rules allowing(const std::vector<std::string>& hosts,
@@ -24,8 +26,6 @@ address_reach reach(const std::string& text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(remote_asset_rules)
 
 BOOST_AUTO_TEST_CASE(a_host_is_allowed_only_by_its_name) {
   auto rules = allowing({"example.com"});

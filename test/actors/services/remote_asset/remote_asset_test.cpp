@@ -5,7 +5,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace remote_asset {
 
 const std::string archive = "https://example.com/archive.tgz";
 const std::string mirror = "https://mirror.example.org/archive.tgz";
@@ -44,7 +44,7 @@ struct bench : remote_asset_bench {
   }
 };
 
-}  // namespace
+}  // namespace remote_asset
 
 BOOST_FIXTURE_TEST_SUITE(remote_asset, bench)
 

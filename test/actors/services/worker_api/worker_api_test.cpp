@@ -10,7 +10,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace worker_api {
 
 const std::string secret = "a-secret-of-the-scheduler's";
 using headers = std::vector<std::pair<std::string, std::string>>;
@@ -64,7 +64,7 @@ struct with_api : execution_bench {
   std::vector<std::shared_ptr<direct_call>> wires;
 };
 
-}  // namespace
+}  // namespace worker_api
 
 BOOST_FIXTURE_TEST_SUITE(worker_api, with_api)
 

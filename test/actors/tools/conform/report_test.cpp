@@ -5,7 +5,7 @@
 using namespace kiln;
 using namespace kiln::conform;
 
-namespace {
+namespace conform_report {
 
 bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
@@ -26,7 +26,7 @@ struct reported {
   };
 };
 
-}  // namespace
+}  // namespace conform_report
 
 BOOST_FIXTURE_TEST_SUITE(conform_report, reported)
 

@@ -9,7 +9,7 @@
 using namespace kiln;
 using namespace kiln::conform;
 
-namespace {
+namespace conform_runner {
 
 // A server that says one thing to each method, or nothing at all.
 class scripted_call final : public outbound_call {
@@ -69,7 +69,7 @@ void ask_for_nothing(probe& ask) {
   ask.ok(ask.find_missing(std::vector<v2::Digest>()));
 }
 
-}  // namespace
+}  // namespace conform_runner
 
 BOOST_FIXTURE_TEST_SUITE(conform_runner, examined)
 

@@ -6,7 +6,7 @@
 using namespace kiln;
 using namespace kiln::conform;
 
-namespace {
+namespace conform_selection {
 
 struct listed {
   std::vector<rule> rules;
@@ -26,7 +26,7 @@ struct listed {
 
 using list = std::vector<int>;
 
-}  // namespace
+}  // namespace conform_selection
 
 BOOST_FIXTURE_TEST_SUITE(conform_selection, listed)
 

@@ -10,6 +10,8 @@ using namespace kiln::test;
 using namespace kiln::filesystem;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_damage)
+
 namespace {
 
 constexpr std::size_t disk_block = 4096;
@@ -72,8 +74,6 @@ std::filesystem::path newest_pack(const filesystem_fixture& fixture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_damage)
 
 // Ten thousand packs that something happened to, to them or to their index.
 BOOST_AUTO_TEST_CASE(serves_every_record_that_is_whole_and_nothing_that_is_not) {

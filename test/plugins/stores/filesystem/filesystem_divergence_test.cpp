@@ -8,6 +8,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_divergence)
+
 namespace {
 
 std::string code_of(const expected<std::string>& answer) {
@@ -45,7 +47,6 @@ std::filesystem::path only_pack(const filesystem_fixture& fixture) {
 }  // namespace
 
 // The index and the disk disagree: somebody was at the files.
-BOOST_AUTO_TEST_SUITE(filesystem_divergence)
 
 BOOST_AUTO_TEST_CASE(finds_out_that_a_file_was_removed) {
   for (auto size : sizes) {

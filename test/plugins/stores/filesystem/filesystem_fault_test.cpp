@@ -9,6 +9,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_faults)
+
 namespace {
 
 template <class T>
@@ -32,8 +34,6 @@ void check_no_trace(filesystem_fixture& fixture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_faults)
 
 BOOST_AUTO_TEST_CASE(makes_room_and_goes_on_when_the_disk_is_full_once) {
   for (auto call : {disk_call::open, disk_call::write, disk_call::rename}) {

@@ -7,6 +7,8 @@
 using namespace kiln;
 using namespace kiln::filesystem;
 
+BOOST_AUTO_TEST_SUITE(filesystem_pack_format)
+
 namespace {
 
 constexpr std::uint64_t seal = 0x1234567;
@@ -35,8 +37,6 @@ std::string flipped(std::string_view text, std::size_t bit) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_pack_format)
 
 BOOST_AUTO_TEST_CASE(reads_back_what_it_wrote_under_every_digest_function) {
   for (const auto& one : some_records()) {

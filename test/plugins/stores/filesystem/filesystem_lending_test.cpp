@@ -10,6 +10,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_lending)
+
 namespace {
 
 std::string bytes_of(const std::filesystem::path& file) {
@@ -34,8 +36,6 @@ void press(filesystem_fixture& fixture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_lending)
 
 BOOST_AUTO_TEST_CASE(lends_small_blobs_out_of_their_pack_as_files) {
   filesystem_fixture fixture(filesystem_fixture::packing());

@@ -10,6 +10,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(filesystem_models)
+
 namespace {
 
 std::uint64_t from_environment(const char* name, std::uint64_t fallback) {
@@ -77,8 +79,6 @@ model_shape failing(model_shape shape) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_models)
 
 BOOST_AUTO_TEST_CASE(blobs_in_files) {
   run(files(), 4, 400);

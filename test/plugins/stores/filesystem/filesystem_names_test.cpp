@@ -8,6 +8,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_names)
+
 namespace {
 
 struct named {
@@ -45,8 +47,6 @@ void become_an_older_release(const filesystem_fixture& fixture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_names)
 
 BOOST_AUTO_TEST_CASE(keeps_blobs_under_names_of_every_length) {
   for (auto what : {store_role::content, store_role::results}) {

@@ -10,6 +10,8 @@ using namespace kiln;
 using namespace kiln::filesystem;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(filesystem_order)
+
 namespace {
 
 constexpr std::uint64_t room_for_all = 32 << 20;
@@ -75,8 +77,6 @@ rates measure(double capacities, burst_of kind) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_order)
 
 BOOST_AUTO_TEST_CASE(a_client_finds_nearly_as_much_as_with_plain_lru_while_another_one_uploads) {
   for (auto kind : {burst_of::files, burst_of::packed})

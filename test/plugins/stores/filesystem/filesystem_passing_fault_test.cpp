@@ -12,6 +12,8 @@ using namespace kiln::test;
 using contract::noise;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(filesystem_passing_faults)
+
 namespace {
 
 int unreadable(disk_call made, const std::string&) {
@@ -37,8 +39,6 @@ void let_the_pool_work_again(filesystem_fixture& fixture) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_passing_faults)
 
 BOOST_AUTO_TEST_CASE(a_file_that_the_disk_could_not_read_is_there_again_once_it_can) {
   for (std::size_t size : {3000U, 700'000U, 3'000'000U})

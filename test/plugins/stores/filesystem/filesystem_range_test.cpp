@@ -8,7 +8,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace filesystem_parts {
 
 constexpr std::size_t piece = filesystem::file_source::piece_size;
 
@@ -58,7 +58,7 @@ struct parts_bench : filesystem_fixture {
   std::size_t reads() const { return disk.count(disk_call::read); }
 };
 
-}  // namespace
+}  // namespace filesystem_parts
 
 BOOST_FIXTURE_TEST_SUITE(filesystem_parts, parts_bench)
 

@@ -13,6 +13,8 @@ using namespace kiln::test;
 using contract::noise;
 using whole = filesystem_fixture::whole;
 
+BOOST_AUTO_TEST_SUITE(filesystem_restart)
+
 namespace {
 
 std::string code_of(const error& fault) {
@@ -26,8 +28,6 @@ filesystem::store_options relaxed() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_restart)
 
 BOOST_AUTO_TEST_CASE(finds_everything_again_after_a_restart) {
   filesystem_fixture fixture(filesystem_fixture::packing());

@@ -11,6 +11,8 @@ using namespace kiln::test;
 using contract::noise;
 using whole = filesystem_fixture::whole;
 
+BOOST_AUTO_TEST_SUITE(filesystem_start)
+
 namespace {
 
 filesystem::store_options relaxed_files() {
@@ -47,8 +49,6 @@ void zero(const std::filesystem::path& file) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_start)
 
 BOOST_AUTO_TEST_CASE(answers_from_the_packs_before_their_records_are_in_the_index) {
   filesystem_fixture fixture(filesystem_fixture::packing());

@@ -16,6 +16,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_strange_files)
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -63,8 +65,6 @@ bool says(const error& why, const std::string& what) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_strange_files)
 
 BOOST_AUTO_TEST_CASE(a_disk_opens_files_and_folders_only_and_waits_for_nobody) {
   filesystem_fixture fixture;

@@ -10,6 +10,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_thrown)
+
 namespace {
 
 // The n-th call of the disk throws: `n` 0 is never.
@@ -74,8 +76,6 @@ void ask_for_everything(filesystem_fixture& fixture, const thrower& what, const 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_thrown)
 
 BOOST_AUTO_TEST_CASE(a_job_that_throws_fails_who_asked_and_nothing_else) {
   for (bool memory : {true, false})

@@ -10,6 +10,8 @@ using namespace kiln::test;
 using contract::noise;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(filesystem_unreadable)
+
 namespace {
 
 // Whatever is asked of this pack, or of its index, fails.
@@ -63,8 +65,6 @@ struct twice_written {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_unreadable)
 
 BOOST_AUTO_TEST_CASE(no_older_result_is_served_while_the_pack_with_the_newer_one_cannot_be_read) {
   twice_written with;

@@ -13,6 +13,8 @@ using contract::code_of;
 using contract::hand_fed;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(filesystem_write)
+
 namespace {
 
 struct stat facts_of(const std::filesystem::path& file) {
@@ -33,8 +35,6 @@ std::string steps(const faulty_disk& disk) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(filesystem_write)
 
 // Rule 117.
 BOOST_AUTO_TEST_CASE(syncs_the_bytes_before_the_name_and_the_name_before_the_answer) {

@@ -8,6 +8,8 @@ using namespace kiln;
 using namespace kiln::contract;
 using kiln::test::reapi_peer;
 
+BOOST_AUTO_TEST_SUITE(grpc_store)
+
 namespace {
 
 // Each stage dials once, on the test's thread, and so gets a peer of its own.
@@ -73,8 +75,6 @@ std::string result_of(int exit_code) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(grpc_store)
 
 BOOST_AUTO_TEST_CASE(asks_again_when_the_server_is_unavailable_for_a_moment) {
   stage on(over_a_peer(", retries: 3"));

@@ -12,6 +12,8 @@
 using namespace kiln;
 using namespace kiln::test;
 
+BOOST_AUTO_TEST_SUITE(coming_home)
+
 namespace {
 
 using home_actor = caf::typed_actor<caf::reacts_to<resume>>;
@@ -64,8 +66,6 @@ public:
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(coming_home)
 
 BOOST_FIXTURE_TEST_CASE(what_was_found_elsewhere_is_gone_on_with_in_the_actor, somebody_at_home) {
   auto back = way();

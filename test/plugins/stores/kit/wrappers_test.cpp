@@ -13,6 +13,8 @@ using namespace kiln;
 using namespace kiln::test;
 using contract::noise;
 
+BOOST_AUTO_TEST_SUITE(store_kit_wrappers)
+
 namespace {
 
 // A store under test over memory, with somebody between them who counts.
@@ -169,8 +171,6 @@ void check_that_the_time_is_passed_on() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(store_kit_wrappers)
 
 BOOST_AUTO_TEST_CASE(batches_stay_batches_below_verify) {
   check_that_batches_stay_batches<verified>();

@@ -7,7 +7,7 @@
 #include "test/plugins/transports/grpc/grpc_fixture.hpp"
 
 namespace kiln::test {
-namespace {
+namespace grpc_limits {
 
 using namespace config_literals;
 
@@ -47,7 +47,7 @@ struct small_server : grpc_fixture {
   std::string of_mib(std::size_t size) { return std::string(size << 20, 'm'); }
 };
 
-}  // namespace
+}  // namespace grpc_limits
 
 BOOST_FIXTURE_TEST_SUITE(grpc_limits, small_server)
 

@@ -11,7 +11,7 @@
 #include "test/plugins/transports/grpc/grpc_fixture.hpp"
 
 namespace kiln::test {
-namespace {
+namespace grpc_server {
 
 namespace fs = std::filesystem;
 
@@ -47,7 +47,7 @@ struct stranger {
   std::string address;
 };
 
-}  // namespace
+}  // namespace grpc_server
 
 BOOST_FIXTURE_TEST_SUITE(grpc_server, grpc_fixture)
 

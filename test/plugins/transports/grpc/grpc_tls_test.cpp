@@ -5,7 +5,7 @@
 #include "test/plugins/transports/grpc/grpc_fixture.hpp"
 
 namespace kiln::test {
-namespace {
+namespace grpc_tls {
 
 // A server and a client that show certificates of one authority.
 struct encrypted {
@@ -32,7 +32,7 @@ struct encrypted {
   certificates known;
 };
 
-}  // namespace
+}  // namespace grpc_tls
 
 BOOST_FIXTURE_TEST_SUITE(grpc_tls, encrypted)
 

@@ -10,6 +10,8 @@
 #include "plugins/transports/grpc/slices.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(grpc_unpack)
+
 namespace {
 
 std::string pack(const std::string& plain, bool gzip) {
@@ -43,8 +45,6 @@ std::string text_of(grpc::ByteBuffer& message) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(grpc_unpack)
 
 BOOST_AUTO_TEST_CASE(a_compressed_message_becomes_what_it_was) {
   std::string plain;

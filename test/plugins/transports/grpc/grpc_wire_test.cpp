@@ -11,6 +11,8 @@
 #include "test/plugins/transports/grpc/grpc_fixture.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(grpc_wire)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -40,7 +42,6 @@ void await_end(http2_client& client, std::uint32_t stream) {
 }  // namespace
 
 /// What only clients do that are not ours.
-BOOST_AUTO_TEST_SUITE(grpc_wire)
 
 // Rule 217. By itself gRPC sends away who pings a silent call three times within five minutes.
 BOOST_AUTO_TEST_CASE(a_silent_call_may_be_pinged_as_often_as_is_allowed) {

@@ -5,6 +5,8 @@
 #include "test/plugins/transports/http/http_fixture.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(http_beside_grpc)
+
 namespace {
 
 // gRPC at a port, and HTTP beside it.
@@ -33,8 +35,6 @@ struct two_protocols : grpc_fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(http_beside_grpc)
 
 BOOST_AUTO_TEST_CASE(one_port_speaks_both) {
   two_protocols here;

@@ -3,6 +3,8 @@
 #include "test/plugins/transports/http/http_fixture.hpp"
 
 namespace kiln::test {
+BOOST_AUTO_TEST_SUITE(http_hostile)
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,7 +25,6 @@ raw_client::answer last_answer(http_fixture& here, const std::string& request) {
 }  // namespace
 
 /// What no honest client does.
-BOOST_AUTO_TEST_SUITE(http_hostile)
 
 BOOST_AUTO_TEST_CASE(a_head_beyond_its_bound_is_refused) {
   http_fixture here;
