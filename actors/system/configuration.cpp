@@ -105,6 +105,8 @@ expected<configuration> read_configuration(const configuration_source& source,
   check_listen_addresses(result.options.transports, found);
   check_own_folders(parsed->root(), result.stores, found);
   if (auto good = found.as_result(); !good) return failure(good.error());
+  result.promises = store_tree::promises(result.stores, plugins, found);
+  if (auto good = found.as_result(); !good) return failure(good.error());
   result.unused_variables = variables.unused();
   return result;
 }

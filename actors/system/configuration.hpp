@@ -16,6 +16,7 @@ struct configuration {
   node_options options;
   std::vector<configured> stores;  ///< in the order they have to be spawned, inline ones too
   store_tree::demands roles;       ///< what each of them holds
+  store_tree::promises_by_name promises;
   /// Of the variables that were given with the source: those that its text does not mention.
   std::vector<std::string> unused_variables;
 };

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "core/admission/call_hooks.hpp"
 #include "core/admission/quota_table.hpp"
@@ -14,6 +15,7 @@
 #include "core/contract/transport.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace caf {
 class actor_system;
@@ -34,6 +36,8 @@ struct store_context {
   /// To be called by a store of results that keeps them where others than Kiln look for theirs: the services
   /// then use names that those understand (core/digest/record_key.hpp). Empty where nobody asks.
   std::function<void()> names_are_shared = {};
+  /// What the store behind a reference promises.
+  promises_of promises = [](const store_ref&) { return store_promises(); };
 };
 
 /// A kind of store. One object per plugin, immutable, any thread.
@@ -43,6 +47,9 @@ public:
   virtual std::shared_ptr<const section_schema> schema() const = 0;
   /// `options` is what the schema read. An error ends the start with its sentence.
   virtual expected<store_actor> spawn(const std::any& options, const store_context& context) const = 0;
+  /// What a store with these options promises, over stores that promise what `of` says. An error refuses the
+  /// configuration. Nothing, where the plugin does not say.
+  virtual expected<store_promises> promises(const std::any& options, const promises_of& of) const = 0;
 };
 
 struct transport_context {
@@ -77,8 +84,14 @@ public:
 
 protected:
   expected<Product> build(const std::any& options, const Context& context) const {
+    return ask(make_, options, context);
+  }
+  template <class Function, class What>
+  static std::invoke_result_t<Function, const Options&, const What&> ask(Function function,
+                                                                         const std::any& options,
+                                                                         const What& what) {
     try {
-      return make_(std::any_cast<const Options&>(options), context);
+      return function(std::any_cast<const Options&>(options), what);
     } catch (const std::exception& fault) {
       return fail(errc::internal, "the plugin threw while it was set up: {}", fault.what());
     } catch (...) {
@@ -93,11 +106,22 @@ private:
 
 template <class Options>
 class store_plugin_of final : public plugin_of<store_plugin, store_actor, store_context, Options> {
+  using base = plugin_of<store_plugin, store_actor, store_context, Options>;
+
 public:
-  using plugin_of<store_plugin, store_actor, store_context, Options>::plugin_of;
+  using promise_fn = expected<store_promises> (*)(const Options&, const promises_of&);
+  store_plugin_of(kiln::schema<Options> schema, typename base::make_fn make, promise_fn promise)
+      : base(std::move(schema), make), promise_(promise) {}
   expected<store_actor> spawn(const std::any& options, const store_context& context) const override {
     return this->build(options, context);
   }
+  expected<store_promises> promises(const std::any& options, const promises_of& of) const override {
+    if (promise_ == nullptr) return store_promises();
+    return this->ask(promise_, options, of);
+  }
+
+private:
+  promise_fn promise_;
 };
 
 template <class Options>
@@ -113,8 +137,10 @@ public:
 
 template <class Options>
 store_plugin_of<Options> make_plugin(schema<Options> schema,
-                                     expected<store_actor> (*spawn)(const Options&, const store_context&)) {
-  return {std::move(schema), spawn};
+                                     expected<store_actor> (*spawn)(const Options&, const store_context&),
+                                     expected<store_promises> (*promise)(const Options&,
+                                                                         const promises_of&) = nullptr) {
+  return {std::move(schema), spawn, promise};
 }
 template <class Options>
 transport_plugin_of<Options> make_plugin(
@@ -124,10 +150,10 @@ transport_plugin_of<Options> make_plugin(
 }
 
 /// Made at the first call. Null if that threw: an exception must not cross into the loader.
-template <class Plugin, auto describe, auto make>
+template <class Plugin, auto describe, auto... functions>
 const Plugin* only_plugin() noexcept {
   try {
-    static const auto plugin = make_plugin(describe(), make);
+    static const auto plugin = make_plugin(describe(), functions...);
     return &plugin;
   } catch (...) {
     return nullptr;

@@ -33,10 +33,28 @@ void complain_of_both(const store_refs::use& use, faults& collected) {
                   use.name);
 }
 
+store_tree::promises_by_name store_tree::promises(const std::vector<configured>& stores,
+                                                  const plugin_registry& plugins, faults& collected) {
+  promises_by_name all;
+  auto of = [&all](const store_ref& inner) {
+    auto found = all.find(inner.name);
+    return found == all.end() ? store_promises() : found->second;
+  };
+  for (const auto& store : stores) {
+    const store_plugin* plugin = plugins.store(store.type);
+    if (plugin == nullptr) continue;  // whoever spawns it says so
+    auto promised = plugin->promises(store.options, of);
+    if (!promised) store.description.complain(collected, "{}", promised.error().message());
+    all.emplace(store.name, promised.value_or(store_promises()));
+  }
+  return all;
+}
+
 expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, const demands& wanted,
                                        const plugin_registry& plugins, const store_context& base) {
   faults collected;
   auto roles = spread(stores, wanted, collected);
+  const auto promised = promises(stores, plugins, collected);
   if (auto good = collected.as_result(); !good) return failure(good.error());
   store_tree tree;
   for (const auto& store : stores) {
@@ -45,6 +63,7 @@ expected<store_tree> store_tree::spawn(const std::vector<configured>& stores, co
       return fail(errc::invalid_argument, "{}: no plugin for type {}", place_of(store), store.type);
     store_context context = base;
     context.name = store.name;
+    context.promises = [&promised](const store_ref& inner) { return promised.at(inner.name); };
     auto role = roles.find(store.name);
     context.what = role == roles.end() ? store_role::content : role->second;
     bool shared = false;

@@ -23,6 +23,12 @@ public:
   /// results itself. Complains where one would have to hold both. `stores` comes from resolve_stores.
   static demands spread(const std::vector<configured>& stores, demands wanted, faults& collected);
 
+  /// What each of them promises, by name. Complains, where the store is described, of what its plugin
+  /// refuses. `stores` as above, without a fault.
+  using promises_by_name = std::map<std::string, store_promises>;
+  static promises_by_name promises(const std::vector<configured>& stores, const plugin_registry& plugins,
+                                   faults& collected);
+
   /// A store that nobody demands is spawned to hold content. An error names the store and its line; what was
   /// spawned before it ends with the tree. `stores` and `wanted` as above.
   static expected<store_tree> spawn(const std::vector<configured>& stores, const demands& wanted,

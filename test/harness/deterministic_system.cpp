@@ -141,10 +141,13 @@ std::map<std::string, store_actor> deterministic_system::spawn_stores(const std:
                                   references, kinds, collected);
   auto roles = store_tree::spread(described, wanted, collected);
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
+  const auto promised = store_tree::promises(described, plugins(), collected);
+  if (auto good = collected.as_result(); !good) give_up(good.error().message());
   std::map<std::string, store_actor> spawned;
   for (const auto& one : described) {
     store_context context{*system_, env(), one.name, roles.at(one.name), {}, {}};
     context.store = [&spawned](const store_ref& inner) { return spawned.at(inner.name); };
+    context.promises = [&promised](const store_ref& inner) { return promised.at(inner.name); };
     auto store = plugins().store(one.type)->spawn(one.options, context);
     if (!store) give_up(store.error().message());
     spawned[one.name] = own(*store);

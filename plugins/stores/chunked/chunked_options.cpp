@@ -16,4 +16,12 @@ schema<chunked_options> chunked_schema() {
              "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B));
 }
 
+expected<store_promises> chunked_promises(const chunked_options& options, const promises_of& of) {
+  auto all = promised_together({of(options.inner), of(options.layouts)});
+  all.lends_files = of(options.inner).lends_files;
+  all.leases = of(options.inner).leases;
+  all.tells_news = false;  // a blob in parts is gone with one of them, untold
+  return all;
+}
+
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/config/schema.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln {
 
@@ -11,5 +12,6 @@ struct chunked_options {
 };
 
 schema<chunked_options> chunked_schema();
+expected<store_promises> chunked_promises(const chunked_options& options, const promises_of& of);
 
 }  // namespace kiln

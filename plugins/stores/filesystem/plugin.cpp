@@ -10,4 +10,5 @@ kiln::expected<kiln::store_actor> spawn(const kiln::filesystem::store_options& o
 
 }  // namespace
 
-KILN_STORE_PLUGIN("filesystem", kiln::filesystem::filesystem_schema, spawn)
+KILN_STORE_PLUGIN("filesystem", kiln::filesystem::filesystem_schema, spawn,
+                  kiln::filesystem::filesystem_promises)

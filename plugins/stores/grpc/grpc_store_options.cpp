@@ -63,4 +63,10 @@ schema<grpc_store_options> grpc_store_schema() {
       .check(check_options);
 }
 
+expected<store_promises> grpc_store_promises(const grpc_store_options&, const promises_of&) {
+  store_promises all;
+  all.shared = true;
+  return all;
+}
+
 }  // namespace kiln

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/config/schema.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln {
 
@@ -22,5 +23,6 @@ struct grpc_store_options {
 };
 
 schema<grpc_store_options> grpc_store_schema();
+expected<store_promises> grpc_store_promises(const grpc_store_options& options, const promises_of& of);
 
 }  // namespace kiln

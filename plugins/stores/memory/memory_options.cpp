@@ -17,4 +17,11 @@ schema<memory_options> memory_schema() {
              "Largest entry of a store of results, where the digest does not say the size.", at_least(1_B));
 }
 
+expected<store_promises> memory_promises(const memory_options&, const promises_of&) {
+  store_promises all;
+  all.leases = true;
+  all.tells_news = true;
+  return all;
+}
+
 }  // namespace kiln

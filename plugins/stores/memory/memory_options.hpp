@@ -2,6 +2,7 @@
 
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln {
 
@@ -12,5 +13,6 @@ struct memory_options {
 };
 
 schema<memory_options> memory_schema();
+expected<store_promises> memory_promises(const memory_options& options, const promises_of& of);
 
 }  // namespace kiln

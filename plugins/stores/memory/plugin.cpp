@@ -2,4 +2,4 @@
 #include "plugins/stores/memory/memory_options.hpp"
 #include "plugins/stores/memory/memory_store.hpp"
 
-KILN_STORE_PLUGIN("memory", kiln::memory_schema, kiln::spawn_memory_store)
+KILN_STORE_PLUGIN("memory", kiln::memory_schema, kiln::spawn_memory_store, kiln::memory_promises)

@@ -16,4 +16,9 @@ schema<size_partitioning_options> size_partitioning_schema() {
       });
 }
 
+expected<store_promises> size_partitioning_promises(const size_partitioning_options& options,
+                                                    const promises_of& of) {
+  return promised_together({of(options.small), of(options.large)});
+}
+
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/config/schema.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln {
 
@@ -11,5 +12,7 @@ struct size_partitioning_options {
 };
 
 schema<size_partitioning_options> size_partitioning_schema();
+expected<store_promises> size_partitioning_promises(const size_partitioning_options& options,
+                                                    const promises_of& of);
 
 }  // namespace kiln

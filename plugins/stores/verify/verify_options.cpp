@@ -12,4 +12,8 @@ schema<verify_options> verify_schema() {
              at_most(std::size_t{256}));
 }
 
+expected<store_promises> verify_promises(const verify_options& options, const promises_of& of) {
+  return of(options.inner);
+}
+
 }  // namespace kiln

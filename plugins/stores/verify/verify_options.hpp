@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/config/schema.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln {
 
@@ -12,5 +13,6 @@ struct verify_options {
 };
 
 schema<verify_options> verify_schema();
+expected<store_promises> verify_promises(const verify_options& options, const promises_of& of);
 
 }  // namespace kiln

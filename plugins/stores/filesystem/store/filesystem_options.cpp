@@ -58,6 +58,15 @@ schema<store_options> filesystem_schema() {
              at_most(64));
 }
 
+expected<store_promises> filesystem_promises(const store_options& options, const promises_of&) {
+  store_promises all;
+  all.durable = options.keep == durability::durable;
+  all.lends_files = true;
+  all.leases = true;
+  all.tells_news = true;
+  return all;
+}
+
 std::uint64_t hot_bytes(const store_options& options) {
   return memory_share(options.hot_memory, {256 << 20}, 4, memory_limit());
 }

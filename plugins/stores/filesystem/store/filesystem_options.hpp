@@ -6,6 +6,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/config/schema.hpp"
+#include "core/plugin/promises.hpp"
 
 namespace kiln::filesystem {
 
@@ -30,6 +31,7 @@ struct store_options {
 };
 
 schema<store_options> filesystem_schema();
+expected<store_promises> filesystem_promises(const store_options& options, const promises_of& of);
 
 /// Bytes for small blobs in memory.
 std::uint64_t hot_bytes(const store_options& options);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+
+#include "core/config/section_schema.hpp"
+
+namespace kiln {
+
+/// What a store promises to whoever stands above it, known from the configuration alone: a wrapper that needs
+/// one of these refuses a store that lacks it before anything is spawned, and `kiln check` shows them.
+struct store_promises {
+  bool keeps = true;         ///< false: what is written is dropped
+  bool durable = false;      ///< what was acknowledged outlives a power cut
+  bool shared = false;       ///< others than this process write to it and take away
+  bool lends_files = false;  ///< some blobs lie in files that it lends
+  bool leases = false;       ///< what is leased is not evicted
+  bool tells_news = false;   ///< its watchers hear of all that comes and all that leaves
+
+  bool operator==(const store_promises&) const noexcept = default;
+};
+
+/// What the store behind a reference in the options promises.
+using promises_of = std::function<store_promises(const store_ref&)>;
+
+/// Of a store whose blobs lie in one of these each: what all of them promise. It keeps what it is given, and
+/// is shared, lends files, where one of them does.
+inline store_promises promised_together(std::initializer_list<store_promises> parts) {
+  store_promises all{false, true, false, false, true, true};
+  for (const auto& part : parts) {
+    all.keeps |= part.keeps;
+    all.durable &= part.durable;
+    all.shared |= part.shared;
+    all.lends_files |= part.lends_files;
+    all.leases &= part.leases;
+    all.tells_news &= part.tells_news;
+  }
+  return all;
+}
+
+}  // namespace kiln
