@@ -4,6 +4,7 @@
 #include "actors/system/commands.hpp"
 #include "actors/system/configuration.hpp"
 #include "actors/system/plugins.hpp"
+#include "actors/system/store_drawing.hpp"
 #include "core/config/describe.hpp"
 #include "core/config/nearest.hpp"
 #include "core/wire/message_limits.hpp"
@@ -56,7 +57,7 @@ int check(const check_request& request) {
   if (request.print)
     std::fputs(print_configuration(*known, *plugins).c_str(), stdout);
   else
-    std::printf("%s is good\n", request.config.c_str());
+    std::printf("%s is good\n\n%s", request.config.c_str(), draw_stores(*known).c_str());
   return 0;
 }
 

@@ -30,9 +30,9 @@ def run(*command, **options):
 
 def check_quote():
     """The guide shows a whole store: the one that is built here."""
-    store = (ROOT / "plugins/sdk/example_store/read_only_store.cpp").read_text()
+    store = (ROOT / "plugins/sdk/example_store/sealed_store.cpp").read_text()
     if store not in (ROOT / "docs/guides/add_a_store.md").read_text():
-        sys.exit("docs/guides/add_a_store.md shows another read_only_store.cpp than there is")
+        sys.exit("docs/guides/add_a_store.md shows another sealed_store.cpp than there is")
 
 
 def main():

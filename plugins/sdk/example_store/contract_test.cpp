@@ -10,9 +10,9 @@ KILN_RESULT_STORE_CONTRACT(metered_results,
                            "{type: metered, inner: {type: memory, capacity: \"${CAPACITY}\"}}")
 
 // What is special about a store is tested beside the contract.
-BOOST_AUTO_TEST_CASE(a_read_only_store_serves_what_it_refuses_to_change) {
+BOOST_AUTO_TEST_CASE(a_sealed_store_serves_what_it_refuses_to_change) {
   using namespace kiln;
-  contract::stage on({"{type: read_only, inner: {type: memory, capacity: 1MiB}}"});
+  contract::stage on({"{type: sealed, inner: {type: memory, capacity: 1MiB}}"});
   const bytes content = bytes::copy_of("text");
   const digest blob = digest_of("text");
   write_blobs order{{{blob, content}}};

@@ -2,7 +2,7 @@
 #include "core/store_kit/store_wrapper.hpp"
 
 /// Refuses to be written to, whoever asks.
-namespace read_only {
+namespace sealed {
 
 struct options {
   kiln::store_ref inner;
@@ -26,13 +26,13 @@ public:
   kiln::expected<kiln::forgotten> take(kiln::forget_blob&) { return kiln::failure(refusal()); }
 
 private:
-  static kiln::error refusal() { return {kiln::errc::permission_denied, "the store is read only"}; }
+  static kiln::error refusal() { return {kiln::errc::permission_denied, "the store is sealed"}; }
 };
 
 kiln::expected<kiln::store_actor> spawn(const options& chosen, const kiln::store_context& context) {
   return kiln::spawn_store<store>(context.system, context.env, context.store(chosen.inner));
 }
 
-}  // namespace read_only
+}  // namespace sealed
 
-KILN_STORE_PLUGIN("read_only", read_only::options_schema, read_only::spawn)
+KILN_STORE_PLUGIN("sealed", sealed::options_schema, sealed::spawn)
