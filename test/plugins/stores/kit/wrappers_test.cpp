@@ -2,7 +2,9 @@
 
 #include "core/digest/hasher.hpp"
 #include "core/store_kit/partitioned_store.hpp"
+#include "plugins/stores/cache_metrics/cache_metrics_store.hpp"
 #include "plugins/stores/chunked/chunked_store.hpp"
+#include "plugins/stores/ref/ref_store.hpp"
 #include "plugins/stores/size_partitioning/size_partitioning_store.hpp"
 #include "plugins/stores/verify/verify_store.hpp"
 #include "test/contract/sources.hpp"
@@ -42,6 +44,19 @@ struct verified : wrapped_store {
   verified() {
     auto inner = counted(memory);
     top = system.own(*spawn_verify_store({{}, 1}, context([=](const store_ref&) { return inner; })));
+  }
+};
+struct referred : wrapped_store {
+  referred() {
+    auto inner = counted(memory);
+    top = system.own(*spawn_ref_store({{"inner"}}, context([=](const store_ref&) { return inner; })));
+  }
+};
+struct measured : wrapped_store {
+  measured() {
+    auto inner = counted(memory);
+    top = system.own(
+        *spawn_cache_metrics_store({{"inner"}, ""}, context([=](const store_ref&) { return inner; })));
   }
 };
 struct parted : wrapped_store {
@@ -175,6 +190,10 @@ void check_that_the_time_is_passed_on() {
 BOOST_AUTO_TEST_CASE(batches_stay_batches_below_verify) {
   check_that_batches_stay_batches<verified>();
 }
+BOOST_AUTO_TEST_CASE(batches_stay_batches_below_ref_and_cache_metrics) {
+  check_that_batches_stay_batches<referred>();
+  check_that_batches_stay_batches<measured>();
+}
 BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_store_below_size_partitioning) {
   check_that_batches_stay_batches<parted>();
 }
@@ -188,6 +207,10 @@ BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_of_three_stores) {
 BOOST_AUTO_TEST_CASE(a_lease_above_verify_keeps_blobs_below) {
   check_that_a_lease_reaches_the_bottom<verified>();
 }
+BOOST_AUTO_TEST_CASE(a_lease_above_ref_and_cache_metrics_keeps_blobs_below) {
+  check_that_a_lease_reaches_the_bottom<referred>();
+  check_that_a_lease_reaches_the_bottom<measured>();
+}
 BOOST_AUTO_TEST_CASE(a_lease_above_size_partitioning_keeps_blobs_below) {
   check_that_a_lease_reaches_the_bottom<parted>();
 }
@@ -200,6 +223,10 @@ BOOST_AUTO_TEST_CASE(a_lease_above_three_stores_keeps_blobs_in_each) {
 
 BOOST_AUTO_TEST_CASE(orders_below_verify_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<verified>();
+}
+BOOST_AUTO_TEST_CASE(orders_below_ref_and_cache_metrics_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<referred>();
+  check_that_the_time_is_passed_on<measured>();
 }
 BOOST_AUTO_TEST_CASE(orders_below_size_partitioning_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<parted>();
