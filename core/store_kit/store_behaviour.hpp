@@ -16,8 +16,10 @@
 /// `pass_on(Order&)`; a wrapper inherits that (store_wrapper.hpp). All of it runs in the store's actor.
 namespace kiln {
 
-/// What other threads found out comes home to it (core/contract/resume.hpp).
-using resumable_store = store_actor::extend<caf::reacts_to<resume>>;
+/// What other threads found out comes home to it (core/contract/resume.hpp), and it may watch other stores: a
+/// `take` of their news hears them before the answers that they gave afterwards.
+using resumable_store =
+    store_actor::extend<caf::reacts_to<resume>, caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;
 
 namespace store_kit {
 
@@ -46,7 +48,20 @@ auto watching(Store* store) {
   };
 }
 
+template <class News, class Store>
+auto news_handler(Store* store) {
+  return nothrow_handler([=](const News& news) {
+    if constexpr (requires { store->take(news); }) store->take(news);
+  });
+}
+
 }  // namespace store_kit
+
+/// For a store that watches no other.
+template <class News>
+auto hearing_nothing_of() {
+  return [](const News&) {};
+}
 
 template <class Store>
 resumable_store::behavior_type behaviour_of(Store* store, const clock* time) {
@@ -64,6 +79,8 @@ resumable_store::behavior_type behaviour_of(Store* store, const clock* time) {
       handler_of<flush_store>(store, time),
       watching(store),
       resuming(),
+      news_handler<blobs_stored>(store),
+      news_handler<blobs_evicted>(store),
   };
 }
 

@@ -58,6 +58,8 @@ store::behavior_type store::make_behavior() {
         go(next);
         end_turn();
       },
+      hearing_nothing_of<blobs_stored>(),
+      hearing_nothing_of<blobs_evicted>(),
   };
 }
 
