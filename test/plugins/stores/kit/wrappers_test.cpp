@@ -4,6 +4,7 @@
 #include "core/store_kit/partitioned_store.hpp"
 #include "plugins/stores/cache_metrics/cache_metrics_store.hpp"
 #include "plugins/stores/chunked/chunked_store.hpp"
+#include "plugins/stores/existence_cache/existence_cache_store.hpp"
 #include "plugins/stores/ref/ref_store.hpp"
 #include "plugins/stores/size_partitioning/size_partitioning_store.hpp"
 #include "plugins/stores/verify/verify_store.hpp"
@@ -58,6 +59,18 @@ struct measured : wrapped_store {
     top = system.own(
         *spawn_cache_metrics_store({{"inner"}, ""}, context([=](const store_ref&) { return inner; })));
   }
+};
+struct remembered : wrapped_store {
+  explicit remembered(duration touch_every = std::chrono::seconds(30)) {
+    auto inner = counted(memory);
+    existence_cache_options options;
+    options.touch_every = touch_every;
+    top = system.own(*spawn_existence_cache_store(options, context([=](const store_ref&) { return inner; })));
+  }
+};
+// Whoever asks for a blob uses it, as everywhere else.
+struct remembered_and_touched : remembered {
+  remembered_and_touched() : remembered(duration::zero()) {}
 };
 struct parted : wrapped_store {
   parted() {
@@ -197,6 +210,9 @@ BOOST_AUTO_TEST_CASE(batches_stay_batches_below_ref_and_cache_metrics) {
 BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_store_below_size_partitioning) {
   check_that_batches_stay_batches<parted>();
 }
+BOOST_AUTO_TEST_CASE(batches_stay_batches_below_existence_cache) {
+  check_that_batches_stay_batches<remembered>();
+}
 BOOST_AUTO_TEST_CASE(batches_stay_batches_below_chunked) {
   check_that_batches_stay_batches<chunked_one>();
 }
@@ -214,6 +230,9 @@ BOOST_AUTO_TEST_CASE(a_lease_above_ref_and_cache_metrics_keeps_blobs_below) {
 BOOST_AUTO_TEST_CASE(a_lease_above_size_partitioning_keeps_blobs_below) {
   check_that_a_lease_reaches_the_bottom<parted>();
 }
+BOOST_AUTO_TEST_CASE(a_lease_above_existence_cache_keeps_blobs_below) {
+  check_that_a_lease_reaches_the_bottom<remembered_and_touched>();
+}
 BOOST_AUTO_TEST_CASE(a_lease_above_chunked_keeps_blobs_below) {
   check_that_a_lease_reaches_the_bottom<chunked_one>();
 }
@@ -230,6 +249,9 @@ BOOST_AUTO_TEST_CASE(orders_below_ref_and_cache_metrics_bear_the_time_of_the_ask
 }
 BOOST_AUTO_TEST_CASE(orders_below_size_partitioning_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<parted>();
+}
+BOOST_AUTO_TEST_CASE(orders_below_existence_cache_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<remembered>();
 }
 BOOST_AUTO_TEST_CASE(orders_to_three_stores_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<in_three>();
