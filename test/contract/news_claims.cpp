@@ -6,10 +6,10 @@
 namespace kiln::contract {
 namespace {
 
-constexpr std::uint64_t small_capacity = 4 << 20;
+constexpr std::uint64_t small_store = 4 << 20;
 
 void tells_of_every_blob_that_comes(const subject& what) {
-  stage on(what, small_capacity);
+  stage on(what, small_store);
   put(on, "there before anybody watches");
   on.watch();
   std::set<digest> wanted{put(on, noise(1000, 1)), put(on, noise(100'000, 2))};
@@ -25,7 +25,7 @@ void tells_of_every_blob_that_comes(const subject& what) {
 }
 
 void says_last_of_each_blob_how_it_is(const subject& what) {
-  stage on(what, small_capacity);
+  stage on(what, small_store);
   on.watch();
   std::vector<digest> blobs;
   for (std::uint64_t i = 0; i < 120; ++i) {
@@ -46,7 +46,7 @@ void says_last_of_each_blob_how_it_is(const subject& what) {
 }
 
 void names_few_blobs_in_one_piece_of_news(const subject& what) {
-  stage on(what, small_capacity);
+  stage on(what, small_store);
   on.watch();
   write_blobs batch;
   for (std::uint64_t i = 0; i < max_in_news + 100; ++i) {

@@ -8,8 +8,6 @@ using namespace kiln;
 
 BOOST_AUTO_TEST_SUITE(tee_of_a_source)
 
-namespace {
-
 // Answers when the test says so.
 class held_source final : public blob_source {
 public:
@@ -46,8 +44,6 @@ struct two_readers {
     });
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(the_slowest_reader_sets_the_pace, two_readers) {
   read(0);

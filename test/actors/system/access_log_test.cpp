@@ -13,8 +13,6 @@ namespace v2 = build::bazel::remote::execution::v2;
 
 BOOST_AUTO_TEST_SUITE(access_log)
 
-namespace {
-
 const std::string find_missing_blobs =
     "/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs";
 
@@ -56,8 +54,6 @@ struct with_log {
              },
              time};
 };
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(a_call_leaves_a_line_where_that_is_asked_for) {
   cluster kiln(node_with("calls: true"));

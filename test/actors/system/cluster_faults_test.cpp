@@ -8,8 +8,6 @@ using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(cluster_faults)
 
-namespace {
-
 const std::string faulty_yaml = R"(
 stores:
   blobs: {type: filesystem, path: /kiln/blobs, capacity: 32MiB}
@@ -32,8 +30,6 @@ struct faulty_node : played_node {
     return response_of(*call);
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(an_action_runs_with_neither_a_process_nor_a_disk, faulty_node) {
   scripted_process script;

@@ -13,8 +13,6 @@
 namespace kiln::test {
 BOOST_AUTO_TEST_SUITE(hanging)
 
-namespace {
-
 using namespace std::chrono_literals;
 
 /// Keeps to itself that the processes of a command are gone, as long as it is told to.
@@ -139,8 +137,6 @@ struct hanging_bench : worker_bench {
   held_pools pools;
   std::shared_ptr<held_ends> ends = std::make_shared<held_ends>(folder.path().string());
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_process_that_cannot_be_ended_costs_its_slot_and_nothing_else, hanging_bench) {
   auto late = hang();

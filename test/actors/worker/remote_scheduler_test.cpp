@@ -12,8 +12,6 @@
 namespace kiln::test {
 BOOST_AUTO_TEST_SUITE(remote_masters)
 
-namespace {
-
 using namespace std::chrono_literals;
 
 /// The scheduler's end of one call, played by the test. The system is deterministic: one thread.
@@ -130,8 +128,6 @@ struct bench {
   worker_actor worker;
   worker_registry master;
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_worker_that_goes_before_it_is_taken_does_not_wait, bench) {
   auto answer = join();

@@ -10,8 +10,6 @@
 namespace kiln::test {
 BOOST_AUTO_TEST_SUITE(stopping)
 
-namespace {
-
 struct stalled_bench : worker_bench {
   stalled_bench() : worker_bench(nullptr, false), real(cas) {
     stall = spawn_stalling_store(system, real);
@@ -35,8 +33,6 @@ struct stalled_bench : worker_bench {
   store_actor real;
   stalling_store stall;
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(while_the_command_is_fetched, stalled_bench) {
   auto action = spec(shell("true"));

@@ -46,7 +46,7 @@ struct in_flight_bench : checking_stream_bench {
   byte_stream_actor serve(const store_actor& store) {
     auto service = own(spawn_byte_stream(actors(), env(), {}, {}, make_compression(env(), {}), store));
     routes = {};
-    add_routes(routes, {service});
+    add_routes(routes, std::vector{service});
     return service;
   }
   static errc code(const direct_call& call) {

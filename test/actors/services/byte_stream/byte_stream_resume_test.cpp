@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(after_a_restart_an_upload_stands_where_it_may_be_gone_on_wi
   run();
   BOOST_TEST(status_of(name).committed_size() == 50'000);
   // A new service over the old store is all that a restart leaves.
-  add_routes(routes, {own(spawn_byte_stream(actors(), env(), {}, {}, make_compression(env(), {}), blobs))});
+  const auto next = own(spawn_byte_stream(actors(), env(), {}, {}, make_compression(env(), {}), blobs));
+  add_routes(routes, std::vector{next});
   BOOST_TEST(status_of(name).committed_size() == 0);
   BOOST_TEST(!status_of(name).complete());
   BOOST_TEST(status_of(upload_name(digest_of(kept))).complete());

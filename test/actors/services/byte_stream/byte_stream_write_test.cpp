@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(the_status_of_an_upload_is_told) {
 
 BOOST_AUTO_TEST_CASE(a_service_that_ends_leaves_no_client_waiting) {
   auto service = own(spawn_byte_stream(actors(), env(), {}, {}, make_compression(env(), {}), blobs));
-  add_routes(routes, {service});
+  add_routes(routes, std::vector{service});
   auto waiting = begin_write();
   auto under_way = begin_write();
   say(under_way, message(upload_name(digest_of("hello")), 0, "he"));

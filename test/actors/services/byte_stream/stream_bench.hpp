@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/services/byte_stream/byte_stream.hpp"
-#include "core/base/random.hpp"
 #include "google/bytestream/bytestream.pb.h"
+#include "test/actors/services/common/noise.hpp"
 #include "test/actors/services/common/service_bench.hpp"
 
 namespace kiln::test {
@@ -12,14 +12,6 @@ namespace bs = google::bytestream;
 inline const std::string read_method = "/google.bytestream.ByteStream/Read";
 inline const std::string write_method = "/google.bytestream.ByteStream/Write";
 inline const std::string query_method = "/google.bytestream.ByteStream/QueryWriteStatus";
-
-/// Bytes that repeat nothing, always the same.
-inline std::string noise(std::size_t size) {
-  auto random = make_seeded_random(size);
-  std::string text(size, '\0');
-  for (auto& c : text) c = static_cast<char>(random->next());
-  return text;
-}
 
 /// ByteStream in front of a store, and clients that read and write.
 struct stream_bench : service_bench {

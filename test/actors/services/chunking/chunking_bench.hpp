@@ -2,8 +2,8 @@
 
 #include "actors/services/chunking/chunking.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "core/base/random.hpp"
 #include "core/wire/digests.hpp"
+#include "test/actors/services/common/noise.hpp"
 #include "test/actors/services/common/service_bench.hpp"
 #include "test/actors/worker/counting_store.hpp"
 
@@ -15,14 +15,6 @@ inline const std::string split_method =
     "/build.bazel.remote.execution.v2.ContentAddressableStorage/SplitBlob";
 inline const std::string splice_method =
     "/build.bazel.remote.execution.v2.ContentAddressableStorage/SpliceBlob";
-
-// Bytes that repeat nothing, always the same for a size.
-inline std::string noise(std::size_t size) {
-  auto random = make_seeded_random(size);
-  std::string text(size, '\0');
-  for (auto& c : text) c = static_cast<char>(random->next());
-  return text;
-}
 
 inline constexpr const char* composing =
     "{type: chunked, min_size: 1KiB, inner: {type: memory, capacity: 64MiB},"

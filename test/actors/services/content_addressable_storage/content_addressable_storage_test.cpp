@@ -23,8 +23,8 @@ struct cas_bench : service_bench {
     cache_limits limits;
     limits.max_batch_total_size.bytes = batch_limit;
     limits.max_blob_size = byte_size{50'000};
-    add_routes(routes, {own(spawn_content_addressable_storage(actors(), env(), limits,
-                                                              make_compression(env(), {}), blobs))});
+    add_routes(routes, std::vector{own(spawn_content_addressable_storage(
+                           actors(), env(), limits, make_compression(env(), {}), blobs))});
   }
 
   v2::FindMissingBlobsRequest asking_for(const std::vector<digest>& blobs) {

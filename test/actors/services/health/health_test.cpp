@@ -6,19 +6,19 @@
 
 using namespace kiln;
 using namespace kiln::test;
-namespace v1 = grpc::health::v1;
+namespace health_v1 = grpc::health::v1;
 
 namespace health {
 
 const std::string check_method = "/grpc.health.v1.Health/Check";
 const std::string watch_method = "/grpc.health.v1.Health/Watch";
-using status = v1::HealthCheckResponse;
+using status = health_v1::HealthCheckResponse;
 
 struct health_bench : service_bench {
   health_bench() { add_routes(routes, service); }
 
-  static v1::HealthCheckRequest about(const std::string& name) {
-    v1::HealthCheckRequest request;
+  static health_v1::HealthCheckRequest about(const std::string& name) {
+    health_v1::HealthCheckRequest request;
     request.set_service(name);
     return request;
   }

@@ -9,7 +9,7 @@
 
 using namespace kiln;
 using namespace kiln::test;
-namespace v1 = grpc::reflection::v1alpha;
+namespace reflection_v1 = grpc::reflection::v1alpha;
 
 namespace reflection {
 
@@ -22,13 +22,13 @@ struct reflection_bench : service_bench {
     run();
   }
 
-  v1::ServerReflectionResponse ask_about(const v1::ServerReflectionRequest& question) {
+  reflection_v1::ServerReflectionResponse ask_about(const reflection_v1::ServerReflectionRequest& question) {
     stream->send(serialise(question));
     run();
     BOOST_TEST_REQUIRE(stream->messages().size() == ++asked);
-    return parse<v1::ServerReflectionResponse>(stream->messages().back()).value();
+    return parse<reflection_v1::ServerReflectionResponse>(stream->messages().back()).value();
   }
-  static std::set<std::string> files_in(const v1::ServerReflectionResponse& answer) {
+  static std::set<std::string> files_in(const reflection_v1::ServerReflectionResponse& answer) {
     std::set<std::string> names;
     for (const auto& encoded : answer.file_descriptor_response().file_descriptor_proto()) {
       google::protobuf::FileDescriptorProto file;
@@ -47,7 +47,7 @@ struct reflection_bench : service_bench {
 BOOST_FIXTURE_TEST_SUITE(reflection, reflection_bench)
 
 BOOST_AUTO_TEST_CASE(the_services_are_listed) {
-  v1::ServerReflectionRequest question;
+  reflection_v1::ServerReflectionRequest question;
   question.set_host("here");
   question.set_list_services("");
   auto answer = ask_about(question);
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_services_are_listed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_symbol_leads_to_its_file_and_all_that_it_needs) {
-  v1::ServerReflectionRequest question;
+  reflection_v1::ServerReflectionRequest question;
   question.set_file_containing_symbol("build.bazel.remote.execution.v2.Execution.Execute");
   auto files = files_in(ask_about(question));
   BOOST_TEST(files.count("build/bazel/remote/execution/v2/remote_execution.proto") == 1u);
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_symbol_leads_to_its_file_and_all_that_it_needs) {
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_takes_one_question_after_the_other) {
-  v1::ServerReflectionRequest question;
+  reflection_v1::ServerReflectionRequest question;
   question.set_file_by_filename("google/bytestream/bytestream.proto");
   BOOST_TEST(files_in(ask_about(question)).size() == 1u);
   question.set_file_by_filename("no/such/file.proto");

@@ -77,12 +77,12 @@ BOOST_AUTO_TEST_CASE(markdown_is_one_table_a_section) {
 BOOST_AUTO_TEST_CASE(a_long_message_is_shown_short) {
   v2::FindMissingBlobsRequest request;
   for (int i = 0; i < 100'000; ++i) request.add_blob_digests()->set_hash("abc");
-  auto text = shown(request);
+  auto text = conform::shown(request);
   BOOST_TEST(text.size() < 400u);
   BOOST_TEST(holds(text, "(99996 more of blob_digests)"));
   v2::BatchUpdateBlobsRequest update;
   update.add_requests()->set_data(std::string(5000, 'x') + '\0');
-  BOOST_TEST(holds(shown(update), "x\"... (5001 bytes)"));
+  BOOST_TEST(holds(conform::shown(update), "x\"... (5001 bytes)"));
 }
 
 BOOST_AUTO_TEST_CASE(of_many_messages_the_first_and_the_last_are_kept) {

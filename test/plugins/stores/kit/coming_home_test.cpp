@@ -14,8 +14,6 @@ using namespace kiln::test;
 
 BOOST_AUTO_TEST_SUITE(coming_home)
 
-namespace {
-
 using home_actor = caf::typed_actor<caf::reacts_to<resume>>;
 
 struct somebody_at_home {
@@ -64,8 +62,6 @@ public:
   expected<void> post(job) override { return fail(errc::resource_exhausted, "it is full"); }
   void stop() override {}
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(what_was_found_elsewhere_is_gone_on_with_in_the_actor, somebody_at_home) {
   auto back = way();
