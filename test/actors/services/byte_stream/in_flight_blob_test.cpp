@@ -13,7 +13,7 @@
 using namespace kiln;
 using namespace kiln::test;
 
-namespace {
+namespace blobs_in_flight {
 
 using state = in_flight_blob::state;
 constexpr std::uint64_t all = std::uint64_t{1} << 40;
@@ -51,7 +51,7 @@ struct window_bench {
   }
 };
 
-}  // namespace
+}  // namespace blobs_in_flight
 
 BOOST_FIXTURE_TEST_SUITE(blobs_in_flight, window_bench)
 
@@ -205,6 +205,8 @@ BOOST_AUTO_TEST_CASE(no_news_is_lost_between_looking_and_waiting) {
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(tables_of_blobs_in_flight)
+
+using namespace blobs_in_flight;
 
 BOOST_AUTO_TEST_CASE(a_failed_upload_is_not_found_and_leaves_the_place_to_the_next) {
   in_flight_table table({});

@@ -11,7 +11,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace execution_service {
 
 struct with_worker : execution_bench {
   scripted_worker worker{*this, scheduler, {"w", {}, 4, 1}};
@@ -33,7 +33,7 @@ struct with_a_short_queue : execution_bench {
   with_a_short_queue() : execution_bench({}, {.max_queued = 1}) {}
 };
 
-}  // namespace
+}  // namespace execution_service
 
 BOOST_FIXTURE_TEST_SUITE(execution_service, with_worker)
 

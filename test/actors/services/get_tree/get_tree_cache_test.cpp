@@ -4,7 +4,7 @@ using namespace kiln;
 using namespace kiln::test;
 using namespace std::chrono_literals;
 
-namespace {
+namespace trees_that_are_remembered {
 
 // A single tree may take an eighth: some four segments.
 struct small {
@@ -25,7 +25,7 @@ struct cached_trees : tree_bench {
   }
 };
 
-}  // namespace
+}  // namespace trees_that_are_remembered
 
 BOOST_FIXTURE_TEST_SUITE(trees_that_are_remembered, cached_trees)
 
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_tree_that_nobody_asks_for_is_forgotten) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_SUITE(trees_larger_than_the_memory_for_them, bounded_tree_bench<small>)
+BOOST_FIXTURE_TEST_SUITE(trees_larger_than_the_memory_for_them, bounded_tree_bench<trees_that_are_remembered::small>)
 
 BOOST_AUTO_TEST_CASE(they_come_whole_again_and_again) {
   auto root = deep_tree(20, 500, 1000);
