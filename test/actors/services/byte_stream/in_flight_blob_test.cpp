@@ -206,7 +206,8 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(tables_of_blobs_in_flight)
 
-using namespace blobs_in_flight;
+using blobs_in_flight::all;
+using blobs_in_flight::state;
 
 BOOST_AUTO_TEST_CASE(a_failed_upload_is_not_found_and_leaves_the_place_to_the_next) {
   in_flight_table table({});
