@@ -169,7 +169,8 @@ BOOST_AUTO_TEST_CASE(a_tree_that_nobody_asks_for_is_forgotten) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_FIXTURE_TEST_SUITE(trees_larger_than_the_memory_for_them, bounded_tree_bench<trees_that_are_remembered::small>)
+BOOST_FIXTURE_TEST_SUITE(trees_larger_than_the_memory_for_them,
+                         bounded_tree_bench<trees_that_are_remembered::small>)
 
 BOOST_AUTO_TEST_CASE(they_come_whole_again_and_again) {
   auto root = deep_tree(20, 500, 1000);

@@ -8,6 +8,7 @@ BOOST_AUTO_TEST_SUITE(http_hostile)
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 std::string put_without_length(const std::string& target, const std::string& fields) {
   return "PUT " + target + " HTTP/1.1\r\nHost: here\r\n" + fields + "\r\n";
@@ -98,7 +99,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_is_told_so) {
   http_fixture here;
   BOOST_TEST(last_answer(here, "hello there\r\n\r\n").status == 400);
   BOOST_TEST(last_answer(here, "GET hello HTTP/1.1\r\nHost: here\r\n\r\n").status == 400);
-  BOOST_TEST(last_answer(here, std::string("GET /\0 HTTP/1.1\r\nHost: here\r\n\r\n", 33)).status == 400);
+  BOOST_TEST(last_answer(here, "GET /\0 HTTP/1.1\r\nHost: here\r\n\r\n"s).status == 400);
   BOOST_TEST(last_answer(here, "GET /hello HTTP/3.0\r\nHost: here\r\n\r\n").status >= 400);
   auto preface = last_answer(here, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   BOOST_TEST(preface.status == 505);
