@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <vector>
 
 namespace kiln {
 namespace {
@@ -29,8 +30,14 @@ public:
     std::set<std::string> below;
     for (const auto& store : known_.stores)
       for (const auto& use : store.uses) below.insert(use.name);
+    std::vector<const configured*> tops;
     for (const auto& store : known_.stores)
-      if (!below.contains(store.name)) draw(store, "", "", "");
+      if (!below.contains(store.name)) tops.push_back(&store);
+    // As they stand in the file, not as they are spawned.
+    std::stable_sort(tops.begin(), tops.end(), [](const configured* one, const configured* other) {
+      return one->description.where().line < other->description.where().line;
+    });
+    for (const auto* store : tops) draw(*store, "", "", "");
     return std::move(text_);
   }
 
