@@ -181,14 +181,16 @@ bool broadcast::check(const patience& most) {
     }
     const bool is_awaited = pacemaker_ != nullptr && !reading_ && !waiting_.contains(pacemaker_);
     if (is_awaited && now - asked_at_ >= most.pacemaker) {
-      pacemaker_ = nullptr;
+      readers_.erase(std::exchange(pacemaker_, nullptr));
       is_paced = false;
     }
   }
   for (auto& then : behind) then({word::behind, {}, {}});
   if (has_stalled) fail({errc::unavailable, "the slow store brought no bytes for too long"});
-  if (!is_paced) drive();
-  return is_paced;
+  if (is_paced) return true;
+  cancel_if_forsaken();
+  drive();
+  return false;
 }
 
 // Whoever waits, waits for the next byte.

@@ -38,7 +38,8 @@ void fill_table::read(const read_blob& order, opening then) {
   auto one = find(order.blob);
   const bool is_first = !one;
   if (is_first) one = start(order.blob);
-  if (!one || (one->is_open && !one->bytes->has_all_so_far())) return hooks_.read_alone(order, who.then);
+  const bool may_join = one && !one->is_unwanted && (!one->is_open || one->bytes->has_all_so_far());
+  if (!may_join) return hooks_.read_alone(order, who.then);
   if (!is_first) joined_.add();
   one->is_open ? serve(one, who) : one->waiting.push_back(who);
 }
@@ -46,16 +47,13 @@ void fill_table::read(const read_blob& order, opening then) {
 void fill_table::fill(const digest& blob, outcome then) {
   auto one = find(blob);
   if (!one) one = start(blob);
+  if (one && one->is_unwanted) return then(fail(errc::aborted, "blob {} is being forgotten", blob));
   if (one) return one->after.push_back(std::move(then));
   then(fail(errc::resource_exhausted, "{} blobs fill store {} already", size(), with_.name));
 }
 
 void fill_table::forget(const digest& blob) {
-  auto one = find(blob);
-  if (!one) return;
-  one->is_unwanted = true;
-  // Who comes now does not find it any more.
-  fillings_->erase(blob);
+  if (auto one = find(blob)) one->is_unwanted = true;
 }
 
 fill_table::filling_ptr fill_table::start(const digest& blob) {
@@ -74,23 +72,39 @@ fill_table::filling_ptr fill_table::start(const digest& blob) {
 
 void fill_table::opened(const filling_ptr& one, expected<blob_content> content) {
   if (one->is_given_up) return;
-  if (!content) {
-    one->bytes->fail(content.error());
-    for (auto& who : std::exchange(one->waiting, {})) who.then(failure(content.error()));
-    return end(one, failure(content.error()));
-  }
-  one->is_open = true;
+  if (!content) return broke(one, content.error());
   one->made_of = content->made_of;
-  const bool is_whole = content->rest == nullptr;
+  if (content->rest)
+    return write(one, checked(source_of_content(std::move(content->head), std::move(content->rest)),
+                              one->blob, with_.hashing, errc::data_loss));
+  verify(resumable_store(self_), with_.hashing, {{{one->blob, content->head.flatten()}}}, errc::data_loss,
+         [this, one](const verified_batch& all) { came_whole(one, all); });
+}
+
+void fill_table::came_whole(const filling_ptr& one, const verified_batch& all) {
+  if (one->is_given_up) return;
+  if (all.good.entries.empty()) return broke(one, all.refusals.results.front().error());
+  const bytes content = all.good.entries.front().content;
+  for (auto& who : std::exchange(one->waiting, {})) who.then(blob_content{content, nullptr, one->made_of});
+  write(one, source_of(content));
+}
+
+void fill_table::broke(const filling_ptr& one, const error& why) {
+  one->bytes->fail(why);
+  for (auto& who : std::exchange(one->waiting, {})) who.then(failure(why));
+  end(one, failure(why));
+}
+
+// The source proves its bytes.
+void fill_table::write(const filling_ptr& one, blob_source_ptr source) {
+  one->is_open = true;
   auto pacemaker = pacing_source(one->bytes);
-  for (auto& who : std::exchange(one->waiting, {})) is_whole ? who.then(*content) : serve(one, who);
-  auto all = checked(source_of_content(std::move(content->head), std::move(content->rest)), one->blob,
-                     with_.hashing, errc::data_loss);
+  for (auto& who : std::exchange(one->waiting, {})) serve(one, who);
   on_response(
       self_->request(with_.fast, caf::infinite, write_blob{one->blob, std::move(pacemaker)}),
       [this, one](const receipt& kept) { written(one, kept); },
       [this, one](const caf::error& fault) { written(one, failure(from_caf(fault))); });
-  one->bytes->begin(std::move(all));
+  one->bytes->begin(std::move(source));
 }
 
 void fill_table::serve(const filling_ptr& one, const reader& who) const {
@@ -153,7 +167,7 @@ void fill_table::look_at_opening(const filling_ptr& one, steady_time now) {
   waiting.erase(stay, waiting.end());
   for (auto& who : leaving) hooks_.read_alone(who.order, who.then);
   if (now - one->began >= options.stall_timeout)
-    opened(one, fail(errc::unavailable, "the slow store did not answer for too long"));
+    broke(one, {errc::unavailable, "the slow store did not answer for too long"});
 }
 
 }  // namespace kiln::fast_slow

@@ -10,6 +10,7 @@
 #include "plugins/stores/fast_slow/successor.hpp"
 #include "plugins/stores/fast_slow/ticker.hpp"
 #include "plugins/stores/fast_slow/two_stores.hpp"
+#include "plugins/stores/fast_slow/verified_batch.hpp"
 
 namespace kiln::fast_slow {
 
@@ -78,7 +79,9 @@ private:
   /// Null if there are too many.
   filling_ptr start(const digest& blob);
   void opened(const filling_ptr& one, expected<blob_content> content);
-  void write(const filling_ptr& one);
+  void came_whole(const filling_ptr& one, const verified_batch& all);
+  void broke(const filling_ptr& one, const error& why);
+  void write(const filling_ptr& one, blob_source_ptr source);
   void written(const filling_ptr& one, const expected<receipt>& outcome);
   void serve(const filling_ptr& one, const reader& who) const;
   void end(const filling_ptr& one, const expected<void>& how);

@@ -115,11 +115,13 @@ BOOST_FIXTURE_TEST_CASE(wrong_bytes_of_the_slow_store_end_badly_and_never_enter_
   };
   BOOST_TEST(code_of(read({blob})) == "DATA_LOSS");
   BOOST_TEST(!has(fast, blob));
-  // In one piece they are handed on as the slow store gave them, and kept by nobody.
-  slow.how->reading = [](const read_blob&) { return blob_content{bytes::of_static("wrong"), nullptr}; };
+  // In one piece, too, and also if they are too few.
   const digest small = digest_of("right");
-  (void)read({small});
-  BOOST_TEST(!has(fast, small));
+  for (const char* wrong : {"wrong", "righ"}) {
+    slow.how->reading = [=](const read_blob&) { return blob_content{bytes::copy_of(wrong), nullptr}; };
+    BOOST_TEST(code_of(read({small})) == "DATA_LOSS");
+    BOOST_TEST(!has(fast, small));
+  }
 }
 
 BOOST_FIXTURE_TEST_CASE(who_falls_behind_the_window_reads_the_rest_by_itself, both_stores) {
@@ -249,6 +251,17 @@ BOOST_FIXTURE_TEST_CASE(a_fast_store_that_hangs_holds_up_readers_for_its_time_on
   BOOST_TEST(!*one.waits);
   while (!one.end) pull(one);
   BOOST_TEST((one.text == content()));
+  BOOST_TEST(degraded() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_fast_store_that_hangs_keeps_no_source_open_that_nobody_reads, both_stores) {
+  open();
+  fed_slowly from(slow);
+  fast.how->writes_hang = true;
+  ask(read_blob{digest_of(content())})->rest.reset();
+  BOOST_TEST(!from.source->is_cancelled());
+  system.pass(options.fast_timeout + std::chrono::seconds(2));
+  BOOST_TEST(from.source->is_cancelled());
   BOOST_TEST(degraded() == 1U);
 }
 
