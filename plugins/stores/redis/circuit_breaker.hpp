@@ -19,6 +19,8 @@ public:
   bool succeeded(steady_time now);
   /// Why nobody is to be asked; nothing while somebody may be.
   std::optional<error> open(steady_time now) const;
+  /// What the last failure was; ok if there was none.
+  const error& last() const noexcept { return why_; }
   bool is_failing() const noexcept { return since_.has_value(); }
   /// How long until it opens, if nothing is heard.
   duration until_open(steady_time now) const;

@@ -113,6 +113,7 @@ private:
     const digest blob = blobs_[at];
     read_key(where_, {blob, 0, 0, until_}, [all = all_, at, blob](expected<blob_content> content) {
       if (!content) return all->settle(at, failure(content.error()));
+      if (!content->rest) return all->settle(at, content->head.flatten());
       collect(std::move(content->rest), static_cast<std::size_t>(blob.size),
               [all, at](expected<bytes> whole) { all->settle(at, std::move(whole)); });
     });

@@ -115,6 +115,7 @@ private:
                const std::vector<std::size_t>& places) {
     if (what_.pinned) return false;
     if (!answer) {
+      client_->servers_->refresh();
       if (answer.error().code() != errc::unavailable || !what_.repeatable || !over || repeated_) return false;
       broke_ = true;
     } else if (auto where = read_redirection(*answer, over->address())) {

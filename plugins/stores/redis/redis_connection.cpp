@@ -19,6 +19,11 @@ constexpr std::size_t fed_at_once = 16 << 10;
 // Beside the largest answer that is ever asked for.
 constexpr std::size_t more_than_any_answer = 4 << 20;
 
+// As it is said to subscribers.
+bool is_pong(const resp_reply& one) noexcept {
+  return one.items.size() == 2 && one.items[0].text.view() == "pong";
+}
+
 }  // namespace
 
 redis_connection::redis_connection(engine_ptr engine, server_address to, greeting hello, opened then)
@@ -48,8 +53,9 @@ error redis_connection::broken(const std::string& how) const {
   return try_again(errc::unavailable, fmt::format("{} {}", name_, how));
 }
 
-// What comes later holds it weakly while it opens: a name that nobody resolves must not keep it.
+// A name that nobody resolves must not keep it beyond its end, so the resolver knows it weakly.
 void redis_connection::start() {
+  kept_ = shared_from_this();
   silence_.set(engine_->options.connect_timeout, [weak = weak_from_this()] {
     if (auto self = weak.lock())
       self->give_up_opening(self->broken(
@@ -105,6 +111,7 @@ void redis_connection::greet() {
     }
     if (auto good = self->hello_.judge(said, self->name_); !good) return self->give_up_opening(good.error());
     self->state_ = state::open;
+    self->kept_.reset();
     self->silence_.call_off();
     self->watching_ = false;
     redis_figures::move(self->engine_->figures.connections, 1);
@@ -188,7 +195,10 @@ void redis_connection::took(std::size_t size) {
 }
 
 void redis_connection::deliver(resp_reply one) {
-  if (hear_) return hear_(std::move(one));
+  if (hear_ && (awaited_.empty() || !is_pong(one))) {
+    auto hear = hear_;  // which may end this
+    return hear(std::move(one));
+  }
   if (awaited_.empty()) return close(broken("says what nobody has asked for"));
   auto& first = awaited_.front();
   first.got.emplace_back(std::move(one));
@@ -221,6 +231,7 @@ void redis_connection::close(const error& why) {
   const bool was_open = state_ == state::open;
   state_ = state::closed;
   auto self = shared_from_this();
+  kept_.reset();
   silence_.call_off();
   resolver_.cancel();
   if (connecting_) {

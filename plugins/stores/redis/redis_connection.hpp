@@ -37,7 +37,7 @@ public:
 
   /// All of them in one go, and nothing between. `then` is called once, never before this returns.
   void send(std::vector<resp_command> commands, done then);
-  /// From now on it is a subscriber's: whatever comes goes there.
+  /// From now on it is a subscriber's: whatever comes goes there, but for the answer to PING.
   void listen(std::function<void(resp_reply)> hear) { hear_ = std::move(hear); }
   /// Once, when it is open and has come to its end.
   void on_end(std::function<void(const error&)> then) { ended_ = std::move(then); }
@@ -78,6 +78,7 @@ private:
   const std::string name_;
   const greeting hello_;
   opened then_;
+  std::shared_ptr<redis_connection> kept_;  ///< itself while it opens: nobody else may know it
   state state_ = state::opening;
   boost::asio::ip::tcp::resolver resolver_;
   std::unique_ptr<wire_socket> connecting_;

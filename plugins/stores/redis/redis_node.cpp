@@ -108,7 +108,8 @@ void redis_node::enqueue(order_ptr one) {
     if (asker_gives_up)
       late->fail({errc::deadline_exceeded, fmt::format("the time was over before {} had room", self->name_)});
     else if (self->ready_.empty())
-      late->fail(try_again(errc::unavailable, fmt::format("there is no connection to {}", self->name_)));
+      late->fail(try_again(errc::unavailable, fmt::format("there is no connection to {} yet; {}", self->name_,
+                                                          self->breaker_.last().message())));
     else
       late->fail(try_again(errc::resource_exhausted, fmt::format("{} has too much to do", self->name_)));
   });
@@ -178,6 +179,7 @@ void redis_node::fail_waiting(const error& why) {
 void redis_node::grow() {
   if (closed_ || connecting_ || ready_.size() >= engine_->options.connections) return;
   if (breaker_.is_failing() && ready_.empty() && attempts_ > 0) return;  // the next try is set
+  if (!ready_.empty() && engine_->now() < grow_after_) return;
   connect();
 }
 
@@ -231,6 +233,11 @@ void redis_node::lost(const redis_connection* which, const error& why) {
 
 void redis_node::failed(const error& why) {
   const auto now = engine_->now();
+  // It answers, and only wants no more connections.
+  if (!ready_.empty()) {
+    grow_after_ = now + last_delay;
+    return;
+  }
   const bool is_news = breaker_.failed(now, why);
   if (is_news) {
     opening_breaker_.set(breaker_.until_open(now), [weak = weak_from_this()] {
@@ -246,9 +253,9 @@ void redis_node::failed(const error& why) {
     if (failed_) failed_();
   }
   // Nobody waits for what somebody has to set right.
-  if (why.code() == errc::failed_precondition && ready_.empty()) fail_waiting(why);
-  if (auto open = breaker_.open(now); open && ready_.empty()) fail_waiting(*open);
-  if (ready_.empty() && !connecting_) try_later();
+  if (why.code() == errc::failed_precondition) fail_waiting(why);
+  if (auto open = breaker_.open(now)) fail_waiting(*open);
+  if (!connecting_) try_later();
 }
 
 // Until it answers, whether somebody asks or not: the first who asks shall not have to find out.

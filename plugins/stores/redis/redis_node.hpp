@@ -30,6 +30,7 @@ public:
   void close(const error& why);
 
   const std::string& name() const noexcept { return name_; }
+  bool is_failing() const noexcept { return breaker_.is_failing(); }
 
 private:
   struct order {
@@ -71,6 +72,7 @@ private:
   bool connecting_ = false;
   bool closed_ = false;
   unsigned attempts_ = 0;
+  steady_time grow_after_{};
   std::list<order_ptr> waiting_;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t bytes_ = 0;

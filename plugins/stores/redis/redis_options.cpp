@@ -56,6 +56,9 @@ expected<void> check_mode(const redis_options& options) {
     return fail(errc::invalid_argument, "master is for mode sentinel");
   if (options.mode == redis_mode::cluster && options.database != 0)
     return fail(errc::invalid_argument, "a cluster has only database 0");
+  if (options.mode == redis_mode::cluster && options.keyspace_news)
+    return fail(errc::invalid_argument,
+                "keyspace_news is not for clusters: each node tells of its own keys alone");
   bool some = false, all = true;
   for (const auto& text : options.endpoints) {
     auto address = redis_store::parse_server_address(text);
@@ -147,14 +150,23 @@ schema<redis_options> redis_schema() {
       .field("max_result_size", &o::max_result_size, "Largest action result.", at_least(1_B), at_most(64_MiB))
       .field("publish_to", &o::publish_to,
              "The channel on which the key of everything that was written is published; left out, none is.")
+      .field("keyspace_news", &o::keyspace_news,
+             "Hear of what leaves the server, as an existence_cache above needs it. The server has to tell "
+             "of it: "
+             "notify-keyspace-events \"Kg$xe\". FLUSHALL is told to nobody. Not for clusters.")
+      .field("max_told", &o::max_told,
+             "Blobs that are taken back when the server is not heard any more; each takes some 120 bytes of "
+             "memory, with keyspace_news only.",
+             at_least(std::size_t{2}))
       .field("threads", &o::threads,
              "Threads that hash what comes and goes; half of the machine's cores if not given.",
              at_least(std::size_t{1}), at_most(std::size_t{256}))
       .check(check_redis_options);
 }
 
-expected<store_promises> redis_promises(const redis_options&, const promises_of&) {
+expected<store_promises> redis_promises(const redis_options& options, const promises_of&) {
   store_promises all;
+  all.tells_news = options.keyspace_news;
   all.shared = true;
   return all;
 }

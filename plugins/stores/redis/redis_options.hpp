@@ -50,6 +50,8 @@ struct redis_options {
   byte_size max_blob_size = 512_MiB;
   byte_size max_result_size = 16_MiB;
   std::string publish_to;
+  bool keyspace_news = false;
+  std::size_t max_told = 1'000'000;
   std::optional<std::size_t> threads;
 };
 

@@ -9,23 +9,31 @@ namespace {
 
 constexpr duration between_questions = std::chrono::milliseconds(200);
 
-std::shared_ptr<node_finder> finder_of(const engine_ptr& engine, std::vector<server_address> endpoints) {
-  if (engine->options.mode == redis_mode::sentinel) return find_by_sentinels(engine, std::move(endpoints));
-  return find_among(std::move(endpoints));
+std::vector<server_address> addresses_of(const redis_options& options) {
+  std::vector<server_address> all;
+  for (const auto& text : options.endpoints)
+    if (auto address = parse_server_address(text)) all.push_back(std::move(*address));
+  return all;
+}
+
+std::string name_of_all(const redis_options& options) {
+  std::string name = options.endpoints.front();
+  if (options.endpoints.size() > 1) name += fmt::format(" and {} more", options.endpoints.size() - 1);
+  if (options.mode == redis_mode::sentinel) return fmt::format("master {} of {}", options.master, name);
+  return name;
 }
 
 }  // namespace
 
-server_group::server_group(engine_ptr engine, std::vector<server_address> endpoints)
-    : engine_(std::move(engine)), again_(*engine_->loop) {
+std::shared_ptr<node_finder> finder_of(const engine_ptr& engine) {
+  auto endpoints = addresses_of(engine->options);
+  if (engine->options.mode == redis_mode::sentinel) return find_by_sentinels(engine, std::move(endpoints));
+  return find_among(std::move(endpoints));
+}
+
+server_group::server_group(engine_ptr engine) : engine_(std::move(engine)), again_(*engine_->loop) {
   const bool is_cluster = engine_->options.mode == redis_mode::cluster;
-  const bool is_one = endpoints.size() == 1 && engine_->options.mode == redis_mode::standard;
-  std::string name = is_one
-                         ? endpoints.front().to_string()
-                         : fmt::format("{} and {} more", endpoints.front().to_string(), endpoints.size() - 1);
-  if (engine_->options.mode == redis_mode::sentinel)
-    name = fmt::format("master {} of {}", engine_->options.master, name);
-  first_ = make_node(std::move(name), finder_of(engine_, std::move(endpoints)),
+  first_ = make_node(name_of_all(engine_->options), finder_of(engine_),
                      is_cluster ? greeting::demand::any : greeting::demand::master);
 }
 
@@ -67,8 +75,11 @@ void server_group::refresh() {
     if (!self) return;
     self->may_ask_ = true;
   });
-  // Anybody who answers: the seeds first, and then whoever is known.
-  ask_for_slots(first_);
+  // Anybody who answers: the seeds, or whoever is known.
+  auto whom = first_;
+  for (const auto& [name, node] : nodes_)
+    if (whom->is_failing()) whom = node;
+  ask_for_slots(whom);
 }
 
 void server_group::ask_for_slots(const node_ptr& whom) {

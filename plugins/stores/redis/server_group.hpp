@@ -10,11 +10,14 @@
 
 namespace kiln::redis_store {
 
+/// Where the one server is that takes writes: one of the endpoints, or whom the sentinels name.
+std::shared_ptr<node_finder> finder_of(const engine_ptr& engine);
+
 /// All servers that a store talks to, and which of them is responsible for a command: one node, or those of a
 /// cluster. On the thread of the reactor.
 class server_group : public std::enable_shared_from_this<server_group> {
 public:
-  server_group(engine_ptr engine, std::vector<server_address> endpoints);
+  explicit server_group(engine_ptr engine);
 
   /// Who is to be asked; of a cluster whose slots nobody has told so far, any node.
   node_ptr node_for(const resp_command& command);

@@ -70,7 +70,8 @@ private:
     auto content = std::move(*windows_.front().content);
     windows_.pop_front();
     if (!content) {
-      finish();
+      over_ = true;
+      windows_.clear();
       return answer(failure(content.error()));
     }
     answer(byte_chain(std::move(*content)));
