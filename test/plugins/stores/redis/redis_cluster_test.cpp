@@ -36,7 +36,7 @@ public:
                                         "--cluster-port",
                                         std::to_string(kiln::test::free_port()),
                                         "--cluster-node-timeout",
-                                        "500"};
+                                        "15000"};
       }));
     for (std::size_t i = 1; i < 6; ++i) {
       auto at = nodes[i]->ask({"CONFIG", "GET", "cluster-port"});
@@ -182,6 +182,7 @@ BOOST_AUTO_TEST_CASE(follows_slots_that_move_and_a_replica_that_takes_over) {
   BOOST_TEST(comes_true(
       [&] { return cluster.nodes[5]->ask({"DBSIZE"}).number == cluster.nodes[2]->ask({"DBSIZE"}).number; }));
   cluster.nodes[2]->kill();
+  BOOST_TEST(cluster.nodes[5]->ask({"CLUSTER", "FAILOVER", "TAKEOVER"}).is_word("OK"));
   BOOST_TEST(comes_true([&] {
     auto missing = on.tell(find_missing{blobs});
     return missing && missing->blobs.empty();

@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(the_sentinels_say_who_the_master_is_and_who_follows_it) {
     const auto path = (folder / "sentinel.conf").string();
     std::ofstream(path)
         << "port " << port << "\nsentinel monitor cache 127.0.0.1 " << master_port
-        << " 1\nsentinel down-after-milliseconds cache 300\nsentinel failover-timeout cache 2000\n";
+        << " 1\nsentinel down-after-milliseconds cache 60000\nsentinel failover-timeout cache 2000\n";
     return std::vector<std::string>{path, "--sentinel"};
   });
   redis_cli asks(local(sentinel_port));
@@ -46,6 +46,9 @@ BOOST_AUTO_TEST_CASE(the_sentinels_say_who_the_master_is_and_who_follows_it) {
   digest blob = put(on, noise(100'000));
   BOOST_TEST(master->ask({"DBSIZE"}).number == 1);
   BOOST_REQUIRE(comes_true([&] { return replica->ask({"DBSIZE"}).number == 1; }));
+  // As sentinels do it when a master is gone; asked for, it waits for nothing.
+  BOOST_REQUIRE(comes_true([&] { return asks.ask({"SENTINEL", "FAILOVER", "cache"}).is_word("OK"); }));
+  BOOST_REQUIRE(comes_true([&] { return replica->ask({"ROLE"}).items.at(0).text.view() == "master"; }));
   master->kill();
   BOOST_TEST(comes_true([&] { return on.tell(find_missing{{blob}}).has_value(); }));
   BOOST_TEST((read(on, blob) == noise(100'000)));
