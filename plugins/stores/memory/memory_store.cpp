@@ -187,10 +187,10 @@ expected<receipt> memory_store::keep(const digest& blob, byte_chain content) {
   const std::uint64_t size = content.size();
   if (what_ == store_role::content && blobs_.find(blob) != nullptr) return receipt{size, false};
   const std::uint64_t weight = size + bookkeeping;
-  if (blobs_.pinned_weight() > capacity_ - std::min(capacity_, weight))
+  if (blobs_.held_weight() > capacity_ - std::min(capacity_, weight))
     return fail(try_again(errc::resource_exhausted,
                           fmt::format("no room for blob {} in store {}: {} of {} bytes are leased", blob,
-                                      name_, blobs_.pinned_weight(), capacity_)));
+                                      name_, blobs_.held_weight(), capacity_)));
   auto kept = blobs_.insert(blob, std::move(content), weight);
   tell_what_changed();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);
@@ -218,7 +218,7 @@ leased memory_store::take(const lease_blobs& order) {
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs) {
     if (is_given(blob)) continue;
-    blobs_.pin(blob);
+    blobs_.lease(blob);
     if (blobs_.find(blob) == nullptr && named.insert(blob).second) granted.missing.push_back(blob);
   }
   // Dropped on any thread.
@@ -230,7 +230,7 @@ leased memory_store::take(const lease_blobs& order) {
 
 void memory_store::end_lease(const std::vector<digest>& blobs) {
   for (const digest& blob : blobs)
-    if (!is_given(blob)) blobs_.unpin(blob);
+    if (!is_given(blob)) blobs_.release(blob);
   tell_what_changed();
 }
 
