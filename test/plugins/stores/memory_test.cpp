@@ -4,9 +4,10 @@
 #include "test/harness/details.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(memory_store)
+
+using namespace kiln::contract;
 
 BOOST_AUTO_TEST_CASE(refuses_writers_when_too_many_bytes_of_uploads_are_under_way) {
   stage on({"{type: memory, capacity: 64MiB, uploads: 1MB}"});

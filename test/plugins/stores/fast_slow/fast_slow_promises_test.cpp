@@ -4,9 +4,10 @@
 #include "test/contract/claims.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(fast_slow_promises_of_two)
+
+using namespace kiln::contract;
 
 namespace {
 

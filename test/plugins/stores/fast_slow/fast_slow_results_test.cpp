@@ -9,8 +9,6 @@ BOOST_AUTO_TEST_SUITE(fast_slow_results)
 using namespace kiln::test::fast_slow_tests;
 using contract::deliver;
 
-namespace {
-
 const digest action = digest_of("an action");
 const error away(errc::unavailable, "the server is away");
 
@@ -44,8 +42,6 @@ struct shared_one : two_of_results {
 struct known_one : two_of_results {
   known_one() { open(); }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_newer_result_that_another_server_wrote_is_not_hidden, shared_one) {
   BOOST_REQUIRE(write("old"));

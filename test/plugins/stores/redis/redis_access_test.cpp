@@ -5,9 +5,10 @@
 #include "test/plugins/stores/redis/redis_stage.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(redis_access)
+
+using namespace kiln::contract;
 
 namespace {
 

@@ -10,9 +10,10 @@
 #include "test/plugins/stores/redis/redis_stage.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(redis_cluster)
+
+using namespace kiln::contract;
 
 namespace {
 

@@ -11,9 +11,10 @@
 #include "test/plugins/stores/redis/redis_stage.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(redis_faults)
+
+using namespace kiln::contract;
 
 namespace {
 

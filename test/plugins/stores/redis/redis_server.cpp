@@ -21,7 +21,7 @@
 namespace kiln::test {
 namespace {
 
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::seconds start_limit{60};
 constexpr std::size_t most = 256 << 20;
 
 int connect_to(const redis_store::server_address& where) {
@@ -159,7 +159,7 @@ void redis_server::listen_to(int output) {
 void redis_server::await_words(const std::string& text) {
   std::unique_lock lock(mutex_);
   const bool said =
-      said_more_.wait_for(lock, patience, [&] { return silent_ || said_.find(text) != std::string::npos; });
+      said_more_.wait_for(lock, start_limit, [&] { return silent_ || said_.find(text) != std::string::npos; });
   if (!said || said_.find(text) == std::string::npos)
     throw std::runtime_error("redis-server did not say \"" + text + "\" but: " + said_);
 }
