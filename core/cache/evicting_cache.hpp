@@ -1,64 +1,75 @@
 #pragma once
 
-#include <array>
 #include <boost/container/small_vector.hpp>
-#include <boost/intrusive/list.hpp>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/cache/eviction_limits.hpp"
+#include "core/cache/hold_table.hpp"
+#include "core/cache/victim_order.hpp"
 
 namespace kiln {
-
-struct eviction_limits {
-  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
-
-  std::uint64_t max_weight = unlimited;  ///< usually bytes
-  std::uint64_t max_entries = unlimited;
-  duration max_idle = duration::zero();  ///< unused for so long is gone; zero is never
-  std::uint64_t shelter_percent =
-      50;  ///< how much of the bounds entries may hold that were used again; 0 is LRU
-};
 
 /// Why a value left.
 enum class eviction : std::uint8_t { capacity, idle, replaced, erased };
 
-/// Called exactly once for each value that leaves, when the cache is consistent again: it may call back into
-/// the cache. Must not throw. Not called by the cache's destructor.
+/// Called exactly once for each value that leaves, when the cache is consistent again and, but for
+/// `replaced`, has nothing under the key: it may call back into the cache. Must not throw. Not called by the
+/// cache's destructor.
 template <class Key, class Value>
 using on_evict = std::function<void(const Key&, Value&&, eviction)>;
 
-/// Bounded map that forgets what is used least. Every newcomer is admitted, for a blob that was acknowledged
-/// must not vanish; what was used a second time moves to a sheltered segment, so that one long scan cannot
-/// empty the cache of what is used daily (docs/decisions/0007). Within a segment the order is that of use.
+/// Bounded map that forgets. Who leaves is chosen by a policy (eviction_policy); every newcomer is admitted,
+/// for a blob that was acknowledged must not vanish.
 ///
-/// Pins are counted by key, may come before the entry and outlive it. A pinned entry is never evicted and
-/// never idle, so the cache exceeds its bounds while all it holds is pinned: whoever grants pins bounds them,
-/// by pinned_weight().
+/// What is held never leaves by itself, neither for room nor for idleness. A lease is counted, may come
+/// before the entry and lasts until it is released; so the cache exceeds its bounds while all in it is
+/// leased, and whoever grants leases bounds them, by held_weight(). A pin has an owner, ends by itself, and
+/// is refused when pins would hold more than their share. Both stay with the key when its entry is replaced
+/// or erased.
 ///
-/// Confined to one actor: no locks inside. Every operation is O(1) a key, plus O(1) an eviction.
+/// Confined to one actor: no locks inside. Every operation is O(1) a key, plus O(1) an eviction; pins take
+/// O(log pins). Weights are 64 bits and exact after every call, also after one that throws: memory is all
+/// that can, and what had to leave before that has left.
 template <class Key, class Value, class Hash = std::hash<Key>>
 class evicting_cache {
 public:
-  /// `time` must outlive the cache; asked only if there is a bound on idleness.
+  /// `time` must outlive the cache; asked only if there is a bound on idleness, and for pins.
   evicting_cache(eviction_limits limits, const clock& time, on_evict<Key, Value> evicted = {})
-      : limits_(limits), time_(time), evicted_(std::move(evicted)) {}
+      : limits_(limits),
+        for_pins_(limits, limits.pins.percent),
+        time_(time),
+        evicted_(std::move(evicted)),
+        order_(make_victim_order(limits)) {}
   evicting_cache(const evicting_cache&) = delete;
   evicting_cache& operator=(const evicting_cache&) = delete;
-  ~evicting_cache() {
-    for (auto& segment : segments_) segment.line.clear();
-  }
 
   /// Takes the value in as used last, and evicts others until it fits. A value that was there under the key
   /// leaves as replaced. RESOURCE_EXHAUSTED, with nothing changed, if it could not fit even alone.
-  expected<void> insert(Key key, Value value, std::uint64_t weight);
+  expected<void> insert(Key key, Value value, std::uint64_t weight) {
+    return put(std::move(key), std::move(value), weight, arrival::fresh);
+  }
+  struct item {
+    Key key;
+    Value value;
+    std::uint64_t weight = 0;
+  };
+  /// Many at once, in one pass: room is made for as many of them together as fit beside what is held, so none
+  /// leaves for another one that came with it. The key that comes twice has room made for both.
+  std::vector<expected<void>> insert_many(std::vector<item> items);
+  /// From what an earlier life saved, in the order of for_each: the same, but not a use.
+  expected<void> restore(Key key, Value value, std::uint64_t weight) {
+    return put(std::move(key), std::move(value), weight, arrival::restored);
+  }
 
   /// Counts as a use. The pointer is good until the entry leaves; nullptr if there is none.
   Value* find(const Key& key);
@@ -68,304 +79,177 @@ public:
   /// Uses all of them that are there, the last key last. How many there were.
   std::size_t touch(std::span<const Key> keys);
 
-  /// Also a pinned entry; its pins stay with the key. False if there was none.
+  /// Also an entry that is held. False if there was none.
   bool erase(const Key& key);
 
-  /// Keeps what is or will be there under the key, until as many unpins.
-  void pin(const Key& key);
-  /// The last one counts as a use, and evicts what exceeds the bounds. False if the key was not pinned.
-  bool unpin(const Key& key);
-  bool pinned(const Key& key) const { return pins_.contains(key); }
+  /// Keeps what is or will be there under the key, until as many releases.
+  void lease(const Key& key);
+  /// The last one counts as a use, and evicts what exceeds the bounds. False if there was no lease of the
+  /// key.
+  bool release(const Key& key);
 
-  /// Evicts what has been idle for too long, at most `most` entries, oldest first. How many.
+  /// Keeps what is there for this owner, who may pin it again to start the time anew. NOT_FOUND if there is
+  /// nothing, RESOURCE_EXHAUSTED if pins hold as much as they may.
+  expected<void> pin(const Key& key, pin_owner owner) { return pin(key, owner, limits_.pins.timeout); }
+  expected<void> pin(const Key& key, pin_owner owner, duration timeout);
+  /// Counts as a use when nobody else holds it. False if the owner had no pin of the key, or it has ended.
+  bool unpin(const Key& key, pin_owner owner);
+  /// All that the owner has: it is gone. How many.
+  std::size_t unpin_all(pin_owner owner);
+
+  /// Leased or pinned.
+  bool held(const Key& key) const { return holds_.of(key).held; }
+
+  /// Evicts what has been idle for too long and ends the pins whose time is over, at most `most` of each,
+  /// oldest first. How many were evicted.
   std::size_t expire(std::size_t most);
-  /// Evicts at least this weight, or all that is not pinned: for when the disk is fuller than the cache. How
+  /// Evicts at least this weight, or all that is not held: for when the disk is fuller than the cache. How
   /// much.
   std::uint64_t shed(std::uint64_t weight);
 
   /// Room for so many entries at once, sparing their owner the pause of growing step by step.
-  void reserve(std::size_t entries) { slots_.reserve(entries); }
+  void reserve(std::size_t entries) {
+    slots_.reserve(entries);
+    order_->expect(entries);
+  }
 
   std::size_t size() const noexcept { return slots_.size(); }
   std::uint64_t weight() const noexcept { return weight_; }
-  std::uint64_t pinned_weight() const noexcept { return of(place::pinned).weight; }
+  /// Of what is leased or pinned. A pin whose time is over counts until somebody needs the room.
+  std::uint64_t held_weight() const noexcept { return held_.weight(); }
+  std::uint64_t pinned_weight() const noexcept { return pinned_weight_; }
 
-  /// visit(key, value, weight) in the order in which they would leave, pinned ones last. It must not change
-  /// the cache. Inserted into an empty cache in this order, they keep it, up to the shelter.
+  /// visit(key, value, weight), about in the order in which they would leave, held ones last. It must not
+  /// change the cache. Restored into an empty cache in this order, they keep it.
   template <class Visit>
   void for_each(Visit visit) const {
-    for (const auto& segment : segments_)
-      for (const auto& entry : segment.line) visit(key_of(entry), entry.value, entry.weight);
+    auto each = [&](const entry_line& line) {
+      for (const auto& one : line.entries()) visit(key_of(one), entry_of(one).value, one.weight);
+    };
+    for (const auto& line : std::as_const(*order_).lines()) each(line);
+    each(held_);
   }
 
 private:
-  enum class place : std::uint8_t { trial, shelter, pinned };  // in the order of leaving
+  struct entry : evictable {
+    explicit entry(Value content) : value(std::move(content)) {}
 
-  using hook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
-
-  struct entry {
-    entry(Value content, std::uint64_t size) : value(std::move(content)), weight(size) {}
-
+    bool held = false;
+    bool pinned = false;
     Value value;
-    std::uint64_t weight;
-    steady_time used{};
-    hook link{};
-    place where = place::trial;
   };
-
   using slots = std::unordered_map<Key, entry, Hash>;
-  using slot = typename slots::value_type;
-  using line_of_entries =
-      boost::intrusive::list<entry, boost::intrusive::member_hook<entry, hook, &entry::link>,
-                             boost::intrusive::constant_time_size<true>>;
-
-  struct segment {
-    line_of_entries line;  // used last at the back
-    std::uint64_t weight = 0;
-  };
+  class stage;
 
   struct leaver {
-    typename slots::node_type node;
+    Key key;
+    Value value;
     eviction reason;
   };
-  using leavers = boost::container::small_vector<leaver, 2>;
+  /// Tells who left, last of all: by then the cache is consistent.
+  class leavers {
+  public:
+    explicit leavers(const on_evict<Key, Value>& evicted) noexcept : evicted_(evicted) {}
+    leavers(const leavers&) = delete;
+    leavers& operator=(const leavers&) = delete;
+    ~leavers() {
+      if (evicted_)
+        for (auto& [key, value, reason] : all_) evicted_(key, std::move(value), reason);
+    }
+    /// One more can be added without a need of memory.
+    void expect_one() {
+      if (all_.size() == all_.capacity()) all_.reserve(2 * all_.size());
+    }
+    void add(Key&& key, Value&& value, eviction reason) {
+      all_.push_back({std::move(key), std::move(value), reason});
+    }
 
-  // Idle entries that one insert may clear away, so that none pays for a long pause.
-  static constexpr std::size_t reaped_at_once = 8;
+  private:
+    const on_evict<Key, Value>& evicted_;
+    boost::container::small_vector<leaver, 2> all_;
+  };
 
-  segment& of(place where) noexcept { return segments_[static_cast<std::size_t>(where)]; }
-  const segment& of(place where) const noexcept { return segments_[static_cast<std::size_t>(where)]; }
+  // Of the idle, and of pins that are over, that one insert may clear away, so that none pays for a long
+  // pause.
+  static constexpr std::size_t cleared_at_once = 8;
 
-  static const Key& key_of(const entry& element) noexcept {
-    return boost::intrusive::get_parent_from_member<slot>(const_cast<entry*>(&element), &slot::second)->first;
+  static entry& entry_of(evictable& one) noexcept { return static_cast<entry&>(one); }
+  static const entry& entry_of(const evictable& one) noexcept { return static_cast<const entry&>(one); }
+  static const Key& key_of(const evictable& one) noexcept {
+    using slot = typename slots::value_type;
+    auto* whole = const_cast<entry*>(&entry_of(one));
+    return boost::intrusive::get_parent_from_member<slot>(whole, &slot::second)->first;
   }
 
   steady_time now() const noexcept {
-    return limits_.max_idle > duration::zero() ? time_.now() : steady_time{};
+    return limits_.max_idle > duration::zero() || holds_.pins() > 0 ? time_.now() : steady_time{};
   }
-  bool idle(const entry& element, steady_time at) const noexcept {
-    return limits_.max_idle > duration::zero() && element.where != place::pinned &&
-           at - element.used >= limits_.max_idle;
-  }
-
-  void link(entry& element, place where) {
-    element.where = where;
-    of(where).line.push_back(element);
-    of(where).weight += element.weight;
-    weight_ += element.weight;
-  }
-  void unlink(entry& element) {
-    auto& from = of(element.where);
-    from.line.erase(from.line.iterator_to(element));
-    from.weight -= element.weight;
-    weight_ -= element.weight;
-  }
-  void move(entry& element, place where) {
-    unlink(element);
-    link(element, where);
-  }
-
-  static std::uint64_t percent_of(std::uint64_t percent, std::uint64_t whole) noexcept {
-    return whole / 100 * percent + whole % 100 * percent / 100;
-  }
-  bool fits_shelter(std::uint64_t weight, std::uint64_t entries) const noexcept {
-    return weight <= percent_of(limits_.shelter_percent, limits_.max_weight) &&
-           entries <= percent_of(limits_.shelter_percent, limits_.max_entries);
+  bool idle(const entry& one, steady_time at) const noexcept {
+    return limits_.max_idle > duration::zero() && !one.held && at - one.used >= limits_.max_idle;
   }
   bool fits(std::uint64_t weight, std::uint64_t entries) const noexcept {
     return weight_ <= limits_.max_weight - weight && slots_.size() <= limits_.max_entries - entries;
   }
+  static std::uint32_t hash_of(const Key& key) noexcept {
+    const std::uint64_t whole = Hash{}(key);
+    return static_cast<std::uint32_t>(whole ^ whole >> 32);
+  }
+  void hold(entry& one) noexcept {
+    one.held = true;
+    held_.push_back(one);
+  }
+  void free(entry& one, arrival how) noexcept {
+    one.held = false;
+    held_.remove(one);
+    order_->add(one, how);
+  }
+  void count_pinned(entry& one, bool pinned) noexcept {
+    if (std::exchange(one.pinned, pinned) == pinned) return;
+    pinned_weight_ += pinned ? one.weight : -one.weight;
+    pinned_entries_ += pinned ? 1 : -1;
+  }
 
-  void use(entry& element, steady_time at);
-  void enter_shelter(entry& element);
+  expected<void> could_fit(std::uint64_t weight) const;
+  expected<void> put(Key&& key, Value&& value, std::uint64_t weight, arrival how);
+  void place(Key&& key, Value&& value, std::uint64_t weight, arrival how, steady_time at, leavers& gone,
+             std::size_t cleared);
+  void replace(entry& which, Key&& key, Value&& value, std::uint64_t weight, steady_time at, leavers& gone,
+               std::size_t cleared);
   typename slots::iterator find_fresh(const Key& key, steady_time at, leavers& gone);
 
-  entry* next_victim() noexcept;
+  void link(entry& one, arrival how, steady_time at) noexcept;
+  void unlink(entry& one) noexcept;
+  void settle(entry& one, arrival how) noexcept;
+  void settle_freed(const Key& key);
+
   void detach(typename slots::iterator which, eviction reason, leavers& gone);
-  void evict(entry& victim, eviction reason, leavers& gone) {
+  void evict(evictable& victim, eviction reason, leavers& gone) {
     detach(slots_.find(key_of(victim)), reason, gone);
   }
-  void make_room(std::uint64_t weight, std::uint64_t entries, leavers& gone);
+  bool evict_next(std::uint64_t weight, std::uint64_t entries, steady_time at, leavers& gone);
+  void make_room(std::uint64_t weight, std::uint64_t entries, steady_time at, leavers& gone);
+  void clear_away(std::size_t most, steady_time at, leavers& gone) {
+    end_pins(most, at);
+    reap(most, at, gone);
+  }
   std::size_t reap(std::size_t most, steady_time at, leavers& gone);
-  void dismiss(leavers& gone);
+  std::size_t end_pins(std::size_t most, steady_time at);
 
   const eviction_limits limits_;
+  const share_of_bounds for_pins_;
   const clock& time_;
   const on_evict<Key, Value> evicted_;
   slots slots_;
-  std::array<segment, 3> segments_;
+  std::unique_ptr<victim_order> order_;
+  entry_line held_;  // not in the order
+  hold_table<Key, Hash> holds_;
   std::uint64_t weight_ = 0;
-  std::unordered_map<Key, std::uint32_t, Hash> pins_;  // also of keys that have no entry
+  std::uint64_t pinned_weight_ = 0;
+  std::uint64_t pinned_entries_ = 0;
+  stage* stage_ = nullptr;  // while insert_many is under way
 };
 
-template <class Key, class Value, class Hash>
-expected<void> evicting_cache<Key, Value, Hash>::insert(Key key, Value value, std::uint64_t weight) {
-  if (weight > limits_.max_weight || limits_.max_entries == 0)
-    return fail(errc::resource_exhausted, "an entry of {} does not fit a cache of {}", weight,
-                limits_.max_weight);
-  leavers gone;
-  const auto at = now();
-  const auto old = slots_.find(key);
-  const bool known = old != slots_.end();
-  if (known) detach(old, eviction::replaced, gone);
-  reap(reaped_at_once, at, gone);
-  make_room(weight, 1, gone);
-  const bool is_pinned = pins_.contains(key);
-  entry& fresh = slots_.try_emplace(std::move(key), std::move(value), weight).first->second;
-  fresh.used = at;
-  link(fresh, is_pinned ? place::pinned : place::trial);
-  if (known) use(fresh, at);
-  dismiss(gone);
-  return {};
-}
-
-template <class Key, class Value, class Hash>
-Value* evicting_cache<Key, Value, Hash>::find(const Key& key) {
-  leavers gone;
-  const auto at = now();
-  const auto found = find_fresh(key, at, gone);
-  if (found == slots_.end()) {
-    dismiss(gone);
-    return nullptr;
-  }
-  use(found->second, at);
-  return &found->second.value;
-}
-
-template <class Key, class Value, class Hash>
-const Value* evicting_cache<Key, Value, Hash>::peek(const Key& key) const {
-  const auto found = slots_.find(key);
-  return found == slots_.end() || idle(found->second, now()) ? nullptr : &found->second.value;
-}
-
-template <class Key, class Value, class Hash>
-std::size_t evicting_cache<Key, Value, Hash>::touch(std::span<const Key> keys) {
-  std::size_t count = 0;
-  for (const Key& key : keys) count += find(key) != nullptr;
-  return count;
-}
-
-template <class Key, class Value, class Hash>
-bool evicting_cache<Key, Value, Hash>::erase(const Key& key) {
-  leavers gone;
-  const auto found = find_fresh(key, now(), gone);
-  const bool there = found != slots_.end();
-  if (there) detach(found, eviction::erased, gone);
-  dismiss(gone);
-  return there;
-}
-
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::pin(const Key& key) {
-  if (++pins_[key] > 1) return;
-  leavers gone;
-  const auto found = find_fresh(key, now(), gone);
-  if (found != slots_.end()) move(found->second, place::pinned);
-  dismiss(gone);
-}
-
-template <class Key, class Value, class Hash>
-bool evicting_cache<Key, Value, Hash>::unpin(const Key& key) {
-  const auto held = pins_.find(key);
-  if (held == pins_.end()) return false;
-  if (--held->second > 0) return true;
-  leavers gone;
-  const auto found = slots_.find(key);
-  pins_.erase(held);
-  if (found != slots_.end()) {
-    found->second.used = now();
-    enter_shelter(found->second);
-    make_room(0, 0, gone);
-  }
-  dismiss(gone);
-  return true;
-}
-
-template <class Key, class Value, class Hash>
-std::size_t evicting_cache<Key, Value, Hash>::expire(std::size_t most) {
-  leavers gone;
-  const std::size_t count = reap(most, now(), gone);
-  dismiss(gone);
-  return count;
-}
-
-template <class Key, class Value, class Hash>
-std::uint64_t evicting_cache<Key, Value, Hash>::shed(std::uint64_t weight) {
-  leavers gone;
-  const std::uint64_t before = weight_;
-  while (before - weight_ < weight) {
-    entry* victim = next_victim();
-    if (!victim) break;
-    evict(*victim, eviction::capacity, gone);
-  }
-  const std::uint64_t freed = before - weight_;
-  dismiss(gone);
-  return freed;
-}
-
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::use(entry& element, steady_time at) {
-  element.used = at;
-  if (element.where != place::pinned) enter_shelter(element);
-}
-
-// What is too heavy for the shelter stays outside, or it would drive everything else out.
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::enter_shelter(entry& element) {
-  move(element, fits_shelter(element.weight, 1) ? place::shelter : place::trial);
-  auto& shelter = of(place::shelter);
-  while (!fits_shelter(shelter.weight, shelter.line.size())) move(shelter.line.front(), place::trial);
-}
-
-// Only the entry that was asked for is reaped: a read must not pay for its neighbours.
-template <class Key, class Value, class Hash>
-auto evicting_cache<Key, Value, Hash>::find_fresh(const Key& key, steady_time at, leavers& gone) ->
-    typename slots::iterator {
-  const auto found = slots_.find(key);
-  if (found == slots_.end() || !idle(found->second, at)) return found;
-  detach(found, eviction::idle, gone);
-  return slots_.end();
-}
-
-template <class Key, class Value, class Hash>
-auto evicting_cache<Key, Value, Hash>::next_victim() noexcept -> entry* {
-  for (auto where : {place::trial, place::shelter})
-    if (auto& line = of(where).line; !line.empty()) return &line.front();
-  return nullptr;
-}
-
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::detach(typename slots::iterator which, eviction reason,
-                                              leavers& gone) {
-  unlink(which->second);
-  gone.push_back({slots_.extract(which), reason});
-}
-
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::make_room(std::uint64_t weight, std::uint64_t entries, leavers& gone) {
-  while (!fits(weight, entries)) {
-    entry* victim = next_victim();
-    if (!victim) return;
-    evict(*victim, eviction::capacity, gone);
-  }
-}
-
-// Looks at the old end only: behind an entry that came back from the shelter an older one may hide, which
-// leaves when it is asked for, or when it is its turn.
-template <class Key, class Value, class Hash>
-std::size_t evicting_cache<Key, Value, Hash>::reap(std::size_t most, steady_time at, leavers& gone) {
-  std::size_t count = 0;
-  for (auto where : {place::trial, place::shelter})
-    for (auto& line = of(where).line; count < most && !line.empty() && idle(line.front(), at); ++count)
-      evict(line.front(), eviction::idle, gone);
-  return count;
-}
-
-// Last of all: by now the cache is consistent, and what leaves belongs to nobody but `gone`.
-template <class Key, class Value, class Hash>
-void evicting_cache<Key, Value, Hash>::dismiss(leavers& gone) {
-  if (!evicted_) return;
-  for (auto& [node, reason] : gone) evicted_(node.key(), std::move(node.mapped().value), reason);
-}
-
 }  // namespace kiln
+
+#include "core/cache/evicting_cache_holds.hpp"
+#include "core/cache/evicting_cache_impl.hpp"

@@ -1,6 +1,8 @@
 #include "test/contract/store_contract.hpp"
 
 KILN_STORE_CONTRACT(memory, "{type: memory, capacity: \"${CAPACITY}\"}")
+KILN_STORE_CONTRACT(memory_lru, "{type: memory, capacity: \"${CAPACITY}\", policy: lru}")
+KILN_STORE_CONTRACT(memory_segmented, "{type: memory, capacity: \"${CAPACITY}\", policy: segmented}")
 KILN_STORE_CONTRACT(verify, "{type: verify, inner: {type: memory, capacity: \"${CAPACITY}\"}}")
 KILN_STORE_CONTRACT(size_partitioning,
                     "{type: size_partitioning, threshold: 50KB,"

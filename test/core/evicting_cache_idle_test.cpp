@@ -46,24 +46,24 @@ BOOST_AUTO_TEST_CASE(inserting_clears_away_the_idle_first) {
   check_gone({"a=0 idle"});
 }
 
-BOOST_AUTO_TEST_CASE(a_pinned_entry_does_not_idle_and_starts_anew_when_unpinned) {
+BOOST_AUTO_TEST_CASE(a_leased_entry_does_not_idle_and_starts_anew_when_released) {
   auto cache = make({.max_idle = 10s});
   put(cache, "a", 1);
-  cache.pin("a");
+  cache.lease("a");
   time.advance(60s);
   BOOST_TEST(cache.expire(100) == 0U);
   BOOST_TEST(cache.contains("a"));
-  BOOST_TEST(cache.unpin("a"));
+  BOOST_TEST(cache.release("a"));
   BOOST_TEST(cache.contains("a"));
   time.advance(10s);
   BOOST_TEST(!cache.find("a"));
 }
 
-BOOST_AUTO_TEST_CASE(a_pin_does_not_bring_an_idle_entry_back) {
+BOOST_AUTO_TEST_CASE(a_lease_does_not_bring_an_idle_entry_back) {
   auto cache = make({.max_idle = 10s});
   put(cache, "a", 1);
   time.advance(10s);
-  cache.pin("a");
+  cache.lease("a");
   check_gone({"a=0 idle"});
   BOOST_TEST(!cache.contains("a"));
 }

@@ -14,7 +14,7 @@ using strings = std::vector<std::string>;
 BOOST_FIXTURE_TEST_SUITE(evicting_cache_, cache_fixture)
 
 BOOST_AUTO_TEST_CASE(the_one_used_longest_ago_leaves_first) {
-  auto cache = make({.max_weight = 30, .shelter_percent = 0});
+  auto cache = make({.max_weight = 30, .policy = eviction_policy::lru});
   put(cache, "a", 10);
   put(cache, "b", 10);
   put(cache, "c", 10);
@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(the_one_used_longest_ago_leaves_first) {
 }
 
 BOOST_AUTO_TEST_CASE(peeking_is_no_use) {
-  auto cache = make({.max_weight = 20, .shelter_percent = 0});
+  auto cache = make({.max_weight = 20, .policy = eviction_policy::lru});
   put(cache, "a", 10, 7);
   put(cache, "b", 10);
   BOOST_TEST(**cache.peek("a") == 7);
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(exactly_full_is_not_too_full) {
 }
 
 BOOST_AUTO_TEST_CASE(entries_are_bounded_too_even_without_weight) {
-  auto cache = make({.max_entries = 2, .shelter_percent = 0});
+  auto cache = make({.max_entries = 2, .policy = eviction_policy::lru});
   for (auto key : {"a", "b", "c"}) put(cache, key, 0);
   check_gone({"a=0 capacity"});
   BOOST_TEST(cache.size() == 2U);
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(erasing_gives_the_weight_back) {
 }
 
 BOOST_AUTO_TEST_CASE(touching_uses_what_is_there) {
-  auto cache = make({.max_weight = 30, .shelter_percent = 0});
+  auto cache = make({.max_weight = 30, .policy = eviction_policy::lru});
   for (auto key : {"a", "b", "c"}) put(cache, key, 10);
   BOOST_TEST(cache.touch(strings{"b", "absent", "a"}) == 2U);
   BOOST_TEST(order(cache) == "cba");
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(one_long_scan_does_not_empty_the_cache_of_what_is_used_agai
 }
 
 BOOST_AUTO_TEST_CASE(newcomers_keep_the_room_outside_the_shelter) {
-  auto cache = make({.max_weight = 100});
+  auto cache = make({.max_weight = 100, .policy = eviction_policy::segmented});
   for (int i = 0; i < 10; ++i) put(cache, "old" + std::to_string(i), 10);
   for (int i = 0; i < 10; ++i) BOOST_TEST(cache.find("old" + std::to_string(i)));
   for (auto key : {"a", "b", "c", "d", "e"}) put(cache, key, 10);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(newcomers_keep_the_room_outside_the_shelter) {
 }
 
 BOOST_AUTO_TEST_CASE(one_giant_does_not_drive_the_others_out_of_the_shelter) {
-  auto cache = make({.max_weight = 100});
+  auto cache = make({.max_weight = 100, .policy = eviction_policy::segmented});
   put(cache, "a", 10);
   put(cache, "giant", 60);
   BOOST_TEST(cache.touch(strings{"a", "giant"}) == 2U);
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_cache_calls_nobody) {
   {
     auto cache = make({});
     put(cache, "a", 1);
-    cache.pin("a");
+    cache.lease("a");
   }
   check_gone({});
 }

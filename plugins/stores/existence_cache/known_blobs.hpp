@@ -25,7 +25,7 @@ public:
     duration touch_every{};  ///< the same: then it is due to be told that the blob is in use
   };
   /// Bytes that an entry takes, its share of the table included.
-  static constexpr std::uint64_t entry_size = 160;
+  static constexpr std::uint64_t entry_size = 176;
 
   known_blobs(limits limits, const clock& time)
       : limits_(limits), time_(time), there_({.max_entries = limits.max_entries}, time) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/cache/eviction_limits.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
 #include "core/plugin/promises.hpp"
@@ -10,6 +11,7 @@ struct memory_options {
   kiln::capacity capacity;
   byte_size uploads = 1_GiB;
   byte_size max_result_size = 16_MiB;
+  eviction_policy policy = eviction_limits{}.policy;
 };
 
 schema<memory_options> memory_schema();

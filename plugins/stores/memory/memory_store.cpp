@@ -22,17 +22,20 @@ namespace {
 /// Charged for each blob on top of its bytes, so that many small blobs are bounded like few large ones.
 constexpr std::uint64_t bookkeeping = 256;
 
+using blob_cache = evicting_cache<digest, byte_chain>;
+
 class memory_store {
 public:
   memory_store(resumable_store::pointer self, std::string name, store_role what, const environment& env,
-               std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result)
+               std::uint64_t capacity, std::uint64_t uploads, std::uint64_t max_result,
+               eviction_policy policy)
       : self_(self),
         name_(std::move(name)),
         what_(what),
         capacity_(capacity),
         max_result_(max_result),
         stats_(*env.metrics, name_),
-        blobs_({.max_weight = capacity}, *env.time,
+        blobs_({.max_weight = capacity, .policy = policy}, *env.time,
                [this](const digest& blob, byte_chain&&, eviction why) { note(blob, why); }),
         room_(std::make_shared<byte_budget>(uploads)) {}
 
@@ -62,6 +65,9 @@ private:
   bool is_given(const digest& blob) const { return what_ == store_role::content && is_empty_blob(blob); }
   /// What the store can say before it has seen a byte.
   std::optional<expected<receipt>> answer_at_once(const digest& blob);
+  expected<void> check_size(const digest& blob, std::uint64_t size) const;
+  /// So that what is leased never has the store exceed its capacity.
+  expected<void> check_room(const digest& blob, std::uint64_t weight, std::uint64_t held) const;
   expected<receipt> keep(const digest& blob, byte_chain content);
   void note(const digest& blob, eviction why);
   void end_upload(std::uint64_t id, const digest& blob, expected<byte_chain> content);
@@ -78,7 +84,7 @@ private:
   const std::uint64_t capacity_;
   const std::uint64_t max_result_;
   stats stats_;
-  evicting_cache<digest, byte_chain> blobs_;
+  blob_cache blobs_;
   std::vector<digest> left_;  ///< not yet told to the listeners
   std::uint64_t evictions_ = 0;
   store_observers listeners_;
@@ -157,28 +163,56 @@ void memory_store::end_upload(std::uint64_t id, const digest& blob, expected<byt
   writer.mapped().deliver(std::move(kept));
 }
 
+expected<void> memory_store::check_size(const digest& blob, std::uint64_t size) const {
+  if (what_ == store_role::content && size != static_cast<std::uint64_t>(blob.size))
+    return fail(errc::invalid_argument, "{} bytes were sent as blob {} to store {}", size, blob, name_);
+  if (what_ == store_role::results && size > max_result_)
+    return fail(errc::invalid_argument, "result {} is larger than the {} bytes of store {}", blob,
+                max_result_, name_);
+  return {};
+}
+
+// One pass of the cache, and one word to the listeners of what left for all of it.
 receipts memory_store::take(const write_blobs& order) {
   receipts answers;
   answers.results.reserve(order.entries.size());
+  std::vector<blob_cache::item> coming;
+  std::vector<std::size_t> places;
+  std::unordered_set<digest> named;
+  std::uint64_t held = blobs_.held_weight();
   for (const auto& [blob, content] : order.entries) {
-    if (auto early = answer_at_once(blob)) {
-      answers.results.push_back(std::move(*early));
-      continue;
+    const std::uint64_t size = content.size(), weight = size + bookkeeping;
+    auto answer = answer_at_once(blob);
+    if (!answer)
+      if (auto fit = check_size(blob, size).and_then([&] { return check_room(blob, weight, held); }); !fit)
+        answer = failure(std::move(fit).error());
+    if (!answer && what_ == store_role::content && !named.insert(blob).second) answer = receipt{size, true};
+    if (!answer) {
+      if (blobs_.held(blob)) held += weight;
+      coming.push_back({blob, copy_into_blocks(content.view()), weight});
+      places.push_back(answers.results.size());
     }
-    const std::uint64_t wanted =
-        what_ == store_role::content ? static_cast<std::uint64_t>(blob.size) : content.size();
-    if (content.size() != wanted)
-      answers.results.emplace_back(fail(errc::invalid_argument, "{} bytes were sent as blob {} to store {}",
-                                        content.size(), blob, name_));
-    else if (what_ == store_role::results && content.size() > max_result_)
-      answers.results.emplace_back(fail(errc::invalid_argument,
-                                        "result {} is larger than the {} bytes of store {}", blob,
-                                        max_result_, name_));
-    else
-      answers.results.push_back(keep(blob, copy_into_blocks(content.view())));
+    answers.results.push_back(answer ? std::move(*answer) : receipt{size, false});
+  }
+  const auto kept = blobs_.insert_many(std::move(coming));
+  tell_what_changed();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const digest& blob = order.entries[places[i]].blob;
+    if (!kept[i])
+      answers.results[places[i]] = with_context(kept[i].error(), "writing {} to store {}", blob, name_);
+    // Of more than fits, the first may be gone already.
+    else if (blobs_.contains(blob))
+      listeners_.note_stored(blob);
   }
   listeners_.tell();
   return answers;
+}
+
+expected<void> memory_store::check_room(const digest& blob, std::uint64_t weight, std::uint64_t held) const {
+  if (held <= capacity_ - std::min(capacity_, weight)) return {};
+  return fail(try_again(errc::resource_exhausted,
+                        fmt::format("no room for blob {} in store {}: {} of {} bytes are leased", blob, name_,
+                                    held, capacity_)));
 }
 
 // Somebody else may have written the same content meanwhile: what is there already stays, so that whoever
@@ -187,10 +221,7 @@ expected<receipt> memory_store::keep(const digest& blob, byte_chain content) {
   const std::uint64_t size = content.size();
   if (what_ == store_role::content && blobs_.find(blob) != nullptr) return receipt{size, false};
   const std::uint64_t weight = size + bookkeeping;
-  if (blobs_.pinned_weight() > capacity_ - std::min(capacity_, weight))
-    return fail(try_again(errc::resource_exhausted,
-                          fmt::format("no room for blob {} in store {}: {} of {} bytes are leased", blob,
-                                      name_, blobs_.pinned_weight(), capacity_)));
+  if (auto room = check_room(blob, weight, blobs_.held_weight()); !room) return failure(room.error());
   auto kept = blobs_.insert(blob, std::move(content), weight);
   tell_what_changed();
   if (!kept) return with_context(kept.error(), "writing {} to store {}", blob, name_);
@@ -218,7 +249,7 @@ leased memory_store::take(const lease_blobs& order) {
   std::unordered_set<digest> named;
   for (const digest& blob : order.blobs) {
     if (is_given(blob)) continue;
-    blobs_.pin(blob);
+    blobs_.lease(blob);
     if (blobs_.find(blob) == nullptr && named.insert(blob).second) granted.missing.push_back(blob);
   }
   // Dropped on any thread.
@@ -230,7 +261,7 @@ leased memory_store::take(const lease_blobs& order) {
 
 void memory_store::end_lease(const std::vector<digest>& blobs) {
   for (const digest& blob : blobs)
-    if (!is_given(blob)) blobs_.unpin(blob);
+    if (!is_given(blob)) blobs_.release(blob);
   tell_what_changed();
 }
 
@@ -251,7 +282,7 @@ expected<store_actor> spawn_memory_store(const memory_options& options, const st
   claim_memory(context.env.metrics, {"store " + context.name, "uploads", options.uploads.bytes});
   return spawn_store<memory::memory_store>(context.system, context.env, context.name, context.what,
                                            context.env, capacity, options.uploads.bytes,
-                                           options.max_result_size.bytes);
+                                           options.max_result_size.bytes, options.policy);
 }
 
 }  // namespace kiln

@@ -9,9 +9,10 @@
 #include "test/contract/stage.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(chunked_store)
+
+using namespace kiln::contract;
 
 namespace {
 

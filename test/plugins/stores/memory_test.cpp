@@ -4,9 +4,10 @@
 #include "test/harness/details.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(memory_store)
+
+using namespace kiln::contract;
 
 BOOST_AUTO_TEST_CASE(refuses_writers_when_too_many_bytes_of_uploads_are_under_way) {
   stage on({"{type: memory, capacity: 64MiB, uploads: 1MB}"});
@@ -64,6 +65,38 @@ BOOST_AUTO_TEST_CASE(refuses_a_result_larger_than_it_was_told) {
   BOOST_TEST(code_of(on.tell(write_blobs{{{action, bytes::adopt(noise(1001))}}})->results.at(0)) ==
              "INVALID_ARGUMENT");
   BOOST_TEST(code_of(write(on, action, noise(1000))) == "OK");
+}
+
+BOOST_AUTO_TEST_CASE(stores_a_batch_that_names_a_blob_twice_once) {
+  stage on({"{type: memory, capacity: 64MiB}"});
+  const std::string content = noise(1000, 1), other = noise(1000, 2);
+  const digest blob = digest_of(content);
+  auto answers = on.tell(write_blobs{{{blob, bytes::copy_of(content)},
+                                      {digest_of(other), bytes::copy_of(content + "longer")},
+                                      {blob, bytes::copy_of(content)}}});
+  BOOST_REQUIRE(answers);
+  BOOST_REQUIRE(answers->results.size() == 3U);
+  BOOST_TEST(!answers->results[0]->was_present);
+  BOOST_TEST(code_of(answers->results[1]) == "INVALID_ARGUMENT");
+  BOOST_TEST(answers->results[2]->was_present);
+  BOOST_TEST(on.tell(measure_store{})->blobs == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_batch_larger_than_itself_keeps_the_last_and_tells_of_the_others) {
+  stage on({"{type: memory, capacity: 10KB}"});
+  on.watch();
+  write_blobs order;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    const std::string content = noise(4000, i);
+    order.entries.push_back({digest_of(content), bytes::copy_of(content)});
+  }
+  const auto entries = order.entries;
+  auto answers = on.tell(std::move(order));
+  BOOST_REQUIRE(answers);
+  for (const auto& each : answers->results) BOOST_TEST(code_of(each) == "OK");
+  BOOST_TEST(on.gone(3).size() == 3U);
+  BOOST_TEST(is_missing(on, entries[2].blob));
+  BOOST_TEST(!is_missing(on, entries[4].blob));
 }
 
 BOOST_AUTO_TEST_CASE(counts_what_it_held_and_what_was_read) {

@@ -3,9 +3,10 @@
 #include "test/contract/claims.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(size_partitioning_store)
+
+using namespace kiln::contract;
 
 namespace {
 

@@ -5,7 +5,6 @@
 #include "test/contract/sources.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 KILN_STORE_CONTRACT(ref, "{type: ref, store: {type: memory, capacity: \"${CAPACITY}\"}}")
 KILN_RESULT_STORE_CONTRACT(ref_to_results, "{type: ref, store: {type: memory, capacity: \"${CAPACITY}\"}}")
@@ -14,6 +13,8 @@ KILN_RESULT_STORE_CONTRACT(cache_metrics_of_results,
                            "{type: cache_metrics, inner: {type: memory, capacity: \"${CAPACITY}\"}}")
 
 BOOST_AUTO_TEST_SUITE(small_wrappers)
+
+using namespace kiln::contract;
 
 namespace {
 

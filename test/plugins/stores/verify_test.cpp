@@ -2,9 +2,10 @@
 #include "test/contract/claims.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 
 BOOST_AUTO_TEST_SUITE(verify_store)
+
+using namespace kiln::contract;
 
 namespace {
 

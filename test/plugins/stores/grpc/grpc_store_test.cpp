@@ -5,10 +5,11 @@
 #include "test/plugins/stores/grpc/reapi_peer.hpp"
 
 using namespace kiln;
-using namespace kiln::contract;
 using kiln::test::reapi_peer;
 
 BOOST_AUTO_TEST_SUITE(grpc_store)
+
+using namespace kiln::contract;
 
 namespace {
 

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/store_kit/store_wrapper.hpp"
+#include "plugins/stores/shard/moves.hpp"
+
+namespace kiln::shard {
+
+/// Shards whose blobs are on their way to other homes. It stands above the shards as they are now: what those
+/// do not have is looked for where it was before, answered from there, and moved. An old home that does not
+/// answer has nothing: it was to be got rid of, perhaps, and what is missing is only written again.
+///
+/// A result is replaced in its new home, so that one is newer; the old one is forgotten, and no move brings
+/// it back. Confined to the store's actor.
+class moving_store final : public store_wrapper {
+public:
+  moving_store(resumable_store::pointer self, store_actor now, std::shared_ptr<const layout> where,
+               store_role what, const environment& env, const std::string& name,
+               std::shared_ptr<thread_pool> hashing)
+      : store_wrapper(self, std::move(now)),
+        where_(std::move(where)),
+        what_(what),
+        moves_(self, *where_, env, name, std::move(hashing)) {}
+
+  caf::result<missing_blobs> take(find_missing& order);
+  caf::result<leased> take(lease_blobs& order);
+  caf::result<blob_content> take(read_blob& order);
+  caf::result<blob_batch> take(read_blobs& order);
+  caf::result<lent_files> take(lend_files& order);
+  caf::result<receipt> take(write_blob& order);
+  caf::result<receipts> take(write_blobs& order);
+  caf::result<forgotten> take(forget_blob& order);
+
+private:
+  std::vector<digest> moving_among(const std::vector<digest>& blobs) const;
+  const store_actor& old_home(const digest& blob) const { return where_->parts[where_->before(blob)]; }
+  /// Whether what the new home could not give may be had from the old one.
+  bool may_be_there(const error& fault) const noexcept;
+
+  template <class Order, class Then>
+  void ask_old_home(Order order, Then then);
+  /// `then(found, answers)`: which of these blobs their old homes have.
+  template <class Order, class Then>
+  void ask_old_homes(std::vector<digest> blobs, steady_time until, Then then);
+
+  template <class Order>
+  caf::result<answer_to<Order>> take_batch(Order& order);
+  template <class Order>
+  void fill_gaps(const Order& asked, answer_to<Order> batch, const moves::token& search,
+                 answer<answer_to<Order>> asker);
+  void lease_elsewhere(leased lease, steady_time until, const moves::token& search, answer<leased> asker);
+  /// Of results that were written: `then` when nothing older can come back.
+  void forget_old(const std::vector<digest>& blobs, steady_time until, std::function<void()> then);
+
+  const std::shared_ptr<const layout> where_;
+  const store_role what_;
+  moves moves_;
+};
+
+}  // namespace kiln::shard
