@@ -9,8 +9,6 @@ BOOST_AUTO_TEST_SUITE(fast_slow_lending)
 using namespace kiln::test::fast_slow_tests;
 using contract::noise;
 
-namespace {
-
 // A disk before memory, as a worker has a disk before a cache that is elsewhere.
 struct disk_before_memory : both_stores {
   disk_before_memory() {
@@ -21,8 +19,6 @@ struct disk_before_memory : both_stores {
     open("{type: filesystem, path: /fast, capacity: " + capacity + ", hot_memory: 0B}");
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(files_are_lent_by_the_fast_store_once_it_has_been_filled, disk_before_memory) {
   open_disk();
