@@ -23,9 +23,6 @@ endif()
 if(KILN_SANITIZE STREQUAL "thread")
   # GCC 12 warns of fences, which TSan does not see. Boost.Asio has some; what they order is ordered by its mutexes, too.
   set(KILN_SANITIZERS -fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
-  # Programs show what templates they have, or the first library that has them gives them to all: libgrpc++, which is built
-  # without TSan, and what shared_ptr does in there to a count is not seen.
-  add_link_options(-rdynamic)
 elseif(KILN_SANITIZE)
   # CAF and shared_ptr bind references to null in places that are never read; that one check is noise.
   set(KILN_SANITIZERS -fsanitize=address,undefined -fno-sanitize=null,vptr)
