@@ -82,6 +82,7 @@ void evicting_cache<Key, Value, Hash>::settle_freed(const Key& key) {
   make_room(0, 0, at, gone);
 }
 
+// Nobody took them back, so their end is no use.
 template <class Key, class Value, class Hash>
 std::size_t evicting_cache<Key, Value, Hash>::end_pins(std::size_t most, steady_time at) {
   std::size_t count = 0;

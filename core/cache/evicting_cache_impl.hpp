@@ -191,7 +191,6 @@ void evicting_cache<Key, Value, Hash>::unlink(entry& one) noexcept {
     order_->remove(one);
 }
 
-// A pin's end is told to the order only if nobody else holds it.
 // Only the entry that was asked for is reaped: a read must not pay for its neighbours.
 template <class Key, class Value, class Hash>
 auto evicting_cache<Key, Value, Hash>::find_fresh(const Key& key, steady_time at, leavers& gone) ->
@@ -240,7 +239,5 @@ std::size_t evicting_cache<Key, Value, Hash>::reap(std::size_t most, steady_time
     }
   return count;
 }
-
-// Nobody took them back, so their end is no use.
 
 }  // namespace kiln
