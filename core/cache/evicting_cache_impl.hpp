@@ -54,7 +54,7 @@ std::vector<expected<void>> evicting_cache<Key, Value, Hash>::insert_many(std::v
   std::vector<expected<void>> results;
   results.reserve(items.size());
   {
-    leavers gone(evicted_);
+    leavers gone(evicted_, slots_);
     stage together(*this, items.size());
     const auto at = now();
     clear_away(cleared_at_once, at, gone);
@@ -93,7 +93,7 @@ void evicting_cache<Key, Value, Hash>::place(Key&& key, Value&& value, std::uint
   link(fresh, how, at);
 }
 
-// While it stands in no line it cannot be its own victim.
+// While it stands in no line it cannot be its own victim, and a pin of it may end unnoticed.
 template <class Key, class Value, class Hash>
 void evicting_cache<Key, Value, Hash>::replace(entry& which, Key&& key, Value&& value, std::uint64_t weight,
                                                steady_time at, leavers& gone, std::size_t cleared) {
@@ -101,13 +101,16 @@ void evicting_cache<Key, Value, Hash>::replace(entry& which, Key&& key, Value&& 
   unlink(which);
   gone.add(std::move(key), std::exchange(which.value, std::move(value)), eviction::replaced);
   which.weight = weight;
+  replaced_ = &which;
   try {
     clear_away(cleared, at, gone);
     make_room(weight, 0, at, gone);
   } catch (...) {
+    replaced_ = nullptr;
     link(which, arrival::again, at);
     throw;
   }
+  replaced_ = nullptr;
   link(which, arrival::again, at);
 }
 

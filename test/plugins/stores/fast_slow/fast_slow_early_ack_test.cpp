@@ -16,7 +16,7 @@ struct early : both_stores {
     fast.promised.durable = true;
     options.early_ack = true;
     options.early_ack_bytes = byte_size{1 << 20};
-    open("{type: memory, capacity: 4MiB}");
+    open("{type: memory, capacity: 4MiB, policy: lru}");
   }
   bool write(const std::string& content) {
     return ask(write_blob{digest_of(content), deliver(content)}).has_value();
