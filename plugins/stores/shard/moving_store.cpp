@@ -6,13 +6,16 @@
 #include <utility>
 
 #include "core/store_kit/all_ended.hpp"
-#include "core/store_kit/ask_all.hpp"
 #include "core/store_kit/split.hpp"
 
 namespace kiln::shard {
 namespace {
 
 using found_blobs = std::unordered_set<digest>;
+
+using hold_or_error = expected<background_copies::hold>;
+
+constexpr duration longest = duration::max();
 
 const std::vector<digest>& missing_in(const missing_blobs& answer) {
   return answer.blobs;
@@ -56,14 +59,42 @@ bool moving_store::may_be_there(const error& fault) const noexcept {
          (code == errc::data_loss || code == errc::unavailable || code == errc::unimplemented);
 }
 
+// Where the new home has none, or a damaged one: one that may only be out of reach is no worse than the old.
+void moving_store::want(const digest& blob, const error& why) {
+  if (why.code() == errc::not_found || why.code() == errc::data_loss)
+    moves_.want(blob, why.code() == errc::data_loss);
+}
+
+template <class Order, class Then>
+void moving_store::ask_part(std::size_t part, Order order, Then then) {
+  if (silent_.is_silent(part)) return then(fail(errc::unavailable, "the old home does not answer"));
+  const auto at_most = std::is_same_v<Order, lend_files> ? longest : patience;
+  silent_.ask(
+      self(), times_, part, where_->parts[part], std::move(order), at_most, [](const error*) {}, [] {},
+      std::move(then));
+}
+
 template <class Order, class Then>
 void moving_store::ask_old_home(Order order, Then then) {
-  using reply = answer_to<Order>;
-  const store_actor& home = old_home(order.blob);
-  on_response(
-      self()->request(home, caf::infinite, std::move(order)),
-      [then](reply& good) mutable { then(expected<reply>(std::move(good))); },
-      [then](const caf::error& fault) mutable { then(expected<reply>(failure(from_caf(fault)))); });
+  const auto home = where_->before(order.blob);
+  ask_part(home, std::move(order), std::move(then));
+}
+
+template <class Order, class Then>
+void moving_store::ask_parts(std::vector<std::optional<Order>> orders, Then then) {
+  using replies = std::vector<expected<answer_to<Order>>>;
+  auto answers = std::make_shared<replies>(orders.size(), answer_to<Order>());
+  auto all = std::make_shared<all_ended>(
+      [answers, then = std::move(then)]() mutable { then(std::move(*answers)); });
+  for (std::size_t part = 0; part < orders.size(); ++part) {
+    if (!orders[part]) continue;
+    all->begin();
+    ask_part(part, std::move(*orders[part]), [all, answers, part](expected<answer_to<Order>> said) {
+      (*answers)[part] = std::move(said);
+      all->end();
+    });
+  }
+  all->end();
 }
 
 template <class Order, class Then>
@@ -71,11 +102,11 @@ void moving_store::ask_old_homes(std::vector<digest> blobs, steady_time until, T
   Order order{blobs, until};
   auto where = homes_of(order, where_->before);
   auto orders = split(std::move(order), where, where_->parts.size());
-  ask_all(self(), where_->parts, std::move(orders),
-          [blobs = std::move(blobs), where = std::move(where), then = std::move(then)](auto answers) mutable {
-            auto found = found_among(blobs, where, answers);
-            then(std::move(found), std::move(answers));
-          });
+  ask_parts(std::move(orders), [blobs = std::move(blobs), where = std::move(where),
+                                then = std::move(then)](std::vector<expected<answer_to<Order>>> answers) mutable {
+    auto found = found_among(blobs, where, answers);
+    then(std::move(found), std::move(answers));
+  });
 }
 
 caf::result<missing_blobs> moving_store::take(find_missing& order) {
@@ -83,7 +114,7 @@ caf::result<missing_blobs> moving_store::take(find_missing& order) {
   auto asker = owe<find_missing>();
   const auto until = order.until;
   auto search = moves_.begin_search();
-  ask(std::move(order), [this, asker, until, search](expected<missing_blobs> missing) mutable {
+  ask_new(std::move(order), [this, asker, until, search](expected<missing_blobs> missing) mutable {
     if (!missing) return asker.deliver(std::move(missing));
     auto elsewhere = moving_among(missing->blobs);
     if (elsewhere.empty()) return asker.deliver(std::move(missing));
@@ -103,7 +134,7 @@ caf::result<leased> moving_store::take(lease_blobs& order) {
   auto asker = owe<lease_blobs>();
   const auto until = order.until;
   auto search = moves_.begin_search();
-  ask(std::move(order), [this, asker, until, search](expected<leased> lease) mutable {
+  ask_new(std::move(order), [this, asker, until, search](expected<leased> lease) mutable {
     if (!lease) return asker.deliver(std::move(lease));
     lease_elsewhere(std::move(*lease), until, search, asker);
   });
@@ -115,11 +146,11 @@ void moving_store::lease_elsewhere(leased lease, steady_time until, const moves:
                                    answer<leased> asker) {
   auto elsewhere = moving_among(lease.missing);
   if (elsewhere.empty()) return asker.deliver(std::move(lease));
-  auto pin = moves_.pin(elsewhere);
-  auto then = [this, asker, search, pin, lease = std::move(lease)](const found_blobs& found,
-                                                                   auto answers) mutable {
+  auto then = [this, asker, search, lease = std::move(lease)](const found_blobs& found,
+                                                              auto answers) mutable {
     take_out(lease.missing, found);
-    std::vector<std::shared_ptr<const void>> holds{std::move(lease.hold), pin};
+    std::vector<std::shared_ptr<const void>> holds{std::move(lease.hold)};
+    if (!found.empty()) holds.push_back(moves_.pin({found.begin(), found.end()}));
     for (auto& one : answers)
       if (one) holds.push_back(std::move(one->hold));
     lease.hold = hold_together(std::move(holds));
@@ -133,12 +164,12 @@ caf::result<blob_content> moving_store::take(read_blob& order) {
   if (!where_->moves(order.blob)) return pass_on(order);
   auto asker = owe<read_blob>();
   auto search = moves_.begin_search();
-  ask(order, [this, asker, search, order](expected<blob_content> content) mutable {
+  ask_new(order, [this, asker, search, order](expected<blob_content> content) mutable {
     if (content || !may_be_there(content.error())) return asker.deliver(std::move(content));
     ask_old_home(order, [this, asker, search, blob = order.blob,
                          first = content.error()](expected<blob_content> old) mutable {
       if (!old && old.error().code() == errc::not_found) return asker.deliver(failure(std::move(first)));
-      if (old) moves_.want(blob);
+      if (old) want(blob, first);
       asker.deliver(std::move(old));
     });
   });
@@ -151,7 +182,7 @@ caf::result<answer_to<Order>> moving_store::take_batch(Order& order) {
   auto asker = owe<Order>();
   auto search = moves_.begin_search();
   auto asked = std::make_shared<const Order>(order);
-  ask(std::move(order), [this, asker, search, asked](expected<answer_to<Order>> batch) mutable {
+  ask_new(std::move(order), [this, asker, search, asked](expected<answer_to<Order>> batch) mutable {
     if (!batch) return asker.deliver(std::move(batch));
     fill_gaps(*asked, std::move(*batch), search, asker);
   });
@@ -174,16 +205,16 @@ void moving_store::fill_gaps(const Order& asked, answer_to<Order> batch, const m
   auto where = homes_of(rest, where_->before);
   auto orders = split(std::move(rest), where, where_->parts.size());
   auto then = [this, asker, search, gaps = std::move(gaps), blobs = std::move(blobs), where,
-               batch = std::move(batch)](auto answers) mutable {
+               batch = std::move(batch)](std::vector<expected<answer_to<Order>>> answers) mutable {
     auto old = join_results(where, std::move(answers));
     for (std::size_t i = 0; i < gaps.size(); ++i) {
       auto& result = old.results[i];
-      if (result) moves_.want(blobs[i]);
+      if (result) want(blobs[i], batch.results[gaps[i]].error());
       if (result || result.error().code() != errc::not_found) batch.results[gaps[i]] = std::move(result);
     }
     asker.deliver(std::move(batch));
   };
-  ask_all(self(), where_->parts, std::move(orders), std::move(then));
+  ask_parts(std::move(orders), std::move(then));
 }
 
 caf::result<blob_batch> moving_store::take(read_blobs& order) {
@@ -199,10 +230,11 @@ caf::result<receipt> moving_store::take(write_blob& order) {
   if (what_ == store_role::content || !where_->moves(order.blob)) return pass_on(order);
   auto asker = owe<write_blob>();
   auto late = std::make_shared<write_blob>(std::move(order));
-  moves_.copies().exclude({late->blob}, [this, asker, late](const background_copies::hold& hold) mutable {
+  const auto until = late->until;
+  moves_.copies().exclude({late->blob}, until, [this, asker, late, until](hold_or_error hold) mutable {
+    if (!hold) return asker.deliver(failure(hold.error()));
     const auto blob = late->blob;
-    const auto until = late->until;
-    ask(std::move(*late), [this, asker, hold, blob, until](expected<receipt> kept) mutable {
+    ask_new(std::move(*late), [this, asker, hold, blob, until](expected<receipt> kept) mutable {
       if (!kept) return asker.deliver(std::move(kept));
       forget_old({blob}, until, [asker, hold, kept = *kept]() mutable { asker.deliver(kept); });
     });
@@ -218,11 +250,12 @@ caf::result<receipts> moving_store::take(write_blobs& order) {
   if (moving.empty()) return pass_on(order);
   auto asker = owe<write_blobs>();
   auto late = std::make_shared<write_blobs>(std::move(order));
-  moves_.copies().exclude(moving, [this, asker, late](const background_copies::hold& hold) mutable {
+  const auto until = late->until;
+  moves_.copies().exclude(moving, until, [this, asker, late, until](hold_or_error hold) mutable {
+    if (!hold) return asker.deliver(failure(hold.error()));
     std::vector<digest> names;
     for (const auto& entry : late->entries) names.push_back(entry.blob);
-    const auto until = late->until;
-    ask(std::move(*late), [this, asker, hold, names, until](expected<receipts> kept) mutable {
+    ask_new(std::move(*late), [this, asker, hold, names, until](expected<receipts> kept) mutable {
       if (!kept) return asker.deliver(std::move(kept));
       std::vector<digest> replaced;
       for (std::size_t i = 0; i < std::min(names.size(), kept->results.size()); ++i)
@@ -249,8 +282,9 @@ void moving_store::forget_old(const std::vector<digest>& blobs, steady_time unti
 caf::result<forgotten> moving_store::take(forget_blob& order) {
   if (!where_->moves(order.blob)) return pass_on(order);
   auto asker = owe<forget_blob>();
-  moves_.copies().exclude({order.blob}, [this, asker, order](const background_copies::hold& hold) mutable {
-    ask(order, [this, asker, hold, order](expected<forgotten> gone) mutable {
+  moves_.copies().exclude({order.blob}, order.until, [this, asker, order](hold_or_error hold) mutable {
+    if (!hold) return asker.deliver(failure(hold.error()));
+    ask_new(order, [this, asker, hold, order](expected<forgotten> gone) mutable {
       ask_old_home(order, [asker, hold, gone](expected<forgotten> old) mutable {
         if (!gone || !old) return asker.deliver(gone ? std::move(old) : std::move(gone));
         asker.deliver(forgotten{gone->was_present || old->was_present});

@@ -2,8 +2,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "core/store_kit/deadlines.hpp"
+#include "core/store_kit/silent_stores.hpp"
 #include "core/store_kit/store_wrapper.hpp"
 #include "plugins/stores/shard/moves.hpp"
 
@@ -11,7 +14,8 @@ namespace kiln::shard {
 
 /// Shards whose blobs are on their way to other homes. It stands above the shards as they are now: what those
 /// do not have is looked for where it was before, answered from there, and moved. An old home that does not
-/// answer has nothing: it was to be got rid of, perhaps, and what is missing is only written again.
+/// answer has nothing: it was to be got rid of, perhaps, and what is missing is only written again. One that
+/// hangs is waited for once in a while, and not long.
 ///
 /// A result is replaced in its new home, so that one is newer; the old one is forgotten, and no move brings
 /// it back. Confined to the store's actor.
@@ -23,7 +27,9 @@ public:
       : store_wrapper(self, std::move(now)),
         where_(std::move(where)),
         what_(what),
-        moves_(self, *where_, env, name, std::move(hashing)) {}
+        times_(self, *env.time),
+        silent_(*env.time, where_->parts.size(), patience),
+        moves_(self, times_, *where_, env, name, std::move(hashing)) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<leased> take(lease_blobs& order);
@@ -35,13 +41,28 @@ public:
   caf::result<forgotten> take(forget_blob& order);
 
 private:
+  // For old homes, but where many are lent, which may take long.
+  static constexpr duration patience = std::chrono::seconds(10);
+
   std::vector<digest> moving_among(const std::vector<digest>& blobs) const;
-  const store_actor& old_home(const digest& blob) const { return where_->parts[where_->before(blob)]; }
   /// Whether what the new home could not give may be had from the old one.
   bool may_be_there(const error& fault) const noexcept;
+  /// It was found in its old home, and `why` is what the new one said of it.
+  void want(const digest& blob, const error& why);
 
+  /// The new homes.
+  template <class Order, class Then>
+  void ask_new(Order order, Then then) {
+    const auto until = order.until;
+    ask_in_time(self(), times_, inner(), std::move(order), until, std::move(then));
+  }
+  template <class Order, class Then>
+  void ask_part(std::size_t part, Order order, Then then);
   template <class Order, class Then>
   void ask_old_home(Order order, Then then);
+  /// `then(answers)`: beside the parts, of which those are asked that have an order.
+  template <class Order, class Then>
+  void ask_parts(std::vector<std::optional<Order>> orders, Then then);
   /// `then(found, answers)`: which of these blobs their old homes have.
   template <class Order, class Then>
   void ask_old_homes(std::vector<digest> blobs, steady_time until, Then then);
@@ -57,6 +78,8 @@ private:
 
   const std::shared_ptr<const layout> where_;
   const store_role what_;
+  deadlines times_;
+  silent_stores silent_;
   moves moves_;
 };
 

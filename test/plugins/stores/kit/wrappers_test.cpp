@@ -97,7 +97,8 @@ struct in_three : wrapped_store {
     std::vector<store_actor> parts{counted(memory), counted(memory), counted(memory)};
     partitioned_store::rule home_of = [](const digest& blob) { return home(blob); };
     top = system.own(
-        spawn_store<partitioned_store>(system.actors(), system.env(), std::move(parts), std::move(home_of)));
+        spawn_store<partitioned_store>(system.actors(), system.env(), std::move(parts), std::move(home_of),
+                                       system.env().time));
   }
   static std::size_t home(const digest& blob) {
     return static_cast<std::size_t>(blob.hash_bytes().back()) % 3;
@@ -306,7 +307,8 @@ BOOST_AUTO_TEST_CASE(one_of_three_stores_that_is_gone_fails_its_own_part_of_a_ba
   std::vector<store_actor> parts{on.counted(on.memory), on.counted(on.memory), on.counted(on.memory)};
   on.system.end(parts[1]);
   partitioned_store::rule home_of = in_three::home;
-  on.top = on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(), parts, home_of));
+  on.top = on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(), parts, home_of,
+                                                        on.system.env().time));
   auto kept = on.ask(some_blobs(30));
   BOOST_REQUIRE(kept.has_value());
   std::size_t failed = 0;
