@@ -18,10 +18,10 @@ namespace kiln {
 struct copy_limits {
   std::size_t waiting = 4096;
   std::size_t at_once = 4;
-  std::uint64_t bytes_at_once = 64 << 20;        ///< one that is larger goes alone
-  duration patience = std::chrono::minutes(1);   ///< for each, from when it begins, and
-  std::uint64_t slowest = 1 << 20;               ///< a second for so many of its bytes
-  duration to_look = std::chrono::seconds(10);   ///< for whoever is asked whether it is there
+  std::uint64_t bytes_at_once = 64 << 20;       ///< one that is larger goes alone
+  duration patience = std::chrono::minutes(1);  ///< for each, from when it begins, and
+  std::uint64_t slowest = 1 << 20;              ///< a second for so many of its bytes
+  duration to_look = std::chrono::seconds(10);  ///< for whoever is asked whether it is there
   std::size_t stuck = 64;  ///< that were given up and may still be written; with so many, none is begun
 };
 
@@ -74,10 +74,10 @@ private:
     std::uint64_t size = 0;
     steady_time until{};
     stage at = stage::looking;
-    blob_source_ptr bytes;   ///< while it is written
+    blob_source_ptr bytes;  ///< while it is written
     deadlines::token late;
-    bool has_place = true;   ///< among those under way
-    bool is_over = false;    ///< `to` has answered
+    bool has_place = true;  ///< among those under way
+    bool is_over = false;   ///< `to` has answered
   };
   using flight_ptr = std::shared_ptr<flight>;
   struct state {

@@ -31,8 +31,7 @@ struct deadlines::table : std::enable_shared_from_this<table> {
     const steady_time at{(wanted + grain - duration(1)) / grain * grain};
     if (!alarms.empty() && *alarms.begin() <= at) return;
     alarms.insert(at);
-    self->delayed_send(self, std::max(at - now, duration::zero()),
-                       resume{[weak = weak_from_this(), at] {
+    self->delayed_send(self, std::max(at - now, duration::zero()), resume{[weak = weak_from_this(), at] {
                          if (auto alive = weak.lock()) alive->go_off(at);
                        }});
   }

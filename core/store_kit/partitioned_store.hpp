@@ -55,9 +55,10 @@ private:
     auto where = homes_of(order, home_of_);
     const auto until = order.until;
     auto orders = split(std::move(order), where, parts_.size());
-    return ask(std::move(orders), until, [where = std::move(where)](auto answers) -> expected<answer_to<Order>> {
-      return join_results(where, std::move(answers));
-    });
+    return ask(std::move(orders), until,
+               [where = std::move(where)](auto answers) -> expected<answer_to<Order>> {
+                 return join_results(where, std::move(answers));
+               });
   }
   template <class Order>
   using join_of = expected<answer_to<Order>> (*)(std::span<const digest>, const homes&,
@@ -68,9 +69,10 @@ private:
     auto asked = order.blobs;
     const auto until = order.until;
     auto orders = split(std::move(order), where, parts_.size());
-    return ask(std::move(orders), until, [asked = std::move(asked), where = std::move(where), join](auto answers) {
-      return join(asked, where, std::move(answers));
-    });
+    return ask(std::move(orders), until,
+               [asked = std::move(asked), where = std::move(where), join](auto answers) {
+                 return join(asked, where, std::move(answers));
+               });
   }
   template <class Order, class Join>
   caf::result<answer_to<Order>> ask_each(const Order& order, Join join) {

@@ -24,11 +24,11 @@ public:
   }
   duration patience() const noexcept { return patience_; }
 
-  /// Asks `store`, which is number `which`, and waits `at_most` so long (the largest: without such a bound), or
-  /// for `until` of the order. Who
-  /// does not answer for all of the patience is silent. `then(expected<answer>)` hears UNAVAILABLE when the
-  /// wait is over, and DEADLINE_EXCEEDED when the order's time is; `heard(is_good)` hears of each answer,
-  /// also of one that comes too late, and `late()` of one that did not come.
+  /// Asks `store`, which is number `which`, and waits `at_most` so long (the largest: without such a bound),
+  /// or for `until` of the order. Who does not answer for all of the patience is silent.
+  /// `then(expected<answer>)` hears UNAVAILABLE when the wait is over, and DEADLINE_EXCEEDED when the order's
+  /// time is; `heard(is_good)` hears of each answer, also of one that comes too late, and `late()` of one
+  /// that did not come.
   template <class Order, class Heard, class Late>
   void ask(resumable_store::pointer self, deadlines& times, std::size_t which, const store_actor& store,
            Order order, duration at_most, Heard heard, Late late,

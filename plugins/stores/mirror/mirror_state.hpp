@@ -150,8 +150,8 @@ void mirror_state::ask_both(Order one, Order other, Then then) {
     Then then;
     std::size_t open = 2;
   };
-  auto all = std::make_shared<meeting>(meeting{{failure(left_out(first)), failure(left_out(second))},
-                                               std::move(then)});
+  auto all = std::make_shared<meeting>(
+      meeting{{failure(left_out(first)), failure(left_out(second))}, std::move(then)});
   auto settle = [this, all, until = one.until](side which, reply said) {
     all->answers[which] = std::move(said);
     if (--all->open > 0) return;

@@ -86,10 +86,11 @@ caf::result<receipt> mirror_state::take(write_blob& order) {
     return asker;
   }
   auto late = std::make_shared<write_blob>(std::move(order));
-  begin_result({late->blob}, late->until, [this, asker, late](expected<background_copies::hold> hold) mutable {
-    if (!hold) return asker.deliver(failure(hold.error()));
-    write_result(std::move(*late), asker, std::move(*hold));
-  });
+  begin_result({late->blob}, late->until,
+               [this, asker, late](expected<background_copies::hold> hold) mutable {
+                 if (!hold) return asker.deliver(failure(hold.error()));
+                 write_result(std::move(*late), asker, std::move(*hold));
+               });
   return asker;
 }
 
@@ -171,13 +172,14 @@ void mirror_state::write_both(write_blobs order, answer<receipts> asker, backgro
 // Neither a copy nor a repair brings it back: those under way end first.
 caf::result<forgotten> mirror_state::take(forget_blob& order) {
   auto asker = owe<forget_blob>();
-  copies_.exclude({order.blob}, order.until, [this, asker, order](expected<background_copies::hold> hold) mutable {
-    if (!hold) return asker.deliver(failure(hold.error()));
-    ask_both(order, order, [asker, hold](expected<forgotten> one, expected<forgotten> other) mutable {
-      if (!one || !other) return asker.deliver(one ? std::move(other) : std::move(one));
-      asker.deliver(forgotten{one->was_present || other->was_present});
-    });
-  });
+  copies_.exclude(
+      {order.blob}, order.until, [this, asker, order](expected<background_copies::hold> hold) mutable {
+        if (!hold) return asker.deliver(failure(hold.error()));
+        ask_both(order, order, [asker, hold](expected<forgotten> one, expected<forgotten> other) mutable {
+          if (!one || !other) return asker.deliver(one ? std::move(other) : std::move(one));
+          asker.deliver(forgotten{one->was_present || other->was_present});
+        });
+      });
   return asker;
 }
 

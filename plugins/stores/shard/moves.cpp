@@ -68,7 +68,8 @@ void moves::end_search(std::uint64_t which) {
 }
 
 void moves::forget_some() {
-  while (!old_copies_.empty() && (searches_.empty() || searches_.begin()->first >= old_copies_.front().searches)) {
+  while (!old_copies_.empty() &&
+         (searches_.empty() || searches_.begin()->first >= old_copies_.front().searches)) {
     const auto blob = old_copies_.front().blob;
     old_copies_.pop_front();
     forget(blob);

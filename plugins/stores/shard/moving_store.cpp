@@ -84,8 +84,8 @@ template <class Order, class Then>
 void moving_store::ask_parts(std::vector<std::optional<Order>> orders, Then then) {
   using replies = std::vector<expected<answer_to<Order>>>;
   auto answers = std::make_shared<replies>(orders.size(), answer_to<Order>());
-  auto all = std::make_shared<all_ended>(
-      [answers, then = std::move(then)]() mutable { then(std::move(*answers)); });
+  auto all =
+      std::make_shared<all_ended>([answers, then = std::move(then)]() mutable { then(std::move(*answers)); });
   for (std::size_t part = 0; part < orders.size(); ++part) {
     if (!orders[part]) continue;
     all->begin();
@@ -102,8 +102,8 @@ void moving_store::ask_old_homes(std::vector<digest> blobs, steady_time until, T
   Order order{blobs, until};
   auto where = homes_of(order, where_->before);
   auto orders = split(std::move(order), where, where_->parts.size());
-  ask_parts(std::move(orders), [blobs = std::move(blobs), where = std::move(where),
-                                then = std::move(then)](std::vector<expected<answer_to<Order>>> answers) mutable {
+  ask_parts(std::move(orders), [blobs = std::move(blobs), where = std::move(where), then = std::move(then)](
+                                   std::vector<expected<answer_to<Order>>> answers) mutable {
     auto found = found_among(blobs, where, answers);
     then(std::move(found), std::move(answers));
   });

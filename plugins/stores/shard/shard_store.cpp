@@ -49,7 +49,8 @@ expected<store_actor> spawn_shard_store(const shard_options& options, const stor
   where->now = shard::rule_of(options.stores, numbers);
   if (!options.was.empty()) where->before = shard::rule_of(options.was, numbers);
   for (const auto& store : numbers.all()) where->parts.push_back(context.store(store));
-  auto now = spawn_store<partitioned_store>(context.system, context.env, where->parts, where->now, context.env.time);
+  auto now =
+      spawn_store<partitioned_store>(context.system, context.env, where->parts, where->now, context.env.time);
   if (options.was.empty()) return now;
   std::shared_ptr<thread_pool> hashing;
   if (context.what == store_role::content)

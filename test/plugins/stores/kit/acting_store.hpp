@@ -21,11 +21,11 @@ namespace kiln::test {
 
 /// How a store of a test behaves. Confined to the test's thread.
 struct conduct {
-  std::map<std::string, error> faults;     ///< by the kind of order
-  std::map<digest, error> faults_of_reads; ///< by the blob
+  std::map<std::string, error> faults;      ///< by the kind of order
+  std::map<digest, error> faults_of_reads;  ///< by the blob
   std::function<blob_content()> instead_of_reads;
-  bool hangs = false;                      ///< takes orders, and answers none
-  bool hangs_in_writes = false;            ///< the same for those that write
+  bool hangs = false;            ///< takes orders, and answers none
+  bool hangs_in_writes = false;  ///< the same for those that write
   /// Whether an order waits before the store begins with it, until the test lets it go on. Asked for each.
   std::function<bool()> is_slow;
   std::vector<std::function<void()>> waiting;  ///< orders
@@ -66,8 +66,9 @@ public:
     auto late = std::make_shared<Order>(std::move(order));
     how_->waiting.push_back([this, home = resumable_store(self()), late, asker] {
       caf::anon_send(home, resume{[this, late, asker] {
-                       ask(std::move(*late),
-                           [asker](expected<answer_to<Order>> said) mutable { asker.deliver(std::move(said)); });
+                       ask(std::move(*late), [asker](expected<answer_to<Order>> said) mutable {
+                         asker.deliver(std::move(said));
+                       });
                      }});
     });
     return asker;
@@ -138,8 +139,12 @@ public:
 
   /// For a store of this name over those above.
   store_context context(const std::string& name) {
-    store_context made{system.actors(), system.env(), name, what,
-                       [this](const store_ref& one) { return parts_.at(one.name).shown; }, {}};
+    store_context made{system.actors(),
+                       system.env(),
+                       name,
+                       what,
+                       [this](const store_ref& one) { return parts_.at(one.name).shown; },
+                       {}};
     made.promises = [this](const store_ref& one) { return parts_.at(one.name).promised; };
     return made;
   }

@@ -6,11 +6,12 @@
 
 namespace kiln::test {
 
-/// Orders, delays and failures by a seed, against plain bookkeeping of what each name must be found with. Each
-/// name has one writer at a time; everything else overlaps as it comes. `On` is a fixture over acting stores.
+/// Orders, delays and failures by a seed, against plain bookkeeping of what each name must be found with.
+/// Each name has one writer at a time; everything else overlaps as it comes. `On` is a fixture over acting
+/// stores.
 ///
-/// A name is held to what was acknowledged before an order about it began: content is found whole, a result is
-/// that one or one that was written since. Where it is being forgotten at the same time nothing is held.
+/// A name is held to what was acknowledged before an order about it began: content is found whole, a result
+/// is that one or one that was written since. Where it is being forgotten at the same time nothing is held.
 template <class On>
 class chaos {
 public:

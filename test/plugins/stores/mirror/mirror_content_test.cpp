@@ -20,7 +20,8 @@ const digest absent = digest_of("absent");
 
 BOOST_FIXTURE_TEST_CASE(what_is_written_is_in_both_stores, mirrored) {
   const auto alone = written("alone");
-  auto kept = ask(write_blobs{{{digest_of("one"), bytes::copy_of("one")}, {digest_of("two"), bytes::copy_of("two")}}});
+  auto kept = ask(
+      write_blobs{{{digest_of("one"), bytes::copy_of("one")}, {digest_of("two"), bytes::copy_of("two")}}});
   BOOST_REQUIRE((kept && kept->results.at(0) && kept->results.at(1)));
   for (const auto& blob : {alone, digest_of("one"), digest_of("two")}) BOOST_TEST(has_both(blob));
   auto again = write(alone, "alone");
@@ -180,8 +181,9 @@ BOOST_FIXTURE_TEST_CASE(a_write_that_one_store_refuses_has_failed, mirrored) {
     one->how->fail_with<write_blob>({errc::resource_exhausted, "full"});
     one->how->fail_with<write_blobs>({errc::resource_exhausted, "full"});
     BOOST_TEST(said(write(digest_of("alone"), "alone")) == "RESOURCE_EXHAUSTED");
-    BOOST_TEST(said(ask(write_blobs{{{digest_of("in a batch"), bytes::copy_of("in a batch")}}})->results.at(0)) ==
-               "RESOURCE_EXHAUSTED");
+    BOOST_TEST(
+        said(ask(write_blobs{{{digest_of("in a batch"), bytes::copy_of("in a batch")}}})->results.at(0)) ==
+        "RESOURCE_EXHAUSTED");
     one->how->heal();
   }
   BOOST_TEST(one_sided() == 0U);
@@ -189,7 +191,8 @@ BOOST_FIXTURE_TEST_CASE(a_write_that_one_store_refuses_has_failed, mirrored) {
 
 BOOST_FIXTURE_TEST_CASE(with_writes_any_one_store_is_enough_and_the_other_is_mended_later, mirrored_by_any) {
   for (auto* one : {&near(), &far()}) {
-    const auto blob = digest_of(one == &near() ? "near" : "far"), batched = digest_of(one == &near() ? "1" : "2");
+    const auto blob = digest_of(one == &near() ? "near" : "far"),
+               batched = digest_of(one == &near() ? "1" : "2");
     one->how->fail_with<write_blob>(gone_away);
     one->how->fail_with<write_blobs>(gone_away);
     BOOST_TEST(said(write(blob, one == &near() ? "near" : "far")) == "OK");
@@ -292,8 +295,11 @@ BOOST_FIXTURE_TEST_CASE(both_stores_that_hang_cost_deadline_exceeded_or_less_in_
   auto lent = begin(lend_files{{blob}, until});
   auto flushed = begin(flush_store{until});
   system.pass(5100ms);
-  auto is_refused = [](std::string_view code) { return code == "DEADLINE_EXCEEDED" || code == "UNAVAILABLE"; };
-  for (auto code : {said(read_one), said(found), said(wrote), said(gone), said(flushed)}) BOOST_TEST(is_refused(code));
+  auto is_refused = [](std::string_view code) {
+    return code == "DEADLINE_EXCEEDED" || code == "UNAVAILABLE";
+  };
+  for (auto code : {said(read_one), said(found), said(wrote), said(gone), said(flushed)})
+    BOOST_TEST(is_refused(code));
   for (auto code : {said(wrote), said(gone), said(flushed)}) BOOST_TEST(code == "DEADLINE_EXCEEDED");
   BOOST_REQUIRE((said(batch) == "OK" && said(wrote_many) == "OK" && said(lent) == "OK"));
   BOOST_TEST(is_refused(said((*batch)->value().results.at(0))));
@@ -301,7 +307,8 @@ BOOST_FIXTURE_TEST_CASE(both_stores_that_hang_cost_deadline_exceeded_or_less_in_
   BOOST_TEST(is_refused(said((*lent)->value().results.at(0))));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_write_into_a_store_that_hangs_costs_deadline_exceeded_and_lets_go_of_its_source, mirrored) {
+BOOST_FIXTURE_TEST_CASE(a_write_into_a_store_that_hangs_costs_deadline_exceeded_and_lets_go_of_its_source,
+                        mirrored) {
   far().how->hangs_in_writes = true;
   struct watched final : blob_source {
     std::shared_ptr<bool> is_gone;

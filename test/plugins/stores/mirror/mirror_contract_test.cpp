@@ -1,9 +1,9 @@
 #include "test/contract/store_contract.hpp"
 
-// Without a bound of theirs, for a mirror tells no exact news of what leaves: what leases keep in both stores is held to
-// account elsewhere.
-KILN_STORE_CONTRACT(mirror,
-                    "{type: mirror, stores: [{type: memory, capacity: 256MiB}, {type: memory, capacity: 256MiB}]}")
+// Without a bound of theirs, for a mirror tells no exact news of what leaves: what leases keep in both stores
+// is held to account elsewhere.
+KILN_STORE_CONTRACT(
+    mirror, "{type: mirror, stores: [{type: memory, capacity: 256MiB}, {type: memory, capacity: 256MiB}]}")
 KILN_STORE_CONTRACT(mirror_on_disk_and_in_memory,
                     "{type: mirror, stores: [{type: memory, capacity: 512MiB},"
                     " {type: filesystem, path: \"${FOLDER}/far\", capacity: 512MiB}]}")

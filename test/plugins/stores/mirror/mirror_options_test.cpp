@@ -31,7 +31,8 @@ BOOST_AUTO_TEST_CASE(mirrors_that_cannot_work_are_refused_with_the_reason) {
   check_refused_mirror("{type: mirror, stores: [one, one]}", "both stores are the same one, one");
   check_refused_mirror("{type: mirror, stores: [one, two], writes: some}", "some");
   check_refused_mirror("{type: mirror, stores: [one, two], patience: 1ms}", "patience");
-  check_refused_mirror("{type: mirror, stores: [one, two], writes: any}", "Use writes: all", store_role::results);
+  check_refused_mirror("{type: mirror, stores: [one, two], writes: any}", "Use writes: all",
+                       store_role::results);
   check_refused_mirror("{type: mirror, stores: [one, top]}", "top");
 }
 

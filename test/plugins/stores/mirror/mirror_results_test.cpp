@@ -32,7 +32,8 @@ BOOST_FIXTURE_TEST_CASE(a_result_is_in_both_stores_and_a_later_one_replaces_it_i
   BOOST_TEST((now_in("near") == "third" && now_in("far") == "third"));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_the_second_store_lacks_comes_from_the_first_and_the_other_way_round, mirrored_results) {
+BOOST_FIXTURE_TEST_CASE(what_the_second_store_lacks_comes_from_the_first_and_the_other_way_round,
+                        mirrored_results) {
   BOOST_REQUIRE(write(action, "result"));
   forget("near", action);
   BOOST_TEST(now() == "result");
@@ -50,7 +51,8 @@ BOOST_FIXTURE_TEST_CASE(where_a_write_failed_the_older_result_is_forgotten, mirr
       failing->how->fail_with<write_blob>(out);
       failing->how->fail_with<write_blobs>(out);
       if (in_batch)
-        BOOST_TEST(said(ask(write_blobs{{{action, bytes::copy_of("newer")}}})->results.at(0)) == "UNAVAILABLE");
+        BOOST_TEST(said(ask(write_blobs{{{action, bytes::copy_of("newer")}}})->results.at(0)) ==
+                   "UNAVAILABLE");
       else
         BOOST_TEST(said(write(action, "newer")) == "UNAVAILABLE");
       BOOST_TEST((now_in(name) == "none" && now_in(other) == "newer"));
@@ -65,7 +67,8 @@ BOOST_FIXTURE_TEST_CASE(where_a_write_failed_the_older_result_is_forgotten, mirr
 
 BOOST_FIXTURE_TEST_CASE(a_write_that_failed_in_both_changes_nothing, mirrored_results) {
   BOOST_REQUIRE(write(action, "older"));
-  BOOST_TEST(said(ask(write_blob{action, failing_source({errc::cancelled, "the client left"})})) == "CANCELLED");
+  BOOST_TEST(said(ask(write_blob{action, failing_source({errc::cancelled, "the client left"})})) ==
+             "CANCELLED");
   BOOST_TEST((now_in("near") == "older" && now_in("far") == "older"));
 }
 
@@ -91,7 +94,8 @@ BOOST_FIXTURE_TEST_CASE(writes_one_after_the_other_have_nothing_forgotten, mirro
   BOOST_TEST((far().seen<forget_blob>() == 0U && near().seen<forget_blob>() == 0U));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_result_that_is_written_while_an_older_one_is_brought_back_is_the_last, slow_results) {
+BOOST_FIXTURE_TEST_CASE(a_result_that_is_written_while_an_older_one_is_brought_back_is_the_last,
+                        slow_results) {
   plant("far", action, "older");
   far().how->is_slow = [this] { return far().seen<read_blob>() == 2; };
   BOOST_TEST(now() == "older");
@@ -116,7 +120,8 @@ BOOST_FIXTURE_TEST_CASE(a_result_waits_for_an_older_one_that_is_just_being_broug
   BOOST_TEST((now_in("near") == "newer" && now_in("far") == "newer"));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_store_that_hangs_in_a_write_of_a_result_costs_no_more_than_its_time, mirrored_results) {
+BOOST_FIXTURE_TEST_CASE(a_store_that_hangs_in_a_write_of_a_result_costs_no_more_than_its_time,
+                        mirrored_results) {
   BOOST_REQUIRE(write(action, "older"));
   far().how->hangs_in_writes = true;
   auto wrote = begin(write_blob{action, contract::deliver("newer"), {}, after(5s)});
@@ -134,7 +139,8 @@ BOOST_FIXTURE_TEST_CASE(a_store_that_hangs_in_a_write_of_a_result_costs_no_more_
   BOOST_TEST((now_in("near") == "last" && now_in("far") == "last"));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_result_that_is_damaged_in_one_store_is_read_from_the_other_and_not_replaced, mirrored_results) {
+BOOST_FIXTURE_TEST_CASE(a_result_that_is_damaged_in_one_store_is_read_from_the_other_and_not_replaced,
+                        mirrored_results) {
   BOOST_REQUIRE(write(action, "result"));
   near().how->fail_with<read_blob>({errc::data_loss, "torn"});
   BOOST_TEST(now() == "result");

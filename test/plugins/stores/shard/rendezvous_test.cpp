@@ -24,13 +24,11 @@ parts nodes(std::uint32_t count) {
   return all;
 }
 
-const parts layouts[] = {{{"a"}, {"b"}, {"c"}},
-                         {{"disk1"}, {"disk2"}, {"disk3", 2}},
-                         {{"near", 7}, {"far", 3}},
-                         nodes(16)};
+const parts layouts[] = {
+    {{"a"}, {"b"}, {"c"}}, {{"disk1"}, {"disk2"}, {"disk3", 2}}, {{"near", 7}, {"far", 3}}, nodes(16)};
 
-// The homes of blobs 0 to 63, "a" for the first part. Calculated by a program of another language (Python, with
-// numbers of any size), which shares nothing with ours but the decision that describes it.
+// The homes of blobs 0 to 63, "a" for the first part. Calculated by a program of another language (Python,
+// with numbers of any size), which shares nothing with ours but the decision that describes it.
 const struct {
   digest_function function;
   int layout;
@@ -93,8 +91,7 @@ BOOST_AUTO_TEST_CASE(homes_are_those_that_another_program_calculated) {
   for (const auto& one : vectors) {
     const rendezvous homes(layouts[one.layout]);
     std::string found;
-    for (int i = 0; i < 64; ++i)
-      found += static_cast<char>('a' + homes.home_of(numbered(i, one.function)));
+    for (int i = 0; i < 64; ++i) found += static_cast<char>('a' + homes.home_of(numbered(i, one.function)));
     BOOST_TEST(found == one.homes);
   }
 }

@@ -4,10 +4,11 @@ KILN_STORE_CONTRACT(shard,
                     "{type: shard, stores: ["
                     "{name: a, store: {type: memory, capacity: \"${CAPACITY}\"}},"
                     "{name: b, store: {type: memory, capacity: \"${CAPACITY}\"}}]}")
-KILN_STORE_CONTRACT(shard_on_disk,
-                    "{type: shard, stores: ["
-                    "{name: a, store: {type: filesystem, path: \"${FOLDER}/a\", capacity: 256MiB}},"
-                    "{name: b, weight: 2, store: {type: filesystem, path: \"${FOLDER}/b\", capacity: 512MiB}}]}")
+KILN_STORE_CONTRACT(
+    shard_on_disk,
+    "{type: shard, stores: ["
+    "{name: a, store: {type: filesystem, path: \"${FOLDER}/a\", capacity: 256MiB}},"
+    "{name: b, weight: 2, store: {type: filesystem, path: \"${FOLDER}/b\", capacity: 512MiB}}]}")
 // While everything is on its way.
 KILN_STORE_CONTRACT(shard_that_moves,
                     "{type: shard, stores: [{name: a, store: {type: memory, capacity: 512MiB}}],"

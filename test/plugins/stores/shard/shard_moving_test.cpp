@@ -1,6 +1,6 @@
-#include "test/plugins/stores/shard/shard_fixture.hpp"
-
 #include <boost/test/unit_test.hpp>
+
+#include "test/plugins/stores/shard/shard_fixture.hpp"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -14,10 +14,6 @@ namespace {
 
 const error away(errc::unavailable, "the server is away");
 const error damaged(errc::data_loss, "the disk has lost it");
-
-struct letter_digests {
-  digest a = digest_of("a"), b = digest_of("b");
-};
 
 // Answers of the old home to reads, given when the test says so.
 struct slow_old_home : moving_house {
@@ -44,7 +40,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_found_in_an_old_home_is_there_and_moves, moving_
   for (const auto& blob : {found, read_one, batched}) BOOST_TEST(!is_missing(blob));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_batch_asks_the_old_home_for_its_gaps_in_one_batch_and_keeps_the_order, moving_house) {
+BOOST_FIXTURE_TEST_CASE(a_batch_asks_the_old_home_for_its_gaps_in_one_batch_and_keeps_the_order,
+                        moving_house) {
   const auto one = put("old", "one"), two = put("fresh", "two"), three = put("old", "three");
   const auto absent = digest_of("absent");
   auto batch = ask(read_blobs{{three, two, absent, one}});
@@ -100,7 +97,8 @@ BOOST_FIXTURE_TEST_CASE(of_two_leases_in_an_old_home_the_last_counts, slow_old_h
   BOOST_TEST(has_moved(blob));
 }
 
-// It asked the new home before the copy was there, and asks the old one when another would have had it forgotten.
+// It asked the new home before the copy was there, and asks the old one when another would have had it
+// forgotten.
 BOOST_FIXTURE_TEST_CASE(a_search_that_began_before_a_move_finds_the_blob, slow_old_home) {
   const auto blob = put("old", "on its way");
   auto late = started(find_missing{{blob}});
@@ -114,7 +112,8 @@ BOOST_FIXTURE_TEST_CASE(a_search_that_began_before_a_move_finds_the_blob, slow_o
   BOOST_TEST(has_moved(blob));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_search_without_an_end_holds_up_what_is_to_be_forgotten_for_a_while_only, slow_old_home) {
+BOOST_FIXTURE_TEST_CASE(a_search_without_an_end_holds_up_what_is_to_be_forgotten_for_a_while_only,
+                        slow_old_home) {
   const auto blob = put("old", "on its way");
   auto late = started(read_blob{digest_of("never answered")});
   old().how->is_slow = nullptr;
@@ -172,7 +171,8 @@ BOOST_FIXTURE_TEST_CASE(few_blobs_move_at_once_and_the_rest_when_there_is_room, 
   for (const auto& blob : blobs) BOOST_TEST(has_moved(blob));
 }
 
-BOOST_FIXTURE_TEST_CASE(more_blobs_than_can_wait_are_served_and_move_when_they_are_asked_for_again, moving_house) {
+BOOST_FIXTURE_TEST_CASE(more_blobs_than_can_wait_are_served_and_move_when_they_are_asked_for_again,
+                        moving_house) {
   std::vector<digest> blobs;
   write_blobs planted;
   for (int i = 0; i < 9000; ++i) {
@@ -214,7 +214,8 @@ BOOST_FIXTURE_TEST_CASE(a_damaged_copy_in_the_new_home_does_not_cost_the_good_on
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_damaged_copy_that_cannot_be_replaced_leaves_the_good_one_where_it_is, moving_house) {
+BOOST_FIXTURE_TEST_CASE(a_damaged_copy_that_cannot_be_replaced_leaves_the_good_one_where_it_is,
+                        moving_house) {
   const auto blob = put("old", "good");
   plant("fresh", blob, "bad!");
   fresh().how->faults_of_reads.insert_or_assign(blob, damaged);
@@ -224,7 +225,8 @@ BOOST_FIXTURE_TEST_CASE(a_damaged_copy_that_cannot_be_replaced_leaves_the_good_o
   BOOST_TEST(failed() == 1U);
 }
 
-BOOST_FIXTURE_TEST_CASE(content_is_served_from_its_old_home_while_the_new_one_is_away_and_stays_there, moving_house) {
+BOOST_FIXTURE_TEST_CASE(content_is_served_from_its_old_home_while_the_new_one_is_away_and_stays_there,
+                        moving_house) {
   const auto blob = put("old", "still here");
   BOOST_REQUIRE(write(digest_of("written"), "written"));
   fresh().how->fail_with<read_blob>(away);
@@ -252,7 +254,8 @@ BOOST_FIXTURE_TEST_CASE(an_old_home_that_does_not_answer_has_nothing, moving_hou
     if (is_gone)
       system.end(old().shown);
     else
-      for (int i = 0; i < 3; ++i) old().how->fail_with<find_missing>(away), old().how->fail_with<read_blob>(away);
+      for (int i = 0; i < 3; ++i)
+        old().how->fail_with<find_missing>(away), old().how->fail_with<read_blob>(away);
     BOOST_TEST((ask(find_missing{{here, blob}})->blobs == std::vector{blob}));
     BOOST_TEST(said(read(blob)) == "UNAVAILABLE");
     BOOST_TEST(read(here).value() == "here");
@@ -294,7 +297,6 @@ BOOST_FIXTURE_TEST_CASE(a_new_home_that_hangs_costs_deadline_exceeded_in_time, m
   const auto blob = put("old", "blob");
   fresh().how->hangs = true;
   const auto until = after(5s);
-  std::vector<std::string_view> codes;
   auto found = begin(find_missing{{blob}, until});
   auto got = begin(read_blob{blob, 0, 0, until});
   auto batch = begin(read_blobs{{blob}, until});
@@ -325,105 +327,6 @@ BOOST_FIXTURE_TEST_CASE(copies_into_a_store_that_hangs_do_not_stop_those_into_ot
   }
   BOOST_TEST((in_well > 15U && in_old + in_well == 60U));
   BOOST_TEST(moved() == in_well);
-}
-
-// ---- results
-
-BOOST_FIXTURE_TEST_CASE(a_result_is_found_in_its_old_home_and_moves, moving_results) {
-  const auto action = digest_of("an action");
-  plant("old", action, "result");
-  BOOST_TEST(now(action) == "result");
-  BOOST_TEST(has_moved(action));
-  BOOST_TEST(now(action) == "result");
-}
-
-BOOST_FIXTURE_TEST_CASE(a_result_that_is_written_has_its_old_home_forget_its_own, moving_results) {
-  const auto one = digest_of("one"), other = digest_of("other"), refused = digest_of("refused");
-  for (const auto& action : {one, other, refused}) plant("old", action, "older");
-  BOOST_REQUIRE(write(one, "newer"));
-  BOOST_REQUIRE(ask(write_blobs{{{other, bytes::copy_of("newer")}}})->results.at(0));
-  fresh().how->fail_with<write_blob>(away);
-  BOOST_TEST(said(write(refused, "newer")) == "UNAVAILABLE");
-  BOOST_TEST((in("old", one) == "none" && in("old", other) == "none" && in("old", refused) == "older"));
-  // Even if the new home evicts it.
-  for (const auto& action : {one, other}) {
-    BOOST_REQUIRE(system.ask<forgotten>(fresh().itself, forget_blob{action}));
-    BOOST_TEST(now(action) == "none");
-  }
-}
-
-BOOST_FIXTURE_TEST_CASE(a_result_that_is_written_while_an_older_one_moves_is_the_last, moving_results) {
-  const auto action = digest_of("an action");
-  plant("old", action, "older");
-  old().how->is_slow = [] { return true; };
-  auto found = started(find_missing{{action}});
-  auto go_on = [&] {
-    for (auto& next : std::exchange(old().how->waiting, {})) next();
-    system.run();
-  };
-  go_on();
-  BOOST_REQUIRE(old().how->waiting.size() == 1U);  // the copy reads
-  auto written = started(write_blob{action, contract::deliver("newer")});
-  // Nobody waits for an old home that is slow.
-  BOOST_TEST(said(written) == "OK");
-  BOOST_TEST(in("fresh", action) == "newer");
-  old().how->is_slow = nullptr;
-  go_on();
-  BOOST_TEST((in("fresh", action) == "newer" && in("old", action) == "none"));
-  BOOST_TEST(now(action) == "newer");
-}
-
-BOOST_FIXTURE_TEST_CASE(a_result_waits_for_a_copy_of_the_older_one_that_its_new_home_is_about_to_keep,
-                        moving_results) {
-  const auto action = digest_of("an action");
-  plant("old", action, "older");
-  fresh().how->is_slow = [this] { return fresh().seen<write_blob>() == 1; };
-  BOOST_TEST(!is_missing(action));
-  BOOST_REQUIRE(fresh().how->waiting.size() == 1U);  // the copy
-  auto written = started(write_blob{action, contract::deliver("newer")});
-  BOOST_TEST(said(written) == "nothing");
-  fresh().how->is_slow = nullptr;
-  for (auto& next : std::exchange(fresh().how->waiting, {})) next();
-  system.run();
-  BOOST_REQUIRE(said(written) == "OK");
-  BOOST_TEST((now(action) == "newer" && in("fresh", action) == "newer" && in("old", action) == "none"));
-}
-
-BOOST_FIXTURE_TEST_CASE(a_result_waits_no_longer_than_its_writer_for_a_copy_into_a_store_that_hangs,
-                        moving_results) {
-  const auto action = digest_of("an action"), other = digest_of("another action");
-  plant("old", action, "older");
-  fresh().how->hangs_in_writes = true;
-  BOOST_TEST(!is_missing(action));
-  fresh().how->hangs_in_writes = false;
-  auto written = begin(write_blob{action, contract::deliver("newer"), {}, after(5s)});
-  auto batch = begin(write_blobs{{{action, bytes::copy_of("newer")}}, after(5s)});
-  auto gone = begin(forget_blob{action, after(5s)});
-  system.pass(5100ms);
-  for (auto code : {said(written), said(batch), said(gone)}) BOOST_TEST(code == "DEADLINE_EXCEEDED");
-  BOOST_TEST(said(write(other, "result")) == "OK");
-  // The copy was cut off, so what hung writes nothing.
-  fresh().how->owed.clear();
-  system.run();
-  BOOST_TEST(said(write(action, "newer")) == "OK");
-  BOOST_TEST(now(action) == "newer");
-}
-
-BOOST_FIXTURE_TEST_CASE(a_result_of_an_old_home_counts_only_where_the_new_one_has_none, moving_results) {
-  const auto action = digest_of("an action");
-  BOOST_REQUIRE(write(action, "newer"));
-  plant("old", action, "older");
-  fresh().how->fail_with<read_blob>(away);
-  fresh().how->fail_with<read_blobs>(away);
-  BOOST_TEST(said(read(action)) == "UNAVAILABLE");
-  BOOST_TEST(said(ask(read_blobs{{action}})->results.at(0)) == "UNAVAILABLE");
-}
-
-BOOST_FIXTURE_TEST_CASE(an_old_home_that_hangs_holds_up_no_writer_and_is_told_of_few_results, moving_results) {
-  old().how->hangs = true;
-  for (int i = 0; i < 3000; ++i) BOOST_REQUIRE(write(digest_of(std::to_string(i)), "result"));
-  BOOST_TEST(old().how->owed.size() <= 1024U);
-  BOOST_TEST(system.log_lines().find("could not be forgotten in its old home") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

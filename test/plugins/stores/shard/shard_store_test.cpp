@@ -45,7 +45,8 @@ void check_refused_shards(const std::string& stores, const std::string& words) {
                         [&](const std::runtime_error& fault) {
                           const bool is_said = std::string(fault.what()).find(words) != std::string::npos;
                           if (!is_said) BOOST_TEST_MESSAGE(fault.what());
-                          return is_said && std::string(fault.what()).find("test.yaml:1") != std::string::npos;
+                          return is_said &&
+                                 std::string(fault.what()).find("test.yaml:1") != std::string::npos;
                         });
 }
 
@@ -98,7 +99,9 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_fails_costs_a_batch_its_own_entries, in_thre
   BOOST_REQUIRE(batch);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto home = home_of(names[i]);
-    BOOST_TEST(said(batch->results.at(i)) == (home == "a" ? "OK" : home == "b" ? "NOT_FOUND" : "UNAVAILABLE"));
+    BOOST_TEST(said(batch->results.at(i)) == (home == "a"   ? "OK"
+                                              : home == "b" ? "NOT_FOUND"
+                                                            : "UNAVAILABLE"));
   }
   // Nobody may be told that something is missing that only cannot be asked for.
   BOOST_TEST(said(ask(find_missing{names})) == "UNAVAILABLE");
@@ -154,8 +157,10 @@ BOOST_AUTO_TEST_CASE(shards_promise_what_all_parts_do_and_no_news_while_blobs_mo
 BOOST_AUTO_TEST_CASE(shards_that_cannot_work_are_refused_with_the_reason) {
   const std::string one = "{store: one}", two = "{store: two}";
   check_refused_shards("stores: []", "stores");
-  check_refused_shards("stores: [" + one + ", {store: two, name: one}]", "two entries of stores are called one");
-  check_refused_shards("stores: [" + one + ", {store: one, name: other}]", "store one stands twice in stores");
+  check_refused_shards("stores: [" + one + ", {store: two, name: one}]",
+                       "two entries of stores are called one");
+  check_refused_shards("stores: [" + one + ", {store: one, name: other}]",
+                       "store one stands twice in stores");
   check_refused_shards("stores: [" + one + ", {store: {type: memory, capacity: 1MiB}}]", "needs a name");
   check_refused_shards("stores: [" + one + ", {store: two, name: \"a b\"}]", "letters, digits, _ and -");
   check_refused_shards("stores: [" + one + ", {store: two, weight: 0}]", "weight");
