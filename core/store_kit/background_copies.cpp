@@ -99,6 +99,7 @@ void background_copies::copy(const flight_ptr& one) {
 // Its store hears that nothing more comes, and says so; unless all had come already.
 void background_copies::cut_off(const flight_ptr& one, const error& why) {
   if (one->is_over) return;
+  if (!one->cut_off) one->cut_off = why;
   if (one->bytes) std::exchange(one->bytes, nullptr)->cancel(why);
   if (why.code() == errc::deadline_exceeded && one->has_place) {
     ++stuck_;
@@ -121,6 +122,7 @@ void background_copies::end(const flight_ptr& one, expected<bool> how) {
   one->late.reset();
   one->bytes.reset();
   if (!one->has_place) --stuck_;
+  if (!how && one->cut_off) how = failure(*one->cut_off);
   auto& mine = busy_[one->what.blob];
   mine.copy.reset();
   for (const auto& next : std::exchange(mine.wait, {})) next();

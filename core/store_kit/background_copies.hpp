@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -76,8 +77,9 @@ private:
     stage at = stage::looking;
     blob_source_ptr bytes;  ///< while it is written
     deadlines::token late;
-    bool has_place = true;  ///< among those under way
-    bool is_over = false;   ///< `to` has answered
+    bool has_place = true;         ///< among those under way
+    std::optional<error> cut_off;  ///< why its bytes ended before their end
+    bool is_over = false;          ///< `to` has answered
   };
   using flight_ptr = std::shared_ptr<flight>;
   struct state {

@@ -60,6 +60,7 @@ public:
 
 private:
   using content_heard = std::function<void(expected<blob_content>)>;
+  using receipts_heard = std::function<void(expected<receipt>, expected<receipt>)>;
   // Who is waited for less than that is not known to hang.
   static constexpr duration telling_ = std::chrono::seconds(1);
 
@@ -94,7 +95,7 @@ private:
   void fill_gaps(side asked_first, const Order& asked, answer_to<Order> batch,
                  answer<answer_to<Order>> asker);
 
-  void write_both(write_blob order, answer<receipt> asker);
+  void write_both(write_blob order, receipts_heard then);
   void write_result(write_blob order, answer<receipt> asker, background_copies::hold hold);
   void write_both(write_blobs order, answer<receipts> asker, background_copies::hold hold = {});
   expected<receipt> join_receipts(const digest& blob, expected<receipt> one, expected<receipt> other);

@@ -18,6 +18,16 @@ expected<receipt> receipt_at(const expected<receipts>& all, std::size_t at) {
   return fail(errc::internal, "a store gave only {} answers to a batch of more", all->results.size());
 }
 
+// The readers of a source, for who has to end them without keeping them: a store that drops its reader gives
+// up, and the other one goes on.
+using readers = std::vector<std::weak_ptr<blob_source>>;
+
+// A store that failed may hang, and would hold up the other one, which reads in step with it.
+void give_up(const readers& all, side which, const expected<receipt>& said) {
+  if (said) return;
+  if (auto alive = all[which].lock()) alive->cancel(said.error());
+}
+
 }  // namespace
 
 // It is told so although the asker's time may be over, and although it may be left out: it hears when it is
@@ -82,7 +92,10 @@ caf::result<receipt> mirror_state::take(write_blob& order) {
   }
   auto asker = owe<write_blob>();
   if (what_ == store_role::content) {
-    write_both(std::move(order), asker);
+    write_both(std::move(order),
+               [this, asker, blob = order.blob](expected<receipt> one, expected<receipt> other) mutable {
+                 asker.deliver(join_receipts(blob, std::move(one), std::move(other)));
+               });
     return asker;
   }
   auto late = std::make_shared<write_blob>(std::move(order));
@@ -97,32 +110,30 @@ caf::result<receipt> mirror_state::take(write_blob& order) {
 void mirror_state::write_result(write_blob order, answer<receipt> asker, background_copies::hold hold) {
   const auto blob = order.blob;
   const auto until = order.until;
-  auto sources = tee(std::move(order.source), 2);
-  write_blob same{blob, std::move(sources[second]), order.made_of, until};
-  order.source = std::move(sources[first]);
-  ask_both(std::move(order), std::move(same),
-           [this, asker, hold, blob, until](expected<receipt> one, expected<receipt> other) mutable {
-             const bool differ = one.has_value() != other.has_value();
-             const side missed = one ? second : first;
-             auto joined = join_receipts(blob, std::move(one), std::move(other));
-             auto end = [this, asker, hold, blob, joined]() mutable {
-               asker.deliver(joined);
-               end_result({blob});
-             };
-             differ ? forget_in(missed, blob, until, end) : end();
-           });
+  write_both(std::move(order),
+             [this, asker, hold, blob, until](expected<receipt> one, expected<receipt> other) mutable {
+               const bool differ = one.has_value() != other.has_value();
+               const side missed = one ? second : first;
+               auto joined = join_receipts(blob, std::move(one), std::move(other));
+               auto end = [this, asker, hold, blob, joined]() mutable {
+                 asker.deliver(joined);
+                 end_result({blob});
+               };
+               differ ? forget_in(missed, blob, until, end) : end();
+             });
 }
 
 // One source for both: the slower one sets the pace, and nothing is kept for it.
-void mirror_state::write_both(write_blob order, answer<receipt> asker) {
+void mirror_state::write_both(write_blob order, receipts_heard then) {
   auto sources = tee(std::move(order.source), 2);
-  const auto blob = order.blob;
-  write_blob same{blob, sources[second], order.made_of, order.until};
-  order.source = sources[first];
-  sources.clear();
+  const readers all(sources.begin(), sources.end());
+  write_blob same{order.blob, std::move(sources[second]), order.made_of, order.until};
+  order.source = std::move(sources[first]);
   ask_both(std::move(order), std::move(same),
-           [this, asker, blob](expected<receipt> one, expected<receipt> other) mutable {
-             asker.deliver(join_receipts(blob, std::move(one), std::move(other)));
+           [all, then = std::move(then)](expected<receipt> one, expected<receipt> other) mutable {
+             give_up(all, first, one);
+             give_up(all, second, other);
+             then(std::move(one), std::move(other));
            });
 }
 

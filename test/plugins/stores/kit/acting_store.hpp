@@ -209,6 +209,11 @@ private:
   std::map<std::string, part> parts_;
 };
 
+/// Other bytes than these, and as many.
+inline std::string rotten(const std::string& content) {
+  return std::string(content.size(), '~');
+}
+
 /// The code of an answer, "OK" if it is none, and "nothing" as long as there is none.
 template <class T>
 std::string_view said(const expected<T>& answer) {
