@@ -6,7 +6,7 @@ KILN_STORE_CONTRACT(
     mirror, "{type: mirror, stores: [{type: memory, capacity: 256MiB}, {type: memory, capacity: 256MiB}]}")
 KILN_STORE_CONTRACT(mirror_on_disk_and_in_memory,
                     "{type: mirror, stores: [{type: memory, capacity: 512MiB},"
-                    " {type: filesystem, path: \"${FOLDER}/far\", capacity: 512MiB}]}")
+                    " {type: filesystem, path: \"${FOLDER}/far\", capacity: 256MiB}]}")
 KILN_STORE_CONTRACT(mirror_on_two_disks,
                     "{type: mirror, writes: any, stores: ["
                     "{type: filesystem, path: \"${FOLDER}/near\", capacity: 512MiB},"
