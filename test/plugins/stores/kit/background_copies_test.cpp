@@ -9,8 +9,6 @@ using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(copies_in_the_background)
 
-namespace {
-
 // What the test does in the actor that copies.
 struct copier_script {
   std::function<void(background_copies&)> next;
@@ -113,8 +111,6 @@ struct copying : acting_stores {
 struct one_at_a_time : copying {
   one_at_a_time() : copying({.waiting = 3, .at_once = 1, .stuck = 2}) {}
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(copy_what_is_not_there_and_leave_what_is, copying) {
   const auto fresh = put("from", "fresh"), both = put("from", "both");

@@ -10,8 +10,6 @@ using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(kit_deadlines)
 
-namespace {
-
 struct waiter_script {
   std::function<void(resumable_store::pointer, deadlines&, silent_stores&)> next;
 };
@@ -65,8 +63,6 @@ struct waiting : acting_stores {
     return found;
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(go_off_in_their_order_at_their_time_and_never_before, waiting) {
   watch(3, after(90s));

@@ -12,8 +12,6 @@ BOOST_AUTO_TEST_SUITE(stores_side_by_side_storm)
 
 using namespace kiln::contract;
 
-namespace {
-
 const std::string storm_memory = "{type: memory, capacity: 256MiB}";
 
 struct storm {
@@ -124,8 +122,6 @@ struct storm {
     next();
   }
 };
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(blobs_that_move_are_found_by_everybody) {
   storm all("{type: shard, stores: [{name: a, store: " + storm_memory +

@@ -10,13 +10,9 @@ BOOST_AUTO_TEST_SUITE(mirror_of_content)
 
 using namespace kiln::test::mirror_tests;
 
-namespace {
-
 const error gone_away(errc::unavailable, "the server is away");
 const error lost(errc::data_loss, "the disk has lost it");
 const digest absent = digest_of("absent");
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(what_is_written_is_in_both_stores, mirrored) {
   const auto alone = written("alone");

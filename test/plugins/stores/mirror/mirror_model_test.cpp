@@ -10,13 +10,11 @@ BOOST_AUTO_TEST_SUITE(mirror_model)
 
 using namespace kiln::test::mirror_tests;
 
-namespace {
-
 const error broken(errc::unavailable, "it is broken");
 
 // One store at a time is away or full: a mirror of two bears that. (Asked what is missing, it takes the word
 // of the one that answers: what that has forgotten is then written again.)
-std::string run_mirror_chaos(store_role role, std::uint64_t seed, int steps) {
+static std::string run_mirror_chaos(store_role role, std::uint64_t seed, int steps) {
   mirrored on(mirror_writes::all, role, seed, pick::by_seed);
   chaos<mirrored> all(on, seed * 104729);
   for (int i = 0; i < 30; ++i) {
@@ -46,8 +44,6 @@ std::string run_mirror_chaos(store_role role, std::uint64_t seed, int steps) {
   });
   return all.fault;
 }
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(what_a_mirror_acknowledged_is_read_whichever_store_fails) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {

@@ -7,10 +7,8 @@ using namespace kiln::test;
 
 BOOST_AUTO_TEST_SUITE(mirror_options_and_promises)
 
-namespace {
-
-void check_refused_mirror(const std::string& options, const std::string& words,
-                          store_role what = store_role::content) {
+static void check_refused_mirror(const std::string& options, const std::string& words,
+                                 store_role what = store_role::content) {
   deterministic_system system;
   const std::string m = "{type: memory, capacity: 1MiB}";
   BOOST_CHECK_EXCEPTION(
@@ -22,8 +20,6 @@ void check_refused_mirror(const std::string& options, const std::string& words,
         return is_said;
       });
 }
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(mirrors_that_cannot_work_are_refused_with_the_reason) {
   check_refused_mirror("{type: mirror, stores: [one]}", "a mirror has two stores, and this one has 1");

@@ -10,8 +10,6 @@ BOOST_AUTO_TEST_SUITE(mirror_of_results)
 
 using namespace kiln::test::mirror_tests;
 
-namespace {
-
 const error out(errc::unavailable, "the server is away");
 
 // Writes whose answers, or whose beginnings, the test orders.
@@ -20,8 +18,6 @@ struct slow_results : mirrored_results {
     for (auto& next : std::exchange(one.how->waiting, {})) next();
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_result_is_in_both_stores_and_a_later_one_replaces_it_in_both, mirrored_results) {
   for (const auto* result : {"first", "second"}) {

@@ -10,15 +10,13 @@ BOOST_AUTO_TEST_SUITE(shard_rendezvous)
 using shard::rendezvous;
 using shard::waiting_time;
 
-namespace {
-
 using parts = std::vector<rendezvous::part>;
 
-digest numbered(int number, digest_function function = digest_function::sha256) {
+static digest numbered(int number, digest_function function = digest_function::sha256) {
   return digest_of("blob " + std::to_string(number), function);
 }
 
-parts nodes(std::uint32_t count) {
+static parts nodes(std::uint32_t count) {
   parts all;
   for (std::uint32_t i = 0; i < count; ++i) all.push_back({fmt::format("node-{:02}", i), 1 + i * i});
   return all;
@@ -72,7 +70,7 @@ const struct {
 
 constexpr int many = 20'000;
 
-std::vector<int> counts(const parts& all) {
+static std::vector<int> counts(const parts& all) {
   const rendezvous homes(all);
   std::vector<int> found(all.size());
   for (int i = 0; i < many; ++i) ++found[homes.home_of(numbered(i))];
@@ -80,12 +78,10 @@ std::vector<int> counts(const parts& all) {
 }
 
 // Four standard deviations of what chance would do.
-void check_share(int found, double share) {
+static void check_share(int found, double share) {
   const double wanted = many * share;
   BOOST_TEST(std::abs(found - wanted) < 4 * std::sqrt(wanted * (1 - share)));
 }
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(homes_are_those_that_another_program_calculated) {
   for (const auto& one : vectors) {

@@ -10,8 +10,6 @@ BOOST_AUTO_TEST_SUITE(shard_model)
 
 using namespace kiln::test::shard_tests;
 
-namespace {
-
 const error broken(errc::unavailable, "it is broken");
 
 // Three parts of which one is new: some move, to one of two old homes' loss, and some stay.
@@ -25,7 +23,7 @@ struct growing_shards : shards {
   }
 };
 
-std::string run_chaos(store_role role, std::uint64_t seed, int steps) {
+static std::string run_chaos(store_role role, std::uint64_t seed, int steps) {
   growing_shards on(role, seed);
   chaos<growing_shards> all(on, seed * 7919);
   for (int i = 0; i < 40; ++i) {
@@ -54,8 +52,6 @@ std::string run_chaos(store_role role, std::uint64_t seed, int steps) {
   if (all.fault.empty() && on.moved() == 0) return "nothing moved";
   return all.fault;
 }
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(no_acknowledged_blob_is_lost_and_none_comes_back_while_blobs_move) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {

@@ -10,11 +10,7 @@ BOOST_AUTO_TEST_SUITE(shard_moving_results)
 
 using namespace kiln::test::shard_tests;
 
-namespace {
-
 const error absent_server(errc::unavailable, "the server is away");
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_result_is_found_in_its_old_home_and_moves, moving_results) {
   const auto action = digest_of("an action");

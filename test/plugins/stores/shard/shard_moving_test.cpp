@@ -10,8 +10,6 @@ BOOST_AUTO_TEST_SUITE(shard_moving)
 
 using namespace kiln::test::shard_tests;
 
-namespace {
-
 const error away(errc::unavailable, "the server is away");
 const error damaged(errc::data_loss, "the disk has lost it");
 
@@ -25,8 +23,6 @@ struct slow_old_home : moving_house {
     system.run();
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(what_is_found_in_an_old_home_is_there_and_moves, moving_house) {
   const auto found = put("old", "found"), read_one = put("old", "read"), batched = put("old", "batched");

@@ -11,8 +11,6 @@ BOOST_AUTO_TEST_SUITE(shard_store)
 
 using namespace kiln::test::shard_tests;
 
-namespace {
-
 struct in_three : shards {
   in_three() { open_over({named("a"), named("b"), named("c", 2)}); }
 
@@ -36,7 +34,7 @@ struct in_three : shards {
   }
 };
 
-void check_refused_shards(const std::string& stores, const std::string& words) {
+static void check_refused_shards(const std::string& stores, const std::string& words) {
   deterministic_system system;
   const std::string m = "{type: memory, capacity: 1MiB}";
   const std::string yaml =
@@ -49,8 +47,6 @@ void check_refused_shards(const std::string& stores, const std::string& words) {
                                  std::string(fault.what()).find("test.yaml:1") != std::string::npos;
                         });
 }
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(each_blob_lies_in_its_home_and_nowhere_else, in_three) {
   const auto order = many(100);
