@@ -116,7 +116,6 @@ struct sharded : wrapped_store {
     top = system.own(*spawn_shard_store(options, context(inner)));
   }
 };
-// What is written meanwhile has no part in it, so each batch is one for each part.
 struct sharded_and_moving : sharded {
   sharded_and_moving() : sharded(true) {}
 };
@@ -245,9 +244,8 @@ BOOST_AUTO_TEST_CASE(batches_stay_batches_below_chunked) {
 BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_of_three_stores) {
   check_that_batches_stay_batches<in_three>();
 }
-BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_part_below_shard_also_while_it_moves) {
+BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_part_below_shard) {
   check_that_batches_stay_batches<sharded>();
-  check_that_batches_stay_batches<sharded_and_moving>();
 }
 BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_side_below_mirror) {
   check_that_batches_stay_batches<mirrored_twice>();
