@@ -62,7 +62,7 @@ private:
   using content_heard = std::function<void(expected<blob_content>)>;
   using receipts_heard = std::function<void(expected<receipt>, expected<receipt>)>;
   // Who is waited for less than that is not known to hang.
-  static constexpr duration telling_ = std::chrono::seconds(1);
+  static constexpr duration telling = std::chrono::seconds(1);
 
   struct written {
     std::size_t under_way = 0;
@@ -138,7 +138,7 @@ void mirror_state::ask(side which, Order order, duration at_most, Then then) {
         why == nullptr ? sides_.answered(which) : sides_.failed(which, *why, until);
       },
       [this, which, at_most] {
-        if (at_most >= std::min(patience_, telling_)) sides_.gave_up(which);
+        if (at_most >= std::min(patience_, telling)) sides_.gave_up(which);
       },
       std::move(then));
 }
@@ -151,8 +151,7 @@ void mirror_state::ask_both(Order one, Order other, Then then) {
     Then then;
     std::size_t open = 2;
   };
-  auto all = std::make_shared<meeting>(
-      meeting{{failure(left_out(first)), failure(left_out(second))}, std::move(then)});
+  auto all = std::make_shared<meeting>(meeting{std::vector<reply>(2), std::move(then)});
   auto settle = [this, all, until = one.until](side which, reply said) {
     all->answers[which] = std::move(said);
     if (--all->open > 0) return;
@@ -167,6 +166,7 @@ void mirror_state::ask_both(Order one, Order other, Then then) {
   Order* const orders[] = {&one, &other};
   for (side which : {first, second}) {
     if (is_left_out[which]) {
+      all->answers[which] = failure(left_out(which));
       --all->open;
       continue;
     }
@@ -177,7 +177,7 @@ void mirror_state::ask_both(Order one, Order other, Then then) {
           if (why == nullptr) sides_.answered(which);
         },
         [this, which, at_most] {
-          if (at_most >= std::min(patience_, telling_)) sides_.gave_up(which);
+          if (at_most >= std::min(patience_, telling)) sides_.gave_up(which);
         },
         [settle, which](reply said) mutable { settle(which, std::move(said)); });
   }
