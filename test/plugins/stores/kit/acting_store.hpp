@@ -122,6 +122,9 @@ public:
   explicit acting_stores(std::uint64_t seed = 1, pick order = pick::oldest) : system(seed, order) {}
   ~acting_stores() {
     for (auto& [name, one] : parts_) {
+      // What a test has said refers to what is gone by now.
+      one.how->is_slow = nullptr;
+      one.how->instead_of_reads = nullptr;
       one.how->waiting.clear();
       one.how->owed.clear();
     }
