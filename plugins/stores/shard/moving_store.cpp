@@ -5,17 +5,12 @@
 #include <unordered_set>
 #include <utility>
 
-#include "core/store_kit/all_ended.hpp"
 #include "core/store_kit/split.hpp"
 
 namespace kiln::shard {
 namespace {
 
 using found_blobs = std::unordered_set<digest>;
-
-using hold_or_error = expected<background_copies::hold>;
-
-constexpr duration longest = duration::max();
 
 const std::vector<digest>& missing_in(const missing_blobs& answer) {
   return answer.blobs;
@@ -37,6 +32,12 @@ found_blobs found_among(const std::vector<digest>& asked, const homes& where,
   return found;
 }
 
+found_blobs all_but(const std::vector<digest>& all, const std::vector<digest>& missing) {
+  found_blobs rest(all.begin(), all.end());
+  for (const auto& blob : missing) rest.erase(blob);
+  return rest;
+}
+
 void take_out(std::vector<digest>& missing, const found_blobs& found) {
   std::erase_if(missing, [&](const digest& blob) { return found.contains(blob); });
 }
@@ -48,53 +49,6 @@ std::vector<digest> moving_store::moving_among(const std::vector<digest>& blobs)
   std::copy_if(blobs.begin(), blobs.end(), std::back_inserter(moving),
                [this](const digest& blob) { return where_->moves(blob); });
   return moving;
-}
-
-// Content is the same everywhere, so a new home that is down loses nothing either. A result may be older in
-// its old home: that counts only where the new one has none.
-bool moving_store::may_be_there(const error& fault) const noexcept {
-  const auto code = fault.code();
-  if (code == errc::not_found) return true;
-  return what_ == store_role::content &&
-         (code == errc::data_loss || code == errc::unavailable || code == errc::unimplemented);
-}
-
-// Where the new home has none, or a damaged one: one that may only be out of reach is no worse than the old.
-void moving_store::want(const digest& blob, const error& why) {
-  if (why.code() == errc::not_found || why.code() == errc::data_loss)
-    moves_.want(blob, why.code() == errc::data_loss);
-}
-
-template <class Order, class Then>
-void moving_store::ask_part(std::size_t part, Order order, Then then) {
-  if (silent_.is_silent(part)) return then(fail(errc::unavailable, "the old home does not answer"));
-  const auto at_most = std::is_same_v<Order, lend_files> ? longest : patience;
-  silent_.ask(
-      self(), times_, part, where_->parts[part], std::move(order), at_most, [](const error*) {}, [] {},
-      std::move(then));
-}
-
-template <class Order, class Then>
-void moving_store::ask_old_home(Order order, Then then) {
-  const auto home = where_->before(order.blob);
-  ask_part(home, std::move(order), std::move(then));
-}
-
-template <class Order, class Then>
-void moving_store::ask_parts(std::vector<std::optional<Order>> orders, Then then) {
-  using replies = std::vector<expected<answer_to<Order>>>;
-  auto answers = std::make_shared<replies>(orders.size(), answer_to<Order>());
-  auto all =
-      std::make_shared<all_ended>([answers, then = std::move(then)]() mutable { then(std::move(*answers)); });
-  for (std::size_t part = 0; part < orders.size(); ++part) {
-    if (!orders[part]) continue;
-    all->begin();
-    ask_part(part, std::move(*orders[part]), [all, answers, part](expected<answer_to<Order>> said) {
-      (*answers)[part] = std::move(said);
-      all->end();
-    });
-  }
-  all->end();
 }
 
 template <class Order, class Then>
@@ -118,15 +72,25 @@ caf::result<missing_blobs> moving_store::take(find_missing& order) {
     if (!missing) return asker.deliver(std::move(missing));
     auto elsewhere = moving_among(missing->blobs);
     if (elsewhere.empty()) return asker.deliver(std::move(missing));
-    auto then = [this, asker, search, missing = std::move(*missing)](const found_blobs& found,
-                                                                     const auto&) mutable {
+    auto then = [this, asker, until, search, missing = std::move(*missing)](const found_blobs& found,
+                                                                            const auto&) mutable {
       take_out(missing.blobs, found);
-      asker.deliver(std::move(missing));
+      find_again(std::move(missing), until, asker);
       for (const auto& blob : found) moves_.want(blob);
     };
     ask_old_homes<find_missing>(std::move(elsewhere), until, std::move(then));
   });
   return asker;
+}
+
+void moving_store::find_again(missing_blobs missing, steady_time until, answer<missing_blobs> asker) {
+  auto nowhere = moving_among(missing.blobs);
+  if (!is_shared_ || nowhere.empty()) return asker.deliver(std::move(missing));
+  ask_new(find_missing{nowhere, until},
+          [asker, nowhere, missing = std::move(missing)](const expected<missing_blobs>& still) mutable {
+            if (still) take_out(missing.blobs, all_but(nowhere, still->blobs));
+            asker.deliver(std::move(missing));
+          });
 }
 
 caf::result<leased> moving_store::take(lease_blobs& order) {
@@ -146,152 +110,31 @@ void moving_store::lease_elsewhere(leased lease, steady_time until, const moves:
                                    answer<leased> asker) {
   auto elsewhere = moving_among(lease.missing);
   if (elsewhere.empty()) return asker.deliver(std::move(lease));
-  auto then = [this, asker, search, lease = std::move(lease)](const found_blobs& found,
-                                                              auto answers) mutable {
+  auto then = [this, asker, until, search, lease = std::move(lease)](const found_blobs& found,
+                                                                     auto answers) mutable {
     take_out(lease.missing, found);
     std::vector<std::shared_ptr<const void>> holds{std::move(lease.hold)};
     if (!found.empty()) holds.push_back(moves_.pin({found.begin(), found.end()}));
     for (auto& one : answers)
       if (one) holds.push_back(std::move(one->hold));
     lease.hold = hold_together(std::move(holds));
-    asker.deliver(std::move(lease));
+    lease_again(std::move(lease), until, asker);
     for (const auto& blob : found) moves_.want(blob);
   };
   ask_old_homes<lease_blobs>(std::move(elsewhere), until, std::move(then));
 }
 
-caf::result<blob_content> moving_store::take(read_blob& order) {
-  if (!where_->moves(order.blob)) return pass_on(order);
-  auto asker = owe<read_blob>();
-  auto search = moves_.begin_search();
-  ask_new(order, [this, asker, search, order](expected<blob_content> content) mutable {
-    if (content || !may_be_there(content.error())) return asker.deliver(std::move(content));
-    ask_old_home(order, [this, asker, search, blob = order.blob,
-                         first = content.error()](expected<blob_content> old) mutable {
-      if (!old && old.error().code() == errc::not_found) return asker.deliver(failure(std::move(first)));
-      if (old) want(blob, first);
-      asker.deliver(std::move(old));
-    });
-  });
-  return asker;
-}
-
-template <class Order>
-caf::result<answer_to<Order>> moving_store::take_batch(Order& order) {
-  if (moving_among(order.blobs).empty()) return pass_on(order);
-  auto asker = owe<Order>();
-  auto search = moves_.begin_search();
-  auto asked = std::make_shared<const Order>(order);
-  ask_new(std::move(order), [this, asker, search, asked](expected<answer_to<Order>> batch) mutable {
-    if (!batch) return asker.deliver(std::move(batch));
-    fill_gaps(*asked, std::move(*batch), search, asker);
-  });
-  return asker;
-}
-
-template <class Order>
-void moving_store::fill_gaps(const Order& asked, answer_to<Order> batch, const moves::token& search,
-                             answer<answer_to<Order>> asker) {
-  std::vector<std::size_t> gaps;
-  Order rest{{}, asked.until};
-  for (std::size_t i = 0; i < std::min(asked.blobs.size(), batch.results.size()); ++i) {
-    const auto& result = batch.results[i];
-    if (result || !may_be_there(result.error()) || !where_->moves(asked.blobs[i])) continue;
-    gaps.push_back(i);
-    rest.blobs.push_back(asked.blobs[i]);
-  }
-  if (gaps.empty()) return asker.deliver(std::move(batch));
-  auto blobs = rest.blobs;
-  auto where = homes_of(rest, where_->before);
-  auto orders = split(std::move(rest), where, where_->parts.size());
-  auto then = [this, asker, search, gaps = std::move(gaps), blobs = std::move(blobs), where,
-               batch = std::move(batch)](std::vector<expected<answer_to<Order>>> answers) mutable {
-    auto old = join_results(where, std::move(answers));
-    for (std::size_t i = 0; i < gaps.size(); ++i) {
-      auto& result = old.results[i];
-      if (result) want(blobs[i], batch.results[gaps[i]].error());
-      if (result || result.error().code() != errc::not_found) batch.results[gaps[i]] = std::move(result);
-    }
-    asker.deliver(std::move(batch));
-  };
-  ask_parts(std::move(orders), std::move(then));
-}
-
-caf::result<blob_batch> moving_store::take(read_blobs& order) {
-  return take_batch(order);
-}
-
-caf::result<lent_files> moving_store::take(lend_files& order) {
-  return take_batch(order);
-}
-
-// Content that is written again is the same as in its old home, which forgets it when nobody uses it there.
-caf::result<receipt> moving_store::take(write_blob& order) {
-  if (what_ == store_role::content || !where_->moves(order.blob)) return pass_on(order);
-  auto asker = owe<write_blob>();
-  auto late = std::make_shared<write_blob>(std::move(order));
-  const auto until = late->until;
-  moves_.copies().exclude({late->blob}, until, [this, asker, late, until](hold_or_error hold) mutable {
-    if (!hold) return asker.deliver(failure(hold.error()));
-    const auto blob = late->blob;
-    ask_new(std::move(*late), [this, asker, hold, blob, until](expected<receipt> kept) mutable {
-      if (!kept) return asker.deliver(std::move(kept));
-      forget_old({blob}, until, [asker, hold, kept = *kept]() mutable { asker.deliver(kept); });
-    });
-  });
-  return asker;
-}
-
-caf::result<receipts> moving_store::take(write_blobs& order) {
-  std::vector<digest> moving;
-  if (what_ == store_role::results)
-    for (const auto& entry : order.entries)
-      if (where_->moves(entry.blob)) moving.push_back(entry.blob);
-  if (moving.empty()) return pass_on(order);
-  auto asker = owe<write_blobs>();
-  auto late = std::make_shared<write_blobs>(std::move(order));
-  const auto until = late->until;
-  moves_.copies().exclude(moving, until, [this, asker, late, until](hold_or_error hold) mutable {
-    if (!hold) return asker.deliver(failure(hold.error()));
-    std::vector<digest> names;
-    for (const auto& entry : late->entries) names.push_back(entry.blob);
-    ask_new(std::move(*late), [this, asker, hold, names, until](expected<receipts> kept) mutable {
-      if (!kept) return asker.deliver(std::move(kept));
-      std::vector<digest> replaced;
-      for (std::size_t i = 0; i < std::min(names.size(), kept->results.size()); ++i)
-        if (kept->results[i] && where_->moves(names[i])) replaced.push_back(names[i]);
-      auto all = std::make_shared<receipts>(std::move(*kept));
-      forget_old(replaced, until, [asker, hold, all]() mutable { asker.deliver(std::move(*all)); });
-    });
-  });
-  return asker;
-}
-
-// Later, mostly, so that no writer waits for an old home. What it answers changes nothing.
-void moving_store::forget_old(const std::vector<digest>& blobs, steady_time until,
-                              std::function<void()> then) {
-  auto all = std::make_shared<all_ended>(std::move(then));
-  for (const auto& blob : blobs) {
-    if (moves_.forget_old(blob)) continue;
-    all->begin();
-    ask_old_home(forget_blob{blob, until}, [all](const expected<forgotten>&) { all->end(); });
-  }
-  all->end();
-}
-
-caf::result<forgotten> moving_store::take(forget_blob& order) {
-  if (!where_->moves(order.blob)) return pass_on(order);
-  auto asker = owe<forget_blob>();
-  moves_.copies().exclude({order.blob}, order.until, [this, asker, order](hold_or_error hold) mutable {
-    if (!hold) return asker.deliver(failure(hold.error()));
-    ask_new(order, [this, asker, hold, order](expected<forgotten> gone) mutable {
-      ask_old_home(order, [asker, hold, gone](expected<forgotten> old) mutable {
-        if (!gone || !old) return asker.deliver(gone ? std::move(old) : std::move(gone));
-        asker.deliver(forgotten{gone->was_present || old->was_present});
-      });
-    });
-  });
-  return asker;
+void moving_store::lease_again(leased lease, steady_time until, answer<leased> asker) {
+  auto nowhere = moving_among(lease.missing);
+  if (!is_shared_ || nowhere.empty()) return asker.deliver(std::move(lease));
+  ask_new(lease_blobs{nowhere, until},
+          [asker, nowhere, lease = std::move(lease)](expected<leased> again) mutable {
+            if (again) {
+              take_out(lease.missing, all_but(nowhere, again->missing));
+              lease.hold = hold_together({std::move(lease.hold), std::move(again->hold)});
+            }
+            asker.deliver(std::move(lease));
+          });
 }
 
 }  // namespace kiln::shard

@@ -3,8 +3,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "core/store_kit/all_ended.hpp"
 #include "core/store_kit/deadlines.hpp"
 #include "core/store_kit/silent_stores.hpp"
 #include "core/store_kit/store_wrapper.hpp"
@@ -17,15 +20,19 @@ namespace kiln::shard {
 /// answer has nothing: it was to be got rid of, perhaps, and what is missing is only written again. One that
 /// hangs is waited for once in a while, and not long.
 ///
+/// Where others write to the parts, too, another node may move a blob between the two questions: then the new
+/// homes are asked once more for what both did not have.
+///
 /// A result is replaced in its new home, so that one is newer; the old one is forgotten, and no move brings
 /// it back. Confined to the store's actor.
 class moving_store final : public store_wrapper {
 public:
   moving_store(resumable_store::pointer self, store_actor now, std::shared_ptr<const layout> where,
-               store_role what, const environment& env, const std::string& name,
+               bool is_shared, store_role what, const environment& env, const std::string& name,
                std::shared_ptr<thread_pool> hashing)
       : store_wrapper(self, std::move(now)),
         where_(std::move(where)),
+        is_shared_(is_shared),
         what_(what),
         times_(self, *env.time),
         silent_(*env.time, where_->parts.size(), patience),
@@ -72,15 +79,54 @@ private:
   template <class Order>
   void fill_gaps(const Order& asked, answer_to<Order> batch, const moves::token& search,
                  answer<answer_to<Order>> asker);
+  /// Of what neither home had.
+  void find_again(missing_blobs missing, steady_time until, answer<missing_blobs> asker);
+  void lease_again(leased lease, steady_time until, answer<leased> asker);
+  template <class Order>
+  void ask_again(const std::vector<std::size_t>& gaps, const Order& asked, answer_to<Order> batch,
+                 answer<answer_to<Order>> asker);
   void lease_elsewhere(leased lease, steady_time until, const moves::token& search, answer<leased> asker);
   /// Of results that were written: `then` when nothing older can come back.
   void forget_old(const std::vector<digest>& blobs, steady_time until, std::function<void()> then);
 
   const std::shared_ptr<const layout> where_;
+  const bool is_shared_;
   const store_role what_;
   deadlines times_;
   silent_stores silent_;
   moves moves_;
 };
+
+template <class Order, class Then>
+void moving_store::ask_part(std::size_t part, Order order, Then then) {
+  if (silent_.is_silent(part)) return then(fail(errc::unavailable, "the old home does not answer"));
+  const auto at_most = std::is_same_v<Order, lend_files> ? duration::max() : patience;
+  silent_.ask(
+      self(), times_, part, where_->parts[part], std::move(order), at_most, [](const error*) {}, [] {},
+      std::move(then));
+}
+
+template <class Order, class Then>
+void moving_store::ask_old_home(Order order, Then then) {
+  const auto home = where_->before(order.blob);
+  ask_part(home, std::move(order), std::move(then));
+}
+
+template <class Order, class Then>
+void moving_store::ask_parts(std::vector<std::optional<Order>> orders, Then then) {
+  using replies = std::vector<expected<answer_to<Order>>>;
+  auto answers = std::make_shared<replies>(orders.size(), answer_to<Order>());
+  auto all =
+      std::make_shared<all_ended>([answers, then = std::move(then)]() mutable { then(std::move(*answers)); });
+  for (std::size_t part = 0; part < orders.size(); ++part) {
+    if (!orders[part]) continue;
+    all->begin();
+    ask_part(part, std::move(*orders[part]), [all, answers, part](expected<answer_to<Order>> said) {
+      (*answers)[part] = std::move(said);
+      all->end();
+    });
+  }
+  all->end();
+}
 
 }  // namespace kiln::shard

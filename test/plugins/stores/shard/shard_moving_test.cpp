@@ -108,6 +108,29 @@ BOOST_FIXTURE_TEST_CASE(a_search_that_began_before_a_move_finds_the_blob, slow_o
   BOOST_TEST(has_moved(blob));
 }
 
+// It forgets it in the old home between our two questions.
+BOOST_FIXTURE_TEST_CASE(a_blob_that_another_node_moves_meanwhile_is_found_in_its_new_home, slow_old_home) {
+  old().promised.shared = true;
+  reopen();
+  const auto blob = put("old", "on its way");
+  auto found = started(find_missing{{blob}});
+  auto got = started(read_blob{blob});
+  auto batch = started(read_blobs{{digest_of("absent"), blob}});
+  auto lease = started(lease_blobs{{blob}});
+  auto absent = started(read_blob{digest_of("absent")});
+  BOOST_REQUIRE(old().how->waiting.size() == 5U);
+  put("fresh", "on its way");
+  BOOST_REQUIRE(system.ask<forgotten>(old().itself, forget_blob{blob}));
+  let_go_on();
+  BOOST_REQUIRE((said(found) == "OK" && said(batch) == "OK" && said(lease) == "OK"));
+  BOOST_TEST((*found)->value().blobs.empty());
+  BOOST_TEST(said(got) == "OK");
+  BOOST_TEST(said((*batch)->value().results.at(0)) == "NOT_FOUND");
+  BOOST_TEST((*batch)->value().results.at(1)->view() == "on its way");
+  BOOST_TEST((*lease)->value().missing.empty());
+  BOOST_TEST(said(absent) == "NOT_FOUND");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_search_without_an_end_holds_up_what_is_to_be_forgotten_for_a_while_only,
                         slow_old_home) {
   const auto blob = put("old", "on its way");
