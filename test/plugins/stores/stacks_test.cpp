@@ -35,7 +35,7 @@ KILN_STACK(
 KILN_STACK(
     verify_existence_cache_fast_slow_filesystem_memory,
     content("{type: verify, inner: {type: existence_cache, touch_every: 0s, inner: {type: fast_slow, fast: " +
-                disk("fast", "256MiB") + ", slow: " + memory("${CAPACITY}") + "}}}",
+                disk("fast", "256MiB") + ", slow: " + memory() + "}}}",
             true));
 KILN_STACK(chunked_shard_filesystem_filesystem,
            content("{type: chunked, min_size: 1B, layouts: " + disk("layouts", "64MiB") +
