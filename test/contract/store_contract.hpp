@@ -27,9 +27,11 @@ struct subject {
   store_role what = store_role::content;
   /// For stores that reach other servers; nothing can be dialled if it is empty.
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
+  /// Although it mentions ${FOLDER}: what is acknowledged lies in memory, too, and a restart loses it.
+  bool loses_at_restart = false;
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
-  bool has_folder() const { return yaml.find("${FOLDER}") != std::string::npos; }
+  bool has_folder() const { return yaml.find("${FOLDER}") != std::string::npos && !loses_at_restart; }
 };
 
 /// Adds the suite. Before main.

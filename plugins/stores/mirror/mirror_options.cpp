@@ -12,6 +12,11 @@ schema<mirror_options> mirror_schema() {
       .choice("writes", &mirror_options::writes, {{"all", mirror_writes::all}, {"any", mirror_writes::any}},
               "What is acknowledged: what both have (all), or also what one has while the other fails (any), "
               "which is counted and logged. Action results need both, or an older one could come back.")
+      .field("patience", &mirror_options::patience,
+             "How long one store may leave a question or a read unanswered before the other answers instead. "
+             "It is then left out until it has answered, for half a minute at most; meanwhile what needs "
+             "both fails at once. Files that are lent and large blobs that are written may take longer.",
+             at_least(duration(std::chrono::milliseconds(100))), at_most(duration(std::chrono::minutes(10))))
       .check([](const mirror_options& options) -> expected<void> {
         if (options.stores.size() != 2)
           return fail(errc::invalid_argument, "a mirror has two stores, and this one has {}",

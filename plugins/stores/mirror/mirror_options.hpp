@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/clock.hpp"
 #include "core/config/schema.hpp"
 #include "core/plugin/promises.hpp"
 
@@ -16,6 +17,7 @@ enum class mirror_writes : std::uint8_t {
 struct mirror_options {
   std::vector<store_ref> stores;
   mirror_writes writes = mirror_writes::all;
+  duration patience = std::chrono::seconds(10);  ///< with one store, before the other answers instead
 };
 
 schema<mirror_options> mirror_schema();

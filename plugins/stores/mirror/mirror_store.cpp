@@ -18,7 +18,7 @@ expected<store_actor> spawn_mirror_store(const mirror_options& options, const st
         "an older result when it is back. Use writes: all");
   std::vector<store_actor> stores{context.store(options.stores[0]), context.store(options.stores[1])};
   return spawn_store<mirror::mirror_state>(context.system, context.env, std::move(stores), context.what,
-                                           options.writes, context.env, context.name, std::move(hashing));
+                                           options, context.env, context.name, std::move(hashing));
 }
 
 }  // namespace kiln

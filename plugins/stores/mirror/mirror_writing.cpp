@@ -18,19 +18,38 @@ expected<receipt> receipt_at(const expected<receipts>& all, std::size_t at) {
   return fail(errc::internal, "a store gave only {} answers to a batch of more", all->results.size());
 }
 
-}  // namespace
+// The readers of a source, for who has to end them without keeping them: a store that drops its reader gives
+// up, and the other one goes on.
+using readers = std::vector<std::weak_ptr<blob_source>>;
 
-void mirror_state::forget_in(side which, const digest& blob, steady_time until, std::function<void()> then) {
-  ask(which, forget_blob{blob, until}, [then = std::move(then)](const expected<forgotten>&) { then(); });
+// A store that failed may hang, and would hold up the other one, which reads in step with it.
+void give_up(const readers& all, side which, const expected<receipt>& said) {
+  if (said) return;
+  if (auto alive = all[which].lock()) alive->cancel(said.error());
 }
 
-void mirror_state::begin_result(const std::vector<digest>& blobs,
-                                std::function<void(background_copies::hold)> then) {
+}  // namespace
+
+// It is told so although the asker's time may be over, and although it may be left out: it hears when it is
+// back.
+void mirror_state::forget_in(side which, const digest& blob, steady_time until, std::function<void()> then) {
+  const auto now = time_.now();
+  const auto left = until == waits_for_ever ? patience_ : std::max<duration>(until - now, duration::zero());
+  ask(which, forget_blob{blob, now + patience}, std::min(patience_, left),
+      [then = std::move(then)](const expected<forgotten>&) { then(); });
+}
+
+void mirror_state::begin_result(const std::vector<digest>& blobs, steady_time until,
+                                background_copies::held then) {
   for (const auto& blob : blobs) {
     auto& mine = being_written_[blob];
     mine.were_several = ++mine.under_way > 1 || mine.were_several;
   }
-  copies_.exclude(blobs, std::move(then));
+  copies_.exclude(blobs, until,
+                  [this, blobs, then = std::move(then)](expected<background_copies::hold> hold) {
+                    if (!hold) end_result(blobs);
+                    then(std::move(hold));
+                  });
 }
 
 void mirror_state::end_result(const std::vector<digest>& blobs) {
@@ -40,9 +59,10 @@ void mirror_state::end_result(const std::vector<digest>& blobs) {
     const bool were_several = mine->second.were_several;
     being_written_.erase(mine);
     if (!were_several) continue;
-    copies_.exclude({blob}, [this, blob](background_copies::hold hold) {
-      forget_in(second, blob, time_.now() + patience, [this, blob, hold]() mutable {
-        hold.reset();
+    const auto until = time_.now() + patience;
+    copies_.exclude({blob}, until, [this, blob, until](expected<background_copies::hold> hold) {
+      forget_in(second, blob, until, [this, blob, hold]() mutable {
+        hold = nullptr;
         // Comes behind the end of the hold, or it would find the blob held.
         caf::anon_send(resumable_store(self_), resume{[this, blob] { repair(blob, second); }});
       });
@@ -66,18 +86,31 @@ expected<receipt> mirror_state::join_receipts(const digest& blob, expected<recei
 
 caf::result<receipt> mirror_state::take(write_blob& order) {
   if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
+  if (auto why = refusal()) {
+    order.source->cancel(*why);
+    return to_caf(*why);
+  }
   auto asker = owe<write_blob>();
   if (what_ == store_role::content) {
-    write_both(std::move(order), asker);
+    write_both(std::move(order),
+               [this, asker, blob = order.blob](expected<receipt> one, expected<receipt> other) mutable {
+                 asker.deliver(join_receipts(blob, std::move(one), std::move(other)));
+               });
     return asker;
   }
   auto late = std::make_shared<write_blob>(std::move(order));
-  begin_result({late->blob}, [this, asker, late](const background_copies::hold& hold) mutable {
-    const auto blob = late->blob;
-    const auto until = late->until;
-    auto sources = tee(std::move(late->source), 2);
-    ask_both(write_blob{blob, sources[first], late->made_of, until},
-             write_blob{blob, sources[second], late->made_of, until},
+  begin_result({late->blob}, late->until,
+               [this, asker, late](expected<background_copies::hold> hold) mutable {
+                 if (!hold) return asker.deliver(failure(hold.error()));
+                 write_result(std::move(*late), asker, std::move(*hold));
+               });
+  return asker;
+}
+
+void mirror_state::write_result(write_blob order, answer<receipt> asker, background_copies::hold hold) {
+  const auto blob = order.blob;
+  const auto until = order.until;
+  write_both(std::move(order),
              [this, asker, hold, blob, until](expected<receipt> one, expected<receipt> other) mutable {
                const bool differ = one.has_value() != other.has_value();
                const side missed = one ? second : first;
@@ -88,24 +121,24 @@ caf::result<receipt> mirror_state::take(write_blob& order) {
                };
                differ ? forget_in(missed, blob, until, end) : end();
              });
-  });
-  return asker;
 }
 
 // One source for both: the slower one sets the pace, and nothing is kept for it.
-void mirror_state::write_both(write_blob order, answer<receipt> asker) {
+void mirror_state::write_both(write_blob order, receipts_heard then) {
   auto sources = tee(std::move(order.source), 2);
-  const auto blob = order.blob;
-  write_blob same{blob, sources[second], order.made_of, order.until};
-  order.source = sources[first];
-  sources.clear();
+  const readers all(sources.begin(), sources.end());
+  write_blob same{order.blob, std::move(sources[second]), order.made_of, order.until};
+  order.source = std::move(sources[first]);
   ask_both(std::move(order), std::move(same),
-           [this, asker, blob](expected<receipt> one, expected<receipt> other) mutable {
-             asker.deliver(join_receipts(blob, std::move(one), std::move(other)));
+           [all, then = std::move(then)](expected<receipt> one, expected<receipt> other) mutable {
+             give_up(all, first, one);
+             give_up(all, second, other);
+             then(std::move(one), std::move(other));
            });
 }
 
 caf::result<receipts> mirror_state::take(write_blobs& order) {
+  if (auto why = refusal()) return to_caf(*why);
   auto asker = owe<write_blobs>();
   if (what_ == store_role::content) {
     write_both(std::move(order), asker);
@@ -114,8 +147,9 @@ caf::result<receipts> mirror_state::take(write_blobs& order) {
   std::vector<digest> names;
   for (const auto& entry : order.entries) names.push_back(entry.blob);
   auto late = std::make_shared<write_blobs>(std::move(order));
-  begin_result(names, [this, asker, late](const background_copies::hold& hold) mutable {
-    write_both(std::move(*late), asker, hold);
+  begin_result(names, late->until, [this, asker, late](expected<background_copies::hold> hold) mutable {
+    if (!hold) return asker.deliver(failure(hold.error()));
+    write_both(std::move(*late), asker, std::move(*hold));
   });
   return asker;
 }
@@ -149,12 +183,14 @@ void mirror_state::write_both(write_blobs order, answer<receipts> asker, backgro
 // Neither a copy nor a repair brings it back: those under way end first.
 caf::result<forgotten> mirror_state::take(forget_blob& order) {
   auto asker = owe<forget_blob>();
-  copies_.exclude({order.blob}, [this, asker, order](const background_copies::hold& hold) mutable {
-    ask_both(order, order, [asker, hold](expected<forgotten> one, expected<forgotten> other) mutable {
-      if (!one || !other) return asker.deliver(one ? std::move(other) : std::move(one));
-      asker.deliver(forgotten{one->was_present || other->was_present});
-    });
-  });
+  copies_.exclude(
+      {order.blob}, order.until, [this, asker, order](expected<background_copies::hold> hold) mutable {
+        if (!hold) return asker.deliver(failure(hold.error()));
+        ask_both(order, order, [asker, hold](expected<forgotten> one, expected<forgotten> other) mutable {
+          if (!one || !other) return asker.deliver(one ? std::move(other) : std::move(one));
+          asker.deliver(forgotten{one->was_present || other->was_present});
+        });
+      });
   return asker;
 }
 

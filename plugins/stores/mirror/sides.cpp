@@ -18,11 +18,12 @@ bool is_own_fault(errc code) noexcept {
 
 }  // namespace
 
-sides::sides(const environment& env, const std::string& store)
+sides::sides(const environment& env, const std::string& store, duration patience)
     : time_(*env.time),
       log_(env.log),
       store_(store),
       quiet_(*env.time),
+      silent_(*env.time, 2, patience),
       one_sided_(counter_of(env, "kiln_mirror_one_sided_writes_total",
                             "Blobs that were acknowledged with one store of two.", store)),
       repaired_(
@@ -33,6 +34,14 @@ sides::sides(const environment& env, const std::string& store)
 void sides::failed(side one, const error& why, steady_time until) {
   const bool is_late = why.code() == errc::deadline_exceeded && time_.now() < until;
   if (!is_late && !is_own_fault(why.code())) return;
+  note_shaky(one, why);
+}
+
+void sides::gave_up(side one) {
+  note_shaky(one, {errc::unavailable, "it does not answer"});
+}
+
+void sides::note_shaky(side one, const error& why) {
   shaky_until_[one] = time_.now() + asked_second_for;
   complain("a store of a mirror fails, and the other is asked first", one, nullptr, why);
 }
@@ -47,7 +56,8 @@ void sides::repaired(const digest& blob, side one, const expected<bool>& how) {
     if (*how) repaired_.add();
     return;
   }
-  if (how.error().code() == errc::aborted) return;
+  // Somebody changes it, or it has left the other store meanwhile.
+  if (how.error().code() == errc::aborted || how.error().code() == errc::not_found) return;
   failed_repairs_.add();
   complain("a blob could not be brought back to a store of a mirror", one, &blob, how.error());
 }

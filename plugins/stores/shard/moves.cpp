@@ -9,35 +9,38 @@ namespace {
 
 constexpr std::size_t most_old_copies = 4096;
 constexpr duration patience = std::chrono::minutes(1);
+// Of one part, which answers none of them while it hangs.
+constexpr std::size_t most_being_forgotten = 1024;
 
 }  // namespace
 
-moves::moves(resumable_store::pointer self, const layout& where, const environment& env,
+moves::moves(resumable_store::pointer self, deadlines& times, const layout& where, const environment& env,
              const std::string& store, std::shared_ptr<thread_pool> hashing)
     : self_(self),
+      times_(times),
       where_(where),
-      time_(*env.time),
       log_(env.log),
       store_(store),
       quiet_(*env.time),
-      copies_(self, *env.time, std::move(hashing)),
+      copies_(self, times, std::move(hashing)),
       moved_(env.metrics
                  ->counters("kiln_shard_moved_total", "Blobs that were copied to their new homes.", {"store"})
                  .with({store})),
       failed_(
           env.metrics->counters("kiln_shard_failed_moves_total", "Blobs that could not be moved.", {"store"})
-              .with({store})) {}
+              .with({store})),
+      being_forgotten_(where.parts.size()) {}
 
-void moves::want(const digest& blob) {
+void moves::want(const digest& blob, bool is_damaged) {
   if (old_copies_.size() >= most_old_copies) return;
   copies_.add({blob, where_.parts[where_.before(blob)], where_.parts[where_.now(blob)],
-               [this, blob](const expected<bool>& how) { moved(blob, how); }});
+               [this, blob](const expected<bool>& how) { moved(blob, how); }, is_damaged});
 }
 
 void moves::moved(const digest& blob, const expected<bool>& how) {
   if (!how) {
-    // Nobody counts on it: it is where it was.
-    if (how.error().code() == errc::aborted) return;
+    // Nobody counts on it: it is where it was, or has left that meanwhile.
+    if (how.error().code() == errc::aborted || how.error().code() == errc::not_found) return;
     failed_.add();
     return complain("a blob could not be moved to its new home", blob, how.error());
   }
@@ -54,7 +57,7 @@ bool moves::forget_old(const digest& blob) {
 
 moves::token moves::begin_search() {
   const auto which = next_search_++;
-  searches_.insert(which);
+  searches_[which] = times_.watch(times_.time().now() + longest_search, [this, which] { end_search(which); });
   auto end = tell_home<std::uint64_t>(resumable_store(self_), [this](std::uint64_t one) { end_search(one); });
   return {nullptr, [end, which](const void*) { end(which); }};
 }
@@ -65,7 +68,8 @@ void moves::end_search(std::uint64_t which) {
 }
 
 void moves::forget_some() {
-  while (!old_copies_.empty() && (searches_.empty() || *searches_.begin() >= old_copies_.front().searches)) {
+  while (!old_copies_.empty() &&
+         (searches_.empty() || searches_.begin()->first >= old_copies_.front().searches)) {
     const auto blob = old_copies_.front().blob;
     old_copies_.pop_front();
     forget(blob);
@@ -77,15 +81,19 @@ void moves::forget(const digest& blob) {
     held->second.is_forgotten_later = true;
     return;
   }
+  static constexpr auto not_forgotten = "a blob that has moved could not be forgotten in its old home";
+  const auto home = where_.before(blob);
+  if (being_forgotten_[home] >= most_being_forgotten)
+    return complain(not_forgotten, blob, {errc::unavailable, "its old home does not answer"});
+  ++being_forgotten_[home];
   on_response(
-      self_->request(where_.parts[where_.before(blob)], caf::infinite,
-                     forget_blob{blob, time_.now() + patience}),
-      [](const forgotten&) {},
-      [this, blob](const caf::error& fault) {
+      self_->request(where_.parts[home], caf::infinite, forget_blob{blob, times_.time().now() + patience}),
+      [this, home](const forgotten&) { --being_forgotten_[home]; },
+      [this, home, blob](const caf::error& fault) {
+        --being_forgotten_[home];
         const auto why = from_caf(fault);
         // What cannot forget on demand forgets what is not used.
-        if (why.code() != errc::unimplemented)
-          complain("a blob that has moved could not be forgotten in its old home", blob, why);
+        if (why.code() != errc::unimplemented) complain(not_forgotten, blob, why);
       });
 }
 

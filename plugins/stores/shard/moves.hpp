@@ -2,8 +2,8 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "core/observe/metrics.hpp"
 #include "core/plugin/plugin.hpp"
 #include "core/store_kit/background_copies.hpp"
+#include "core/store_kit/deadlines.hpp"
 #include "core/store_kit/partitioned_store.hpp"
 
 namespace kiln::shard {
@@ -30,16 +31,18 @@ struct layout {
 ///
 /// Whoever looks in the new home first and then in the old one must find a blob that moves meanwhile. So
 /// nothing is forgotten in an old home while a search lives that began before the copy was there, nor while
-/// somebody has leased it there. Confined to the store's actor.
+/// somebody has leased it there. A search that takes longer than `longest_search` is not waited for. Confined
+/// to the store's actor.
 class moves {
 public:
   using token = std::shared_ptr<const void>;
+  static constexpr duration longest_search = std::chrono::minutes(5);
 
-  moves(resumable_store::pointer self, const layout& where, const environment& env, const std::string& store,
-        std::shared_ptr<thread_pool> hashing);
+  moves(resumable_store::pointer self, deadlines& times, const layout& where, const environment& env,
+        const std::string& store, std::shared_ptr<thread_pool> hashing);
 
-  /// It was found in its old home.
-  void want(const digest& blob);
+  /// It was found in its old home, and the new one has none, or one that is damaged.
+  void want(const digest& blob, bool is_damaged = false);
   /// For as long as somebody looks in both homes.
   token begin_search();
   /// These are leased in their old homes, as long as the token lives.
@@ -68,17 +71,18 @@ private:
   void complain(const char* of, const digest& blob, const error& why);
 
   const resumable_store::pointer self_;
+  deadlines& times_;
   const layout& where_;
-  const clock& time_;
   logger* const log_;
   const std::string store_;
   log_throttle quiet_;
   background_copies copies_;
   counter& moved_;
   counter& failed_;
-  std::set<std::uint64_t> searches_;
+  std::map<std::uint64_t, deadlines::token> searches_;
   std::uint64_t next_search_ = 0;
   std::deque<old_copy> old_copies_;
+  std::vector<std::size_t> being_forgotten_;  ///< by each part
   std::unordered_map<digest, pinned> pins_;
 };
 

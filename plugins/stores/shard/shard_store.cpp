@@ -49,13 +49,16 @@ expected<store_actor> spawn_shard_store(const shard_options& options, const stor
   where->now = shard::rule_of(options.stores, numbers);
   if (!options.was.empty()) where->before = shard::rule_of(options.was, numbers);
   for (const auto& store : numbers.all()) where->parts.push_back(context.store(store));
-  auto now = spawn_store<partitioned_store>(context.system, context.env, where->parts, where->now);
+  auto now =
+      spawn_store<partitioned_store>(context.system, context.env, where->parts, where->now, context.env.time);
   if (options.was.empty()) return now;
+  bool is_shared = false;
+  for (const auto& store : numbers.all()) is_shared = is_shared || context.promises(store).shared;
   std::shared_ptr<thread_pool> hashing;
   if (context.what == store_role::content)
     hashing = context.env.pools->make("kiln-shard", shard::hashing_threads);
   return spawn_store<shard::moving_store>(context.system, context.env, std::move(now),
-                                          std::shared_ptr<const shard::layout>(std::move(where)),
+                                          std::shared_ptr<const shard::layout>(std::move(where)), is_shared,
                                           context.what, context.env, context.name, std::move(hashing));
 }
 

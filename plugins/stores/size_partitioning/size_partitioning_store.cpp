@@ -18,7 +18,8 @@ expected<store_actor> spawn_size_partitioning_store(const size_partitioning_opti
       std::min<std::uint64_t>(options.threshold.bytes, std::numeric_limits<std::int64_t>::max()));
   std::vector<store_actor> parts{context.store(options.small), context.store(options.large)};
   partitioned_store::rule home_of = [threshold](const digest& blob) { return blob.size < threshold ? 0 : 1; };
-  return spawn_store<partitioned_store>(context.system, context.env, std::move(parts), std::move(home_of));
+  return spawn_store<partitioned_store>(context.system, context.env, std::move(parts), std::move(home_of),
+                                        context.env.time);
 }
 
 }  // namespace kiln

@@ -207,8 +207,9 @@ BOOST_AUTO_TEST_CASE(trap_b_what_a_part_that_is_gone_had_is_not_known_for_long) 
   auto gone = on.system.spawn_store("{type: memory, capacity: 4MiB}");
   const auto far = digest_of("far");
   partitioned_store::rule home_of = [far](const digest& blob) { return blob == far ? 0 : 1; };
-  on.top = on.over(on.system.own(spawn_store<partitioned_store>(
-      on.system.actors(), on.system.env(), std::vector<store_actor>{gone, on.below}, home_of)));
+  on.top = on.over(on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(),
+                                                                std::vector<store_actor>{gone, on.below},
+                                                                home_of, on.system.env().time)));
   on.put("far");
   BOOST_REQUIRE(!on.is_missing(far));
   on.system.end(gone);

@@ -5,7 +5,9 @@
 #include "plugins/stores/cache_metrics/cache_metrics_store.hpp"
 #include "plugins/stores/chunked/chunked_store.hpp"
 #include "plugins/stores/existence_cache/existence_cache_store.hpp"
+#include "plugins/stores/mirror/mirror_store.hpp"
 #include "plugins/stores/ref/ref_store.hpp"
+#include "plugins/stores/shard/shard_store.hpp"
 #include "plugins/stores/size_partitioning/size_partitioning_store.hpp"
 #include "plugins/stores/verify/verify_store.hpp"
 #include "test/contract/sources.hpp"
@@ -96,11 +98,34 @@ struct in_three : wrapped_store {
   in_three() {
     std::vector<store_actor> parts{counted(memory), counted(memory), counted(memory)};
     partitioned_store::rule home_of = [](const digest& blob) { return home(blob); };
-    top = system.own(
-        spawn_store<partitioned_store>(system.actors(), system.env(), std::move(parts), std::move(home_of)));
+    top = system.own(spawn_store<partitioned_store>(system.actors(), system.env(), std::move(parts),
+                                                    std::move(home_of), system.env().time));
   }
   static std::size_t home(const digest& blob) {
     return static_cast<std::size_t>(blob.hash_bytes().back()) % 3;
+  }
+};
+
+struct sharded : wrapped_store {
+  explicit sharded(bool moves = false) {
+    auto one = counted(memory), other = counted(memory);
+    auto inner = [=](const store_ref& which) { return which.name == "one" ? one : other; };
+    shard_options options;
+    options.stores = {{"", {"one"}}, {"", {"other"}}};
+    if (moves) options.was = {{"", {"one"}}};
+    top = system.own(*spawn_shard_store(options, context(inner)));
+  }
+};
+struct sharded_and_moving : sharded {
+  sharded_and_moving() : sharded(true) {}
+};
+struct mirrored_twice : wrapped_store {
+  mirrored_twice() {
+    auto one = counted(memory), other = counted(memory);
+    mirror_options options;
+    options.stores = {{"one"}, {"other"}};
+    top = system.own(*spawn_mirror_store(
+        options, context([=](const store_ref& which) { return which.name == "one" ? one : other; })));
   }
 };
 
@@ -219,6 +244,12 @@ BOOST_AUTO_TEST_CASE(batches_stay_batches_below_chunked) {
 BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_of_three_stores) {
   check_that_batches_stay_batches<in_three>();
 }
+BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_part_below_shard) {
+  check_that_batches_stay_batches<sharded>();
+}
+BOOST_AUTO_TEST_CASE(batches_are_one_batch_for_each_side_below_mirror) {
+  check_that_batches_stay_batches<mirrored_twice>();
+}
 
 BOOST_AUTO_TEST_CASE(a_lease_above_verify_keeps_blobs_below) {
   check_that_a_lease_reaches_the_bottom<verified>();
@@ -240,6 +271,14 @@ BOOST_AUTO_TEST_CASE(a_lease_above_three_stores_keeps_blobs_in_each) {
   check_that_a_lease_reaches_the_bottom<in_three>();
 }
 
+BOOST_AUTO_TEST_CASE(a_lease_above_shard_keeps_blobs_in_their_parts_also_while_it_moves) {
+  check_that_a_lease_reaches_the_bottom<sharded>();
+  check_that_a_lease_reaches_the_bottom<sharded_and_moving>();
+}
+BOOST_AUTO_TEST_CASE(a_lease_above_mirror_keeps_blobs_in_both) {
+  check_that_a_lease_reaches_the_bottom<mirrored_twice>();
+}
+
 BOOST_AUTO_TEST_CASE(orders_below_verify_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<verified>();
 }
@@ -255,6 +294,12 @@ BOOST_AUTO_TEST_CASE(orders_below_existence_cache_bear_the_time_of_the_asker) {
 }
 BOOST_AUTO_TEST_CASE(orders_to_three_stores_bear_the_time_of_the_asker) {
   check_that_the_time_is_passed_on<in_three>();
+}
+
+BOOST_AUTO_TEST_CASE(orders_below_shard_and_mirror_bear_the_time_of_the_asker) {
+  check_that_the_time_is_passed_on<sharded>();
+  check_that_the_time_is_passed_on<sharded_and_moving>();
+  check_that_the_time_is_passed_on<mirrored_twice>();
 }
 
 BOOST_AUTO_TEST_CASE(what_a_chunked_store_asks_about_layouts_and_chunks_bears_the_time_of_the_asker) {
@@ -306,7 +351,8 @@ BOOST_AUTO_TEST_CASE(one_of_three_stores_that_is_gone_fails_its_own_part_of_a_ba
   std::vector<store_actor> parts{on.counted(on.memory), on.counted(on.memory), on.counted(on.memory)};
   on.system.end(parts[1]);
   partitioned_store::rule home_of = in_three::home;
-  on.top = on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(), parts, home_of));
+  on.top = on.system.own(spawn_store<partitioned_store>(on.system.actors(), on.system.env(), parts, home_of,
+                                                        on.system.env().time));
   auto kept = on.ask(some_blobs(30));
   BOOST_REQUIRE(kept.has_value());
   std::size_t failed = 0;
