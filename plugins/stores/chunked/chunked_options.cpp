@@ -13,7 +13,11 @@ schema<chunked_options> chunked_schema() {
       .store("layouts", &chunked_options::layouts,
              "Which chunks a blob is made of: some 80 bytes for each. May be the store of action results.")
       .field("min_size", &chunked_options::min_size,
-             "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B));
+             "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B))
+      .field("read_ahead_memory", &chunked_options::read_ahead_memory,
+             "Room for chunks that come before their reader wants them: of each reader ten chunks at most, and "
+             "8 MiB. Without room, one chunk is read after the other.",
+             at_least(8_MiB));
 }
 
 expected<store_promises> chunked_promises(const chunked_options& options, const promises_of& of) {

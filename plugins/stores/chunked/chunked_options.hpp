@@ -9,6 +9,7 @@ struct chunked_options {
   store_ref inner;
   results_ref layouts;
   byte_size min_size = 1_MiB;
+  byte_size read_ahead_memory = 256_MiB;
 };
 
 schema<chunked_options> chunked_schema();

@@ -22,13 +22,14 @@ namespace kiln::chunked {
 class chunked_state : public store_wrapper {
 public:
   chunked_state(resumable_store::pointer self, std::int64_t min_size, const store_actor& inner,
-                store_actor layouts, std::shared_ptr<thread_pool> hashing)
+                store_actor layouts, std::shared_ptr<thread_pool> hashing, read_ahead ahead)
       : store_wrapper(self, inner),
         min_size_(min_size),
         layouts_(std::move(layouts)),
         hashing_(std::move(hashing)),
+        ahead_(std::move(ahead)),
         library_(self, inner, layouts_, hashing_, [this](const digest& blob) { drop_layout(blob); }),
-        proven_(self, inner, hashing_, [this](const digest& blob) { drop_layout(blob); }) {}
+        proven_(self, inner, hashing_, ahead_, [this](const digest& blob) { drop_layout(blob); }) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<blob_content> take(read_blob& order);
@@ -90,6 +91,7 @@ private:
   const std::int64_t min_size_;
   const store_actor layouts_;
   const std::shared_ptr<thread_pool> hashing_;
+  const read_ahead ahead_;
   library library_;
   proven_layouts proven_;
   store_observers listeners_;
