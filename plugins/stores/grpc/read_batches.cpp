@@ -27,16 +27,16 @@ private:
     where_->ask("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs", message.finish(),
                 [self = shared_from_this(), this, &batch](expected<byte_chain> answer) {
                   if (!answer) {
-                    settle_all(batch, answer.error());
+                    refused(batch, answer.error());
                     return go();
                   }
                   auto posted = where_->hashing()->post([self, this, &batch, answer = std::move(*answer)] {
                     auto noted = caught([&] { return note(answer, batch.function); });
-                    if (!noted) settle_all(batch, noted.error());
+                    if (!noted) settle_rest(batch, noted.error());
                     go();
                   });
                   if (posted) return;
-                  settle_all(batch, posted.error());
+                  settle_rest(batch, posted.error());
                   go();
                 });
   }

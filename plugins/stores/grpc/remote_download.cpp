@@ -85,7 +85,8 @@ private:
   std::shared_ptr<outbound_call> start() {
     google::bytestream::ReadRequest request;
     request.set_resource_name(
-        make_read_name({where_->options().instance, blob_, compressor::identity, std::string()}));
+        make_read_name({where_->options().instance, blob_, compressor::identity, std::string(),
+                        where_->options().name_functions}));
     request.set_read_offset(static_cast<std::int64_t>(offset_ + got_));
     // Without a limit where it would say nothing: not every server knows limits.
     if (offset_ + length_ < static_cast<std::uint64_t>(blob_.size))

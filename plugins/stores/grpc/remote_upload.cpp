@@ -80,7 +80,7 @@ private:
     message_writer message;
     if (sent_ == 0)
       message.text(1, make_write_name({where_->options().instance, blob_, compressor::identity,
-                                       make_uuid(*where_->env().random)}));
+                                       make_uuid(*where_->env().random), where_->options().name_functions}));
     message.varint(2, sent_);
     message.varint(3, last ? 1 : 0);
     message.data(10, data);

@@ -47,8 +47,10 @@ private:
     where_->ask("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchUpdateBlobs",
                 message.finish(),
                 [self = shared_from_this(), this, &batch](const expected<byte_chain>& answer) {
-                  auto noted = answer ? note(*answer, batch.function) : failure(answer.error());
-                  if (!noted) settle_all(batch, noted.error());
+                  if (!answer)
+                    refused(batch, answer.error());
+                  else if (auto noted = note(*answer, batch.function); !noted)
+                    settle_rest(batch, noted.error());
                   go();
                 });
   }

@@ -1,6 +1,7 @@
 #include "test/plugins/stores/grpc/reapi_peer.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/observe/log.hpp"
@@ -75,9 +76,16 @@ void reapi_peer::add_routes() {
                }});
 }
 
+void reapi_peer::let_go() {
+  std::lock_guard lock(mutex);
+  how.hold_batch_reads = false;
+  for (const auto& answer : std::exchange(held, {})) answer();
+}
+
 bool reapi_peer::admit(const call_ptr& from) {
   const std::string& method = from->info().method;
   ++calls[method.substr(method.rfind('/') + 1)];
+  clients.insert(from->info().peer);
   if (how.unavailable == 0) return true;
   --how.unavailable;
   from->finish({errc::unavailable, "the peer is not in the mood"});
@@ -104,20 +112,27 @@ void reapi_peer::add_cas_routes() {
                  std::lock_guard lock(mutex);
                  if (!admit(from)) return;
                  auto order = parse<v2::BatchReadBlobsRequest>(request);
+                 batch_reads.push_back(order->digests_size());
                  v2::BatchReadBlobsResponse answer;
                  for (int i = order->digests_size(); i-- > 0;) {
                    auto blob = from_wire(order->digests(i), function_of(order->digest_function()));
+                   if (how.abhorred && *blob == *how.abhorred)
+                     return from->finish({errc::invalid_argument, "the peer abhors one of them"});
                    auto* each = answer.add_responses();
                    to_wire(*blob, each->mutable_digest());
                    if (auto found = blobs.find(*blob); found != blobs.end()) {
                      each->set_data(found->second);
                      if (how.flip_a_bit) (*each->mutable_data())[0] ^= 1;
+                     if (how.forget_the_end) each->mutable_data()->pop_back();
                    } else {
                      set_status(each->mutable_status(), {errc::not_found, "the peer has no such blob"});
                    }
                  }
                  largest_batch = std::max(largest_batch, serialise(answer).size());
-                 reply(from, answer);
+                 if (how.hold_batch_reads)
+                   held.push_back([from, answer] { reply(from, answer); });
+                 else
+                   reply(from, answer);
                }});
   routes_.add(service + "BatchUpdateBlobs",
               {requests::one, [this](const call_ptr& from, const byte_chain& request) {
@@ -179,6 +194,7 @@ void reapi_peer::add_stream_routes() {
          std::lock_guard lock(mutex);
          if (!admit(from)) return;
          auto order = parse<google::bytestream::ReadRequest>(request);
+         names.push_back(order->resource_name());
          auto name = parse_read_name(order->resource_name());
          auto found = blobs.find(name->blob);
          if (found == blobs.end()) return from->finish({errc::not_found, "the peer has no such blob"});
@@ -211,6 +227,7 @@ void reapi_peer::add_stream_routes() {
                  stream_in(from, upload, enough, [this, from, upload] {
                    std::lock_guard lock(mutex);
                    if (how.refusal) return from->finish(*how.refusal);
+                   names.push_back(upload->name);
                    auto name = parse_write_name(upload->name);
                    if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
                    google::bytestream::WriteResponse answer;

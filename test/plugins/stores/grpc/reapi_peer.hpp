@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "core/contract/router.hpp"
 #include "core/contract/transport.hpp"
@@ -32,6 +35,8 @@ public:
     bool say_complete_at_once = false;            ///< uploads are answered after their first message
     std::optional<error> refusal;                 ///< of every blob that is sent
     std::int64_t batch_limit = 0;                 ///< as capabilities say it
+    bool hold_batch_reads = false;                ///< until `let_go`
+    std::optional<digest> abhorred;               ///< a batch with it is refused whole
   };
 
   std::mutex mutex;
@@ -41,6 +46,13 @@ public:
   std::map<std::string, int> calls;  ///< by method
   std::size_t largest_batch = 0;     ///< bytes of a request
   std::size_t messages_of_last_write = 0;
+  std::set<std::string> clients;            ///< by their addresses
+  std::vector<std::string> names;           ///< of what was streamed
+  std::vector<int> batch_reads;             ///< how many blobs each was about
+  std::vector<std::function<void()>> held;  ///< answers that stand
+
+  /// Gives the answers that were held, and holds no more.
+  void let_go();
 
 private:
   void add_routes();
