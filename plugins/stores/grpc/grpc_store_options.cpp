@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/compress/zstd.hpp"
 #include "core/config/endpoint.hpp"
 #include "core/wire/resource_name.hpp"
 
@@ -71,8 +72,12 @@ schema<grpc_store_options> grpc_store_schema() {
       .field("gather_at_once", &o::gather_at_once,
              "So many of these questions are under way. While there are fewer, none waits for others.",
              at_least(std::size_t{1}), at_most(std::size_t{1024}))
+      .field("zstd_level", &o::zstd_level,
+             "Streams go compressed, and what comes may be, where the server knows zstd: for wires that are "
+             "slower than that. Higher levels take longer.",
+             at_least(1), at_most(zstd_encoder::highest_level), or_word("off"))
       .field("threads", &o::threads,
-             "Threads that hash what arrives; half of the machine's cores if not given.",
+             "Threads that hash and unpack what arrives, and pack what is sent; half of the machine's cores if not given.",
              at_least(std::size_t{1}), at_most(std::size_t{256}))
       .check(check_options);
 }

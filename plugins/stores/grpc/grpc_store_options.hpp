@@ -24,6 +24,7 @@ struct grpc_store_options {
   std::optional<byte_size> gather_up_to = byte_size{128 << 10};
   byte_size gather_batch = byte_size{3 << 20};
   std::size_t gather_at_once = 4;
+  std::optional<int> zstd_level;
   std::optional<std::size_t> threads;
 };
 

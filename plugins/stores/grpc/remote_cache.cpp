@@ -108,24 +108,36 @@ failure remote::explain(const error& fault) const {
   return with_context(fault, "store {} at {}", common_->name, options().endpoint);
 }
 
+void remote::ask_what_it_can() {
+  if (common_->is_asked.exchange(true)) return;
+  v2::GetCapabilitiesRequest request;
+  request.set_instance_name(options().instance);
+  ask("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", serialise(request),
+      [shared = common_](expected<byte_chain> answer) {
+        auto capabilities = std::move(answer).and_then(parse<v2::ServerCapabilities>);
+        if (!capabilities) {
+          shared->is_asked = false;  // the next one asks again
+          return;
+        }
+        const auto& cache = capabilities->cache_capabilities();
+        if (const auto theirs = cache.max_batch_total_size_bytes(); theirs > 0)
+          shared->batch_limit =
+              std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
+        const auto& known = cache.supported_compressors();
+        shared->speaks_zstd = shared->options.zstd_level &&
+                              std::find(known.begin(), known.end(), v2::Compressor::ZSTD) != known.end();
+      });
+}
+
 std::uint64_t remote::batch_limit() {
-  if (!common_->limit_asked.exchange(true)) {
-    v2::GetCapabilitiesRequest request;
-    request.set_instance_name(options().instance);
-    ask("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", serialise(request),
-        [shared = common_](expected<byte_chain> answer) {
-          auto capabilities = std::move(answer).and_then(parse<v2::ServerCapabilities>);
-          if (!capabilities) {
-            shared->limit_asked = false;  // the next batch asks again
-            return;
-          }
-          auto theirs = capabilities->cache_capabilities().max_batch_total_size_bytes();
-          if (theirs > 0)
-            shared->batch_limit =
-                std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
-        });
-  }
+  ask_what_it_can();
   return common_->batch_limit;
+}
+
+bool remote::speaks_zstd() {
+  if (!options().zstd_level) return false;
+  ask_what_it_can();
+  return common_->speaks_zstd;
 }
 
 }  // namespace kiln::grpc_store

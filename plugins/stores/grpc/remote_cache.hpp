@@ -63,9 +63,12 @@ public:
   /// "asking grpc://... for store cas: ..."
   failure explain(const error& fault) const;
 
-  /// The largest message with a batch of blobs that suits both sides. Asks the server for its limit until it
-  /// has said it once.
+  // What the server can is asked for until it has said it once. Until then, the least is assumed.
+
+  /// The largest message with a batch of blobs that suits both sides.
   std::uint64_t batch_limit();
+  /// Both sides want zstd.
+  bool speaks_zstd();
 
 private:
   class asking;
@@ -78,8 +81,10 @@ private:
     const timer later;
     const std::shared_ptr<thread_pool> hashing;
     std::atomic<std::uint64_t> batch_limit;
-    std::atomic<bool> limit_asked = false;
+    std::atomic<bool> speaks_zstd = false;
+    std::atomic<bool> is_asked = false;
   };
+  void ask_what_it_can();
   remote(std::shared_ptr<common> shared, steady_time until) : common_(std::move(shared)), until_(until) {}
   outbound_request request(std::string method, duration timeout) const;
   static std::shared_ptr<common> begin(grpc_store_options options, std::string store_name,

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/base/strand.hpp"
+#include "core/compress/zstd_source.hpp"
+#include "core/contract/checked_source.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_writer.hpp"
 #include "core/wire/resource_name.hpp"
@@ -30,7 +32,11 @@ std::string make_uuid(random_source& random) {
 class uploading : public std::enable_shared_from_this<uploading> {
 public:
   uploading(remote_ptr where, const digest& blob, blob_source_ptr source, done<receipt> then)
-      : where_(std::move(where)), blob_(blob), source_(std::move(source)), then_(std::move(then)) {}
+      : where_(std::move(where)),
+        blob_(blob),
+        is_packed_(where_->speaks_zstd()),
+        source_(is_packed_ ? packed(*where_, blob, std::move(source)) : std::move(source)),
+        then_(std::move(then)) {}
 
   void start() {
     auto self = shared_from_this();
@@ -43,6 +49,11 @@ public:
   }
 
 private:
+  // A frame ends only after the blob has, and the blob only if it is one.
+  static blob_source_ptr packed(const remote& where, const digest& blob, blob_source_ptr source) {
+    return zstd_encoded({}, checked(std::move(source), blob, where.hashing()),
+                        static_cast<std::uint64_t>(blob.size), *where.options().zstd_level, where.hashing());
+  }
   std::uint64_t size() const noexcept { return static_cast<std::uint64_t>(blob_.size); }
 
   void pull() {
@@ -54,20 +65,20 @@ private:
     if (!then_) return;
     if (!piece) return finish(failure(piece.error()));
     if (piece->empty()) return end_of_source();
-    if (piece->size() > size() - sent_ - held_.size())
+    if (!is_packed_ && piece->size() > size() - sent_ - held_.size())
       return refuse(fmt::format("more bytes came as blob {} than its digest says", blob_));
     held_.append(std::move(*piece));
     go_on();
   }
   void end_of_source() {
-    if (sent_ + held_.size() != size())
+    if (!is_packed_ && sent_ + held_.size() != size())
       return refuse(fmt::format("only {} bytes came as blob {}", sent_ + held_.size(), blob_));
     complete_ = true;
     send();
   }
   // What would complete the blob waits for the end of the source.
   void go_on() {
-    if (held_.size() >= least_message && sent_ + held_.size() < size())
+    if (held_.size() >= least_message && (is_packed_ || sent_ + held_.size() < size()))
       send();
     else
       pull();
@@ -79,7 +90,8 @@ private:
     const bool last = complete_ && held_.empty();
     message_writer message;
     if (sent_ == 0)
-      message.text(1, make_write_name({where_->options().instance, blob_, compressor::identity,
+      message.text(1, make_write_name({where_->options().instance, blob_,
+                                       is_packed_ ? compressor::zstd : compressor::identity,
                                        make_uuid(*where_->env().random), where_->options().name_functions}));
     message.varint(2, sent_);
     message.varint(3, last ? 1 : 0);
@@ -112,10 +124,16 @@ private:
       committed_ = message ? message->committed_size() : 0;
       return await_answer();  // only the status behind it says that it counts
     }
-    if (committed_ != blob_.size)
+    if (!is_all(committed_))
       return finish(where_->explain(
           {errc::internal, fmt::format("it took {} bytes of blob {} and said no more", committed_, blob_)}));
     finish(receipt{size(), false});
+  }
+
+  // Of what is packed, servers say how much of that came; -1 if somebody else was faster.
+  bool is_all(std::int64_t committed) const noexcept {
+    return committed == blob_.size ||
+           (is_packed_ && (committed == -1 || committed == static_cast<std::int64_t>(sent_)));
   }
 
   void refuse(std::string why) { finish(fail(error(errc::invalid_argument, std::move(why)))); }
@@ -128,6 +146,7 @@ private:
 
   const remote_ptr where_;
   const digest blob_;
+  const bool is_packed_;
   const blob_source_ptr source_;
   done<receipt> then_;  ///< null once it was called: the upload is over
   strand strand_;

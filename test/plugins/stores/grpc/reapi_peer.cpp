@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/compress/zstd.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 #include "core/plugin/loader.hpp"
@@ -45,6 +46,10 @@ digest_function function_of(int number) {
   return number == 0 ? digest_function::sha256 : static_cast<digest_function>(number);
 }
 
+std::string pack(const std::string& text) {
+  return std::string(zstd_encode(text, 3, text.size() + 1024)->view());
+}
+
 void set_status(google::rpc::Status* to, const error& fault) {
   to->set_code(static_cast<int>(fault.code()));
   to->set_message(fault.message());
@@ -71,7 +76,10 @@ void reapi_peer::add_routes() {
               {requests::one, [this](const call_ptr& from, const byte_chain&) {
                  std::lock_guard lock(mutex);
                  v2::ServerCapabilities capabilities;
-                 capabilities.mutable_cache_capabilities()->set_max_batch_total_size_bytes(how.batch_limit);
+                 auto* cache = capabilities.mutable_cache_capabilities();
+                 cache->set_max_batch_total_size_bytes(how.batch_limit);
+                 if (how.knows_zstd) cache->add_supported_compressors(v2::Compressor::ZSTD);
+                 ++calls["GetCapabilities"];
                  reply(from, capabilities);
                }});
 }
@@ -124,6 +132,11 @@ void reapi_peer::add_cas_routes() {
                      each->set_data(found->second);
                      if (how.flip_a_bit) (*each->mutable_data())[0] ^= 1;
                      if (how.forget_the_end) each->mutable_data()->pop_back();
+                     const auto& forms = order->acceptable_compressors();
+                     if (std::find(forms.begin(), forms.end(), v2::Compressor::ZSTD) != forms.end()) {
+                       each->set_data(pack(each->data()));
+                       each->set_compressor(v2::Compressor::ZSTD);
+                     }
                    } else {
                      set_status(each->mutable_status(), {errc::not_found, "the peer has no such blob"});
                    }
@@ -204,6 +217,7 @@ void reapi_peer::add_stream_routes() {
          error last_word;
          if (how.flip_a_bit) text->back() ^= 1;
          if (how.forget_the_end) text->pop_back();
+         if (name->form == compressor::zstd) *text = pack(*text);
          if (how.break_read_after && *how.break_read_after < text->size()) {
            text->resize(*how.break_read_after);
            last_word = {errc::unavailable, "the peer broke off"};
@@ -229,9 +243,16 @@ void reapi_peer::add_stream_routes() {
                    if (how.refusal) return from->finish(*how.refusal);
                    names.push_back(upload->name);
                    auto name = parse_write_name(upload->name);
+                   auto sent = static_cast<std::int64_t>(upload->content.size());
+                   if (name->form == compressor::zstd && !how.say_complete_at_once) {
+                     auto plain = zstd_decode(upload->content, static_cast<std::uint64_t>(name->blob.size), 23);
+                     if (!plain) return from->finish(plain.error());
+                     upload->content = std::string(plain->view());
+                   }
                    if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
                    google::bytestream::WriteResponse answer;
-                   answer.set_committed_size(name->blob.size);
+                   const bool is_packed = name->form == compressor::zstd;
+                   answer.set_committed_size(!is_packed ? name->blob.size : how.say_complete_at_once ? -1 : sent);
                    reply(from, answer);
                  });
                }});
