@@ -202,8 +202,7 @@ std::vector<read_blob> reads_of(const composition& whole, steady_time until, std
 
 blob_source_ptr join_reads(caf::actor_system& system, store_actor from, std::vector<read_blob> reads,
                            read_ahead limits) {
-  auto state =
-      std::make_shared<joining::joiner_state>(std::move(from), std::move(reads), std::move(limits));
+  auto state = std::make_shared<joining::joiner_state>(std::move(from), std::move(reads), std::move(limits));
   return std::make_shared<joining::joined_source>(system.spawn(joining::joiner, state), state.get());
 }
 

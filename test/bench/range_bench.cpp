@@ -1,6 +1,7 @@
-// How long readers of a part of a 4 MiB chunk wait that is elsewhere: three at once, each at a place of its own, of an
-// object that nobody has read before. Beside it the way in which all wait for the whole chunk, over the same source, in
-// turn with it. Two places where the object may be: 20 ms away at 100 MB/s, 1 ms away at 500 MB/s. Sleeps for real.
+// How long readers of a part of a 4 MiB chunk wait that is elsewhere: three at once, each at a place of its
+// own, of an object that nobody has read before. Beside it the way in which all wait for the whole chunk,
+// over the same source, in turn with it. Two places where the object may be: 20 ms away at 100 MB/s, 1 ms
+// away at 500 MB/s. Sleeps for real.
 //
 //     build/test/range_bench [rounds]
 
@@ -46,7 +47,8 @@ public:
     auto posted = line_.post([self = shared_from_this(), then] {
       const auto count = std::min<std::uint64_t>(64 << 10, self->size_ - self->sent_);
       self->sent_ += count;
-      const std::chrono::duration<double> flown(static_cast<double>(self->sent_) / self->where_.bytes_per_second);
+      const std::chrono::duration<double> flown(static_cast<double>(self->sent_) /
+                                                self->where_.bytes_per_second);
       std::this_thread::sleep_until(self->began_ + self->where_.first_byte +
                                     std::chrono::duration_cast<steady::duration>(flown));
       then(bytes::of_static(std::string_view(zeros()).substr(0, count)));
@@ -85,7 +87,8 @@ digest fresh_name() {
   return {digest_of(std::to_string(++made)).hash, static_cast<std::int64_t>(chunk), digest_function::sha256};
 }
 
-std::future<expected<blob_content>> ask(caf::actor_system& system, const store_actor& whom, const read_blob& order) {
+std::future<expected<blob_content>> ask(caf::actor_system& system, const store_actor& whom,
+                                        const read_blob& order) {
   auto heard = std::make_shared<std::promise<expected<blob_content>>>();
   system.spawn([=](caf::event_based_actor* self) {
     self->request(whom, caf::infinite, order)
@@ -96,7 +99,8 @@ std::future<expected<blob_content>> ask(caf::actor_system& system, const store_a
 }
 
 // Through the store, as every reader goes.
-double wait_for_part(caf::actor_system& system, const store_actor& ranges, const digest& blob, std::uint64_t offset) {
+double wait_for_part(caf::actor_system& system, const store_actor& ranges, const digest& blob,
+                     std::uint64_t offset) {
   const auto began = steady::now();
   auto got = ask(system, ranges, {blob, offset, block}).get();
   if (!got || got->head.size() + (got->rest ? 1 : 0) != block) std::abort();
@@ -111,7 +115,8 @@ public:
     std::unique_lock hold(mutex_);
     if (!std::exchange(is_begun_, true)) {
       pump(
-          std::make_shared<far_source>(where, chunk, line), [](const byte_chain&) { return expected<void>(); },
+          std::make_shared<far_source>(where, chunk, line),
+          [](const byte_chain&) { return expected<void>(); },
           [this](const expected<void>&) {
             std::lock_guard inside(mutex_);
             is_there_ = true;
@@ -132,8 +137,7 @@ template <class Wait>
 void measure(std::vector<double>& into, const std::vector<std::uint64_t>& offsets, Wait wait) {
   std::vector<std::thread> all;
   std::vector<double> times(offsets.size());
-  for (std::size_t i = 0; i < offsets.size(); ++i)
-    all.emplace_back([&, i] { times[i] = wait(offsets[i]); });
+  for (std::size_t i = 0; i < offsets.size(); ++i) all.emplace_back([&, i] { times[i] = wait(offsets[i]); });
   for (auto& one : all) one.join();
   into.insert(into.end(), times.begin(), times.end());
 }

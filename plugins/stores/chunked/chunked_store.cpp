@@ -146,9 +146,9 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
   ahead.memory = std::make_shared<byte_budget>(options.read_ahead_memory.bytes);
   claim_memory(context.env.metrics,
                {"store " + context.name, "read_ahead_memory", options.read_ahead_memory.bytes});
-  return spawn_store<chunked::chunked_state>(
-      context.system, context.env, static_cast<std::int64_t>(options.min_size.bytes),
-      context.store(options.inner), context.store(options.layouts), std::move(hashing), std::move(ahead));
+  return spawn_store<chunked::chunked_state>(context.system, context.env, options,
+                                             context.store(options.inner), context.store(options.layouts),
+                                             std::move(hashing), std::move(ahead));
 }
 
 }  // namespace kiln

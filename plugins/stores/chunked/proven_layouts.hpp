@@ -20,8 +20,8 @@ public:
   using outcome = std::function<void(const expected<void>&)>;
 
   /// `wrong` hears of layouts that are not their blobs.
-  proven_layouts(resumable_store::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing, read_ahead ahead,
-                 std::function<void(const digest&)> wrong)
+  proven_layouts(resumable_store::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
+                 read_ahead ahead, std::function<void(const digest&)> wrong)
       : self_(self),
         inner_(std::move(inner)),
         hashing_(std::move(hashing)),

@@ -59,11 +59,13 @@ schema<grpc_store_options> grpc_store_schema() {
              "Largest message with a batch of blobs; less if the server asks for less.", at_least(64_KiB))
       .field("max_result_size", &o::max_result_size, "Largest action result.", at_least(1_B))
       .field("connections", &o::connections,
-             "Connections to the server, over which calls are spread: a proxy on the way may send each to another "
+             "Connections to the server, over which calls are spread: a proxy on the way may send each to "
+             "another "
              "machine, and one connection fills no long and fast wire.",
              at_least(std::size_t{1}), at_most(std::size_t{64}))
       .field("name_functions", &o::name_functions,
-             "Off leaves the digest function out of the names of blobs, for servers that do not know such names; "
+             "Off leaves the digest function out of the names of blobs, for servers that do not know such "
+             "names; "
              "they have to be set to that function.")
       .field("gather_up_to", &o::gather_up_to,
              "Blobs up to this size that are read one by one are asked for together, whoever asks for them.",
@@ -77,7 +79,8 @@ schema<grpc_store_options> grpc_store_schema() {
              "slower than that. Higher levels take longer.",
              at_least(1), at_most(zstd_encoder::highest_level), or_word("off"))
       .field("threads", &o::threads,
-             "Threads that hash and unpack what arrives, and pack what is sent; half of the machine's cores if not given.",
+             "Threads that hash and unpack what arrives, and pack what is sent; half of the machine's cores "
+             "if not given.",
              at_least(std::size_t{1}), at_most(std::size_t{256}))
       .check(check_options);
 }

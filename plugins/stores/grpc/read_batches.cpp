@@ -71,7 +71,8 @@ private:
     auto blob = parse_digest(function, named.hash, named.size);
     if (!blob) return where_->explain({errc::internal, blob.error().message()});
     if (!wanted_.contains(*blob)) return {};  // nor is anything unpacked for it
-    expected<bytes> right = status.code() != 0 ? failure(error_of(status)) : proven(*blob, content, packed_by);
+    expected<bytes> right =
+        status.code() != 0 ? failure(error_of(status)) : proven(*blob, content, packed_by);
     settle(*blob, right ? std::move(right) : where_->explain(right.error()));
     return {};
   }

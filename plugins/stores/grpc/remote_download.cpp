@@ -89,7 +89,8 @@ private:
   void ended(const next& then) {
     if (intake_)
       if (auto whole = intake_->end(); !whole)
-        return give_up(error(errc::data_loss, fmt::format("blob {}: {}", blob_, whole.error().message())), then);
+        return give_up(error(errc::data_loss, fmt::format("blob {}: {}", blob_, whole.error().message())),
+                       then);
     if (got_ == length_) return then(byte_chain());
     give_up(error(errc::data_loss, fmt::format("only {} of {} bytes came of blob {}", got_, length_, blob_)),
             then);
@@ -108,10 +109,9 @@ private:
 
   std::shared_ptr<outbound_call> start() {
     google::bytestream::ReadRequest request;
-    request.set_resource_name(
-        make_read_name({where_->options().instance, blob_,
-                        is_packed_ ? compressor::zstd : compressor::identity, std::string(),
-                        where_->options().name_functions}));
+    request.set_resource_name(make_read_name({where_->options().instance, blob_,
+                                              is_packed_ ? compressor::zstd : compressor::identity,
+                                              std::string(), where_->options().name_functions}));
     request.set_read_offset(static_cast<std::int64_t>(offset_ + got_));
     // Without a limit where it would say nothing: not every server knows limits.
     if (offset_ + length_ < static_cast<std::uint64_t>(blob_.size))

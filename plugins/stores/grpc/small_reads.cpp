@@ -85,7 +85,8 @@ void small_reads::ask_for(requests all) {
     }
     ask_for_some();
   };
-  read_many_there(where_->until(until), std::move(blobs), come_home<blob_batch>(resumable_store(self_), home));
+  read_many_there(where_->until(until), std::move(blobs),
+                  come_home<blob_batch>(resumable_store(self_), home));
 }
 
 }  // namespace kiln::grpc_store

@@ -11,8 +11,8 @@
 namespace kiln::grpc_store {
 
 /// Small blobs that many ask for one by one, asked for together. Nobody waits for others to come: a question
-/// goes out at once while few are under way, and what comes meanwhile goes with the next one. Each hears of its
-/// own blob only. Confined to the store's actor.
+/// goes out at once while few are under way, and what comes meanwhile goes with the next one. Each hears of
+/// its own blob only. Confined to the store's actor.
 class small_reads {
 public:
   small_reads(resumable_store::pointer self, remote_ptr where, const std::string& store);

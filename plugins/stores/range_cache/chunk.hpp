@@ -46,7 +46,7 @@ private:
 
   std::uint64_t size_;
   std::uint64_t ready_ = 0;
-  std::shared_ptr<char[]> memory_;  // what lies behind `ready_` nobody has seen
+  std::shared_ptr<char[]> memory_;                // what lies behind `ready_` nobody has seen
   std::multimap<std::uint64_t, waiter> waiters_;  // by the end of what they wait for
 };
 

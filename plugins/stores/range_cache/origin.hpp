@@ -34,8 +34,8 @@ struct fetch_events {
 /// The fetch lasts as long as this does.
 using fetch = std::shared_ptr<const void>;
 
-/// Asks for bytes [offset, offset + size) of the object, fewer where it ends before that. Whoever is asked may
-/// give up at `until`.
+/// Asks for bytes [offset, offset + size) of the object, fewer where it ends before that. Whoever is asked
+/// may give up at `until`.
 using origin =
     std::function<fetch(std::uint64_t offset, std::uint64_t size, steady_time until, fetch_events events)>;
 

@@ -7,12 +7,15 @@ schema<range_cache_options> range_cache_schema() {
   using namespace std::chrono_literals;
   using o = range_cache_options;
   return schema<o>{
-      "Serves parts of large blobs out of chunks, which are fetched once for all who ask and kept in memory for "
-      "a while. Place it before a store that is far away, where many read parts of the same large blobs. Whole "
+      "Serves parts of large blobs out of chunks, which are fetched once for all who ask and kept in memory "
+      "for "
+      "a while. Place it before a store that is far away, where many read parts of the same large blobs. "
+      "Whole "
       "blobs and small ones pass it by."}
       .store("inner", &o::inner, "Where the blobs are.")
       .field("chunk_size", &o::chunk_size, "What is fetched at once.", at_least(64_KiB), at_most(256_MiB))
-      .field("min_size", &o::min_size, "Parts of smaller blobs are read as they are asked for.", at_least(1_B))
+      .field("min_size", &o::min_size, "Parts of smaller blobs are read as they are asked for.",
+             at_least(1_B))
       .field("memory", &o::memory,
              "Room for chunks; the one used least recently goes first. While all of it is being filled, "
              "readers are passed on to the store below.")
@@ -20,10 +23,11 @@ schema<range_cache_options> range_cache_schema() {
              at_least(1ms))
       .field("fetch_timeout", &o::fetch_timeout, "A fetch that takes longer for its chunk is given up.",
              at_least(1ms))
-      .field("max_age", &o::max_age,
-             "A chunk older than this is fetched again: the store below may have lost the blob, or be told by "
-             "such reads that it is in use.",
-             at_least(1ms))
+      .field(
+          "max_age", &o::max_age,
+          "A chunk older than this is fetched again: the store below may have lost the blob, or be told by "
+          "such reads that it is in use.",
+          at_least(1ms))
       .check([](const o& options) -> expected<void> {
         if (options.memory.bytes >= 2 * options.chunk_size.bytes) return {};
         return fail(errc::invalid_argument,

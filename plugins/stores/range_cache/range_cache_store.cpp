@@ -110,8 +110,7 @@ void range_cache_store::open(const read_blob& order, const blob_part& part, answ
 range_cache_store::object_ptr range_cache_store::object_of(const digest& blob) {
   auto& place = objects_[blob];
   if (!place)
-    place = std::make_shared<ranged_object>(settings_, time_, room_, stats_,
-                                            origin_in(self(), inner(), blob),
+    place = std::make_shared<ranged_object>(settings_, time_, room_, stats_, origin_in(self(), inner(), blob),
                                             static_cast<std::uint64_t>(blob.size));
   return place;
 }
@@ -210,8 +209,8 @@ expected<store_actor> spawn_range_cache_store(const range_cache_options& options
     return fail(errc::invalid_argument,
                 "it would hold action results, which are small and change: parts of several would be joined");
   claim_memory(context.env.metrics, {"store " + context.name, "memory", options.memory.bytes});
-  return spawn_store<range_cache::range_cache_store>(context.system, context.env, context.store(options.inner),
-                                                     context.env, context.name, options);
+  return spawn_store<range_cache::range_cache_store>(
+      context.system, context.env, context.store(options.inner), context.env, context.name, options);
 }
 
 }  // namespace kiln

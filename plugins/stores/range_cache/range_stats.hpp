@@ -36,8 +36,9 @@ struct range_stats {
 
 private:
   static counter& read(metric_registry& in, const std::string& store, const char* how) {
-    return in.counters("kiln_range_cache_parts_total", "Parts of chunks that were asked for, by how they came.",
-                       {"store", "how"})
+    return in
+        .counters("kiln_range_cache_parts_total", "Parts of chunks that were asked for, by how they came.",
+                  {"store", "how"})
         .with({store, how});
   }
 };

@@ -53,7 +53,8 @@ std::optional<std::uint64_t> ranged_object::size() const {
 }
 
 bool ranged_object::is_fetching() const noexcept {
-  return std::any_of(chunks_.begin(), chunks_.end(), [](const auto& one) { return one.second.now.has_value(); });
+  return std::any_of(chunks_.begin(), chunks_.end(),
+                     [](const auto& one) { return one.second.now.has_value(); });
 }
 
 void ranged_object::read(std::uint64_t offset, std::uint64_t size, done then) {
@@ -266,9 +267,10 @@ void ranged_object::expire() {
   auto self = shared_from_this();
   for (const auto& one : all)
     finish(one.index, one.number,
-           one.is_stalled
-               ? fail(errc::deadline_exceeded, "no byte of a chunk came for {}", in_words(settings_.stall_timeout))
-               : fail(errc::deadline_exceeded, "a chunk took longer than {}", in_words(settings_.fetch_timeout)));
+           one.is_stalled ? fail(errc::deadline_exceeded, "no byte of a chunk came for {}",
+                                 in_words(settings_.stall_timeout))
+                          : fail(errc::deadline_exceeded, "a chunk took longer than {}",
+                                 in_words(settings_.fetch_timeout)));
 }
 
 chunk::calls ranged_object::clear(const error& why) {

@@ -26,8 +26,8 @@ struct range_settings {
 /// fetch that fails, or takes too long, fails those that wait for what it did not bring: what it brought
 /// stays, and the next one goes on behind it. Nothing that failed is remembered.
 ///
-/// Confined to its owner, who calls `expire` from time to time; no threads, no clock of its own. Continuations
-/// may be called before `read` returns, and may read again or drop the object.
+/// Confined to its owner, who calls `expire` from time to time; no threads, no clock of its own.
+/// Continuations may be called before `read` returns, and may read again or drop the object.
 class ranged_object : public std::enable_shared_from_this<ranged_object> {
 public:
   using done = std::function<void(expected<byte_chain>)>;

@@ -18,8 +18,7 @@ public:
   void begin(const store_actor& inner, const read_blob& order) {
     auto mine = shared_from_this();
     on_response(
-        self_->request(inner, caf::infinite, order),
-        [mine](blob_content& content) { mine->opened(content); },
+        self_->request(inner, caf::infinite, order), [mine](blob_content& content) { mine->opened(content); },
         [mine](const caf::error& fault) { mine->end(failure(from_caf(fault))); });
   }
   void give_up() noexcept {
@@ -41,10 +40,9 @@ private:
   void go_on() {
     if (is_over_) return;
     if (!rest_) return end({});
-    rest_->read(come_home<byte_chain>(resumable_store(self_),
-                                      [mine = shared_from_this()](const expected<byte_chain>& piece) {
-                                        mine->take(piece);
-                                      }));
+    rest_->read(come_home<byte_chain>(
+        resumable_store(self_),
+        [mine = shared_from_this()](const expected<byte_chain>& piece) { mine->take(piece); }));
   }
   void take(const expected<byte_chain>& piece) {
     if (is_over_) return;

@@ -225,37 +225,38 @@ void reapi_peer::add_stream_routes() {
          }
          stream_out(from, text, 0, last_word);
        }});
-  routes_.add("/google.bytestream.ByteStream/Write",
-              {requests::many, [this](const call_ptr& from, const byte_chain&) {
-                 auto upload = std::make_shared<incoming>();
-                 {
-                   std::lock_guard lock(mutex);
-                   if (!admit(from)) return;
-                   messages_of_last_write = 0;
-                 }
-                 auto enough = [this] {
-                   std::lock_guard lock(mutex);
-                   ++messages_of_last_write;
-                   return how.say_complete_at_once;
-                 };
-                 stream_in(from, upload, enough, [this, from, upload] {
-                   std::lock_guard lock(mutex);
-                   if (how.refusal) return from->finish(*how.refusal);
-                   names.push_back(upload->name);
-                   auto name = parse_write_name(upload->name);
-                   auto sent = static_cast<std::int64_t>(upload->content.size());
-                   if (name->form == compressor::zstd && !how.say_complete_at_once) {
-                     auto plain = zstd_decode(upload->content, static_cast<std::uint64_t>(name->blob.size), 23);
-                     if (!plain) return from->finish(plain.error());
-                     upload->content = std::string(plain->view());
-                   }
-                   if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
-                   google::bytestream::WriteResponse answer;
-                   const bool is_packed = name->form == compressor::zstd;
-                   answer.set_committed_size(!is_packed ? name->blob.size : how.say_complete_at_once ? -1 : sent);
-                   reply(from, answer);
-                 });
-               }});
+  routes_.add(
+      "/google.bytestream.ByteStream/Write",
+      {requests::many, [this](const call_ptr& from, const byte_chain&) {
+         auto upload = std::make_shared<incoming>();
+         {
+           std::lock_guard lock(mutex);
+           if (!admit(from)) return;
+           messages_of_last_write = 0;
+         }
+         auto enough = [this] {
+           std::lock_guard lock(mutex);
+           ++messages_of_last_write;
+           return how.say_complete_at_once;
+         };
+         stream_in(from, upload, enough, [this, from, upload] {
+           std::lock_guard lock(mutex);
+           if (how.refusal) return from->finish(*how.refusal);
+           names.push_back(upload->name);
+           auto name = parse_write_name(upload->name);
+           auto sent = static_cast<std::int64_t>(upload->content.size());
+           if (name->form == compressor::zstd && !how.say_complete_at_once) {
+             auto plain = zstd_decode(upload->content, static_cast<std::uint64_t>(name->blob.size), 23);
+             if (!plain) return from->finish(plain.error());
+             upload->content = std::string(plain->view());
+           }
+           if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
+           google::bytestream::WriteResponse answer;
+           const bool is_packed = name->form == compressor::zstd;
+           answer.set_committed_size(!is_packed ? name->blob.size : how.say_complete_at_once ? -1 : sent);
+           reply(from, answer);
+         });
+       }});
 }
 
 void reapi_peer::add_result_routes() {

@@ -36,8 +36,8 @@ public:
     std::optional<error> refusal;                 ///< of every blob that is sent
     std::int64_t batch_limit = 0;                 ///< as capabilities say it
     bool knows_zstd = false;
-    bool hold_batch_reads = false;                ///< until `let_go`
-    std::optional<digest> abhorred;               ///< a batch with it is refused whole
+    bool hold_batch_reads = false;   ///< until `let_go`
+    std::optional<digest> abhorred;  ///< a batch with it is refused whole
   };
 
   std::mutex mutex;

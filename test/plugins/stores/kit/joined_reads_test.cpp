@@ -9,11 +9,11 @@ using namespace kiln;
 BOOST_AUTO_TEST_SUITE(joined_reads)
 
 using namespace kiln::test;
+using contract::noise;
 using fast_slow_tests::fed_source;
 using fast_slow_tests::mood;
 using fast_slow_tests::moody_store;
 using fast_slow_tests::reader;
-using contract::noise;
 
 namespace {
 

@@ -21,12 +21,12 @@ KILN_STORE_CONTRACT(range_cache_on_disk,
 BOOST_AUTO_TEST_SUITE(range_cache_store)
 
 using namespace kiln::test;
+using contract::noise;
 using fast_slow_tests::code_of;
 using fast_slow_tests::fed_source;
 using fast_slow_tests::mood;
 using fast_slow_tests::moody_store;
 using fast_slow_tests::reader;
-using contract::noise;
 
 namespace {
 
@@ -50,9 +50,12 @@ struct ranges {
     inner = system.spawn_store(yaml);
     auto moody = system.own(spawn_store<moody_store>(system.actors(), system.env(), inner, how));
     auto counted = system.own(spawn_store<watching_store>(system.actors(), system.env(), moody, seen));
-    store_context context{system.actors(),    system.env(),
-                          "ranges",           store_role::content,
-                          [counted](const store_ref&) { return counted; }, {}};
+    store_context context{system.actors(),
+                          system.env(),
+                          "ranges",
+                          store_role::content,
+                          [counted](const store_ref&) { return counted; },
+                          {}};
     auto spawned = spawn_range_cache_store(options, context);
     if (!spawned) throw std::runtime_error(spawned.error().message());
     top = system.own(*spawned);
@@ -70,7 +73,9 @@ struct ranges {
   auto begin(std::uint64_t offset, std::uint64_t limit = 0) {
     return system.begin<blob_content>(top, read_blob{blob, offset, limit});
   }
-  expected<std::string> read(std::uint64_t offset, std::uint64_t limit = 0) { return drain(open(offset, limit)); }
+  expected<std::string> read(std::uint64_t offset, std::uint64_t limit = 0) {
+    return drain(open(offset, limit));
+  }
   expected<std::string> drain(expected<blob_content> got) {
     if (!got) return failure(got.error());
     reader one(std::move(*got));
@@ -95,7 +100,8 @@ struct ranges {
     });
   }
   /// Whether these are the bytes.
-  bool is(const expected<std::string>& got, std::uint64_t offset, std::uint64_t limit = std::string::npos) const {
+  bool is(const expected<std::string>& got, std::uint64_t offset,
+          std::uint64_t limit = std::string::npos) const {
     return got && *got == content.substr(offset, limit);
   }
   /// How many reads reach the store below while `body` runs.
@@ -137,7 +143,8 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_large_blob_costs_the_chunks_that_it_touches_onc
 BOOST_AUTO_TEST_CASE(any_part_is_read_to_the_byte) {
   ranges on(2);
   const std::uint64_t size = on.content.size();
-  for (std::uint64_t offset : {0UL, 1UL, chunk - 1, chunk, chunk + 1, 3 * chunk - 7, size - 101, size - 1, size})
+  for (std::uint64_t offset :
+       {0UL, 1UL, chunk - 1, chunk, chunk + 1, 3 * chunk - 7, size - 101, size - 1, size})
     for (std::uint64_t limit : {0UL, 1UL, 100UL, chunk, chunk + 1, 3 * chunk, size + 1})
       BOOST_TEST(on.is(on.read(offset, limit), offset, limit == 0 ? std::string::npos : limit),
                  "from " << offset << " at most " << limit);
@@ -291,7 +298,8 @@ BOOST_AUTO_TEST_CASE(without_room_for_another_chunk_readers_are_passed_on_and_on
   BOOST_REQUIRE((*other && **other));  // the store below's own answer
   BOOST_TEST(on.counted("passed_on") == 1U);
 
-  // Its first chunk is there, the second is being fetched, and now a third reader takes the room of the first.
+  // Its first chunk is there, the second is being fetched, and now a third reader takes the room of the
+  // first.
   auto three = on.begin(0, 3 * chunk);
   from[0]->feed(on.content.substr(0, chunk));
   on.system.run();
@@ -355,15 +363,17 @@ BOOST_AUTO_TEST_CASE(refuses_results_and_too_little_memory) {
       contract::stage(contract::subject{"{type: range_cache, inner: {type: memory, capacity: 1MiB}}",
                                         store_role::results}),
       std::runtime_error, says("action results"));
-  BOOST_CHECK_EXCEPTION(contract::stage(contract::subject{"{type: range_cache, memory: 7MiB, chunk_size: 4MiB,"
-                                                          " inner: {type: memory, capacity: 1MiB}}"}),
-                        std::runtime_error, says("twice the chunk_size"));
+  BOOST_CHECK_EXCEPTION(
+      contract::stage(contract::subject{"{type: range_cache, memory: 7MiB, chunk_size: 4MiB,"
+                                        " inner: {type: memory, capacity: 1MiB}}"}),
+      std::runtime_error, says("twice the chunk_size"));
 }
 
 // Real threads, readers of all parts at once, and a fraction of the memory that they want.
 BOOST_AUTO_TEST_CASE(many_readers_at_once_get_their_bytes_and_no_others) {
-  contract::stage on(contract::subject{"{type: range_cache, min_size: 1B, chunk_size: 64KiB, memory: 256KiB,"
-                                       " inner: {type: memory, capacity: 64MiB}}"});
+  contract::stage on(
+      contract::subject{"{type: range_cache, min_size: 1B, chunk_size: 64KiB, memory: 256KiB,"
+                        " inner: {type: memory, capacity: 64MiB}}"});
   const std::string content = noise(2'000'000);
   const digest blob = digest_of(content);
   BOOST_REQUIRE(on.tell(write_blob{blob, contract::deliver(content)}).has_value());

@@ -31,7 +31,8 @@ struct played_origin {
   bool throws = false;
 
   range_cache::origin origin() {
-    return [this](std::uint64_t offset, std::uint64_t size, steady_time until, range_cache::fetch_events events) {
+    return [this](std::uint64_t offset, std::uint64_t size, steady_time until,
+                  range_cache::fetch_events events) {
       if (throws) throw std::runtime_error("the origin has a fault of its own");
       auto held = std::make_shared<int>();
       fetches.push_back({offset, size, until, std::move(events), held});
@@ -263,7 +264,8 @@ BOOST_AUTO_TEST_CASE(an_origin_that_brings_a_byte_now_and_then_is_given_up_too) 
 
 BOOST_AUTO_TEST_CASE(the_size_is_learnt_from_the_first_answer_whoever_asked_for_it) {
   bench on(std::nullopt);
-  auto last = on.read(3400, 5000), first = on.read(0, 10), behind = on.read(3501, 1), at_end = on.read(3500, 1);
+  auto last = on.read(3400, 5000), first = on.read(0, 10), behind = on.read(3501, 1),
+       at_end = on.read(3500, 1);
   BOOST_TEST(on.there.fetches.size() == 1U);
   BOOST_TEST(on.there.fetches[0].offset == 3000U);
   on.there.fetches[0].events.facts({3500, "v1"});
