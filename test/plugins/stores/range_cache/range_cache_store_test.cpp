@@ -288,8 +288,8 @@ BOOST_AUTO_TEST_CASE(a_reader_that_leaves_takes_nothing_from_the_others) {
 
 BOOST_AUTO_TEST_CASE(without_room_for_another_chunk_readers_are_passed_on_and_on_their_way_too) {
   ranges on(2);
-  auto from = on.feed(4);
-  auto one = on.begin(0, 2 * chunk);  // takes both
+  auto from = on.feed(5);
+  auto one = on.begin(0, 3 * chunk);  // takes both
   on.system.run();
   auto other = on.begin(5 * chunk, 10);
   on.system.run();
@@ -298,20 +298,21 @@ BOOST_AUTO_TEST_CASE(without_room_for_another_chunk_readers_are_passed_on_and_on
   BOOST_REQUIRE((*other && **other));  // the store below's own answer
   BOOST_TEST(on.counted("passed_on") == 1U);
 
-  // Its first chunk is there, the second is being fetched, and now a third reader takes the room of the
-  // first.
-  auto three = on.begin(0, 3 * chunk);
   from[0]->feed(on.content.substr(0, chunk));
   on.system.run();
   from[0]->end();
   on.system.run();
-  BOOST_REQUIRE((*three && **three));
-  auto fourth = on.begin(8 * chunk, 10);
+  BOOST_REQUIRE((*one && **one));
+  // While it looks away, others take all the room.
+  auto third = on.begin(8 * chunk, 10);
   on.system.run();
-  on.how->reading = nullptr;
   from[1]->feed(failure(error(errc::unavailable, "the line is cut")));
   on.system.run();
-  BOOST_TEST(on.is(on.drain(std::move(**three)), 0, 3 * chunk));
+  auto fourth = on.begin(6 * chunk, 10);
+  on.system.run();
+  on.how->reading = nullptr;
+  BOOST_TEST(on.is(on.drain(std::move(**one)), 0, 3 * chunk));
+  BOOST_TEST(on.counted("passed_on") == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(chunks_of_a_blob_that_was_forgotten_or_left_are_not_served) {
