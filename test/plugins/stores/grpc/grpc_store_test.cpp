@@ -1,34 +1,22 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "core/observe/prometheus.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/message.hpp"
 #include "test/contract/claims.hpp"
-#include "test/plugins/stores/grpc/reapi_peer.hpp"
+#include "test/plugins/stores/grpc/grpc_stage.hpp"
 
 using namespace kiln;
-using kiln::test::reapi_peer;
 
 BOOST_AUTO_TEST_SUITE(grpc_store)
 
 using namespace kiln::contract;
+using namespace kiln::test::grpc_tests;
 
 namespace {
-
-// Each stage dials once, on the test's thread, and so gets a peer of its own.
-std::unique_ptr<reapi_peer> peer;
 
 struct peers_end_before_grpc {
   ~peers_end_before_grpc() { peer.reset(); }
 };
 BOOST_TEST_GLOBAL_FIXTURE(peers_end_before_grpc);
-
-subject over_a_peer(const std::string& options = "", store_role what = store_role::content) {
-  return {"{type: grpc, endpoint: \"grpc://peer:1\", retry_delay: 1ms" + options + "}", what,
-          [](const std::string&) -> expected<std::shared_ptr<channel>> {
-            peer = std::make_unique<reapi_peer>();
-            return peer->dial();
-          }};
-}
 
 const registration grpc_contract("grpc", over_a_peer(), __FILE__, __LINE__);
 
@@ -59,33 +47,6 @@ private:
   };
   std::vector<std::shared_ptr<call>> calls;
 };
-
-template <class Change>
-void teach(Change change) {
-  std::lock_guard lock(peer->mutex);
-  change(peer->how);
-}
-int calls_of(const std::string& method) {
-  std::lock_guard lock(peer->mutex);
-  return peer->calls[method];
-}
-
-// Until the server has said that it knows zstd, which nobody waits for.
-void meet(stage& on) {
-  teach([](auto& how) { how.knows_zstd = true; });
-  for (int round = 0; round < 1000; ++round) {
-    BOOST_TEST_REQUIRE(write(on, digest_of(std::to_string(round)), std::to_string(round)).has_value());
-    std::lock_guard lock(peer->mutex);
-    if (peer->names.back().find("zstd") != std::string::npos) return;
-  }
-  BOOST_TEST(false, "nothing was ever packed");
-}
-std::string wordy(std::size_t lines) {
-  std::string text;
-  for (std::size_t i = 0; i < lines; ++i)
-    text += "line " + std::to_string(i % 1000) + " says what all the others do\n";
-  return text;
-}
 
 std::string result_of(int exit_code) {
   build::bazel::remote::execution::v2::ActionResult result;
@@ -212,163 +173,6 @@ BOOST_AUTO_TEST_CASE(parts_batches_so_that_none_is_larger_than_it_was_told) {
   BOOST_TEST(peer->calls["BatchUpdateBlobs"] <= 8);
   BOOST_TEST(peer->calls["Write"] == 1);
   BOOST_TEST(peer->calls["Read"] == 1);
-}
-
-BOOST_AUTO_TEST_CASE(asks_together_for_small_blobs_that_many_read_and_for_no_more_at_once_than_it_may) {
-  stage on(over_a_peer(", gather_batch: 100KB, gather_at_once: 2"));
-  std::vector<digest> blobs;
-  for (std::uint64_t i = 0; i < 40; ++i) blobs.push_back(put(on, noise(9'000, i)));
-  blobs.push_back(digest_of("absent"));
-  blobs.push_back(blobs.front());
-  teach([](auto& how) { how.hold_batch_reads = true; });
-  std::vector<std::future<expected<blob_content>>> answers;
-  for (const auto& blob : blobs) answers.push_back(on.ask(read_blob{blob}));
-  auto count = [&](const std::string& name) -> std::size_t {
-    const std::string text = prometheus_text(on.metrics());
-    const auto line = text.find("\n" + name + "{");
-    return line == std::string::npos ? 0 : std::stoul(text.substr(text.find(' ', line) + 1));
-  };
-  while (count("kiln_grpc_small_reads_total") < blobs.size()) on.tell(measure_store{});
-  BOOST_TEST(count("kiln_grpc_small_read_questions_total") == 2U);
-  peer->let_go();
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    auto got = wait(std::move(answers[i]));
-    if (i == 40)
-      BOOST_TEST(code_of(got) == "NOT_FOUND");
-    else
-      BOOST_TEST((got && got->head.flatten().view() == noise(9'000, i == 41 ? 0 : i) && !got->rest));
-  }
-  std::lock_guard lock(peer->mutex);
-  BOOST_TEST(peer->calls["BatchReadBlobs"] <= 7);
-  BOOST_TEST(*std::max_element(peer->batch_reads.begin(), peer->batch_reads.end()) <= 12);
-  BOOST_TEST(peer->calls["Read"] == 0);
-}
-
-BOOST_AUTO_TEST_CASE(streams_what_is_not_small_and_all_of_it_where_gathering_is_off) {
-  stage on(over_a_peer());
-  digest large = put(on, noise(128 * 1024 + 1)), small = put(on, noise(128 * 1024, 2));
-  BOOST_TEST(read(on, large).has_value());
-  BOOST_TEST(read(on, small).has_value());
-  BOOST_TEST(read(on, small, 1, 10).has_value());
-  BOOST_TEST(calls_of("Read") == 2);
-  BOOST_TEST(calls_of("BatchReadBlobs") == 1);
-  stage without(over_a_peer(", gather_up_to: off"));
-  BOOST_TEST((read(without, put(without, "small")) == "small"));
-  BOOST_TEST(calls_of("BatchReadBlobs") == 0);
-}
-
-BOOST_AUTO_TEST_CASE(one_blob_for_which_the_server_refuses_a_question_fails_alone) {
-  stage on(over_a_peer());
-  digest bad = digest_of("bad"), first = put(on, "first"), last = put(on, "last");
-  teach([&](auto& how) { how.abhorred = bad; });
-  auto batch = on.tell(read_blobs{{first, bad, last}});
-  BOOST_REQUIRE(batch);
-  BOOST_TEST((batch->results[0] && batch->results[0]->view() == "first"));
-  BOOST_TEST(code_of(batch->results[1]) == "NOT_FOUND");
-  BOOST_TEST((batch->results[2] && batch->results[2]->view() == "last"));
-}
-
-BOOST_AUTO_TEST_CASE(spreads_calls_over_its_connections) {
-  peer.reset();
-  auto what = over_a_peer(", connections: 3");
-  what.dial = [](const std::string&) -> expected<std::shared_ptr<channel>> {
-    if (!peer) peer = std::make_unique<reapi_peer>();
-    return peer->dial();
-  };
-  stage on(what);
-  for (int i = 0; i < 6; ++i) BOOST_TEST(is_missing(on, digest_of("absent")));
-  std::lock_guard lock(peer->mutex);
-  BOOST_TEST(peer->clients.size() == 3U);
-}
-
-BOOST_AUTO_TEST_CASE(names_no_function_to_servers_that_know_one_only) {
-  const std::string content = noise(200'000);
-  const digest blob = digest_of(content, digest_function::blake3);
-  for (const bool old : {false, true}) {
-    stage on(over_a_peer(old ? ", name_functions: false" : ""));
-    BOOST_TEST(code_of(on.tell(write_blob{blob, deliver(content)})) == "OK");
-    if (old) {  // it takes the name for one of SHA-256
-      std::lock_guard lock(peer->mutex);
-      digest taken = blob;
-      taken.function = digest_function::sha256;
-      BOOST_TEST(peer->blobs.contains(taken));
-    }
-    BOOST_TEST((read(on, blob) == content));
-    std::lock_guard lock(peer->mutex);
-    BOOST_REQUIRE(peer->names.size() == 2U);
-    for (const auto& name : peer->names) {
-      BOOST_TEST((name.find("blake3") == std::string::npos) == old, name);
-      BOOST_TEST((name.find(blob.hex()) != std::string::npos));
-    }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(packs_what_goes_and_unpacks_what_comes_where_the_server_knows_zstd) {
-  stage on(over_a_peer(", zstd_level: 3"));
-  meet(on);
-  for (const std::string& content : {wordy(100'000), noise(3'000'000), wordy(10)}) {
-    const digest blob = digest_of(content);
-    {
-      std::lock_guard lock(peer->mutex);
-      peer->names.clear();
-    }
-    BOOST_TEST(code_of(on.tell(write_blob{blob, deliver(content, {100'000, true, {}})})) == "OK");
-    BOOST_TEST((read(on, blob) == content));
-    BOOST_TEST((read(on, blob, 5) == content.substr(5)));
-    BOOST_TEST((on.tell(read_blobs{{blob}})->results.at(0)->view() == content));
-    std::unique_lock lock(peer->mutex);
-    BOOST_TEST((peer->blobs.at(blob) == content));
-    BOOST_TEST(peer->names.size() >= 2U);
-    for (const auto& name : peer->names)
-      BOOST_TEST((name.find("compressed-blobs/zstd/") != std::string::npos), name);
-    lock.unlock();
-    BOOST_TEST((read(on, blob, 5, 20) == content.substr(5, 20)));
-    lock.lock();
-    BOOST_TEST((peer->names.back().find("zstd") == std::string::npos));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_packed_download_goes_on_where_it_broke_off) {
-  stage on(over_a_peer(", zstd_level: 3"));
-  meet(on);
-  const std::string content = noise(2'000'000);
-  const digest blob = put(on, content);
-  for (std::size_t where : {0U, 1U, 700'000U, 1'999'999U}) {
-    teach([&](auto& how) { how.break_read_after = where; });
-    BOOST_TEST((read(on, blob) == content));
-    teach([&](auto& how) { how.break_read_after = where; });
-    BOOST_TEST((read(on, blob, 10) == content.substr(10)));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(what_was_packed_is_proven_like_all_else) {
-  stage on(over_a_peer(", zstd_level: 3"));
-  meet(on);
-  for (std::size_t size : {10U, 2'000'000U}) {
-    digest blob = put(on, noise(size));
-    teach([](auto& how) { how.flip_a_bit = true; });
-    BOOST_TEST(code_of(read(on, blob)) == "DATA_LOSS");
-    teach([](auto& how) { how = {.forget_the_end = true, .knows_zstd = true}; });
-    BOOST_TEST(code_of(read(on, blob)) == "DATA_LOSS");
-    BOOST_TEST(code_of(read(on, blob, 1)) == "DATA_LOSS");
-    teach([](auto& how) { how = {.knows_zstd = true}; });
-  }
-  const std::string lie = noise(300'000);
-  BOOST_TEST(code_of(on.tell(write_blob{digest_of("other bytes"), deliver(lie)})) == "INVALID_ARGUMENT");
-  BOOST_TEST(code_of(on.tell(write_blob{digest_of(noise(300'000, 2)), deliver(lie)})) == "INVALID_ARGUMENT");
-  BOOST_TEST(is_missing(on, digest_of(noise(300'000, 2))));
-  teach([](auto& how) { how.say_complete_at_once = true; });
-  const std::string large = noise(20'000'000);
-  BOOST_TEST(code_of(on.tell(write_blob{digest_of(large), deliver(large)})) == "OK");
-}
-
-BOOST_AUTO_TEST_CASE(packs_nothing_for_a_server_that_does_not_say_that_it_knows_zstd) {
-  stage on(over_a_peer(", zstd_level: 3"));
-  while (calls_of("GetCapabilities") == 0) put(on, "hello");
-  const digest blob = put(on, noise(300'000));
-  BOOST_TEST((read(on, blob) == noise(300'000)));
-  std::lock_guard lock(peer->mutex);
-  for (const auto& name : peer->names) BOOST_TEST((name.find("zstd") == std::string::npos), name);
 }
 
 BOOST_AUTO_TEST_CASE(heeds_the_limit_that_the_server_announces) {
