@@ -108,6 +108,15 @@ failure remote::explain(const error& fault) const {
   return with_context(fault, "store {} at {}", common_->name, options().endpoint);
 }
 
+namespace {
+
+template <class Compressors>
+bool has_zstd(const Compressors& known) {
+  return std::find(known.begin(), known.end(), v2::Compressor::ZSTD) != known.end();
+}
+
+}  // namespace
+
 void remote::ask_what_it_can() {
   if (common_->is_asked.exchange(true)) return;
   v2::GetCapabilitiesRequest request;
@@ -123,9 +132,8 @@ void remote::ask_what_it_can() {
         if (const auto theirs = cache.max_batch_total_size_bytes(); theirs > 0)
           shared->batch_limit =
               std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
-        const auto& known = cache.supported_compressors();
-        shared->speaks_zstd = shared->options.zstd_level &&
-                              std::find(known.begin(), known.end(), v2::Compressor::ZSTD) != known.end();
+        shared->speaks_zstd = has_zstd(cache.supported_compressors());
+        shared->packs_batches = has_zstd(cache.supported_batch_update_compressors());
       });
 }
 
@@ -138,6 +146,12 @@ bool remote::speaks_zstd() {
   if (!options().zstd_level) return false;
   ask_what_it_can();
   return common_->speaks_zstd;
+}
+
+bool remote::packs_batches() {
+  if (!options().zstd_level) return false;
+  ask_what_it_can();
+  return common_->packs_batches;
 }
 
 }  // namespace kiln::grpc_store

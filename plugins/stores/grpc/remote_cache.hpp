@@ -69,6 +69,8 @@ public:
   std::uint64_t batch_limit();
   /// Both sides want zstd.
   bool speaks_zstd();
+  /// The same for what is sent in batches.
+  bool packs_batches();
 
 private:
   class asking;
@@ -82,6 +84,7 @@ private:
     const std::shared_ptr<thread_pool> hashing;
     std::atomic<std::uint64_t> batch_limit;
     std::atomic<bool> speaks_zstd = false;
+    std::atomic<bool> packs_batches = false;
     std::atomic<bool> is_asked = false;
   };
   void ask_what_it_can();

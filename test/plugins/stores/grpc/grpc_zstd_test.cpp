@@ -53,6 +53,21 @@ BOOST_AUTO_TEST_CASE(packs_what_goes_and_unpacks_what_comes_where_the_server_kno
   }
 }
 
+BOOST_AUTO_TEST_CASE(packs_of_a_batch_what_gets_smaller_by_that) {
+  stage on(over_a_peer(", zstd_level: 3"));
+  meet(on);
+  const std::vector<std::string> contents = {wordy(20'000), noise(100'000), "few", wordy(10)};
+  write_blobs order;
+  for (const auto& one : contents) order.entries.push_back({digest_of(one), bytes::copy_of(one)});
+  auto written = on.tell(order);
+  BOOST_REQUIRE(written);
+  for (const auto& one : written->results) BOOST_TEST(code_of(one) == "OK");
+  std::lock_guard lock(peer->mutex);
+  for (const auto& one : contents) BOOST_TEST((peer->blobs.at(digest_of(one)) == one));
+  BOOST_TEST(peer->largest_batch > 100'000U);
+  BOOST_TEST(peer->largest_batch < 200'000U);
+}
+
 BOOST_AUTO_TEST_CASE(a_packed_download_goes_on_where_it_broke_off) {
   stage on(over_a_peer(", zstd_level: 3"));
   meet(on);

@@ -78,7 +78,10 @@ void reapi_peer::add_routes() {
                  v2::ServerCapabilities capabilities;
                  auto* cache = capabilities.mutable_cache_capabilities();
                  cache->set_max_batch_total_size_bytes(how.batch_limit);
-                 if (how.knows_zstd) cache->add_supported_compressors(v2::Compressor::ZSTD);
+                 if (how.knows_zstd) {
+                   cache->add_supported_compressors(v2::Compressor::ZSTD);
+                   cache->add_supported_batch_update_compressors(v2::Compressor::ZSTD);
+                 }
                  ++calls["GetCapabilities"];
                  reply(from, capabilities);
                }});
@@ -160,6 +163,9 @@ void reapi_peer::add_cas_routes() {
                    to_wire(*blob, each->mutable_digest());
                    if (how.refusal)
                      set_status(each->mutable_status(), *how.refusal);
+                   else if (entry.compressor() == v2::Compressor::ZSTD)
+                     blobs[*blob] =
+                         zstd_decode(entry.data(), static_cast<std::uint64_t>(blob->size), 23)->view();
                    else
                      blobs[*blob] = entry.data();
                  }
