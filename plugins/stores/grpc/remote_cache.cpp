@@ -5,6 +5,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/machine.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "core/wire/message.hpp"
 
 namespace kiln::grpc_store {
@@ -71,6 +72,7 @@ std::shared_ptr<remote::common> remote::begin(grpc_store_options options, std::s
   auto random = make_seeded_random(env.random->next());
   auto own = with_random(env, *random);
   const auto limit = options.max_batch_size.bytes;
+  claim_memory(env.metrics, {"store " + store_name, "sent bytes", most_sent_bytes});
   auto hashing = env.pools->make("kiln-arrivals", options.threads.value_or(std::max(processors() / 2, 1U)));
   return std::shared_ptr<common>(new common{std::move(options), std::move(random), own, std::move(store_name),
                                             std::move(wire), std::move(later), std::move(hashing), limit});
@@ -106,6 +108,11 @@ outbound_request remote::request(std::string method, duration timeout) const {
 
 failure remote::explain(const error& fault) const {
   return with_context(fault, "store {} at {}", common_->name, options().endpoint);
+}
+
+std::shared_ptr<const void> remote::room_to_go_on(std::uint64_t bytes) const {
+  if (!common_->sent_bytes.take(bytes)) return nullptr;
+  return {common_.get(), [shared = common_, bytes](const void*) { shared->sent_bytes.give_back(bytes); }};
 }
 
 namespace {

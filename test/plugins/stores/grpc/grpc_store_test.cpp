@@ -98,6 +98,36 @@ BOOST_AUTO_TEST_CASE(goes_on_with_a_download_where_it_broke_off) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(goes_on_with_an_upload_where_it_broke_off) {
+  stage on(over_a_peer());
+  for (std::size_t where : {0U, 1U, 700'000U, 2'999'999U, 3'000'000U}) {
+    std::string content = noise(3'000'000, where);
+    teach([&](auto& how) { how.break_write_after = where; });
+    {
+      std::lock_guard lock(peer->mutex);
+      peer->uploaded = 0;
+    }
+    auto kept = on.tell(write_blob{digest_of(content), deliver(content, {100'000, true, {}})});
+    BOOST_REQUIRE_MESSAGE(kept, text_of(kept));
+    std::lock_guard lock(peer->mutex);
+    BOOST_TEST((peer->blobs.at(digest_of(content)) == content));
+    BOOST_TEST(!peer->how.break_write_after);
+    BOOST_TEST(peer->uploaded <= content.size() + 1'100'000);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_upload_that_the_server_forgot_begins_anew_while_its_bytes_are_still_here) {
+  stage on(over_a_peer());
+  teach([](auto& how) { how.forgets_uploads = true; });
+  std::string small = noise(3'000'000), large = noise(20'000'000);
+  teach([](auto& how) { how.break_write_after = 2'000'000; });
+  BOOST_TEST(code_of(on.tell(write_blob{digest_of(small), deliver(small)})) == "OK");
+  teach([](auto& how) { how.break_write_after = 15'000'000; });
+  auto lost = on.tell(write_blob{digest_of(large), deliver(large)});
+  BOOST_TEST(code_of(lost) == "UNAVAILABLE");
+  BOOST_TEST(is_missing(on, digest_of(large)));
+}
+
 BOOST_AUTO_TEST_CASE(does_not_end_well_when_what_arrives_is_not_the_blob) {
   stage on(over_a_peer());
   for (std::size_t size : {10U, 2'000'000U}) {

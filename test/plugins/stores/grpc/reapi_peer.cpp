@@ -71,6 +71,7 @@ std::shared_ptr<channel> reapi_peer::dial() {
 void reapi_peer::add_routes() {
   add_cas_routes();
   add_stream_routes();
+  add_status_route();
   add_result_routes();
   routes_.add("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities",
               {requests::one, [this](const call_ptr& from, const byte_chain&) {
@@ -192,14 +193,14 @@ struct incoming {
 };
 
 // Reads an upload to its end, or until `enough` says after some message that it is over, and hands it on.
-void stream_in(const call_ptr& from, std::shared_ptr<incoming> upload, std::function<bool()> enough,
-               std::function<void()> then) {
+void stream_in(const call_ptr& from, std::shared_ptr<incoming> upload,
+               std::function<bool(std::size_t)> enough, std::function<void()> then) {
   from->read([=](expected<std::optional<byte_chain>> message) {
     if (!message || !*message) return from->finish({errc::cancelled, "the upload ended before its end"});
     auto part = parse<google::bytestream::WriteRequest>(**message);
     if (upload->name.empty()) upload->name = part->resource_name();
     upload->content += part->data();
-    if (enough() || part->finish_write()) return then();
+    if (enough(part->data().size()) || part->finish_write()) return then();
     stream_in(from, upload, enough, then);
   });
 }
@@ -240,13 +241,23 @@ void reapi_peer::add_stream_routes() {
            if (!admit(from)) return;
            messages_of_last_write = 0;
          }
-         auto enough = [this] {
+         auto broken = std::make_shared<bool>(false);
+         auto enough = [this, upload, broken](std::size_t fresh) {
            std::lock_guard lock(mutex);
            ++messages_of_last_write;
-           return how.say_complete_at_once;
+           uploaded += fresh;
+           if (auto before = partial.extract(upload->name)) upload->content.insert(0, before.mapped());
+           *broken = how.break_write_after && upload->content.size() >= *how.break_write_after;
+           return *broken || how.say_complete_at_once;
          };
-         stream_in(from, upload, enough, [this, from, upload] {
+         stream_in(from, upload, enough, [this, from, upload, broken] {
            std::lock_guard lock(mutex);
+           if (*broken) {
+             upload->content.resize(*how.break_write_after);
+             how.break_write_after.reset();
+             if (!how.forgets_uploads) partial[upload->name] = upload->content;
+             return from->finish({errc::unavailable, "the peer broke off"});
+           }
            if (how.refusal) return from->finish(*how.refusal);
            names.push_back(upload->name);
            auto name = parse_write_name(upload->name);
@@ -263,6 +274,21 @@ void reapi_peer::add_stream_routes() {
            reply(from, answer);
          });
        }});
+}
+
+void reapi_peer::add_status_route() {
+  routes_.add("/google.bytestream.ByteStream/QueryWriteStatus",
+              {requests::one, [this](const call_ptr& from, const byte_chain& request) {
+                 std::lock_guard lock(mutex);
+                 if (!admit(from)) return;
+                 auto order = parse<google::bytestream::QueryWriteStatusRequest>(request);
+                 auto found = partial.find(order->resource_name());
+                 if (found == partial.end())
+                   return from->finish({errc::not_found, "the peer knows no such upload"});
+                 google::bytestream::QueryWriteStatusResponse answer;
+                 answer.set_committed_size(static_cast<std::int64_t>(found->second.size()));
+                 reply(from, answer);
+               }});
 }
 
 void reapi_peer::add_result_routes() {
