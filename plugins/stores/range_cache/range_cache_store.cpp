@@ -55,7 +55,7 @@ private:
 
   bool is_for_chunks(const read_blob& order) const noexcept;
   object_ptr object_of(const digest& blob);
-  void want(const blob_part& part, done then);
+  void want(blob_part part, done then);
   void open(const read_blob& order, const blob_part& part, answer<blob_content> asker);
   void go_on_below(const std::shared_ptr<range_reader>& reader, const blob_source::next& then);
   void retire(const digest& blob);
@@ -73,6 +73,7 @@ private:
   std::unordered_map<std::uint64_t, blob_source::next> pulls_;
   std::uint64_t readers_ = 0;
   bool is_looking_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // goes first
 };
 
 // What is read whole is proven where it is; a part can only be passed on as it came.
@@ -115,11 +116,13 @@ range_cache_store::object_ptr range_cache_store::object_of(const digest& blob) {
   return place;
 }
 
-void range_cache_store::want(const blob_part& part, done then) {
+void range_cache_store::want(blob_part part, done then) {
   auto object = object_of(part.blob);
   const auto size = std::clamp(object->at_hand(part.begin), least_piece, largest_piece);
   object->read(part.begin, std::min(size, part.end - part.begin),
-               [this, blob = part.blob, then = std::move(then)](expected<byte_chain> piece) {
+               [this, alive = std::weak_ptr(alive_), blob = part.blob,
+                then = std::move(then)](expected<byte_chain> piece) {
+                 if (alive.expired()) return;  // to drop `then` answers, too
                  if (piece)
                    stats_.served_bytes.add(piece->size());
                  else if (piece.error().code() == errc::not_found || piece.error().code() == errc::data_loss)
