@@ -23,11 +23,11 @@ schema<range_cache_options> range_cache_schema() {
              at_least(1ms))
       .field("fetch_timeout", &o::fetch_timeout, "A fetch that takes longer for its chunk is given up.",
              at_least(1ms))
-      .field(
-          "max_age", &o::max_age,
-          "A chunk older than this is fetched again: the store below may have lost the blob, or be told by "
-          "such reads that it is in use.",
-          at_least(1ms))
+      .field("touch_every", &o::touch_every,
+             "Who reads out of chunks says so to the store below at most this often for each blob, and hears "
+             "whether "
+             "it is still there. Well below the time in which that store forgets what nobody uses.")
+      .field("max_age", &o::max_age, "A chunk older than this is fetched again.", at_least(1ms))
       .check([](const o& options) -> expected<void> {
         if (options.memory.bytes >= 2 * options.chunk_size.bytes) return {};
         return fail(errc::invalid_argument,

@@ -12,6 +12,7 @@ struct range_cache_options {
   byte_size memory = byte_size{256 << 20};
   duration stall_timeout = std::chrono::seconds(15);
   duration fetch_timeout = std::chrono::seconds(60);
+  duration touch_every = std::chrono::seconds(30);
   duration max_age = std::chrono::minutes(10);
 };
 

@@ -35,6 +35,7 @@ public:
         settings_(settings_of(options)),
         min_size_(options.min_size.bytes),
         step_(step_of(options)),
+        touch_every_(options.touch_every),
         stats_(*env.metrics, name),
         room_(options.memory.bytes) {
     self->send(this->inner(), watch_store{store_observer(resumable_store(self))});
@@ -54,7 +55,13 @@ private:
   using done = ranged_object::done;
 
   bool is_for_chunks(const read_blob& order) const noexcept;
+  struct known_object {
+    object_ptr object;
+    steady_time touched;  ///< when the store below last heard of its use
+  };
+
   object_ptr object_of(const digest& blob);
+  void touch(const digest& blob);
   void want(blob_part part, done then);
   void open(const read_blob& order, const blob_part& part, answer<blob_content> asker);
   void go_on_below(const std::shared_ptr<range_reader>& reader, const blob_source::next& then);
@@ -66,9 +73,10 @@ private:
   const range_settings settings_;
   const std::uint64_t min_size_;
   const duration step_;
+  const duration touch_every_;
   range_stats stats_;
   chunk_room room_;
-  std::unordered_map<digest, object_ptr> objects_;
+  std::unordered_map<digest, known_object> objects_;
   std::vector<object_ptr> retired_;  // whose blobs are gone, until their fetches have ended
   std::unordered_map<std::uint64_t, blob_source::next> pulls_;
   std::uint64_t readers_ = 0;
@@ -88,6 +96,7 @@ caf::result<blob_content> range_cache_store::take(read_blob& order) {
   auto asker = owe<read_blob>();
   const std::uint64_t left = static_cast<std::uint64_t>(order.blob.size) - order.offset;
   const std::uint64_t count = order.limit == 0 ? left : std::min(order.limit, left);
+  touch(order.blob);
   open(order, {order.blob, order.offset, order.offset + count, order.until}, asker);
   return asker;
 }
@@ -109,11 +118,26 @@ void range_cache_store::open(const read_blob& order, const blob_part& part, answ
 }
 
 range_cache_store::object_ptr range_cache_store::object_of(const digest& blob) {
-  auto& place = objects_[blob];
-  if (!place)
-    place = std::make_shared<ranged_object>(settings_, time_, room_, stats_, origin_in(self(), inner(), blob),
-                                            static_cast<std::uint64_t>(blob.size));
-  return place;
+  auto& [object, touched] = objects_[blob];
+  if (!object) {
+    touched = time_.now();  // by its first fetch
+    object =
+        std::make_shared<ranged_object>(settings_, time_, room_, stats_, origin_in(self(), inner(), blob),
+                                        static_cast<std::uint64_t>(blob.size));
+  }
+  return object;
+}
+
+// What is read out of chunks is in use, and if it is not there any more, its chunks are not served either.
+void range_cache_store::touch(const digest& blob) {
+  auto found = objects_.find(blob);
+  const steady_time now = time_.now();
+  if (found == objects_.end() || now - found->second.touched < touch_every_) return;
+  found->second.touched = now;
+  ask(find_missing{{blob}, now + settings_.stall_timeout},
+      [this, blob](const expected<missing_blobs>& missing) {
+        if (missing && !missing->blobs.empty()) retire(blob);
+      });
 }
 
 void range_cache_store::want(blob_part part, done then) {
@@ -164,7 +188,7 @@ void range_cache_store::go_on_below(const std::shared_ptr<range_reader>& reader,
 // What is on its way was begun while the blob was there, and whoever waits for it gets it.
 void range_cache_store::retire(const digest& blob) {
   auto gone = objects_.extract(blob);
-  if (!gone.empty()) retired_.push_back(std::move(gone.mapped()));
+  if (!gone.empty()) retired_.push_back(std::move(gone.mapped().object));
   look_after_soon();
 }
 
@@ -188,14 +212,14 @@ void range_cache_store::look_after_soon() {
 
 void range_cache_store::look_after() {
   std::vector<object_ptr> all = retired_;
-  for (const auto& [blob, object] : objects_) all.push_back(object);
+  for (const auto& [blob, known] : objects_) all.push_back(known.object);
   bool is_busy = false;
   for (const auto& one : all) {
     one->expire();
     is_busy = is_busy || one->is_fetching();
   }
   std::erase_if(retired_, [](const auto& one) { return !one->is_fetching(); });
-  std::erase_if(objects_, [](const auto& one) { return one.second->is_idle(); });
+  std::erase_if(objects_, [](const auto& one) { return one.second.object->is_idle(); });
   all.clear();
   stats_.kept.set(static_cast<double>(room_.taken()));
   if (is_busy) look_after_soon();

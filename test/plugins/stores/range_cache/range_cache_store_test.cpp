@@ -10,13 +10,14 @@ using namespace kiln;
 
 // Every part of every blob as parts of large ones are read, and as small ones are.
 KILN_STORE_CONTRACT(range_cache,
-                    "{type: range_cache, min_size: 1B, chunk_size: 64KiB, memory: 1MiB,"
+                    "{type: range_cache, min_size: 1B, chunk_size: 64KiB, memory: 1MiB, touch_every: 0s,"
                     " inner: {type: memory, capacity: \"${CAPACITY}\"}}")
 KILN_STORE_CONTRACT(range_cache_but_small,
                     "{type: range_cache, min_size: 1TiB, inner: {type: memory, capacity: \"${CAPACITY}\"}}")
-KILN_STORE_CONTRACT(range_cache_on_disk,
-                    "{type: range_cache, min_size: 1B, chunk_size: 256KiB, memory: 1MiB, inner:"
-                    " {type: filesystem, path: \"${FOLDER}/blobs\", capacity: \"${CAPACITY}\"}}")
+KILN_STORE_CONTRACT(
+    range_cache_on_disk,
+    "{type: range_cache, min_size: 1B, chunk_size: 256KiB, memory: 1MiB, touch_every: 0s, inner:"
+    " {type: filesystem, path: \"${FOLDER}/blobs\", capacity: \"${CAPACITY}\"}}")
 
 BOOST_AUTO_TEST_SUITE(range_cache_store)
 
@@ -32,6 +33,24 @@ namespace {
 
 constexpr std::uint64_t chunk = 64 << 10;
 
+// May have lost all that it had.
+class losing_store final : public store_wrapper {
+public:
+  losing_store(resumable_store::pointer self, store_actor inner, const bool* is_lost)
+      : store_wrapper(self, std::move(inner)), is_lost_(is_lost) {}
+  caf::result<missing_blobs> take(find_missing& order) {
+    if (*is_lost_) return missing_blobs{order.blobs};
+    return pass_on(order);
+  }
+  caf::result<blob_content> take(read_blob& order) {
+    if (*is_lost_) return to_caf({errc::not_found, "it is gone"});
+    return pass_on(order);
+  }
+
+private:
+  const bool* const is_lost_;
+};
+
 // Over a store that counts what reaches it and behaves as it is told.
 struct ranges {
   deterministic_system system;
@@ -42,6 +61,7 @@ struct ranges {
   store_actor inner, top;
   std::string content = noise(10 * chunk + 100);
   digest blob;
+  bool is_lost = false;  ///< the store below has none of it, and told nobody
 
   explicit ranges(std::uint64_t chunks = 8, const std::string& yaml = "{type: memory, capacity: 64MiB}") {
     options.inner = {"inner"};
@@ -49,7 +69,8 @@ struct ranges {
     options.memory = byte_size{chunks * chunk};
     inner = system.spawn_store(yaml);
     auto moody = system.own(spawn_store<moody_store>(system.actors(), system.env(), inner, how));
-    auto counted = system.own(spawn_store<watching_store>(system.actors(), system.env(), moody, seen));
+    auto losing = system.own(spawn_store<losing_store>(system.actors(), system.env(), moody, &is_lost));
+    auto counted = system.own(spawn_store<watching_store>(system.actors(), system.env(), losing, seen));
     store_context context{system.actors(),
                           system.env(),
                           "ranges",
@@ -323,6 +344,26 @@ BOOST_AUTO_TEST_CASE(chunks_of_a_blob_that_was_forgotten_or_left_are_not_served)
   put_blob(on.system, on.inner, on.content);
   BOOST_TEST(on.is(on.read(0, 10), 0, 10));
   BOOST_REQUIRE((on.system.ask<forgotten>(on.inner, forget_blob{on.blob}).has_value()));
+  BOOST_TEST(code_of(on.read(0, 10)) == "NOT_FOUND");
+}
+
+BOOST_AUTO_TEST_CASE(the_store_below_hears_now_and_then_that_a_blob_is_in_use_and_says_whether_it_has_it) {
+  ranges on;
+  auto touches = [&] { return on.seen->of<find_missing>(); };
+  BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+  for (int i = 0; i < 3; ++i) on.read(0, 10);
+  BOOST_TEST(touches() == 0U);
+  on.system.pass(std::chrono::seconds(31));
+  for (int i = 0; i < 3; ++i) BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+  BOOST_TEST(touches() == 1U);
+  on.system.pass(std::chrono::seconds(31));
+  on.how->finds = error(errc::unavailable, "nobody knows");
+  BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+  on.how->finds.reset();
+  // It goes without a word.
+  on.system.pass(std::chrono::seconds(31));
+  on.is_lost = true;
+  on.read(0, 10);
   BOOST_TEST(code_of(on.read(0, 10)) == "NOT_FOUND");
 }
 
