@@ -107,7 +107,7 @@ void append_blob(std::string& to, const resource_name& what) {
     to += name_of(what.form);
     to += '/';
   }
-  to += what.blob.to_string();
+  to += what.names_function ? what.blob.to_string() : fmt::format("{}/{}", what.blob.hex(), what.blob.size);
 }
 
 std::string instance_prefix(const resource_name& what) {

@@ -26,6 +26,8 @@ struct resource_name {
   digest blob;  ///< of the uncompressed bytes
   compressor form = compressor::identity;
   std::string uuid;  ///< of an upload; empty for reads. Any text: not every client sends a UUID
+  /// Off: the function is not named where it would have to be, for a server that knows one only.
+  bool names_function = true;
 };
 
 /// INVALID_ARGUMENT, saying which part is wrong, for anything that is not a name of a blob to be read.

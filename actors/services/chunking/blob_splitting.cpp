@@ -3,10 +3,10 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
-#include "actors/services/chunking/blob_cutter.hpp"
 #include "core/base/peer.hpp"
 #include "core/contract/on_response.hpp"
 #include "core/contract/wanted_source.hpp"
+#include "core/store_kit/blob_cutter.hpp"
 
 namespace kiln {
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "core/config/schema.hpp"
 #include "core/plugin/promises.hpp"
 
@@ -9,6 +11,9 @@ struct chunked_options {
   store_ref inner;
   results_ref layouts;
   byte_size min_size = 1_MiB;
+  byte_size read_ahead_memory = 256_MiB;
+  std::optional<byte_size> cut_to;
+  std::size_t cuts_at_once = 16;
 };
 
 schema<chunked_options> chunked_schema();

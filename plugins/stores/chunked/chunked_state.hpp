@@ -4,11 +4,13 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/contract/observers.hpp"
 #include "core/store_kit/store_wrapper.hpp"
+#include "plugins/stores/chunked/chunked_options.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/layout_library.hpp"
 #include "plugins/stores/chunked/proven_layouts.hpp"
@@ -21,14 +23,17 @@ namespace kiln::chunked {
 /// store's actor.
 class chunked_state : public store_wrapper {
 public:
-  chunked_state(resumable_store::pointer self, std::int64_t min_size, const store_actor& inner,
-                store_actor layouts, std::shared_ptr<thread_pool> hashing)
+  chunked_state(resumable_store::pointer self, const chunked_options& options, const store_actor& inner,
+                store_actor layouts, std::shared_ptr<thread_pool> hashing, read_ahead ahead)
       : store_wrapper(self, inner),
-        min_size_(min_size),
+        min_size_(static_cast<std::int64_t>(options.min_size.bytes)),
+        cut_to_(options.cut_to),
+        cuts_at_once_(options.cuts_at_once),
         layouts_(std::move(layouts)),
         hashing_(std::move(hashing)),
+        ahead_(std::move(ahead)),
         library_(self, inner, layouts_, hashing_, [this](const digest& blob) { drop_layout(blob); }),
-        proven_(self, inner, hashing_, [this](const digest& blob) { drop_layout(blob); }) {}
+        proven_(self, inner, hashing_, ahead_, [this](const digest& blob) { drop_layout(blob); }) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<blob_content> take(read_blob& order);
@@ -82,14 +87,22 @@ private:
   void lease_parts(const library::found& composed, steady_time until, leased whole_ones,
                    answer<leased> asker);
   void write_whole(write_blob order, answer<receipt> asker);
+  /// It comes whole, and is to be kept in chunks.
+  bool may_cut(const write_blob& order) const noexcept;
+  void write_cut(write_blob order, answer<receipt> asker);
+  void cut(write_blob order, answer<receipt> asker);
   void write_parts(write_blob order, answer<receipt> asker);
   void compose(write_blob order, answer<receipt> asker);
   void keep_layout(const digest& blob, const composition& whole, steady_time until, answer<receipt> asker);
   void give_up_copy(receipt kept, forget_blob copy, answer<receipt> asker);
 
   const std::int64_t min_size_;
+  const std::optional<byte_size> cut_to_;
+  const std::size_t cuts_at_once_;
+  const std::shared_ptr<std::size_t> cuts_ = std::make_shared<std::size_t>(0);
   const store_actor layouts_;
   const std::shared_ptr<thread_pool> hashing_;
+  const read_ahead ahead_;
   library library_;
   proven_layouts proven_;
   store_observers listeners_;

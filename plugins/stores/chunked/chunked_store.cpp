@@ -4,6 +4,7 @@
 #include <caf/actor_system.hpp>
 
 #include "core/base/machine.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "core/store_kit/ask_all.hpp"
 #include "core/store_kit/split.hpp"
 #include "plugins/stores/chunked/chunked_state.hpp"
@@ -14,7 +15,8 @@ blob_source_ptr chunked_state::open(const digest& blob, const composition& whole
   auto right = [this, home = resumable_store(self()), layout = proven_layouts::name_of(blob, whole)] {
     caf::anon_send(home, resume{[this, layout] { proven_.remember(layout); }});
   };
-  return proven_source(self()->system(), inner(), blob, whole, until, hashing_, {wrong_of(blob), right});
+  return proven_source(self()->system(), inner(), blob, whole, until, hashing_, {wrong_of(blob), right},
+                       ahead_);
 }
 
 std::function<void()> chunked_state::wrong_of(const digest& blob) {
@@ -140,9 +142,13 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
                 "nothing to cut");
   std::shared_ptr<thread_pool> hashing =
       context.env.pools->make("kiln-chunked", std::max(processors() / 2, 1U));
-  return spawn_store<chunked::chunked_state>(
-      context.system, context.env, static_cast<std::int64_t>(options.min_size.bytes),
-      context.store(options.inner), context.store(options.layouts), std::move(hashing));
+  read_ahead ahead;
+  ahead.memory = std::make_shared<byte_budget>(options.read_ahead_memory.bytes);
+  claim_memory(context.env.metrics,
+               {"store " + context.name, "read_ahead_memory", options.read_ahead_memory.bytes});
+  return spawn_store<chunked::chunked_state>(context.system, context.env, options,
+                                             context.store(options.inner), context.store(options.layouts),
+                                             std::move(hashing), std::move(ahead));
 }
 
 }  // namespace kiln

@@ -6,7 +6,12 @@ namespace kiln::chunked {
 caf::result<receipt> chunked_state::take(write_blob& order) {
   if (!is_large(order.blob)) return pass_on(order);
   auto asker = owe<write_blob>();
-  order.made_of ? write_parts(std::move(order), asker) : write_whole(std::move(order), asker);
+  if (order.made_of)
+    write_parts(std::move(order), asker);
+  else if (may_cut(order))
+    write_cut(std::move(order), asker);
+  else
+    write_whole(std::move(order), asker);
   return asker;
 }
 

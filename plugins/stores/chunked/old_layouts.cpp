@@ -19,7 +19,8 @@ void old_layouts::adopt(const digest& blob, const composition& whole, outcome th
     end ? proven(blob, whole) : settle(blob, false);
   });
   pump(
-      proven_source(self_->system(), inner_, blob, whole, waits_for_ever, hashing_, {wrong, [] {}}),
+      proven_source(self_->system(), inner_, blob, whole, waits_for_ever, hashing_, {wrong, [] {}},
+                    {.reads = 3}),
       [](const byte_chain&) { return expected<void>(); }, read);
 }
 

@@ -71,7 +71,7 @@ void proven_layouts::start(const digest& layout) {
   auto read = come_home<void>(home, [this, layout](const expected<void>& end) { ended(layout, end); });
   pump(
       proven_source(self_->system(), inner_, mine.blob, mine.whole, waits_for_ever, hashing_,
-                    {std::move(wrong), [] {}}),
+                    {std::move(wrong), [] {}}, ahead_),
       [](const byte_chain&) { return expected<void>(); }, read);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/thread_pool.hpp"
+#include "core/contract/joined_reads.hpp"
 #include "core/store_kit/store_behaviour.hpp"
 
 namespace kiln::chunked {
@@ -20,8 +21,12 @@ public:
 
   /// `wrong` hears of layouts that are not their blobs.
   proven_layouts(resumable_store::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
-                 std::function<void(const digest&)> wrong)
-      : self_(self), inner_(std::move(inner)), hashing_(std::move(hashing)), wrong_(std::move(wrong)) {}
+                 read_ahead ahead, std::function<void(const digest&)> wrong)
+      : self_(self),
+        inner_(std::move(inner)),
+        hashing_(std::move(hashing)),
+        ahead_(std::move(ahead)),
+        wrong_(std::move(wrong)) {}
 
   /// Which layout of which blob it is.
   static digest name_of(const digest& blob, const composition& whole);
@@ -46,6 +51,7 @@ private:
   resumable_store::pointer self_;
   const store_actor inner_;
   const std::shared_ptr<thread_pool> hashing_;
+  const read_ahead ahead_;
   const std::function<void(const digest&)> wrong_;
   std::unordered_set<digest> young_;
   std::unordered_set<digest> old_;

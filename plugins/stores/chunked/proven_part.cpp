@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "core/contract/joined_reads.hpp"
 #include "core/digest/hasher.hpp"
 
 namespace kiln::chunked {
@@ -114,7 +113,7 @@ private:
 
 blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner, const composition& whole,
                             const read_blob& order, std::shared_ptr<thread_pool> hashing,
-                            std::function<void()> wrong) {
+                            std::function<void()> wrong, read_ahead ahead) {
   part_source::range what;
   std::vector<read_blob> reads = reads_of(whole, order.until, order.offset, order.limit);
   what.skip = reads.front().offset;
@@ -124,8 +123,8 @@ blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner,
     what.chunks.push_back(one.blob);
     one = {one.blob, 0, 0, order.until};
   }
-  return std::make_shared<part_source>(join_reads(system, inner, std::move(reads)), std::move(what),
-                                       std::move(hashing), std::move(wrong));
+  return std::make_shared<part_source>(join_reads(system, inner, std::move(reads), std::move(ahead)),
+                                       std::move(what), std::move(hashing), std::move(wrong));
 }
 
 }  // namespace kiln::chunked

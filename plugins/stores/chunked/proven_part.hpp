@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/base/thread_pool.hpp"
+#include "core/contract/joined_reads.hpp"
 #include "core/contract/store.hpp"
 
 namespace kiln::chunked {
@@ -13,6 +14,6 @@ namespace kiln::chunked {
 /// any thread.
 blob_source_ptr proven_part(caf::actor_system& system, const store_actor& inner, const composition& whole,
                             const read_blob& order, std::shared_ptr<thread_pool> hashing,
-                            std::function<void()> wrong);
+                            std::function<void()> wrong, read_ahead ahead);
 
 }  // namespace kiln::chunked

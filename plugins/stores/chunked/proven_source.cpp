@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "core/contract/joined_reads.hpp"
 
 namespace kiln::chunked {
 namespace {
@@ -32,10 +31,10 @@ private:
 
 blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
                               const composition& whole, steady_time until,
-                              std::shared_ptr<thread_pool> hashing, proof_heard heard) {
+                              std::shared_ptr<thread_pool> hashing, proof_heard heard, read_ahead ahead) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
   auto parts =
-      std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole, until)),
+      std::make_shared<heard_source>(join_reads(system, inner, reads_of(whole, until), std::move(ahead)),
                                      [unreadable](const error& fault) { *unreadable = !fault.ok(); });
   auto hashed = checked(std::move(parts), blob, std::move(hashing), errc::data_loss);
   return std::make_shared<heard_source>(std::move(hashed),

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/base/thread_pool.hpp"
+#include "core/contract/joined_reads.hpp"
 #include "core/contract/store.hpp"
 
 namespace kiln::chunked {
@@ -15,6 +16,6 @@ struct proof_heard {
 /// DATA_LOSS instead of with its last bytes if they are not the blob. Whoever wants them waits until then.
 blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
                               const composition& whole, steady_time until,
-                              std::shared_ptr<thread_pool> hashing, proof_heard heard);
+                              std::shared_ptr<thread_pool> hashing, proof_heard heard, read_ahead ahead);
 
 }  // namespace kiln::chunked

@@ -46,8 +46,17 @@ protected:
   void settle(const digest& blob, expected<T> outcome) {
     outcomes_.insert_or_assign(blob, std::move(outcome));
   }
-  void settle_all(const batch_plan::batch& batch, const error& fault) {
-    for (const digest& blob : batch.blobs) settle(blob, failure(fault));
+  /// What the answer did not say of the others.
+  void settle_rest(const batch_plan::batch& batch, const error& fault) {
+    for (const digest& blob : batch.blobs) outcomes_.try_emplace(blob, failure(fault));
+  }
+  /// A question was refused as a whole. That may be the fault of one blob, so each is asked for alone, unless
+  /// no question of ours will be answered.
+  void refused(const batch_plan::batch& batch, const error& fault) {
+    if (batch.blobs.size() > 1 && is_about_content(fault.code()))
+      alone_.insert(alone_.end(), batch.blobs.begin(), batch.blobs.end());
+    else
+      settle_rest(batch, fault);
   }
   expected<T> outcome_of(const digest& blob) const {
     auto found = outcomes_.find(blob);
@@ -58,13 +67,19 @@ protected:
   const remote_ptr where_;
 
 private:
+  static bool is_about_content(errc code) noexcept {
+    return code == errc::invalid_argument || code == errc::not_found || code == errc::out_of_range ||
+           code == errc::resource_exhausted || code == errc::internal || code == errc::unknown ||
+           code == errc::data_loss || code == errc::unimplemented;
+  }
   void next() {
     if (next_batch_ < plan_.batches.size()) return ask_for(plan_.batches[next_batch_++]);
-    if (next_alone_ < plan_.alone.size()) return stream(plan_.alone[next_alone_++]);
+    if (next_alone_ < alone_.size()) return stream(digest(alone_[next_alone_++]));
     finish();
   }
 
   const batch_plan plan_;
+  std::vector<digest> alone_ = plan_.alone;
   strand strand_;
   std::size_t next_batch_ = 0;
   std::size_t next_alone_ = 0;

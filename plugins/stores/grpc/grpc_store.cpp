@@ -8,6 +8,8 @@
 #include "plugins/stores/grpc/remote_download.hpp"
 #include "plugins/stores/grpc/remote_upload.hpp"
 #include "plugins/stores/grpc/results.hpp"
+#include "plugins/stores/grpc/small_reads.hpp"
+#include "plugins/stores/grpc/spread_channel.hpp"
 
 namespace kiln::grpc_store {
 namespace {
@@ -33,13 +35,19 @@ public:
              store_role what, const environment& env, std::shared_ptr<channel> wire)
       : self_(self),
         what_(what),
-        where_(std::make_shared<remote>(options, name, env, std::move(wire), timer_of(self))) {}
+        where_(std::make_shared<remote>(options, name, env, std::move(wire), timer_of(self))),
+        small_reads_(self, where_, name) {}
 
   caf::result<missing_blobs> take(find_missing& order) {
     auto* ask = what_ == store_role::content ? find_missing_there : find_missing_results_there;
     return begin(order, [&](auto there, auto then) { ask(there, std::move(order.blobs), std::move(then)); });
   }
   caf::result<blob_content> take(const read_blob& order) {
+    if (what_ == store_role::content && small_reads_.takes(order)) {
+      auto asker = make_answer<blob_content>(self_);
+      small_reads_.add(order, asker);
+      return asker;
+    }
     auto* ask = what_ == store_role::content ? read_there : read_result_there;
     return begin(order, [&](auto there, auto then) { ask(there, order, std::move(then)); });
   }
@@ -80,6 +88,7 @@ private:
   const resumable_store::pointer self_;
   const store_role what_;
   const remote_ptr where_;
+  small_reads small_reads_;
 };
 
 }  // namespace
@@ -88,11 +97,15 @@ private:
 namespace kiln {
 
 expected<store_actor> spawn_grpc_store(const grpc_store_options& options, const store_context& context) {
-  auto wire = context.dial(options.endpoint);
-  if (!wire) return with_context(wire.error(), "dialling {}", options.endpoint);
+  std::vector<std::shared_ptr<channel>> ways;
+  for (std::size_t i = 0; i < options.connections; ++i) {
+    auto way = context.dial(options.endpoint);
+    if (!way) return with_context(way.error(), "dialling {}", options.endpoint);
+    ways.push_back(std::move(*way));
+  }
   if (context.what == store_role::results && context.names_are_shared) context.names_are_shared();
   return spawn_store<grpc_store::grpc_store>(context.system, context.env, options, context.name, context.what,
-                                             context.env, std::move(*wire));
+                                             context.env, grpc_store::spread_over(std::move(ways)));
 }
 
 }  // namespace kiln

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/compress/zstd.hpp"
 #include "core/config/endpoint.hpp"
 #include "core/wire/resource_name.hpp"
 
@@ -57,8 +58,29 @@ schema<grpc_store_options> grpc_store_schema() {
       .field("max_batch_size", &o::max_batch_size,
              "Largest message with a batch of blobs; less if the server asks for less.", at_least(64_KiB))
       .field("max_result_size", &o::max_result_size, "Largest action result.", at_least(1_B))
+      .field("connections", &o::connections,
+             "Connections to the server, over which calls are spread: a proxy on the way may send each to "
+             "another "
+             "machine, and one connection fills no long and fast wire.",
+             at_least(std::size_t{1}), at_most(std::size_t{64}))
+      .field("name_functions", &o::name_functions,
+             "Off leaves the digest function out of the names of blobs, for servers that do not know such "
+             "names; "
+             "they have to be set to that function.")
+      .field("gather_up_to", &o::gather_up_to,
+             "Blobs up to this size that are read one by one are asked for together, whoever asks for them.",
+             at_least(1_B), or_word("off"))
+      .field("gather_batch", &o::gather_batch, "Most bytes that are asked for together.", at_least(64_KiB))
+      .field("gather_at_once", &o::gather_at_once,
+             "So many of these questions are under way. While there are fewer, none waits for others.",
+             at_least(std::size_t{1}), at_most(std::size_t{1024}))
+      .field("zstd_level", &o::zstd_level,
+             "Streams go compressed, and what comes may be, where the server knows zstd: for wires that are "
+             "slower than that. Higher levels take longer.",
+             at_least(1), at_most(zstd_encoder::highest_level), or_word("off"))
       .field("threads", &o::threads,
-             "Threads that hash what arrives; half of the machine's cores if not given.",
+             "Threads that hash and unpack what arrives, and pack what is sent; half of the machine's cores "
+             "if not given.",
              at_least(std::size_t{1}), at_most(std::size_t{256}))
       .check(check_options);
 }

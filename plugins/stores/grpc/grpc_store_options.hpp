@@ -19,6 +19,12 @@ struct grpc_store_options {
   duration retry_delay = std::chrono::milliseconds(100);
   byte_size max_batch_size = 4_MiB;
   byte_size max_result_size = 16_MiB;
+  std::size_t connections = 1;
+  bool name_functions = true;
+  std::optional<byte_size> gather_up_to = byte_size{128 << 10};
+  byte_size gather_batch = byte_size{3 << 20};
+  std::size_t gather_at_once = 4;
+  std::optional<int> zstd_level;
   std::optional<std::size_t> threads;
 };
 

@@ -1,3 +1,4 @@
+#include <unordered_set>
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
@@ -5,10 +6,12 @@
 #include "core/wire/field_reader.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_writer.hpp"
+#include "core/wire/resource_name.hpp"
 #include "google/rpc/status.pb.h"
 #include "plugins/stores/grpc/batches.hpp"
 #include "plugins/stores/grpc/batching.hpp"
 #include "plugins/stores/grpc/remote_download.hpp"
+#include "plugins/stores/grpc/zstd_intake.hpp"
 
 namespace kiln::grpc_store {
 namespace {
@@ -23,20 +26,21 @@ private:
     message_writer message;
     message.text(1, where_->options().instance);
     for (const digest& blob : batch.blobs) message.put(2, blob);
+    if (where_->speaks_zstd()) message.varint(3, static_cast<std::uint64_t>(compressor::zstd));
     message.varint(4, static_cast<std::uint64_t>(batch.function));
     where_->ask("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs", message.finish(),
                 [self = shared_from_this(), this, &batch](expected<byte_chain> answer) {
                   if (!answer) {
-                    settle_all(batch, answer.error());
+                    refused(batch, answer.error());
                     return go();
                   }
                   auto posted = where_->hashing()->post([self, this, &batch, answer = std::move(*answer)] {
                     auto noted = caught([&] { return note(answer, batch.function); });
-                    if (!noted) settle_all(batch, noted.error());
+                    if (!noted) settle_rest(batch, noted.error());
                     go();
                   });
                   if (posted) return;
-                  settle_all(batch, posted.error());
+                  settle_rest(batch, posted.error());
                   go();
                 });
   }
@@ -52,25 +56,35 @@ private:
   expected<void> note_one(const byte_chain& response, digest_function function) {
     bytes encoded, content;
     google::rpc::Status status;
+    std::uint64_t packed_by = 0;
     field_reader fields(response);
     while (fields.next()) {
       if (fields.is(1, wire_type::length)) encoded = fields.flat();
       if (fields.is(2, wire_type::length)) content = fields.flat();
       if (fields.is(3, wire_type::length))
         if (auto read = parse_into(status, fields.chain()); !read) return read;
+      if (fields.is(4, wire_type::varint)) packed_by = fields.value();
     }
     wire_digest named;
     if (fields.broken() || !read_digest(encoded.view(), named))
       return where_->explain({errc::internal, "its answer cannot be read"});
     auto blob = parse_digest(function, named.hash, named.size);
     if (!blob) return where_->explain({errc::internal, blob.error().message()});
-    if (status.code() != 0)
-      settle(*blob, where_->explain(error_of(status)));
-    else if (auto good = check(*blob, content, errc::data_loss); !good)
-      settle(*blob, where_->explain(good.error()));
-    else
-      settle(*blob, std::move(content));
+    if (!wanted_.contains(*blob)) return {};  // nor is anything unpacked for it
+    expected<bytes> right =
+        status.code() != 0 ? failure(error_of(status)) : proven(*blob, content, packed_by);
+    settle(*blob, right ? std::move(right) : where_->explain(right.error()));
     return {};
+  }
+  static expected<bytes> proven(const digest& blob, bytes content, std::uint64_t packed_by) {
+    if (packed_by == static_cast<std::uint64_t>(compressor::zstd)) {
+      auto plain = unpacked(content, static_cast<std::uint64_t>(blob.size));
+      if (!plain) return fail(errc::data_loss, "blob {}: {}", blob, plain.error().message());
+      content = std::move(*plain);
+    } else if (packed_by != 0) {
+      return fail(errc::internal, "blob {} came in compressor {}, which nobody asked for", blob, packed_by);
+    }
+    return check(blob, content, errc::data_loss).map([&] { return content; });
   }
 
   void stream(const digest& blob) override {
@@ -101,6 +115,7 @@ private:
   }
 
   const std::vector<digest> asked_;
+  const std::unordered_set<digest> wanted_{asked_.begin(), asked_.end()};
   const done<blob_batch> then_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/base/machine.hpp"
+#include "core/observe/memory_budget.hpp"
 #include "core/wire/message.hpp"
 
 namespace kiln::grpc_store {
@@ -71,6 +72,7 @@ std::shared_ptr<remote::common> remote::begin(grpc_store_options options, std::s
   auto random = make_seeded_random(env.random->next());
   auto own = with_random(env, *random);
   const auto limit = options.max_batch_size.bytes;
+  claim_memory(env.metrics, {"store " + store_name, "sent bytes", most_sent_bytes});
   auto hashing = env.pools->make("kiln-arrivals", options.threads.value_or(std::max(processors() / 2, 1U)));
   return std::shared_ptr<common>(new common{std::move(options), std::move(random), own, std::move(store_name),
                                             std::move(wire), std::move(later), std::move(hashing), limit});
@@ -108,24 +110,55 @@ failure remote::explain(const error& fault) const {
   return with_context(fault, "store {} at {}", common_->name, options().endpoint);
 }
 
+std::shared_ptr<const void> remote::room_to_go_on(std::uint64_t bytes) const {
+  if (!common_->sent_bytes.take(bytes)) return nullptr;
+  return {common_.get(), [shared = common_, bytes](const void*) { shared->sent_bytes.give_back(bytes); }};
+}
+
+namespace {
+
+template <class Compressors>
+bool has_zstd(const Compressors& known) {
+  return std::find(known.begin(), known.end(), v2::Compressor::ZSTD) != known.end();
+}
+
+}  // namespace
+
+void remote::ask_what_it_can() {
+  if (common_->is_asked.exchange(true)) return;
+  v2::GetCapabilitiesRequest request;
+  request.set_instance_name(options().instance);
+  ask("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", serialise(request),
+      [shared = common_](expected<byte_chain> answer) {
+        auto capabilities = std::move(answer).and_then(parse<v2::ServerCapabilities>);
+        if (!capabilities) {
+          shared->is_asked = false;  // the next one asks again
+          return;
+        }
+        const auto& cache = capabilities->cache_capabilities();
+        if (const auto theirs = cache.max_batch_total_size_bytes(); theirs > 0)
+          shared->batch_limit =
+              std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
+        shared->speaks_zstd = has_zstd(cache.supported_compressors());
+        shared->packs_batches = has_zstd(cache.supported_batch_update_compressors());
+      });
+}
+
 std::uint64_t remote::batch_limit() {
-  if (!common_->limit_asked.exchange(true)) {
-    v2::GetCapabilitiesRequest request;
-    request.set_instance_name(options().instance);
-    ask("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities", serialise(request),
-        [shared = common_](expected<byte_chain> answer) {
-          auto capabilities = std::move(answer).and_then(parse<v2::ServerCapabilities>);
-          if (!capabilities) {
-            shared->limit_asked = false;  // the next batch asks again
-            return;
-          }
-          auto theirs = capabilities->cache_capabilities().max_batch_total_size_bytes();
-          if (theirs > 0)
-            shared->batch_limit =
-                std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
-        });
-  }
+  ask_what_it_can();
   return common_->batch_limit;
+}
+
+bool remote::speaks_zstd() {
+  if (!options().zstd_level) return false;
+  ask_what_it_can();
+  return common_->speaks_zstd;
+}
+
+bool remote::packs_batches() {
+  if (!options().zstd_level) return false;
+  ask_what_it_can();
+  return common_->packs_batches;
 }
 
 }  // namespace kiln::grpc_store

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/byte_budget.hpp"
 #include "core/base/thread_pool.hpp"
 #include "core/contract/transport.hpp"
 #include "core/plugin/environment.hpp"
@@ -63,11 +64,20 @@ public:
   /// "asking grpc://... for store cas: ..."
   failure explain(const error& fault) const;
 
-  /// The largest message with a batch of blobs that suits both sides. Asks the server for its limit until it
-  /// has said it once.
+  // What the server can is asked for until it has said it once. Until then, the least is assumed.
+
+  /// Memory for bytes that were sent already, so that an upload may go on; null while others have it all.
+  std::shared_ptr<const void> room_to_go_on(std::uint64_t bytes) const;
+
+  /// The largest message with a batch of blobs that suits both sides.
   std::uint64_t batch_limit();
+  /// Both sides want zstd.
+  bool speaks_zstd();
+  /// The same for what is sent in batches.
+  bool packs_batches();
 
 private:
+  static constexpr std::uint64_t most_sent_bytes = 128 << 20;
   class asking;
   struct common {
     const grpc_store_options options;
@@ -78,8 +88,12 @@ private:
     const timer later;
     const std::shared_ptr<thread_pool> hashing;
     std::atomic<std::uint64_t> batch_limit;
-    std::atomic<bool> limit_asked = false;
+    std::atomic<bool> speaks_zstd = false;
+    std::atomic<bool> packs_batches = false;
+    std::atomic<bool> is_asked = false;
+    byte_budget sent_bytes{most_sent_bytes};
   };
+  void ask_what_it_can();
   remote(std::shared_ptr<common> shared, steady_time until) : common_(std::move(shared)), until_(until) {}
   outbound_request request(std::string method, duration timeout) const;
   static std::shared_ptr<common> begin(grpc_store_options options, std::string store_name,

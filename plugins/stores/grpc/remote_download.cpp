@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "core/base/strand.hpp"
@@ -11,6 +12,7 @@
 #include "core/wire/resource_name.hpp"
 #include "google/bytestream/bytestream.pb.h"
 #include "plugins/stores/grpc/presence.hpp"
+#include "plugins/stores/grpc/zstd_intake.hpp"
 
 namespace kiln::grpc_store {
 namespace {
@@ -25,7 +27,9 @@ public:
         blob_(blob),
         offset_(offset),
         length_(length),
-        attempts_(where_->new_attempts(where_->options().transfer_timeout)) {}
+        attempts_(where_->new_attempts(where_->options().transfer_timeout)),
+        // A limit says nothing about the middle of a frame.
+        is_packed_(offset + length == static_cast<std::uint64_t>(blob.size) && where_->speaks_zstd()) {}
   ~download() override { hang_up(); }
 
   void read(next then) override {
@@ -35,6 +39,7 @@ public:
 
 private:
   void pull(const next& then) {
+    if (intake_ && intake_->has_more()) return unpack(then);
     auto call = current_call();
     if (!call) return then(fail(errc::cancelled, "the reading of blob {} was given up", blob_));
     call->read([self = shared_from_this(), call, then](expected<std::optional<byte_chain>> message) {
@@ -57,15 +62,35 @@ private:
         return give_up(error(errc::internal, "the stream brings messages without bytes only"), then);
       return pull(then);
     }
+    empty_ = 0;
+    if (!intake_) return pass_on(std::move(data), then);
+    intake_->put(std::move(data));
+    unpack(then);
+  }
+  void unpack(const next& then) {
+    auto posted = where_->hashing()->post([self = shared_from_this(), then] {
+      auto piece = caught([&] { return self->intake_->take(); });
+      self->strand_.run([self, piece = std::move(piece), then]() mutable {
+        if (!piece) return self->give_up(error(errc::data_loss, piece.error().message()), then);
+        if (piece->empty()) return self->pull(then);
+        self->pass_on(std::move(*piece), then);
+      });
+    });
+    if (!posted) give_up(posted.error(), then);
+  }
+  void pass_on(byte_chain data, const next& then) {
     if (data.size() > length_ - got_)
       return give_up(error(errc::data_loss, fmt::format("more bytes than asked for came of blob {}", blob_)),
                      then);
-    empty_ = 0;
     got_ += data.size();
     then(std::move(data));
   }
 
   void ended(const next& then) {
+    if (intake_)
+      if (auto whole = intake_->end(); !whole)
+        return give_up(error(errc::data_loss, fmt::format("blob {}: {}", blob_, whole.error().message())),
+                       then);
     if (got_ == length_) return then(byte_chain());
     give_up(error(errc::data_loss, fmt::format("only {} of {} bytes came of blob {}", got_, length_, blob_)),
             then);
@@ -84,12 +109,14 @@ private:
 
   std::shared_ptr<outbound_call> start() {
     google::bytestream::ReadRequest request;
-    request.set_resource_name(
-        make_read_name({where_->options().instance, blob_, compressor::identity, std::string()}));
+    request.set_resource_name(make_read_name({where_->options().instance, blob_,
+                                              is_packed_ ? compressor::zstd : compressor::identity,
+                                              std::string(), where_->options().name_functions}));
     request.set_read_offset(static_cast<std::int64_t>(offset_ + got_));
     // Without a limit where it would say nothing: not every server knows limits.
     if (offset_ + length_ < static_cast<std::uint64_t>(blob_.size))
       request.set_read_limit(static_cast<std::int64_t>(length_ - got_));
+    if (is_packed_) intake_.emplace(length_ - got_);
     auto call = where_->start("/google.bytestream.ByteStream/Read", attempts_.time_left(*where_->env().time));
     call->write(serialise(request), [](bool) {});  // a failure shows in what `read` brings
     call->writes_done();
@@ -127,7 +154,9 @@ private:
   const std::uint64_t offset_;
   const std::uint64_t length_;
   attempts attempts_;
+  const bool is_packed_;
   strand strand_;
+  std::optional<zstd_intake> intake_;  ///< of the call that runs
   std::uint64_t got_ = 0;
   unsigned empty_ = 0;
   std::mutex mutex_;

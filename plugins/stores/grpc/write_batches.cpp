@@ -1,10 +1,13 @@
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/compress/zstd.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_writer.hpp"
+#include "core/wire/resource_name.hpp"
 #include "plugins/stores/grpc/batches.hpp"
 #include "plugins/stores/grpc/batching.hpp"
 #include "plugins/stores/grpc/remote_upload.hpp"
@@ -13,6 +16,9 @@ namespace kiln::grpc_store {
 namespace {
 
 namespace v2 = build::bazel::remote::execution::v2;
+
+// Bytes: less of them is packed to as many.
+constexpr std::size_t worth_packing = 256;
 
 bool has_its_size(const write_blobs::entry& entry) noexcept {
   return static_cast<std::int64_t>(entry.content.size()) == entry.blob.size;
@@ -35,20 +41,48 @@ public:
 
 private:
   void ask_for(const batch_plan::batch& batch) override {
+    if (!where_->packs_batches()) return send(batch, message_of(batch, {}));
+    auto posted = where_->hashing()->post([self = shared_from_this(), this, &batch] {
+      auto message =
+          caught([&]() -> expected<byte_chain> { return message_of(batch, where_->options().zstd_level); });
+      if (message) return send(batch, std::move(*message));
+      settle_rest(batch, message.error());
+      go();
+    });
+    if (posted) return;
+    settle_rest(batch, posted.error());
+    go();
+  }
+  // Packed at this level, where that makes a blob smaller.
+  byte_chain message_of(const batch_plan::batch& batch, std::optional<int> level) const {
     message_writer message;
     message.text(1, where_->options().instance);
     for (const digest& blob : batch.blobs) {
-      const bytes& content = contents_.at(blob);
-      message.open(2, message_writer::digest_size(1, blob) + message_writer::data_size(2, content.size()));
+      bytes content = contents_.at(blob);
+      auto form = compressor::identity;
+      if (level && content.size() > worth_packing)
+        if (auto packed = zstd_encode(content.view(), *level, content.size() - content.size() / 8)) {
+          content = std::move(*packed);
+          form = compressor::zstd;
+        }
+      const auto packed_by = static_cast<std::uint64_t>(form);
+      message.open(2, message_writer::digest_size(1, blob) + message_writer::data_size(2, content.size()) +
+                          message_writer::varint_size(3, packed_by));
       message.put(1, blob);
       message.data(2, content);
+      message.varint(3, packed_by);
     }
     message.varint(5, static_cast<std::uint64_t>(batch.function));
+    return message.finish();
+  }
+  void send(const batch_plan::batch& batch, byte_chain message) {
     where_->ask("/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchUpdateBlobs",
-                message.finish(),
+                std::move(message),
                 [self = shared_from_this(), this, &batch](const expected<byte_chain>& answer) {
-                  auto noted = answer ? note(*answer, batch.function) : failure(answer.error());
-                  if (!noted) settle_all(batch, noted.error());
+                  if (!answer)
+                    refused(batch, answer.error());
+                  else if (auto noted = note(*answer, batch.function); !noted)
+                    settle_rest(batch, noted.error());
                   go();
                 });
   }

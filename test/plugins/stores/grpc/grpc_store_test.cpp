@@ -2,32 +2,21 @@
 #include "core/wire/action_record.hpp"
 #include "core/wire/message.hpp"
 #include "test/contract/claims.hpp"
-#include "test/plugins/stores/grpc/reapi_peer.hpp"
+#include "test/plugins/stores/grpc/grpc_stage.hpp"
 
 using namespace kiln;
-using kiln::test::reapi_peer;
 
 BOOST_AUTO_TEST_SUITE(grpc_store)
 
 using namespace kiln::contract;
+using namespace kiln::test::grpc_tests;
 
 namespace {
-
-// Each stage dials once, on the test's thread, and so gets a peer of its own.
-std::unique_ptr<reapi_peer> peer;
 
 struct peers_end_before_grpc {
   ~peers_end_before_grpc() { peer.reset(); }
 };
 BOOST_TEST_GLOBAL_FIXTURE(peers_end_before_grpc);
-
-subject over_a_peer(const std::string& options = "", store_role what = store_role::content) {
-  return {"{type: grpc, endpoint: \"grpc://peer:1\", retry_delay: 1ms" + options + "}", what,
-          [](const std::string&) -> expected<std::shared_ptr<channel>> {
-            peer = std::make_unique<reapi_peer>();
-            return peer->dial();
-          }};
-}
 
 const registration grpc_contract("grpc", over_a_peer(), __FILE__, __LINE__);
 
@@ -58,16 +47,6 @@ private:
   };
   std::vector<std::shared_ptr<call>> calls;
 };
-
-template <class Change>
-void teach(Change change) {
-  std::lock_guard lock(peer->mutex);
-  change(peer->how);
-}
-int calls_of(const std::string& method) {
-  std::lock_guard lock(peer->mutex);
-  return peer->calls[method];
-}
 
 std::string result_of(int exit_code) {
   build::bazel::remote::execution::v2::ActionResult result;
@@ -100,8 +79,11 @@ BOOST_AUTO_TEST_CASE(gives_up_after_so_many_repetitions) {
 
 BOOST_AUTO_TEST_CASE(does_not_ask_again_what_was_refused_for_good) {
   stage on(over_a_peer());
-  BOOST_TEST(code_of(read(on, digest_of("absent"))) == "NOT_FOUND");
+  digest absent = digest_of(noise(200'000));
+  BOOST_TEST(code_of(read(on, absent)) == "NOT_FOUND");
   BOOST_TEST(calls_of("Read") == 1);
+  BOOST_TEST(code_of(read(on, digest_of("absent"))) == "NOT_FOUND");
+  BOOST_TEST(calls_of("BatchReadBlobs") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(goes_on_with_a_download_where_it_broke_off) {
@@ -114,6 +96,36 @@ BOOST_AUTO_TEST_CASE(goes_on_with_a_download_where_it_broke_off) {
     teach([&](auto& how) { how.break_read_after = where; });
     BOOST_TEST((read(on, blob, 10, 1'500'000) == content.substr(10, 1'500'000)));
   }
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_with_an_upload_where_it_broke_off) {
+  stage on(over_a_peer());
+  for (std::size_t where : {0U, 1U, 700'000U, 2'999'999U, 3'000'000U}) {
+    std::string content = noise(3'000'000, where);
+    teach([&](auto& how) { how.break_write_after = where; });
+    {
+      std::lock_guard lock(peer->mutex);
+      peer->uploaded = 0;
+    }
+    auto kept = on.tell(write_blob{digest_of(content), deliver(content, {100'000, true, {}})});
+    BOOST_REQUIRE_MESSAGE(kept, text_of(kept));
+    std::lock_guard lock(peer->mutex);
+    BOOST_TEST((peer->blobs.at(digest_of(content)) == content));
+    BOOST_TEST(!peer->how.break_write_after);
+    BOOST_TEST(peer->uploaded <= content.size() + 1'100'000);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_upload_that_the_server_forgot_begins_anew_while_its_bytes_are_still_here) {
+  stage on(over_a_peer());
+  teach([](auto& how) { how.forgets_uploads = true; });
+  std::string small = noise(3'000'000), large = noise(20'000'000);
+  teach([](auto& how) { how.break_write_after = 2'000'000; });
+  BOOST_TEST(code_of(on.tell(write_blob{digest_of(small), deliver(small)})) == "OK");
+  teach([](auto& how) { how.break_write_after = 15'000'000; });
+  auto lost = on.tell(write_blob{digest_of(large), deliver(large)});
+  BOOST_TEST(code_of(lost) == "UNAVAILABLE");
+  BOOST_TEST(is_missing(on, digest_of(large)));
 }
 
 BOOST_AUTO_TEST_CASE(does_not_end_well_when_what_arrives_is_not_the_blob) {

@@ -1,8 +1,10 @@
 #include "test/plugins/stores/grpc/reapi_peer.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/compress/zstd.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/metrics.hpp"
 #include "core/plugin/loader.hpp"
@@ -44,6 +46,10 @@ digest_function function_of(int number) {
   return number == 0 ? digest_function::sha256 : static_cast<digest_function>(number);
 }
 
+std::string pack(const std::string& text) {
+  return std::string(zstd_encode(text, 3, text.size() + 1024)->view());
+}
+
 void set_status(google::rpc::Status* to, const error& fault) {
   to->set_code(static_cast<int>(fault.code()));
   to->set_message(fault.message());
@@ -65,19 +71,33 @@ std::shared_ptr<channel> reapi_peer::dial() {
 void reapi_peer::add_routes() {
   add_cas_routes();
   add_stream_routes();
+  add_status_route();
   add_result_routes();
   routes_.add("/build.bazel.remote.execution.v2.Capabilities/GetCapabilities",
               {requests::one, [this](const call_ptr& from, const byte_chain&) {
                  std::lock_guard lock(mutex);
                  v2::ServerCapabilities capabilities;
-                 capabilities.mutable_cache_capabilities()->set_max_batch_total_size_bytes(how.batch_limit);
+                 auto* cache = capabilities.mutable_cache_capabilities();
+                 cache->set_max_batch_total_size_bytes(how.batch_limit);
+                 if (how.knows_zstd) {
+                   cache->add_supported_compressors(v2::Compressor::ZSTD);
+                   cache->add_supported_batch_update_compressors(v2::Compressor::ZSTD);
+                 }
+                 ++calls["GetCapabilities"];
                  reply(from, capabilities);
                }});
+}
+
+void reapi_peer::let_go() {
+  std::lock_guard lock(mutex);
+  how.hold_batch_reads = false;
+  for (const auto& answer : std::exchange(held, {})) answer();
 }
 
 bool reapi_peer::admit(const call_ptr& from) {
   const std::string& method = from->info().method;
   ++calls[method.substr(method.rfind('/') + 1)];
+  clients.insert(from->info().peer);
   if (how.unavailable == 0) return true;
   --how.unavailable;
   from->finish({errc::unavailable, "the peer is not in the mood"});
@@ -104,20 +124,32 @@ void reapi_peer::add_cas_routes() {
                  std::lock_guard lock(mutex);
                  if (!admit(from)) return;
                  auto order = parse<v2::BatchReadBlobsRequest>(request);
+                 batch_reads.push_back(order->digests_size());
                  v2::BatchReadBlobsResponse answer;
                  for (int i = order->digests_size(); i-- > 0;) {
                    auto blob = from_wire(order->digests(i), function_of(order->digest_function()));
+                   if (how.abhorred && *blob == *how.abhorred)
+                     return from->finish({errc::invalid_argument, "the peer abhors one of them"});
                    auto* each = answer.add_responses();
                    to_wire(*blob, each->mutable_digest());
                    if (auto found = blobs.find(*blob); found != blobs.end()) {
                      each->set_data(found->second);
                      if (how.flip_a_bit) (*each->mutable_data())[0] ^= 1;
+                     if (how.forget_the_end) each->mutable_data()->pop_back();
+                     const auto& forms = order->acceptable_compressors();
+                     if (std::find(forms.begin(), forms.end(), v2::Compressor::ZSTD) != forms.end()) {
+                       each->set_data(pack(each->data()));
+                       each->set_compressor(v2::Compressor::ZSTD);
+                     }
                    } else {
                      set_status(each->mutable_status(), {errc::not_found, "the peer has no such blob"});
                    }
                  }
                  largest_batch = std::max(largest_batch, serialise(answer).size());
-                 reply(from, answer);
+                 if (how.hold_batch_reads)
+                   held.push_back([from, answer] { reply(from, answer); });
+                 else
+                   reply(from, answer);
                }});
   routes_.add(service + "BatchUpdateBlobs",
               {requests::one, [this](const call_ptr& from, const byte_chain& request) {
@@ -132,6 +164,9 @@ void reapi_peer::add_cas_routes() {
                    to_wire(*blob, each->mutable_digest());
                    if (how.refusal)
                      set_status(each->mutable_status(), *how.refusal);
+                   else if (entry.compressor() == v2::Compressor::ZSTD)
+                     blobs[*blob] =
+                         zstd_decode(entry.data(), static_cast<std::uint64_t>(blob->size), 23)->view();
                    else
                      blobs[*blob] = entry.data();
                  }
@@ -158,14 +193,14 @@ struct incoming {
 };
 
 // Reads an upload to its end, or until `enough` says after some message that it is over, and hands it on.
-void stream_in(const call_ptr& from, std::shared_ptr<incoming> upload, std::function<bool()> enough,
-               std::function<void()> then) {
+void stream_in(const call_ptr& from, std::shared_ptr<incoming> upload,
+               std::function<bool(std::size_t)> enough, std::function<void()> then) {
   from->read([=](expected<std::optional<byte_chain>> message) {
     if (!message || !*message) return from->finish({errc::cancelled, "the upload ended before its end"});
     auto part = parse<google::bytestream::WriteRequest>(**message);
     if (upload->name.empty()) upload->name = part->resource_name();
     upload->content += part->data();
-    if (enough() || part->finish_write()) return then();
+    if (enough(part->data().size()) || part->finish_write()) return then();
     stream_in(from, upload, enough, then);
   });
 }
@@ -179,6 +214,7 @@ void reapi_peer::add_stream_routes() {
          std::lock_guard lock(mutex);
          if (!admit(from)) return;
          auto order = parse<google::bytestream::ReadRequest>(request);
+         names.push_back(order->resource_name());
          auto name = parse_read_name(order->resource_name());
          auto found = blobs.find(name->blob);
          if (found == blobs.end()) return from->finish({errc::not_found, "the peer has no such blob"});
@@ -188,6 +224,7 @@ void reapi_peer::add_stream_routes() {
          error last_word;
          if (how.flip_a_bit) text->back() ^= 1;
          if (how.forget_the_end) text->pop_back();
+         if (name->form == compressor::zstd) *text = pack(*text);
          if (how.break_read_after && *how.break_read_after < text->size()) {
            text->resize(*how.break_read_after);
            last_word = {errc::unavailable, "the peer broke off"};
@@ -195,28 +232,62 @@ void reapi_peer::add_stream_routes() {
          }
          stream_out(from, text, 0, last_word);
        }});
-  routes_.add("/google.bytestream.ByteStream/Write",
-              {requests::many, [this](const call_ptr& from, const byte_chain&) {
-                 auto upload = std::make_shared<incoming>();
-                 {
-                   std::lock_guard lock(mutex);
-                   if (!admit(from)) return;
-                   messages_of_last_write = 0;
-                 }
-                 auto enough = [this] {
-                   std::lock_guard lock(mutex);
-                   ++messages_of_last_write;
-                   return how.say_complete_at_once;
-                 };
-                 stream_in(from, upload, enough, [this, from, upload] {
-                   std::lock_guard lock(mutex);
-                   if (how.refusal) return from->finish(*how.refusal);
-                   auto name = parse_write_name(upload->name);
-                   if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
-                   google::bytestream::WriteResponse answer;
-                   answer.set_committed_size(name->blob.size);
-                   reply(from, answer);
-                 });
+  routes_.add(
+      "/google.bytestream.ByteStream/Write",
+      {requests::many, [this](const call_ptr& from, const byte_chain&) {
+         auto upload = std::make_shared<incoming>();
+         {
+           std::lock_guard lock(mutex);
+           if (!admit(from)) return;
+           messages_of_last_write = 0;
+         }
+         auto broken = std::make_shared<bool>(false);
+         auto enough = [this, upload, broken](std::size_t fresh) {
+           std::lock_guard lock(mutex);
+           ++messages_of_last_write;
+           uploaded += fresh;
+           if (auto before = partial.extract(upload->name)) upload->content.insert(0, before.mapped());
+           *broken = how.break_write_after && upload->content.size() >= *how.break_write_after;
+           return *broken || how.say_complete_at_once;
+         };
+         stream_in(from, upload, enough, [this, from, upload, broken] {
+           std::lock_guard lock(mutex);
+           if (*broken) {
+             upload->content.resize(*how.break_write_after);
+             how.break_write_after.reset();
+             if (!how.forgets_uploads) partial[upload->name] = upload->content;
+             return from->finish({errc::unavailable, "the peer broke off"});
+           }
+           if (how.refusal) return from->finish(*how.refusal);
+           names.push_back(upload->name);
+           auto name = parse_write_name(upload->name);
+           auto sent = static_cast<std::int64_t>(upload->content.size());
+           if (name->form == compressor::zstd && !how.say_complete_at_once) {
+             auto plain = zstd_decode(upload->content, static_cast<std::uint64_t>(name->blob.size), 23);
+             if (!plain) return from->finish(plain.error());
+             upload->content = std::string(plain->view());
+           }
+           if (!how.say_complete_at_once) blobs[name->blob] = upload->content;
+           google::bytestream::WriteResponse answer;
+           const bool is_packed = name->form == compressor::zstd;
+           answer.set_committed_size(!is_packed ? name->blob.size : how.say_complete_at_once ? -1 : sent);
+           reply(from, answer);
+         });
+       }});
+}
+
+void reapi_peer::add_status_route() {
+  routes_.add("/google.bytestream.ByteStream/QueryWriteStatus",
+              {requests::one, [this](const call_ptr& from, const byte_chain& request) {
+                 std::lock_guard lock(mutex);
+                 if (!admit(from)) return;
+                 auto order = parse<google::bytestream::QueryWriteStatusRequest>(request);
+                 auto found = partial.find(order->resource_name());
+                 if (found == partial.end())
+                   return from->finish({errc::not_found, "the peer knows no such upload"});
+                 google::bytestream::QueryWriteStatusResponse answer;
+                 answer.set_committed_size(static_cast<std::int64_t>(found->second.size()));
+                 reply(from, answer);
                }});
 }
 

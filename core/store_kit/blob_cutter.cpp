@@ -1,4 +1,4 @@
-#include "actors/services/chunking/blob_cutter.hpp"
+#include "core/store_kit/blob_cutter.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -29,6 +29,7 @@ public:
   caf::result<blob_chunks> begin(cut_blob& order) {
     asker_ = make_answer<blob_chunks>(self_);
     blob_ = order.blob;
+    until_ = order.until;
     rest_ = std::move(order.content.rest);
     order.content.head.empty() && rest_ ? read() : cut(std::move(order.content.head));
     return *asker_;
@@ -84,13 +85,13 @@ private:
   void store() {
     auto batch = std::exchange(waiting_, {});
     waiting_bytes_ = 0;
-    find_missing order;
+    find_missing order{{}, until_};
     for (const auto& chunk : batch) order.blobs.push_back(chunk.blob);
     on_response(
         self_->request(blobs_, caf::infinite, std::move(order)),
         [this, batch = std::move(batch)](const missing_blobs& missing) {
           const std::unordered_set<digest> wanted(missing.blobs.begin(), missing.blobs.end());
-          write_blobs fresh;
+          write_blobs fresh{{}, until_};
           // Copied, for each chunk would keep its neighbours' memory too.
           for (const auto& chunk : batch)
             if (wanted.contains(chunk.blob))
@@ -129,6 +130,7 @@ private:
   const std::shared_ptr<thread_pool> pool_;
   std::optional<answer<blob_chunks>> asker_;
   digest blob_;
+  steady_time until_ = waits_for_ever;
   blob_source_ptr rest_;
   std::vector<digest> parts_;
   std::unordered_set<digest> seen_;
