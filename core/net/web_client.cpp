@@ -19,6 +19,10 @@ web_client::web_client(std::shared_ptr<web_loop> loop, std::unique_ptr<thread_po
     : loop_(std::move(loop)), threads_(std::move(threads)) {}
 
 web_client::~web_client() {
+  end();
+}
+
+void web_client::end() {
   loop_->end();
 }
 

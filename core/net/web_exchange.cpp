@@ -96,7 +96,7 @@ CURL* web_exchange::prepare() {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_PROXY, options.proxy.c_str());  // an empty one keeps the environment's away
+  set(CURLOPT_PROXY, order_.past_proxy ? "" : options.proxy.c_str());  // an empty one keeps the environment's away
   set(CURLOPT_NOPROXY, "");
   set(CURLOPT_USERAGENT, "kiln");
   set(CURLOPT_BUFFERSIZE, piece_size);
@@ -112,8 +112,8 @@ CURL* web_exchange::prepare() {
   set(CURLOPT_WRITEDATA, this);
   set_up_body();
   set_up_identity();
-  // No server is asked whether it wants the body: most answer that late, or never.
-  bool complete = add_header("Expect:");
+  // Nobody is asked whether he wants the body, but by signed requests: libcurl counts this line as signed.
+  bool complete = !order_.identity.signature.empty() || add_header("Expect:");
   for (const auto& [name, value] : order_.headers) complete = complete && add_header(name + ": " + value);
   if (!complete) return nullptr;
   set(CURLOPT_HTTPHEADER, list_.get());

@@ -35,6 +35,7 @@ struct web_order {
   byte_chain body;
   blob_source_ptr source;
   std::uint64_t length = 0;
+  bool past_proxy = false;  ///< for what is on this machine, or beside it
   /// When nobody waits for it any more, for the answer's body neither.
   steady_time until = steady_time::max();
 };
