@@ -18,7 +18,7 @@
 ///
 /// In the YAML, ${FOLDER} is an empty folder, and ${CAPACITY} the size that a claim wants. A store whose YAML
 /// does not mention ${CAPACITY} is not asked to evict; one whose YAML mentions ${FOLDER} must keep there what
-/// it acknowledged, also when it is ended and started again. What a store may leave out (leases, lent files)
+/// it acknowledged, also when it is ended and started again. Other variables are the environment's. What a store may leave out (leases, lent files)
 /// may be answered UNIMPLEMENTED.
 namespace kiln::contract {
 

@@ -26,6 +26,9 @@ utils.SWIFT_CONF_FILE = str(folder / "swift.conf")
 # There is no syslog, and nobody to read it.
 logging.raiseExceptions = False
 utils.config_fallocate_value("0")
+# What it keeps is gone with the test.
+os.fsync = os.fdatasync = lambda file: None
+utils.fsync_dir = lambda path: None
 
 from swift.account.server import app_factory as accounts  # noqa: E402
 from swift.common.middleware import bulk, catch_errors, copy, slo, tempauth  # noqa: E402
@@ -81,7 +84,8 @@ def main():
     serve(sockets["container"], containers(conf))
     serve(sockets["object"], objects(conf))
     front = proxy(dict(conf, __name__="proxy-server", __file__=str(folder / "swift.conf"), account_autocreate="true",
-                       allow_account_management="true", node_timeout="30", conn_timeout="5", recoverable_node_timeout="30", object_post_as_copy="false"))
+                       allow_account_management="true", node_timeout="30", conn_timeout="5",
+                       recoverable_node_timeout="30", object_post_as_copy="false"))
     for wrap in (
             slo.filter_factory(conf),
             bulk.filter_factory(conf),
