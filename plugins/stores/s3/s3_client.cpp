@@ -142,7 +142,7 @@ private:
   const s3_order order_;
   const steady_time until_;
   const std::size_t limit_;
-  s3_tries tries_;
+  web_tries tries_;
   s3_keys keys_;
 };
 
@@ -161,7 +161,7 @@ void s3_client::open(s3_order order, steady_time until, done<web_reply> then) {
   one->go();
 }
 
-s3_tries s3_client::new_tries(steady_time until) const {
+web_tries s3_client::new_tries(steady_time until) const {
   return {options().retries, options().retry_delay, until};
 }
 

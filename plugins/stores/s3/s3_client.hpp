@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
+#include "core/net/web_tries.hpp"
 #include "plugins/stores/s3/s3_engine.hpp"
 #include "plugins/stores/s3/s3_key_chain.hpp"
-#include "plugins/stores/s3/s3_tries.hpp"
 
 namespace kiln::s3_store {
 
@@ -31,7 +31,7 @@ public:
   void ask(s3_order order, steady_time until, std::size_t limit, done<web_answer> then);
   /// The answer's head, and the body as it comes: when that breaks, it is for the asker to go on.
   void open(s3_order order, steady_time until, done<web_reply> then);
-  s3_tries new_tries(steady_time until) const;
+  web_tries new_tries(steady_time until) const;
 
   const s3_engine& engine() const noexcept { return *engine_; }
   const s3_options& options() const noexcept { return engine_->options; }

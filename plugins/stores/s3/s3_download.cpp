@@ -111,7 +111,7 @@ private:
   const digest blob_;
   const object_range range_;
   const steady_time until_;
-  s3_tries tries_;
+  web_tries tries_;
   blob_source_ptr body_;
   next wanting_;
   std::uint64_t got_ = 0;

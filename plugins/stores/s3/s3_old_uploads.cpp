@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "core/observe/log.hpp"
-#include "plugins/stores/s3/few_at_once.hpp"
+#include "core/store_kit/few_at_once.hpp"
 #include "plugins/stores/s3/s3_keys.hpp"
 #include "plugins/stores/s3/s3_writing.hpp"
 #include "plugins/stores/s3/s3_xml.hpp"

@@ -322,7 +322,7 @@ private:
   std::size_t in_flight_ = 0;
   bool creating_ = false;
   bool completing_ = false;
-  s3_tries tries_;  ///< of the completion
+  web_tries tries_;  ///< of the completion
 };
 
 }  // namespace

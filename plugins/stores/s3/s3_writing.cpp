@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "plugins/stores/s3/few_at_once.hpp"
+#include "core/store_kit/few_at_once.hpp"
 #include "plugins/stores/s3/s3_upload.hpp"
 
 namespace kiln::s3_store {

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-namespace kiln::s3_store {
+namespace kiln {
 
 /// `start(i, ended)` for each i below `count`, at most `most` of them under way, and `then` once all have
 /// ended. `ended` is called once, on any thread, also before `start` returns. Lives as long as one is under
@@ -57,4 +57,4 @@ private:
   bool starting_ = false;
 };
 
-}  // namespace kiln::s3_store
+}  // namespace kiln

@@ -6,12 +6,12 @@
 #include "core/base/clock.hpp"
 #include "core/base/random.hpp"
 
-namespace kiln::s3_store {
+namespace kiln {
 
 /// How often and when something is tried again: so often, each time after twice as long, never past the end.
-class s3_tries {
+class web_tries {
 public:
-  s3_tries(unsigned retries, duration first_delay, steady_time until)
+  web_tries(unsigned retries, duration first_delay, steady_time until)
       : left_(retries), delay_(first_delay), until_(until) {}
 
   /// How long to wait before the next one, or nothing.
@@ -32,4 +32,4 @@ private:
   steady_time until_;
 };
 
-}  // namespace kiln::s3_store
+}  // namespace kiln
