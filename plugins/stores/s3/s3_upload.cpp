@@ -13,7 +13,7 @@ namespace kiln::s3_store {
 namespace {
 
 constexpr std::uint64_t most_parts = 10'000;
-constexpr std::size_t small_answer = 1 << 20;
+constexpr std::size_t upload_answer = 1 << 20;
 constexpr std::size_t gathered_below = 16 << 10;
 constexpr std::size_t gathered_to = 64 << 10;
 
@@ -150,7 +150,7 @@ private:
 
   using heard = void (s3_upload::*)(const expected<web_answer>& answer);
   void send(s3_order order, heard then) {
-    where_->client()->ask(std::move(order), until_, small_answer,
+    where_->client()->ask(std::move(order), until_, upload_answer,
                           [self = shared_from_this(), then](const expected<web_answer>& answer) {
                             if (self->then_) ((*self).*then)(answer);
                           });
@@ -189,7 +189,7 @@ private:
   void create() {
     if (std::exchange(creating_, true)) return;
     s3_order order{"POST", where_->key_of(blob_), {{"uploads", ""}}};
-    where_->client()->ask(std::move(order), until_, small_answer,
+    where_->client()->ask(std::move(order), until_, upload_answer,
                           [self = shared_from_this()](const expected<web_answer>& answer) {
                             self->creating_ = false;
                             if (answer) self->upload_ = text_in(answer->body.view(), "UploadId");
@@ -215,7 +215,7 @@ private:
     };
     auto posted = where_->engine().hashing->post([self = shared_from_this(), order, ended] {
       order->body_hash = hash_of(order->body);
-      self->where_->client()->ask(std::move(*order), self->until_, small_answer, ended);
+      self->where_->client()->ask(std::move(*order), self->until_, upload_answer, ended);
     });
     if (!posted) ended(failure(posted.error()));
   }
@@ -295,7 +295,7 @@ private:
     s3_figures::count(where_->engine().figures.aborted_uploads);
     s3_order order{"DELETE", where_->key_of(blob_), {{"uploadId", std::exchange(upload_, {})}}};
     where_->client()->ask(std::move(order), where_->engine().now() + where_->options().request_timeout,
-                          small_answer, [self = shared_from_this()](const expected<web_answer>&) {});
+                          upload_answer, [self = shared_from_this()](const expected<web_answer>&) {});
   }
 
   const bucket_ptr where_;

@@ -52,15 +52,16 @@ verdict cutting_at(std::size_t bytes) {
   return how;
 }
 
+}  // namespace
+
+// No test is to stand on a base that is hidden here.
 struct with_relay {
-  bucket_client bucket{kiln::test::new_bucket()};
-  http_relay relay{kiln::test::swift().port(), nullptr};
+  kiln::test::bucket_client bucket{kiln::test::new_bucket()};
+  kiln::test::http_relay relay{kiln::test::swift().port(), nullptr};
   subject store(const std::string& more = {}, store_role what = store_role::content) const {
-    return s3_at(relay.address(), bucket.name(), ", remember_for: never" + more, what);
+    return kiln::test::s3_at(relay.address(), bucket.name(), ", remember_for: never" + more, what);
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_service_that_is_busy_is_asked_again, with_relay) {
   stage on(store(", part_size: 5MiB"));
