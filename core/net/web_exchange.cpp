@@ -94,9 +94,11 @@ CURL* web_exchange::prepare() {
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a name that is being looked up holds up nobody
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_PROXY, order_.past_proxy ? "" : options.proxy.c_str());  // an empty one keeps the environment's away
+  set(CURLOPT_PROXY,
+      order_.past_proxy ? "" : options.proxy.c_str());  // an empty one keeps the environment's away
   set(CURLOPT_NOPROXY, "");
   set(CURLOPT_USERAGENT, "kiln");
   set(CURLOPT_BUFFERSIZE, piece_size);

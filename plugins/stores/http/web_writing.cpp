@@ -1,3 +1,4 @@
+#include <mutex>
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
@@ -34,17 +35,15 @@ expected<void> may_be_put(const web_remote& where, const digest& blob, const byt
               content.size(), where.options().max_result_size.bytes);
 }
 
-/// Passes on what the source says, and remembers why it failed: that is the writer's answer.
-class witnessed final : public blob_source, public std::enable_shared_from_this<witnessed> {
+/// Passes on what the source says, one piece behind: the last one goes out when the source has ended well.
+/// Remembers why it failed, for that is the writer's answer.
+class one_behind final : public blob_source, public std::enable_shared_from_this<one_behind> {
 public:
-  explicit witnessed(blob_source_ptr source) : source_(std::move(source)) {}
+  explicit one_behind(blob_source_ptr source) : source_(std::move(source)) {}
   void read(next then) override {
+    if (ended_) return then(byte_chain());
     source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece) {
-        std::lock_guard lock(self->mutex_);
-        self->fault_ = piece.error();
-      }
-      then(std::move(piece));
+      self->take(std::move(piece), then);
     });
   }
   void cancel(const error& why) noexcept override { source_->cancel(why); }
@@ -54,7 +53,24 @@ public:
   }
 
 private:
+  void take(expected<byte_chain> piece, const next& then) {
+    if (!piece) {
+      {
+        std::lock_guard lock(mutex_);
+        fault_ = piece.error();
+      }
+      return then(std::move(piece));
+    }
+    ended_ = piece->empty();
+    const bool was_first = held_.empty() && !ended_;
+    auto before = std::exchange(held_, std::move(*piece));
+    if (was_first) return read(then);
+    then(std::move(before));
+  }
+
   const blob_source_ptr source_;
+  byte_chain held_;
+  bool ended_ = false;
   mutable std::mutex mutex_;
   error fault_;
 };
@@ -64,7 +80,7 @@ private:
 void put_as_it_comes(const remote_ptr& where, const digest& blob, blob_source_ptr source, steady_time until,
                      done<receipt> then) {
   auto order = where->order("PUT", blob, until);
-  auto from = std::make_shared<witnessed>(std::move(source));
+  auto from = std::make_shared<one_behind>(std::move(source));
   order.source = from;
   order.length = static_cast<std::uint64_t>(blob.size);
   where->ask(std::move(order), put_answer,

@@ -115,7 +115,10 @@ private:
             });
   }
   void refused(int status, const std::string& code) {
-    const auto verdict = verdict_on(status, code, engine().address.host());
+    auto verdict = verdict_on(status, code, engine().address.host());
+    // A HEAD has no body to say so.
+    const bool may_be_old = order_.method == "HEAD" && (status == 400 || status == 403) && keys_.until;
+    if (may_be_old && !std::exchange(has_renewed_, true)) verdict.keys_are_old = verdict.again = true;
     if (verdict.keys_are_old) client_->keys_->drop(keys_);
     if (!verdict.again || !try_again()) end(verdict.fault);
   }
@@ -144,6 +147,7 @@ private:
   const std::size_t limit_;
   web_tries tries_;
   s3_keys keys_;
+  bool has_renewed_ = false;
 };
 
 s3_client::s3_client(engine_ptr engine, std::shared_ptr<s3_key_chain> keys)

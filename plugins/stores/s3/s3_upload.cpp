@@ -50,6 +50,7 @@ public:
       });
     where_->look(blob_, until_,
                  [self = shared_from_this()](const expected<std::optional<object_facts>>& facts) {
+                   if (!self->then_) return;
                    if (!facts) return self->abort(facts.error());
                    if (*facts) return self->finish(receipt{self->size(), true});
                    self->ask_for_room();
@@ -79,15 +80,19 @@ private:
     if (!then_ || has_room_) return;
     const auto wanted = std::min(part_size_, size() - taken_);
     auto granted = [self = shared_from_this()] {
-      self->where_->engine().web->post([self] { self->pull(); });
+      self->where_->engine().web->post([self] {
+        self->waits_for_room_ = false;
+        self->pull();
+      });
     };
     has_room_ = true;
     room_ += wanted;
-    if (share_->take(wanted, granted)) pull();
+    waits_for_room_ = !share_->take(wanted, granted);
+    pull();
   }
 
   void pull() {
-    if (!then_ || pulling_ || ended_) return;
+    if (!then_ || pulling_ || ended_ || waits_for_room_) return;
     pulling_ = true;
     const auto which = ++pulls_;
     later(where_->options().stall_timeout, [which](s3_upload& self) {
@@ -309,6 +314,7 @@ private:
   std::uint64_t room_ = 0;   ///< bytes of it that are ours
   std::uint64_t taken_ = 0;  ///< bytes that came
   bool has_room_ = false;    ///< for the part that is being read
+  bool waits_for_room_ = false;
 
   byte_chain held_;
   std::string crumbs_;
