@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(reads_what_services_answer) {
   BOOST_TEST(role->session_token == "tok&en");
   BOOST_TEST((role->until == parse_iso_time("2026-01-02T03:04:05.000Z")));
   auto instance = keys_in_instance_answer(
-      R"({"Code":"Success","AccessKeyId":"id","SecretAccessKey":"se\/cret","Token":"t","Expiration":"2026-01-02T03:04:05Z"})");
+      R"({"Code":"Success","AccessKeyId":"id","SecretAccessKey":"se\/cret","Token":"t",)"
+      R"("Expiration":"2026-01-02T03:04:05Z"})");
   BOOST_REQUIRE(instance);
   BOOST_TEST(instance->secret_key == "se/cret");
   BOOST_TEST(instance->until.has_value());
