@@ -79,8 +79,10 @@ private:
   void ask_for_room() {
     if (!then_ || has_room_) return;
     const auto wanted = std::min(part_size_, size() - taken_);
-    auto granted = [self = shared_from_this()] {
-      self->where_->engine().web->post([self] {
+    auto granted = [weak = weak_from_this(), web = where_->engine().web] {
+      web->post([weak] {
+        auto self = weak.lock();
+        if (!self) return;
         self->waits_for_room_ = false;
         self->pull();
       });
@@ -88,7 +90,14 @@ private:
     has_room_ = true;
     room_ += wanted;
     waits_for_room_ = !share_->take(wanted, granted);
+    if (waits_for_room_) stay();
     pull();
+  }
+  // While nobody else holds on to it; the end of the store does not wait for room.
+  void stay() {
+    surely_later(std::chrono::seconds(1), [](s3_upload& self) {
+      if (self.waits_for_room_) self.stay();
+    });
   }
 
   void pull() {
