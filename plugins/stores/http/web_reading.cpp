@@ -14,7 +14,6 @@ namespace kiln::web_store {
 namespace {
 
 constexpr std::uint64_t whole_at_once = 1 << 20;
-constexpr std::size_t reads_of_one_order = 64;
 
 std::vector<digest> each_of_them_once(const std::vector<digest>& blobs, bool without_empty) {
   std::vector<digest> result;
@@ -101,7 +100,7 @@ void find_missing_there(const remote_ptr& where, find_missing order, done<missin
   all->asked = each_of_them_once(order.blobs, where->holds_content());
   all->absent.resize(all->asked.size());
   few_at_once::run(
-      all->asked.size(), reads_of_one_order,
+      all->asked.size(), where->of_one_order(),
       [where, all, until = order.until](std::size_t which, std::function<void()> ended) {
         {
           std::lock_guard lock(all->mutex);
@@ -180,7 +179,7 @@ void read_many_there(const remote_ptr& where, read_blobs order, done<blob_batch>
   all->once = each_of_them_once(all->asked, where->holds_content());
   all->results.resize(all->once.size());
   few_at_once::run(
-      all->once.size(), reads_of_one_order,
+      all->once.size(), where->of_one_order(),
       [where, all, until = order.until](std::size_t which, std::function<void()> ended) {
         read_bytes_of(where, all->once[which], until,
                       [all, which, ended = std::move(ended)](expected<bytes> content) {

@@ -52,6 +52,8 @@ public:
   const web_engine& engine() const noexcept { return *engine_; }
   const web_store_options& options() const noexcept { return engine_->options; }
   bool holds_content() const noexcept { return engine_->what == store_role::content; }
+  /// Requests of one order that are under way: half of all, so that none of them keeps out the others.
+  std::size_t of_one_order() const { return (options().max_requests + 1) / 2; }
   steady_time now() const noexcept { return engine_->env.time->now(); }
 
   /// The protocol has names for SHA-256 alone.

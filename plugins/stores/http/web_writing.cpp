@@ -8,7 +8,6 @@
 namespace kiln::web_store {
 namespace {
 
-constexpr std::size_t writes_of_one_batch = 64;
 constexpr std::size_t put_answer = 64 << 10;
 constexpr std::uint64_t gathered_up_to = 1 << 20;
 
@@ -167,7 +166,7 @@ void write_many_there(const remote_ptr& where, write_blobs order, done<receipts>
   all->order = std::move(order);
   all->results.resize(all->order.entries.size());
   few_at_once::run(
-      all->results.size(), writes_of_one_batch,
+      all->results.size(), where->of_one_order(),
       [where, all](std::size_t which, std::function<void()> ended) {
         auto set = [all, which, ended = std::move(ended)](expected<receipt> outcome) {
           all->results[which] = std::move(outcome);

@@ -30,6 +30,8 @@ public:
   const s3_engine& engine() const noexcept { return *engine_; }
   const s3_options& options() const noexcept { return engine_->options; }
   const std::shared_ptr<s3_client>& client() const noexcept { return client_; }
+  /// Requests of one order that are under way: half of all, so that none of them keeps out the others.
+  std::size_t of_one_order() const { return (options().max_requests + 1) / 2; }
   std::string key_of(const digest& blob) const { return engine_->address.key_of(blob); }
 
   object_facts facts_in(const web_head& head, std::uint64_t size) const;

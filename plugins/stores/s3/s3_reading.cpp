@@ -14,7 +14,6 @@ namespace kiln::s3_store {
 namespace {
 
 constexpr std::uint64_t comes_at_once = 1 << 20;
-constexpr std::size_t of_one_order = 64;
 constexpr std::size_t slack = 64 << 10;
 
 std::vector<digest> each_once(const std::vector<digest>& blobs, bool without_empty) {
@@ -38,7 +37,7 @@ void find_them(const bucket_ptr& where, std::shared_ptr<finding> all, steady_tim
   for (std::size_t i = 0; i < all->asked.size(); ++i)
     if (!where->remembers(all->asked[i])) all->unknown.push_back(i);
   few_at_once::run(
-      all->unknown.size(), of_one_order,
+      all->unknown.size(), where->of_one_order(),
       [where, all, until](std::size_t which, std::function<void()> ended) {
         {
           std::lock_guard lock(all->mutex);
@@ -252,7 +251,7 @@ void read_many_objects(const bucket_ptr& where, read_blobs order, done<blob_batc
   all->once = each_once(all->asked, where->engine().holds_content());
   all->results.resize(all->once.size());
   few_at_once::run(
-      all->once.size(), of_one_order,
+      all->once.size(), where->of_one_order(),
       [where, all, until = order.until](std::size_t which, std::function<void()> ended) {
         read_all_bytes(where, all->once[which], until,
                        [all, which, ended = std::move(ended)](expected<bytes> content) {

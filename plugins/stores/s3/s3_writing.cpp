@@ -9,7 +9,6 @@
 namespace kiln::s3_store {
 namespace {
 
-constexpr std::size_t of_one_batch = 64;
 constexpr std::size_t written_answer = 1 << 20;
 
 expected<void> may_be_written(const s3_bucket& where, const digest& blob, const bytes& content) {
@@ -96,7 +95,7 @@ void write_many_objects(const bucket_ptr& where, write_blobs order, done<receipt
   all->order = std::move(order);
   all->results.resize(all->order.entries.size());
   few_at_once::run(
-      all->results.size(), of_one_batch,
+      all->results.size(), where->of_one_order(),
       [where, all](std::size_t which, std::function<void()> ended) {
         auto& entry = all->order.entries[which];
         put_on_pool(where, entry.blob, std::move(entry.content), all->order.until,
