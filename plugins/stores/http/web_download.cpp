@@ -1,6 +1,8 @@
 #include "plugins/stores/http/web_download.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "plugins/stores/http/zstd_decoded.hpp"
@@ -10,15 +12,24 @@ namespace {
 
 constexpr std::uint64_t progress_counts_from = 256 << 10;
 
-// "bytes 100-199/1000": where it begins.
-std::optional<std::uint64_t> first_of(std::string_view range) {
+struct part_of_blob {
+  std::uint64_t first = 0;
+  std::optional<std::uint64_t> whole;
+};
+
+// "bytes 100-199/1000", or a star for what is not known.
+std::optional<part_of_blob> part_in(std::string_view range) {
   constexpr std::string_view unit = "bytes ";
   if (!range.starts_with(unit)) return std::nullopt;
   range.remove_prefix(unit.size());
-  std::uint64_t first = 0;
-  auto parsed = std::from_chars(range.data(), range.data() + range.size(), first);
+  part_of_blob part;
+  auto parsed = std::from_chars(range.data(), range.data() + range.size(), part.first);
   if (parsed.ec != std::errc() || parsed.ptr == range.data()) return std::nullopt;
-  return first;
+  std::uint64_t whole = 0;
+  const auto total = range.substr(std::min(range.size(), range.find('/') + 1));
+  parsed = std::from_chars(total.data(), total.data() + total.size(), whole);
+  if (parsed.ec == std::errc()) part.whole = whole;
+  return part;
 }
 
 /// Works on the web client's thread, but for the decoding.
@@ -71,7 +82,9 @@ private:
     const auto size = static_cast<std::uint64_t>(blob_.size);
     const bool is_packed = reply.header("content-encoding") == "zstd";
     if (reply.status == 206) {
-      if (first_of(reply.header("content-range")) != from)
+      const auto part = part_in(reply.header("content-range"));
+      if (part && part->whole.value_or(size) != size) return give_up(where_->no_such(blob_).value());
+      if (!part || part->first != from)
         return give_up(
             error(errc::internal, fmt::format("other bytes of blob {} came than asked for", blob_)));
       skip_ = 0;
