@@ -90,7 +90,8 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
   auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
   auto* config =
       add_text(command, "config", request.config, is_path, "YAML file; without one, a profile is served");
-  add_text(command, "--profile", request.profile, is_said, "all_in_one, cache, scheduler, two_tier or redis_cache")
+  add_text(command, "--profile", request.profile, is_said,
+           "all_in_one, cache, scheduler, two_tier, redis_cache or bucket_cache")
       ->capture_default_str()
       ->excludes(config);
   add_variable(command, request, "--listen", "Address of a profile: HOST:PORT");

@@ -57,6 +57,7 @@ std::vector<configured> read_stores(const subject& what, const std::string& fold
   auto lookup = [&](std::string_view name) -> std::optional<std::string> {
     if (name == "FOLDER") return folder;
     if (name == "CAPACITY") return std::to_string(capacity) + "B";
+    if (const char* value = std::getenv(std::string(name).c_str())) return value;
     return std::nullopt;
   };
   auto parsed = parse_document("stores: {subject: " + what.yaml + "}", "subject.yaml", lookup);

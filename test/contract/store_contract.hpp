@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/contract/store.hpp"
 #include "core/contract/transport.hpp"
@@ -18,8 +20,8 @@
 ///
 /// In the YAML, ${FOLDER} is an empty folder, and ${CAPACITY} the size that a claim wants. A store whose YAML
 /// does not mention ${CAPACITY} is not asked to evict; one whose YAML mentions ${FOLDER} must keep there what
-/// it acknowledged, also when it is ended and started again. What a store may leave out (leases, lent files)
-/// may be answered UNIMPLEMENTED.
+/// it acknowledged, also when it is ended and started again. Other variables are the environment's. What a
+/// store may leave out (leases, lent files) may be answered UNIMPLEMENTED.
 namespace kiln::contract {
 
 struct subject {
@@ -29,8 +31,13 @@ struct subject {
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
   /// Although it mentions ${FOLDER}: what is acknowledged lies in memory, too, and a restart loses it.
   bool loses_at_restart = false;
+  /// Under which digest functions it is proved; empty for all.
+  std::vector<digest_function> functions = {};
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
+  bool proves(digest_function which) const {
+    return functions.empty() || std::find(functions.begin(), functions.end(), which) != functions.end();
+  }
   bool has_folder() const { return yaml.find("${FOLDER}") != std::string::npos && !loses_at_restart; }
 };
 

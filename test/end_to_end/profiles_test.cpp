@@ -1,9 +1,11 @@
 #include <grpc/health/v1/health.pb.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "test/end_to_end/remote_execution.hpp"
 #include "test/end_to_end/server_fixture.hpp"
+#include "test/plugins/stores/s3/swift_server.hpp"
 
 namespace kiln::end_to_end {
 namespace profiles {
@@ -59,6 +61,64 @@ BOOST_AUTO_TEST_CASE(cache_only_caches) {
 
 BOOST_AUTO_TEST_CASE(scheduler_offers_execution) {
   answers_and_ends("scheduler", true);
+}
+
+// Two of them one after the other, each with a disk of its own, over one bucket of a real server.
+BOOST_AUTO_TEST_CASE(bucket_cache_finds_in_the_bucket_what_another_one_put,
+                     *boost::unit_test::precondition([](boost::unit_test::test_unit_id) {
+                       return boost::test_tools::assertion_result(test::swift_server::is_there());
+                     })) {
+  const test::bucket_client bucket("profile");
+  ::setenv("KILN_BUCKET", "profile", 1);
+  ::setenv("KILN_S3_ENDPOINT", ("http://127.0.0.1:" + std::to_string(test::swift().port())).c_str(), 1);
+  ::setenv("KILN_S3_REGION", "eu-test-1", 1);
+  ::setenv("AWS_ACCESS_KEY_ID", "test:kiln", 1);
+  ::setenv("AWS_SECRET_ACCESS_KEY", "kiln-secret", 1);
+  const auto small = made_bytes(1, 1000), large = made_bytes(2, 20 << 20);
+  const auto action = digest_of("an action");
+  v2::ActionResult result;
+  auto* output = result.add_output_files();
+  output->set_path("out");
+  output->mutable_digest()->set_hash(digest_of(large).hex());
+  output->mutable_digest()->set_size_bytes(static_cast<std::int64_t>(large.size()));
+  for (const char* data : {"data", "other_data"}) {
+    auto server = start({"serve", "--profile", "bucket_cache", "--listen", "127.0.0.1:0", "--data",
+                         path(data), "--capacity", "1GiB"},
+                        std::string(data) + ".log");
+    remote client(dial(address_of(server)));
+    if (data == std::string("data")) {
+      auto written = client.update_blobs({{digest_of(small), small}});
+      BOOST_REQUIRE_MESSAGE(written, why(written));
+      auto streamed = client.write(digest_of(large), bytes::copy_of(large));
+      BOOST_REQUIRE_MESSAGE(streamed, why(streamed));
+      auto kept = client.update_result(action, result);
+      BOOST_REQUIRE_MESSAGE(kept, why(kept));
+    }
+    auto missing = client.find_missing({digest_of(small), digest_of(large), digest_of("none")});
+    BOOST_REQUIRE_MESSAGE(missing, why(missing));
+    BOOST_TEST((*missing == std::vector<digest>{digest_of("none")}));
+    for (const auto& content : {small, large}) {
+      auto same = client.check_blob(digest_of(content));
+      BOOST_TEST(same.has_value(), why(same));
+    }
+    auto found = client.get_result(action);
+    BOOST_REQUIRE_MESSAGE(found, why(found));
+    BOOST_TEST(found->output_files(0).digest().hash() == digest_of(large).hex());
+    server.signal(SIGTERM);
+    require_code(server, 0);
+    BOOST_TEST(server.log().find("kiln-secret") == std::string::npos);
+  }
+  // A result whose output has left the bucket is none.
+  bucket.ask("DELETE", "kiln/cas/sha256/" + digest_of(large).hex().substr(0, 2) + "/" +
+                           digest_of(large).hex() + "-" + std::to_string(large.size()));
+  auto server = start({"serve", "--profile", "bucket_cache", "--listen", "127.0.0.1:0", "--data",
+                       path("third_data"), "--capacity", "1GiB"},
+                      "third.log");
+  remote client(dial(address_of(server)));
+  auto found = client.get_result(action);
+  BOOST_TEST(!found);
+  server.signal(SIGTERM);
+  require_code(server, 0);
 }
 
 BOOST_AUTO_TEST_CASE(all_in_one_runs_an_action) {
