@@ -133,7 +133,7 @@ caf::result<blob_content> moving_store::take(read_blob& order) {
   if (!where_->moves(order.blob)) return pass_on(order);
   auto asker = owe<read_blob>();
   auto search = moves_.begin_search();
-  ask(order, [this, asker, search, order](expected<blob_content> content) mutable {
+  ask_as_it_is(order, [this, asker, search, order](expected<blob_content> content) mutable {
     if (content || !may_be_there(content.error())) return asker.deliver(std::move(content));
     ask_old_home(order, [this, asker, search, blob = order.blob,
                          first = content.error()](expected<blob_content> old) mutable {

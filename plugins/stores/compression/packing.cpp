@@ -1,0 +1,162 @@
+#include "plugins/stores/compression/packing.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/strand.hpp"
+#include "core/contract/checked_source.hpp"
+#include "core/digest/hasher.hpp"
+#include "core/store_kit/sources_in_a_row.hpp"
+#include "plugins/stores/compression/segment_builder.hpp"
+
+namespace kiln::compressing {
+namespace {
+
+// Reads a frame, has it compressed, and goes on: one of the two is under way at a time, so what it holds passes
+// from thread to thread.
+class packer final : public std::enable_shared_from_this<packer> {
+public:
+  packer(const digest& blob, blob_source_ptr source, packing_rules rules, packing_told told)
+      : blob_(blob),
+        source_(std::move(source)),
+        rules_(std::move(rules)),
+        told_(std::move(told)),
+        left_(static_cast<std::uint64_t>(blob.size)),
+        hasher_(blob.function),
+        builder_(blob.function, rules_.level) {}
+  ~packer() { rules_.memory->give_back(held_); }
+  packer(const packer&) = delete;
+  packer& operator=(const packer&) = delete;
+
+  void begin() {
+    turn_.run([self = shared_from_this()] { self->pull(); });
+  }
+
+private:
+  // What the threads made of a frame.
+  struct outcome {
+    std::optional<packed_segment> full;
+    bool is_plain = false;
+  };
+
+  void pull() {
+    source_->read(ensure_called([self = shared_from_this()](expected<byte_chain> piece) {
+      self->turn_.run([self, piece = std::move(piece)]() mutable { self->arrived(std::move(piece)); });
+    }));
+  }
+  void arrived(expected<byte_chain> piece) {
+    if (!piece) return told_.done(failure(std::move(piece).error()));
+    ended_ = piece->empty();
+    pending_.append(std::move(*piece));
+    if (pending_.pieces().size() > most_pieces) pending_ = pending_.flatten();
+    go_on();
+  }
+  // The last frame waits for the end, for more may come than is to.
+  void go_on() {
+    if (pending_.size() > left_)
+      return refuse({errc::invalid_argument,
+                     fmt::format("more bytes came as blob {} than its digest says", blob_)});
+    if (ended_ && pending_.size() < left_)
+      return refuse({errc::invalid_argument, fmt::format("only {} bytes came as blob {}",
+                                                         blob_.size - static_cast<std::int64_t>(left_) +
+                                                             static_cast<std::int64_t>(pending_.size()),
+                                                         blob_)});
+    if (!ended_ && (pending_.size() < frame_size || pending_.size() == left_)) return pull();
+    pack_frame();
+  }
+  void pack_frame() {
+    auto frame = pending_.slice(0, frame_size);
+    auto work = [self = shared_from_this(), frame = std::move(frame)] {
+      auto out = caught([&] { return self->compress(frame); });
+      self->turn_.run([self, out = std::move(out)]() mutable { self->compressed(std::move(out)); });
+    };
+    if (auto posted = rules_.threads->post(std::move(work)); !posted) refuse(posted.error());
+  }
+
+  // On the threads, from here.
+  expected<outcome> compress(const byte_chain& frame) {
+    auto packed = builder_.encode(frame);
+    if (!packed) return failure(packed.error());
+    const bool is_first = left_ == static_cast<std::uint64_t>(blob_.size);
+    if (is_first && !rules_.saves(frame.size(), packed->size())) return outcome{{}, true};
+    hasher_.update(frame);
+    const bool is_last = left_ == frame.size();
+    if (is_last)
+      if (const digest found = hasher_.finish(); found != blob_)
+        return fail(errc::invalid_argument, "the bytes that came as blob {} have the digest {}", blob_, found);
+    hold(packed->size());
+    builder_.add(std::move(*packed), frame.size());
+    if (!is_last && builder_.packed() < rules_.full && !(is_scarce_ && builder_.packed() >= rules_.scarce))
+      return outcome{};
+    return outcome{builder_.finish(), false};
+  }
+  // What finds no room is held all the same, and soon given away.
+  void hold(std::uint64_t bytes) {
+    is_scarce_ = !rules_.memory->take(bytes);
+    if (!is_scarce_) held_ += bytes;
+  }
+  // To here.
+
+  void compressed(expected<outcome> out) {
+    if (!out) return refuse(out.error());
+    if (out->is_plain)
+      return told_.done(packing_end{
+          {},
+          sources_in_a_row({source_of(std::move(pending_)), ended_ ? nullptr : std::move(source_)})});
+    const auto taken = std::min<std::uint64_t>(frame_size, pending_.size());
+    pending_ = pending_.slice(taken);
+    left_ -= taken;
+    if (!out->full) return go_on();
+    form_.segments.push_back(out->full->what);
+    told_.keep(std::move(*out->full), [self = shared_from_this()](expected<void> kept) {
+      self->turn_.run([self, kept = std::move(kept)]() mutable { self->kept(std::move(kept)); });
+    });
+  }
+  void kept(expected<void> how) {
+    rules_.memory->give_back(std::exchange(held_, 0));
+    if (!how) return refuse(how.error());
+    left_ > 0 ? go_on() : told_.done(packing_end{std::move(form_), nullptr});
+  }
+  void refuse(const error& why) {
+    source_->cancel(why);
+    told_.done(failure(why));
+  }
+
+  static constexpr std::size_t most_pieces = 1024;  // a source may give a byte at a time
+
+  const digest blob_;
+  blob_source_ptr source_;
+  const packing_rules rules_;
+  const packing_told told_;
+  strand turn_;
+  byte_chain pending_;
+  bool ended_ = false;
+  std::uint64_t left_;  // of the blob, that is not compressed yet
+  hasher hasher_;
+  segment_builder builder_;
+  std::uint64_t held_ = 0;
+  bool is_scarce_ = false;
+  packed_form form_;
+};
+
+}  // namespace
+
+void pack(const digest& blob, blob_source_ptr source, packing_rules rules, packing_told told) {
+  std::make_shared<packer>(blob, std::move(source), std::move(rules), std::move(told))->begin();
+}
+
+expected<std::optional<packed_segment>> pack_now(const digest& blob, const bytes& content,
+                                                 const packing_rules& rules) {
+  if (auto right = check(blob, content); !right) return failure(right.error());
+  segment_builder builder(blob.function, rules.level);
+  for (std::size_t at = 0; at < content.size(); at += frame_size) {
+    const auto plain = content.slice(at, frame_size);
+    auto packed = builder.encode(plain);
+    if (!packed) return failure(packed.error());
+    if (at == 0 && !rules.saves(plain.size(), packed->size())) return std::nullopt;
+    builder.add(std::move(*packed), plain.size());
+  }
+  return builder.finish();
+}
+
+}  // namespace kiln::compressing
