@@ -27,6 +27,9 @@ struct subject {
   store_role what = store_role::content;
   /// For stores that reach other servers; nothing can be dialled if it is empty.
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
+  /// It makes smaller what it can: the claims are proved with blobs that can be made so, and how many bytes it
+  /// holds is not asked.
+  bool compresses = false;
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
   bool has_folder() const { return yaml.find("${FOLDER}") != std::string::npos; }
@@ -43,6 +46,10 @@ struct registration {
 #define KILN_STORE_CONTRACT(name, yaml)                                 \
   static const kiln::contract::registration kiln_store_contract_##name( \
       #name, {yaml, kiln::store_role::content}, __FILE__, __LINE__);
+/// For one that compresses what it keeps.
+#define KILN_COMPRESSING_STORE_CONTRACT(name, yaml)                     \
+  static const kiln::contract::registration kiln_store_contract_##name( \
+      #name, {yaml, kiln::store_role::content, {}, true}, __FILE__, __LINE__);
 /// For a store of results.
 #define KILN_RESULT_STORE_CONTRACT(name, yaml)                          \
   static const kiln::contract::registration kiln_store_contract_##name( \
