@@ -5,12 +5,13 @@
 #include <new>
 
 namespace kiln {
-namespace {
 
 struct frame_context_release {
   void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
   void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
 };
+
+namespace {
 
 failure no_such_frame(std::string_view why) {
   return fail(errc::invalid_argument, "a frame of zstd is refused: {}", why);

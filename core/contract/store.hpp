@@ -14,6 +14,7 @@
 #include "core/contract/actor.hpp"
 #include "core/contract/composition.hpp"
 #include "core/contract/kiln_message.hpp"
+#include "core/contract/sent_bytes.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
 
@@ -89,11 +90,15 @@ struct blob_batch {
 /// that ends early or fails leaves no trace. With `made_of` a store may keep that instead of the bytes, and
 /// reads the source for nothing but its end: it has to end in an error unless the bytes are the blob
 /// (`checked`).
+///
+/// `sent` is what the source is decoded from, where it is. It is for the one who reads the source to its end:
+/// who reads it for several, or gives the store another one, leaves it out.
 struct write_blob {
   digest blob;
   blob_source_ptr source;
   std::optional<composition> made_of{};
   steady_time until = waits_for_ever;
+  std::shared_ptr<sent_bytes> sent{};
 };
 struct receipt {
   std::uint64_t size = 0;

@@ -234,7 +234,12 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
   };
   auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
   blob_source_ptr source = fresh;
-  if (name.form != compressor::identity) source = decoded(fresh, zstd_);
+  std::shared_ptr<sent_bytes> sent;
+  if (name.form != compressor::identity) {
+    auto decoding = decoded(fresh, zstd_);
+    source = std::move(decoding.source);
+    sent = std::move(decoding.sent);
+  }
   if (in_flight) source = shared_source(std::move(source), in_flight);
   const std::string client(client_of(from->info().peer));
   uploads_.add(key, number, fresh, client);
@@ -248,7 +253,8 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
     fresh->settle(std::move(outcome));
     uploads_.remove(key, number, fresh);
   };
-  offers_.offer(number, client, name.blob, std::move(source), std::move(ended));
+  offers_.offer(number, client, {name.blob, std::move(source), {}, waits_for_ever, std::move(sent)},
+                std::move(ended));
 }
 
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.

@@ -73,6 +73,8 @@ private:
   void read_packed(const packed_form& form, const read_blob& order, answer<blob_content> asker);
   void read_whole(const packed_form& form, const read_blob& order, answer<blob_content> asker);
   void read_part(const packed_form& form, const read_blob& order, answer<blob_content> asker);
+  /// What lies as it was sent is compressed in frames when somebody wants a part, once for all who do.
+  void repack(const packed_form& form, const read_blob& order, answer<blob_content> asker);
   void fill_gaps(const read_blobs& order, std::vector<std::size_t> gaps, blob_batch batch,
                  answer<blob_batch> asker);
   /// For who does not mind that the inner store is asked only when the bytes are.
@@ -88,8 +90,9 @@ private:
 
   // Writing.
 
-  void pack_blob(write_blob order, answer<receipt> asker);
-  void packed(const digest& blob, steady_time until, expected<packing_end> end, answer<receipt> asker);
+  using kept = std::function<void(expected<receipt>)>;
+  void pack_blob(write_blob order, kept then);
+  void packed(const digest& blob, steady_time until, expected<packing_end> end, const kept& then);
   void keep_form(const digest& blob, const packed_form& form, steady_time until, done then);
   void keep_segment(const packed_segment& one, steady_time until, done kept);
   /// One that is there already heals what it is a part of only if it is right.
@@ -104,6 +107,7 @@ private:
   form_library forms_;
   proofs proofs_;
   std::unordered_map<digest, bool> suspects_;  // whether it was written since
+  std::unordered_map<digest, std::vector<std::function<void(const expected<void>&)>>> repacking_;
   store_observers listeners_;
 };
 

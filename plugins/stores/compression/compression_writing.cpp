@@ -24,34 +24,35 @@ caf::result<receipt> compression_state::take(write_blob& order) {
     find({order.blob}, order.until, [=, this, order = std::move(order)](expected<found> known) mutable {
       if (!known) return asker.deliver(failure(known.error()));
       if (!known->empty()) return asker.deliver(present);
-      pack_blob(std::move(order), asker);
+      pack_blob(std::move(order), [asker](expected<receipt> kept) mutable { asker.deliver(std::move(kept)); });
     });
   });
   return asker;
 }
 
-void compression_state::pack_blob(write_blob order, answer<receipt> asker) {
+void compression_state::pack_blob(write_blob order, kept then) {
   auto keep = [this, to = home(), until = order.until](packed_segment one, done kept) {
     caf::anon_send(to, resume{[=, this] { keep_segment(one, until, kept); }});
   };
-  auto ended = come_home<packing_end>(
-      home(), [this, asker, blob = order.blob, until = order.until](expected<packing_end> end) {
-        packed(blob, until, std::move(end), asker);
+  auto ended =
+      come_home<packing_end>(home(), [this, then = std::move(then), blob = order.blob,
+                                      until = order.until](expected<packing_end> end) {
+        packed(blob, until, std::move(end), then);
       });
-  pack(order.blob, std::move(order.source), with_.rules, {std::move(keep), std::move(ended)});
+  pack(order.blob, std::move(order.source), std::move(order.sent), with_.rules,
+       {std::move(keep), std::move(ended)});
 }
 
 void compression_state::packed(const digest& blob, steady_time until, expected<packing_end> end,
-                               answer<receipt> asker) {
-  if (!end) return asker.deliver(failure(std::move(end).error()));
+                               const kept& then) {
+  if (!end) return then(failure(std::move(end).error()));
   if (end->lies_plain) {
     with_.counted.plain_blobs.add();
-    return ask(write_blob{blob, std::move(end->lies_plain), {}, until},
-               [asker](expected<receipt> kept) mutable { asker.deliver(std::move(kept)); });
+    return ask(write_blob{blob, std::move(end->lies_plain), {}, until}, then);
   }
-  keep_form(blob, end->form, until, [asker, blob](expected<void> kept) mutable {
-    if (!kept) return asker.deliver(failure(kept.error()));
-    asker.deliver(receipt{static_cast<std::uint64_t>(blob.size), false});
+  keep_form(blob, end->form, until, [then, blob](expected<void> noted) {
+    then(noted ? expected<receipt>(receipt{static_cast<std::uint64_t>(blob.size), false})
+               : failure(noted.error()));
   });
 }
 
@@ -193,7 +194,7 @@ void compression_state::keep_forms(const std::shared_ptr<batch_write>& batch) {
     with_.counted.plain_bytes.add(one.entry.content.size());
     with_.counted.packed_bytes.add(one.packed->content.size());
     places.push_back(i);
-    records.entries.push_back({form_key(one.entry.blob), write_form({{one.packed->what}})});
+    records.entries.push_back({form_key(one.entry.blob), write_form({{one.packed->what}, false})});
     if (auto suspected = suspects_.find(one.entry.blob); suspected != suspects_.end())
       suspected->second = true;
   }
@@ -209,7 +210,7 @@ void compression_state::keep_forms(const std::shared_ptr<batch_write>& batch) {
                               : error(errc::internal, "the index gave too few answers to a batch");
             continue;
           }
-          proofs_.remember(claim_of(one.entry.blob, {{one.packed->what}}));
+          proofs_.remember(claim_of(one.entry.blob, {{one.packed->what}, false}));
           listeners_.note_stored(one.entry.blob);
         }
         listeners_.tell();

@@ -29,7 +29,7 @@ Number take(std::string_view& from) {
   return value;
 }
 
-constexpr char form_version = 1;
+enum form_kind : char { in_frames = 1, sent = 2 };
 
 std::string hash_text(const digest& name) {
   const auto hash = name.hash_bytes();
@@ -82,7 +82,7 @@ digest form_key(const digest& blob) {
 }
 
 bytes write_form(const packed_form& form) {
-  std::string said(1, form_version);
+  std::string said(1, form.as_sent ? form_kind::sent : form_kind::in_frames);
   for (const auto& one : form.segments) {
     put(said, one.plain);
     put(said, static_cast<std::uint64_t>(one.name.size));
@@ -99,10 +99,11 @@ expected<packed_form> read_form(const bytes& record, const digest& blob) {
   auto left = content->view();
   const auto hash_size = info_of(blob.function).hash_size;
   const auto entry_size = 2 * sizeof(std::uint64_t) + hash_size;
-  if (left.size() < 1 + entry_size || left.front() != form_version || (left.size() - 1) % entry_size != 0)
-    return broken();
-  left.remove_prefix(1);
+  if (left.size() < 1 + entry_size || (left.size() - 1) % entry_size != 0) return broken();
+  if (left.front() != form_kind::in_frames && left.front() != form_kind::sent) return broken();
   packed_form form;
+  form.as_sent = left.front() == form_kind::sent;
+  left.remove_prefix(1);
   auto plain_left = static_cast<std::uint64_t>(blob.size);
   while (!left.empty()) {
     segment one;
@@ -115,8 +116,9 @@ expected<packed_form> read_form(const bytes& record, const digest& blob) {
     const bool is_last = left.empty();
     if (one.plain == 0 || one.plain > plain_left || (!is_last && one.plain % frame_size != 0)) return broken();
     // So that nothing as large as it says is taken from a record that lies.
-    if (size < table_size(one.plain) || size > table_size(one.plain) + frames_of(one.plain) * largest_packed)
-      return broken();
+    const auto least = form.as_sent ? 1 : table_size(one.plain);
+    if (size < least || size > table_size(one.plain) + frames_of(one.plain) * largest_packed) return broken();
+    if (form.as_sent && !is_last) return broken();
     plain_left -= one.plain;
     form.segments.push_back(one);
   }
@@ -127,6 +129,7 @@ expected<packed_form> read_form(const bytes& record, const digest& blob) {
 digest claim_of(const digest& blob, const packed_form& form) {
   hasher mixed(digest_function::sha256);
   mixed.update(blob.to_string());
+  if (form.as_sent) mixed.update(" as sent");
   for (const auto& one : form.segments) mixed.update(fmt::format(";{} {}", one.name, one.plain));
   return mixed.finish();
 }

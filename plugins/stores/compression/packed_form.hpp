@@ -12,6 +12,9 @@
 /// segment is a blob of its own in the inner store, under its own digest. It begins with a table of how large
 /// its frames are, in a frame that zstd skips, so `zstd -d` of the segments in a row is the blob. Most blobs
 /// have one segment.
+///
+/// Or it is one segment without a table: the frames that a client sent, kept without compressing them again, until
+/// somebody wants a part.
 namespace kiln::compressing {
 
 inline constexpr std::uint64_t frame_size = 1 << 20;
@@ -24,6 +27,7 @@ struct segment {
 };
 struct packed_form {
   std::vector<segment> segments;
+  bool as_sent = false;
 
   bool operator==(const packed_form&) const noexcept = default;
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/strand.hpp"
+#include "core/compress/zstd_source.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/digest/hasher.hpp"
 #include "core/store_kit/sources_in_a_row.hpp"
@@ -16,14 +17,18 @@ namespace {
 // from thread to thread.
 class packer final : public std::enable_shared_from_this<packer> {
 public:
-  packer(const digest& blob, blob_source_ptr source, packing_rules rules, packing_told told)
+  packer(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes> sent, packing_rules rules,
+         packing_told told)
       : blob_(blob),
         source_(std::move(source)),
+        sent_(std::move(sent)),
         rules_(std::move(rules)),
         told_(std::move(told)),
         left_(static_cast<std::uint64_t>(blob.size)),
         hasher_(blob.function),
-        builder_(blob.function, rules_.level) {}
+        builder_(blob.function, rules_.level) {
+    if (static_cast<std::uint64_t>(blob.size) > rules_.as_sent || (sent_ && !sent_->claim())) sent_ = nullptr;
+  }
   ~packer() { rules_.memory->give_back(held_); }
   packer(const packer&) = delete;
   packer& operator=(const packer&) = delete;
@@ -37,6 +42,7 @@ private:
   struct outcome {
     std::optional<packed_segment> full;
     bool is_plain = false;
+    bool is_large = false;  ///< what was sent hardly saves anything
   };
 
   void pull() {
@@ -48,14 +54,37 @@ private:
     if (!piece) return told_.done(failure(std::move(piece).error()));
     ended_ = piece->empty();
     pending_.append(std::move(*piece));
+    if (sent_ && !keep_sent()) return compress_instead();
     if (pending_.pieces().size() > most_pieces) pending_ = pending_.flatten();
     go_on();
   }
+  bool keep_sent() {
+    auto more = sent_->take();
+    if (!more) return false;
+    hold(more->size());
+    kept_.append(std::move(*more));
+    if (kept_.pieces().size() > most_pieces) kept_ = kept_.flatten();
+    return kept_.size() <= rules_.full && !is_scarce_;
+  }
+  // From the beginning, out of what was kept.
+  void compress_instead() {
+    const auto size = static_cast<std::uint64_t>(blob_.size);
+    const auto given = size - left_ + pending_.size();
+    sent_ = nullptr;
+    pending_.clear();
+    left_ = size;
+    hasher_ = hasher(blob_.function);
+    // More than the blob has is for `go_on` to find, which sees it once more.
+    if (given > size) return refuse(too_many());
+    auto again = zstd_decoded(source_of(std::exchange(kept_, {})), given, size, rules_.threads);
+    source_ = sources_in_a_row({std::move(again), std::exchange(ended_, false) ? nullptr : std::move(source_)});
+    rules_.memory->give_back(std::exchange(held_, 0));
+    pull();
+  }
+
   // The last frame waits for the end, for more may come than is to.
   void go_on() {
-    if (pending_.size() > left_)
-      return refuse({errc::invalid_argument,
-                     fmt::format("more bytes came as blob {} than its digest says", blob_)});
+    if (pending_.size() > left_) return refuse(too_many());
     if (ended_ && pending_.size() < left_)
       return refuse({errc::invalid_argument, fmt::format("only {} bytes came as blob {}",
                                                          blob_.size - static_cast<std::int64_t>(left_) +
@@ -75,20 +104,28 @@ private:
 
   // On the threads, from here.
   expected<outcome> compress(const byte_chain& frame) {
-    auto packed = builder_.encode(frame);
-    if (!packed) return failure(packed.error());
     const bool is_first = left_ == static_cast<std::uint64_t>(blob_.size);
+    // Of what was sent the first frame is compressed, too: what a client compressed badly is not to lie plain.
+    auto packed = !sent_ || is_first ? builder_.encode(frame) : bytes();
+    if (!packed) return failure(packed.error());
     if (is_first && !rules_.saves(frame.size(), packed->size())) return outcome{{}, true};
     hasher_.update(frame);
     const bool is_last = left_ == frame.size();
     if (is_last)
       if (const digest found = hasher_.finish(); found != blob_)
         return fail(errc::invalid_argument, "the bytes that came as blob {} have the digest {}", blob_, found);
+    if (sent_) return is_last ? finish_sent() : outcome{};
     hold(packed->size());
     builder_.add(std::move(*packed), frame.size());
     if (!is_last && builder_.packed() < rules_.full && !(is_scarce_ && builder_.packed() >= rules_.scarce))
       return outcome{};
     return outcome{builder_.finish(), false};
+  }
+  outcome finish_sent() {
+    if (!rules_.saves(static_cast<std::uint64_t>(blob_.size), kept_.size())) return {{}, false, true};
+    hasher seen(blob_.function);
+    seen.update(kept_);
+    return {packed_segment{{seen.finish(), static_cast<std::uint64_t>(blob_.size)}, std::exchange(kept_, {})}};
   }
   // What finds no room is held all the same, and soon given away.
   void hold(std::uint64_t bytes) {
@@ -103,10 +140,12 @@ private:
       return told_.done(packing_end{
           {},
           sources_in_a_row({source_of(std::move(pending_)), ended_ ? nullptr : std::move(source_)})});
+    if (out->is_large) return compress_instead();
     const auto taken = std::min<std::uint64_t>(frame_size, pending_.size());
     pending_ = pending_.slice(taken);
     left_ -= taken;
     if (!out->full) return go_on();
+    form_.as_sent = sent_ != nullptr;
     form_.segments.push_back(out->full->what);
     told_.keep(std::move(*out->full), [self = shared_from_this()](expected<void> kept) {
       self->turn_.run([self, kept = std::move(kept)]() mutable { self->kept(std::move(kept)); });
@@ -117,8 +156,11 @@ private:
     if (!how) return refuse(how.error());
     left_ > 0 ? go_on() : told_.done(packing_end{std::move(form_), nullptr});
   }
+  error too_many() const {
+    return {errc::invalid_argument, fmt::format("more bytes came as blob {} than its digest says", blob_)};
+  }
   void refuse(const error& why) {
-    source_->cancel(why);
+    if (source_) source_->cancel(why);
     told_.done(failure(why));
   }
 
@@ -126,6 +168,8 @@ private:
 
   const digest blob_;
   blob_source_ptr source_;
+  std::shared_ptr<sent_bytes> sent_;  // null where it is not, or no more, what is kept
+  byte_chain kept_;                   // of it
   const packing_rules rules_;
   const packing_told told_;
   strand turn_;
@@ -141,8 +185,9 @@ private:
 
 }  // namespace
 
-void pack(const digest& blob, blob_source_ptr source, packing_rules rules, packing_told told) {
-  std::make_shared<packer>(blob, std::move(source), std::move(rules), std::move(told))->begin();
+void pack(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes> sent, packing_rules rules,
+          packing_told told) {
+  std::make_shared<packer>(blob, std::move(source), std::move(sent), std::move(rules), std::move(told))->begin();
 }
 
 expected<std::optional<packed_segment>> pack_now(const digest& blob, const bytes& content,

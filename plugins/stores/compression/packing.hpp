@@ -6,6 +6,7 @@
 
 #include "core/base/byte_budget.hpp"
 #include "core/base/thread_pool.hpp"
+#include "core/contract/sent_bytes.hpp"
 #include "core/contract/stream.hpp"
 #include "plugins/stores/compression/packed_form.hpp"
 
@@ -23,6 +24,7 @@ struct packing_rules {
   int min_saving = 10;              ///< percent of the first frame
   std::uint64_t full = 16 << 20;    ///< bytes of a segment, and a frame more
   std::uint64_t scarce = 4 << 20;   ///< the same where `memory` is used up
+  std::uint64_t as_sent = 64 << 20; ///< of larger blobs, what a client sends is not kept as it is
   std::shared_ptr<byte_budget> memory;
   std::shared_ptr<thread_pool> threads;
 
@@ -48,7 +50,12 @@ struct packing_told {
 
 /// Compresses what comes as the blob, and hashes it, on the threads. Of the source a frame is held, and as much
 /// as it gives at once; of what is compressed a segment.
-void pack(const digest& blob, blob_source_ptr source, packing_rules rules, packing_told told);
+///
+/// `sent` may be null. Where it is not, and fits into a segment, what the client sent is kept instead, which
+/// costs nothing but memory; where it does not, or the client went away and came back, the blob is decoded out
+/// of what was kept once more and compressed.
+void pack(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes> sent, packing_rules rules,
+          packing_told told);
 
 /// All at once, for what is in memory: one segment, or none if it does not shrink. INVALID_ARGUMENT if it is not
 /// the blob. For the threads.

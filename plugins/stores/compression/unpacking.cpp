@@ -7,6 +7,7 @@
 
 #include "core/base/strand.hpp"
 #include "core/compress/zstd_frames.hpp"
+#include "core/compress/zstd_source.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/digest/hasher.hpp"
 
@@ -200,13 +201,73 @@ private:
   zstd_frame_decoder decoder_;
 };
 
+// Of a source that hashes or decodes what another one, `unreadable` when it failed, reads: that this one fails
+// says that the bytes are wrong.
+class judged_source final : public blob_source {
+public:
+  judged_source(blob_source_ptr source, std::shared_ptr<const std::atomic<bool>> unreadable, unpacking_told told)
+      : source_(std::move(source)),
+        verdict_(std::make_shared<verdict>(verdict{std::move(unreadable), std::move(told)})) {}
+
+  void read(next then) override {
+    source_->read([verdict = verdict_, then = std::move(then)](expected<byte_chain> piece) {
+      if (piece && piece->empty()) verdict->told.right();
+      const auto code = piece ? errc::ok : piece.error().code();
+      const bool is_wrong =
+          !*verdict->unreadable && (code == errc::data_loss || code == errc::invalid_argument);
+      if (!is_wrong) return then(std::move(piece));
+      verdict->told.wrong();
+      then(fail(errc::data_loss, "{}", piece.error().message()));
+    });
+  }
+  void cancel(const error& why) noexcept override { source_->cancel(why); }
+
+private:
+  struct verdict {
+    std::shared_ptr<const std::atomic<bool>> unreadable;
+    unpacking_told told;
+  };
+  const blob_source_ptr source_;
+  const std::shared_ptr<const verdict> verdict_;
+};
+
+class noting_source final : public blob_source {
+public:
+  noting_source(blob_source_ptr source, std::shared_ptr<std::atomic<bool>> failed)
+      : source_(std::move(source)), failed_(std::move(failed)) {}
+
+  void read(next then) override {
+    source_->read([failed = failed_, then = std::move(then)](expected<byte_chain> piece) {
+      if (!piece) *failed = true;
+      then(std::move(piece));
+    });
+  }
+  void cancel(const error& why) noexcept override { source_->cancel(why); }
+
+private:
+  const blob_source_ptr source_;
+  const std::shared_ptr<std::atomic<bool>> failed_;
+};
+
+blob_source_ptr sent_frames(whole_reading what, bool decode) {
+  auto unreadable = std::make_shared<std::atomic<bool>>(false);
+  blob_source_ptr lies = std::make_shared<noting_source>(std::move(what.lies), unreadable);
+  const auto size = static_cast<std::uint64_t>(what.blob.size);
+  if (decode) lies = zstd_decoded(std::move(lies), size, size, what.threads);
+  const digest& wanted = decode ? what.blob : what.form.segments.front().name;
+  return std::make_shared<judged_source>(checked(std::move(lies), wanted, what.threads, errc::data_loss),
+                                         std::move(unreadable), std::move(what.told));
+}
+
 }  // namespace
 
 blob_source_ptr unpacked(whole_reading what) {
+  if (what.form.as_sent) return sent_frames(std::move(what), true);
   return std::make_shared<whole_source>(std::move(what), whole_source::output::plain);
 }
 
 blob_source_ptr as_it_lies(whole_reading what, bool is_known) {
+  if (what.form.as_sent) return sent_frames(std::move(what), false);
   return std::make_shared<whole_source>(
       std::move(what), is_known ? whole_source::output::known_frames : whole_source::output::frames);
 }

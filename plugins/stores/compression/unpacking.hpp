@@ -29,7 +29,8 @@ struct whole_reading {
 /// The bytes of the blob.
 blob_source_ptr unpacked(whole_reading what);
 /// The frames of the blob, without the tables. `is_known`: that the form is the blob, so that only the digests
-/// of the segments are looked at; else all is decoded and hashed, too.
+/// of the segments are looked at; else all is decoded and hashed, too. What lies as it was sent has to be
+/// known.
 blob_source_ptr as_it_lies(whole_reading what, bool is_known);
 
 /// Some frames in a row, as they lie, and what is wanted of them.
@@ -42,7 +43,7 @@ struct part_reading {
   std::shared_ptr<thread_pool> threads;
   std::function<void()> wrong;
 };
-/// Of a form that is known to be the blob.
+/// Of a form that is known to be the blob, and in frames of ours.
 blob_source_ptr unpacked_part(part_reading what);
 
 }  // namespace kiln::compressing

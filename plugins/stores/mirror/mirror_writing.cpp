@@ -98,6 +98,7 @@ void mirror_state::write_both(write_blob order, answer<receipt> asker) {
   const auto blob = order.blob;
   write_blob same{blob, sources[second], order.made_of, order.until};
   order.source = sources[first];
+  order.sent = nullptr;
   sources.clear();
   ask_both(std::move(order), std::move(same),
            [this, asker, blob](expected<receipt> one, expected<receipt> other) mutable {

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_compressed_blob_that_is_read_as_zstd_is_not_compressed_ag
 
 BOOST_AUTO_TEST_CASE(a_compressed_blob_leaves_as_it_lies_through_wrappers_that_do_not_look) {
   for (const char* store :
-       {"{type: existence_cache, inner: {type: verify, inner: {type: compression, min_size: 1KiB,"
+       {"{type: cache_metrics, inner: {type: verify, inner: {type: compression, min_size: 1KiB,"
         " inner: {type: memory, capacity: 64MiB}, index: {type: memory, capacity: 1MiB}}}}",
         "{type: chunked, layouts: {type: memory, capacity: 1MiB}, inner: {type: compression, min_size: 1KiB,"
         " inner: {type: memory, capacity: 64MiB}, index: {type: memory, capacity: 1MiB}}}",
