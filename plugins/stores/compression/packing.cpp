@@ -53,31 +53,35 @@ private:
   void arrived(expected<byte_chain> piece) {
     if (!piece) return told_.done(failure(std::move(piece).error()));
     ended_ = piece->empty();
+    if (sent_) {
+      auto more = sent_->take();
+      // This piece, then, is out of what nobody kept.
+      if (!more) return compress_instead(std::move(*piece));
+      keep_sent(std::move(*more));
+    }
     pending_.append(std::move(*piece));
-    if (sent_ && !keep_sent()) return compress_instead();
+    if (sent_ && (kept_.size() > rules_.full || is_scarce_)) return compress_instead({});
     if (pending_.pieces().size() > most_pieces) pending_ = pending_.flatten();
     go_on();
   }
-  bool keep_sent() {
-    auto more = sent_->take();
-    if (!more) return false;
-    hold(more->size());
-    kept_.append(std::move(*more));
+  void keep_sent(byte_chain more) {
+    hold(more.size());
+    kept_.append(std::move(more));
     if (kept_.pieces().size() > most_pieces) kept_ = kept_.flatten();
-    return kept_.size() <= rules_.full && !is_scarce_;
   }
-  // From the beginning, out of what was kept.
-  void compress_instead() {
+  // From the beginning, out of what was kept; then what came `beyond` that.
+  void compress_instead(byte_chain beyond) {
     const auto size = static_cast<std::uint64_t>(blob_.size);
     const auto given = size - left_ + pending_.size();
     sent_ = nullptr;
     pending_.clear();
     left_ = size;
     hasher_ = hasher(blob_.function);
-    // More than the blob has is for `go_on` to find, which sees it once more.
     if (given > size) return refuse(too_many());
     auto again = zstd_decoded(source_of(std::exchange(kept_, {})), given, size, rules_.threads);
-    source_ = sources_in_a_row({std::move(again), std::exchange(ended_, false) ? nullptr : std::move(source_)});
+    auto next = beyond.empty() ? nullptr : source_of(std::move(beyond));
+    source_ = sources_in_a_row(
+        {std::move(again), std::move(next), std::exchange(ended_, false) ? nullptr : std::move(source_)});
     rules_.memory->give_back(std::exchange(held_, 0));
     pull();
   }
@@ -140,7 +144,7 @@ private:
       return told_.done(packing_end{
           {},
           sources_in_a_row({source_of(std::move(pending_)), ended_ ? nullptr : std::move(source_)})});
-    if (out->is_large) return compress_instead();
+    if (out->is_large) return compress_instead({});
     const auto taken = std::min<std::uint64_t>(frame_size, pending_.size());
     pending_ = pending_.slice(taken);
     left_ -= taken;

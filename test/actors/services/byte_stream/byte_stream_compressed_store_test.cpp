@@ -73,6 +73,50 @@ BOOST_AUTO_TEST_CASE(a_compressed_blob_leaves_as_it_lies_through_wrappers_that_d
   }
 }
 
+// What came as zstd leaves as it came, though the client stopped within and went on.
+BOOST_AUTO_TEST_CASE(what_a_client_uploads_as_zstd_is_what_the_next_one_reads) {
+  const auto text = lines(6 << 20);
+  const auto blob = digest_of(text);
+  const std::string wire(zstd_encode(text, 3, text.size())->view());
+  const auto name = "uploads/u/" + zstd_name(blob);
+  auto send = [&](const std::string& sent, std::int64_t offset) {
+    auto call = begin_write();
+    for (std::size_t at = 0; at < sent.size(); at += 300'000) {
+      const auto part = sent.substr(at, 300'000);
+      say(call, message(name, offset + static_cast<std::int64_t>(at), part, at + part.size() == sent.size()));
+    }
+    call->close();
+    run();
+    return call;
+  };
+  BOOST_TEST(send(wire, 0)->finished_well());
+  BOOST_TEST((data_of(*read(zstd_name(blob))) == wire));
+  BOOST_TEST((data_of(*read("blobs/" + blob.to_string())) == text));
+  BOOST_TEST((read_zstd(blob, 2'000'000) == text.substr(2'000'000)));
+  BOOST_TEST((read_zstd(blob) == text));
+}
+
+BOOST_AUTO_TEST_CASE(a_compressed_upload_that_was_interrupted_goes_on) {
+  const auto text = lines(6 << 20);
+  const auto blob = digest_of(text);
+  const std::string wire(zstd_encode(text, 3, text.size())->view());
+  const auto name = "uploads/u/" + zstd_name(blob);
+  auto call = begin_write();
+  say(call, message(name, 0, wire.substr(0, wire.size() / 2)));
+  call->cancel();
+  run();
+  const auto at = status_of(name).committed_size();
+  BOOST_TEST_REQUIRE(at > (1 << 20));
+  const std::string rest(zstd_encode(text.substr(static_cast<std::size_t>(at)), 3, text.size())->view());
+  auto next = begin_write();
+  say(next, message(name, at, rest, true));
+  next->close();
+  run();
+  BOOST_TEST(next->finished_well());
+  BOOST_TEST((data_of(*read("blobs/" + blob.to_string())) == text));
+  BOOST_TEST((read_zstd(blob) == text));
+}
+
 // It fills another store with what passes, and goes on elsewhere at any byte.
 BOOST_AUTO_TEST_CASE(a_fast_store_before_compressed_ones_sees_plain_bytes) {
   compressed_bench on(

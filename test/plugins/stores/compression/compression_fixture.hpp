@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/test/unit_test.hpp>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -145,6 +146,55 @@ private:
   store_actor noted(const store_actor& what, const std::shared_ptr<noting_store::notes>& seen) {
     return system.own(spawn_store<noting_store>(system.actors(), system.env(), what, seen));
   }
+};
+
+/// An upload that came as zstd: gives what it decodes to, and has what was sent. After `breaks_at` bytes of it
+/// the client went away, and came back with a frame of the rest.
+class sent_upload final : public blob_source, public sent_bytes {
+public:
+  sent_upload(std::string wire, const std::string& text, std::size_t piece = 50'000,
+              std::size_t breaks_at = std::string::npos)
+      : wire_(std::move(wire)), text_(text), piece_(piece), breaks_at_(breaks_at), decoder_(text.size(), 27) {}
+
+  void read(next then) override {
+    if (is_broken_) return then(rest());
+    if (at_ >= wire_.size()) return then(byte_chain());
+    std::string plain(text_.size() + 1, 0);
+    std::size_t wrote = 0;
+    while (wrote == 0 && at_ < std::min(wire_.size(), breaks_at_)) {
+      const auto count = std::min({piece_, wire_.size() - at_, breaks_at_ - at_});
+      const auto part = wire_.substr(at_, count);
+      std::string_view from = part;
+      at_ += count;
+      if (is_claimed_) sent_.append(bytes::copy_of(part));
+      wrote = decoder_.decode(from, plain.data(), plain.size()).value();
+    }
+    given_ += wrote;
+    plain.resize(wrote);
+    if (wrote > 0) return then(byte_chain(bytes::adopt(std::move(plain))));
+    if (at_ >= wire_.size()) return then(byte_chain());
+    is_broken_ = true;
+    then(rest());
+  }
+  bool claim() noexcept override { return at_ == 0 && !std::exchange(is_claimed_, true); }
+  expected<byte_chain> take() override {
+    if (is_broken_) return fail(errc::aborted, "it broke");
+    return std::exchange(sent_, {});
+  }
+
+private:
+  byte_chain rest() { return bytes::copy_of(std::string_view(text_).substr(std::exchange(given_, text_.size()))); }
+
+  const std::string wire_;
+  const std::string text_;
+  const std::size_t piece_;
+  const std::size_t breaks_at_;
+  zstd_decoder decoder_;
+  std::size_t at_ = 0;
+  std::size_t given_ = 0;
+  bool is_claimed_ = false;
+  bool is_broken_ = false;
+  byte_chain sent_;
 };
 
 /// Lines that become a third of their size.
