@@ -128,9 +128,10 @@ caf::result<receipts> compression_state::take(write_blobs& order) {
   auto batch = std::make_shared<batch_write>(batch_write{{}, order.until, asker});
   for (auto& entry : order.entries) batch->blobs.push_back({std::move(entry), {}, {}, 0, {}});
   auto work = [batch, rules = with_.rules, min_size = with_.min_size]() -> expected<void> {
+    zstd_frame_encoder encoder(rules.level);
     for (auto& one : batch->blobs) {
       if (one.entry.blob.size < min_size) continue;
-      auto made = pack_now(one.entry.blob, one.entry.content, rules);
+      auto made = pack_now(one.entry.blob, one.entry.content, rules, encoder);
       if (made)
         one.packed = std::move(*made);
       else

@@ -26,7 +26,8 @@ public:
         told_(std::move(told)),
         left_(static_cast<std::uint64_t>(blob.size)),
         hasher_(blob.function),
-        builder_(blob.function, rules_.level) {
+        encoder_(rules_.level),
+        builder_(blob.function) {
     if (static_cast<std::uint64_t>(blob.size) > rules_.as_sent || (sent_ && !sent_->claim())) sent_ = nullptr;
   }
   ~packer() { rules_.memory->give_back(held_); }
@@ -110,7 +111,7 @@ private:
   expected<outcome> compress(const byte_chain& frame) {
     const bool is_first = left_ == static_cast<std::uint64_t>(blob_.size);
     // Of what was sent the first frame is compressed, too: what a client compressed badly is not to lie plain.
-    auto packed = !sent_ || is_first ? builder_.encode(frame) : bytes();
+    auto packed = !sent_ || is_first ? encoder_.encode(frame) : bytes();
     if (!packed) return failure(packed.error());
     if (is_first && !rules_.saves(frame.size(), packed->size())) return outcome{{}, true};
     hasher_.update(frame);
@@ -181,6 +182,7 @@ private:
   bool ended_ = false;
   std::uint64_t left_;  // of the blob, that is not compressed yet
   hasher hasher_;
+  zstd_frame_encoder encoder_;
   segment_builder builder_;
   std::uint64_t held_ = 0;
   bool is_scarce_ = false;
@@ -195,12 +197,12 @@ void pack(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes
 }
 
 expected<std::optional<packed_segment>> pack_now(const digest& blob, const bytes& content,
-                                                 const packing_rules& rules) {
+                                                 const packing_rules& rules, zstd_frame_encoder& with) {
   if (auto right = check(blob, content); !right) return failure(right.error());
-  segment_builder builder(blob.function, rules.level);
+  segment_builder builder(blob.function);
   for (std::size_t at = 0; at < content.size(); at += frame_size) {
     const auto plain = content.slice(at, frame_size);
-    auto packed = builder.encode(plain);
+    auto packed = with.encode(plain);
     if (!packed) return failure(packed.error());
     if (at == 0 && !rules.saves(plain.size(), packed->size())) return std::nullopt;
     builder.add(std::move(*packed), plain.size());

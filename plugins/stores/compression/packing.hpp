@@ -6,6 +6,7 @@
 
 #include "core/base/byte_budget.hpp"
 #include "core/base/thread_pool.hpp"
+#include "core/compress/zstd_frames.hpp"
 #include "core/contract/sent_bytes.hpp"
 #include "core/contract/stream.hpp"
 #include "plugins/stores/compression/packed_form.hpp"
@@ -58,8 +59,8 @@ void pack(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes
           packing_told told);
 
 /// All at once, for what is in memory: one segment, or none if it does not shrink. INVALID_ARGUMENT if it is not
-/// the blob. For the threads.
+/// the blob. For the threads; `with` may go on to others.
 expected<std::optional<packed_segment>> pack_now(const digest& blob, const bytes& content,
-                                                 const packing_rules& rules);
+                                                 const packing_rules& rules, zstd_frame_encoder& with);
 
 }  // namespace kiln::compressing

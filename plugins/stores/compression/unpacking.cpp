@@ -38,6 +38,8 @@ protected:
   virtual std::uint64_t wanted() const = 0;
   /// What is to be handed on of this one, which may be nothing.
   virtual expected<byte_chain> look_at(byte_chain unit) = 0;
+  /// Looking at it costs less than waking a thread.
+  virtual bool is_light() const { return false; }
   /// What came is not what it should be.
   virtual void found_wrong() = 0;
 
@@ -48,7 +50,7 @@ private:
     if (pending_.size() < size) return pull();
     byte_chain unit = pending_.slice(0, size);
     pending_ = pending_.slice(size);
-    if (size <= hashed_in_place) return looked(look(std::move(unit)));
+    if (size <= hashed_in_place && is_light()) return looked(look(std::move(unit)));
     // Nobody touches what it looks at until it comes home: the read is outstanding.
     auto posted = threads_->post([self = shared_from_this(), unit = std::move(unit)]() mutable {
       auto out = self->look(std::move(unit));
@@ -132,6 +134,8 @@ protected:
       if (auto good = leave(); !good) return failure(good.error());
     return out_ == output::plain ? plain : unit;
   }
+  // A few bytes may be a MiB when they are decoded.
+  bool is_light() const override { return !in_frames_ || out_ == output::known_frames; }
   void found_wrong() override { told_.wrong(); }
 
 private:
