@@ -45,8 +45,8 @@ expected<bytes> zstd_frame_encoder::encode(const byte_chain& content) {
     state_->scratch.reset(new char[most]);
     state_->room = most;
   }
-  const auto size = ZSTD_compress2(state_->context.get(), state_->scratch.get(), state_->room, whole.data(),
-                                   whole.size());
+  const auto size =
+      ZSTD_compress2(state_->context.get(), state_->scratch.get(), state_->room, whole.data(), whole.size());
   if (ZSTD_isError(size) != 0U)
     return fail(errc::internal, "compressing {} bytes: {}", whole.size(), ZSTD_getErrorName(size));
   return bytes::copy_of({state_->scratch.get(), size});

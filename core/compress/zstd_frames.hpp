@@ -7,9 +7,9 @@
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 
-/// Frames of zstd that lie whole in memory: blobs are kept as many small ones, so that a part can be had without
-/// what stands before it. None of these is safe for two threads at once; any thread may go on with what
-/// another began.
+/// Frames of zstd that lie whole in memory: blobs are kept as many small ones, so that a part can be had
+/// without what stands before it. None of these is safe for two threads at once; any thread may go on with
+/// what another began.
 namespace kiln {
 
 /// Makes frames that say how large their content is, and bear its checksum.

@@ -5,8 +5,9 @@
 
 namespace kiln {
 
-/// What a client sends of a blob that it uploads as frames of zstd, beside the source that decodes it: for a store
-/// that would otherwise compress the same bytes again. Whoever reads the source may ask, between two reads.
+/// What a client sends of a blob that it uploads as frames of zstd, beside the source that decodes it: for a
+/// store that would otherwise compress the same bytes again. Whoever reads the source may ask, between two
+/// reads.
 class sent_bytes {
 public:
   virtual ~sent_bytes() = default;

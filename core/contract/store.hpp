@@ -52,10 +52,10 @@ enum class blob_form : std::uint8_t {
 /// -> blob_content, or NOT_FOUND. Bytes [offset, offset + limit) of the blob; limit 0 means to its end. An
 /// offset behind the end is OUT_OF_RANGE.
 ///
-/// Who sets `takes` may be given the whole blob in that form instead, from a store where it lies so, and looks
-/// at `form` of the answer. Of a part nothing but plain bytes come. A store that knows nothing of it gives
-/// plain bytes; one that looks at the bytes of another clears it (store_wrapper::ask does), for they are not
-/// those of the digest.
+/// Who sets `takes` may be given the whole blob in that form instead, from a store where it lies so, and
+/// looks at `form` of the answer. Of a part nothing but plain bytes come. A store that knows nothing of it
+/// gives plain bytes; one that looks at the bytes of another clears it (store_wrapper::ask does), for they
+/// are not those of the digest.
 struct read_blob {
   digest blob;
   std::uint64_t offset = 0;

@@ -17,9 +17,9 @@ struct copy_to_lend {
   blob_source_ptr content;
 };
 
-/// For a store where some blobs lie in another form: a file has to be whole, so those are written to `inner` as
-/// they are, where the copies stay until they are the ones used least, and are lent from there. `lent` is what
-/// could be lent without, and gets the files in their places.
+/// For a store where some blobs lie in another form: a file has to be whole, so those are written to `inner`
+/// as they are, where the copies stay until they are the ones used least, and are lent from there. `lent` is
+/// what could be lent without, and gets the files in their places.
 template <class Self>
 void lend_copies(Self* self, const store_actor& inner, std::vector<copy_to_lend> copies, lent_files lent,
                  steady_time until, answer<lent_files> asker) {

@@ -54,7 +54,8 @@ void proofs::start_some() {
 void proofs::start(const digest& claim) {
   auto read = come_home<void>(resumable_store(self_),
                               [this, claim](const expected<void>& end) { ended(claim, end); });
-  pump(proofs_.at(claim).read(), [](const byte_chain&) { return expected<void>(); }, read);
+  pump(
+      proofs_.at(claim).read(), [](const byte_chain&) { return expected<void>(); }, read);
 }
 
 void proofs::ended(const digest& claim, const expected<void>& end) {

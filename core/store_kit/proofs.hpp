@@ -11,10 +11,10 @@
 
 namespace kiln {
 
-/// Which claims of the kind "this, put together so, is that blob" were seen to be true. Such a claim is proven
-/// by reading the whole, once, and stays true for ever; a part of a blob says nothing about its digest, so
-/// who serves parts, or other forms, asks here first. Some thousands are remembered, those asked for last.
-/// Confined to the store's actor.
+/// Which claims of the kind "this, put together so, is that blob" were seen to be true. Such a claim is
+/// proven by reading the whole, once, and stays true for ever; a part of a blob says nothing about its
+/// digest, so who serves parts, or other forms, asks here first. Some thousands are remembered, those asked
+/// for last. Confined to the store's actor.
 class proofs {
 public:
   using outcome = std::function<void(const expected<void>&)>;

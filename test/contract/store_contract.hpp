@@ -27,8 +27,8 @@ struct subject {
   store_role what = store_role::content;
   /// For stores that reach other servers; nothing can be dialled if it is empty.
   std::function<expected<std::shared_ptr<channel>>(const std::string& endpoint)> dial = {};
-  /// It makes smaller what it can: the claims are proved with blobs that can be made so, and how many bytes it
-  /// holds is not asked.
+  /// It makes smaller what it can: the claims are proved with blobs that can be made so, and how many bytes
+  /// it holds is not asked.
   bool compresses = false;
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }

@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_exactly_one_frame_of_the_size_is_refused) {
   BOOST_TEST(refusal(decoder, skippable("x"), 0) == refused);
   BOOST_TEST(refusal(decoder, frame_with_window(10, block_of("hello")), 5) == refused);
   BOOST_TEST(refusal(decoder, frame_declaring(std::uint64_t{1} << 40, block_of("x")), 1) == refused);
-  BOOST_TEST(refusal(decoder, frame_declaring(5, block_of(zstd_block::repeated, 100'000, "b")), 5) == refused);
+  BOOST_TEST(refusal(decoder, frame_declaring(5, block_of(zstd_block::repeated, 100'000, "b")), 5) ==
+             refused);
   // It is of use after all that.
   BOOST_TEST(refusal(decoder, frame, text.size()) == errc::ok);
 }

@@ -7,8 +7,8 @@
 
 namespace kiln::chunked {
 
-/// Which layouts were seen to be their blobs: before a part of one is served the whole is read and hashed, once
-/// (core/store_kit/proofs.hpp). Confined to the store's actor.
+/// Which layouts were seen to be their blobs: before a part of one is served the whole is read and hashed,
+/// once (core/store_kit/proofs.hpp). Confined to the store's actor.
 class proven_layouts {
 public:
   using outcome = proofs::outcome;

@@ -137,9 +137,7 @@ void compression_state::read_packed(const packed_form& form, const read_blob& or
   if (whole && (proven_on_the_way || proofs_.is_known(claim_of(order.blob, form))))
     return read_whole(form, order, asker);
   if (!whole && form.as_sent) return repack(form, order, asker);
-  auto proof = [this, blob = order.blob, form] {
-    return unpacked(reading_of(blob, form, waits_for_ever));
-  };
+  auto proof = [this, blob = order.blob, form] { return unpacked(reading_of(blob, form, waits_for_ever)); };
   // That the segments have their digests does not say that they are this blob.
   proofs_.prove(claim_of(order.blob, form), proof, [=, this](const expected<void>& right) mutable {
     if (!right) return asker.deliver(failure(right.error()));
@@ -170,23 +168,23 @@ whole_reading compression_state::reading_of(const digest& blob, const packed_for
           with_.rules.threads, told_of(blob, form)};
 }
 
-// The first segment is opened before the asker hears, so that it is read to its end even if the blob is forgotten
-// or evicted meanwhile; those that follow are leased where the inner store can.
+// The first segment is opened before the asker hears, so that it is read to its end even if the blob is
+// forgotten or evicted meanwhile; those that follow are leased where the inner store can.
 void compression_state::read_whole(const packed_form& form, const read_blob& order,
                                    answer<blob_content> asker) {
   auto open = [=, this](std::shared_ptr<const void> hold) mutable {
     ask(read_blob{form.segments.front().name, 0, 0, order.until},
         [=, this](expected<blob_content> first) mutable {
           if (!first && first.error().code() == errc::not_found)
-            return asker.deliver(fail(errc::not_found, "no blob {}: what it was compressed to is gone",
-                                      order.blob));
+            return asker.deliver(
+                fail(errc::not_found, "no blob {}: what it was compressed to is gone", order.blob));
           if (!first) return asker.deliver(std::move(first));
           whole_reading what{order.blob, form, source_of_content(std::move(*first)), with_.rules.threads,
                              told_of(order.blob, form)};
           if (form.segments.size() > 1)
             what.lies = holding(
-                sources_in_a_row({what.lies, join_reads(self()->system(), inner(),
-                                                        whole_segments(form, 1, order.until))}),
+                sources_in_a_row(
+                    {what.lies, join_reads(self()->system(), inner(), whole_segments(form, 1, order.until))}),
                 hold);
           const bool is_packed = order.takes_whole_as(blob_form::zstd);
           (is_packed ? with_.counted.read_as_it_lies : with_.counted.read_unpacked).add();
@@ -219,11 +217,10 @@ void compression_state::read_part(const packed_form& form, const read_blob& orde
       return asker.deliver(failure(next.error()));
     }
     with_.counted.read_unpacked.add();
-    asker.deliver(blob_content{
-        {},
-        unpacked_part({order.blob, std::move(next->frames), next->skip, what.size,
-                       join_reads(self()->system(), inner(), std::move(next->reads)), with_.rules.threads,
-                       std::move(told.wrong)})});
+    asker.deliver(blob_content{{},
+                               unpacked_part({order.blob, std::move(next->frames), next->skip, what.size,
+                                              join_reads(self()->system(), inner(), std::move(next->reads)),
+                                              with_.rules.threads, std::move(told.wrong)})});
   });
   collect(join_reads(self()->system(), inner(), std::move(tables)), size, std::move(known));
 }

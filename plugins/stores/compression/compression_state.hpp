@@ -17,8 +17,8 @@
 
 namespace kiln::compressing {
 
-/// Orders that name only small blobs go straight to the inner store. Of the others, what lies there under its own
-/// digest is answered from there; only what is missing is looked up in the index. Confined to the store's
+/// Orders that name only small blobs go straight to the inner store. Of the others, what lies there under its
+/// own digest is answered from there; only what is missing is looked up in the index. Confined to the store's
 /// actor.
 class compression_state : public store_wrapper {
 public:
@@ -61,7 +61,8 @@ private:
   std::vector<std::size_t> gaps_in(const std::vector<digest>& asked, const Results& results) const {
     std::vector<std::size_t> gaps;
     for (std::size_t i = 0; i < asked.size() && i < results.size(); ++i)
-      if (is_large(asked[i]) && !results[i] && results[i].error().code() == errc::not_found) gaps.push_back(i);
+      if (is_large(asked[i]) && !results[i] && results[i].error().code() == errc::not_found)
+        gaps.push_back(i);
     return gaps;
   }
   resumable_store home() const { return resumable_store(self()); }

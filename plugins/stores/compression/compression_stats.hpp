@@ -22,7 +22,8 @@ struct stats {
                         .with({store, "before"})),
         packed_bytes(metrics
                          .counters("kiln_compression_bytes_total",
-                                   "Bytes of blobs that were compressed, before and after.", {"store", "size"})
+                                   "Bytes of blobs that were compressed, before and after.",
+                                   {"store", "size"})
                          .with({store, "after"})),
         read_as_it_lies(metrics
                             .counters("kiln_compression_reads_total",

@@ -133,11 +133,10 @@ caf::result<forgotten> compression_state::take(forget_blob& order) {
     const auto& segments = packed->begin()->second.segments;
     forms_.forget(order.blob, order.until, [=, this](expected<bool> was_packed) mutable {
       if (!was_packed || segments.size() > 1) return forget_plain(std::move(was_packed));
-      ask(forget_blob{segments.front().name, order.until},
-          [=](const expected<forgotten>& gone) mutable {
-            // Without it, or without its record, the blob was not there.
-            forget_plain(gone ? expected<bool>(*was_packed && gone->was_present) : failure(gone.error()));
-          });
+      ask(forget_blob{segments.front().name, order.until}, [=](const expected<forgotten>& gone) mutable {
+        // Without it, or without its record, the blob was not there.
+        forget_plain(gone ? expected<bool>(*was_packed && gone->was_present) : failure(gone.error()));
+      });
     });
   });
   return asker;
@@ -167,7 +166,8 @@ expected<store_actor> spawn_compression_store(const compression_store_options& o
   rules.memory = std::make_shared<byte_budget>(options.memory.bytes);
   rules.threads = context.env.pools->make("kiln-compress", threads);
   compressing::compression_state::setting with{static_cast<std::int64_t>(options.min_size.bytes),
-                                               std::move(rules), {*context.env.metrics, context.name}};
+                                               std::move(rules),
+                                               {*context.env.metrics, context.name}};
   return spawn_store<compressing::compression_state>(context.system, context.env, std::move(with),
                                                      context.store(options.inner),
                                                      context.store(options.index));

@@ -5,11 +5,11 @@
 
 namespace kiln {
 
-/// A store of content over another. A blob that shrinks is kept as zstd (packed_form.hpp), which lies in the inner
-/// store as a blob of its own, under its own digest, and a record of that in the index; it is there as long as
-/// both are, and whoever asks for it prolongs the life of both. What is read is hashed on the way, so neither
-/// the record nor the segments have to be believed: what proves wrong ends with DATA_LOSS, is missing from then
-/// on, and can be written anew. A reader that takes zstd gets a whole blob as it lies.
+/// A store of content over another. A blob that shrinks is kept as zstd (packed_form.hpp), which lies in the
+/// inner store as a blob of its own, under its own digest, and a record of that in the index; it is there as
+/// long as both are, and whoever asks for it prolongs the life of both. What is read is hashed on the way, so
+/// neither the record nor the segments have to be believed: what proves wrong ends with DATA_LOSS, is missing
+/// from then on, and can be written anew. A reader that takes zstd gets a whole blob as it lies.
 ///
 /// News are told of what comes, and of what is forgotten. A compressed blob that is evicted is found missing,
 /// and of it the news name what it was compressed to.

@@ -6,14 +6,16 @@ namespace kiln {
 
 schema<compression_store_options> compression_store_schema() {
   return schema<compression_store_options>{
-      "Keeps blobs as zstd where that makes them smaller, in frames of 1 MiB, so that a part is read without the "
+      "Keeps blobs as zstd where that makes them smaller, in frames of 1 MiB, so that a part is read without "
+      "the "
       "rest. A client that reads a blob as zstd gets it as it lies, without a second encoding. What does not "
       "shrink lies as it is."}
       .store("inner", &compression_store_options::inner,
              "Where blobs are, those that are compressed under the digests of what they are compressed to.")
-      .store("index", &compression_store_options::index,
-             "What each compressed blob was compressed to: some 100 bytes for each. May be the store of action "
-             "results.")
+      .store(
+          "index", &compression_store_options::index,
+          "What each compressed blob was compressed to: some 100 bytes for each. May be the store of action "
+          "results.")
       .field("level", &compression_store_options::level,
              "The level of zstd. Higher ones are slower, and little smaller.", at_least(1),
              at_most(zstd_encoder::highest_level))

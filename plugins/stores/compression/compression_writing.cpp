@@ -24,7 +24,8 @@ caf::result<receipt> compression_state::take(write_blob& order) {
     find({order.blob}, order.until, [=, this, order = std::move(order)](expected<found> known) mutable {
       if (!known) return asker.deliver(failure(known.error()));
       if (!known->empty()) return asker.deliver(present);
-      pack_blob(std::move(order), [asker](expected<receipt> kept) mutable { asker.deliver(std::move(kept)); });
+      pack_blob(std::move(order),
+                [asker](expected<receipt> kept) mutable { asker.deliver(std::move(kept)); });
     });
   });
   return asker;
@@ -34,11 +35,9 @@ void compression_state::pack_blob(write_blob order, kept then) {
   auto keep = [this, to = home(), until = order.until](packed_segment one, done kept) {
     caf::anon_send(to, resume{[=, this] { keep_segment(one, until, kept); }});
   };
-  auto ended =
-      come_home<packing_end>(home(), [this, then = std::move(then), blob = order.blob,
-                                      until = order.until](expected<packing_end> end) {
-        packed(blob, until, std::move(end), then);
-      });
+  auto ended = come_home<packing_end>(
+      home(), [this, then = std::move(then), blob = order.blob, until = order.until](
+                  expected<packing_end> end) { packed(blob, until, std::move(end), then); });
   pack(order.blob, std::move(order.source), std::move(order.sent), with_.rules,
        {std::move(keep), std::move(ended)});
 }
@@ -72,11 +71,10 @@ void compression_state::keep_form(const digest& blob, const packed_form& form, s
 }
 
 void compression_state::keep_segment(const packed_segment& one, steady_time until, done kept) {
-  ask(write_blob{one.what.name, source_of(one.content), {}, until},
-      [=, this](const expected<receipt>& how) {
-        if (!how) return kept(failure(how.error()));
-        how->was_present ? check_segment(one, until, kept) : kept({});
-      });
+  ask(write_blob{one.what.name, source_of(one.content), {}, until}, [=, this](const expected<receipt>& how) {
+    if (!how) return kept(failure(how.error()));
+    how->was_present ? check_segment(one, until, kept) : kept({});
+  });
 }
 
 void compression_state::check_segment(const packed_segment& one, steady_time until, done kept) {

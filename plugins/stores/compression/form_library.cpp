@@ -38,8 +38,7 @@ void form_library::read_some(const std::shared_ptr<search>& state) {
         for (std::size_t i = 0; i < records.results.size() && first + i < state->next; ++i) {
           const auto& blob = state->blobs[first + i];
           const auto& record = records.results[i];
-          if (!record && record.error().code() != errc::not_found &&
-              record.error().code() != errc::data_loss)
+          if (!record && record.error().code() != errc::not_found && record.error().code() != errc::data_loss)
             return state->then(failure(record.error()));  // it may be there
           // What cannot be read is as good as none: the blob can be written anew.
           if (auto form = record ? read_form(*record, blob) : failure(record.error()); form)
@@ -77,8 +76,7 @@ void form_library::keep(const digest& blob, const packed_form& form, steady_time
   on_response(
       self_->request(index_, caf::infinite,
                      write_blob{form_key(blob), source_of(write_form(form)), {}, until}),
-      [then](const receipt&) { then({}); },
-      [then](const caf::error& fault) { then(fail(from_caf(fault))); });
+      [then](const receipt&) { then({}); }, [then](const caf::error& fault) { then(fail(from_caf(fault))); });
 }
 
 void form_library::forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then) {

@@ -10,8 +10,8 @@
 
 namespace kiln::compressing {
 
-/// Which blobs lie compressed, and how. Nothing is remembered here, so whoever asks for a blob prolongs the life
-/// of its record, too. Confined to the store's actor.
+/// Which blobs lie compressed, and how. Nothing is remembered here, so whoever asks for a blob prolongs the
+/// life of its record, too. Confined to the store's actor.
 class form_library {
 public:
   using found = std::unordered_map<digest, packed_form>;

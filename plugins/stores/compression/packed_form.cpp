@@ -114,7 +114,8 @@ expected<packed_form> read_form(const bytes& record, const digest& blob) {
     one.name.function = blob.function;
     one.name.size = static_cast<std::int64_t>(size);
     const bool is_last = left.empty();
-    if (one.plain == 0 || one.plain > plain_left || (!is_last && one.plain % frame_size != 0)) return broken();
+    if (one.plain == 0 || one.plain > plain_left || (!is_last && one.plain % frame_size != 0))
+      return broken();
     // So that nothing as large as it says is taken from a record that lies.
     const auto least = form.as_sent ? 1 : table_size(one.plain);
     if (size < least || size > table_size(one.plain) + frames_of(one.plain) * largest_packed) return broken();

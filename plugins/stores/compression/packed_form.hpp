@@ -8,13 +8,13 @@
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
 
-/// How a compressed blob lies: cut into frames of zstd of 1 MiB of it, several of which are a segment, and each
-/// segment is a blob of its own in the inner store, under its own digest. It begins with a table of how large
-/// its frames are, in a frame that zstd skips, so `zstd -d` of the segments in a row is the blob. Most blobs
-/// have one segment.
+/// How a compressed blob lies: cut into frames of zstd of 1 MiB of it, several of which are a segment, and
+/// each segment is a blob of its own in the inner store, under its own digest. It begins with a table of how
+/// large its frames are, in a frame that zstd skips, so `zstd -d` of the segments in a row is the blob. Most
+/// blobs have one segment.
 ///
-/// Or it is one segment without a table: the frames that a client sent, kept without compressing them again, until
-/// somebody wants a part.
+/// Or it is one segment without a table: the frames that a client sent, kept without compressing them again,
+/// until somebody wants a part.
 namespace kiln::compressing {
 
 inline constexpr std::uint64_t frame_size = 1 << 20;

@@ -13,8 +13,8 @@
 namespace kiln::compressing {
 namespace {
 
-// Reads a frame, has it compressed, and goes on: one of the two is under way at a time, so what it holds passes
-// from thread to thread.
+// Reads a frame, has it compressed, and goes on: one of the two is under way at a time, so what it holds
+// passes from thread to thread.
 class packer final : public std::enable_shared_from_this<packer> {
 public:
   packer(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes> sent, packing_rules rules,
@@ -110,7 +110,8 @@ private:
   // On the threads, from here.
   expected<outcome> compress(const byte_chain& frame) {
     const bool is_first = left_ == static_cast<std::uint64_t>(blob_.size);
-    // Of what was sent the first frame is compressed, too: what a client compressed badly is not to lie plain.
+    // Of what was sent the first frame is compressed, too: what a client compressed badly is not to lie
+    // plain.
     auto packed = !sent_ || is_first ? encoder_.encode(frame) : bytes();
     if (!packed) return failure(packed.error());
     if (is_first && !rules_.saves(frame.size(), packed->size())) return outcome{{}, true};
@@ -118,7 +119,8 @@ private:
     const bool is_last = left_ == frame.size();
     if (is_last)
       if (const digest found = hasher_.finish(); found != blob_)
-        return fail(errc::invalid_argument, "the bytes that came as blob {} have the digest {}", blob_, found);
+        return fail(errc::invalid_argument, "the bytes that came as blob {} have the digest {}", blob_,
+                    found);
     if (sent_) return is_last ? finish_sent() : outcome{};
     hold(packed->size());
     builder_.add(std::move(*packed), frame.size());
@@ -130,7 +132,8 @@ private:
     if (!rules_.saves(static_cast<std::uint64_t>(blob_.size), kept_.size())) return {{}, false, true};
     hasher seen(blob_.function);
     seen.update(kept_);
-    return {packed_segment{{seen.finish(), static_cast<std::uint64_t>(blob_.size)}, std::exchange(kept_, {})}};
+    return {
+        packed_segment{{seen.finish(), static_cast<std::uint64_t>(blob_.size)}, std::exchange(kept_, {})}};
   }
   // What finds no room is held all the same, and soon given away.
   void hold(std::uint64_t bytes) {
@@ -143,8 +146,7 @@ private:
     if (!out) return refuse(out.error());
     if (out->is_plain)
       return told_.done(packing_end{
-          {},
-          sources_in_a_row({source_of(std::move(pending_)), ended_ ? nullptr : std::move(source_)})});
+          {}, sources_in_a_row({source_of(std::move(pending_)), ended_ ? nullptr : std::move(source_)})});
     if (out->is_large) return compress_instead({});
     const auto taken = std::min<std::uint64_t>(frame_size, pending_.size());
     pending_ = pending_.slice(taken);
@@ -193,7 +195,8 @@ private:
 
 void pack(const digest& blob, blob_source_ptr source, std::shared_ptr<sent_bytes> sent, packing_rules rules,
           packing_told told) {
-  std::make_shared<packer>(blob, std::move(source), std::move(sent), std::move(rules), std::move(told))->begin();
+  std::make_shared<packer>(blob, std::move(source), std::move(sent), std::move(rules), std::move(told))
+      ->begin();
 }
 
 expected<std::optional<packed_segment>> pack_now(const digest& blob, const bytes& content,

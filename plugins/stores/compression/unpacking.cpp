@@ -14,9 +14,9 @@
 namespace kiln::compressing {
 namespace {
 
-// Gathers what comes until it is a whole unit, a table or a frame, has that looked at on the threads, and hands
-// on what this gives. One read is outstanding at most, so all of this passes from thread to thread with it,
-// and only `cancel` comes from the side.
+// Gathers what comes until it is a whole unit, a table or a frame, has that looked at on the threads, and
+// hands on what this gives. One read is outstanding at most, so all of this passes from thread to thread with
+// it, and only `cancel` comes from the side.
 class unit_source : public blob_source, public std::enable_shared_from_this<unit_source> {
 public:
   unit_source(blob_source_ptr lies, std::shared_ptr<thread_pool> threads)
@@ -205,11 +205,12 @@ private:
   zstd_frame_decoder decoder_;
 };
 
-// Of a source that hashes or decodes what another one, `unreadable` when it failed, reads: that this one fails
-// says that the bytes are wrong.
+// Of a source that hashes or decodes what another one, `unreadable` when it failed, reads: that this one
+// fails says that the bytes are wrong.
 class judged_source final : public blob_source {
 public:
-  judged_source(blob_source_ptr source, std::shared_ptr<const std::atomic<bool>> unreadable, unpacking_told told)
+  judged_source(blob_source_ptr source, std::shared_ptr<const std::atomic<bool>> unreadable,
+                unpacking_told told)
       : source_(std::move(source)),
         verdict_(std::make_shared<verdict>(verdict{std::move(unreadable), std::move(told)})) {}
 

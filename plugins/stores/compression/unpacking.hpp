@@ -8,9 +8,9 @@
 #include "core/contract/store.hpp"
 #include "plugins/stores/compression/packed_form.hpp"
 
-/// Reads what lies compressed. Everything that comes out of these is the blob: it ends with DATA_LOSS otherwise,
-/// and before the last of it is handed on. Work is done on the threads, of one frame at a time, so one of
-/// these holds two frames at most, beside what `lies` gives at once.
+/// Reads what lies compressed. Everything that comes out of these is the blob: it ends with DATA_LOSS
+/// otherwise, and before the last of it is handed on. Work is done on the threads, of one frame at a time, so
+/// one of these holds two frames at most, beside what `lies` gives at once.
 namespace kiln::compressing {
 
 struct unpacking_told {
@@ -28,9 +28,9 @@ struct whole_reading {
 };
 /// The bytes of the blob.
 blob_source_ptr unpacked(whole_reading what);
-/// The frames of the blob, without the tables. `is_known`: that the form is the blob, so that only the digests
-/// of the segments are looked at; else all is decoded and hashed, too. What lies as it was sent has to be
-/// known.
+/// The frames of the blob, without the tables. `is_known`: that the form is the blob, so that only the
+/// digests of the segments are looked at; else all is decoded and hashed, too. What lies as it was sent has
+/// to be known.
 blob_source_ptr as_it_lies(whole_reading what, bool is_known);
 
 /// Some frames in a row, as they lie, and what is wanted of them.

@@ -33,7 +33,8 @@ struct compressed_bench : stream_bench {
     return metrics().counters("kiln_zstd_encoded_downloads_total", "").with().value();
   }
   std::uint64_t given_as_they_lie() {
-    return metrics().counters("kiln_compression_reads_total", "", {"store", "given"})
+    return metrics()
+        .counters("kiln_compression_reads_total", "", {"store", "given"})
         .with({"store", "compressed"})
         .value();
   }

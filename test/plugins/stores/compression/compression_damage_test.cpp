@@ -37,7 +37,9 @@ struct one_blob : compressed_store {
     BOOST_TEST((read_zstd(blob) == text));
   }
   expected<std::string> read_in_a_batch() {
-    return ask(read_blobs{{blob}})->results.front().map([](const bytes& all) { return std::string(all.view()); });
+    return ask(read_blobs{{blob}})->results.front().map([](const bytes& all) {
+      return std::string(all.view());
+    });
   }
 };
 
@@ -137,8 +139,8 @@ BOOST_AUTO_TEST_CASE(frames_of_another_making_are_refused_before_they_are_decode
   one_blob on;
   const auto first = frame_of(on.text.substr(0, mebi)), second = frame_of(on.text.substr(mebi, mebi));
   const std::vector<std::string> thirds = {
-      zstd_bomb(1000),                                                // does not say how much it holds
-      frame_declaring(std::uint64_t{1} << 40, block_of("x")),         // more than anybody has
+      zstd_bomb(1000),                                                     // does not say how much it holds
+      frame_declaring(std::uint64_t{1} << 40, block_of("x")),              // more than anybody has
       frame_declaring(mebi, block_of(zstd_block::repeated, 131072, "b")),  // less than it says
       frame_declaring(mebi + 1, block_of("x")),
       frame_of(on.text.substr(2 * mebi)) + frame_of("and more"),
@@ -161,8 +163,11 @@ BOOST_AUTO_TEST_CASE(what_ends_too_soon_is_found_out) {
   const std::shared_ptr<thread_pool> here = make_inline_pool();
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{30}, lies.size() - 1}) {
     bool is_wrong = false;
-    auto source = compressing::unpacked({on.blob, *on.form_of(on.blob), contract::deliver(lies.substr(0, size)),
-                                         here, {[&] { is_wrong = true; }, [] { BOOST_TEST(false); }}});
+    auto source = compressing::unpacked({on.blob,
+                                         *on.form_of(on.blob),
+                                         contract::deliver(lies.substr(0, size)),
+                                         here,
+                                         {[&] { is_wrong = true; }, [] { BOOST_TEST(false); }}});
     BOOST_TEST(code_in(on.all_of(blob_content{{}, source})) == "DATA_LOSS");
     BOOST_TEST(is_wrong);
   }
@@ -173,8 +178,10 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_read_is_not_called_wrong) {
   const std::shared_ptr<thread_pool> here = make_inline_pool();
   const error fault(errc::unavailable, "the disk is away");
   auto source = compressing::unpacked(
-      {on.blob, *on.form_of(on.blob),
-       contract::deliver(on.lies_at(on.lies).substr(0, 100'000), {30'000, false, fault}), here,
+      {on.blob,
+       *on.form_of(on.blob),
+       contract::deliver(on.lies_at(on.lies).substr(0, 100'000), {30'000, false, fault}),
+       here,
        {[] { BOOST_TEST(false); }, [] { BOOST_TEST(false); }}});
   BOOST_TEST(code_in(on.all_of(blob_content{{}, source})) == "UNAVAILABLE");
 }
@@ -210,9 +217,11 @@ BOOST_AUTO_TEST_CASE(a_record_that_makes_no_sense_is_as_good_as_none) {
         form.segments[0].plain = 5;
         form.segments[1].plain -= 5;
       }),
-      bytes::of_static("something else"), bytes()};
+      bytes::of_static("something else"),
+      bytes()};
   for (const auto& record : records) {
-    BOOST_REQUIRE(on.ask(on.index, write_blob{compressing::form_key(on.blob), source_of(record)}).has_value());
+    BOOST_REQUIRE(
+        on.ask(on.index, write_blob{compressing::form_key(on.blob), source_of(record)}).has_value());
     BOOST_TEST(on.is_missing(on.blob));
     BOOST_TEST(code_in(on.read(on.blob)) == "NOT_FOUND");
     on.put(on.text);
@@ -241,8 +250,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_segment_that_is_there_already_is_replaced_by_a_wr
     on.flip(on.lies, 1000);
     BOOST_REQUIRE(on.ask(on.index, forget_blob{compressing::form_key(on.blob)}).has_value());
     if (in_a_batch)
-      BOOST_TEST(
-          on.ask(write_blobs{{{on.blob, bytes::copy_of(on.text)}}})->results.front().has_value());
+      BOOST_TEST(on.ask(write_blobs{{{on.blob, bytes::copy_of(on.text)}}})->results.front().has_value());
     else
       on.put(on.text);
     BOOST_TEST((on.read(on.blob) == on.text));

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <boost/test/unit_test.hpp>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,8 +62,8 @@ struct compressed_store {
     rules.memory = std::make_shared<byte_budget>(256 << 20);
     rules.threads = system.env().pools->make("compress", 2);
     compressing::compression_state::setting with{1000, rules, {*system.env().metrics, "packed"}};
-    top = system.own(spawn_store<compressing::compression_state>(system.actors(), system.env(), std::move(with),
-                                                                 inner, index));
+    top = system.own(spawn_store<compressing::compression_state>(system.actors(), system.env(),
+                                                                 std::move(with), inner, index));
   }
 
   template <class Order>
@@ -130,8 +130,8 @@ struct compressed_store {
   std::string lies_at(const digest& name) {
     return std::string(ask(inner, read_blobs{{name}})->results.front().value().view());
   }
-  /// What the inner store holds under this name from now on: a memory store believes whoever writes, and a disk
-  /// may rot.
+  /// What the inner store holds under this name from now on: a memory store believes whoever writes, and a
+  /// disk may rot.
   void overwrite(const digest& name, const std::string& content) {
     BOOST_TEST_REQUIRE(ask(inner, forget_blob{name}).has_value());
     BOOST_TEST_REQUIRE(ask(inner, write_blob{name, source_of(bytes::copy_of(content))}).has_value());
@@ -148,13 +148,17 @@ private:
   }
 };
 
-/// An upload that came as zstd: gives what it decodes to, and has what was sent. After `breaks_at` bytes of it
-/// the client went away, and came back with a frame of the rest.
+/// An upload that came as zstd: gives what it decodes to, and has what was sent. After `breaks_at` bytes of
+/// it the client went away, and came back with a frame of the rest.
 class sent_upload final : public blob_source, public sent_bytes {
 public:
   sent_upload(std::string wire, const std::string& text, std::size_t piece = 50'000,
               std::size_t breaks_at = std::string::npos)
-      : wire_(std::move(wire)), text_(text), piece_(piece), breaks_at_(breaks_at), decoder_(text.size(), 27) {}
+      : wire_(std::move(wire)),
+        text_(text),
+        piece_(piece),
+        breaks_at_(breaks_at),
+        decoder_(text.size(), 27) {}
 
   void read(next then) override {
     if (is_broken_) return then(rest());
@@ -183,7 +187,9 @@ public:
   }
 
 private:
-  byte_chain rest() { return bytes::copy_of(std::string_view(text_).substr(std::exchange(given_, text_.size()))); }
+  byte_chain rest() {
+    return bytes::copy_of(std::string_view(text_).substr(std::exchange(given_, text_.size())));
+  }
 
   const std::string wire_;
   const std::string text_;

@@ -273,9 +273,9 @@ BOOST_AUTO_TEST_CASE(a_forgotten_blob_leaves_no_bytes) {
 }
 
 BOOST_AUTO_TEST_CASE(a_compressed_blob_is_lent_as_a_plain_file) {
-  contract::stage on(contract::subject{
-      "{type: compression, min_size: 1000B, index: {type: memory, capacity: 1MiB},"
-      " inner: {type: filesystem, path: \"${FOLDER}/blobs\", capacity: 64MiB}}"});
+  contract::stage on(
+      contract::subject{"{type: compression, min_size: 1000B, index: {type: memory, capacity: 1MiB},"
+                        " inner: {type: filesystem, path: \"${FOLDER}/blobs\", capacity: 64MiB}}"});
   const auto text = prose_of(2 * mebi);
   contract::put(on, text);
   auto lent = on.lend(digest_of(text));
@@ -285,9 +285,9 @@ BOOST_AUTO_TEST_CASE(a_compressed_blob_is_lent_as_a_plain_file) {
 }
 
 BOOST_AUTO_TEST_CASE(news_tell_what_came_and_what_was_forgotten) {
-  contract::stage on(contract::subject{
-      "{type: compression, min_size: 1000B, index: {type: memory, capacity: 1MiB},"
-      " inner: {type: memory, capacity: 64MiB}}"});
+  contract::stage on(
+      contract::subject{"{type: compression, min_size: 1000B, index: {type: memory, capacity: 1MiB},"
+                        " inner: {type: memory, capacity: 64MiB}}"});
   on.watch();
   const auto text = prose_of(2 * mebi);
   const auto blob = contract::put(on, text);

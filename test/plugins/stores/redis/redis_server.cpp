@@ -158,8 +158,8 @@ void redis_server::listen_to(int output) {
 
 void redis_server::await_words(const std::string& text) {
   std::unique_lock lock(mutex_);
-  const bool said =
-      said_more_.wait_for(lock, start_limit, [&] { return silent_ || said_.find(text) != std::string::npos; });
+  const bool said = said_more_.wait_for(lock, start_limit,
+                                        [&] { return silent_ || said_.find(text) != std::string::npos; });
   if (!said || said_.find(text) == std::string::npos)
     throw std::runtime_error("redis-server did not say \"" + text + "\" but: " + said_);
 }
