@@ -32,12 +32,6 @@ struct compressed_bench : stream_bench {
   std::uint64_t encoded() {
     return metrics().counters("kiln_zstd_encoded_downloads_total", "").with().value();
   }
-  std::uint64_t given_as_they_lie() {
-    return metrics()
-        .counters("kiln_compression_reads_total", "", {"store", "given"})
-        .with({"store", "compressed"})
-        .value();
-  }
 };
 
 }  // namespace compressed_stores
