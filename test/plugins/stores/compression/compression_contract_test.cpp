@@ -2,7 +2,8 @@
 
 // What does not shrink lies plain, so all of the inner store's word holds.
 KILN_STORE_CONTRACT(compression,
-                    "{type: compression, min_size: 100B, inner: {type: memory, capacity: \"${CAPACITY}\"},"
+                    "{type: compression, min_size: 100B, inner: {type: memory, capacity: \"${CAPACITY}\","
+                    " policy: lru},"
                     " index: {type: memory, capacity: 16MiB}}")
 KILN_COMPRESSING_STORE_CONTRACT(compression_of_what_shrinks,
                                 "{type: compression, min_size: 100B, inner: {type: memory, capacity: 256MiB},"

@@ -50,7 +50,7 @@ struct compressed_store {
 
   explicit compressed_store(std::uint64_t full = 16 << 20, const std::string& capacity = "256MiB")
       : segment(full) {
-    inner = noted(system.spawn_store("{type: memory, capacity: " + capacity + "}"), below);
+    inner = noted(system.spawn_store("{type: memory, capacity: " + capacity + ", policy: lru}"), below);
     index = noted(system.spawn_store("{type: memory, capacity: 16MiB}", store_role::results), beside);
     start();
   }
