@@ -13,4 +13,10 @@ namespace kiln {
 blob_source_ptr zstd_encoded(byte_chain head, blob_source_ptr rest, std::uint64_t size, int level,
                              std::shared_ptr<thread_pool> threads);
 
+/// The first `size` bytes of what `from`, frames of zstd, decodes to, which is `whole` bytes. Decoded on
+/// `threads` as it is pulled, in pieces of at most 512 KiB. INVALID_ARGUMENT for what is not that; what
+/// follows behind those bytes is looked at only where `size` is the whole.
+blob_source_ptr zstd_decoded(blob_source_ptr from, std::uint64_t size, std::uint64_t whole,
+                             std::shared_ptr<thread_pool> threads);
+
 }  // namespace kiln

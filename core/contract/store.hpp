@@ -14,6 +14,7 @@
 #include "core/contract/actor.hpp"
 #include "core/contract/composition.hpp"
 #include "core/contract/kiln_message.hpp"
+#include "core/contract/sent_bytes.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
 
@@ -42,13 +43,29 @@ struct missing_blobs {
   std::vector<digest> blobs;
 };
 
+/// How the bytes of a blob are written down.
+enum class blob_form : std::uint8_t {
+  plain,
+  zstd,  ///< frames of RFC 8878 in a row, none of them skippable, that are the blob when they are decoded
+};
+
 /// -> blob_content, or NOT_FOUND. Bytes [offset, offset + limit) of the blob; limit 0 means to its end. An
 /// offset behind the end is OUT_OF_RANGE.
+///
+/// Who sets `takes` may be given the whole blob in that form instead, from a store where it lies so, and
+/// looks at `form` of the answer. Of a part nothing but plain bytes come. A store that knows nothing of it
+/// gives plain bytes; one that looks at the bytes of another clears it (store_wrapper::ask does), for they
+/// are not those of the digest.
 struct read_blob {
   digest blob;
   std::uint64_t offset = 0;
   std::uint64_t limit = 0;
   steady_time until = waits_for_ever;
+  blob_form takes = blob_form::plain;
+
+  bool takes_whole_as(blob_form which) const noexcept {
+    return takes == which && offset == 0 && (limit == 0 || limit >= static_cast<std::uint64_t>(blob.size));
+  }
 };
 /// Small reads come whole in `head`; what follows is pulled from `rest`, null if nothing does. A source ends
 /// with an error when the bytes could not be had whole: short data never ends well.
@@ -56,6 +73,7 @@ struct blob_content {
   byte_chain head;
   blob_source_ptr rest;
   std::optional<composition> made_of{};  ///< of the whole blob, where the store keeps it as that
+  blob_form form = blob_form::plain;     ///< another one only where it was asked for
 };
 
 /// -> blob_batch: for each digest, in the order asked, its bytes or its error. The asker bounds the sum.
@@ -72,11 +90,15 @@ struct blob_batch {
 /// that ends early or fails leaves no trace. With `made_of` a store may keep that instead of the bytes, and
 /// reads the source for nothing but its end: it has to end in an error unless the bytes are the blob
 /// (`checked`).
+///
+/// `sent` is what the source is decoded from, where it is. It is for the one who reads the source to its end:
+/// who reads it for several, or gives the store another one, leaves it out.
 struct write_blob {
   digest blob;
   blob_source_ptr source;
   std::optional<composition> made_of{};
   steady_time until = waits_for_ever;
+  std::shared_ptr<sent_bytes> sent{};
 };
 struct receipt {
   std::uint64_t size = 0;

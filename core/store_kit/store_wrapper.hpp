@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "core/store_kit/store_behaviour.hpp"
@@ -28,9 +29,15 @@ protected:
     return make_answer<answer_to<Order>>(self_);
   }
   /// `then(expected<answer>)` is what the inner store says to an order of our own. It is called once more,
-  /// with an error, if it throws.
+  /// with an error, if it throws. Of a read it is plain bytes, whatever the asker takes.
   template <class Order, class Then>
   void ask(Order order, Then then) {
+    if constexpr (std::is_same_v<Order, read_blob>) order.takes = blob_form::plain;
+    ask_as_it_is(std::move(order), std::move(then));
+  }
+  /// The same for who hands on what comes without a look at the bytes.
+  template <class Order, class Then>
+  void ask_as_it_is(Order order, Then then) {
     using reply = answer_to<Order>;
     on_response(
         self_->request(inner_, caf::infinite, std::move(order)),

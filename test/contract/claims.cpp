@@ -22,8 +22,9 @@ digest digest_now(std::string_view content) {
 
 void prove_under(digest_function function, const claim& which, const subject& what) {
   struct scope {
-    explicit scope(digest_function now) {
+    scope(digest_function now, bool digits) {
       in_use = now;
+      write_noise_in_digits(digits);
       // On the disk for the first, as it is for most clients; the others would only wait for the same syncs
       // again.
       if (now == digest_functions().front().function || ::getenv("TMPDIR") != nullptr) return;
@@ -34,9 +35,10 @@ void prove_under(digest_function function, const claim& which, const subject& wh
     }
     ~scope() {
       in_use = digest_function::sha256;
+      write_noise_in_digits(false);
       move_scratch({});
     }
-  } names(function);
+  } names(function, what.compresses);
   BOOST_TEST_CONTEXT("under " << info_of(function).name) {
     which.prove(what);
   }

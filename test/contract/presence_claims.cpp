@@ -85,7 +85,7 @@ void measures_itself(const subject& what) {
   auto after = on.tell(measure_store{});
   BOOST_REQUIRE(after);
   BOOST_TEST(after->blobs == before->blobs + 3);
-  BOOST_TEST(after->bytes >= before->bytes + 202'000);
+  BOOST_TEST((what.compresses || after->bytes >= before->bytes + 202'000));
   BOOST_TEST(after->evictions == 0U);
 }
 

@@ -7,6 +7,8 @@
 namespace kiln::contract {
 namespace {
 
+bool noise_in_digits = false;
+
 class delivering final : public blob_source, public std::enable_shared_from_this<delivering> {
 public:
   delivering(std::string content, delivery how) : content_(bytes::adopt(std::move(content))), how_(how) {
@@ -34,6 +36,10 @@ private:
 
 }  // namespace
 
+void write_noise_in_digits(bool digits) {
+  noise_in_digits = digits;
+}
+
 std::string noise(std::size_t size, std::uint64_t seed) {
   // splitmix64: tests are not optimised, and make gigabytes of it.
   std::string text((size + 7) / 8 * 8, '\0');
@@ -46,6 +52,9 @@ std::string noise(std::size_t size, std::uint64_t seed) {
     std::memcpy(at, &word, 8);
   }
   text.resize(size);
+  // Each byte becomes one digit: half of what it says is gone.
+  if (noise_in_digits)
+    for (char& one : text) one = "0123456789abcdef"[static_cast<unsigned char>(one) & 15];
   return text;
 }
 

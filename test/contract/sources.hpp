@@ -15,6 +15,9 @@ namespace kiln::contract {
 
 /// Bytes that look like no others: `size` of them, told apart by `seed`.
 std::string noise(std::size_t size, std::uint64_t seed = 1);
+/// From now on in hexadecimal digits, so that a store that compresses can make it half as large. For the
+/// thread of the tests.
+void write_noise_in_digits(bool digits);
 
 /// All of a read, head and rest. An error if the source ends in one.
 expected<std::string> drain(blob_content content);

@@ -33,6 +33,9 @@ struct subject {
   bool loses_at_restart = false;
   /// Under which digest functions it is proved; empty for all.
   std::vector<digest_function> functions = {};
+  /// It makes smaller what it can: the claims are proved with blobs that can be made so, and how many bytes
+  /// it holds is not asked.
+  bool compresses = false;
 
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
   bool proves(digest_function which) const {
@@ -52,6 +55,10 @@ struct registration {
 #define KILN_STORE_CONTRACT(name, yaml)                                 \
   static const kiln::contract::registration kiln_store_contract_##name( \
       #name, {yaml, kiln::store_role::content}, __FILE__, __LINE__);
+/// For one that compresses what it keeps.
+#define KILN_COMPRESSING_STORE_CONTRACT(name, yaml)                     \
+  static const kiln::contract::registration kiln_store_contract_##name( \
+      #name, {yaml, kiln::store_role::content, {}, true}, __FILE__, __LINE__);
 /// For a store of results.
 #define KILN_RESULT_STORE_CONTRACT(name, yaml)                          \
   static const kiln::contract::registration kiln_store_contract_##name( \

@@ -8,6 +8,7 @@
 #include "core/config/document.hpp"
 #include "core/plugin/store_tree.hpp"
 #include "plugins/stores/chunked/chunked_options.hpp"
+#include "plugins/stores/compression/compression_store_options.hpp"
 #include "plugins/stores/filesystem/store/filesystem_options.hpp"
 #include "plugins/stores/grpc/grpc_store_options.hpp"
 #include "plugins/stores/memory/memory_options.hpp"
@@ -28,6 +29,7 @@ std::shared_ptr<const section_schema> shared(schema<Options> from) {
 
 const kind_table& store_kinds() {
   static const kind_table all = {{"chunked", shared(chunked_schema())},
+                                 {"compression", shared(compression_store_schema())},
                                  {"filesystem", shared(filesystem::filesystem_schema())},
                                  {"grpc", shared(grpc_store_schema())},
                                  {"memory", shared(memory_schema())},

@@ -4,7 +4,9 @@
 
 #include "actors/services/remote_asset/asset_record.hpp"
 #include "core/wire/action_record.hpp"
+#include "core/wire/kept_record.hpp"
 #include "plugins/stores/chunked/layout.hpp"
+#include "plugins/stores/compression/packed_form.hpp"
 #include "plugins/stores/filesystem/packs/pack_index.hpp"
 #include "test/fuzz/fuzz.hpp"
 
@@ -116,6 +118,38 @@ void check_layout(const bytes& record, std::int64_t size) {
        "a layout, written, reads the same");
 }
 
+void check_form(const bytes& record, std::int64_t size) {
+  auto blob = digest_of("blob");
+  blob.size = size;
+  auto form = compressing::read_form(record, blob);
+  if (!form) return;
+  std::uint64_t total = 0;
+  for (const auto& one : form->segments) {
+    must(one.name.size > 0 && one.plain > 0, "a segment of a compressed blob has content");
+    must(form->as_sent || static_cast<std::uint64_t>(one.name.size) >= compressing::table_size(one.plain),
+         "a segment has room for its table");
+    total += one.plain;
+  }
+  must(total == static_cast<std::uint64_t>(size), "the segments of a blob are as long as it is");
+  must(compressing::read_form(compressing::write_form(*form), blob) == *form,
+       "a record of a compressed blob, written, reads the same");
+}
+
+void check_table(const bytes& table, std::int64_t size) {
+  compressing::segment of{digest_of("segment"), 3 << 20};
+  of.name.size = size;
+  auto frames = compressing::read_table(table, of);
+  if (!frames) return;
+  std::uint64_t packed = table.size(), plain = 0;
+  for (const auto& one : *frames) {
+    must(one.packed > 0 && one.plain > 0, "a frame has content");
+    packed += one.packed;
+    plain += one.plain;
+  }
+  must(packed == static_cast<std::uint64_t>(size) && plain == of.plain, "a table adds up");
+  must(compressing::write_table(*frames).view() == table.view(), "a table, written, reads the same");
+}
+
 void check_asset(const bytes& result) {
   auto found = from_result(result, digest_function::sha256);
   if (!found) return;
@@ -145,6 +179,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 3:
       check_layout(bytes::copy_of(text), measure);
+      check_form(bytes::copy_of(text), measure);
+      check_form(write_kept_record(std::string(text)), measure);
+      check_table(bytes::copy_of(text), measure);
       break;
     case 4:
     case 5:

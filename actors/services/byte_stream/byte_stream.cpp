@@ -13,7 +13,6 @@
 #include "actors/services/byte_stream/upload_table.hpp"
 #include "actors/services/byte_stream/zstd_upload.hpp"
 #include "core/base/peer.hpp"
-#include "core/compress/zstd_source.hpp"
 #include "core/contract/on_response.hpp"
 #include "core/wire/status.hpp"
 
@@ -105,9 +104,10 @@ void byte_stream_state::read(const read_stream& order) {
     }
     // Looked up first, as the upload may end before the store has answered.
     auto in_flight = in_flight_.find(range->blob);
+    read_blob what{range->blob, range->offset, range->limit, waits_until(order.call)};
+    if (range->form == compressor::zstd) what.takes = blob_form::zstd;
     on_response(
-        self_->request(blobs_, caf::infinite,
-                       read_blob{range->blob, range->offset, range->limit, waits_until(order.call)}),
+        self_->request(blobs_, caf::infinite, what),
         [this, call = order.call, range = *range](blob_content& content) {
           answer_call(call, [&]() -> expected<void> {
             send(call, range, content);
@@ -147,9 +147,7 @@ void byte_stream_state::read_on(const read_blob& what, std::function<void(expect
 void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_content& content) {
   bool whole = !content.rest && content.head.size() == range.size;
   if (range.form != compressor::identity)
-    return follow(std::make_shared<download>(to, byte_chain(),
-                                             zstd_encoded(std::move(content.head), std::move(content.rest),
-                                                          range.size, zstd_.level, zstd_.threads),
+    return follow(std::make_shared<download>(to, byte_chain(), zstd_.encode(std::move(content), range.size),
                                              std::nullopt));
   if (whole && content.head.size() <= download::message_size)
     return content.head.empty() ? to->finish({}) : to->reply(write_read_response(content.head));
@@ -236,7 +234,12 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
   };
   auto fresh = std::make_shared<upload>(name.blob, std::move(parked), name.form);
   blob_source_ptr source = fresh;
-  if (name.form != compressor::identity) source = decoded(fresh, zstd_);
+  std::shared_ptr<sent_bytes> sent;
+  if (name.form != compressor::identity) {
+    auto decoding = decoded(fresh, zstd_);
+    source = std::move(decoding.source);
+    sent = std::move(decoding.sent);
+  }
   if (in_flight) source = shared_source(std::move(source), in_flight);
   const std::string client(client_of(from->info().peer));
   uploads_.add(key, number, fresh, client);
@@ -250,7 +253,8 @@ void byte_stream_state::begin_upload(const call_ptr& from, const std::string& ke
     fresh->settle(std::move(outcome));
     uploads_.remove(key, number, fresh);
   };
-  offers_.offer(number, client, name.blob, std::move(source), std::move(ended));
+  offers_.offer(number, client, {name.blob, std::move(source), {}, waits_for_ever, std::move(sent)},
+                std::move(ended));
 }
 
 // The client goes on with an upload we do not know: it may have been finished, here or by somebody else.

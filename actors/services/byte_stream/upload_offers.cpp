@@ -56,10 +56,10 @@ bool upload_offers::has_share(const std::string& client, std::uint64_t size) con
   return capacity_ == 0 || size == 0 || held == 0 || (held <= share && size <= share - held);
 }
 
-void upload_offers::offer(std::uint64_t number, const std::string& client, const digest& blob,
-                          blob_source_ptr source, outcome then) {
-  auto what = std::make_shared<offered>(
-      offered{number, client, counted(blob), blob, std::move(source), std::move(then)});
+void upload_offers::offer(std::uint64_t number, const std::string& client, write_blob order, outcome then) {
+  auto what =
+      std::make_shared<offered>(offered{number, client, counted(order.blob), order.blob,
+                                        std::move(order.source), std::move(order.sent), std::move(then)});
   if (has_share(client, what->size) && queued_of_.count(client) == 0) return admit(what);
   queued_.push_back(what);
   ++queued_of_[client];
@@ -102,7 +102,7 @@ void upload_offers::ask(const offered_ptr& what) {
   uploads_.set_offered(what->number, true);
   auto source = std::make_shared<offered_source>(what->source);
   on_response(
-      self_->request(blobs_, caf::infinite, write_blob{what->blob, source}),
+      self_->request(blobs_, caf::infinite, write_blob{what->blob, source, {}, waits_for_ever, what->sent}),
       [this, what](const receipt& kept) { end(what, kept); },
       [this, what, source](const caf::error& fault) {
         auto why = from_caf(fault);

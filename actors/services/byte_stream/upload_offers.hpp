@@ -22,9 +22,8 @@ public:
 
   upload_offers(byte_stream_actor::pointer self, store_actor blobs, upload_table& uploads);
 
-  /// `source` is the upload of this number, of this client. `then` hears how the store ended it.
-  void offer(std::uint64_t number, const std::string& client, const digest& blob, blob_source_ptr source,
-             outcome then);
+  /// The source is the upload of this number, of this client. `then` hears how the store ended it.
+  void offer(std::uint64_t number, const std::string& client, write_blob order, outcome then);
 
 private:
   struct offered {
@@ -33,6 +32,7 @@ private:
     std::uint64_t size = 0;  // that it counts for
     digest blob;
     blob_source_ptr source;
+    std::shared_ptr<sent_bytes> sent;
     outcome then;
     std::unordered_set<std::uint64_t> waits_for{};  // uploads that are ending
   };

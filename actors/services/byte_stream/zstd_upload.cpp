@@ -1,6 +1,7 @@
 #include "actors/services/byte_stream/zstd_upload.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "core/compress/chain_cursor.hpp"
 #include "core/compress/zstd.hpp"
@@ -12,7 +13,9 @@ constexpr std::size_t piece_size = 512 << 10;
 
 // One read is outstanding at most, so the state passes from thread to thread with it; news of a stream come
 // to whoever reads the upload, and only `cancel` from the side.
-class zstd_upload final : public blob_source, public std::enable_shared_from_this<zstd_upload> {
+class zstd_upload final : public blob_source,
+                          public sent_bytes,
+                          public std::enable_shared_from_this<zstd_upload> {
 public:
   zstd_upload(std::shared_ptr<upload> from, const compression& with) : from_(std::move(from)), deps_(with) {}
 
@@ -32,16 +35,35 @@ public:
     from_->cancel(why);
   }
 
+  bool claim() noexcept override {
+    std::lock_guard hold(sent_mutex_);
+    if (is_kept_ || streams_ > 0) return false;
+    return is_kept_ = true;
+  }
+  expected<byte_chain> take() override {
+    std::lock_guard hold(sent_mutex_);
+    if (streams_ > 1) return fail(errc::aborted, "the client went away and came back");
+    return std::exchange(sent_, {});
+  }
+
 private:
   void begin(std::optional<std::int64_t> offset) {
     decoder_.reset();
     if (!offset) return;
+    {
+      std::lock_guard hold(sent_mutex_);
+      ++streams_;
+    }
     decoder_.emplace(static_cast<std::uint64_t>(from_->blob().size - *offset), deps_.window_log);
     repeated_ = static_cast<std::size_t>(at_ - *offset);
   }
   void arrived(expected<byte_chain> piece, const next& then) {
     if (!piece) return then(std::move(piece));
     if (piece->empty()) return then(decoder_->end().map([] { return byte_chain(); }));
+    {
+      std::lock_guard hold(sent_mutex_);
+      if (is_kept_ && streams_ == 1) sent_.append(*piece);
+    }
     auto size = std::max<std::uint64_t>(piece->size(), decoder_->remaining());
     input_ = chain_cursor(std::move(*piece));
     post(size, then);
@@ -92,14 +114,19 @@ private:
   std::int64_t at_ = 0;       // of the blob
   std::size_t repeated_ = 0;  // bytes of this stream that an earlier one brought
   std::atomic<bool> cancelled_{false};
+
+  std::mutex sent_mutex_;
+  bool is_kept_ = false;
+  std::uint64_t streams_ = 0;
+  byte_chain sent_;
 };
 
 }  // namespace
 
-blob_source_ptr decoded(std::shared_ptr<upload> from, const compression& with) {
+decoded_upload decoded(std::shared_ptr<upload> from, const compression& with) {
   auto source = std::make_shared<zstd_upload>(std::move(from), with);
   source->listen();
-  return source;
+  return {source, source};
 }
 
 }  // namespace kiln

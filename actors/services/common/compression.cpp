@@ -5,6 +5,9 @@
 
 #include "core/base/machine.hpp"
 #include "core/compress/zstd.hpp"
+#include "core/compress/zstd_source.hpp"
+#include "core/observe/metrics.hpp"
+#include "core/store_kit/sources_in_a_row.hpp"
 
 namespace kiln {
 namespace {
@@ -28,8 +31,17 @@ schema<compression_options> compression_schema() {
 }
 
 compression make_compression(const environment& env, const compression_options& options) {
+  auto& encoded = env.metrics->counters("kiln_zstd_encoded_downloads_total",
+                                        "Downloads that were compressed on the way, since their blobs do not "
+                                        "lie compressed.");
   return {options.level, static_cast<unsigned>(std::bit_width(options.max_window.bytes) - 1),
-          env.pools->make("kiln-zstd", std::max(processors() / 2, 1U))};
+          env.pools->make("kiln-zstd", std::max(processors() / 2, 1U)), &encoded.with()};
+}
+
+blob_source_ptr compression::encode(blob_content content, std::uint64_t size) const {
+  if (content.form == blob_form::zstd) return source_of_content(std::move(content));
+  if (encoded != nullptr) encoded->add();
+  return zstd_encoded(std::move(content.head), std::move(content.rest), size, level, threads);
 }
 
 expected<void> compression::run(std::size_t size, thread_pool::job work) const {

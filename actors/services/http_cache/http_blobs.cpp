@@ -8,7 +8,6 @@
 #include "actors/services/http_cache/http_record.hpp"
 #include "actors/services/http_cache/http_service.hpp"
 #include "core/compress/zstd.hpp"
-#include "core/compress/zstd_source.hpp"
 #include "core/contract/checked_source.hpp"
 #include "core/contract/on_response.hpp"
 #include "core/wire/action_record.hpp"
@@ -157,6 +156,7 @@ void http_service::send_blob(const asked& on, const digest& blob) {
     return send_content(on, blob, nothing, std::nullopt);
   }
   read_blob order{blob, part ? part->first : 0, part ? part->size : 0, waits_until(on.call)};
+  if (!part && accepts_coding(on.field("accept-encoding"), "zstd")) order.takes = blob_form::zstd;
   on_response(
       self_->request(options_.content, caf::infinite, order),
       [this, on, blob, part](blob_content& content) {
@@ -171,13 +171,13 @@ void http_service::send_blob(const asked& on, const digest& blob) {
 // An encoder takes some 4 MiB, which no limit of bytes in flight counts, and stays as long as its reader is
 // slow. Whoever accepts zstd accepts the plain bytes, too.
 blob_source_ptr http_service::packed(blob_content& content, std::uint64_t size) {
+  if (content.form == blob_form::zstd) return options_.zstd.encode(std::move(content), size);
   if (encoders_->fetch_add(1) >= options_.max_encoders) {
     encoders_->fetch_sub(1);
     return nullptr;
   }
   auto place = std::shared_ptr<void>(nullptr, [all = encoders_](void*) { all->fetch_sub(1); });
-  auto encoder = zstd_encoded(std::move(content.head), std::move(content.rest), size, options_.zstd.level,
-                              options_.zstd.threads);
+  auto encoder = options_.zstd.encode(std::move(content), size);
   using both = std::pair<std::shared_ptr<void>, blob_source_ptr>;
   auto held = std::make_shared<both>(std::move(place), std::move(encoder));
   return {held, held->second.get()};

@@ -54,7 +54,7 @@ private:
   template <class Order, class Look>
   caf::result<answer_to<Order>> look_at(Order& order, meters::outcomes& of, Look look) {
     auto asker = owe<Order>();
-    ask(std::move(order), [this, asker, &of, look, start = time_.now()](auto found) mutable {
+    ask_as_it_is(std::move(order), [this, asker, &of, look, start = time_.now()](auto found) mutable {
       of.answers.observe(time_.now() - start);
       found ? look(*found) : of.count(found);
       asker.deliver(std::move(found));

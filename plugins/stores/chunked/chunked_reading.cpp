@@ -45,7 +45,7 @@ void chunked_state::read_part(const composition& whole, const read_blob& order, 
 caf::result<blob_content> chunked_state::take(read_blob& order) {
   if (!is_large(order.blob)) return pass_on(order);
   auto asker = owe<read_blob>();
-  ask(order, [this, asker, order](expected<blob_content> content) mutable {
+  ask_as_it_is(order, [this, asker, order](expected<blob_content> content) mutable {
     if (content || content.error().code() != errc::not_found) return asker.deliver(std::move(content));
     library_.find({order.blob}, order.until, [=, this](expected<library::found> composed) mutable {
       if (!composed) return asker.deliver(failure(std::move(composed).error()));

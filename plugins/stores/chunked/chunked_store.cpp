@@ -6,6 +6,7 @@
 #include "core/base/machine.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/store_kit/ask_all.hpp"
+#include "core/store_kit/lend_copies.hpp"
 #include "core/store_kit/split.hpp"
 #include "plugins/stores/chunked/chunked_state.hpp"
 
@@ -37,7 +38,6 @@ caf::result<lent_files> chunked_state::take(lend_files& order) {
   return asker;
 }
 
-// A file has to be whole. The copy stays in the inner store until it is the one used least.
 void chunked_state::lend_copies(const lend_files& order, std::vector<std::size_t> gaps, lent_files lent,
                                 answer<lent_files> asker) {
   std::vector<digest> absent;
@@ -45,29 +45,12 @@ void chunked_state::lend_copies(const lend_files& order, std::vector<std::size_t
   const auto until = order.until;
   library_.find(absent, until, [=, this](expected<library::found> composed) mutable {
     if (!composed) return asker.deliver(failure(std::move(composed).error()));
-    std::erase_if(gaps, [&](auto i) { return !composed->contains(order.blobs[i]); });
-    if (gaps.empty()) return asker.deliver(std::move(lent));
-    std::vector<std::optional<write_blob>> copies;
-    lend_files again{{}, until};
-    for (auto i : gaps) {
-      const auto& blob = order.blobs[i];
-      copies.emplace_back(write_blob{blob, open(blob, composed->at(blob), until), {}, until});
-      again.blobs.push_back(blob);
-    }
-    std::vector<store_actor> stores(copies.size(), inner());
-    ask_all(self(), stores, std::move(copies),
-            [this, asker, gaps, lent, again](std::vector<expected<receipt>> copied) mutable {
-              ask(again, [=](expected<lent_files> files) mutable {
-                for (std::size_t i = 0; i < gaps.size(); ++i)
-                  if (!copied[i])
-                    lent.results[gaps[i]] = failure(copied[i].error());
-                  else if (!files)
-                    lent.results[gaps[i]] = failure(files.error());
-                  else if (i < files->results.size())
-                    lent.results[gaps[i]] = std::move(files->results[i]);
-                asker.deliver(std::move(lent));
-              });
-            });
+    std::vector<copy_to_lend> copies;
+    for (auto i : gaps)
+      if (auto whole = composed->find(order.blobs[i]); whole != composed->end())
+        copies.push_back({i, whole->first, open(whole->first, whole->second, until)});
+    if (copies.empty()) return asker.deliver(std::move(lent));
+    kiln::lend_copies(self(), inner(), std::move(copies), std::move(lent), until, asker);
   });
 }
 

@@ -6,6 +6,7 @@
 #include "core/digest/record_key.hpp"
 #include "core/wire/action_record.hpp"
 #include "core/wire/digests.hpp"
+#include "core/wire/kept_record.hpp"
 #include "core/wire/message.hpp"
 
 namespace kiln::chunked {
@@ -45,23 +46,18 @@ digest old_layout_key(const digest& blob) {
   return key;
 }
 
-// What SplitBlob answers says it all. It lies in an ActionResult, as the standard output of nobody, for a
-// store of results may be another server's, which keeps nothing else.
+// What SplitBlob answers says it all.
 bytes write_layout(const composition& whole) {
   v2::SplitBlobResponse said;
   for (const auto& part : whole.parts) to_wire(part, said.add_chunk_digests());
   said.set_chunking_function(static_cast<v2::ChunkingFunction::Value>(whole.cut_by));
-  v2::ActionResult record;
-  record.set_stdout_raw(said.SerializeAsString());
-  return wrap_result(serialise(record));
+  return write_kept_record(said.SerializeAsString());
 }
 
 expected<composition> read_layout(const bytes& record, const digest& blob) {
-  auto content = unwrap_result(record);
-  if (!content) return failure(content.error());
-  auto result = parse<v2::ActionResult>(*content);
-  if (!result) return fail(errc::data_loss, "the layout of blob {} is none", blob);
-  return composition_in(bytes::adopt(std::move(*result->mutable_stdout_raw())), blob);
+  auto content = read_kept_record(record);
+  if (!content) return with_context(content.error(), "the layout of blob {}", blob);
+  return composition_in(*content, blob);
 }
 
 expected<composition> read_old_layout(const bytes& record, const digest& blob) {

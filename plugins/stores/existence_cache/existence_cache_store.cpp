@@ -160,7 +160,7 @@ caf::result<missing_blobs> existence_cache_store::take(find_missing& order) {
 caf::result<blob_content> existence_cache_store::take(read_blob& order) {
   auto asker = owe<read_blob>();
   const auto epoch = known_.epoch_of(order.blob);
-  ask(order, [this, asker, epoch, blob = order.blob](expected<blob_content> content) mutable {
+  ask_as_it_is(order, [this, asker, epoch, blob = order.blob](expected<blob_content> content) mutable {
     learn(blob, epoch, content);
     if (content && content->rest) {
       auto drop =

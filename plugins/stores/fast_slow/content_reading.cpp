@@ -11,6 +11,7 @@ namespace kiln::fast_slow {
 caf::result<blob_content> content_state::take(read_blob& order) {
   if (bypasses(order.blob) || !fast_is_read()) return self()->delegate(slow(), std::move(order));
   auto asker = owe<read_blob>();
+  order.takes = blob_form::plain;  // to go on elsewhere, and to fill, takes the bytes themselves
   ask(fast(), order, [this, asker, order](expected<blob_content> content) mutable {
     auto deliver = [asker](expected<blob_content> said) mutable { asker.deliver(std::move(said)); };
     if (!content) {

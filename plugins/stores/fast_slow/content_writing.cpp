@@ -39,6 +39,7 @@ void content_state::write_both(write_blob order, answer<receipt> asker) {
   ask(fast(), write_blob{order.blob, both->fast_source(), {}, order.until},
       [both](expected<receipt> said) { both->fast_said(std::move(said)); });
   order.source = both->slow_source();
+  order.sent = nullptr;
   ask(slow(), std::move(order), [both](expected<receipt> said) { both->slow_said(std::move(said)); });
 }
 

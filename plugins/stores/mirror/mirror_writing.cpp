@@ -129,6 +129,7 @@ void mirror_state::write_both(write_blob order, receipts_heard then) {
   const readers all(sources.begin(), sources.end());
   write_blob same{order.blob, std::move(sources[second]), order.made_of, order.until};
   order.source = std::move(sources[first]);
+  order.sent = nullptr;
   ask_both(std::move(order), std::move(same),
            [all, then = std::move(then)](expected<receipt> one, expected<receipt> other) mutable {
              give_up(all, first, one);

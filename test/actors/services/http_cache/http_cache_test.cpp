@@ -229,6 +229,24 @@ BOOST_AUTO_TEST_CASE(blobs_travel_compressed_where_both_want_it) {
   BOOST_TEST((zstd_decode(got.body, text.size(), 23).value().view() == text));
 }
 
+// Nobody encodes, so it needs no place among those who do.
+BOOST_AUTO_TEST_CASE(a_blob_that_lies_compressed_leaves_as_it_lies) {
+  http_bench bench;
+  bench.blobs = bench.spawn_store(
+      "{type: compression, min_size: 1KiB, inner: {type: memory, capacity: 64MiB},"
+      " index: {type: memory, capacity: 1MiB}}");
+  bench.encoders = 0;
+  bench.routes = router();
+  bench.serve({});
+  std::string text;
+  while (text.size() < 3'000'000) text += "line " + std::to_string(text.size()) + '\n';
+  BOOST_TEST(bench.put(cas(text), text).status == 200);
+  auto got = bench.get(cas(text), {{"accept-encoding", "zstd"}});
+  BOOST_TEST(got.head("content-encoding") == "zstd");
+  BOOST_TEST((zstd_decode(got.body, text.size(), 23).value().view() == text));
+  BOOST_TEST((bench.get(cas(text)).body == text));
+}
+
 BOOST_AUTO_TEST_CASE(who_accepts_zstd_gets_plain_bytes_where_too_much_is_compressed) {
   const std::string text(100'000, 't');
   for (unsigned most : {0U, 1U}) {
