@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "actors/services/common/interpreting.hpp"
+#include "core/plugin/interpreting.hpp"
 #include "actors/services/execution/execute_request.hpp"
 #include "actors/services/execution/execution.hpp"
 #include "core/cache/evicting_cache.hpp"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "actors/services/common/cache_limits.hpp"
-#include "actors/services/common/interpreting.hpp"
+#include "core/plugin/interpreting.hpp"
 #include "actors/services/common/rpc.hpp"
 #include "core/base/connections.hpp"
 #include "core/config/schema.hpp"

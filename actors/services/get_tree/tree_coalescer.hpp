@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/services/common/interpreting.hpp"
+#include "core/plugin/interpreting.hpp"
 #include "actors/services/get_tree/get_tree_options.hpp"
 #include "actors/services/get_tree/tree_segment.hpp"
 #include "core/contract/store.hpp"

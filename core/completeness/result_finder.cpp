@@ -1,0 +1,119 @@
+#include "core/completeness/result_finder.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "core/observe/memory_budget.hpp"
+
+namespace kiln {
+namespace {
+
+// As often as an existence cache (decision 46) says that something is in use.
+constexpr duration touch_every = std::chrono::seconds(30);
+// The part of a store that may be new before what is in use is said to be so again: what was used before that
+// is still far from the end at which blobs leave.
+constexpr std::uint64_t slack_part = 128;
+// What a blob weighs beside its bytes, where stores count those.
+constexpr std::uint64_t blob_weight = 4096;
+constexpr std::size_t touched_at_once = 4096;
+constexpr std::size_t touches_at_once = 16;
+
+}  // namespace
+
+result_finder::result_finder(store_asker& asker, finder_options options)
+    : asker_(asker),
+      options_(std::move(options)),
+      index_({options_.stores.check_completeness ? options_.index_bytes : 0, touch_every}, *options_.env.time),
+      stats_(*options_.env.metrics, options_.name) {
+  if (options_.index_bytes == 0 || !options_.stores.check_completeness) return;
+  claim_memory(options_.env.metrics, {options_.name, "index_memory", options_.index_bytes});
+  learn_capacity();
+}
+
+// Until it is known, whatever is answered is said to be in use.
+void result_finder::learn_capacity() {
+  asker_.ask(options_.stores.content, measure_store{}, [this](const expected<store_stats>& stats) {
+    if (!stats) return;
+    index_.set_slack(stats->capacity == 0 ? std::nullopt
+                                          : std::optional<std::uint64_t>(stats->capacity / slack_part));
+  });
+}
+
+const completeness_index::entry* result_finder::known(const digest& key, digest_function function) {
+  const auto* one = index_.find(key, function);
+  if (one == nullptr) return nullptr;
+  if (index_.is_due(*one) && !touch(*one)) return nullptr;
+  stats_.known.add(1);
+  return one;
+}
+
+void result_finder::find(const wanted_result& wanted, outcome then, abandoned is_over) {
+  stats_.walked.add(1);
+  auto ended = [this, then = std::move(then)](looked_up found) {
+    stats_.results.set(static_cast<double>(index_.results()));
+    stats_.bytes.set(static_cast<double>(index_.bytes_used()));
+    then(std::move(found));
+  };
+  std::make_shared<result_lookup>(asker_, options_.stores, index_, wanted, std::move(ended),
+                                  std::move(is_over))
+      ->start();
+}
+
+bool result_finder::touch(const completeness_index::entry& one) {
+  if (one.count() > touched_at_once) return false;
+  if (used_blobs_.size() + one.count() > touched_at_once) touch_now();
+  if (touches_ >= touches_at_once) return false;
+  auto blobs = index_.blobs_of(one);
+  used_blobs_.insert(used_blobs_.end(), blobs.begin(), blobs.end());
+  used_results_.push_back(one.key());
+  index_.note_touched(one);
+  // With those of all who are waiting for their results already.
+  if (!std::exchange(will_touch_, true))
+    asker_.later([this] {
+      will_touch_ = false;
+      touch_now();
+    });
+  return true;
+}
+
+void result_finder::touch_now() {
+  if (!used_blobs_.empty()) touch(options_.stores.content, std::exchange(used_blobs_, {}));
+  if (!used_results_.empty()) touch(options_.stores.results, std::exchange(used_results_, {}));
+}
+
+void result_finder::touch(const store_actor& whom, std::vector<digest> blobs) {
+  ++touches_;
+  auto all = std::make_shared<const std::vector<digest>>(std::move(blobs));
+  const bool are_results = whom == options_.stores.results;
+  auto gone = [this, are_results](const std::vector<digest>& those) {
+    for (const auto& one : those) drop(are_results ? index_.drop_result(one) : index_.drop_blob(one));
+  };
+  // Whoever was answered has gone on, so it bears none of their times.
+  asker_.ask(whom, find_missing{*all, options_.env.time->now() + touch_every},
+             [this, all, gone, counted = std::make_shared<bool>(false)](const expected<missing_blobs>& missing) {
+               if (!std::exchange(*counted, true)) --touches_;
+               // Who does not answer may have lost them.
+               gone(missing ? missing->blobs : *all);
+             });
+}
+
+void result_finder::hear(const blobs_stored& news) {
+  for (const auto& blob : news.blobs) {
+    drop(index_.drop_result(blob) ? 1 : 0);
+    index_.note_stored(static_cast<std::uint64_t>(blob.size) + blob_weight);
+  }
+}
+
+// Either store's, for nothing but a walk is lost where a name of one kind is one of the other.
+void result_finder::hear(const blobs_evicted& news) {
+  for (const auto& blob : news.blobs) drop((index_.drop_result(blob) ? 1 : 0) + index_.drop_blob(blob));
+}
+
+void result_finder::drop(std::size_t results) {
+  if (results == 0) return;
+  stats_.dropped.add(results);
+  stats_.results.set(static_cast<double>(index_.results()));
+  stats_.bytes.set(static_cast<double>(index_.bytes_used()));
+}
+
+}  // namespace kiln
