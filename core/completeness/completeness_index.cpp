@@ -71,7 +71,7 @@ void completeness_index::add_need(entry& by, const digest& name, std::vector<nee
   auto [place, fresh] = blobs_.try_emplace(name);
   if (fresh) used_ += blob_size;  // nobody's own: it goes with the last that names it
   blob& what = place->second;
-  // The needs of one entry are added together, so what it names twice has its need in front.
+  // What an entry names twice at a time has its need in front; twice in two times does no harm.
   if (what.first != nullptr && what.first->by == &by) return;
   need& one = to.emplace_back(need{&by, &*place, what.first, nullptr});
   if (what.first != nullptr) what.first->before = &one;
@@ -116,12 +116,12 @@ bool completeness_index::drop_result(const digest& key) {
 std::size_t completeness_index::drop_blob(const digest& name) {
   std::size_t gone = 0;
   for (auto found = blobs_.find(name); found != blobs_.end(); found = blobs_.find(name), ++gone)
-    erase(*found->second.first->by);
+    leave(*found->second.first->by);
   return gone;
 }
 
 void completeness_index::drop_all() {
-  while (!order_.empty()) erase(order_.front());
+  while (!order_.empty()) leave(order_.front());
 }
 
 void completeness_index::unlink(need& one) {
@@ -145,14 +145,21 @@ void completeness_index::erase(entry& one) {
   entries_.erase(entries_.find(one.key_));
 }
 
+void completeness_index::leave(entry& one) {
+  const auto key = one.key_;
+  const bool was_known = one.complete_;
+  erase(one);
+  if (was_known && left_) left_(key);
+}
+
 // False if it had to leave itself: what is left then is at work, and finishes or gives up.
 bool completeness_index::make_room(entry& sparing) {
   for (auto next = order_.begin(); used_ > limits_.max_bytes && next != order_.end();) {
     entry& one = *next++;
-    if (&one != &sparing && one.complete_) erase(one);
+    if (&one != &sparing && one.complete_) leave(one);
   }
   if (used_ <= limits_.max_bytes) return true;
-  erase(sparing);
+  leave(sparing);
   return false;
 }
 

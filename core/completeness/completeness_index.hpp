@@ -3,10 +3,12 @@
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/bytes.hpp"
@@ -38,7 +40,12 @@ public:
   /// The part of the bound that one result may take.
   static constexpr std::uint64_t largest_share = 4;
 
-  completeness_index(limits bounds, const clock& time) : limits_(bounds), time_(time) {}
+  /// Hears of each that was complete, and is not known to be any more, but for those that `drop_result` names.
+  /// It may not call back.
+  using leaver = std::function<void(const digest& key)>;
+
+  completeness_index(limits bounds, const clock& time, leaver left = {})
+      : limits_(bounds), time_(time), left_(std::move(left)) {}
   completeness_index(const completeness_index&) = delete;
   completeness_index& operator=(const completeness_index&) = delete;
 
@@ -51,7 +58,7 @@ public:
   /// A complete result, which is used by that; null if there is none. `function` is that of the digests in
   /// it. Good until the next call that is not const.
   const entry* find(const digest& key, digest_function function);
-  /// All that it names, each once.
+  /// All that it names.
   std::vector<digest> blobs_of(const entry& one) const;
   /// Whether the stores are to hear that it and its blobs are in use: its time has come, or so much came into
   /// the store meanwhile that what is not used soon leaves.
@@ -137,10 +144,12 @@ private:
   void unlink(need& one);
   void charge(entry& to, std::uint64_t bytes) noexcept;
   void erase(entry& one);
+  void leave(entry& one);
   bool make_room(entry& sparing);
 
   const limits limits_;
   const clock& time_;
+  const leaver left_;
   std::unordered_map<digest, entry> entries_;
   std::unordered_map<ticket, entry*> tickets_;  // of what is not complete yet
   blob_table blobs_;

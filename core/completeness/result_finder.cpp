@@ -47,16 +47,64 @@ const completeness_index::entry* result_finder::known(const digest& key, digest_
   return one;
 }
 
-void result_finder::find(const wanted_result& wanted, outcome then, abandoned is_over) {
+std::shared_ptr<result_lookup> result_finder::lookup_of(const wanted_result& wanted, outcome then,
+                                                        abandoned is_over) {
   stats_.walked.add(1);
   auto ended = [this, then = std::move(then)](looked_up found) {
     stats_.results.set(static_cast<double>(index_.results()));
     stats_.bytes.set(static_cast<double>(index_.bytes_used()));
     then(std::move(found));
   };
-  std::make_shared<result_lookup>(asker_, options_.stores, index_, wanted, std::move(ended),
-                                  std::move(is_over))
-      ->start();
+  return std::make_shared<result_lookup>(asker_, options_.stores, index_, wanted, std::move(ended),
+                                         std::move(is_over));
+}
+
+void result_finder::find(const wanted_result& wanted, outcome then, abandoned is_over) {
+  lookup_of(wanted, std::move(then), std::move(is_over))->start();
+}
+
+void result_finder::find_all(const std::vector<digest>& keys, steady_time until,
+                             std::function<void(std::vector<looked_up>)> then) {
+  struct meeting {
+    std::vector<looked_up> all;
+    std::size_t open = 1;  // one more than are looked up, so that nothing is over before all were begun
+    std::function<void(std::vector<looked_up>)> then;
+
+    void close() {
+      if (--open == 0) then(std::move(all));
+    }
+  };
+  auto met = std::make_shared<meeting>();
+  met->all.resize(keys.size());
+  met->then = std::move(then);
+  auto lookups = std::make_shared<std::vector<std::shared_ptr<result_lookup>>>();
+  read_blobs records{{}, until};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ++met->open;
+    auto one = lookup_of({keys[i], {}, false, until},
+                         [met, i](looked_up found) {
+                           met->all[i] = std::move(found);
+                           met->close();
+                         },
+                         {});
+    if (!one->begin()) continue;
+    records.blobs.push_back(keys[i]);
+    lookups->push_back(std::move(one));
+  }
+  met->close();
+  if (lookups->empty()) return;
+  asker_.ask(options_.stores.results, std::move(records), [lookups](expected<blob_batch> batch) {
+    for (std::size_t i = 0; i < lookups->size(); ++i) {
+      auto one = std::exchange((*lookups)[i], nullptr);
+      if (!one) continue;
+      if (!batch)
+        one->go_on(failure(batch.error()));
+      else if (i < batch->results.size())
+        one->go_on(std::move(batch->results[i]));
+      else
+        one->go_on(fail(errc::internal, "the store answered with another batch"));
+    }
+  });
 }
 
 bool result_finder::touch(const completeness_index::entry& one) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +38,9 @@ public:
   /// else.
   const completeness_index::entry* known(const digest& key, digest_function function);
   void find(const wanted_result& wanted, outcome then, abandoned is_over = {});
+  /// Several, whose records are read as one batch; in the order asked. The asker bounds their sum.
+  void find_all(const std::vector<digest>& keys, steady_time until,
+                std::function<void(std::vector<looked_up>)> then);
 
   /// The result is about to be written, or was.
   void note_writing(const digest& key) { drop(index_.drop_result(key) ? 1 : 0); }
@@ -49,6 +54,7 @@ public:
 
 private:
   bool touch(const completeness_index::entry& one);
+  std::shared_ptr<result_lookup> lookup_of(const wanted_result& wanted, outcome then, abandoned is_over);
   void touch_now();
   void touch(const store_actor& whom, std::vector<digest> blobs);
   void learn_capacity();

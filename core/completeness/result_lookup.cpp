@@ -16,6 +16,7 @@ namespace v2 = build::bazel::remote::execution::v2;
 namespace {
 
 constexpr std::size_t max_record = 8 << 20;  // a result and its mark; updates are held below half of it
+constexpr errc longer = errc::out_of_range;  // than what was collected may be
 constexpr std::size_t asked_at_once = 4096;  // enough to be cheap, not so many that others wait
 constexpr std::size_t parsed_size = 4;       // times the size of a message
 
@@ -66,17 +67,28 @@ result_lookup::result_lookup(store_asker& asker, const result_stores& stores, co
       is_over_(std::move(is_over)) {}
 
 void result_lookup::start() {
+  if (!begin()) return;
+  collect_blob(stores_.results, wanted_.key, max_record,
+               [me = shared_from_this()](expected<byte_chain> record) { me->take_record(std::move(record)); });
+}
+
+bool result_lookup::begin() {
   const auto as = wanted_.indexed_as();
   if (const auto* known = index_.find(wanted_.key, as)) {
     found_.record = known->record();
     found_.result = known->result();
     needed_ = index_.blobs_of(*known);
     index_.note_touched(*known);
-    return ask_missing(0);
+    ask_missing(0);
+    return false;
   }
   if (stores_.check_completeness) ticket_ = index_.begin(wanted_.key, as);
-  collect_blob(stores_.results, wanted_.key, max_record, [me = shared_from_this()](expected<byte_chain> record) {
-    me->take_record(std::move(record));
+  return true;
+}
+
+void result_lookup::go_on(expected<bytes> record) {
+  step([&] {
+    take_record(record ? expected<byte_chain>(std::move(*record)) : failure(std::move(record).error()));
   });
 }
 
@@ -132,7 +144,7 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
                    content->rest,
                    [all, limit](byte_chain piece) -> expected<void> {
                      if (all->size() + piece.size() > limit)
-                       return fail(errc::resource_exhausted, "more than {} bytes came", limit);
+                       return fail(longer, "more than {} bytes came", limit);
                      all->append(std::move(piece));
                      return {};
                    },
@@ -143,9 +155,7 @@ void result_lookup::collect_blob(const store_actor& from, const digest& name, st
 }
 
 void result_lookup::take_record(expected<byte_chain> record) {
-  if (!record && record.error().code() == errc::not_found)
-    return end(result_state::absent, std::move(record).error());
-  if (!record) return end_failed(std::move(record).error());
+  if (!record) return end_without_record(std::move(record).error());
   const auto size = record->size();
   if (size <= parsed_in_place) return parse(std::move(*record));
   // Who waits for memory holds none meanwhile: thousands may wait, each for a record of megabytes.
@@ -158,11 +168,16 @@ void result_lookup::take_record(expected<byte_chain> record) {
   at_hand->reset();
 }
 
+void result_lookup::end_without_record(error why) {
+  const auto state = why.code() == errc::not_found ? result_state::absent
+                     : why.code() == longer        ? result_state::foreign
+                                                   : result_state::unknown;
+  end(state, std::move(why));
+}
+
 // It may be another one by now, and larger.
 void result_lookup::take_again(expected<byte_chain> record) {
-  if (!record && record.error().code() == errc::not_found)
-    return end(result_state::absent, std::move(record).error());
-  if (!record) return end_failed(std::move(record).error());
+  if (!record) return end_without_record(std::move(record).error());
   memory_->hold(record->size() * parsed_size);
   parse(std::move(*record));
 }

@@ -45,7 +45,7 @@ enum class result_state : std::uint8_t {
 struct looked_up {
   result_state state = result_state::unknown;
   error why;      ///< unless it is complete
-  bytes record;   ///< as it lies in the store, wherever that was read
+  bytes record;   ///< as it lies in the store; none of a foreign one that is larger than any result
   bytes result;   ///< the ActionResult in it
   std::optional<build::bazel::remote::execution::v2::ActionResult> parsed;  ///< unless it was known already
   std::vector<digest> blobs;                                                ///< where they were asked for
@@ -66,6 +66,10 @@ public:
                 const wanted_result& wanted, outcome then, abandoned is_over = {});
   /// Calls `then` once: unknown, CANCELLED, if it is abandoned.
   void start();
+  /// The same in two steps, for who reads many records at once. False if it needs none, and goes on by
+  /// itself.
+  bool begin();
+  void go_on(expected<bytes> record);
 
 private:
   // A wait for bytes that another thread may bring: it comes back to the actor as a message.
@@ -90,6 +94,7 @@ private:
   void ask_missing(std::size_t from);
 
   void end(result_state state, error why = {});
+  void end_without_record(error why);
   void end_incomplete(const digest& blob);
   /// What it refers to is wrong, or could not be looked at.
   void end_broken(const error& why);

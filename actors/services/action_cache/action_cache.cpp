@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "actors/services/common/result_rules.hpp"
-#include "core/base/memory_limit.hpp"
+#include "core/completeness/index_memory.hpp"
 #include "core/completeness/result_finder.hpp"
 #include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
@@ -23,17 +23,12 @@ namespace {
 
 using cache_pointer = action_cache_service::pointer;
 
-// Of the memory of a small machine.
-constexpr std::uint8_t max_index_percent = 4;
-
 finder_options finding(const action_cache_options& options) {
   finder_options wanted{options.env,
                         {options.results, options.content, options.reading, options.settings.check_completeness},
                         0,
                         "action_cache"};
-  if (options.indexed)
-    wanted.index_bytes = std::min(options.settings.index_memory.bytes,
-                                  capacity::of_percent(max_index_percent).bytes_of(memory_limit()));
+  if (options.indexed) wanted.index_bytes = index_memory(options.settings.index_memory);
   return wanted;
 }
 

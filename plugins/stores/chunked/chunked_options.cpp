@@ -13,14 +13,16 @@ schema<chunked_options> chunked_schema() {
       .store("layouts", &chunked_options::layouts,
              "Which chunks a blob is made of: some 80 bytes for each. May be the store of action results.")
       .field("min_size", &chunked_options::min_size,
-             "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B));
+             "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B))
+      .field("index_memory", &chunked_options::index_memory,
+             "Memory for what composed blobs are made of, some 200 bytes a chunk, for those who keep an index of "
+             "this store: of a blob for which there is no room they hear that it left, and ask again.");
 }
 
 expected<store_promises> chunked_promises(const chunked_options& options, const promises_of& of) {
   auto all = promised_together({of(options.inner), of(options.layouts)});
   all.lends_files = of(options.inner).lends_files;
   all.leases = of(options.inner).leases;
-  all.tells_news = false;  // a blob in parts is gone with one of them, untold
   return all;
 }
 

@@ -9,6 +9,7 @@ struct chunked_options {
   store_ref inner;
   results_ref layouts;
   byte_size min_size = 1_MiB;
+  byte_size index_memory = 64_MiB;
 };
 
 schema<chunked_options> chunked_schema();

@@ -9,6 +9,7 @@
 
 #include "core/contract/observers.hpp"
 #include "core/store_kit/store_wrapper.hpp"
+#include "plugins/stores/chunked/known_compositions.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/layout_library.hpp"
 #include "plugins/stores/chunked/proven_layouts.hpp"
@@ -21,13 +22,19 @@ namespace kiln::chunked {
 /// store's actor.
 class chunked_state : public store_wrapper {
 public:
-  chunked_state(resumable_store::pointer self, std::int64_t min_size, const store_actor& inner,
+  struct setup {
+    std::int64_t min_size;
+    std::uint64_t index_bytes;  ///< for composed blobs whose end is told
+    const clock* time;
+  };
+  chunked_state(resumable_store::pointer self, const setup& with, const store_actor& inner,
                 store_actor layouts, std::shared_ptr<thread_pool> hashing)
       : store_wrapper(self, inner),
-        min_size_(min_size),
+        min_size_(with.min_size),
         layouts_(std::move(layouts)),
         hashing_(std::move(hashing)),
-        library_(self, inner, layouts_, hashing_, [this](const digest& blob) { drop_layout(blob); }),
+        known_(listeners_, with.index_bytes, *with.time),
+        library_(self, inner, layouts_, hashing_, known_, [this](const digest& blob) { drop_layout(blob); }),
         proven_(self, inner, hashing_, [this](const digest& blob) { drop_layout(blob); }) {}
 
   caf::result<missing_blobs> take(find_missing& order);
@@ -38,10 +45,8 @@ public:
   caf::result<leased> take(lease_blobs& order);
   caf::result<forgotten> take(forget_blob& order);
   caf::result<store_flushed> take(const flush_store& order);
-  void take(watch_store& order) {
-    listeners_.add(order.listener);
-    pass_on(order);
-  }
+  void take(watch_store& order);
+  void take(const blobs_evicted& news) { known_.left(news.blobs); }
 
 private:
   bool is_large(const digest& blob) const noexcept { return blob.size >= min_size_; }
@@ -66,6 +71,7 @@ private:
 
   /// Nobody is told the blob again by this layout, and its true bytes may come.
   void drop_layout(const digest& blob) {
+    known_.goes(blob);
     library_.forget(blob, waits_for_ever, [](const expected<bool>&) {});
   }
   /// What is read whole is the blob, or does not end well.
@@ -83,16 +89,19 @@ private:
                    answer<leased> asker);
   void write_whole(write_blob order, answer<receipt> asker);
   void write_parts(write_blob order, answer<receipt> asker);
-  void compose(write_blob order, answer<receipt> asker);
-  void keep_layout(const digest& blob, const composition& whole, steady_time until, answer<receipt> asker);
-  void give_up_copy(receipt kept, forget_blob copy, answer<receipt> asker);
+  void compose(write_blob order, known_compositions::ticket known, answer<receipt> asker);
+  void keep_layout(const digest& blob, const composition& whole, known_compositions::ticket known,
+                   steady_time until, answer<receipt> asker);
+  void give_up_copy(receipt kept, forget_blob copy, known_compositions::ticket known,
+                    answer<receipt> asker);
 
   const std::int64_t min_size_;
   const store_actor layouts_;
   const std::shared_ptr<thread_pool> hashing_;
+  store_observers listeners_;
+  known_compositions known_;
   library library_;
   proven_layouts proven_;
-  store_observers listeners_;
 };
 
 }  // namespace kiln::chunked
