@@ -51,6 +51,8 @@ std::shared_ptr<result_lookup> result_finder::lookup_of(const wanted_result& wan
                                                         abandoned is_over) {
   stats_.walked.add(1);
   auto ended = [this, then = std::move(then)](looked_up found) {
+    if (list_ && found.state == result_state::complete)
+      list_->note_change([this] { return index_.used_last(known_results::most); });
     stats_.results.set(static_cast<double>(index_.results()));
     stats_.bytes.set(static_cast<double>(index_.bytes_used()));
     then(std::move(found));
@@ -104,6 +106,25 @@ void result_finder::find_all(const std::vector<digest>& keys, steady_time until,
       else
         one->go_on(fail(errc::internal, "the store answered with another batch"));
     }
+  });
+}
+
+void result_finder::remember() {
+  if (options_.index_bytes == 0 || list_) return;
+  list_.emplace(asker_, options_.stores.results, options_.name);
+  list_->read([this](known_results::names all) {
+    recall(std::make_shared<const known_results::names>(std::move(all)), 0);
+  });
+}
+
+// One after the other, so that clients hardly notice.
+void result_finder::recall(const std::shared_ptr<const known_results::names>& all, std::size_t next) {
+  if (next >= all->size()) return;
+  const auto& one = (*all)[next];
+  wanted_result wanted{one.key, one.function};
+  if (options_.guesses_functions) wanted.function.reset();
+  find(wanted, [this, all, next](const looked_up&) {
+    asker_.later([this, all, next] { recall(all, next + 1); });
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/completeness/completeness_index.hpp"
 #include "core/completeness/finder_stats.hpp"
+#include "core/completeness/known_results.hpp"
 #include "core/completeness/result_lookup.hpp"
 #include "core/plugin/environment.hpp"
 
@@ -18,6 +19,7 @@ struct finder_options {
   result_stores stores;
   std::uint64_t index_bytes = 0;  ///< 0: every result is walked
   std::string name;               ///< for the metrics
+  bool guesses_functions = false;  ///< nobody says of which function the digests in results are
 };
 
 /// Finds results that are complete: out of the index where that knows, by a walk where it does not. What is
@@ -49,6 +51,10 @@ public:
   /// One of the stores is gone, and with it its news.
   void forget_all() { index_.drop_all(); }
 
+  /// Enters again what an earlier process knew, one result after the other; and keeps a list of what is known
+  /// in the store of results, for the next one.
+  void remember();
+
   completeness_index& index() noexcept { return index_; }
   const result_stores& stores() const noexcept { return options_.stores; }
 
@@ -58,12 +64,14 @@ private:
   void touch_now();
   void touch(const store_actor& whom, std::vector<digest> blobs);
   void learn_capacity();
+  void recall(const std::shared_ptr<const known_results::names>& all, std::size_t next);
   void drop(std::size_t results);
 
   store_asker& asker_;
   const finder_options options_;
   completeness_index index_;
   finder_stats stats_;
+  std::optional<known_results> list_;
   std::vector<digest> used_results_;  // since the last touch
   std::vector<digest> used_blobs_;
   bool will_touch_ = false;

@@ -27,6 +27,8 @@ public:
   virtual void ask(const store_actor& whom, write_blob order, heard<receipt> then) = 0;
   virtual void ask(const store_actor& whom, forget_blob order, heard<forgotten> then) = 0;
   virtual void ask(const store_actor& whom, measure_store order, heard<store_stats> then) = 0;
+  /// `then` runs in the actor once so much time has passed.
+  virtual void after(duration delay, std::function<void()> then) = 0;
   /// The actor itself.
   virtual home_actor home() const = 0;
   /// `then` runs in the actor when what has come to it by now is done.
@@ -56,6 +58,9 @@ public:
   }
   void ask(const store_actor& whom, measure_store order, heard<store_stats> then) override {
     send(whom, std::move(order), std::move(then));
+  }
+  void after(duration delay, std::function<void()> then) override {
+    self_->delayed_send(self_, delay, resume{std::move(then)});
   }
   home_actor home() const override { return home_actor(Handle(self_)); }
 

@@ -15,6 +15,7 @@ enum class record_kind : std::uint8_t {
   blob_layout = 3,
   blob_size = 4,  ///< how large the blob of this hash is, for those who know only that
   raw_value = 5,  ///< whatever it is, under a path of the client's choice
+  known_results = 6,  ///< which results were known to be complete, for the next start
 };
 
 /// The name of a record: SHA-256 of its kind, its instance and what it is about. Clients choose digests, and

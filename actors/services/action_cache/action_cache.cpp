@@ -339,6 +339,7 @@ void hear_of_stores(cache_pointer self, const state_ptr& state) {
     self->send(store, watch_store{store_observer(action_cache_service(self))});
   }
   self->set_down_handler([state](const caf::down_msg&) { state->finder.forget_all(); });
+  state->finder.remember();
 }
 
 action_cache_service::behavior_type serve(cache_pointer self, const action_cache_options& options) {

@@ -40,13 +40,14 @@ public:
         name_(with.name),
         drops_(with.drops),
         asker_(self),
-        finder_(asker_, {with.env, with.stores, with.index_bytes, "store " + with.name}) {
+        finder_(asker_, {with.env, with.stores, with.index_bytes, "store " + with.name, true}) {
     if (with.index_bytes == 0) return;
     for (const auto& store : {with.stores.results, with.stores.content}) {
       self->monitor(store);
       self->send(store, watch_store{store_observer(resumable_store(self))});
     }
     self->set_down_handler([this](const caf::down_msg&) { finder_.forget_all(); });
+    finder_.remember();
   }
 
   caf::result<missing_blobs> take(find_missing& order);
