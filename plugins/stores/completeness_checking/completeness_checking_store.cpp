@@ -166,9 +166,9 @@ caf::result<blob_batch> checking_store::take(read_blobs& order) {
   auto take = [=, this](std::vector<looked_up> found) mutable {
     for (std::size_t i = 0; i < rest.size(); ++i) {
       auto record = answer_of(rest[i], epochs[i], found[i]);
-      all->results[places[i]] = record ? std::move(*record)
-                                       : fail(errc::resource_exhausted,
-                                              "record {} is too large for a batch of results", rest[i]);
+      if (!record)
+        record.emplace(fail(errc::resource_exhausted, "record {} is too large for a batch of results", rest[i]));
+      all->results[places[i]] = std::move(*record);
     }
     asker.deliver(std::move(*all));
   };
