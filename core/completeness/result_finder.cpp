@@ -130,7 +130,7 @@ void result_finder::recall(const std::shared_ptr<const known_results::names>& al
 
 bool result_finder::touch(const completeness_index::entry& one) {
   if (one.count() > touched_at_once) return false;
-  if (used_blobs_.size() + one.count() > touched_at_once) touch_now();
+  if (used_blobs_.size() + one.count() > touched_at_once || used_results_.size() == touched_at_once) touch_now();
   if (touches_ >= touches_at_once) return false;
   auto blobs = index_.blobs_of(one);
   used_blobs_.insert(used_blobs_.end(), blobs.begin(), blobs.end());

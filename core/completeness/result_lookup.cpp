@@ -79,6 +79,7 @@ bool result_lookup::begin() {
     found_.result = known->result();
     needed_ = index_.blobs_of(*known);
     index_.note_touched(*known);
+    is_known_ = true;
     ask_missing(0);
     return false;
   }
@@ -370,6 +371,8 @@ void result_lookup::ask_missing(std::size_t from) {
   asker_.ask(stores_.content, std::move(order),
              [me = shared_from_this(), end](expected<missing_blobs> missing) {
                me->step([&] {
+                 // Who does not answer may have lost something.
+                 if (!missing && me->is_known_) me->index_.drop_result(me->wanted_.key);
                  if (!missing) return me->end_failed(std::move(missing).error());
                  if (missing->blobs.empty()) return me->ask_missing(end);
                  for (const auto& blob : missing->blobs) me->index_.drop_blob(blob);

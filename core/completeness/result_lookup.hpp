@@ -124,6 +124,7 @@ private:
 
   looked_up found_;
   completeness_index::ticket ticket_ = 0;
+  bool is_known_ = false;  ///< and only asked about
   std::shared_ptr<work_budget::share> memory_;  ///< once there was something large
   std::vector<digest> needed_;                  ///< everything that must be present
   std::vector<digest> trees_;                   ///< Trees still to be read

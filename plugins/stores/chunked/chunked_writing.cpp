@@ -1,3 +1,5 @@
+#include <array>
+
 #include "core/wire/message_limits.hpp"
 #include "plugins/stores/chunked/chunked_state.hpp"
 
@@ -19,7 +21,7 @@ void chunked_state::write_parts(write_blob order, answer<receipt> asker) {
         if (!composed->empty())
           return give_up_copy({static_cast<std::uint64_t>(blob.size), true}, {blob, until}, 0, asker);
         find_missing parts{order.made_of->parts, until};
-        const auto known = known_.begin(blob);
+        const auto known = known_.begin(blob, std::array{layout_key(blob), old_layout_key(blob)});
         known_.need(known, *order.made_of);
         ask(std::move(parts), [=, this, order = std::move(order)](expected<missing_blobs> missing) mutable {
           if (!missing) known_.give_up(known);

@@ -1,13 +1,11 @@
 #include "plugins/stores/chunked/known_compositions.hpp"
 
-#include "plugins/stores/chunked/layout.hpp"
-
 namespace kiln::chunked {
 
-known_compositions::ticket known_compositions::begin(const digest& blob) {
+known_compositions::ticket known_compositions::begin(const digest& blob, std::span<const digest> layouts) {
   if (!listening_) return 0;
   const auto of = index_.begin(blob, blob.function);
-  name(of, {layout_key(blob), old_layout_key(blob)});
+  name(of, layouts);
   return of;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/completeness/completeness_index.hpp"
@@ -28,7 +30,8 @@ public:
   bool listens() const noexcept { return listening_; }
 
   // A search: each ticket ends with `give_up` or `is_there`.
-  ticket begin(const digest& blob);
+  /// `layouts`: the names under which its layout may lie.
+  ticket begin(const digest& blob, std::span<const digest> layouts);
   void need(ticket of, const composition& whole) { name(of, whole.parts); }
   void give_up(ticket of) {
     if (of != 0) index_.give_up(of);
@@ -50,7 +53,7 @@ public:
   std::uint64_t bytes_used() const noexcept { return index_.bytes_used(); }
 
 private:
-  void name(ticket of, const std::vector<digest>& needs) {
+  void name(ticket of, std::span<const digest> needs) {
     if (of != 0) index_.name(of, needs);
   }
 

@@ -1,6 +1,7 @@
 #include "plugins/stores/chunked/layout_library.hpp"
 
 #include <algorithm>
+#include <array>
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
 
@@ -89,13 +90,14 @@ void library::forget(const digest& blob, steady_time until, std::function<void(e
 void library::visit(const std::vector<digest>& blobs, steady_time until, visitor see,
                     std::function<void(expected<void>)> then) {
   auto state = std::make_shared<search>(search{known_, until, std::move(see), std::move(then)});
-  if (known_.listens())
-    for (const auto& blob : blobs)
-      if (auto ticket = known_.begin(blob)) state->tickets.emplace(blob, ticket);
   std::vector<digest> keys;
   keys.reserve(2 * blobs.size());
   for (const auto& blob : blobs) keys.push_back(layout_key(blob));
   for (const auto& blob : blobs) keys.push_back(old_layout_key(blob));
+  if (known_.listens())
+    for (std::size_t i = 0; i < blobs.size(); ++i)
+      if (auto ticket = known_.begin(blobs[i], std::array{keys[i], keys[blobs.size() + i]}))
+        state->tickets.emplace(blobs[i], ticket);
   find_missing order{keys, until};
   on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t walked_at_once = 8;  // of those that are only asked for: each may be megabytes
 
+constexpr duration patience = std::chrono::seconds(30);  // with a drop, for which writes wait
+
 struct setup {
   result_stores stores;
   environment env;
@@ -98,7 +100,7 @@ error checking_store::lose(const digest& key, drop_guard::epoch read_in, const l
       env_.log->info("dropping a result that is not whole any more",
                      {{"store", name_}, {"result", key}, {"why", found.why}});
     // Twice where the answer throws, of which the first counts.
-    ask(forget_blob{key}, [this, key, ended = std::make_shared<bool>(false)](const expected<forgotten>&) {
+    ask(forget_blob{key, env_.time->now() + patience}, [this, key, ended = std::make_shared<bool>(false)](const expected<forgotten>&) {
       if (!std::exchange(*ended, true)) guard_.end_drop(key);
     });
   }
