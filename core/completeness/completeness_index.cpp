@@ -56,7 +56,8 @@ bool completeness_index::name(ticket of, std::span<const digest> blobs) {
   entry& one = *found->second;
   // What the walk is about to be told is as of now, at the earliest.
   if (one.needs_.empty()) note_touched(one);
-  if (one.bytes_ + (one.count_ + blobs.size()) * (need_size + blob_size) > limits_.max_bytes / largest_share) {
+  if (one.bytes_ + (one.count_ + blobs.size()) * (need_size + blob_size) >
+      limits_.max_bytes / largest_share) {
     erase(one);
     return false;
   }

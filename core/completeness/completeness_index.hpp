@@ -40,8 +40,8 @@ public:
   /// The part of the bound that one result may take.
   static constexpr std::uint64_t largest_share = 4;
 
-  /// Hears of each that was complete, and is not known to be any more, but for those that `drop_result` names.
-  /// It may not call back.
+  /// Hears of each that was complete, and is not known to be any more, but for those that `drop_result`
+  /// names. It may not call back.
   using leaver = std::function<void(const digest& key)>;
 
   completeness_index(limits bounds, const clock& time, leaver left = {})

@@ -17,8 +17,8 @@ known_results::known_results(store_asker& asker, store_actor results, const std:
       results_(std::move(results)),
       key_(record_key(record_kind::known_results, {}, digest_of(of))) {}
 
-// A line each: what it is named, and the function of what it names. In an ActionResult, as the standard output
-// of nobody, for some stores of results keep nothing else.
+// A line each: what it is named, and the function of what it names. In an ActionResult, as the standard
+// output of nobody, for some stores of results keep nothing else.
 bytes known_results::in_words(const names& all) {
   v2::ActionResult record;
   auto& text = *record.mutable_stdout_raw();
@@ -57,12 +57,13 @@ known_results::names known_results::of_words(const bytes& record) {
 }
 
 void known_results::read(std::function<void(names)> then) {
-  asker_.ask(results_, read_blobs{{key_}, waits_for_ever}, [then = std::move(then)](expected<blob_batch> batch) {
-    if (!batch || batch->results.size() != 1 || !batch->results.front()) return then({});
-    auto all = of_words(*batch->results.front());
-    std::reverse(all.begin(), all.end());
-    then(std::move(all));
-  });
+  asker_.ask(results_, read_blobs{{key_}, waits_for_ever},
+             [then = std::move(then)](expected<blob_batch> batch) {
+               if (!batch || batch->results.size() != 1 || !batch->results.front()) return then({});
+               auto all = of_words(*batch->results.front());
+               std::reverse(all.begin(), all.end());
+               then(std::move(all));
+             });
 }
 
 void known_results::note_change(std::function<names()> now) {

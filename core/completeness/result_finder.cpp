@@ -23,7 +23,8 @@ constexpr std::size_t touches_at_once = 16;
 result_finder::result_finder(store_asker& asker, finder_options options)
     : asker_(asker),
       options_(std::move(options)),
-      index_({options_.stores.check_completeness ? options_.index_bytes : 0, touch_every}, *options_.env.time),
+      index_({options_.stores.check_completeness ? options_.index_bytes : 0, touch_every},
+             *options_.env.time),
       stats_(*options_.env.metrics, options_.name) {
   if (options_.index_bytes == 0 || !options_.stores.check_completeness) return;
   claim_memory(options_.env.metrics, {options_.name, "index_memory", options_.index_bytes});
@@ -123,14 +124,14 @@ void result_finder::recall(const std::shared_ptr<const known_results::names>& al
   const auto& one = (*all)[next];
   wanted_result wanted{one.key, one.function};
   if (options_.guesses_functions) wanted.function.reset();
-  find(wanted, [this, all, next](const looked_up&) {
-    asker_.later([this, all, next] { recall(all, next + 1); });
-  });
+  find(wanted,
+       [this, all, next](const looked_up&) { asker_.later([this, all, next] { recall(all, next + 1); }); });
 }
 
 bool result_finder::touch(const completeness_index::entry& one) {
   if (one.count() > touched_at_once) return false;
-  if (used_blobs_.size() + one.count() > touched_at_once || used_results_.size() == touched_at_once) touch_now();
+  if (used_blobs_.size() + one.count() > touched_at_once || used_results_.size() == touched_at_once)
+    touch_now();
   if (touches_ >= touches_at_once) return false;
   auto blobs = index_.blobs_of(one);
   used_blobs_.insert(used_blobs_.end(), blobs.begin(), blobs.end());
@@ -158,12 +159,13 @@ void result_finder::touch(const store_actor& whom, std::vector<digest> blobs) {
     for (const auto& one : those) drop(are_results ? index_.drop_result(one) : index_.drop_blob(one));
   };
   // Whoever was answered has gone on, so it bears none of their times.
-  asker_.ask(whom, find_missing{*all, options_.env.time->now() + touch_every},
-             [this, all, gone, counted = std::make_shared<bool>(false)](const expected<missing_blobs>& missing) {
-               if (!std::exchange(*counted, true)) --touches_;
-               // Who does not answer may have lost them.
-               gone(missing ? missing->blobs : *all);
-             });
+  asker_.ask(
+      whom, find_missing{*all, options_.env.time->now() + touch_every},
+      [this, all, gone, counted = std::make_shared<bool>(false)](const expected<missing_blobs>& missing) {
+        if (!std::exchange(*counted, true)) --touches_;
+        // Who does not answer may have lost them.
+        gone(missing ? missing->blobs : *all);
+      });
 }
 
 void result_finder::hear(const blobs_stored& news) {

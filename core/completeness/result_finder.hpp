@@ -17,8 +17,8 @@ namespace kiln {
 struct finder_options {
   environment env;
   result_stores stores;
-  std::uint64_t index_bytes = 0;  ///< 0: every result is walked
-  std::string name;               ///< for the metrics
+  std::uint64_t index_bytes = 0;   ///< 0: every result is walked
+  std::string name;                ///< for the metrics
   bool guesses_functions = false;  ///< nobody says of which function the digests in results are
 };
 

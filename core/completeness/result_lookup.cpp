@@ -68,8 +68,9 @@ result_lookup::result_lookup(store_asker& asker, const result_stores& stores, co
 
 void result_lookup::start() {
   if (!begin()) return;
-  collect_blob(stores_.results, wanted_.key, max_record,
-               [me = shared_from_this()](expected<byte_chain> record) { me->take_record(std::move(record)); });
+  collect_blob(
+      stores_.results, wanted_.key, max_record,
+      [me = shared_from_this()](expected<byte_chain> record) { me->take_record(std::move(record)); });
 }
 
 bool result_lookup::begin() {
@@ -359,7 +360,8 @@ void result_lookup::end_walk() {
 // What is about to be asked for is named to the index before, so that it hears of what leaves meanwhile.
 void result_lookup::ask_missing(std::size_t from) {
   if (from >= needed_.size()) {
-    if (ticket_ != 0) index_.finish(std::exchange(ticket_, 0), found_.record, found_.record.size() - found_.result.size());
+    if (ticket_ != 0)
+      index_.finish(std::exchange(ticket_, 0), found_.record, found_.record.size() - found_.result.size());
     if (wanted_.with_blobs) found_.blobs = std::move(needed_);
     return end(result_state::complete);
   }

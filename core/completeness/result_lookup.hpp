@@ -44,9 +44,9 @@ enum class result_state : std::uint8_t {
 
 struct looked_up {
   result_state state = result_state::unknown;
-  error why;      ///< unless it is complete
-  bytes record;   ///< as it lies in the store; none of a foreign one that is larger than any result
-  bytes result;   ///< the ActionResult in it
+  error why;     ///< unless it is complete
+  bytes record;  ///< as it lies in the store; none of a foreign one that is larger than any result
+  bytes result;  ///< the ActionResult in it
   std::optional<build::bazel::remote::execution::v2::ActionResult> parsed;  ///< unless it was known already
   std::vector<digest> blobs;                                                ///< where they were asked for
 };
@@ -124,7 +124,7 @@ private:
 
   looked_up found_;
   completeness_index::ticket ticket_ = 0;
-  bool is_known_ = false;  ///< and only asked about
+  bool is_known_ = false;                       ///< and only asked about
   std::shared_ptr<work_budget::share> memory_;  ///< once there was something large
   std::vector<digest> needed_;                  ///< everything that must be present
   std::vector<digest> trees_;                   ///< Trees still to be read

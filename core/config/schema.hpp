@@ -120,7 +120,8 @@ public:
   }
 
   /// Another store, by its name or described in place. The member is a store_ref (or a results_ref, a
-  /// content_ref); an optional one where it may be left out; a vector or a map of them where there are several, at least one.
+  /// content_ref); an optional one where it may be left out; a vector or a map of them where there are
+  /// several, at least one.
   template <class T, class... Rules>
   schema& store(std::string name, T Options::*member, std::string sentence, Rules... rules) {
     if constexpr (detail::without_optional<T>::was_optional)

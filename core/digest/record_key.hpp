@@ -13,8 +13,8 @@ enum class record_kind : std::uint8_t {
   action_result = 1,
   asset = 2,
   blob_layout = 3,
-  blob_size = 4,  ///< how large the blob of this hash is, for those who know only that
-  raw_value = 5,  ///< whatever it is, under a path of the client's choice
+  blob_size = 4,      ///< how large the blob of this hash is, for those who know only that
+  raw_value = 5,      ///< whatever it is, under a path of the client's choice
   known_results = 6,  ///< which results were known to be complete, for the next start
 };
 

@@ -24,10 +24,11 @@ namespace {
 using cache_pointer = action_cache_service::pointer;
 
 finder_options finding(const action_cache_options& options) {
-  finder_options wanted{options.env,
-                        {options.results, options.content, options.reading, options.settings.check_completeness},
-                        0,
-                        "action_cache"};
+  finder_options wanted{
+      options.env,
+      {options.results, options.content, options.reading, options.settings.check_completeness},
+      0,
+      "action_cache"};
   if (options.indexed) wanted.index_bytes = index_memory(options.settings.index_memory);
   return wanted;
 }

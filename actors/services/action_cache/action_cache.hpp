@@ -4,13 +4,13 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/services/common/cache_limits.hpp"
-#include "core/plugin/interpreting.hpp"
 #include "actors/services/common/rpc.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/units.hpp"
 #include "core/contract/action_cache_messages.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/plugin/interpreting.hpp"
 
 /// build.bazel.remote.execution.v2.ActionCache, and the same for other services
 /// (core/contract/action_cache_messages.hpp).

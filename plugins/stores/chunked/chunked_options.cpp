@@ -15,7 +15,8 @@ schema<chunked_options> chunked_schema() {
       .field("min_size", &chunked_options::min_size,
              "Smaller blobs are always whole, and asking for them costs nothing more.", at_least(1_B))
       .field("index_memory", &chunked_options::index_memory,
-             "Memory for what composed blobs are made of, some 200 bytes a chunk, for those who keep an index of "
+             "Memory for what composed blobs are made of, some 200 bytes a chunk, for those who keep an "
+             "index of "
              "this store: of a blob for which there is no room they hear that it left, and ask again.");
 }
 

@@ -92,8 +92,7 @@ private:
   void compose(write_blob order, known_compositions::ticket known, answer<receipt> asker);
   void keep_layout(const digest& blob, const composition& whole, known_compositions::ticket known,
                    steady_time until, answer<receipt> asker);
-  void give_up_copy(receipt kept, forget_blob copy, known_compositions::ticket known,
-                    answer<receipt> asker);
+  void give_up_copy(receipt kept, forget_blob copy, known_compositions::ticket known, answer<receipt> asker);
 
   const std::int64_t min_size_;
   const store_actor layouts_;

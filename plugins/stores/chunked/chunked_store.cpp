@@ -155,8 +155,7 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
   std::shared_ptr<thread_pool> hashing =
       context.env.pools->make("kiln-chunked", std::max(processors() / 2, 1U));
   chunked::chunked_state::setup with{static_cast<std::int64_t>(options.min_size.bytes),
-                                     index_memory(options.index_memory),
-                                     context.env.time};
+                                     index_memory(options.index_memory), context.env.time};
   claim_memory(context.env.metrics, {"store " + context.name, "index_memory", with.index_bytes});
   return spawn_store<chunked::chunked_state>(context.system, context.env, with, context.store(options.inner),
                                              context.store(options.layouts), std::move(hashing));

@@ -23,8 +23,9 @@ public:
   using ticket = completeness_index::ticket;
 
   known_compositions(store_observers& listeners, std::uint64_t max_bytes, const clock& time)
-      : listeners_(listeners),
-        index_({max_bytes, duration::max()}, time, [this](const digest& blob) { listeners_.tell_evicted({blob}); }) {}
+      : listeners_(listeners), index_({max_bytes, duration::max()}, time, [this](const digest& blob) {
+          listeners_.tell_evicted({blob});
+        }) {}
 
   void listen() noexcept { listening_ = true; }
   bool listens() const noexcept { return listening_; }

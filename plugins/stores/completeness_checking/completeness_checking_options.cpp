@@ -5,7 +5,8 @@ namespace kiln {
 schema<completeness_checking_options> completeness_checking_schema() {
   return schema<completeness_checking_options>{
       "Finds an action's result only if every blob it names is in the store of content, whoever asks: for "
-      "results that several services, servers or a store above take from here. What is no result of an action "
+      "results that several services, servers or a store above take from here. What is no result of an "
+      "action "
       "passes."}
       .store("inner", &completeness_checking_options::inner,
              "Where results are. One that is not whole any more is dropped there, unless others share it.")

@@ -74,7 +74,8 @@ private:
     return finder_.known(key, wanted_result{key, {}}.indexed_as());
   }
   /// Which of these are not there, or not whole.
-  void check_all(const std::vector<digest>& keys, steady_time until, std::function<void(expected<absent>)> then);
+  void check_all(const std::vector<digest>& keys, steady_time until,
+                 std::function<void(expected<absent>)> then);
   void check_some(const std::shared_ptr<check>& state);
   /// The answer to a reader; null where the store below has to be asked after all.
   std::optional<expected<bytes>> answer_of(const digest& key, drop_guard::epoch read_in, looked_up& found);
@@ -100,11 +101,13 @@ error checking_store::lose(const digest& key, drop_guard::epoch read_in, const l
       env_.log->info("dropping a result that is not whole any more",
                      {{"store", name_}, {"result", key}, {"why", found.why}});
     // Twice where the answer throws, of which the first counts.
-    ask(forget_blob{key, env_.time->now() + patience}, [this, key, ended = std::make_shared<bool>(false)](const expected<forgotten>&) {
-      if (!std::exchange(*ended, true)) guard_.end_drop(key);
-    });
+    ask(forget_blob{key, env_.time->now() + patience},
+        [this, key, ended = std::make_shared<bool>(false)](const expected<forgotten>&) {
+          if (!std::exchange(*ended, true)) guard_.end_drop(key);
+        });
   }
-  return {errc::not_found, fmt::format("no whole result {} in store {}: {}", key, name_, found.why.message())};
+  return {errc::not_found,
+          fmt::format("no whole result {} in store {}: {}", key, name_, found.why.message())};
 }
 
 std::optional<expected<bytes>> checking_store::answer_of(const digest& key, drop_guard::epoch read_in,
@@ -169,7 +172,8 @@ caf::result<blob_batch> checking_store::take(read_blobs& order) {
     for (std::size_t i = 0; i < rest.size(); ++i) {
       auto record = answer_of(rest[i], epochs[i], found[i]);
       if (!record)
-        record.emplace(fail(errc::resource_exhausted, "record {} is too large for a batch of results", rest[i]));
+        record.emplace(
+            fail(errc::resource_exhausted, "record {} is too large for a batch of results", rest[i]));
       all->results[places[i]] = std::move(*record);
     }
     asker.deliver(std::move(*all));
@@ -243,8 +247,7 @@ caf::result<lent_files> checking_store::take(lend_files& order) {
       if (lent)
         for (std::size_t i = 0; i < std::min(order.blobs.size(), lent->results.size()); ++i)
           if (gone.contains(order.blobs[i]))
-            lent->results[i] =
-                fail(errc::not_found, "no whole result {} in store {}", order.blobs[i], name_);
+            lent->results[i] = fail(errc::not_found, "no whole result {} in store {}", order.blobs[i], name_);
       asker.deliver(std::move(lent));
     });
   });
@@ -282,11 +285,12 @@ void checking_store::write(write_blob order, answer<receipt> asker) {
   if (guard_.holds_back(key, [=, this] { write(std::move(*held), asker); })) return;
   guard_.begin_write(key);
   finder_.note_writing(key);
-  ask(std::move(*held), [this, asker, key, ended = std::make_shared<bool>(false)](expected<receipt> kept) mutable {
-    if (!std::exchange(*ended, true)) guard_.end_write(key);
-    finder_.note_writing(key);
-    asker.deliver(std::move(kept));
-  });
+  ask(std::move(*held),
+      [this, asker, key, ended = std::make_shared<bool>(false)](expected<receipt> kept) mutable {
+        if (!std::exchange(*ended, true)) guard_.end_write(key);
+        finder_.note_writing(key);
+        asker.deliver(std::move(kept));
+      });
 }
 
 caf::result<receipts> checking_store::take(write_blobs& order) {

@@ -26,8 +26,8 @@ struct told {
 };
 
 struct chunks {
-  explicit chunks(const std::string& memory = "1MiB", const std::string& room = "64MiB", std::uint64_t seed = 1,
-                  pick how = pick::oldest)
+  explicit chunks(const std::string& memory = "1MiB", const std::string& room = "64MiB",
+                  std::uint64_t seed = 1, pick how = pick::oldest)
       : system(seed, how) {
     auto stores = system.spawn_stores("blobs: {type: memory, capacity: " + room +
                                           "}\n"

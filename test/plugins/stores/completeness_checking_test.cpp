@@ -19,9 +19,10 @@ namespace v2 = build::bazel::remote::execution::v2;
 KILN_RESULT_STORE_CONTRACT(completeness_checking,
                            "{type: completeness_checking, content: {type: memory, capacity: 1MiB},"
                            " inner: {type: memory, capacity: \"${CAPACITY}\"}}")
-KILN_RESULT_STORE_CONTRACT(completeness_checking_on_disk,
-                           "{type: completeness_checking, content: {type: memory, capacity: 1MiB},"
-                           " inner: {type: filesystem, path: \"${FOLDER}/results\", capacity: \"${CAPACITY}\"}}")
+KILN_RESULT_STORE_CONTRACT(
+    completeness_checking_on_disk,
+    "{type: completeness_checking, content: {type: memory, capacity: 1MiB},"
+    " inner: {type: filesystem, path: \"${FOLDER}/results\", capacity: \"${CAPACITY}\"}}")
 
 BOOST_AUTO_TEST_SUITE(completeness_checking_store)
 
@@ -316,8 +317,8 @@ BOOST_AUTO_TEST_CASE(finds_what_a_simple_model_finds) {
           break;
         default: {
           auto mine = kept.find(number);
-          const bool whole = mine != kept.end() &&
-                             std::includes(there.begin(), there.end(), mine->second.begin(), mine->second.end());
+          const bool whole = mine != kept.end() && std::includes(there.begin(), there.end(),
+                                                                 mine->second.begin(), mine->second.end());
           const bool found = below(2) == 0 ? on.read(number) == "OK" : !on.is_missing(number);
           BOOST_TEST_REQUIRE(found == whole, "seed " << seed << ", step " << step);
           // What is not whole is dropped for good.

@@ -19,7 +19,8 @@ struct order_of_news {
 
 // Writes, and listens at the same time.
 caf::actor spawn_writer(deterministic_system& system, const store_actor& store, const digest& name,
-                        const std::string& content, bool in_a_batch, const std::shared_ptr<order_of_news>& all) {
+                        const std::string& content, bool in_a_batch,
+                        const std::shared_ptr<order_of_news>& all) {
   return system.own(system.actors().spawn([=](caf::event_based_actor* self) -> caf::behavior {
     self->send(store, watch_store{caf::actor_cast<store_observer>(caf::actor(self))});
     auto done = [all](const std::string& what) { return [all, what](auto&) { all->heard.push_back(what); }; };
@@ -53,7 +54,8 @@ BOOST_AUTO_TEST_CASE(of_what_was_written_also_over_something) {
         for (bool in_a_batch : {false, true})
           for (int round = 0; round < 2; ++round) {
             const auto content = contract::noise(size, size + 10 * (in_a_batch ? 1 : 0) + round);
-            const auto name = role == store_role::results ? digest_of(std::to_string(size)) : digest_of(content);
+            const auto name =
+                role == store_role::results ? digest_of(std::to_string(size)) : digest_of(content);
             auto all = std::make_shared<order_of_news>();
             auto writer = spawn_writer(system, store, name, content, in_a_batch, all);
             system.run();

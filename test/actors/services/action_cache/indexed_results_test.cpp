@@ -24,7 +24,8 @@ std::size_t all_of(const seen_orders& seen) {
 }
 
 struct world : service_bench {
-  explicit world(const std::string& content = "{type: memory, capacity: 256MiB}") : service_bench(content.c_str()) {
+  explicit world(const std::string& content = "{type: memory, capacity: 256MiB}")
+      : service_bench(content.c_str()) {
     start();
     walker = own(spawn_action_cache(actors(), {env(), results, blobs}));
   }
@@ -162,7 +163,8 @@ BOOST_AUTO_TEST_CASE(a_client_gets_it_with_and_without_what_goes_inside) {
   v2::GetActionResultRequest request;
   to_wire(action(1), request.mutable_action_digest());
   for (int round = 0; round < 3; ++round) {
-    BOOST_TEST(answer_of<v2::ActionResult>(get_method, request).SerializeAsString() == result.SerializeAsString());
+    BOOST_TEST(answer_of<v2::ActionResult>(get_method, request).SerializeAsString() ==
+               result.SerializeAsString());
     auto inlined = request;
     inlined.set_inline_stdout(true);
     inlined.add_inline_output_files("out1");
@@ -275,7 +277,8 @@ BOOST_AUTO_TEST_CASE(a_large_result_is_asked_for_when_it_is_due_and_not_walked_a
   pass(std::chrono::seconds(31));
   const auto reads = of_content->of<read_blob>() + of_content->of<read_blobs>() + of_results->of<read_blob>();
   BOOST_TEST(orders([&] { BOOST_TEST(finds(1)); }) == 2U);  // 5,001 blobs, 4,096 at a time
-  BOOST_TEST(reads == of_content->of<read_blob>() + of_content->of<read_blobs>() + of_results->of<read_blob>());
+  BOOST_TEST(reads ==
+             of_content->of<read_blob>() + of_content->of<read_blobs>() + of_results->of<read_blob>());
   BOOST_TEST(is_known(1));
 }
 
@@ -330,8 +333,8 @@ BOOST_AUTO_TEST_CASE(a_store_that_is_gone_takes_all_that_was_known_with_it) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-// Random results, trees, losses and overwriting, some in the middle of a lookup, under many seeds: whenever all is
-// quiet, an answer out of the index is the walk's.
+// Random results, trees, losses and overwriting, some in the middle of a lookup, under many seeds: whenever
+// all is quiet, an answer out of the index is the walk's.
 BOOST_AUTO_TEST_SUITE(indexed_results_beside_the_walk)
 using namespace indexed_results;
 
