@@ -51,6 +51,8 @@ const completeness_index::entry* result_finder::known(const digest& key, digest_
 std::shared_ptr<result_lookup> result_finder::lookup_of(const wanted_result& wanted, outcome then,
                                                         abandoned is_over) {
   stats_.walked.add(1);
+  // Its blobs are asked for, and its record is not read.
+  if (index_.find(wanted.key, wanted.indexed_as()) != nullptr) touch_soon(wanted.key);
   auto ended = [this, then = std::move(then)](looked_up found) {
     if (list_ && found.state == result_state::complete)
       list_->note_change([this] { return index_.used_last(known_results::most); });
@@ -135,15 +137,19 @@ bool result_finder::touch(const completeness_index::entry& one) {
   if (touches_ >= touches_at_once) return false;
   auto blobs = index_.blobs_of(one);
   used_blobs_.insert(used_blobs_.end(), blobs.begin(), blobs.end());
-  used_results_.push_back(one.key());
   index_.note_touched(one);
-  // With those of all who are waiting for their results already.
-  if (!std::exchange(will_touch_, true))
-    asker_.later([this] {
-      will_touch_ = false;
-      touch_now();
-    });
+  touch_soon(one.key());
   return true;
+}
+
+// With those of all who are waiting for their results already.
+void result_finder::touch_soon(const digest& result) {
+  used_results_.push_back(result);
+  if (std::exchange(will_touch_, true)) return;
+  asker_.later([this] {
+    will_touch_ = false;
+    touch_now();
+  });
 }
 
 void result_finder::touch_now() {

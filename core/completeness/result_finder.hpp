@@ -60,6 +60,7 @@ public:
 
 private:
   bool touch(const completeness_index::entry& one);
+  void touch_soon(const digest& result);
   std::shared_ptr<result_lookup> lookup_of(const wanted_result& wanted, outcome then, abandoned is_over);
   void touch_now();
   void touch(const store_actor& whom, std::vector<digest> blobs);
