@@ -189,10 +189,11 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     if (!token) return failure(token.error());
     all.worker_listener = serve.workers;
     if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results, names);
-    all.services = serve_all(
-        system, env, serve,
-        {all.stores.find(serve.content.name), results, all.scheduler, names, speaks_http(all.transports)},
-        *token, all.routes);
+    service_peers peers{all.stores.find(serve.content.name), results, all.scheduler, names,
+                        speaks_http(all.transports)};
+    peers.results_indexed = serve.results && may_be_indexed(wanted.promises.at(serve.results->name),
+                                                            wanted.promises.at(serve.content.name));
+    all.services = serve_all(system, env, serve, peers, *token, all.routes);
   } else {
     all.services = serve_status(system, env, speaks_http(all.transports), all.routes);
   }

@@ -85,9 +85,10 @@ served_services serve_all(caf::actor_system& system, const environment& env, con
   serve_cache(system, env, options, peers, reading, clients, services);
   action_cache_actor results;
   if (peers.results)
-    results = with_routes(services, clients, "action_cache",
-                          spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache,
-                                                      options.limits, peers.names, reading}));
+    results = with_routes(
+        services, clients, "action_cache",
+        spawn_action_cache(system, {env, peers.results, peers.content, options.action_cache, options.limits,
+                                    peers.names, reading, peers.results_indexed}));
   if (peers.results) serve_assets(system, env, options, peers, results, clients, services);
   if (peers.scheduler) {
     with_routes(services, clients, "execution",

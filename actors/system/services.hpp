@@ -23,7 +23,8 @@ struct service_peers {
   store_actor results;
   scheduler_actor scheduler;
   record_names names = record_names();
-  bool web = false;  ///< whether anybody comes in by HTTP
+  bool web = false;              ///< whether anybody comes in by HTTP
+  bool results_indexed = false;  ///< both stores say what leaves them (`may_be_indexed`)
 };
 
 /// The services of a node, for those who watch over them and end them.

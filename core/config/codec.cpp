@@ -165,6 +165,12 @@ bool codec<results_ref>::read(const node& from, results_ref& into, reading& alon
   return true;
 }
 
+bool codec<content_ref>::read(const node& from, content_ref& into, reading& along) const {
+  if (!codec<store_ref>::read(from, into, along)) return false;
+  along.stores.used.back().of_content = true;
+  return true;
+}
+
 shown codec<store_ref>::show(const store_ref& value) const {
   auto result = shown::scalar(value.name);
   result.is_store = true;

@@ -123,6 +123,11 @@ struct codec<results_ref> : codec<store_ref> {
   using value = results_ref;
   bool read(const node& from, results_ref& into, reading& along) const;
 };
+template <>
+struct codec<content_ref> : codec<store_ref> {
+  using value = content_ref;
+  bool read(const node& from, content_ref& into, reading& along) const;
+};
 
 /// Several of the same kind, in order. An empty value is an empty list.
 template <class Inner>

@@ -119,8 +119,9 @@ public:
     return add(std::move(name), member, std::move(words_codec), std::move(sentence));
   }
 
-  /// Another store, by its name or described in place. The member is a store_ref (or a results_ref); an
-  /// optional one where it may be left out; a vector or a map of them where there are several, at least one.
+  /// Another store, by its name or described in place. The member is a store_ref (or a results_ref, a
+  /// content_ref); an optional one where it may be left out; a vector or a map of them where there are
+  /// several, at least one.
   template <class T, class... Rules>
   schema& store(std::string name, T Options::*member, std::string sentence, Rules... rules) {
     if constexpr (detail::without_optional<T>::was_optional)

@@ -29,6 +29,8 @@ struct store_ref {
 
 /// The same for a store that holds results, whatever the plugin's own holds.
 struct results_ref : store_ref {};
+/// And for one that holds content.
+struct content_ref : store_ref {};
 
 /// What reading learned about stores, for the assembly to resolve (kinds.hpp).
 struct store_refs {
@@ -36,6 +38,7 @@ struct store_refs {
     std::string name;
     node at;                  ///< where it is said
     bool of_results = false;  ///< a results_ref
+    bool of_content = false;  ///< a content_ref
   };
   struct inline_store {
     std::string name;  ///< generated: "cas.inner" for the `inner` of store `cas`

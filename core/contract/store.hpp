@@ -172,7 +172,8 @@ struct store_flushed {};
 
 /// News for whoever keeps an index of this store: sent after the fact, never waited for, at most
 /// `max_in_news` blobs at a time. What is told of one blob comes in the order in which it happened: the last
-/// word is how it is. A blob that replaced another of its name is told as stored, too.
+/// word is how it is. A blob that replaced another of its name is told as stored, too. What an order did is
+/// told before the order is answered.
 struct blobs_stored {
   std::vector<digest> blobs;
 };

@@ -13,9 +13,10 @@ enum class record_kind : std::uint8_t {
   action_result = 1,
   asset = 2,
   blob_layout = 3,
-  blob_size = 4,    ///< how large the blob of this hash is, for those who know only that
-  raw_value = 5,    ///< whatever it is, under a path of the client's choice
-  packed_blob = 6,  ///< in which form a blob lies that is kept compressed
+  blob_size = 4,      ///< how large the blob of this hash is, for those who know only that
+  raw_value = 5,      ///< whatever it is, under a path of the client's choice
+  packed_blob = 6,    ///< in which form a blob lies that is kept compressed
+  known_results = 7,  ///< which results were known to be complete, for the next start
 };
 
 /// The name of a record: SHA-256 of its kind, its instance and what it is about. Clients choose digests, and

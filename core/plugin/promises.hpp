@@ -38,4 +38,10 @@ inline store_promises promised_together(std::initializer_list<store_promises> pa
   return all;
 }
 
+/// Whether what results in one of them need of the other can be kept in mind: all that leaves either is told,
+/// and nobody but this process takes it away.
+inline bool may_be_indexed(const store_promises& results, const store_promises& content) noexcept {
+  return results.tells_news && content.tells_news && !results.shared && !content.shared;
+}
+
 }  // namespace kiln

@@ -19,7 +19,9 @@ store_tree::demands store_tree::spread(const std::vector<configured>& stores, de
     auto demanded = wanted.find(store->name);
     if (demanded == wanted.end()) continue;
     for (const auto& use : store->uses) {
-      const store_role what = use.of_results ? store_role::results : demanded->second;
+      const store_role what = use.of_results   ? store_role::results
+                              : use.of_content ? store_role::content
+                                               : demanded->second;
       auto [inner, fresh] = wanted.emplace(use.name, what);
       if (!fresh && inner->second != what) complain_of_both(use, collected);
     }

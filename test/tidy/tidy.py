@@ -28,6 +28,8 @@ FLOORS = {
     "core/merkle": ["core/base", "core/digest", "core/wire", "core/merkle"],
     "core/contract": ["core/base", "core/digest", "core/wire", "core/contract"],
     "core/store_kit": ["core/base", "core/digest", "core/wire", "core/contract", "core/plugin", "core/store_kit"],
+    "core/completeness": ["core/base", "core/digest", "core/wire", "core/merkle", "core/config", "core/observe",
+                          "core/contract", "core/plugin", "core/store_kit", "core/completeness"],
     "core/net": ["core/base", "core/config", "core/contract", "core/net"],
     "core/admission": ["core/base", "core/contract", "core/observe", "core/wire", "core/admission"],
     "core/compress": ["core/base", "core/contract", "core/compress"],

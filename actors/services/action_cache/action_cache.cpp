@@ -6,8 +6,9 @@
 #include <memory>
 #include <unordered_set>
 
-#include "actors/services/action_cache/result_lookup.hpp"
 #include "actors/services/common/result_rules.hpp"
+#include "core/completeness/index_memory.hpp"
+#include "core/completeness/result_finder.hpp"
 #include "core/contract/on_response.hpp"
 #include "core/observe/log.hpp"
 #include "core/wire/action_record.hpp"
@@ -22,8 +23,23 @@ namespace {
 
 using cache_pointer = action_cache_service::pointer;
 
+finder_options finding(const action_cache_options& options) {
+  finder_options wanted{
+      options.env,
+      {options.results, options.content, options.reading, options.settings.check_completeness},
+      0,
+      "action_cache"};
+  if (options.indexed) wanted.index_bytes = index_memory(options.settings.index_memory);
+  return wanted;
+}
+
 struct cache_state {
+  cache_state(cache_pointer self, action_cache_options given)
+      : options(std::move(given)), asker(self), finder(asker, finding(options)) {}
+
   action_cache_options options;
+  asker_in<action_cache_service> asker;
+  result_finder finder;
   bool hit_told = false;
 
   // Once: for people who have just pasted the lines into their .bazelrc and wonder whether it works.
@@ -34,6 +50,39 @@ struct cache_state {
   }
 };
 using state_ptr = std::shared_ptr<cache_state>;
+
+wanted_result wanted_of(const cache_state& state, const find_result& order) {
+  return {state.options.names.of(order.kind, order.instance, order.action), order.function, order.with_blobs,
+          order.until};
+}
+
+error no_result(const digest& action) {
+  return {errc::not_found, fmt::format("no result for action {}", action)};
+}
+
+// A record that cannot be read would be in the way for ever: it goes, and the action counts as never run.
+error drop_record(const state_ptr& state, const digest& key, const digest& action, const error& why) {
+  if (state->options.env.log != nullptr)
+    state->options.env.log->warn("dropping an action result that cannot be read",
+                                 {{"action", action}, {"why", why}});
+  state->asker.ask(state->options.results, forget_blob{key}, [](const expected<forgotten>&) {});
+  return no_result(action);
+}
+
+// What is said of a result that is not answered.
+error refusal(const state_ptr& state, const digest& key, const digest& action, looked_up& found) {
+  switch (found.state) {
+    case result_state::absent:
+      return std::move(found.why);
+    case result_state::incomplete:
+      return {errc::not_found, fmt::format("no whole result for action {}: {}", action, found.why.message())};
+    case result_state::broken:
+    case result_state::foreign:
+      return drop_record(state, key, action, found.why);
+    default:
+      return std::move(found.why);
+  }
+}
 
 constexpr std::int64_t max_compared = 16 << 20;  // bytes of Trees whose roots are compared in one update
 constexpr std::int64_t max_inlined = 1 << 20;    // bytes of all blobs that come inside a result
@@ -94,31 +143,72 @@ void reply_with_inlined(cache_pointer self, const state_ptr& state, const call_p
       [to, result](const caf::error&) { to->reply(serialise(*result)); });
 }
 
+// `parsed` only where something goes inside.
+void reply_with(cache_pointer self, const state_ptr& state, const call_ptr& to,
+                const v2::GetActionResultRequest& asked, digest_function function, const bytes& result,
+                std::optional<v2::ActionResult> parsed) {
+  if (!asked.inline_stdout() && !asked.inline_stderr() && asked.inline_output_files().empty())
+    return to->reply(result);
+  if (!parsed) {
+    auto again = parse<v2::ActionResult>(result);
+    if (!again) return to->finish(std::move(again).error());
+    parsed = std::move(*again);
+  }
+  auto whole = std::make_shared<v2::ActionResult>(std::move(*parsed));
+  auto inside = wanted_inside(asked, *whole, function);
+  if (inside.empty()) return to->reply(result);
+  reply_with_inlined(self, state, to, std::move(whole), std::move(inside));
+}
+
 expected<void> get(cache_pointer self, const state_ptr& state, get_action_result& order) {
   auto request = parse<v2::GetActionResultRequest>(order.request);
   if (!request) return failure(request.error());
-  auto wanted = named_action(order.call, *request, state->options.limits);
-  if (!wanted) return failure(wanted.error());
+  auto named = named_action(order.call, *request, state->options.limits);
+  if (!named) return failure(named.error());
+  const auto wanted = wanted_of(*state, *named);
+  if (const auto* known = state->finder.known(wanted.key, named->function)) {
+    state->note_hit(named->action);
+    reply_with(self, state, order.call, *request, named->function, known->result(), {});
+    return {};
+  }
   auto asked = std::make_shared<const v2::GetActionResultRequest>(std::move(*request));
-  auto answer = [self, state, to = order.call, asked,
-                 action = wanted->action](expected<result_lookup::found> found) {
+  auto answer = [self, state, to = order.call, asked, key = wanted.key,
+                 action = named->action](looked_up found) {
     answer_call(to, [&]() -> expected<void> {
-      if (!found) return failure(std::move(found).error());
+      if (found.state != result_state::complete) return failure(refusal(state, key, action, found));
       state->note_hit(action);
-      bool plain = !asked->inline_stdout() && !asked->inline_stderr() && asked->inline_output_files().empty();
-      auto result = std::make_shared<v2::ActionResult>(std::move(found->parsed));
-      auto inside = plain ? std::vector<inlining>() : wanted_inside(*asked, *result, action.function);
-      if (inside.empty())
-        to->reply(found->result);
-      else
-        reply_with_inlined(self, state, to, std::move(result), std::move(inside));
+      reply_with(self, state, to, *asked, action.function, found.result, std::move(found.parsed));
       return {};
     });
   };
-  auto is_over = [from = order.call] { return from->cancelled(); };
-  std::make_shared<result_lookup>(self, state->options, *wanted, std::move(answer), std::move(is_over))
-      ->start();
+  state->finder.find(wanted, std::move(answer), [from = order.call] { return from->cancelled(); });
   return {};
+}
+
+// For another service.
+caf::result<found_result> find_for_another(cache_pointer self, const state_ptr& state,
+                                           const find_result& order) {
+  auto duty = make_answer<found_result>(self);
+  auto begun = caught([&]() -> expected<void> {
+    const auto wanted = wanted_of(*state, order);
+    if (const auto* known = state->finder.known(wanted.key, order.function)) {
+      state->note_hit(order.action);
+      found_result found{known->result(), {}};
+      if (order.with_blobs) found.blobs = state->finder.index().blobs_of(*known);
+      duty.deliver(std::move(found));
+      return {};
+    }
+    auto answer = [duty, state, key = wanted.key, action = order.action](looked_up found) mutable {
+      if (found.state != result_state::complete)
+        return duty.deliver(failure(refusal(state, key, action, found)));
+      state->note_hit(action);
+      duty.deliver(found_result{std::move(found.result), std::move(found.blobs)});
+    };
+    state->finder.find(wanted, std::move(answer));
+    return {};
+  });
+  if (!begun) duty.deliver(failure(std::move(begun).error()));
+  return duty;
 }
 
 expected<void> check_update(const v2::ActionResult& result, const action_cache_settings& settings,
@@ -192,11 +282,18 @@ expected<void> keep(cache_pointer self, const state_ptr& state, const find_resul
   if (auto good = check_update(result, state->options.settings, named.action); !good) return good;
   auto key = state->options.names.of(record_kind::action_result, named.instance, named.action);
   auto write = [self, state, key, then, until = named.until, content = serialise(result)] {
+    state->finder.note_writing(key);
     on_response(
         self->request(state->options.results, caf::infinite,
                       write_blob{key, source_of(wrap_result(content)), {}, until}),
-        [then, content](const receipt&) { then(content); },
-        [then](const caf::error& fault) { then(failure(from_caf(fault))); });
+        [then, content, state, key](const receipt&) {
+          state->finder.note_writing(key);
+          then(content);
+        },
+        [then, state, key](const caf::error& fault) {
+          state->finder.note_writing(key);
+          then(failure(from_caf(fault)));
+        });
   };
   auto twice = told_twice(result, named.action.function);
   if (twice.trees.empty())
@@ -237,22 +334,20 @@ caf::result<kept_result> keep_for_another(cache_pointer self, const state_ptr& s
   return duty;
 }
 
-action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& state) {
+void hear_of_stores(cache_pointer self, const state_ptr& state) {
+  for (const auto& store : {state->options.results, state->options.content}) {
+    self->monitor(store);
+    self->send(store, watch_store{store_observer(action_cache_service(self))});
+  }
+  self->set_down_handler([state](const caf::down_msg&) { state->finder.forget_all(); });
+  state->finder.remember();
+}
+
+action_cache_service::behavior_type serve(cache_pointer self, const action_cache_options& options) {
+  auto state = std::make_shared<cache_state>(self, options);
+  if (options.indexed) hear_of_stores(self, state);
   return {
-      [self, state](const find_result& wanted) -> caf::result<found_result> {
-        auto duty = make_answer<found_result>(self);
-        auto answer = [duty, state, action = wanted.action](expected<result_lookup::found> found) mutable {
-          if (!found) return duty.deliver(failure(std::move(found).error()));
-          state->note_hit(action);
-          duty.deliver(found_result{std::move(found->result), std::move(found->blobs)});
-        };
-        auto begun = caught([&]() -> expected<void> {
-          std::make_shared<result_lookup>(self, state->options, wanted, std::move(answer))->start();
-          return {};
-        });
-        if (!begun) duty.deliver(failure(std::move(begun).error()));
-        return duty;
-      },
+      [self, state](const find_result& wanted) { return find_for_another(self, state, wanted); },
       [self, state](const keep_result& order) { return keep_for_another(self, state, order); },
       [self, state](get_action_result& order) {
         begin_call(order.call, *state->options.env.time, [&] { return get(self, state, order); });
@@ -261,15 +356,17 @@ action_cache_service::behavior_type serve(cache_pointer self, const state_ptr& s
         begin_call(order.call, *state->options.env.time, [&] { return update(self, state, order); });
       },
       nothrow_handler([](const resume& next) { next.then(); }),
+      nothrow_handler([state](const blobs_stored& news) { state->finder.hear(news); }),
+      nothrow_handler([state](const blobs_evicted& news) { state->finder.hear(news); }),
   };
 }
 
 }  // namespace
 
 action_cache_service spawn_action_cache(caf::actor_system& system, const action_cache_options& options) {
-  auto shared = std::make_shared<cache_state>(cache_state{options});
-  if (!shared->options.reading.pool) shared->options.reading = make_interpreting(options.env);
-  return system.spawn([shared](cache_pointer self) { return serve(self, shared); });
+  auto given = options;
+  if (!given.reading.pool) given.reading = make_interpreting(given.env);
+  return system.spawn([given](cache_pointer self) { return serve(self, given); });
 }
 
 void add_routes(router& routes, const action_cache_service& to) {

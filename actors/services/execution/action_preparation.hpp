@@ -6,11 +6,11 @@
 #include <optional>
 #include <vector>
 
-#include "actors/services/common/interpreting.hpp"
 #include "actors/services/execution/execute_request.hpp"
 #include "actors/services/execution/execution.hpp"
 #include "core/cache/evicting_cache.hpp"
 #include "core/merkle/merkle_walk.hpp"
+#include "core/plugin/interpreting.hpp"
 
 namespace kiln {
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "actors/services/common/cache_limits.hpp"
-#include "actors/services/common/interpreting.hpp"
 #include "actors/services/common/rpc.hpp"
 #include "core/base/connections.hpp"
 #include "core/config/schema.hpp"
@@ -20,6 +19,7 @@
 #include "core/contract/scheduler_messages.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/plugin/interpreting.hpp"
 
 /// build.bazel.remote.execution.v2.Execution: looks at what is to be executed, answers from the action cache
 /// where it may, hands the rest to the scheduler, and tells every waiting client how it goes on.

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "actors/services/common/interpreting.hpp"
 #include "actors/services/get_tree/get_tree_options.hpp"
 #include "actors/services/get_tree/tree_segment.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
+#include "core/plugin/interpreting.hpp"
 
 /// Who walks trees of directories for all that want them: equal trees once at a time, however many ask. A
 /// walk belongs to nobody and goes on while somebody follows it, at the pace of the fastest; the others take

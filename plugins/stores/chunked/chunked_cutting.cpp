@@ -54,7 +54,8 @@ void chunked_state::cut(write_blob order, answer<receipt> asker) {
           return asker.deliver(receipt{static_cast<std::uint64_t>(blob.size), false});
         const composition whole{chunking_function::fast_cdc_2020, std::move(chunks.parts)};
         proven_.remember(proven_layouts::name_of(blob, whole));
-        keep_layout(blob, whole, until, asker);
+        // A chunk may have left while others came: listeners are told nothing of it until it is asked for.
+        keep_layout(blob, whole, 0, until, asker);
       },
       [asker, place](const caf::error& fault) mutable {
         place.reset();

@@ -31,6 +31,10 @@ schema<chunked_options> chunked_schema() {
       .field("cuts_at_once", &chunked_options::cuts_at_once,
              "Blobs that are cut as they come, each of which may hold some 10 MiB. More stay whole.",
              at_least(std::size_t{1}), at_most(std::size_t{1024}))
+      .field("index_memory", &chunked_options::index_memory,
+             "Memory for what composed blobs are made of, some 200 bytes a chunk, for those who keep an "
+             "index of "
+             "this store: of a blob for which there is no room they hear that it left, and ask again.")
       .check([](const chunked_options& options) -> expected<void> {
         return options.cut_to ? check(fast_cdc_parameters{options.cut_to->bytes}) : expected<void>();
       });
@@ -40,7 +44,6 @@ expected<store_promises> chunked_promises(const chunked_options& options, const 
   auto all = promised_together({of(options.inner), of(options.layouts)});
   all.lends_files = of(options.inner).lends_files;
   all.leases = of(options.inner).leases;
-  all.tells_news = false;  // a blob in parts is gone with one of them, untold
   return all;
 }
 

@@ -14,6 +14,7 @@ struct chunked_options {
   byte_size read_ahead_memory = 256_MiB;
   std::optional<byte_size> cut_to;
   std::size_t cuts_at_once = 16;
+  byte_size index_memory = 64_MiB;
 };
 
 schema<chunked_options> chunked_schema();

@@ -11,6 +11,7 @@
 #include "core/contract/observers.hpp"
 #include "core/store_kit/store_wrapper.hpp"
 #include "plugins/stores/chunked/chunked_options.hpp"
+#include "plugins/stores/chunked/known_compositions.hpp"
 #include "plugins/stores/chunked/layout.hpp"
 #include "plugins/stores/chunked/layout_library.hpp"
 #include "plugins/stores/chunked/proven_layouts.hpp"
@@ -23,17 +24,27 @@ namespace kiln::chunked {
 /// store's actor.
 class chunked_state : public store_wrapper {
 public:
-  chunked_state(resumable_store::pointer self, const chunked_options& options, const store_actor& inner,
-                store_actor layouts, std::shared_ptr<thread_pool> hashing, read_ahead ahead)
-      : store_wrapper(self, inner),
+  /// What it stands on, and has in common with all of its work.
+  struct setup {
+    store_actor inner;
+    store_actor layouts;
+    std::shared_ptr<thread_pool> hashing;
+    read_ahead ahead;
+    std::uint64_t index_bytes;  ///< for composed blobs whose end is told
+    const clock* time;
+  };
+  chunked_state(resumable_store::pointer self, const chunked_options& options, setup with)
+      : store_wrapper(self, with.inner),
         min_size_(static_cast<std::int64_t>(options.min_size.bytes)),
         cut_to_(options.cut_to),
         cuts_at_once_(options.cuts_at_once),
-        layouts_(std::move(layouts)),
-        hashing_(std::move(hashing)),
-        ahead_(std::move(ahead)),
-        library_(self, inner, layouts_, hashing_, [this](const digest& blob) { drop_layout(blob); }),
-        proven_(self, inner, hashing_, ahead_, [this](const digest& blob) { drop_layout(blob); }) {}
+        layouts_(std::move(with.layouts)),
+        hashing_(std::move(with.hashing)),
+        ahead_(std::move(with.ahead)),
+        known_(listeners_, with.index_bytes, *with.time),
+        library_(self, with.inner, layouts_, hashing_, known_,
+                 [this](const digest& blob) { drop_layout(blob); }),
+        proven_(self, with.inner, hashing_, ahead_, [this](const digest& blob) { drop_layout(blob); }) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<blob_content> take(read_blob& order);
@@ -43,10 +54,8 @@ public:
   caf::result<leased> take(lease_blobs& order);
   caf::result<forgotten> take(forget_blob& order);
   caf::result<store_flushed> take(const flush_store& order);
-  void take(watch_store& order) {
-    listeners_.add(order.listener);
-    pass_on(order);
-  }
+  void take(watch_store& order);
+  void take(const blobs_evicted& news) { known_.left(news.blobs); }
 
 private:
   bool is_large(const digest& blob) const noexcept { return blob.size >= min_size_; }
@@ -71,6 +80,7 @@ private:
 
   /// Nobody is told the blob again by this layout, and its true bytes may come.
   void drop_layout(const digest& blob) {
+    known_.goes(blob);
     library_.forget(blob, waits_for_ever, [](const expected<bool>&) {});
   }
   /// What is read whole is the blob, or does not end well.
@@ -92,9 +102,10 @@ private:
   void write_cut(write_blob order, answer<receipt> asker);
   void cut(write_blob order, answer<receipt> asker);
   void write_parts(write_blob order, answer<receipt> asker);
-  void compose(write_blob order, answer<receipt> asker);
-  void keep_layout(const digest& blob, const composition& whole, steady_time until, answer<receipt> asker);
-  void give_up_copy(receipt kept, forget_blob copy, answer<receipt> asker);
+  void compose(write_blob order, known_compositions::ticket known, answer<receipt> asker);
+  void keep_layout(const digest& blob, const composition& whole, known_compositions::ticket known,
+                   steady_time until, answer<receipt> asker);
+  void give_up_copy(receipt kept, forget_blob copy, known_compositions::ticket known, answer<receipt> asker);
 
   const std::int64_t min_size_;
   const std::optional<byte_size> cut_to_;
@@ -103,9 +114,10 @@ private:
   const store_actor layouts_;
   const std::shared_ptr<thread_pool> hashing_;
   const read_ahead ahead_;
+  store_observers listeners_;
+  known_compositions known_;
   library library_;
   proven_layouts proven_;
-  store_observers listeners_;
 };
 
 }  // namespace kiln::chunked

@@ -4,6 +4,7 @@
 #include <caf/actor_system.hpp>
 
 #include "core/base/machine.hpp"
+#include "core/completeness/index_memory.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/store_kit/ask_all.hpp"
 #include "core/store_kit/lend_copies.hpp"
@@ -92,9 +93,22 @@ void chunked_state::lease_parts(const library::found& composed, steady_time unti
   });
 }
 
+// From now on the end of composed blobs is told, which takes hearing of their parts and layouts. Who listens
+// hears of what is whole from the store that has it.
+void chunked_state::take(watch_store& order) {
+  if (!known_.listens()) {
+    known_.listen();
+    for (const auto& store : {inner(), layouts_})
+      self()->send(store, watch_store{store_observer(resumable_store(self()))});
+  }
+  listeners_.add(order.listener);
+  pass_on(order);
+}
+
 // The parts may be others', too; they leave when nobody has used them for long.
 caf::result<forgotten> chunked_state::take(forget_blob& order) {
   if (!is_large(order.blob)) return pass_on(order);
+  known_.goes(order.blob);
   auto asker = owe<forget_blob>();
   library_.forget(order.blob, order.until, [=, this](expected<bool> was_composed) mutable {
     if (!was_composed) return asker.deliver(failure(std::move(was_composed).error()));
@@ -117,7 +131,6 @@ caf::result<store_flushed> chunked_state::take(const flush_store& order) {
 }  // namespace kiln::chunked
 
 namespace kiln {
-
 expected<store_actor> spawn_chunked_store(const chunked_options& options, const store_context& context) {
   if (context.what == store_role::results)
     return fail(errc::invalid_argument,
@@ -129,9 +142,12 @@ expected<store_actor> spawn_chunked_store(const chunked_options& options, const 
   ahead.memory = std::make_shared<byte_budget>(options.read_ahead_memory.bytes);
   claim_memory(context.env.metrics,
                {"store " + context.name, "read_ahead_memory", options.read_ahead_memory.bytes});
-  return spawn_store<chunked::chunked_state>(context.system, context.env, options,
-                                             context.store(options.inner), context.store(options.layouts),
-                                             std::move(hashing), std::move(ahead));
+  const auto index_bytes = index_memory(options.index_memory);
+  claim_memory(context.env.metrics, {"store " + context.name, "index_memory", index_bytes});
+  return spawn_store<chunked::chunked_state>(
+      context.system, context.env, options,
+      chunked::chunked_state::setup{context.store(options.inner), context.store(options.layouts),
+                                    std::move(hashing), std::move(ahead), index_bytes, context.env.time});
 }
 
 }  // namespace kiln

@@ -1,7 +1,9 @@
 #include "plugins/stores/chunked/layout_library.hpp"
 
 #include <algorithm>
+#include <array>
 #include <caf/typed_event_based_actor.hpp>
+#include <utility>
 
 #include "core/contract/on_response.hpp"
 #include "plugins/stores/chunked/layout.hpp"
@@ -23,14 +25,28 @@ struct library::candidate {
 };
 
 struct library::search {
+  known_compositions& known;
   steady_time until;
-  candidates there;
-  std::size_t next = 0;
   visitor see;
   std::function<void(expected<void>)> then;
+  candidates there{};
+  std::size_t next = 0;
+  std::unordered_map<digest, known_compositions::ticket> tickets{};
 
+  known_compositions::ticket take_ticket(const digest& blob) {
+    auto mine = tickets.extract(blob);
+    return mine.empty() ? 0 : mine.mapped();
+  }
+  void found(const digest& blob, composition whole) {
+    known.is_there(blob, take_ticket(blob));
+    see(blob, std::move(whole));
+  }
+  void end(expected<void> outcome) {
+    for (const auto& [blob, ticket] : std::exchange(tickets, {})) known.give_up(ticket);
+    then(std::move(outcome));
+  }
   static auto fails(std::shared_ptr<search> state) {
-    return [state = std::move(state)](const caf::error& fault) { state->then(fail(from_caf(fault))); };
+    return [state = std::move(state)](const caf::error& fault) { state->end(fail(from_caf(fault))); };
   }
 };
 
@@ -73,14 +89,15 @@ void library::forget(const digest& blob, steady_time until, std::function<void(e
 
 void library::visit(const std::vector<digest>& blobs, steady_time until, visitor see,
                     std::function<void(expected<void>)> then) {
-  auto state = std::make_shared<search>();
-  state->until = until;
-  state->see = std::move(see);
-  state->then = std::move(then);
+  auto state = std::make_shared<search>(search{known_, until, std::move(see), std::move(then)});
   std::vector<digest> keys;
   keys.reserve(2 * blobs.size());
   for (const auto& blob : blobs) keys.push_back(layout_key(blob));
   for (const auto& blob : blobs) keys.push_back(old_layout_key(blob));
+  if (known_.listens())
+    for (std::size_t i = 0; i < blobs.size(); ++i)
+      if (auto ticket = known_.begin(blobs[i], std::array{keys[i], keys[blobs.size() + i]}))
+        state->tickets.emplace(blobs[i], ticket);
   find_missing order{keys, until};
   on_response(
       self_->request(layouts_, caf::infinite, std::move(order)),
@@ -89,7 +106,10 @@ void library::visit(const std::vector<digest>& blobs, steady_time until, visitor
         for (std::size_t i = 0; i < blobs.size(); ++i) {
           const bool is_old = unknown.contains(keys[i]);
           const auto& key = keys[is_old ? blobs.size() + i : i];
-          if (!unknown.contains(key)) state->there.push_back({blobs[i], key, is_old, {}});
+          if (!unknown.contains(key))
+            state->there.push_back({blobs[i], key, is_old, {}});
+          else
+            known_.give_up(state->take_ticket(blobs[i]));
         }
         read_some(state);
       },
@@ -97,7 +117,7 @@ void library::visit(const std::vector<digest>& blobs, steady_time until, visitor
 }
 
 void library::read_some(const std::shared_ptr<search>& state) {
-  if (state->next == state->there.size()) return state->then({});
+  if (state->next == state->there.size()) return state->end({});
   const auto first = state->next;
   state->next = std::min(first + read_at_once, state->there.size());
   read_blobs order{{}, state->until};
@@ -113,6 +133,8 @@ void library::read_some(const std::shared_ptr<search>& state) {
           auto layout = one.is_old ? read_old_layout(*record, one.blob) : read_layout(*record, one.blob);
           if (!layout) continue;  // as good as none: it is made again on demand
           one.whole = std::move(*layout);
+          if (auto ticket = state->tickets.find(one.blob); ticket != state->tickets.end())
+            known_.need(ticket->second, one.whole);
           readable.push_back(std::move(one));
         }
         check_parts(state, std::move(readable));
@@ -144,10 +166,10 @@ void library::see_next(const std::shared_ptr<search>& state, const std::shared_p
     some->pop_back();
     if (one.is_old)
       return old_.adopt(one.blob, one.whole, [this, state, some, one](bool is_right) {
-        if (is_right) state->see(one.blob, one.whole);
+        if (is_right) state->found(one.blob, one.whole);
         see_next(state, some);
       });
-    state->see(one.blob, std::move(one.whole));
+    state->found(one.blob, std::move(one.whole));
   }
   read_some(state);
 }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/store_kit/store_behaviour.hpp"
+#include "plugins/stores/chunked/known_compositions.hpp"
 #include "plugins/stores/chunked/old_layouts.hpp"
 
 namespace kiln::chunked {
@@ -14,11 +15,14 @@ class library {
 public:
   using found = std::unordered_map<digest, composition>;
 
+  /// `known` hears of each blob before anybody is told that it is there.
   library(resumable_store::pointer self, store_actor inner, store_actor layouts,
-          std::shared_ptr<thread_pool> hashing, std::function<void(const digest&)> wrong)
+          std::shared_ptr<thread_pool> hashing, known_compositions& known,
+          std::function<void(const digest&)> wrong)
       : self_(self),
         inner_(inner),
         layouts_(layouts),
+        known_(known),
         old_(self, std::move(inner), std::move(layouts), std::move(hashing), std::move(wrong)) {}
 
   // Those of the blobs whose layout is known and whose parts are all there; touches all that. The asker waits
@@ -49,6 +53,7 @@ private:
   resumable_store::pointer self_;
   const store_actor inner_;
   const store_actor layouts_;
+  known_compositions& known_;
   old_layouts old_;
 };
 

@@ -198,6 +198,7 @@ void store::finish_writing(std::uint64_t id, expected<receipt> result) {
   }
   index_.release(mine.reserved);
   index_.take_back(mine.promised);
+  listeners_.tell();  // whoever hears of the receipt may ask somebody who listens
   mine.reply.deliver(std::move(result));
   give_room();
 }

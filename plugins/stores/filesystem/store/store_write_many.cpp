@@ -250,6 +250,7 @@ void store::finish_batch(const std::shared_ptr<batch>& which) {
     index_.release(item.reserved);
     result.results.push_back(std::move(*item.outcome));
   }
+  listeners_.tell();
   which->reply.deliver(std::move(result));
   give_room();
 }

@@ -1,4 +1,4 @@
-#include "actors/services/common/interpreting.hpp"
+#include "core/plugin/interpreting.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "actors/services/action_cache/referred_blobs.hpp"
+#include "core/completeness/referred_blobs.hpp"
 
 #include <limits>
 #include <utility>
