@@ -39,12 +39,21 @@ expected<void> is_worker_name(const std::string& text) {
               longest_worker_name);
 }
 
+// What it is exactly, the store knows; this is what somebody types who takes it for HOST:PORT.
+expected<void> is_redis_endpoint(const std::string& text) {
+  for (const auto* start : {"redis://", "rediss://", "unix:/"})
+    if (text.starts_with(start) && text.size() > std::string_view(start).size()) return {};
+  return fail(errc::invalid_argument, "{} is neither redis://HOST:PORT, rediss://HOST:PORT nor unix:/PATH",
+              in_quotes(text));
+}
+
 constexpr variable_flag all_variable_flags[] = {
     {"--listen", "KILN_LISTEN", is_listen_address},   {"--workers", "KILN_WORKERS_LISTEN", is_listen_address},
     {"--worker-token", "KILN_WORKER_TOKEN", is_path}, {"--data", "KILN_DATA", is_path},
     {"--capacity", "KILN_CAPACITY", is_capacity},     {"--scheduler", "KILN_SCHEDULER", is_endpoint},
     {"--cache", "KILN_CACHE", is_endpoint},           {"--slots", "KILN_SLOTS", is_slots},
     {"--name", "KILN_WORKER_NAME", is_worker_name},   {"--metrics", "KILN_METRICS_LISTEN", is_listen_address},
+    {"--redis", "KILN_REDIS", is_redis_endpoint},
 };
 
 using variable_list = std::vector<std::pair<std::string, std::string>>;

@@ -90,7 +90,8 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
   auto* command = app.add_subcommand("serve", "Serve what a configuration says, until SIGTERM");
   auto* config =
       add_text(command, "config", request.config, is_path, "YAML file; without one, a profile is served");
-  add_text(command, "--profile", request.profile, is_said, "all_in_one, cache, bucket_cache or scheduler")
+  add_text(command, "--profile", request.profile, is_said,
+           "all_in_one, cache, scheduler, two_tier, redis_cache or bucket_cache")
       ->capture_default_str()
       ->excludes(config);
   add_variable(command, request, "--listen", "Address of a profile: HOST:PORT");
@@ -99,6 +100,8 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
                "File of the token that workers show, made if it is missing (profile scheduler)");
   add_variable(command, request, "--data", "Data folder of a profile");
   add_variable(command, request, "--capacity", "Size of a profile's blob store: 50GiB or 60%");
+  add_variable(command, request, "--cache", "HOST:PORT of the cache behind this one (profile two_tier)");
+  add_variable(command, request, "--redis", "redis://HOST:PORT behind this cache (profile redis_cache)");
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });

@@ -150,11 +150,14 @@ private:
   class leavers {
   public:
     explicit leavers(const on_evict<Key, Value>& evicted) noexcept : evicted_(evicted) {}
+    /// Of several newcomers one may come under a key whose value has left for another one.
+    leavers(const on_evict<Key, Value>& evicted, const slots& now) noexcept : evicted_(evicted), now_(&now) {}
     leavers(const leavers&) = delete;
     leavers& operator=(const leavers&) = delete;
     ~leavers() {
       if (evicted_)
-        for (auto& [key, value, reason] : all_) evicted_(key, std::move(value), reason);
+        for (auto& [key, value, reason] : all_)
+          evicted_(key, std::move(value), now_ && now_->contains(key) ? eviction::replaced : reason);
     }
     /// One more can be added without a need of memory.
     void expect_one() {
@@ -166,6 +169,7 @@ private:
 
   private:
     const on_evict<Key, Value>& evicted_;
+    const slots* const now_ = nullptr;
     boost::container::small_vector<leaver, 2> all_;
   };
 
@@ -246,7 +250,8 @@ private:
   std::uint64_t weight_ = 0;
   std::uint64_t pinned_weight_ = 0;
   std::uint64_t pinned_entries_ = 0;
-  stage* stage_ = nullptr;  // while insert_many is under way
+  stage* stage_ = nullptr;     // while insert_many is under way
+  entry* replaced_ = nullptr;  // while it stands in no line
 };
 
 }  // namespace kiln

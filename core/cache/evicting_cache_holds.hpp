@@ -61,6 +61,7 @@ std::size_t evicting_cache<Key, Value, Hash>::unpin_all(pin_owner owner) {
 
 template <class Key, class Value, class Hash>
 void evicting_cache<Key, Value, Hash>::settle(entry& one, arrival how) noexcept {
+  if (&one == replaced_) return;  // it is settled when it is linked again
   const hold_state wanted = holds_.of(key_of(one));
   count_pinned(one, wanted.pinned);
   if (wanted.held == one.held) return;
@@ -82,6 +83,7 @@ void evicting_cache<Key, Value, Hash>::settle_freed(const Key& key) {
   make_room(0, 0, at, gone);
 }
 
+// Nobody took them back, so their end is no use.
 template <class Key, class Value, class Hash>
 std::size_t evicting_cache<Key, Value, Hash>::end_pins(std::size_t most, steady_time at) {
   std::size_t count = 0;

@@ -54,7 +54,7 @@ std::vector<expected<void>> evicting_cache<Key, Value, Hash>::insert_many(std::v
   std::vector<expected<void>> results;
   results.reserve(items.size());
   {
-    leavers gone(evicted_);
+    leavers gone(evicted_, slots_);
     stage together(*this, items.size());
     const auto at = now();
     clear_away(cleared_at_once, at, gone);
@@ -93,7 +93,7 @@ void evicting_cache<Key, Value, Hash>::place(Key&& key, Value&& value, std::uint
   link(fresh, how, at);
 }
 
-// While it stands in no line it cannot be its own victim.
+// While it stands in no line it cannot be its own victim, and a pin of it may end unnoticed.
 template <class Key, class Value, class Hash>
 void evicting_cache<Key, Value, Hash>::replace(entry& which, Key&& key, Value&& value, std::uint64_t weight,
                                                steady_time at, leavers& gone, std::size_t cleared) {
@@ -101,13 +101,16 @@ void evicting_cache<Key, Value, Hash>::replace(entry& which, Key&& key, Value&& 
   unlink(which);
   gone.add(std::move(key), std::exchange(which.value, std::move(value)), eviction::replaced);
   which.weight = weight;
+  replaced_ = &which;
   try {
     clear_away(cleared, at, gone);
     make_room(weight, 0, at, gone);
   } catch (...) {
+    replaced_ = nullptr;
     link(which, arrival::again, at);
     throw;
   }
+  replaced_ = nullptr;
   link(which, arrival::again, at);
 }
 
@@ -191,7 +194,6 @@ void evicting_cache<Key, Value, Hash>::unlink(entry& one) noexcept {
     order_->remove(one);
 }
 
-// A pin's end is told to the order only if nobody else holds it.
 // Only the entry that was asked for is reaped: a read must not pay for its neighbours.
 template <class Key, class Value, class Hash>
 auto evicting_cache<Key, Value, Hash>::find_fresh(const Key& key, steady_time at, leavers& gone) ->
@@ -240,7 +242,5 @@ std::size_t evicting_cache<Key, Value, Hash>::reap(std::size_t most, steady_time
     }
   return count;
 }
-
-// Nobody took them back, so their end is no use.
 
 }  // namespace kiln

@@ -8,7 +8,7 @@
 
 namespace kiln {
 
-/// Who leaves when room is wanted. Whichever it is, every newcomer is admitted (docs/decisions/0007, 0045).
+/// Who leaves when room is wanted. Whichever it is, every newcomer is admitted (docs/decisions/0007, 0054).
 enum class eviction_policy : std::uint8_t {
   lru,        ///< what was used longest ago
   segmented,  ///< the same, but what was used again is sheltered from what was not

@@ -49,7 +49,7 @@ std::set<std::string> types_of(const std::vector<configured>& things) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_profile_of_the_binary_is_good) {
-  BOOST_TEST(profiles().size() >= 4u);
+  BOOST_TEST(profiles().size() >= 6u);
   for (const auto& one : profiles()) {
     configuration_source source{{}, std::string(one.name), {}, {}};
     source.variables = {
@@ -63,7 +63,9 @@ BOOST_AUTO_TEST_CASE(an_unknown_profile_is_refused_with_the_names_of_those_that_
   auto known = read_configuration({{}, "all_in_two", {}, {}}, plugins());
   BOOST_TEST_REQUIRE(!known.has_value());
   BOOST_TEST(known.error().message() ==
-             "no profile \"all_in_two\"; there are all_in_one, bucket_cache, cache, scheduler, worker");
+             "no profile \"all_in_two\"; there are all_in_one, bucket_cache, cache, redis_cache, scheduler, "
+             "two_tier, "
+             "worker");
 }
 
 BOOST_AUTO_TEST_CASE(every_example_is_good) {

@@ -9,8 +9,6 @@ using namespace kiln::test::fast_slow_tests;
 using contract::deliver;
 using contract::noise;
 
-namespace {
-
 const error away(errc::unavailable, "the server is away");
 
 struct early : both_stores {
@@ -18,7 +16,7 @@ struct early : both_stores {
     fast.promised.durable = true;
     options.early_ack = true;
     options.early_ack_bytes = byte_size{1 << 20};
-    open("{type: memory, capacity: 4MiB}");
+    open("{type: memory, capacity: 4MiB, policy: lru}");
   }
   bool write(const std::string& content) {
     return ask(write_blob{digest_of(content), deliver(content)}).has_value();
@@ -28,8 +26,6 @@ struct early : both_stores {
     return kept && kept->results.at(0);
   }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_blob_is_acknowledged_and_there_while_the_slow_store_is_still_writing_it, early) {
   slow.how->writes_hang = true;

@@ -9,8 +9,6 @@ BOOST_AUTO_TEST_SUITE(fast_slow_promises_of_two)
 
 using namespace kiln::contract;
 
-namespace {
-
 struct two {
   fast_slow_options options;
   store_promises fast, slow;
@@ -25,7 +23,7 @@ struct two {
   }
 };
 
-void check_refused(const std::string& yaml, const std::string& words) {
+static void check_refused(const std::string& yaml, const std::string& words) {
   BOOST_CHECK_EXCEPTION(stage(subject{yaml}), std::runtime_error, [&](const std::runtime_error& fault) {
     return std::string(fault.what()).find(words) != std::string::npos;
   });
@@ -33,8 +31,6 @@ void check_refused(const std::string& yaml, const std::string& words) {
 
 const std::string fast = "fast: {type: memory, capacity: 1MiB}, ";
 const std::string slow = "slow: {type: memory, capacity: 1MiB}";
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(are_those_of_the_slow_store_and_the_files_of_either, two) {
   slow = {true, true, true, false, true, true};

@@ -173,12 +173,15 @@ BOOST_AUTO_TEST_CASE(more_than_may_wait_is_refused) {
   server.signal(SIGCONT);
   std::size_t full = 0, kept = 0;
   std::set<std::string> others;
-  for (auto& one : answers)
-    for (const auto& entry : wait(std::move(one))->results) {
+  for (auto& one : answers) {
+    const auto answer = wait(std::move(one));
+    BOOST_REQUIRE(answer);
+    for (const auto& entry : answer->results) {
       full += code_of(entry) == "RESOURCE_EXHAUSTED" ? 1 : 0;
       kept += entry ? 1 : 0;
       if (!entry && code_of(entry) != "RESOURCE_EXHAUSTED") others.insert(text_of(entry));
     }
+  }
   for (const auto& other : others) BOOST_ERROR(other);
   BOOST_TEST(full > 0U);
   BOOST_TEST(kept > 0U);

@@ -60,12 +60,13 @@ std::vector<std::string> command_of(const std::vector<std::string>& words, const
   all.insert(all.end(), words.begin(), words.end());
   const bool is_sentinel = !words.empty() && words.back() == "--sentinel";
   if (is_sentinel) return all;
-  for (const char* word : {"--save", "", "--appendonly", "no", "--daemonize", "no", "--unixsocket"})
-    all.emplace_back(word);
-  all.push_back(server.socket());
-  if (std::find(words.begin(), words.end(), "--port") == words.end()) all.insert(all.end(), {"--port", "0"});
-  if (std::find(words.begin(), words.end(), "--dir") == words.end())
-    all.insert(all.end(), {"--dir", server.folder().path().string()});
+  for (const char* word : {"--save", "", "--appendonly", "no", "--daemonize", "no"}) all.emplace_back(word);
+  auto unless_said = [&](const std::string& option, const std::string& value) {
+    if (std::find(words.begin(), words.end(), option) == words.end()) all.insert(all.end(), {option, value});
+  };
+  unless_said("--unixsocket", server.socket());
+  unless_said("--port", "0");
+  unless_said("--dir", server.folder().path().string());
   return all;
 }
 
@@ -158,8 +159,8 @@ void redis_server::listen_to(int output) {
 
 void redis_server::await_words(const std::string& text) {
   std::unique_lock lock(mutex_);
-  const bool said =
-      said_more_.wait_for(lock, start_limit, [&] { return silent_ || said_.find(text) != std::string::npos; });
+  const bool said = said_more_.wait_for(lock, start_limit,
+                                        [&] { return silent_ || said_.find(text) != std::string::npos; });
   if (!said || said_.find(text) == std::string::npos)
     throw std::runtime_error("redis-server did not say \"" + text + "\" but: " + said_);
 }
