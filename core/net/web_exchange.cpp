@@ -366,13 +366,12 @@ error web_exchange::cause_of(CURLcode how) const {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       code = errc::failed_precondition;
       break;
     case CURLE_OUT_OF_MEMORY:
       code = errc::resource_exhausted;
       break;
-    default:
+    default:  // also what is no HTTP at all: an answer that was cut in its first line
       break;
   }
   return {code, fmt::format("asking {}: {}", host(), curl_easy_strerror(how))};

@@ -189,6 +189,7 @@ bool http_relay::one(int client, int& server, std::string& rest) {
     return false;
   }
   std::string reply = how.answer.value_or("");
+  if (how.answer && asked.method == "HEAD") reply.resize(std::min(reply.size(), reply.find("\r\n\r\n") + 4));
   if (!how.answer) {
     if (server < 0) {
       server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -7,6 +7,7 @@
 
 #include "core/contract/checked_source.hpp"
 #include "core/store_kit/few_at_once.hpp"
+#include "core/wire/action_record.hpp"
 #include "plugins/stores/http/web_download.hpp"
 #include "plugins/stores/http/web_orders.hpp"
 
@@ -77,7 +78,7 @@ void read_record(const remote_ptr& where, const digest& action, steady_time unti
              static_cast<std::size_t>(where->options().max_result_size.bytes),
              [where, action, then = std::move(then)](const expected<web_answer>& answer) {
                if (!answer) return then(failure(none_if_out_of_range(where, action, answer.error())));
-               then(answer->body);
+               then(wrap_result(answer->body));
              });
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/contract/checked_source.hpp"
 #include "core/store_kit/few_at_once.hpp"
+#include "core/wire/action_record.hpp"
 #include "plugins/stores/http/web_orders.hpp"
 
 namespace kiln::web_store {
@@ -20,6 +21,12 @@ void put(const remote_ptr& where, const digest& blob, const bytes& content, stea
          const done<receipt>& then) {
   auto order = where->order("PUT", blob, until);
   order.body = content;
+  if (!where->holds_content()) {
+    // Others look for the plain message there.
+    auto result = unwrap_result(content);
+    if (!result) return then(fail(errc::invalid_argument, "{}", result.error().message()));
+    order.body = std::move(*result);
+  }
   where->ask(std::move(order), put_answer, [size = content.size(), then](const expected<web_answer>& answer) {
     if (!answer) return then(failure(answer.error()));
     then(receipt{size, false});

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/compress/zstd.hpp"
+#include "core/wire/action_record.hpp"
 #include "test/contract/claims.hpp"
 #include "test/harness/http_relay.hpp"
 #include "test/plugins/stores/http/nginx_server.hpp"
@@ -39,15 +40,13 @@ kiln::contract::subject nginx_subject(store_role what) {
 
 static const kiln::contract::registration of_content("http", nginx_subject(store_role::content), __FILE__,
                                                      __LINE__);
-static const kiln::contract::registration of_results("http_of_results", nginx_subject(store_role::results),
-                                                     __FILE__, __LINE__);
 
 namespace {
 
 struct nginx_for_claims {
   nginx_for_claims() {
     using namespace boost::unit_test;
-    for (const char* name : {"http", "http_of_results"}) {
+    for (const char* name : {"http"}) {
       auto id = framework::current_auto_test_suite().get(std::string("store_contract_") + name);
       auto& suite = framework::get<test_suite>(id);
       suite.add_precondition(has_nginx);
@@ -106,8 +105,12 @@ BOOST_AUTO_TEST_CASE(what_others_put_is_found_and_what_is_put_is_found_by_others
   BOOST_TEST((read(on, digest_of(large), 1'000'000, 1'500'000) == large.substr(1'000'000, 1'500'000)));
   const digest blob = put(on, "ours");
   BOOST_TEST(std::filesystem::file_size(server.files() / "cas" / blob.hex()) == 4U);
-  BOOST_REQUIRE(write(results, blob, "a result"));
+  // Of results others see the plain message, and the store's own record is made of it again.
+  const std::string record(wrap_result(bytes::copy_of("a result")).view());
+  BOOST_REQUIRE(write(results, blob, record));
   BOOST_TEST(std::filesystem::file_size(server.files() / "ac" / blob.hex()) == 8U);
+  BOOST_TEST((read(results, blob) == record));
+  BOOST_TEST(code_of(write(results, blob, "no record")) == "INVALID_ARGUMENT");
   BOOST_TEST(results.shares_names());
 }
 
