@@ -108,13 +108,13 @@ void chunked_state::take(watch_store& order) {
 // The parts may be others', too; they leave when nobody has used them for long.
 caf::result<forgotten> chunked_state::take(forget_blob& order) {
   if (!is_large(order.blob)) return pass_on(order);
-  known_.goes(order.blob);
+  const bool is_told = known_.goes(order.blob);
   auto asker = owe<forget_blob>();
   library_.forget(order.blob, order.until, [=, this](expected<bool> was_composed) mutable {
     if (!was_composed) return asker.deliver(failure(std::move(was_composed).error()));
     ask(order, [=, this, composed = *was_composed](expected<forgotten> copy) mutable {
       if (!copy) return asker.deliver(std::move(copy));
-      if (composed && !copy->was_present) listeners_.tell_evicted({order.blob});
+      if (composed && !copy->was_present && !is_told) listeners_.tell_evicted({order.blob});
       asker.deliver(forgotten{composed || copy->was_present});
     });
   });

@@ -46,9 +46,12 @@ public:
   void left(const std::vector<digest>& names) {
     for (const auto& one : names) index_.drop_blob(one);
   }
-  /// It is about to be dropped, or to be kept whole.
-  void goes(const digest& blob) {
-    if (index_.drop_result(blob)) listeners_.tell_evicted({blob});
+  /// It is about to be dropped, or to be kept whole. Whether that was told.
+  bool goes(const digest& blob) {
+    const bool was_known = index_.find(blob, blob.function) != nullptr;
+    index_.drop_result(blob);
+    if (was_known) listeners_.tell_evicted({blob});
+    return was_known;
   }
 
   std::uint64_t bytes_used() const noexcept { return index_.bytes_used(); }

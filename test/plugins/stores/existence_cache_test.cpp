@@ -188,10 +188,10 @@ BOOST_AUTO_TEST_CASE(trap_a_a_store_that_tells_no_news_is_refused) {
   BOOST_REQUIRE(!refused.has_value());
   BOOST_TEST((refused.error().code() == errc::invalid_argument));
   BOOST_TEST(refused.error().message().find("store remote does not tell") != std::string::npos);
-  const contract::subject over_parts{
-      "{type: existence_cache, inner: {type: chunked, inner: {type: memory, capacity: 1MiB},"
-      " layouts: {type: memory, capacity: 1MiB}}}"};
-  BOOST_CHECK_EXCEPTION(contract::stage{over_parts}, std::runtime_error, says("does not tell"));
+  const contract::subject over_two{
+      "{type: existence_cache, inner: {type: mirror, stores: [{type: memory, capacity: 1MiB},"
+      " {type: memory, capacity: 1MiB}]}}"};
+  BOOST_CHECK_EXCEPTION(contract::stage{over_two}, std::runtime_error, says("does not tell"));
 }
 
 BOOST_AUTO_TEST_CASE(trap_b_nothing_is_known_any_more_once_no_news_can_come) {
