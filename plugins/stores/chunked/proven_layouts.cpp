@@ -25,7 +25,7 @@ void proven_layouts::prove(const digest& blob, const composition& whole, outcome
     resumable_store home(self_);
     auto wrong = [this, home, blob] { caf::anon_send(home, resume{[this, blob] { wrong_(blob); }}); };
     return proven_source(self_->system(), inner_, blob, whole, waits_for_ever, hashing_,
-                         {std::move(wrong), [] {}});
+                         {std::move(wrong), [] {}}, ahead_);
   };
   proofs_.prove(name_of(blob, whole), std::move(read), std::move(then));
 }
