@@ -58,7 +58,7 @@ struct registration {
 /// For one that compresses what it keeps.
 #define KILN_COMPRESSING_STORE_CONTRACT(name, yaml)                     \
   static const kiln::contract::registration kiln_store_contract_##name( \
-      #name, {yaml, kiln::store_role::content, {}, true}, __FILE__, __LINE__);
+      #name, {yaml, kiln::store_role::content, {}, false, {}, true}, __FILE__, __LINE__);
 /// For a store of results.
 #define KILN_RESULT_STORE_CONTRACT(name, yaml)                          \
   static const kiln::contract::registration kiln_store_contract_##name( \

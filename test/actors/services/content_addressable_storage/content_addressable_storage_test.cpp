@@ -369,9 +369,9 @@ BOOST_AUTO_TEST_CASE(a_service_that_is_gone_leaves_no_call_behind) {
   std::weak_ptr<direct_call> call;
   {
     service_bench other;
-    add_routes(other.routes,
-               {other.own(spawn_content_addressable_storage(
-                   other.actors(), other.env(), {}, make_compression(other.env(), {}), other.blobs))});
+    const std::vector lanes{other.own(spawn_content_addressable_storage(
+        other.actors(), other.env(), {}, make_compression(other.env(), {}), other.blobs))};
+    add_routes(other.routes, lanes);
     call = other.start(service + "FindMissingBlobs");
   }
   BOOST_TEST(call.expired());

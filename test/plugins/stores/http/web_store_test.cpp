@@ -33,7 +33,7 @@ struct nginx_for_suite {
 // The folder of each stage is a folder there: it stays the same across its restarts, and no two have the
 // same.
 kiln::contract::subject nginx_subject(store_role what) {
-  return {"{type: http, url: \"${KILN_TEST_NGINX}${FOLDER}\"}", what, {}, {digest_function::sha256}};
+  return {"{type: http, url: \"${KILN_TEST_NGINX}${FOLDER}\"}", what, {}, false, {digest_function::sha256}};
 }
 
 }  // namespace
