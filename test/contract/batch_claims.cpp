@@ -84,6 +84,8 @@ void lends_each_blob_of_a_batch_in_its_place(const subject& what) {
   put(on, large);
   auto lent = files_of(
       on.tell(lend_files{{digest_now(large), digest_now("absent"), digest_now(""), digest_now(small)}}), 4);
+  for (const auto& one : lent)
+    if (what.may_lack_files() && !one && one.error().code() == errc::unimplemented) return;
   if (!lent[0] && lent[0].error().code() == errc::unimplemented) return;
   BOOST_TEST(code_of(lent[1]) == "NOT_FOUND");
   const std::vector<std::pair<std::size_t, std::size_t>> wanted = {{0, 90'000}, {2, 0}, {3, 10}};

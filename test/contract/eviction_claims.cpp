@@ -72,6 +72,11 @@ void keeps_what_is_asked_for_again_and_again(const subject& what) {
   });
 }
 
+// The same with blobs that are asked for again, so that no store takes them for a mere scan.
+void press_hard(stage& on) {
+  press(on, 3, [&](const digest& blob) { BOOST_REQUIRE(!is_missing(on, blob)); });
+}
+
 // Rule 88.
 void lets_readers_finish_when_their_blob_is_evicted(const subject& what) {
   stage on(what, small_capacity);
@@ -79,14 +84,9 @@ void lets_readers_finish_when_their_blob_is_evicted(const subject& what) {
   digest blob = put(on, content);
   auto reading = on.tell(read_blob{blob});
   BOOST_REQUIRE(reading);
-  press(on);
+  for (int i = 0; i < 3; ++i) press_hard(on);
   BOOST_TEST(is_missing(on, blob));
   BOOST_TEST((drain(std::move(*reading)) == content));
-}
-
-// The same with blobs that are asked for again, so that no store takes them for a mere scan.
-void press_hard(stage& on) {
-  press(on, 3, [&](const digest& blob) { BOOST_REQUIRE(!is_missing(on, blob)); });
 }
 
 void keeps_what_is_leased_until_the_lease_ends(const subject& what) {

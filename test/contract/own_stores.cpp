@@ -12,9 +12,10 @@ KILN_STORE_CONTRACT(size_partitioning,
 KILN_STORE_CONTRACT(chunked,
                     "{type: chunked, min_size: 1B, inner: {type: memory, capacity: \"${CAPACITY}\"},"
                     " layouts: {type: memory, capacity: 1MiB}}")
-KILN_STORE_CONTRACT(chunked_of_what_comes_whole,
-                    "{type: chunked, min_size: 1B, cut_to: 16KiB, inner: {type: memory, capacity: 512MiB},"
-                    " layouts: {type: memory, capacity: 4MiB}}")
+KILN_COMPRESSING_STORE_CONTRACT(
+    chunked_of_what_comes_whole,
+    "{type: chunked, min_size: 1B, cut_to: 16KiB, inner: {type: memory, capacity: 512MiB},"
+    " layouts: {type: memory, capacity: 4MiB}}")
 KILN_STORE_CONTRACT(chunked_but_small,
                     "{type: chunked, min_size: 1TiB, inner: {type: memory, capacity: \"${CAPACITY}\"},"
                     " layouts: {type: memory, capacity: 1MiB}}")

@@ -84,7 +84,7 @@ void measures_itself(const subject& what) {
   put(on, noise(200'000, 3));
   auto after = on.tell(measure_store{});
   BOOST_REQUIRE(after);
-  BOOST_TEST(after->blobs == before->blobs + 3);
+  BOOST_TEST((after->blobs == before->blobs + 3 || (what.compresses && after->blobs > before->blobs)));
   BOOST_TEST((what.compresses || after->bytes >= before->bytes + 202'000));
   BOOST_TEST(after->evictions == 0U);
 }

@@ -33,10 +33,12 @@ struct subject {
   bool loses_at_restart = false;
   /// Under which digest functions it is proved; empty for all.
   std::vector<digest_function> functions = {};
-  /// It makes smaller what it can: the claims are proved with blobs that can be made so, and how many bytes
-  /// it holds is not asked.
+  /// It keeps blobs in another form, smaller or in parts: the claims are proved with blobs that can be made
+  /// smaller, and what the store measures is its own.
   bool compresses = false;
 
+  /// What a store answers of a blob that it does not have, and might not lend if it had.
+  bool may_lack_files() const { return yaml.find("type: memory") != std::string::npos; }
   bool is_bounded() const { return yaml.find("${CAPACITY}") != std::string::npos; }
   bool proves(digest_function which) const {
     return functions.empty() || std::find(functions.begin(), functions.end(), which) != functions.end();
@@ -55,7 +57,7 @@ struct registration {
 #define KILN_STORE_CONTRACT(name, yaml)                                 \
   static const kiln::contract::registration kiln_store_contract_##name( \
       #name, {yaml, kiln::store_role::content}, __FILE__, __LINE__);
-/// For one that compresses what it keeps.
+/// For one that keeps blobs in another form.
 #define KILN_COMPRESSING_STORE_CONTRACT(name, yaml)                     \
   static const kiln::contract::registration kiln_store_contract_##name( \
       #name, {yaml, kiln::store_role::content, {}, false, {}, true}, __FILE__, __LINE__);

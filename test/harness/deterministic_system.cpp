@@ -145,7 +145,9 @@ std::map<std::string, store_actor> deterministic_system::spawn_stores(const std:
   if (auto good = collected.as_result(); !good) give_up(good.error().message());
   std::map<std::string, store_actor> spawned;
   for (const auto& one : described) {
-    store_context context{*system_, env(), one.name, roles.at(one.name), {}, {}};
+    const auto role = roles.find(one.name);
+    store_context context{*system_, env(), one.name, role == roles.end() ? store_role::content : role->second,
+                          {},       {}};
     context.store = [&spawned](const store_ref& inner) { return spawned.at(inner.name); };
     context.promises = [&promised](const store_ref& inner) { return promised.at(inner.name); };
     auto store = plugins().store(one.type)->spawn(one.options, context);

@@ -29,14 +29,11 @@ struct chunks {
   explicit chunks(const std::string& memory = "1MiB", const std::string& room = "64MiB",
                   std::uint64_t seed = 1, pick how = pick::oldest)
       : system(seed, how) {
-    auto stores = system.spawn_stores("blobs: {type: memory, capacity: " + room +
-                                          "}\n"
-                                          "layouts: {type: memory, capacity: 1MiB}\n"
-                                          "content: {type: chunked, min_size: 1000B, inner: blobs, "
-                                          "layouts: layouts, index_memory: " +
-                                          memory +
-                                          "}\n"
-                                          "known: {type: existence_cache, inner: content}\n",
+    auto stores = system.spawn_stores("{blobs: {type: memory, capacity: " + room +
+                                          "}, layouts: {type: memory, capacity: 1MiB},"
+                                          " content: {type: chunked, min_size: 1000B, inner: blobs,"
+                                          " layouts: layouts, index_memory: " +
+                                          memory + "}, known: {type: existence_cache, inner: content}}",
                                       {{"known", store_role::content}, {"layouts", store_role::results}});
     inner = stores.at("blobs");
     layouts = stores.at("layouts");

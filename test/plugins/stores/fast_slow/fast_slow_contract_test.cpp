@@ -24,5 +24,6 @@ KILN_RESULT_STORE_CONTRACT(fast_slow_of_results_on_disk,
                            "{type: fast_slow, fast: {type: memory, capacity: 1MiB},"
                            " slow: {type: filesystem, path: \"${FOLDER}/results\", capacity: 64MiB}}")
 // Nothing but the fast one, then.
-KILN_STORE_CONTRACT(fast_slow_before_nothing,
-                    "{type: fast_slow, fast: {type: memory, capacity: \"${CAPACITY}\", policy: lru}, slow: {type: noop}}")
+KILN_STORE_CONTRACT(
+    fast_slow_before_nothing,
+    "{type: fast_slow, fast: {type: memory, capacity: \"${CAPACITY}\", policy: lru}, slow: {type: noop}}")

@@ -11,7 +11,8 @@ namespace kiln::test {
 /// stores.
 ///
 /// A name is held to what was acknowledged before an order about it began: content is found whole, a result
-/// is that one or one that was written since. Where it is being forgotten at the same time nothing is held.
+/// is that one or one that was written since. Where it is being forgotten at the same time nothing is held,
+/// nor, where the fixture says `failed_writes_may_hide`, of a result whose overwriting has failed.
 template <class On>
 class chaos {
 public:
@@ -194,6 +195,11 @@ private:
       one.acked = version;
       one.is_there = true;
     }
+    if constexpr (requires { On::failed_writes_may_hide; })
+      if (!good && on_.what == store_role::results) {
+        one.is_there = false;
+        ++one.changes;
+      }
   }
   void write() {
     const auto name = any();

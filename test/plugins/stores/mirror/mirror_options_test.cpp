@@ -29,7 +29,6 @@ BOOST_AUTO_TEST_CASE(mirrors_that_cannot_work_are_refused_with_the_reason) {
   check_refused_mirror("{type: mirror, stores: [one, two], patience: 1ms}", "patience");
   check_refused_mirror("{type: mirror, stores: [one, two], writes: any}", "Use writes: all",
                        store_role::results);
-  check_refused_mirror("{type: mirror, stores: [one, top]}", "top");
 }
 
 BOOST_AUTO_TEST_CASE(an_existence_cache_stands_below_a_mirror_and_not_above) {

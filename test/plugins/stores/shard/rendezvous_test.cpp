@@ -105,8 +105,9 @@ BOOST_AUTO_TEST_CASE(a_waiting_time_is_a_logarithm_and_falls_as_what_was_drawn_r
     const double wanted = 64 - std::log2(static_cast<double>(drawn));
     BOOST_REQUIRE(std::abs(static_cast<double>(time) / 4294967296.0 - wanted) < 1e-6);
     last = time;
-    drawn += drawn / 1500 + 1;
-    if (drawn > 0xffff000000000000) break;
+    const std::uint64_t step = drawn / 1500 + 1;
+    if (drawn > ~std::uint64_t{0} - step) break;
+    drawn += step;
   }
 }
 
