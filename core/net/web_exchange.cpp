@@ -78,9 +78,11 @@ void web_exchange::start() {
     if (left <= duration::zero())
       return fail(error(errc::deadline_exceeded, fmt::format("no time is left to ask {}", host())));
     late_ = loop_->later(left, [weak = weak_from_this()] {
-      if (auto self = weak.lock())
-        self->fail(error(errc::deadline_exceeded,
-                         fmt::format("the time was over while {} was asked", self->host())));
+      auto self = weak.lock();
+      if (!self) return;
+      self->late_.reset();  // it has come, and is not to be called off
+      self->fail(error(errc::deadline_exceeded,
+                       fmt::format("the time was over while {} was asked", self->host())));
     });
   }
   loop_->begin(shared_from_this());
