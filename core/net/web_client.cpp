@@ -22,8 +22,10 @@ web_client::~web_client() {
   end();
 }
 
+// What it owes is answered before this returns: those who are asked may be gone afterwards.
 void web_client::end() {
   loop_->end();
+  threads_->stop();
 }
 
 void web_client::send(web_order order, done<web_reply> then) {

@@ -48,7 +48,8 @@ public:
   void send(web_order order, done<web_reply> then);
   /// Hears of the whole answer: RESOURCE_EXHAUSTED if its body has more than `limit` bytes.
   void ask(web_order order, std::size_t limit, done<web_answer> then);
-  /// Ends it, while others still hold on to it. Any thread, more than once.
+  /// Ends it, while others still hold on to it, and waits for its thread. Any thread, more than once, but not
+  /// several at a time.
   void end();
   /// On the client's thread; dropped if the client ends first.
   void post(job next);

@@ -9,7 +9,7 @@ using kiln::contract::registration;
 using kiln::contract::subject;
 
 std::string memory(const std::string& capacity = "512MiB") {
-  return "{type: memory, capacity: \"" + capacity + "\"}";
+  return "{type: memory, capacity: \"" + capacity + "\", policy: lru}";
 }
 std::string disk(const std::string& name, const std::string& capacity = "512MiB") {
   return "{type: filesystem, path: \"${FOLDER}/" + name + "\", capacity: \"" + capacity + "\"}";
