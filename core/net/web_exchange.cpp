@@ -81,8 +81,8 @@ void web_exchange::start() {
       auto self = weak.lock();
       if (!self) return;
       self->late_.reset();  // it has come, and is not to be called off
-      self->fail(error(errc::deadline_exceeded,
-                       fmt::format("the time was over while {} was asked", self->host())));
+      self->fail(
+          error(errc::deadline_exceeded, fmt::format("the time was over while {} was asked", self->host())));
     });
   }
   loop_->begin(shared_from_this());
