@@ -54,8 +54,8 @@ class Commands(unittest.TestCase):
         self.assert_refused(["describe", "stroe"], '"stroe"', 'did you mean "store"?')
 
     def test_a_name_like_no_other_is_answered_with_all_that_are_known(self):
-        self.assert_refused(["describe", "store", "zzz"], "filesystem, grpc, memory, noop")
-        self.assert_refused(["describe", "store", LONG], "filesystem, grpc, memory, noop")
+        self.assert_refused(["describe", "store", "zzz"], "memory, mirror, noop, range_cache, read_only, redis")
+        self.assert_refused(["describe", "store", LONG], "memory, mirror, noop, range_cache, read_only, redis")
         self.assert_refused(["describe", "zzzzzz"], "known are node, store, transport")
 
     def test_a_name_that_is_right_is_described(self):
