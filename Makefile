@@ -25,7 +25,7 @@ run: deps configure
 # Clients that are no packages come while the compiler works.
 test: test-deps configure
 	@test/end_to_end/fetch_clients $(BUILD)/clients & cmake --build $(BUILD) && wait && \
-	  ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(or $(JOBS),2)
+	  ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(or $(JOBS),3)
 
 # Several files as one, which takes half the time where all are compiled. Who edits configures without
 # (cmake --preset default): then each file is compiled by itself, as `make asan` does.

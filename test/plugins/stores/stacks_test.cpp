@@ -19,11 +19,15 @@ std::string two_disks(const std::string& capacity = "512MiB") {
          "}, {name: b, store: " + disk("b", capacity) + "}]}";
 }
 
+// What each store does with the others is proved by its own suite.
+const std::vector<kiln::digest_function> functions{kiln::digest_function::sha256,
+                                                   kiln::digest_function::sha512};
+
 subject content(std::string yaml, bool is_lost = false) {
-  return {std::move(yaml), kiln::store_role::content, {}, is_lost};
+  return {std::move(yaml), kiln::store_role::content, {}, is_lost, functions};
 }
 subject results(std::string yaml) {
-  return {std::move(yaml), kiln::store_role::results};
+  return {std::move(yaml), kiln::store_role::results, {}, false, functions};
 }
 
 #define KILN_STACK(name, what) const registration stack_##name("stack_of_" #name, what, __FILE__, __LINE__)
