@@ -10,7 +10,7 @@ PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
   libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev libhiredis-dev librust-blake3-dev
 # What its tests are made of: real clients and tools.
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
-  redis-server redis-sentinel python3 python3-pip git openssl curl clang-format-14 b3sum procps e2fsprogs xfsprogs mount
+  redis-server redis-sentinel libxslt1.1 python3 python3-pip git openssl curl clang-format-14 b3sum procps e2fsprogs xfsprogs mount
 
 # libFuzzer and its sanitizers, which nothing else needs.
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
