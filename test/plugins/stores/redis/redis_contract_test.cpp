@@ -41,7 +41,14 @@ std::string yaml(const std::string& more) {
 }  // namespace
 
 KILN_STORE_CONTRACT(redis, yaml(", chunk_size: 32KiB, connections: 2"))
-KILN_STORE_CONTRACT(redis_as_it_is, yaml(", ttl: 1h, publish_to: written"))
+static const kiln::contract::registration of_content_as_it_is("redis_as_it_is",
+                                                              {yaml(", ttl: 1h, publish_to: written"),
+                                                               kiln::store_role::content,
+                                                               {},
+                                                               false,
+                                                               {kiln::digest_function::sha256,
+                                                                kiln::digest_function::sha512}},
+                                                              __FILE__, __LINE__);
 KILN_RESULT_STORE_CONTRACT(redis_of_results, yaml(""))
 
 namespace {

@@ -27,7 +27,15 @@ std::string s3_yaml(const std::string& more) {
 
 }  // namespace
 
-KILN_STORE_CONTRACT(s3, s3_yaml(", part_size: 5MiB"))
+// Two functions, for every request takes this server some thirty milliseconds.
+static const kiln::contract::registration of_content_in_s3("s3",
+                                                           {s3_yaml(", part_size: 5MiB"),
+                                                            kiln::store_role::content,
+                                                            {},
+                                                            false,
+                                                            {kiln::digest_function::sha256,
+                                                             kiln::digest_function::sha512}},
+                                                           __FILE__, __LINE__);
 KILN_RESULT_STORE_CONTRACT(s3_of_results, s3_yaml(""))
 
 namespace {
