@@ -191,6 +191,12 @@ public:
     return static_cast<std::uint64_t>(copied);
   }
 
+  disk_result<void> allocate(const descriptor& file, std::uint64_t size) override {
+    return nothing_or_errno(static_cast<int>(repeated([&] {
+      return ::fallocate(file.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+    })));
+  }
+
   void write_back(const descriptor& file, std::uint64_t offset, std::uint64_t size) override {
     ::sync_file_range(file.number(), static_cast<off_t>(offset), static_cast<off_t>(size),
                       SYNC_FILE_RANGE_WRITE);

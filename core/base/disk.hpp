@@ -130,6 +130,9 @@ public:
   virtual disk_result<std::size_t> write(const descriptor& file, std::span<const iovec> pieces,
                                          std::uint64_t offset) = 0;
   virtual disk_result<void> resize(const descriptor& file, std::uint64_t size) = 0;
+  /// fallocate: blocks for so many bytes, which are not to be seen before they are written. EOPNOTSUPP where
+  /// there is no such promise.
+  virtual disk_result<void> allocate(const descriptor& file, std::uint64_t size) = 0;
   /// All of `from` into the empty file `to`, by sharing its blocks; an error where they cannot be shared.
   virtual disk_result<void> share(const descriptor& from, const descriptor& to) = 0;
   /// Some of what is at `offset`, at most `size` bytes, to the same place in `to`: how much it was.

@@ -42,6 +42,9 @@ disk_result<std::size_t> faulty_disk::write(const descriptor& file, std::span<co
 disk_result<void> faulty_disk::resize(const descriptor& file, std::uint64_t size) {
   return attempt(disk_call::write, {}, [&] { return real_.resize(file, size); });
 }
+disk_result<void> faulty_disk::allocate(const descriptor& file, std::uint64_t size) {
+  return attempt(disk_call::allocate, {}, [&] { return real_.allocate(file, size); });
+}
 disk_result<void> faulty_disk::share(const descriptor& from, const descriptor& to) {
   return attempt(disk_call::write, {}, [&] { return real_.share(from, to); });
 }

@@ -234,6 +234,9 @@ disk_result<void> memory_disk::resize(const descriptor& file, std::uint64_t size
   (*node)->written = time_.wall();
   return {};
 }
+disk_result<void> memory_disk::allocate(const descriptor&, std::uint64_t) {
+  return failed(EOPNOTSUPP);
+}
 disk_result<void> memory_disk::share(const descriptor&, const descriptor&) {
   return failed(EOPNOTSUPP);
 }

@@ -41,6 +41,7 @@ public:
   disk_result<std::size_t> write(const descriptor& file, std::span<const iovec> pieces,
                                  std::uint64_t offset) override;
   disk_result<void> resize(const descriptor& file, std::uint64_t size) override;
+  disk_result<void> allocate(const descriptor& file, std::uint64_t size) override;
   disk_result<void> share(const descriptor& from, const descriptor& to) override;
   disk_result<std::uint64_t> copy(const descriptor& from, const descriptor& to, std::uint64_t offset,
                                   std::uint64_t size) override;

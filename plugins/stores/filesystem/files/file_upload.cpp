@@ -1,6 +1,7 @@
 #include "plugins/stores/filesystem/files/file_upload.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include "plugins/stores/filesystem/files/inspect.hpp"
 #include "plugins/stores/filesystem/files/write_error.hpp"
@@ -11,8 +12,11 @@ namespace {
 // From here on a file is synced by the thread that wrote it; smaller ones wait for their group.
 constexpr std::uint64_t synced_alone = 1 << 20;
 constexpr std::size_t cached_step = 256 << 10;
+// The disk is asked for room before bytes come that fill less than this is worth.
+constexpr std::uint64_t allocated_from = 1 << 20;
 
 disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) {
+  if (auto ended = what.file.end(); !ended) return ended;
   if (to_be_kept && with.durable() && what.size >= synced_alone)
     if (auto synced = what.file.sync(); !synced) return synced;
   auto facts = with.on().facts(what.file.file());
@@ -127,31 +131,35 @@ bool upload::store(byte_chain next) {
   };
   if (auto fits = check_more(next.size()); !fits) return refuse(std::move(fits).error());
   if (result_->size + next.size() > granted_) return wait_for_room(std::move(next), true);
-  if (!result_->file) {
-    auto made = temp_file::create(deps_);
-    if (!made) {
-      if (made.error().number != ENOSPC || retried_)
-        return refuse(made.error().in_words(fmt::format("storing blob {}", what_.blob)));
-      retried_ = true;
-      return wait_for_room(std::move(next), false);
-    }
-    result_->file = std::move(*made);
+  // A full disk may have room another time, once.
+  auto stuck = [&](const disk_error& why, byte_chain rest) {
+    if (why.number != ENOSPC || std::exchange(retried_, true))
+      return refuse(why.in_words(fmt::format("storing blob {}", what_.blob)));
+    return wait_for_room(std::move(rest), false);
+  };
+  if (!result_->file)
+    if (auto made = create(); !made) return stuck(made.error(), std::move(next));
+  if (granted_ > allocated_ && granted_ >= allocated_from) {
+    if (auto done = result_->file.allocate(granted_); !done) return stuck(done.error(), std::move(next));
+    allocated_ = granted_;
   }
   // In steps that stay in the processor's cache from the hash to the copy into the page cache.
   for (std::size_t done = 0; done < next.size();) {
     byte_chain step = next.slice(done, cached_step);
-    auto written = result_->file.append(step);
-    if (!written) {
-      if (written.error().number != ENOSPC || retried_)
-        return refuse(written.error().in_words(fmt::format("storing blob {}", what_.blob)));
-      retried_ = true;
-      return wait_for_room(next.slice(done), false);
-    }
+    if (auto written = result_->file.append(step); !written) return stuck(written.error(), next.slice(done));
     if (hash_) hash_->update(step);
     result_->size += step.size();
     done += step.size();
   }
   return true;
+}
+
+disk_result<void> upload::create() {
+  const bool is_direct = deps_->is_direct(static_cast<std::uint64_t>(what_.blob.size));
+  auto made = temp_file::create(deps_, is_direct ? temp_file::way::direct : temp_file::way::cached);
+  if (!made) return tl::unexpected(made.error());
+  result_->file = std::move(*made);
+  return {};
 }
 
 bool upload::wait_for_room(byte_chain rest, bool beyond_grant) {
@@ -198,11 +206,9 @@ expected<void> upload::check_whole() {
 
 void upload::finish() {
   if (auto right = check_whole(); !right) return report(fail(std::move(right).error()));
-  if (!result_->file) {  // not even one byte
-    auto made = temp_file::create(deps_);
-    if (!made) return report(fail(made.error().in_words(fmt::format("storing blob {}", what_.blob))));
-    result_->file = std::move(*made);
-  }
+  if (!result_->file)  // not even one byte
+    if (auto made = create(); !made)
+      return report(fail(made.error().in_words(fmt::format("storing blob {}", what_.blob))));
   if (auto done = complete(*deps_, *result_, true); !done)
     return report(fail(done.error().in_words(fmt::format("storing blob {}", what_.blob))));
   report(std::move(result_));

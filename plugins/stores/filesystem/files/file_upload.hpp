@@ -66,6 +66,7 @@ private:
   void take_on_pool(piece next);
   void take(piece next);
   bool store(byte_chain next);
+  disk_result<void> create();
   bool wait_for_room(byte_chain rest, bool beyond_grant);
   expected<void> check_more(std::uint64_t more) const;
   expected<void> check_whole();
@@ -83,6 +84,7 @@ private:
   std::optional<hasher> hash_;
   std::shared_ptr<uploaded> result_;
   std::uint64_t granted_;
+  std::uint64_t allocated_ = 0;
   byte_chain unwritten_;  // the piece that found no room
   bool retried_ = false;
 };

@@ -6,6 +6,7 @@
 #include "core/base/thread_pool.hpp"
 #include "core/contract/store.hpp"
 #include "core/plugin/environment.hpp"
+#include "plugins/stores/filesystem/files/aligned_block.hpp"
 #include "plugins/stores/filesystem/files/folder.hpp"
 #include "plugins/stores/filesystem/store/filesystem_options.hpp"
 
@@ -19,14 +20,18 @@ struct engine {
   store_options options;
   store_role what = store_role::content;
   std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
+  std::uint64_t direct_above = 0;
   std::string name;
   environment env;
+  std::shared_ptr<aligned_blocks> blocks = std::make_shared<aligned_blocks>();
 
   disk& on() const noexcept { return folder->on(); }
   bool durable() const noexcept { return options.keep == durability::durable; }
   bool packs(const digest& blob) const noexcept {
     return what == store_role::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
   }
+  /// Written past the page cache.
+  bool is_direct(std::uint64_t size) const noexcept { return size > direct_above; }
   bool verifies() const noexcept { return options.verify && what == store_role::content; }
 };
 

@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+#include <algorithm>
+
 #include "core/base/memory_limit.hpp"
 #include "core/config/memory_share.hpp"
 
@@ -45,6 +47,12 @@ schema<store_options> filesystem_schema() {
           "system call; a percentage is one of the memory the process may use. auto is 256MiB, but at most "
           "4%.",
           or_word("auto"))
+      .field(
+          "direct_above", &store_options::direct_above,
+          "Blobs of more bytes are written past the page cache, which takes less of the processor and leaves "
+          "in memory what others read; whoever reads such a blob first reads it from the disk. auto is what "
+          "hot_memory is, but at least 64MiB.",
+          or_word("auto"))
       .field("index_memory", &store_options::index_memory,
              "Memory for knowing which blobs there are, in bytes or as a share of the process's memory. It "
              "bounds their number: each takes 120 bytes, whatever its size, and what is used least leaves.")
@@ -69,6 +77,11 @@ expected<store_promises> filesystem_promises(const store_options& options, const
 
 std::uint64_t hot_bytes(const store_options& options) {
   return memory_share(options.hot_memory, {256 << 20}, 4, memory_limit());
+}
+
+std::uint64_t direct_bytes(const store_options& options) {
+  constexpr std::uint64_t least = 64 << 20;
+  return options.direct_above ? options.direct_above->bytes : std::max(hot_bytes(options), least);
 }
 
 }  // namespace kiln::filesystem

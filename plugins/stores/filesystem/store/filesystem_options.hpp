@@ -24,6 +24,7 @@ struct store_options {
   bool verify = true;
   byte_size packed_below = 64_KiB;
   std::optional<kiln::capacity> hot_memory;  ///< nothing: `hot_bytes` says
+  std::optional<byte_size> direct_above;     ///< nothing: `direct_bytes` says
   kiln::capacity index_memory = 8_percent;
   std::optional<duration> prove_again_after =
       std::chrono::hours(168);  ///< none: what was proved is trusted as long as its time stands
@@ -35,5 +36,8 @@ expected<store_promises> filesystem_promises(const store_options& options, const
 
 /// Bytes for small blobs in memory.
 std::uint64_t hot_bytes(const store_options& options);
+
+/// Blobs of more bytes are written past the page cache.
+std::uint64_t direct_bytes(const store_options& options);
 
 }  // namespace kiln::filesystem

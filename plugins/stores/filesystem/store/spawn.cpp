@@ -69,7 +69,7 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
         {{"store", context.name}, {"path", path}, {"max_bytes", capacity}, {"max_blobs", from.bounds.blobs}});
   auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.pool), options,
                                                     context.what, packing ? options.packed_below.bytes : 0,
-                                                    context.name, context.env});
+                                                    direct_bytes(options), context.name, context.env});
   return store_actor(context.system.spawn<store>(std::move(with), std::move(from)));
 }
 

@@ -112,7 +112,8 @@ BOOST_AUTO_TEST_CASE(refuses_and_goes_on_reading_when_the_disk_stays_full) {
 }
 
 BOOST_AUTO_TEST_CASE(survives_any_one_call_that_fails_during_writes) {
-  for (auto options : {filesystem_fixture::files_only(), filesystem_fixture::packing()}) {
+  for (auto options :
+       {filesystem_fixture::files_only(), filesystem_fixture::packing(), filesystem_fixture::direct()}) {
     for (int number : {EIO, ENOSPC, EMFILE}) {
       for (std::size_t n = 1;; ++n) {
         filesystem_fixture fixture(options);

@@ -35,6 +35,12 @@ filesystem::store_options filesystem_fixture::packing() {
   return result;
 }
 
+filesystem::store_options filesystem_fixture::direct() {
+  filesystem::store_options result = files_only();
+  result.direct_above = byte_size{64 << 10};
+  return result;
+}
+
 filesystem_fixture::filesystem_fixture(filesystem::store_options given, store_role held)
     : options(std::move(given)), what(held), folder(make_folder()) {
   options.path = (folder / "store").string();

@@ -61,6 +61,8 @@ public:
   static filesystem::store_options files_only();
   /// A store so large that blobs of up to 64 KiB are packed.
   static filesystem::store_options packing();
+  /// Packs off, and files of more than 64 KiB are written past the page cache.
+  static filesystem::store_options direct();
 
   explicit filesystem_fixture(filesystem::store_options options = files_only(),
                               store_role what = store_role::content);
