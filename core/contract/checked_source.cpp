@@ -74,6 +74,24 @@ private:
   std::uint64_t passed_ = 0;
 };
 
+class proven_source final : public blob_source, public std::enable_shared_from_this<proven_source> {
+public:
+  proven_source(blob_source_ptr source, std::function<void(const error&)> when_damaged)
+      : source_(std::move(source)), when_damaged_(std::move(when_damaged)) {}
+
+  void read(next then) override {
+    source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
+      if (!piece && piece.error().code() == errc::data_loss) self->when_damaged_(piece.error());
+      then(std::move(piece));
+    });
+  }
+  void cancel(const error& why) noexcept override { source_->cancel(why); }
+
+private:
+  const blob_source_ptr source_;
+  const std::function<void(const error&)> when_damaged_;
+};
+
 }  // namespace
 
 expected<void> check(const digest& blob, const bytes& content, errc code) {
@@ -85,6 +103,12 @@ expected<void> check(const digest& blob, const bytes& content, errc code) {
 blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
                         errc code) {
   return std::make_shared<checked_source>(std::move(source), blob, std::move(hashing), code);
+}
+
+blob_source_ptr proven(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
+                       std::function<void(const error&)> when_damaged) {
+  return std::make_shared<proven_source>(
+      checked(std::move(source), blob, std::move(hashing), errc::data_loss), std::move(when_damaged));
 }
 
 }  // namespace kiln

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/base/thread_pool.hpp"
@@ -19,5 +20,10 @@ expected<void> check(const digest& blob, const bytes& content, errc code = errc:
 /// when it ends short, and before the last bytes are handed on if the hash differs. Hashes on `hashing`.
 blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
                         errc code = errc::invalid_argument);
+
+/// The same for what somebody kept for us: wrong bytes are DATA_LOSS, and `when_damaged` hears of it before
+/// the reader does.
+blob_source_ptr proven(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
+                       std::function<void(const error&)> when_damaged);
 
 }  // namespace kiln

@@ -30,6 +30,10 @@
 namespace kiln {
 
 inline constexpr steady_time waits_for_ever = steady_time::max();
+/// None for who waits for ever.
+inline std::optional<duration> time_left(steady_time until, steady_time now) {
+  return until == waits_for_ever ? std::nullopt : std::optional<duration>(until - now);
+}
 
 enum class store_role : std::uint8_t { content, results };
 

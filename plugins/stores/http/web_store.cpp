@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/base/machine.hpp"
-#include "core/store_kit/store_behaviour.hpp"
+#include "core/store_kit/begin_elsewhere.hpp"
 #include "plugins/stores/http/web_orders.hpp"
 
 namespace kiln::web_store {
@@ -53,25 +53,28 @@ public:
       : self_(self), store_(std::move(store)), where_(store_->remote()) {}
 
   caf::result<missing_blobs> take(find_missing& order) {
-    return begin<find_missing>([&](auto then) { find_missing_there(where_, std::move(order), then); });
+    return begin_elsewhere<find_missing>(
+        self_, [&](auto then) { find_missing_there(where_, std::move(order), then); });
   }
   caf::result<blob_content> take(const read_blob& order) {
     auto* read = where_->holds_content() ? read_blob_there : read_result_there;
-    return begin<read_blob>([&](auto then) { read(where_, order, then); });
+    return begin_elsewhere<read_blob>(self_, [&](auto then) { read(where_, order, then); });
   }
   caf::result<blob_batch> take(read_blobs& order) {
-    return begin<read_blobs>([&](auto then) { read_many_there(where_, std::move(order), then); });
+    return begin_elsewhere<read_blobs>(self_,
+                                       [&](auto then) { read_many_there(where_, std::move(order), then); });
   }
   caf::result<receipt> take(write_blob& order) {
     if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
     auto* write = where_->holds_content() ? write_blob_there : write_result_there;
-    return begin<write_blob>([&](auto then) { write(where_, std::move(order), then); });
+    return begin_elsewhere<write_blob>(self_, [&](auto then) { write(where_, std::move(order), then); });
   }
   caf::result<receipts> take(write_blobs& order) {
-    return begin<write_blobs>([&](auto then) { write_many_there(where_, std::move(order), then); });
+    return begin_elsewhere<write_blobs>(self_,
+                                        [&](auto then) { write_many_there(where_, std::move(order), then); });
   }
   caf::result<forgotten> take(const forget_blob& order) {
-    return begin<forget_blob>([&](auto then) { forget_there(where_, order, then); });
+    return begin_elsewhere<forget_blob>(self_, [&](auto then) { forget_there(where_, order, then); });
   }
   expected<lent_files> take(const lend_files&) { return no_word_for("lending files"); }
   expected<leased> take(const lease_blobs&) { return no_word_for("leases"); }
@@ -80,16 +83,6 @@ public:
   void take(const watch_store&) {}                       // no news comes from there
 
 private:
-  /// `start(done)`, whose answer comes from other threads, and is given here to the asker.
-  template <class Order, class Start>
-  caf::result<answer_to<Order>> begin(Start start) {
-    using reply = answer_to<Order>;
-    auto asker = make_answer<reply>(self_);
-    start(come_home<reply>(resumable_store(self_),
-                           [asker](auto outcome) mutable { asker.deliver(std::move(outcome)); }));
-    return asker;
-  }
-
   const resumable_store::pointer self_;
   const std::shared_ptr<reached> store_;
   const remote_ptr where_;

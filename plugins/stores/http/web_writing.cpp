@@ -2,7 +2,8 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "core/store_kit/few_at_once.hpp"
+#include "core/net/collect_in_time.hpp"
+#include "core/store_kit/one_by_one.hpp"
 #include "core/wire/action_record.hpp"
 #include "plugins/stores/http/web_orders.hpp"
 
@@ -98,32 +99,14 @@ void put_as_it_comes(const remote_ptr& where, const digest& blob, blob_source_pt
              });
 }
 
-/// The bytes of a source, unless the order's time is over before.
-void collect_in_time(const remote_ptr& where, blob_source_ptr source, std::size_t limit, steady_time until,
-                     done<bytes> then) {
-  auto asker = std::make_shared<done<bytes>>(std::move(then));
-  if (until != waits_for_ever)
-    where->engine().web->later(until - where->now(), [weak = std::weak_ptr(asker), source] {
-      auto late = weak.lock();
-      if (!late || !*late) return;
-      const error why(errc::deadline_exceeded, "the time was over while a blob was written");
-      source->cancel(why);
-      if (auto waits = std::exchange(*late, nullptr)) waits(failure(why));
-    });
-  collect(source, limit, [web = where->engine().web, asker](expected<bytes> content) {
-    web->post([asker, content = std::move(content)]() mutable {
-      if (auto waits = std::exchange(*asker, nullptr)) waits(std::move(content));
-    });
-  });
-}
-
 void write_absent(const remote_ptr& where, const write_blob& order, done<receipt> then) {
   const auto size = static_cast<std::uint64_t>(order.blob.size);
   auto source = checked(order.source, order.blob, where->engine().hashing);
   if (size > gathered_up_to)
     return put_as_it_comes(where, order.blob, std::move(source), order.until, std::move(then));
   collect_in_time(
-      where, std::move(source), static_cast<std::size_t>(size), order.until,
+      where->engine().web, std::move(source), static_cast<std::size_t>(size),
+      time_left(order.until, where->now()), "a blob was written",
       [where, blob = order.blob, until = order.until, then = std::move(then)](expected<bytes> content) {
         if (!content) return then(failure(content.error()));
         put(where, blob, *content, until, then);
@@ -156,8 +139,9 @@ void write_result_there(const remote_ptr& where, write_blob order, done<receipt>
     return then(std::move(why));
   }
   collect_in_time(
-      where, std::move(order.source), static_cast<std::size_t>(where->options().max_result_size.bytes),
-      order.until,
+      where->engine().web, std::move(order.source),
+      static_cast<std::size_t>(where->options().max_result_size.bytes), time_left(order.until, where->now()),
+      "a result was written",
       [where, action = order.blob, until = order.until, then = std::move(then)](expected<bytes> record) {
         if (!record) return then(failure(record.error()));
         put(where, action, *record, until, then);
@@ -165,31 +149,18 @@ void write_result_there(const remote_ptr& where, write_blob order, done<receipt>
 }
 
 void write_many_there(const remote_ptr& where, write_blobs order, done<receipts> then) {
-  struct batch {
-    write_blobs order;
-    std::vector<expected<receipt>> results;
+  auto write = [where, until = order.until](const write_blobs::entry& entry, done<receipt> written) {
+    // Hashes, so on the thread pool.
+    auto posted = where->engine().hashing->post([where, entry, until, written] {
+      const auto& [blob, content] = entry;
+      if (auto good = caught([&] { return may_be_put(*where, blob, content); }); !good)
+        return written(failure(good.error()));
+      if (where->holds_content() && is_empty_blob(blob)) return written(receipt{0, true});
+      put(where, blob, content, until, written);
+    });
+    if (!posted) written(failure(posted.error()));
   };
-  auto all = std::make_shared<batch>();
-  all->order = std::move(order);
-  all->results.resize(all->order.entries.size());
-  few_at_once::run(
-      all->results.size(), where->of_one_order(),
-      [where, all](std::size_t which, std::function<void()> ended) {
-        auto set = [all, which, ended = std::move(ended)](expected<receipt> outcome) {
-          all->results[which] = std::move(outcome);
-          ended();
-        };
-        // Hashes, so on the thread pool.
-        auto posted = where->engine().hashing->post([where, all, which, set] {
-          const auto& [blob, content] = all->order.entries[which];
-          if (auto good = caught([&] { return may_be_put(*where, blob, content); }); !good)
-            return set(failure(good.error()));
-          if (where->holds_content() && is_empty_blob(blob)) return set(receipt{0, true});
-          put(where, blob, content, all->order.until, set);
-        });
-        if (!posted) set(failure(posted.error()));
-      },
-      [all, then = std::move(then)] { then(receipts{std::move(all->results)}); });
+  one_by_one::write_all(std::move(order), where->of_one_order(), std::move(write), std::move(then));
 }
 
 void forget_there(const remote_ptr& where, const forget_blob& order, done<forgotten> then) {

@@ -132,29 +132,6 @@ private:
   bool over_ = false;
 };
 
-/// Drops the blob from the server where its bytes turn out to be wrong.
-class proving_source final : public blob_source, public std::enable_shared_from_this<proving_source> {
-public:
-  proving_source(keyed_ptr where, const digest& blob, blob_source_ptr source)
-      : where_(std::move(where)),
-        blob_(blob),
-        source_(checked(std::move(source), blob_, where_->engine().hashing, errc::data_loss)) {}
-
-  void read(next then) override {
-    source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece && piece.error().code() == errc::data_loss)
-        self->where_->drop_damaged(self->blob_, piece.error());
-      then(std::move(piece));
-    });
-  }
-  void cancel(const error& why) noexcept override { source_->cancel(why); }
-
-private:
-  const keyed_ptr where_;
-  const digest blob_;
-  const blob_source_ptr source_;
-};
-
 // Bytes that go out now are right; a blob that is not what it is called is none.
 void prove(const keyed_ptr& where, const digest& blob, bytes content, const done<blob_content>& then) {
   auto judge = [where, blob, content, then] {
@@ -184,7 +161,10 @@ void deliver(const keyed_ptr& where, const read_blob& order, const wanted_range&
   auto source = std::make_shared<window_source>(where, order, range.offset + range.length);
   source->begin_with(std::move(first));
   if (!is_whole) return then(blob_content{{}, std::move(source)});
-  then(blob_content{{}, std::make_shared<proving_source>(where, order.blob, std::move(source))});
+  then(
+      blob_content{{},
+                   proven(std::move(source), order.blob, where->engine().hashing,
+                          [where, blob = order.blob](const error& why) { where->drop_damaged(blob, why); })});
 }
 
 }  // namespace

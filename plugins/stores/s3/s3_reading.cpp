@@ -1,13 +1,10 @@
 #include "plugins/stores/s3/s3_reading.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "core/store_kit/few_at_once.hpp"
+#include "core/store_kit/one_by_one.hpp"
 #include "plugins/stores/s3/s3_download.hpp"
 
 namespace kiln::s3_store {
@@ -15,78 +12,6 @@ namespace {
 
 constexpr std::uint64_t comes_at_once = 1 << 20;
 constexpr std::size_t slack = 64 << 10;
-
-std::vector<digest> each_once(const std::vector<digest>& blobs, bool without_empty) {
-  std::vector<digest> result;
-  std::unordered_set<digest> named;
-  for (const digest& blob : blobs)
-    if (!(without_empty && is_empty_blob(blob)) && named.insert(blob).second) result.push_back(blob);
-  return result;
-}
-
-struct finding {
-  std::vector<digest> asked;
-  std::vector<std::size_t> unknown;  // places
-  std::vector<char> absent;          // by place; not bool, for several threads set them
-  std::mutex mutex;
-  error fault;
-};
-
-void find_them(const bucket_ptr& where, std::shared_ptr<finding> all, steady_time until,
-               done<missing_blobs> then) {
-  for (std::size_t i = 0; i < all->asked.size(); ++i)
-    if (!where->remembers(all->asked[i])) all->unknown.push_back(i);
-  few_at_once::run(
-      all->unknown.size(), where->of_one_order(),
-      [where, all, until](std::size_t which, std::function<void()> ended) {
-        {
-          std::lock_guard lock(all->mutex);
-          if (!all->fault.ok()) return ended();
-        }
-        const auto place = all->unknown[which];
-        where->look(
-            all->asked[place], until,
-            [all, place, ended = std::move(ended)](const expected<std::optional<object_facts>>& facts) {
-              if (!facts) {
-                std::lock_guard lock(all->mutex);
-                all->fault = facts.error();
-              } else if (!*facts) {
-                all->absent[place] = 1;
-              }
-              ended();
-            });
-      },
-      [all, then = std::move(then)] {
-        if (!all->fault.ok()) return then(failure(all->fault));
-        missing_blobs missing;
-        for (std::size_t i = 0; i < all->asked.size(); ++i)
-          if (all->absent[i] != 0) missing.blobs.push_back(all->asked[i]);
-        then(std::move(missing));
-      });
-}
-
-/// Removes the object where its bytes turn out to be wrong.
-class s3_proving_source final : public blob_source, public std::enable_shared_from_this<s3_proving_source> {
-public:
-  s3_proving_source(bucket_ptr where, const digest& blob, blob_source_ptr source)
-      : where_(std::move(where)),
-        blob_(blob),
-        source_(checked(std::move(source), blob_, where_->engine().hashing, errc::data_loss)) {}
-
-  void read(next then) override {
-    source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece && piece.error().code() == errc::data_loss)
-        self->where_->drop_damaged(self->blob_, piece.error());
-      then(std::move(piece));
-    });
-  }
-  void cancel(const error& why) noexcept override { source_->cancel(why); }
-
-private:
-  const bucket_ptr where_;
-  const digest blob_;
-  const blob_source_ptr source_;
-};
 
 /// `judge()` here if that is short, else on the thread pool.
 template <class T, class Judge>
@@ -151,7 +76,9 @@ void read_as_it_comes(const bucket_ptr& where, const digest& blob, const object_
                           where->saw(blob, *facts);
                           auto source = download(where, blob, range, until, std::move(*reply));
                           if (range.length == static_cast<std::uint64_t>(blob.size))
-                            source = std::make_shared<s3_proving_source>(where, blob, std::move(source));
+                            source =
+                                proven(std::move(source), blob, where->engine().hashing,
+                                       [where, blob](const error& why) { where->drop_damaged(blob, why); });
                           then(blob_content{{}, std::move(source)});
                         });
 }
@@ -197,11 +124,16 @@ void read_all_bytes(const bucket_ptr& where, const digest& blob, steady_time unt
 }  // namespace
 
 void find_missing_objects(const bucket_ptr& where, find_missing order, done<missing_blobs> then) {
-  auto all = std::make_shared<finding>();
-  all->asked = each_once(order.blobs, where->engine().holds_content());
-  all->absent.resize(all->asked.size());
-  where->engine().web->post([where, all, until = order.until, then = std::move(then)]() mutable {
-    find_them(where, std::move(all), until, std::move(then));
+  // On the thread on which the answers come, which knows what is remembered.
+  where->engine().web->post([where, order = std::move(order), then = std::move(then)] {
+    auto look = [where, until = order.until](const digest& blob, done<bool> found) {
+      if (where->remembers(blob)) return found(true);
+      where->look(blob, until,
+                  [found = std::move(found)](const expected<std::optional<object_facts>>& facts) {
+                    found(facts ? expected<bool>(facts->has_value()) : failure(facts.error()));
+                  });
+    };
+    one_by_one::find_all(order, where->engine().what, where->of_one_order(), std::move(look), then);
   });
 }
 
@@ -232,43 +164,15 @@ void read_object(const bucket_ptr& where, const read_blob& order, done<blob_cont
 
 void read_result_object(const bucket_ptr& where, const read_blob& order, done<blob_content> then) {
   read_result_bytes(where, order.blob, order.until, [order, then = std::move(then)](expected<bytes> record) {
-    if (!record) return then(failure(record.error()));
-    if (order.offset > record->size())
-      return then(
-          fail(errc::out_of_range, "offset {} lies behind the end of result {}", order.offset, order.blob));
-    const auto limit = order.limit == 0 ? record->size() : order.limit;
-    then(blob_content{record->slice(order.offset, limit), nullptr});
+    then(record ? one_by_one::part_of_result(order, *record) : failure(record.error()));
   });
 }
 
 void read_many_objects(const bucket_ptr& where, read_blobs order, done<blob_batch> then) {
-  struct batch {
-    std::vector<digest> asked, once;
-    std::vector<expected<bytes>> results;
+  auto read = [where, until = order.until](const digest& blob, done<bytes> content) {
+    read_all_bytes(where, blob, until, std::move(content));
   };
-  auto all = std::make_shared<batch>();
-  all->asked = std::move(order.blobs);
-  all->once = each_once(all->asked, where->engine().holds_content());
-  all->results.resize(all->once.size());
-  few_at_once::run(
-      all->once.size(), where->of_one_order(),
-      [where, all, until = order.until](std::size_t which, std::function<void()> ended) {
-        read_all_bytes(where, all->once[which], until,
-                       [all, which, ended = std::move(ended)](expected<bytes> content) {
-                         all->results[which] = std::move(content);
-                         ended();
-                       });
-      },
-      [all, then = std::move(then)] {
-        std::unordered_map<digest, std::size_t> place;
-        for (std::size_t i = 0; i < all->once.size(); ++i) place[all->once[i]] = i;
-        blob_batch answer;
-        for (const digest& blob : all->asked) {
-          auto found = place.find(blob);
-          answer.results.push_back(found == place.end() ? expected<bytes>() : all->results[found->second]);
-        }
-        then(std::move(answer));
-      });
+  one_by_one::read_all(order, where->engine().what, where->of_one_order(), std::move(read), std::move(then));
 }
 
 }  // namespace kiln::s3_store

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/base/machine.hpp"
-#include "core/store_kit/store_behaviour.hpp"
+#include "core/store_kit/begin_elsewhere.hpp"
 #include "plugins/stores/s3/s3_reading.hpp"
 #include "plugins/stores/s3/s3_writing.hpp"
 
@@ -74,25 +74,28 @@ public:
       : self_(self), store_(std::move(store)), where_(store_->bucket()) {}
 
   caf::result<missing_blobs> take(find_missing& order) {
-    return begin<find_missing>([&](auto then) { find_missing_objects(where_, std::move(order), then); });
+    return begin_elsewhere<find_missing>(
+        self_, [&](auto then) { find_missing_objects(where_, std::move(order), then); });
   }
   caf::result<blob_content> take(const read_blob& order) {
     auto* read = where_->engine().holds_content() ? read_object : read_result_object;
-    return begin<read_blob>([&](auto then) { read(where_, order, then); });
+    return begin_elsewhere<read_blob>(self_, [&](auto then) { read(where_, order, then); });
   }
   caf::result<blob_batch> take(read_blobs& order) {
-    return begin<read_blobs>([&](auto then) { read_many_objects(where_, std::move(order), then); });
+    return begin_elsewhere<read_blobs>(self_,
+                                       [&](auto then) { read_many_objects(where_, std::move(order), then); });
   }
   caf::result<receipt> take(write_blob& order) {
     if (!order.source) return to_caf({errc::invalid_argument, "a blob without a source was written"});
     auto* write = where_->engine().holds_content() ? write_object : write_result_object;
-    return begin<write_blob>([&](auto then) { write(where_, std::move(order), then); });
+    return begin_elsewhere<write_blob>(self_, [&](auto then) { write(where_, std::move(order), then); });
   }
   caf::result<receipts> take(write_blobs& order) {
-    return begin<write_blobs>([&](auto then) { write_many_objects(where_, std::move(order), then); });
+    return begin_elsewhere<write_blobs>(
+        self_, [&](auto then) { write_many_objects(where_, std::move(order), then); });
   }
   caf::result<forgotten> take(const forget_blob& order) {
-    return begin<forget_blob>([&](auto then) { forget_object(where_, order, then); });
+    return begin_elsewhere<forget_blob>(self_, [&](auto then) { forget_object(where_, order, then); });
   }
   expected<lent_files> take(const lend_files&) { return not_in_s3("files to lend"); }
   expected<leased> take(const lease_blobs&) { return not_in_s3("leases"); }
@@ -101,16 +104,6 @@ public:
   void take(const watch_store&) {}                       // no news comes from there
 
 private:
-  /// `start(done)`, whose answer comes from other threads, and is given here to the asker.
-  template <class Order, class Start>
-  caf::result<answer_to<Order>> begin(Start start) {
-    using reply = answer_to<Order>;
-    auto asker = make_answer<reply>(self_);
-    start(come_home<reply>(resumable_store(self_),
-                           [asker](auto outcome) mutable { asker.deliver(std::move(outcome)); }));
-    return asker;
-  }
-
   const resumable_store::pointer self_;
   const std::shared_ptr<open_store> store_;
   const bucket_ptr where_;

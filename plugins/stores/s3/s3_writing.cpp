@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "core/contract/checked_source.hpp"
-#include "core/store_kit/few_at_once.hpp"
+#include "core/net/collect_in_time.hpp"
+#include "core/store_kit/one_by_one.hpp"
 #include "plugins/stores/s3/s3_upload.hpp"
 
 namespace kiln::s3_store {
@@ -63,48 +64,20 @@ void write_object(const bucket_ptr& where, write_blob order, done<receipt> then)
 
 void write_result_object(const bucket_ptr& where, write_blob order, done<receipt> then) {
   const auto until = order.until;
-  auto source = order.source;
-  // A source that never ends must not hold its writer.
-  auto asker = std::make_shared<done<receipt>>(std::move(then));
-  auto answer = [web = where->engine().web, asker](expected<receipt> outcome) {
-    web->post([asker, outcome = std::move(outcome)]() mutable {
-      if (auto waits = std::exchange(*asker, nullptr)) waits(std::move(outcome));
-    });
-  };
-  if (until != waits_for_ever)
-    where->engine().web->later(until - where->engine().now(), [weak = std::weak_ptr(asker), source] {
-      auto late = weak.lock();
-      if (!late || !*late) return;
-      const error why(errc::deadline_exceeded, "the time was over while a result was written");
-      source->cancel(why);
-      if (auto waits = std::exchange(*late, nullptr)) waits(failure(why));
-    });
-  collect(std::move(order.source), static_cast<std::size_t>(where->options().max_result_size.bytes),
-          [where, action = order.blob, until, answer](expected<bytes> record) {
-            if (!record) return answer(failure(record.error()));
-            put_on_pool(where, action, std::move(*record), until, answer);
-          });
+  collect_in_time(where->engine().web, std::move(order.source),
+                  static_cast<std::size_t>(where->options().max_result_size.bytes),
+                  time_left(until, where->engine().now()), "a result was written",
+                  [where, action = order.blob, until, then = std::move(then)](expected<bytes> record) {
+                    if (!record) return then(failure(record.error()));
+                    put_on_pool(where, action, std::move(*record), until, then);
+                  });
 }
 
 void write_many_objects(const bucket_ptr& where, write_blobs order, done<receipts> then) {
-  struct batch {
-    write_blobs order;
-    std::vector<expected<receipt>> results;
+  auto write = [where, until = order.until](const write_blobs::entry& entry, done<receipt> written) {
+    put_on_pool(where, entry.blob, entry.content, until, std::move(written));
   };
-  auto all = std::make_shared<batch>();
-  all->order = std::move(order);
-  all->results.resize(all->order.entries.size());
-  few_at_once::run(
-      all->results.size(), where->of_one_order(),
-      [where, all](std::size_t which, std::function<void()> ended) {
-        auto& entry = all->order.entries[which];
-        put_on_pool(where, entry.blob, std::move(entry.content), all->order.until,
-                    [all, which, ended = std::move(ended)](expected<receipt> outcome) {
-                      all->results[which] = std::move(outcome);
-                      ended();
-                    });
-      },
-      [all, then = std::move(then)] { then(receipts{std::move(all->results)}); });
+  one_by_one::write_all(std::move(order), where->of_one_order(), std::move(write), std::move(then));
 }
 
 void forget_object(const bucket_ptr& where, const forget_blob& order, done<forgotten> then) {
