@@ -68,7 +68,7 @@ void result_finder::find(const wanted_result& wanted, outcome then, abandoned is
   lookup_of(wanted, std::move(then), std::move(is_over))->start();
 }
 
-void result_finder::find_all(const std::vector<digest>& keys, steady_time until,
+void result_finder::find_all(const std::vector<digest>& keys, order_deadline until,
                              std::function<void(std::vector<looked_up>)> then) {
   struct meeting {
     std::vector<looked_up> all;

@@ -41,7 +41,7 @@ public:
   const completeness_index::entry* known(const digest& key, digest_function function);
   void find(const wanted_result& wanted, outcome then, abandoned is_over = {});
   /// Several, whose records are read as one batch; in the order asked. The asker bounds their sum.
-  void find_all(const std::vector<digest>& keys, steady_time until,
+  void find_all(const std::vector<digest>& keys, order_deadline until,
                 std::function<void(std::vector<looked_up>)> then);
 
   /// The result is about to be written, or was.

@@ -27,7 +27,7 @@ struct wanted_result {
   digest key;                               ///< in the store of results
   std::optional<digest_function> function;  ///< of the digests in it; none: whichever finds them
   bool with_blobs = false;                  ///< tell all that it refers to, if that was looked for
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 
   /// As what it stands in the index.
   digest_function indexed_as() const noexcept { return function.value_or(digest_function::sha256); }

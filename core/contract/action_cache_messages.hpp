@@ -21,7 +21,7 @@ struct find_result {
   record_kind kind = record_kind::action_result;
   digest_function function = action.function;  ///< of the digests in the result
   bool with_blobs = false;                     ///< tell all that it refers to, if that was looked for
-  steady_time until = waits_for_ever;          ///< as in an order to a store
+  order_deadline until = waits_for_ever;       ///< as in an order to a store
 };
 struct found_result {
   bytes result;  ///< serialised ActionResult
@@ -34,7 +34,7 @@ struct keep_result {
   digest action;
   digest_function function = action.function;  ///< of the digests in the result
   bytes result;                                ///< serialised ActionResult
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct kept_result {
   bytes result;  ///< as it was kept

@@ -3,7 +3,8 @@
 namespace kiln {
 
 std::string_view call_info::value_of(std::string_view name) const noexcept {
-  for (const auto& [key, value] : metadata)
+  if (!metadata) return {};
+  for (const auto& [key, value] : *metadata)
     if (key == name) return value;
   return {};
 }

@@ -12,11 +12,9 @@
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/contract/kiln_message.hpp"
+#include "core/contract/order_deadline.hpp"
 
 namespace kiln {
-
-/// Lower-case names; values may be binary. A name may come more than once.
-using call_metadata = std::vector<std::pair<std::string, std::string>>;
 
 /// What is known of an inbound RPC before its first message, whatever the wire.
 struct call_info {
@@ -24,7 +22,7 @@ struct call_info {
   std::string peer;    ///< "ipv4:127.0.0.1:40312"
   /// Whom the peer's certificate names, where it had to show one that we believe; empty otherwise.
   std::string certificate;
-  call_metadata metadata;
+  std::shared_ptr<const call_metadata> metadata;  ///< null is none
   std::optional<steady_time> deadline;
 
   /// The first value under this name, empty if there is none.

@@ -183,7 +183,7 @@ private:
 }  // namespace
 }  // namespace joining
 
-std::vector<read_blob> reads_of(const composition& whole, steady_time until, std::uint64_t offset,
+std::vector<read_blob> reads_of(const composition& whole, order_deadline until, std::uint64_t offset,
                                 std::uint64_t limit) {
   std::uint64_t left = limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit;
   std::vector<read_blob> reads;

@@ -15,7 +15,7 @@ namespace kiln {
 
 /// What has to be read for bytes [offset, offset + limit) of the whole; limit 0 means to its end. `until` is
 /// when they are of no use any more.
-std::vector<read_blob> reads_of(const composition& whole, steady_time until, std::uint64_t offset = 0,
+std::vector<read_blob> reads_of(const composition& whole, order_deadline until, std::uint64_t offset = 0,
                                 std::uint64_t limit = 0);
 
 /// How much is on its way before it is wanted.

@@ -14,6 +14,7 @@
 #include "core/contract/actor.hpp"
 #include "core/contract/composition.hpp"
 #include "core/contract/kiln_message.hpp"
+#include "core/contract/order_deadline.hpp"
 #include "core/contract/sent_bytes.hpp"
 #include "core/contract/stream.hpp"
 #include "core/digest/digest.hpp"
@@ -24,9 +25,9 @@
 /// digest of the bytes, so that writing what is there already changes nothing; or results, where the digest
 /// names an action, its size says nothing about the bytes, and a later write replaces an earlier one.
 ///
-/// Every order that is answered ends with `until`: when its asker stops waiting. Who passes an order on,
-/// whole or in parts, passes that on; a store that takes up an order whose time is over answers
-/// DEADLINE_EXCEEDED (core/store_kit/take_up.hpp).
+/// Every order that is answered ends with `until`: when its asker stops waiting, and what its client said.
+/// Who passes an order on, whole or in parts, passes that on; a store that takes up an order whose time is
+/// over answers DEADLINE_EXCEEDED (core/store_kit/take_up.hpp).
 namespace kiln {
 
 inline constexpr steady_time waits_for_ever = steady_time::max();
@@ -41,7 +42,7 @@ enum class store_role : std::uint8_t { content, results };
 /// empty blob is never missing from a store of content.
 struct find_missing {
   std::vector<digest> blobs;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct missing_blobs {
   std::vector<digest> blobs;
@@ -64,7 +65,7 @@ struct read_blob {
   digest blob;
   std::uint64_t offset = 0;
   std::uint64_t limit = 0;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
   blob_form takes = blob_form::plain;
 
   bool takes_whole_as(blob_form which) const noexcept {
@@ -84,7 +85,7 @@ struct blob_content {
 /// Wrappers pass batches on as batches.
 struct read_blobs {
   std::vector<digest> blobs;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct blob_batch {
   std::vector<expected<bytes>> results;
@@ -101,7 +102,7 @@ struct write_blob {
   digest blob;
   blob_source_ptr source;
   std::optional<composition> made_of{};
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
   std::shared_ptr<sent_bytes> sent{};
 };
 struct receipt {
@@ -116,7 +117,7 @@ struct write_blobs {
     bytes content;
   };
   std::vector<entry> entries;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct receipts {
   std::vector<expected<receipt>> results;
@@ -127,7 +128,7 @@ struct receipts {
 /// A file stays while its `hold` lives. All are answered together, so what takes long is asked for alone.
 struct lend_files {
   std::vector<digest> blobs;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct lent_file {
   std::string path;
@@ -141,7 +142,7 @@ struct lent_files {
 /// UNIMPLEMENTED where the store cannot promise it.
 struct lease_blobs {
   std::vector<digest> blobs;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct leased {
   std::vector<digest> missing;
@@ -151,7 +152,7 @@ struct leased {
 /// -> forgotten. The blob is dropped even if leased; open readers finish.
 struct forget_blob {
   digest blob;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct forgotten {
   bool was_present = false;
@@ -159,7 +160,7 @@ struct forgotten {
 
 /// -> store_stats
 struct measure_store {
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct store_stats {
   std::uint64_t blobs = 0;
@@ -170,7 +171,7 @@ struct store_stats {
 
 /// -> store_flushed once everything acknowledged is as durable as the store can make it. For the drain.
 struct flush_store {
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct store_flushed {};
 

@@ -48,7 +48,7 @@ struct meeting {
 /// DEADLINE_EXCEEDED.
 template <class Self, class Order, class Then>
 void ask_all(Self* self, const std::vector<store_actor>& stores, std::vector<std::optional<Order>> orders,
-             Then then, deadlines* times = nullptr, steady_time until = waits_for_ever) {
+             Then then, deadlines* times = nullptr, order_deadline until = waits_for_ever) {
   using reply = answer_to<Order>;
   using meeting = asking_all::meeting<reply, Then>;
   auto all = std::make_shared<meeting>(meeting{{}, {}, std::move(then), 1});

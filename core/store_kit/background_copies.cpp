@@ -148,7 +148,7 @@ struct background_copies::arrival {
   }
 };
 
-void background_copies::exclude(const std::vector<digest>& blobs, steady_time until, held then) {
+void background_copies::exclude(const std::vector<digest>& blobs, order_deadline until, held then) {
   auto end_of_hold = tell_home<std::vector<digest>>(
       resumable_store(self_), [this](const std::vector<digest>& freed) { release(freed); });
   auto all = std::make_shared<arrival>();

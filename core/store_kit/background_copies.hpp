@@ -60,7 +60,7 @@ public:
   /// `then` goes on, at once or when the copies under way have ended, and none of these blobs is copied while
   /// the hold lives: for orders that a copy must not undo. A copy that waits is given up, and one that is
   /// under way is cut off. If its store does not answer `until` then, `then` hears DEADLINE_EXCEEDED.
-  void exclude(const std::vector<digest>& blobs, steady_time until, held then);
+  void exclude(const std::vector<digest>& blobs, order_deadline until, held then);
 
   std::size_t waiting() const noexcept { return queue_.size(); }
   std::size_t under_way() const noexcept { return running_; }
@@ -73,7 +73,7 @@ private:
   struct flight {
     job what;
     std::uint64_t size = 0;
-    steady_time until{};
+    order_deadline until{};
     stage at = stage::looking;
     blob_source_ptr bytes;  ///< while it is written
     deadlines::token late;

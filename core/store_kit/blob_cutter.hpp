@@ -17,7 +17,7 @@ namespace kiln {
 struct cut_blob {
   digest blob;
   blob_content content;
-  steady_time until = waits_for_ever;
+  order_deadline until = waits_for_ever;
 };
 struct blob_chunks {
   std::vector<digest> parts;

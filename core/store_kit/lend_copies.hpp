@@ -22,7 +22,7 @@ struct copy_to_lend {
 /// what could be lent without, and gets the files in their places.
 template <class Self>
 void lend_copies(Self* self, const store_actor& inner, std::vector<copy_to_lend> copies, lent_files lent,
-                 steady_time until, answer<lent_files> asker) {
+                 order_deadline until, answer<lent_files> asker) {
   auto places = std::make_shared<std::vector<std::size_t>>();
   lend_files again{{}, until};
   std::vector<std::optional<write_blob>> orders;

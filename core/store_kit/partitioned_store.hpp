@@ -42,7 +42,8 @@ public:
 
 private:
   template <class Order, class Join>
-  caf::result<answer_to<Order>> ask(std::vector<std::optional<Order>> orders, steady_time until, Join join) {
+  caf::result<answer_to<Order>> ask(std::vector<std::optional<Order>> orders, order_deadline until,
+                                    Join join) {
     auto asker = make_answer<answer_to<Order>>(self_);
     ask_all(
         self_, parts_, std::move(orders),

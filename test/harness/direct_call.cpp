@@ -7,7 +7,7 @@ namespace kiln::test {
 direct_call::direct_call(std::string method, std::vector<std::pair<std::string, std::string>> metadata) {
   info_.method = std::move(method);
   info_.peer = "test";
-  info_.metadata = std::move(metadata);
+  info_.metadata = std::make_shared<call_metadata>(std::move(metadata));
 }
 
 void direct_call::send(byte_chain message) {

@@ -11,10 +11,12 @@
 
 namespace kiln::test {
 
-/// How many orders of each kind came, and until when their askers waited. Confined to the test's thread.
+/// How many orders of each kind came, until when their askers waited, and which clients said what beside
+/// their calls. Confined to the test's thread.
 struct seen_orders {
   std::map<std::string, std::size_t> counts;
   std::set<steady_time> times;
+  std::set<std::shared_ptr<const call_metadata>> clients;
   std::size_t watched = 0;
 
   template <class Order>
@@ -34,6 +36,7 @@ public:
   caf::result<answer_to<Order>> take(Order& order) {
     ++seen_->counts[typeid(Order).name()];
     seen_->times.insert(order.until);
+    seen_->clients.insert(order.until.client);
     return pass_on(order);
   }
   void take(watch_store& order) {

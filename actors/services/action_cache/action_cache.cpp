@@ -253,7 +253,7 @@ expected<void> check_same_roots(const std::vector<digest>& roots, const blob_bat
 /// What was kept, or why it was not.
 using kept = std::function<void(expected<bytes>)>;
 
-void compare_roots(cache_pointer self, const state_ptr& state, directories_twice twice, steady_time until,
+void compare_roots(cache_pointer self, const state_ptr& state, directories_twice twice, order_deadline until,
                    std::function<void()> keep, const kept& then) {
   std::shared_ptr<work_budget::share> room = state->options.reading.memory->begin();
   const auto size = static_cast<std::uint64_t>(twice.size);

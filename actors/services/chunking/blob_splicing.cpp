@@ -12,7 +12,7 @@
 
 namespace kiln {
 
-write_blob chunking_context::order_of_parts(const digest& blob, composition whole, steady_time until,
+write_blob chunking_context::order_of_parts(const digest& blob, composition whole, order_deadline until,
                                             std::function<bool()> is_wanted) const {
   auto parts = while_wanted(join_reads(self->system(), blobs, reads_of(whole, until)), std::move(is_wanted));
   return {blob, checked(std::move(parts), blob, pool), std::move(whole), until};

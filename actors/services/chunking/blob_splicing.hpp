@@ -19,7 +19,7 @@ struct chunking_context {
   std::shared_ptr<thread_pool> pool;
 
   /// To write the blob: its parts, joined and proven to be it, for as long as somebody wants them.
-  write_blob order_of_parts(const digest& blob, composition whole, steady_time until,
+  write_blob order_of_parts(const digest& blob, composition whole, order_deadline until,
                             std::function<bool()> is_wanted) const;
 };
 
@@ -41,7 +41,7 @@ private:
   void judge(std::uint64_t id, const splice_request& request, const missing_blobs& missing);
   void join(std::uint64_t id, const splice_request& request);
   bool is_left(std::uint64_t id) const;
-  steady_time until(std::uint64_t id) const { return waits_until(calls_.at(id)); }
+  order_deadline until(std::uint64_t id) const { return waits_until(calls_.at(id)); }
   void end(std::uint64_t id, expected<digest> outcome);
 
   /// What it throws ends this one.

@@ -61,10 +61,10 @@ void begin_call(const call_ptr& from, const clock& time, Body body) {
   answer_call(from, std::move(body));
 }
 
-/// Until when its client waits: what the orders bear that its answer takes. One that names no deadline waits
-/// for ever; its leaving is heard of.
-inline steady_time waits_until(const call_ptr& from) {
-  return from->info().deadline.value_or(waits_for_ever);
+/// Until when its client waits, and what it said: what the orders bear that its answer takes. One that names
+/// no deadline waits for ever; its leaving is heard of.
+inline order_deadline waits_until(const call_ptr& from) {
+  return {from->info().deadline.value_or(waits_for_ever), from->info().metadata};
 }
 
 /// The error branch of a request to another actor: its error is the call's.

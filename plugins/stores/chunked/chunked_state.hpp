@@ -84,7 +84,7 @@ private:
     library_.forget(blob, waits_for_ever, [](const expected<bool>&) {});
   }
   /// What is read whole is the blob, or does not end well.
-  blob_source_ptr open(const digest& blob, const composition& whole, steady_time until);
+  blob_source_ptr open(const digest& blob, const composition& whole, order_deadline until);
   /// May be called on any thread.
   std::function<void()> wrong_of(const digest& blob);
 
@@ -94,7 +94,7 @@ private:
                  answer<blob_batch> asker);
   void lend_copies(const lend_files& order, std::vector<std::size_t> gaps, lent_files lent,
                    answer<lent_files> asker);
-  void lease_parts(const library::found& composed, steady_time until, leased whole_ones,
+  void lease_parts(const library::found& composed, order_deadline until, leased whole_ones,
                    answer<leased> asker);
   void write_whole(write_blob order, answer<receipt> asker);
   /// It comes whole, and is to be kept in chunks.
@@ -104,7 +104,7 @@ private:
   void write_parts(write_blob order, answer<receipt> asker);
   void compose(write_blob order, known_compositions::ticket known, answer<receipt> asker);
   void keep_layout(const digest& blob, const composition& whole, known_compositions::ticket known,
-                   steady_time until, answer<receipt> asker);
+                   order_deadline until, answer<receipt> asker);
   void give_up_copy(receipt kept, forget_blob copy, known_compositions::ticket known, answer<receipt> asker);
 
   const std::int64_t min_size_;

@@ -13,7 +13,7 @@
 
 namespace kiln::chunked {
 
-blob_source_ptr chunked_state::open(const digest& blob, const composition& whole, steady_time until) {
+blob_source_ptr chunked_state::open(const digest& blob, const composition& whole, order_deadline until) {
   auto right = [this, home = resumable_store(self()), layout = proven_layouts::name_of(blob, whole)] {
     caf::anon_send(home, resume{[this, layout] { proven_.remember(layout); }});
   };
@@ -71,7 +71,7 @@ caf::result<leased> chunked_state::take(lease_blobs& order) {
   return asker;
 }
 
-void chunked_state::lease_parts(const library::found& composed, steady_time until, leased whole_ones,
+void chunked_state::lease_parts(const library::found& composed, order_deadline until, leased whole_ones,
                                 answer<leased> asker) {
   lease_blobs parts{{}, until};
   for (const auto& [blob, whole] : composed)

@@ -67,7 +67,8 @@ void chunked_state::compose(write_blob order, known_compositions::ticket known, 
 }
 
 void chunked_state::keep_layout(const digest& blob, const composition& whole,
-                                known_compositions::ticket known, steady_time until, answer<receipt> asker) {
+                                known_compositions::ticket known, order_deadline until,
+                                answer<receipt> asker) {
   on_response(
       self()->request(layouts_, caf::infinite,
                       write_blob{layout_key(blob), source_of(write_layout(whole)), {}, until}),

@@ -26,7 +26,7 @@ struct library::candidate {
 
 struct library::search {
   known_compositions& known;
-  steady_time until;
+  order_deadline until;
   visitor see;
   std::function<void(expected<void>)> then;
   candidates there{};
@@ -50,7 +50,7 @@ struct library::search {
   }
 };
 
-void library::find(const std::vector<digest>& blobs, steady_time until,
+void library::find(const std::vector<digest>& blobs, order_deadline until,
                    std::function<void(expected<found>)> then) {
   auto complete = std::make_shared<found>();
   visit(
@@ -61,7 +61,7 @@ void library::find(const std::vector<digest>& blobs, steady_time until,
       });
 }
 
-void library::find_present(const std::vector<digest>& blobs, steady_time until,
+void library::find_present(const std::vector<digest>& blobs, order_deadline until,
                            std::function<void(expected<std::unordered_set<digest>>)> then) {
   using set = std::unordered_set<digest>;
   auto complete = std::make_shared<set>();
@@ -72,7 +72,7 @@ void library::find_present(const std::vector<digest>& blobs, steady_time until,
       });
 }
 
-void library::forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then) {
+void library::forget(const digest& blob, order_deadline until, std::function<void(expected<bool>)> then) {
   auto fails = [then](const caf::error& fault) { then(fail(from_caf(fault))); };
   on_response(
       self_->request(layouts_, caf::infinite, forget_blob{layout_key(blob), until}),
@@ -87,7 +87,7 @@ void library::forget(const digest& blob, steady_time until, std::function<void(e
       fails);
 }
 
-void library::visit(const std::vector<digest>& blobs, steady_time until, visitor see,
+void library::visit(const std::vector<digest>& blobs, order_deadline until, visitor see,
                     std::function<void(expected<void>)> then) {
   auto state = std::make_shared<search>(search{known_, until, std::move(see), std::move(then)});
   std::vector<digest> keys;

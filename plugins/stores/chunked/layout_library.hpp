@@ -29,14 +29,15 @@ public:
   // until then.
 
   /// With what they are made of.
-  void find(const std::vector<digest>& blobs, steady_time until, std::function<void(expected<found>)> then);
+  void find(const std::vector<digest>& blobs, order_deadline until,
+            std::function<void(expected<found>)> then);
   /// Which they are. A layout may have tens of thousands of parts, so only those of a few blobs are in memory
   /// at a time.
-  void find_present(const std::vector<digest>& blobs, steady_time until,
+  void find_present(const std::vector<digest>& blobs, order_deadline until,
                     std::function<void(expected<std::unordered_set<digest>>)> then);
 
   /// Tells whether there was a layout.
-  void forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then);
+  void forget(const digest& blob, order_deadline until, std::function<void(expected<bool>)> then);
 
 private:
   using visitor = std::function<void(const digest&, composition)>;
@@ -44,7 +45,7 @@ private:
   struct candidate;
   using candidates = std::vector<candidate>;
   /// Shows each of them to `see`, and then tells that this was all.
-  void visit(const std::vector<digest>& blobs, steady_time until, visitor see,
+  void visit(const std::vector<digest>& blobs, order_deadline until, visitor see,
              std::function<void(expected<void>)> then);
   void read_some(const std::shared_ptr<search>& state);
   void check_parts(const std::shared_ptr<search>& state, candidates some);

@@ -30,7 +30,7 @@ private:
 }  // namespace
 
 blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
-                              const composition& whole, steady_time until,
+                              const composition& whole, order_deadline until,
                               std::shared_ptr<thread_pool> hashing, proof_heard heard, read_ahead ahead) {
   auto unreadable = std::make_shared<std::atomic<bool>>(false);
   auto parts =

@@ -15,7 +15,7 @@ struct proof_heard {
 /// The bytes of a composed blob, all of them, read from `inner` and hashed on `hashing`: it ends with
 /// DATA_LOSS instead of with its last bytes if they are not the blob. Whoever wants them waits until then.
 blob_source_ptr proven_source(caf::actor_system& system, const store_actor& inner, const digest& blob,
-                              const composition& whole, steady_time until,
+                              const composition& whole, order_deadline until,
                               std::shared_ptr<thread_pool> hashing, proof_heard heard, read_ahead ahead);
 
 }  // namespace kiln::chunked

@@ -74,7 +74,7 @@ private:
     return finder_.known(key, wanted_result{key, {}}.indexed_as());
   }
   /// Which of these are not there, or not whole.
-  void check_all(const std::vector<digest>& keys, steady_time until,
+  void check_all(const std::vector<digest>& keys, order_deadline until,
                  std::function<void(expected<absent>)> then);
   void check_some(const std::shared_ptr<check>& state);
   /// The answer to a reader; null where the store below has to be asked after all.
@@ -187,12 +187,12 @@ caf::result<blob_batch> checking_store::take(read_blobs& order) {
 struct checking_store::check {
   std::vector<digest> keys;  ///< that the store below has
   std::size_t next = 0;
-  steady_time until;
+  order_deadline until;
   absent gone;
   std::function<void(expected<absent>)> then;
 };
 
-void checking_store::check_all(const std::vector<digest>& keys, steady_time until,
+void checking_store::check_all(const std::vector<digest>& keys, order_deadline until,
                                std::function<void(expected<absent>)> then) {
   auto state = std::make_shared<check>();
   state->until = until;

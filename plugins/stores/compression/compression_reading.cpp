@@ -14,7 +14,7 @@ blob_source_ptr holding(blob_source_ptr source, std::shared_ptr<const void> hold
   return {held, held->second.get()};
 }
 
-std::vector<read_blob> whole_segments(const packed_form& form, std::size_t from, steady_time until) {
+std::vector<read_blob> whole_segments(const packed_form& form, std::size_t from, order_deadline until) {
   std::vector<read_blob> reads;
   for (auto i = from; i < form.segments.size(); ++i) reads.push_back({form.segments[i].name, 0, 0, until});
   return reads;
@@ -50,7 +50,7 @@ struct plan {
   std::uint64_t skip = 0;
 };
 
-expected<plan> plan_of(const touched& what, const bytes& tables, steady_time until) {
+expected<plan> plan_of(const touched& what, const bytes& tables, order_deadline until) {
   plan all;
   std::uint64_t skip = what.skip, left = what.skip + what.size;  // from the first segment's beginning
   std::size_t at = 0;
@@ -86,7 +86,8 @@ std::vector<digest> compression_state::large_ones(const std::vector<digest>& blo
   return large;
 }
 
-void compression_state::find(const std::vector<digest>& blobs, steady_time until, form_library::heard then) {
+void compression_state::find(const std::vector<digest>& blobs, order_deadline until,
+                             form_library::heard then) {
   forms_.find(blobs, until, [this, then = std::move(then)](expected<found> known) {
     if (known) std::erase_if(*known, [this](const auto& one) { return suspects_.contains(one.first); });
     then(std::move(known));
@@ -163,7 +164,8 @@ void compression_state::repack(const packed_form& form, const read_blob& order, 
             });
 }
 
-whole_reading compression_state::reading_of(const digest& blob, const packed_form& form, steady_time until) {
+whole_reading compression_state::reading_of(const digest& blob, const packed_form& form,
+                                            order_deadline until) {
   return {blob, form, join_reads(self()->system(), inner(), whole_segments(form, 0, until)),
           with_.rules.threads, told_of(blob, form)};
 }

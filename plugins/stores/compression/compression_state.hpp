@@ -70,7 +70,7 @@ private:
   // Reading.
 
   /// What of these lies compressed, all of it, and is not suspected.
-  void find(const std::vector<digest>& blobs, steady_time until, form_library::heard then);
+  void find(const std::vector<digest>& blobs, order_deadline until, form_library::heard then);
   void read_packed(const packed_form& form, const read_blob& order, answer<blob_content> asker);
   void read_whole(const packed_form& form, const read_blob& order, answer<blob_content> asker);
   void read_part(const packed_form& form, const read_blob& order, answer<blob_content> asker);
@@ -79,7 +79,7 @@ private:
   void fill_gaps(const read_blobs& order, std::vector<std::size_t> gaps, blob_batch batch,
                  answer<blob_batch> asker);
   /// For who does not mind that the inner store is asked only when the bytes are.
-  whole_reading reading_of(const digest& blob, const packed_form& form, steady_time until);
+  whole_reading reading_of(const digest& blob, const packed_form& form, order_deadline until);
 
   // What proves wrong.
 
@@ -93,12 +93,12 @@ private:
 
   using kept = std::function<void(expected<receipt>)>;
   void pack_blob(write_blob order, kept then);
-  void packed(const digest& blob, steady_time until, expected<packing_end> end, const kept& then);
-  void keep_form(const digest& blob, const packed_form& form, steady_time until, done then);
-  void keep_segment(const packed_segment& one, steady_time until, done kept);
+  void packed(const digest& blob, order_deadline until, expected<packing_end> end, const kept& then);
+  void keep_form(const digest& blob, const packed_form& form, order_deadline until, done then);
+  void keep_segment(const packed_segment& one, order_deadline until, done kept);
   /// One that is there already heals what it is a part of only if it is right.
-  void check_segment(const packed_segment& one, steady_time until, done kept);
-  void replace_segment(const packed_segment& one, steady_time until, done kept);
+  void check_segment(const packed_segment& one, order_deadline until, done kept);
+  void replace_segment(const packed_segment& one, order_deadline until, done kept);
   void keep_batch(const std::shared_ptr<batch_write>& batch);
   void kept_batch(const std::shared_ptr<batch_write>& batch, receipts kept);
   void keep_forms(const std::shared_ptr<batch_write>& batch);

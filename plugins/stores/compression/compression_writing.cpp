@@ -42,7 +42,7 @@ void compression_state::pack_blob(write_blob order, kept then) {
        {std::move(keep), std::move(ended)});
 }
 
-void compression_state::packed(const digest& blob, steady_time until, expected<packing_end> end,
+void compression_state::packed(const digest& blob, order_deadline until, expected<packing_end> end,
                                const kept& then) {
   if (!end) return then(failure(std::move(end).error()));
   if (end->lies_plain) {
@@ -55,7 +55,8 @@ void compression_state::packed(const digest& blob, steady_time until, expected<p
   });
 }
 
-void compression_state::keep_form(const digest& blob, const packed_form& form, steady_time until, done then) {
+void compression_state::keep_form(const digest& blob, const packed_form& form, order_deadline until,
+                                  done then) {
   if (auto suspected = suspects_.find(blob); suspected != suspects_.end()) suspected->second = true;
   forms_.keep(blob, form, until, [=, this](expected<void> kept) {
     if (!kept) return then(with_context(kept.error(), "noting in which form blob {} is kept", blob));
@@ -70,14 +71,14 @@ void compression_state::keep_form(const digest& blob, const packed_form& form, s
   });
 }
 
-void compression_state::keep_segment(const packed_segment& one, steady_time until, done kept) {
+void compression_state::keep_segment(const packed_segment& one, order_deadline until, done kept) {
   ask(write_blob{one.what.name, source_of(one.content), {}, until}, [=, this](const expected<receipt>& how) {
     if (!how) return kept(failure(how.error()));
     how->was_present ? check_segment(one, until, kept) : kept({});
   });
 }
 
-void compression_state::check_segment(const packed_segment& one, steady_time until, done kept) {
+void compression_state::check_segment(const packed_segment& one, order_deadline until, done kept) {
   auto lies = join_reads(self()->system(), inner(), {read_blob{one.what.name, 0, 0, until}});
   auto looked = come_home<void>(home(), [=, this](const expected<void>& right) {
     right ? kept({}) : replace_segment(one, until, kept);
@@ -87,7 +88,7 @@ void compression_state::check_segment(const packed_segment& one, steady_time unt
       [](const byte_chain&) { return expected<void>(); }, std::move(looked));
 }
 
-void compression_state::replace_segment(const packed_segment& one, steady_time until, done kept) {
+void compression_state::replace_segment(const packed_segment& one, order_deadline until, done kept) {
   ask(forget_blob{one.what.name, until}, [=, this](const expected<forgotten>& gone) {
     if (!gone) return kept(failure(gone.error()));
     ask(write_blob{one.what.name, source_of(one.content), {}, until},
@@ -105,7 +106,7 @@ struct compression_state::batch_write {
     receipt how;
   };
   std::vector<blob> blobs;
-  steady_time until;
+  order_deadline until;
   answer<receipts> asker;
 
   void deliver() {

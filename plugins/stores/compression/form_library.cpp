@@ -16,13 +16,13 @@ constexpr std::size_t records_at_once = 1000;  // of some 100 bytes
 
 struct form_library::search {
   std::vector<digest> blobs;
-  steady_time until;
+  order_deadline until;
   heard then;
   std::size_t next = 0;
   found all{};
 };
 
-void form_library::look_up(const std::vector<digest>& blobs, steady_time until, heard then) {
+void form_library::look_up(const std::vector<digest>& blobs, order_deadline until, heard then) {
   read_some(std::make_shared<search>(search{blobs, until, std::move(then)}));
 }
 
@@ -49,7 +49,7 @@ void form_library::read_some(const std::shared_ptr<search>& state) {
       [state](const caf::error& fault) { state->then(fail(from_caf(fault))); });
 }
 
-void form_library::find(const std::vector<digest>& blobs, steady_time until, heard then) {
+void form_library::find(const std::vector<digest>& blobs, order_deadline until, heard then) {
   look_up(blobs, until, [this, until, then = std::move(then)](expected<found> known) {
     if (!known || known->empty()) return then(std::move(known));
     find_missing order{{}, until};
@@ -71,7 +71,7 @@ void form_library::find(const std::vector<digest>& blobs, steady_time until, hea
   });
 }
 
-void form_library::keep(const digest& blob, const packed_form& form, steady_time until,
+void form_library::keep(const digest& blob, const packed_form& form, order_deadline until,
                         std::function<void(expected<void>)> then) {
   on_response(
       self_->request(index_, caf::infinite,
@@ -79,7 +79,8 @@ void form_library::keep(const digest& blob, const packed_form& form, steady_time
       [then](const receipt&) { then({}); }, [then](const caf::error& fault) { then(fail(from_caf(fault))); });
 }
 
-void form_library::forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then) {
+void form_library::forget(const digest& blob, order_deadline until,
+                          std::function<void(expected<bool>)> then) {
   on_response(
       self_->request(index_, caf::infinite, forget_blob{form_key(blob), until}),
       [then](const forgotten& gone) { then(gone.was_present); },

@@ -21,14 +21,14 @@ public:
       : self_(self), inner_(std::move(inner)), index_(std::move(index)) {}
 
   /// Those that have a record. One batch to the index; more than a thousand are more.
-  void look_up(const std::vector<digest>& blobs, steady_time until, heard then);
+  void look_up(const std::vector<digest>& blobs, order_deadline until, heard then);
   /// Of these, those whose segments are all there: one batch to the inner store.
-  void find(const std::vector<digest>& blobs, steady_time until, heard then);
+  void find(const std::vector<digest>& blobs, order_deadline until, heard then);
 
-  void keep(const digest& blob, const packed_form& form, steady_time until,
+  void keep(const digest& blob, const packed_form& form, order_deadline until,
             std::function<void(expected<void>)> then);
   /// Tells whether there was a record.
-  void forget(const digest& blob, steady_time until, std::function<void(expected<bool>)> then);
+  void forget(const digest& blob, order_deadline until, std::function<void(expected<bool>)> then);
 
 private:
   struct search;

@@ -34,7 +34,7 @@ blob_content content_state::guarded(const read_blob& order, blob_content content
   return content;
 }
 
-void content_state::note_fast_failure(const digest& blob, steady_time until, const error& why) {
+void content_state::note_fast_failure(const digest& blob, order_deadline until, const error& why) {
   if (why.code() == errc::data_loss) drop_fast_copy(blob, until);
 }
 

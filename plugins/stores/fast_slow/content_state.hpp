@@ -53,7 +53,7 @@ private:
   /// The fast store does not have it.
   void missed(const read_blob& order, opening then);
   void ask_slow(const read_blob& order, opening then);
-  void note_fast_failure(const digest& blob, steady_time until, const error& why);
+  void note_fast_failure(const digest& blob, order_deadline until, const error& why);
   /// A source goes on by `how` in this actor, whichever thread it is on.
   open_elsewhere from_anywhere(const read_blob& order, void (content_state::*how)(const read_blob&, opening));
   /// For a reader that has some of it already.

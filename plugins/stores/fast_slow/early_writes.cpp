@@ -48,7 +48,7 @@ bool early_writes::takes(std::uint64_t bytes, std::size_t blobs) const {
   return wanted <= most && bytes_ <= most - wanted;
 }
 
-void early_writes::write(const digest& blob, blob_source_ptr source, steady_time until, written then) {
+void early_writes::write(const digest& blob, blob_source_ptr source, order_deadline until, written then) {
   bytes_ += charge_of(blob);
   ask(with_.fast, write_blob{blob, std::move(source), {}, until},
       [this, blob, until, then](expected<receipt> kept) {
@@ -93,7 +93,7 @@ void early_writes::write(write_blobs batch, double_batch::kept then) {
   });
 }
 
-void early_writes::lease(std::vector<digest> blobs, steady_time until,
+void early_writes::lease(std::vector<digest> blobs, order_deadline until,
                          std::function<void(expected<leased>)> then) {
   ask(with_.fast, lease_blobs{std::move(blobs), until}, std::move(then));
 }

@@ -28,7 +28,7 @@ public:
   /// Whether so many blobs of so many bytes can be acknowledged early.
   bool takes(std::uint64_t bytes, std::size_t blobs = 1) const;
   /// The source proves its bytes.
-  void write(const digest& blob, blob_source_ptr source, steady_time until, written then);
+  void write(const digest& blob, blob_source_ptr source, order_deadline until, written then);
   /// A batch of which all are right.
   void write(write_blobs batch, double_batch::kept then);
 
@@ -48,7 +48,7 @@ private:
   };
 
   static std::uint64_t charge_of(const digest& blob) noexcept;
-  void lease(std::vector<digest> blobs, steady_time until, std::function<void(expected<leased>)> then);
+  void lease(std::vector<digest> blobs, order_deadline until, std::function<void(expected<leased>)> then);
   void admit(const digest& blob, const std::shared_ptr<const void>& hold);
   void give_back(const digest& blob);
   void note_fast_failure(const error& why);

@@ -125,7 +125,7 @@ void two_stores::take(const watch_store& order) {
   if (!options().slow_is_written()) self()->send(fast(), order);
 }
 
-void two_stores::drop_fast_copy(const digest& blob, steady_time until) {
+void two_stores::drop_fast_copy(const digest& blob, order_deadline until) {
   if (options().fast_direction == fill_direction::read_only) return;
   ask(fast(), forget_blob{blob, until}, [](const expected<forgotten>&) {});
 }

@@ -57,7 +57,7 @@ protected:
   void forget(const forget_blob& order, told<forget_blob> then);
   void flush(const flush_store& order, told<flush_store> then);
   /// The fast store's copy is wrong, or may be.
-  void drop_fast_copy(const digest& blob, steady_time until);
+  void drop_fast_copy(const digest& blob, order_deadline until);
   /// The fast store did not keep what it was given.
   void note_degraded(const digest& blob, const error& why);
 

@@ -27,7 +27,20 @@ expected<void> check_header(const std::string& name, const std::string& value) {
   return {};
 }
 
+// What belongs to one wire alone.
+expected<void> check_forwarded(const std::string& name) {
+  if (auto good = check_header(name, {}); !good) return good;
+  constexpr std::string_view of_the_wire[] = {"connection", "content-type", "host", "te", "user-agent"};
+  if (name.starts_with("grpc-") ||
+      std::find(std::begin(of_the_wire), std::end(of_the_wire), name) != std::end(of_the_wire))
+    return fail(errc::invalid_argument, "header {} is said by each wire for itself, and cannot be passed on",
+                in_quotes(name));
+  return {};
+}
+
 expected<void> check_options(const grpc_store_options& options) {
+  for (const auto& name : options.forward_headers)
+    if (auto good = check_forwarded(name); !good) return good;
   for (const auto& [name, value] : options.headers)
     if (auto good = check_header(name, value); !good) return good;
   return check_instance_name(options.instance);
@@ -47,6 +60,12 @@ schema<grpc_store_options> grpc_store_schema() {
                 good_if{is_endpoint})
       .field("instance", &o::instance, "The name of the instance there.")
       .field("headers", &o::headers, "Sent with every call, an authorization for instance.", secret{})
+      .field("forward_headers", &o::forward_headers,
+             "Names of headers that a client's calls to us bear and that are passed on with those that they "
+             "cause, in place of ours of the same name: a key of the client's own, for instance. What one "
+             "client was given may be served to others from a store in between.")
+      .field("forward_trace", &o::forward_trace,
+             "Pass on traceparent and tracestate (W3C Trace Context), with calls that are of one client.")
       .field("timeout", &o::timeout, "For a question and its answer, repetitions included.", at_least(1ms))
       .field("transfer_timeout", &o::transfer_timeout, "For the stream of one blob.", at_least(1ms))
       .field("retries", &o::retries,

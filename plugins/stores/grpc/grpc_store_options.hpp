@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config/schema.hpp"
 #include "core/plugin/promises.hpp"
@@ -13,6 +14,8 @@ struct grpc_store_options {
   std::string endpoint;
   std::string instance;
   std::map<std::string, std::string> headers;
+  std::vector<std::string> forward_headers;
+  bool forward_trace = true;
   duration timeout = std::chrono::seconds(60);
   duration transfer_timeout = std::chrono::minutes(10);
   unsigned retries = 3U;

@@ -82,9 +82,36 @@ remote::remote(grpc_store_options options, std::string store_name, environment e
                std::shared_ptr<channel> wire, timer later)
     : common_(begin(std::move(options), std::move(store_name), env, std::move(wire), std::move(later))) {}
 
-std::shared_ptr<remote> remote::until(steady_time when) {
-  if (when == until_) return shared_from_this();
+std::shared_ptr<remote> remote::until(const order_deadline& when) {
+  if (when == until_ && !when.client) return shared_from_this();
   return std::shared_ptr<remote>(new remote(common_, when));
+}
+
+namespace {
+
+// W3C Trace Context.
+bool is_trace(std::string_view name) {
+  return name == "traceparent" || name == "tracestate";
+}
+
+}  // namespace
+
+bool remote::speaks_for(const order_deadline& asker) const {
+  const auto& names = options().forward_headers;
+  return asker.client && std::any_of(asker.client->begin(), asker.client->end(), [&](const auto& field) {
+           return std::find(names.begin(), names.end(), field.first) != names.end();
+         });
+}
+
+call_metadata remote::passed_on(const order_deadline& from) const {
+  call_metadata some;
+  if (!from.client) return some;
+  const auto& names = options().forward_headers;
+  for (const auto& field : *from.client)
+    if ((options().forward_trace && is_trace(field.first)) ||
+        std::find(names.begin(), names.end(), field.first) != names.end())
+      some.push_back(field);
+  return some;
 }
 
 void remote::ask(std::string method, byte_chain message, done<byte_chain> then) {
@@ -103,7 +130,13 @@ outbound_request remote::request(std::string method, duration timeout) const {
   // No wire has to know what less than no time is.
   constexpr duration least = std::chrono::milliseconds(1);
   if (until_ != steady_time::max()) timeout = std::min<duration>(timeout, until_ - env().time->now());
-  return {std::move(method), {options().headers.begin(), options().headers.end()}, std::max(timeout, least)};
+  // What a client says itself stands in place of what is said for all.
+  auto headers = passed_on_;
+  for (const auto& [name, value] : options().headers)
+    if (std::none_of(passed_on_.begin(), passed_on_.end(),
+                     [&](const auto& one) { return one.first == name; }))
+      headers.emplace_back(name, value);
+  return {std::move(method), std::move(headers), std::max(timeout, least)};
 }
 
 failure remote::explain(const error& fault) const {

@@ -48,7 +48,9 @@ public:
          timer later);
 
   /// The same, for an order whose asker waits until then: no call takes longer.
-  std::shared_ptr<remote> until(steady_time when);
+  std::shared_ptr<remote> until(const order_deadline& when);
+  /// The server is told of this asker what it is not told of others: its call is its own.
+  bool speaks_for(const order_deadline& asker) const;
 
   const grpc_store_options& options() const noexcept { return common_->options; }
   const environment& env() const noexcept { return common_->env; }
@@ -94,13 +96,16 @@ private:
     byte_budget sent_bytes{most_sent_bytes};
   };
   void ask_what_it_can();
-  remote(std::shared_ptr<common> shared, steady_time until) : common_(std::move(shared)), until_(until) {}
+  remote(std::shared_ptr<common> shared, const order_deadline& until)
+      : common_(std::move(shared)), until_(until), passed_on_(passed_on(until)) {}
+  call_metadata passed_on(const order_deadline& from) const;
   outbound_request request(std::string method, duration timeout) const;
   static std::shared_ptr<common> begin(grpc_store_options options, std::string store_name,
                                        const environment& env, std::shared_ptr<channel> wire, timer later);
 
   const std::shared_ptr<common> common_;
   const steady_time until_ = steady_time::max();
+  const call_metadata passed_on_;  ///< what the client said whose order this is
 };
 
 using remote_ptr = std::shared_ptr<remote>;

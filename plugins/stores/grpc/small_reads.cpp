@@ -25,8 +25,8 @@ small_reads::small_reads(resumable_store::pointer self, remote_ptr where, const 
 bool small_reads::takes(const read_blob& order) const noexcept {
   const auto size = static_cast<std::uint64_t>(order.blob.size);
   const auto& largest = where_->options().gather_up_to;
-  return largest && size > 0 && size <= largest->bytes && order.offset == 0 &&
-         (order.limit == 0 || order.limit >= size);
+  return largest && !where_->speaks_for(order.until) && size > 0 && size <= largest->bytes &&
+         order.offset == 0 && (order.limit == 0 || order.limit >= size);
 }
 
 void small_reads::add(const read_blob& order, answer<blob_content> asker) {
@@ -71,7 +71,7 @@ void small_reads::ask_for(requests all) {
   steady_time until = steady_time::min();
   for (const auto& one : all) {
     blobs.push_back(one.blob);
-    until = std::max(until, one.until);
+    until = std::max<steady_time>(until, one.until);
   }
   auto home = [this, all = std::move(all)](expected<blob_batch> batch) mutable {
     --under_way_;

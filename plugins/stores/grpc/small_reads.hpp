@@ -24,7 +24,7 @@ public:
 private:
   struct request {
     digest blob;
-    steady_time until;
+    order_deadline until;
     answer<blob_content> asker;
   };
   using requests = std::vector<request>;

@@ -100,10 +100,10 @@ private:
   void write_both(write_blobs order, answer<receipts> asker, background_copies::hold hold = {});
   expected<receipt> join_receipts(const digest& blob, expected<receipt> one, expected<receipt> other);
   /// Around writes of results: whatever is copied waits, and what was written twice at once is settled.
-  void begin_result(const std::vector<digest>& blobs, steady_time until, background_copies::held then);
+  void begin_result(const std::vector<digest>& blobs, order_deadline until, background_copies::held then);
   void end_result(const std::vector<digest>& blobs);
   /// Whether it was or not; `then` waits for that until `until`, and not long.
-  void forget_in(side which, const digest& blob, steady_time until, std::function<void()> then);
+  void forget_in(side which, const digest& blob, order_deadline until, std::function<void()> then);
 
   const resumable_store::pointer self_;
   const std::vector<store_actor> stores_;

@@ -32,14 +32,15 @@ void give_up(const readers& all, side which, const expected<receipt>& said) {
 
 // It is told so although the asker's time may be over, and although it may be left out: it hears when it is
 // back.
-void mirror_state::forget_in(side which, const digest& blob, steady_time until, std::function<void()> then) {
+void mirror_state::forget_in(side which, const digest& blob, order_deadline until,
+                             std::function<void()> then) {
   const auto now = time_.now();
   const auto left = until == waits_for_ever ? patience_ : std::max<duration>(until - now, duration::zero());
   ask(which, forget_blob{blob, now + patience}, std::min(patience_, left),
       [then = std::move(then)](const expected<forgotten>&) { then(); });
 }
 
-void mirror_state::begin_result(const std::vector<digest>& blobs, steady_time until,
+void mirror_state::begin_result(const std::vector<digest>& blobs, order_deadline until,
                                 background_copies::held then) {
   for (const auto& blob : blobs) {
     auto& mine = being_written_[blob];

@@ -37,6 +37,6 @@ using fetch = std::shared_ptr<const void>;
 /// Asks for bytes [offset, offset + size) of the object, fewer where it ends before that. Whoever is asked
 /// may give up at `until`.
 using origin =
-    std::function<fetch(std::uint64_t offset, std::uint64_t size, steady_time until, fetch_events events)>;
+    std::function<fetch(std::uint64_t offset, std::uint64_t size, order_deadline until, fetch_events events)>;
 
 }  // namespace kiln::range_cache

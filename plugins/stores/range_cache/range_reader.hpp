@@ -12,7 +12,7 @@ struct blob_part {
   digest blob;
   std::uint64_t begin;
   std::uint64_t end;
-  steady_time until;
+  order_deadline until;
 };
 
 class range_reader;

@@ -72,7 +72,7 @@ struct leash {
 }  // namespace
 
 origin origin_in(resumable_store::pointer self, store_actor inner, const digest& blob) {
-  return [=, inner = std::move(inner)](std::uint64_t offset, std::uint64_t size, steady_time until,
+  return [=, inner = std::move(inner)](std::uint64_t offset, std::uint64_t size, order_deadline until,
                                        fetch_events events) -> fetch {
     auto one = std::make_shared<store_fetch>(self, std::move(events));
     one->begin(inner, {blob, offset, size, until});

@@ -52,7 +52,7 @@ std::vector<digest> moving_store::moving_among(const std::vector<digest>& blobs)
 }
 
 template <class Order, class Then>
-void moving_store::ask_old_homes(std::vector<digest> blobs, steady_time until, Then then) {
+void moving_store::ask_old_homes(std::vector<digest> blobs, order_deadline until, Then then) {
   Order order{blobs, until};
   auto where = homes_of(order, where_->before);
   auto orders = split(std::move(order), where, where_->parts.size());
@@ -83,7 +83,7 @@ caf::result<missing_blobs> moving_store::take(find_missing& order) {
   return asker;
 }
 
-void moving_store::find_again(missing_blobs missing, steady_time until, answer<missing_blobs> asker) {
+void moving_store::find_again(missing_blobs missing, order_deadline until, answer<missing_blobs> asker) {
   auto nowhere = moving_among(missing.blobs);
   if (!is_shared_ || nowhere.empty()) return asker.deliver(std::move(missing));
   ask_new(find_missing{nowhere, until},
@@ -106,7 +106,7 @@ caf::result<leased> moving_store::take(lease_blobs& order) {
 }
 
 // A blob that is leased in its old home may be copied, but stays there until the lease ends.
-void moving_store::lease_elsewhere(leased lease, steady_time until, const moves::token& search,
+void moving_store::lease_elsewhere(leased lease, order_deadline until, const moves::token& search,
                                    answer<leased> asker) {
   auto elsewhere = moving_among(lease.missing);
   if (elsewhere.empty()) return asker.deliver(std::move(lease));
@@ -124,7 +124,7 @@ void moving_store::lease_elsewhere(leased lease, steady_time until, const moves:
   ask_old_homes<lease_blobs>(std::move(elsewhere), until, std::move(then));
 }
 
-void moving_store::lease_again(leased lease, steady_time until, answer<leased> asker) {
+void moving_store::lease_again(leased lease, order_deadline until, answer<leased> asker) {
   auto nowhere = moving_among(lease.missing);
   if (!is_shared_ || nowhere.empty()) return asker.deliver(std::move(lease));
   ask_new(lease_blobs{nowhere, until},

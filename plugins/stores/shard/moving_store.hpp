@@ -72,7 +72,7 @@ private:
   void ask_parts(std::vector<std::optional<Order>> orders, Then then);
   /// `then(found, answers)`: which of these blobs their old homes have.
   template <class Order, class Then>
-  void ask_old_homes(std::vector<digest> blobs, steady_time until, Then then);
+  void ask_old_homes(std::vector<digest> blobs, order_deadline until, Then then);
 
   template <class Order>
   caf::result<answer_to<Order>> take_batch(Order& order);
@@ -80,14 +80,14 @@ private:
   void fill_gaps(const Order& asked, answer_to<Order> batch, const moves::token& search,
                  answer<answer_to<Order>> asker);
   /// Of what neither home had.
-  void find_again(missing_blobs missing, steady_time until, answer<missing_blobs> asker);
-  void lease_again(leased lease, steady_time until, answer<leased> asker);
+  void find_again(missing_blobs missing, order_deadline until, answer<missing_blobs> asker);
+  void lease_again(leased lease, order_deadline until, answer<leased> asker);
   template <class Order>
   void ask_again(const std::vector<std::size_t>& gaps, const Order& asked, answer_to<Order> batch,
                  answer<answer_to<Order>> asker);
-  void lease_elsewhere(leased lease, steady_time until, const moves::token& search, answer<leased> asker);
+  void lease_elsewhere(leased lease, order_deadline until, const moves::token& search, answer<leased> asker);
   /// Of results that were written: `then` when nothing older can come back.
-  void forget_old(const std::vector<digest>& blobs, steady_time until, std::function<void()> then);
+  void forget_old(const std::vector<digest>& blobs, order_deadline until, std::function<void()> then);
 
   const std::shared_ptr<const layout> where_;
   const bool is_shared_;

@@ -54,7 +54,7 @@ caf::result<receipts> moving_store::take(write_blobs& order) {
 }
 
 // Later, mostly, so that no writer waits for an old home. What it answers changes nothing.
-void moving_store::forget_old(const std::vector<digest>& blobs, steady_time until,
+void moving_store::forget_old(const std::vector<digest>& blobs, order_deadline until,
                               std::function<void()> then) {
   auto all = std::make_shared<all_ended>(std::move(then));
   for (const auto& blob : blobs) {

@@ -68,9 +68,10 @@ void inbound_call::has_first(bool ok) {
 void inbound_call::learn_info() {
   info_.method = context_.method();
   info_.peer = context_.peer();
+  auto said = std::make_shared<call_metadata>();
   for (const auto& [name, value] : context_.client_metadata())
-    info_.metadata.emplace_back(std::string(name.data(), name.size()),
-                                std::string(value.data(), value.size()));
+    said->emplace_back(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+  info_.metadata = std::move(said);
   if (home_->identifies)
     for (const auto& name : context_.auth_context()->GetPeerIdentity()) {
       info_.certificate.assign(name.data(), name.size());

@@ -119,7 +119,7 @@ void session::begin_exchange(request_head head) {
   info.method = "/kiln.http/" + head.method + head.target;
   info.peer = peer_;
   info.certificate = wire_->certificate();
-  info.metadata = std::move(head.fields);
+  info.metadata = std::make_shared<call_metadata>(std::move(head.fields));
   current_ = std::make_shared<exchange>(shared_from_this(), std::move(info), head);
   auto now = current_;
   now->begin();

@@ -207,6 +207,19 @@ worker_token: /nowhere/token
   BOOST_TEST(std::count(told.begin(), told.end(), '\n') == 6, told);
 }
 
+BOOST_AUTO_TEST_CASE(headers_that_each_wire_says_for_itself_cannot_be_passed_on) {
+  auto node = [](const std::string& name) {
+    return complaints(
+        "stores: {blobs: {type: grpc, endpoint: \"cache:1\", forward_headers: [" + name +
+        "]}}\ntransports: {public: {type: grpc, listen: [\"127.0.0.1:0\"]}}\nserve: {content: blobs}\n");
+  };
+  BOOST_TEST(node("authorization, x-key") == "nothing");
+  for (const char* name : {"grpc-timeout", "te", "host", "content-type", "connection", "user-agent"})
+    BOOST_TEST(node(name).find("is said by each wire for itself") != std::string::npos, name);
+  for (const char* name : {"X-Key", "\":path\"", "\"\""})
+    BOOST_TEST(node(name).find("is no name of a header") != std::string::npos, name);
+}
+
 BOOST_AUTO_TEST_CASE(headers_that_no_call_could_carry_are_told_and_their_values_kept) {
   auto node = [](const std::string& headers) {
     return complaints(

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "actors/services/action_cache/action_cache.hpp"
 #include "actors/services/byte_stream/byte_stream.hpp"
 #include "actors/services/chunking/chunking.hpp"
@@ -43,12 +45,13 @@ struct deadline_bench : service_bench {
     add_routes(routes, own(spawn_http_cache(actors(), web)));
     run();
     seen->times.clear();
+    seen->clients.clear();
   }
   store_actor watched(const store_actor& store) {
     return own(kiln::spawn_store<watching_store>(actors(), env(), store, seen));
   }
   void call(const std::string& method, const google::protobuf::MessageLite& request) {
-    auto made = std::make_shared<direct_call>(method);
+    auto made = std::make_shared<direct_call>(method, call_metadata{{"x-client", "me"}});
     made->set_deadline(deadline);
     hand_over(made, serialise(request));
     run();
@@ -57,6 +60,7 @@ struct deadline_bench : service_bench {
   /// The same over HTTP.
   void ask_http(const std::string& method, const std::string& target, const std::string& body = {},
                 call_metadata fields = {}) {
+    fields.emplace_back("x-client", "me");
     fields.emplace_back("content-length", std::to_string(body.size()));
     auto made = std::make_shared<direct_call>("/kiln.http/" + method + target, std::move(fields));
     made->set_deadline(deadline);
@@ -66,8 +70,15 @@ struct deadline_bench : service_bench {
     run();
     BOOST_TEST_REQUIRE(made->finished_well(), made->status().value_or(error()).to_string());
   }
-  /// That there were orders, and all of them bore it.
-  bool all_bore_the_deadline() const { return seen->times == std::set{deadline}; }
+  /// That there were orders, and all of them bore it, and what the client said.
+  bool all_bore_the_deadline() const {
+    return seen->times == std::set{deadline} &&
+           std::all_of(seen->clients.begin(), seen->clients.end(), [](const auto& client) {
+             return client &&
+                    std::find(client->begin(), client->end(),
+                              std::pair<std::string, std::string>("x-client", "me")) != client->end();
+           });
+  }
 
   const std::shared_ptr<seen_orders> seen = std::make_shared<seen_orders>();
   const steady_time deadline = time().now() + std::chrono::hours(1);

@@ -96,7 +96,9 @@ void reapi_peer::let_go() {
 
 bool reapi_peer::admit(const call_ptr& from) {
   const std::string& method = from->info().method;
-  ++calls[method.substr(method.rfind('/') + 1)];
+  const auto short_name = method.substr(method.rfind('/') + 1);
+  ++calls[short_name];
+  said[short_name].push_back(from->info().metadata);
   clients.insert(from->info().peer);
   if (how.unavailable == 0) return true;
   --how.unavailable;

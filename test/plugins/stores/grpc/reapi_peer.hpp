@@ -46,8 +46,9 @@ public:
   manners how;
   std::map<digest, std::string> blobs;
   std::map<digest, std::string> results;
-  std::map<std::string, int> calls;  ///< by method
-  std::size_t largest_batch = 0;     ///< bytes of a request
+  std::map<std::string, int> calls;                                               ///< by method
+  std::map<std::string, std::vector<std::shared_ptr<const call_metadata>>> said;  ///< beside each of them
+  std::size_t largest_batch = 0;                                                  ///< bytes of a request
   std::size_t messages_of_last_write = 0;
   std::map<std::string, std::string> partial;  ///< uploads that broke off, by name
   std::size_t uploaded = 0;                    ///< bytes of all uploads

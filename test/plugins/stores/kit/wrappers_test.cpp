@@ -201,7 +201,8 @@ void check_that_a_lease_reaches_the_bottom() {
 template <class Wrapped>
 void check_that_the_time_is_passed_on() {
   Wrapped on;
-  const auto until = on.system.time().now() + std::chrono::hours(1);
+  const order_deadline until(on.system.time().now() + std::chrono::hours(1),
+                             std::make_shared<call_metadata>(call_metadata{{"said", "by a client"}}));
   auto order = some_blobs(6);
   order.until = until;
   const auto names = names_in(order);
@@ -220,7 +221,10 @@ void check_that_the_time_is_passed_on() {
   }
   BOOST_REQUIRE(on.ask(measure_store{until}).has_value());
   BOOST_REQUIRE(on.ask(flush_store{until}).has_value());
-  for (const auto& store : on.below) BOOST_TEST((store->times == std::set{until}));
+  for (const auto& store : on.below) {
+    BOOST_TEST((store->times == std::set<steady_time>{until}));
+    BOOST_TEST((store->clients == std::set{until.client}));
+  }
 }
 
 }  // namespace
@@ -304,7 +308,8 @@ BOOST_AUTO_TEST_CASE(orders_below_shard_and_mirror_bear_the_time_of_the_asker) {
 
 BOOST_AUTO_TEST_CASE(what_a_chunked_store_asks_about_layouts_and_chunks_bears_the_time_of_the_asker) {
   chunked_one on;
-  const auto until = on.system.time().now() + std::chrono::hours(1);
+  const order_deadline until(on.system.time().now() + std::chrono::hours(1),
+                             std::make_shared<call_metadata>(call_metadata{{"said", "by a client"}}));
   auto chunks = some_blobs(3);
   chunks.until = until;
   std::string content;
@@ -326,7 +331,10 @@ BOOST_AUTO_TEST_CASE(what_a_chunked_store_asks_about_layouts_and_chunks_bears_th
   BOOST_REQUIRE((read.has_value() && read->results.at(0).has_value()));
   BOOST_TEST(on.ask(lease_blobs{{blob}, until})->missing.empty());
   BOOST_TEST(on.ask(forget_blob{blob, until})->was_present);
-  for (const auto& store : on.below) BOOST_TEST((store->times == std::set{until}));
+  for (const auto& store : on.below) {
+    BOOST_TEST((store->times == std::set<steady_time>{until}));
+    BOOST_TEST((store->clients == std::set{until.client}));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_wrapper_passes_on_what_it_does_not_name) {
