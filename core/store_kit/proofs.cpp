@@ -32,10 +32,10 @@ bool proofs::is_known(const digest& claim) {
   return true;
 }
 
-void proofs::prove(const digest& claim, reading read, outcome then) {
+void proofs::prove(const digest& claim, reading read, steady_time until, outcome then) {
   if (is_known(claim)) return then({});
   auto [place, first] = proofs_.try_emplace(claim);
-  place->second.waiting.push_back(std::move(then));
+  place->second.waiting.push_back(awaited<void>::make(times_, until, std::move(then)));
   if (!first) return;
   place->second.read = std::move(read);
   waiting_.push_back(claim);
@@ -55,7 +55,8 @@ void proofs::start(const digest& claim) {
   auto read = come_home<void>(resumable_store(self_),
                               [this, claim](const expected<void>& end) { ended(claim, end); });
   pump(
-      proofs_.at(claim).read(), [](const byte_chain&) { return expected<void>(); }, read);
+      proofs_.at(claim).read(times_.time().now() + longest),
+      [](const byte_chain&) { return expected<void>(); }, read);
 }
 
 void proofs::ended(const digest& claim, const expected<void>& end) {
@@ -63,7 +64,7 @@ void proofs::ended(const digest& claim, const expected<void>& end) {
   if (end) remember(claim);
   auto done = proofs_.extract(claim);
   start_some();
-  for (const auto& then : done.mapped().waiting) then(end);
+  for (const auto& one : done.mapped().waiting) one->settle(end);
 }
 
 }  // namespace kiln

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/contract/stream.hpp"
+#include "core/store_kit/deadlines.hpp"
 #include "core/store_kit/store_behaviour.hpp"
 
 namespace kiln {
@@ -18,10 +19,13 @@ namespace kiln {
 class proofs {
 public:
   using outcome = std::function<void(const expected<void>&)>;
-  /// All of the blob, ending in an error unless the claim is true.
-  using reading = std::function<blob_source_ptr()>;
+  /// All of the blob, ending in an error unless the claim is true, or it took until then.
+  using reading = std::function<blob_source_ptr(steady_time until)>;
+  /// For a proof: it must not keep others from theirs for ever, whatever the store does that is read from.
+  static constexpr duration longest = std::chrono::minutes(10);
 
-  explicit proofs(resumable_store::pointer self) : self_(self) {}
+  /// `time` outlives this.
+  proofs(resumable_store::pointer self, const clock& time) : self_(self), times_(self, time) {}
 
   // A claim is known by a digest that nobody can give to another one.
 
@@ -30,13 +34,13 @@ public:
   /// What was seen once is not what lies there now.
   void disbelieve(const digest& claim);
   /// At once if it is known, else when it was read; few are at a time, and whoever asks for one that is being
-  /// read waits for the same.
-  void prove(const digest& claim, reading read, outcome then);
+  /// read waits for the same, each no longer than its own time.
+  void prove(const digest& claim, reading read, steady_time until, outcome then);
 
 private:
   struct proof {
     reading read;
-    std::vector<outcome> waiting;
+    std::vector<std::shared_ptr<awaited<void>>> waiting;
   };
 
   void start_some();
@@ -44,6 +48,7 @@ private:
   void ended(const digest& claim, const expected<void>& end);
 
   const resumable_store::pointer self_;
+  deadlines times_;
   std::unordered_set<digest> young_;
   std::unordered_set<digest> old_;
   std::unordered_map<digest, proof> proofs_;

@@ -35,7 +35,7 @@ void chunked_state::read_composed(const composition& whole, const read_blob& ord
 
 // That each chunk has its digest does not say that they are this blob.
 void chunked_state::read_part(const composition& whole, const read_blob& order, answer<blob_content> asker) {
-  proven_.prove(order.blob, whole, [=, this](const expected<void>& right) mutable {
+  proven_.prove(order.blob, whole, order.until, [=, this](const expected<void>& right) mutable {
     if (!right) return asker.deliver(failure(right.error()));
     auto part = proven_part(self()->system(), inner(), whole, order, hashing_, wrong_of(order.blob), ahead_);
     asker.deliver(blob_content{{}, std::move(part), whole});

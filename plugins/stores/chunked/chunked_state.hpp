@@ -44,7 +44,8 @@ public:
         known_(listeners_, with.index_bytes, *with.time),
         library_(self, with.inner, layouts_, hashing_, known_,
                  [this](const digest& blob) { drop_layout(blob); }),
-        proven_(self, with.inner, hashing_, ahead_, [this](const digest& blob) { drop_layout(blob); }) {}
+        proven_(self, with.inner, hashing_, ahead_, *with.time,
+                [this](const digest& blob) { drop_layout(blob); }) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<blob_content> take(read_blob& order);

@@ -20,14 +20,14 @@ digest proven_layouts::name_of(const digest& blob, const composition& whole) {
   return mixed.finish();
 }
 
-void proven_layouts::prove(const digest& blob, const composition& whole, outcome then) {
-  auto read = [this, blob, whole] {
+void proven_layouts::prove(const digest& blob, const composition& whole, steady_time until, outcome then) {
+  auto read = [this, blob, whole](steady_time at_most) {
     resumable_store home(self_);
     auto wrong = [this, home, blob] { caf::anon_send(home, resume{[this, blob] { wrong_(blob); }}); };
-    return proven_source(self_->system(), inner_, blob, whole, waits_for_ever, hashing_,
-                         {std::move(wrong), [] {}}, ahead_);
+    return proven_source(self_->system(), inner_, blob, whole, at_most, hashing_, {std::move(wrong), [] {}},
+                         ahead_);
   };
-  proofs_.prove(name_of(blob, whole), std::move(read), std::move(then));
+  proofs_.prove(name_of(blob, whole), std::move(read), until, std::move(then));
 }
 
 }  // namespace kiln::chunked

@@ -16,20 +16,20 @@ public:
 
   /// `wrong` hears of layouts that are not their blobs.
   proven_layouts(resumable_store::pointer self, store_actor inner, std::shared_ptr<thread_pool> hashing,
-                 read_ahead ahead, std::function<void(const digest&)> wrong)
+                 read_ahead ahead, const clock& time, std::function<void(const digest&)> wrong)
       : self_(self),
         inner_(std::move(inner)),
         hashing_(std::move(hashing)),
         ahead_(std::move(ahead)),
         wrong_(std::move(wrong)),
-        proofs_(self) {}
+        proofs_(self, time) {}
 
   /// Which layout of which blob it is.
   static digest name_of(const digest& blob, const composition& whole);
 
   void remember(const digest& layout) { proofs_.remember(layout); }
   /// All chunks are there.
-  void prove(const digest& blob, const composition& whole, outcome then);
+  void prove(const digest& blob, const composition& whole, steady_time until, outcome then);
 
 private:
   const resumable_store::pointer self_;

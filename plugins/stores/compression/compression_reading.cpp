@@ -138,29 +138,34 @@ void compression_state::read_packed(const packed_form& form, const read_blob& or
   if (whole && (proven_on_the_way || proofs_.is_known(claim_of(order.blob, form))))
     return read_whole(form, order, asker);
   if (!whole && form.as_sent) return repack(form, order, asker);
-  auto proof = [this, blob = order.blob, form] { return unpacked(reading_of(blob, form, waits_for_ever)); };
+  auto proof = [this, blob = order.blob, form](steady_time until) {
+    return unpacked(reading_of(blob, form, until));
+  };
   // That the segments have their digests does not say that they are this blob.
-  proofs_.prove(claim_of(order.blob, form), proof, [=, this](const expected<void>& right) mutable {
-    if (!right) return asker.deliver(failure(right.error()));
-    whole ? read_whole(form, order, asker) : read_part(form, order, asker);
-  });
+  proofs_.prove(claim_of(order.blob, form), proof, order.until,
+                [=, this](const expected<void>& right) mutable {
+                  if (!right) return asker.deliver(failure(right.error()));
+                  whole ? read_whole(form, order, asker) : read_part(form, order, asker);
+                });
 }
 
 void compression_state::repack(const packed_form& form, const read_blob& order, answer<blob_content> asker) {
   auto& waiting = repacking_[order.blob];
-  waiting.push_back([=, this](const expected<void>& done) mutable {
+  auto read_again = [=, this](const expected<void>& done) mutable {
     if (!done) return asker.deliver(failure(done.error()));
     on_response(
         self()->request(home(), caf::infinite, order),
         [asker](blob_content& content) mutable { asker.deliver(std::move(content)); },
         [asker](const caf::error& fault) mutable { asker.deliver(fail(from_caf(fault))); });
-  });
+  };
+  waiting.push_back(awaited<void>::make(times_, order.until, std::move(read_again)));
   if (waiting.size() > 1) return;
-  pack_blob({order.blob, unpacked(reading_of(order.blob, form, waits_for_ever))},
+  const auto until = times_.time().now() + proofs::longest;
+  pack_blob({order.blob, unpacked(reading_of(order.blob, form, until)), {}, until},
             [this, blob = order.blob](const expected<receipt>& kept) {
               auto all = repacking_.extract(blob);
               const auto how = kept ? expected<void>() : with_context(kept.error(), "packing it for a part");
-              for (const auto& one : all.mapped()) one(how);
+              for (const auto& one : all.mapped()) one->settle(how);
             });
 }
 

@@ -26,6 +26,7 @@ public:
     std::int64_t min_size = 0;
     packing_rules rules;
     stats counted;
+    const clock* time = nullptr;
   };
 
   compression_state(resumable_store::pointer self, setting given, const store_actor& inner, store_actor index)
@@ -33,7 +34,8 @@ public:
         with_(std::move(given)),
         index_(std::move(index)),
         forms_(self, inner, index_),
-        proofs_(self) {}
+        proofs_(self, *with_.time),
+        times_(self, *with_.time) {}
 
   caf::result<missing_blobs> take(find_missing& order);
   caf::result<blob_content> take(read_blob& order);
@@ -107,8 +109,9 @@ private:
   const store_actor index_;
   form_library forms_;
   proofs proofs_;
+  deadlines times_;
   std::unordered_map<digest, bool> suspects_;  // whether it was written since
-  std::unordered_map<digest, std::vector<std::function<void(const expected<void>&)>>> repacking_;
+  std::unordered_map<digest, std::vector<std::shared_ptr<awaited<void>>>> repacking_;
   store_observers listeners_;
 };
 

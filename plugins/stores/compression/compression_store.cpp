@@ -26,12 +26,12 @@ void compression_state::suspect(const digest& blob, const packed_form& form) {
   if (!suspects_.try_emplace(blob, false).second) return;
   const auto claim = claim_of(blob, form);
   proofs_.disbelieve(claim);
-  auto proof = [this, blob, form] {
-    auto what = reading_of(blob, form, waits_for_ever);
+  auto proof = [this, blob, form](steady_time until) {
+    auto what = reading_of(blob, form, until);
     what.told = {[] {}, [] {}};
     return unpacked(std::move(what));
   };
-  proofs_.prove(claim, proof, [this, blob, form](const expected<void>& right) {
+  proofs_.prove(claim, proof, waits_for_ever, [this, blob, form](const expected<void>& right) {
     const bool was_written = suspects_.at(blob);
     if (!right && !was_written && right.error().code() == errc::data_loss) return convict(blob, form);
     suspects_.erase(blob);
@@ -167,7 +167,8 @@ expected<store_actor> spawn_compression_store(const compression_store_options& o
   rules.threads = context.env.pools->make("kiln-compress", threads);
   compressing::compression_state::setting with{static_cast<std::int64_t>(options.min_size.bytes),
                                                std::move(rules),
-                                               {*context.env.metrics, context.name}};
+                                               {*context.env.metrics, context.name},
+                                               context.env.time};
   return spawn_store<compressing::compression_state>(context.system, context.env, std::move(with),
                                                      context.store(options.inner),
                                                      context.store(options.index));

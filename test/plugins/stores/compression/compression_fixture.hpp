@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,14 @@
 
 namespace kiln::test {
 
-/// Counts orders, and writes down every read of bytes.
+/// Counts orders, and writes down every read of bytes. Never answers what the test says.
 class noting_store final : public store_wrapper {
 public:
   struct notes {
     seen_orders orders;
     std::vector<read_blob> reads;
+    std::optional<digest> unanswered;
+    std::vector<answer<blob_content>> owed;
   };
   noting_store(resumable_store::pointer self, store_actor inner, std::shared_ptr<notes> seen)
       : store_wrapper(self, std::move(inner)), seen_(std::move(seen)) {}
@@ -30,7 +33,10 @@ public:
   caf::result<answer_to<Order>> take(Order& order) {
     ++seen_->orders.counts[typeid(Order).name()];
     seen_->orders.times.insert(order.until);
-    if constexpr (std::is_same_v<Order, read_blob>) seen_->reads.push_back(order);
+    if constexpr (std::is_same_v<Order, read_blob>) {
+      seen_->reads.push_back(order);
+      if (seen_->unanswered == order.blob) return seen_->owed.emplace_back(owe<read_blob>());
+    }
     return pass_on(order);
   }
   void take(watch_store& order) { pass_on(order); }
@@ -61,7 +67,8 @@ struct compressed_store {
     rules.full = rules.scarce = segment;
     rules.memory = std::make_shared<byte_budget>(256 << 20);
     rules.threads = system.env().pools->make("compress", 2);
-    compressing::compression_state::setting with{1000, rules, {*system.env().metrics, "packed"}};
+    compressing::compression_state::setting with{
+        1000, rules, {*system.env().metrics, "packed"}, system.env().time};
     top = system.own(spawn_store<compressing::compression_state>(system.actors(), system.env(),
                                                                  std::move(with), inner, index));
   }

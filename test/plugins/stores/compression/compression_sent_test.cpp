@@ -67,6 +67,30 @@ BOOST_AUTO_TEST_CASE(it_is_compressed_in_frames_when_somebody_wants_a_part) {
   BOOST_TEST((on.read_zstd(blob) == text));
 }
 
+BOOST_AUTO_TEST_CASE(whoever_wants_a_part_of_what_the_store_below_does_not_give_waits_for_his_time) {
+  uploads on;
+  const auto text = prose_of(6 * mebi);
+  const auto blob = digest_of(text);
+  BOOST_REQUIRE(on.upload(blob, std::make_shared<sent_upload>(packed(text), text)).has_value());
+  on.below->unanswered = on.form_of(blob)->segments.front().name;
+  const auto now = on.system.time().now();
+  auto one = on.system.begin<blob_content>(on.top, read_blob{blob, 5, 10, now + std::chrono::seconds(5)});
+  auto other = on.system.begin<blob_content>(on.top, read_blob{blob, 5, 10, now + std::chrono::minutes(5)});
+  on.system.run();
+  BOOST_TEST(!on.below->owed.empty());
+  BOOST_TEST((!one->has_value() && !other->has_value()));
+  on.system.pass(std::chrono::seconds(6));
+  BOOST_REQUIRE(one->has_value());
+  BOOST_TEST(code_in(**one) == "DEADLINE_EXCEEDED");
+  BOOST_TEST(!other->has_value());
+  on.below->unanswered.reset();
+  for (auto& asker : on.below->owed) asker.deliver(fail(errc::unavailable, "it is back"));
+  on.below->owed.clear();
+  on.system.run();
+  BOOST_REQUIRE(other->has_value());
+  BOOST_TEST((on.read(blob, 5, 10) == text.substr(5, 10)));
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_came_back_has_its_blob_compressed_here) {
   for (const std::size_t at : {1UL, 100UL, 200'000UL, 500'000UL, 900'000UL}) {
     uploads on;
