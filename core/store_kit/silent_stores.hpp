@@ -47,8 +47,8 @@ public:
       late();
       return {errc::unavailable, "a store within did not answer for a while"};
     };
-    auto one = awaited<reply>::make(times, is_shorter ? now + at_most : order.until, std::move(then),
-                                    std::move(give_up));
+    auto one = awaited<reply>::make(times, is_shorter ? now + at_most : steady_time(order.until),
+                                    std::move(then), std::move(give_up));
     auto pay = [this, which, is_owed] {
       if (std::exchange(*is_owed, false)) --debts_[which].answers;
     };

@@ -55,23 +55,32 @@ rates replay(const cache_trace& trace, std::uint64_t capacity, eviction_policy p
   return {found / asked, found_bytes / asked_bytes};
 }
 
-void print_rates(std::uint64_t seed) {
+void print_rates(const cache_trace& trace) {
   constexpr std::array thousandths = {5, 20, 80, 300};
-  for (auto make : {trace_of_builds, trace_with_scans, trace_of_downloads, trace_of_outputs}) {
-    const cache_trace trace = make(seed);
-    fmt::print("\n{}: {} looks at {} objects of {:.1f} GB\n\n| cache |", trace.name, trace.accesses.size(),
-               trace.objects, static_cast<double>(trace.object_bytes) / 1e9);
-    for (const auto& each : policies) fmt::print(" {} |", each.name);
-    fmt::print("\n|---|---|---|---|\n");
-    for (auto part : thousandths) {
-      fmt::print("| {:.1f} % |", part / 10.0);
-      for (const auto& each : policies) {
-        const auto [objects, bytes] = replay(trace, trace.object_bytes / 1000 * part, each.policy);
-        fmt::print(" {:.3f} / {:.3f} |", objects, bytes);
-      }
-      fmt::print("\n");
+  fmt::print("\n{}: {} looks at {} objects of {:.3f} GB\n\n| cache |", trace.name, trace.accesses.size(),
+             trace.objects, static_cast<double>(trace.object_bytes) / 1e9);
+  for (const auto& each : policies) fmt::print(" {} |", each.name);
+  fmt::print("\n|---|---|---|---|\n");
+  for (auto part : thousandths) {
+    fmt::print("| {:.1f} % |", part / 10.0);
+    for (const auto& each : policies) {
+      const auto [objects, bytes] = replay(trace, trace.object_bytes / 1000 * part, each.policy);
+      fmt::print(" {:.3f} / {:.3f} |", objects, bytes);
     }
+    fmt::print("\n");
   }
+}
+
+bool print_rates(std::uint64_t seed) {
+  auto recorded = recorded_trace(KILN_TRACES "/bazel.txt");
+  if (!recorded) {
+    fmt::print(stderr, "cache_bench: {}\n", recorded.error().message());
+    return false;
+  }
+  print_rates(*recorded);
+  for (auto make : {trace_of_builds, trace_with_scans, trace_of_downloads, trace_of_outputs})
+    print_rates(make(seed));
+  return true;
 }
 
 digest key_of(std::uint64_t number) {
@@ -161,7 +170,7 @@ int main(int count, char** words) {
   const std::string_view what = count > 1 ? words[1] : "rates";
   auto number = [&](std::uint64_t usual) { return count > 2 ? std::strtoull(words[2], nullptr, 10) : usual; };
   if (what == "rates")
-    kiln::bench::print_rates(number(1));
+    return kiln::bench::print_rates(number(1)) ? 0 : 1;
   else if (what == "calls")
     kiln::bench::print_calls(number(1'000'000));
   else if (what == "threads")

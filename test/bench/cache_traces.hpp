@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.hpp"
+
 namespace kiln::bench {
 
 /// One look at an object. The first of each is its writing: no policy could have it already.
@@ -29,5 +31,8 @@ cache_trace trace_with_scans(std::uint64_t seed);
 cache_trace trace_of_downloads(std::uint64_t seed);
 /// Fresh outputs, each asked for again soon or never, beside a working set by Zipf's law and a scan.
 cache_trace trace_of_outputs(std::uint64_t seed);
+
+/// What real builds looked at: the form is that of test/bench/record_builds.py.
+expected<cache_trace> recorded_trace(const std::string& path);
 
 }  // namespace kiln::bench

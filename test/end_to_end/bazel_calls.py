@@ -10,13 +10,16 @@ Call = collections.namedtuple("Call", "method code started ended")  # a gRPC cod
 
 
 def calls_in(path):
-    data = pathlib.Path(path).read_bytes()
-    calls, at = [], 0
+    return [_call(entry) for entry in entries_in(path)]
+
+
+def entries_in(path):
+    """The messages as they lie there, each behind its length."""
+    data, at = pathlib.Path(path).read_bytes(), 0
     while at < len(data):
         size, at = _varint(data, at)
-        calls.append(_call(data[at:at + size]))
+        yield data[at:at + size]
         at += size
-    return calls
 
 
 def _call(entry):

@@ -100,7 +100,7 @@ void mirror_state::read_from(side which, const read_blob& order, duration at_mos
     const auto now = time_.now();
     const bool is_shorter = until == waits_for_ever || until - now > at_most;
     auto piece = awaited<byte_chain>::make(
-        times_, is_shorter ? now + at_most : until,
+        times_, is_shorter ? now + at_most : steady_time(until),
         [this, which, then, until, open](expected<byte_chain> came) {
           if (!came) {
             sides_.failed(which, came.error(), until);
