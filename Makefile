@@ -16,7 +16,7 @@ TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-pro
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 FUZZ_SECONDS ?= 60
 
-.PHONY: run test configure build bench reference conformance format deps test-deps asan tsan fuzz soak powercuts restarts vanish clean
+.PHONY: run test configure build bench reference conformance format deps test-deps asan tsan fuzz soak soak-layouts powercuts restarts vanish clean
 
 run: deps configure
 	@cmake --build $(BUILD) --target serving
@@ -72,6 +72,12 @@ soak: test-deps build
 	@$(BUILD)/test/crash_driver --binary $(BUILD)/bin/kiln --kills $(KILLS)
 	@KILN_MODEL_SEED=$${SEED:-$$(date +%s)} KILN_MODEL_RUNS=$(RUNS) \
 	  $(BUILD)/test/plugins_tests --run_test=filesystem_models --log_level=message
+
+# The same with each durable layout of stores, redis and a bucket among them: KILLS_EACH kills of each. Half an hour or more.
+KILLS_EACH ?= 500
+soak-layouts: test-deps build
+	@test/end_to_end/fetch_clients $(BUILD)/clients
+	@KILN_BINARY=$(BUILD)/bin/kiln test/end_to_end/crash_layouts_test.py $(BUILD)/test/crash_driver --kills $(KILLS_EACH) $(ARGS)
 
 # Power cuts of an ext4 and an xfs disk under a server: CUTS for each of them, durable and relaxed. Needs root.
 CUTS ?= 100

@@ -19,7 +19,7 @@ constexpr std::size_t reads_at_once = 32;
 class checking {
 public:
   checking(const remote& server, crash_ledger& ledger, check_rules rules)
-      : server_(server), ledger_(ledger), may_forget_(rules.may_forget), may_go_back_(rules.may_go_back) {}
+      : server_(server), ledger_(ledger), rules_(rules) {}
 
   check_outcome run(const crash_ledger::selection& chosen) {
     find_missing(chosen.blobs);
@@ -54,8 +54,9 @@ private:
       missing_.insert(missing->begin(), missing->end());
     }
     for (const auto& blob : blobs)
-      if (blob.acknowledged && !may_forget_ && missing_.contains(blob.name))
-        violation(fmt::format("{} was acknowledged and is reported missing", blob.name));
+      if (blob.acknowledged && !rules_.may_forget && missing_.contains(blob.name))
+        violation(fmt::format("{} was acknowledged and is reported missing", blob.name),
+                  &check_outcome::lost);
   }
 
   void read_batch(const std::vector<digest>& names) {
@@ -67,16 +68,22 @@ private:
   void judge(const digest& name, const error& read) {
     bool listed = !missing_.contains(name);
     if (read.ok()) {
+      note_read(name);
+      if (!listed && rules_.serves_unlisted) return;  // it may stay, or leave
       if (!listed) violation(fmt::format("{} is reported missing and yet is served", name));
-      std::lock_guard lock(mutex_);
-      ++outcome_.blobs;
-      outcome_.bytes += static_cast<std::uint64_t>(name.size);
     } else if (read.code() != errc::not_found) {
       return complain(fmt::format("reading {}", name), read);
-    } else if (listed && !may_forget_) {
-      violation(fmt::format("{} is reported present and cannot be read: {}", name, read.to_string()));
+    } else if (listed && !rules_.may_forget) {
+      violation(fmt::format("{} is reported present and cannot be read: {}", name, read.to_string()),
+                &check_outcome::lost);
     }
     ledger_.settle_blob(name, read.ok());
+  }
+
+  void note_read(const digest& name) {
+    std::lock_guard lock(mutex_);
+    ++outcome_.blobs;
+    outcome_.bytes += static_cast<std::uint64_t>(name.size);
   }
 
   void read_result(const crash_ledger::result_record& wanted) {
@@ -85,28 +92,32 @@ private:
       auto same = [&](const std::optional<v2::ActionResult>& one) {
         return one && one->SerializeAsString() == found->SerializeAsString();
       };
-      const bool earlier = may_go_back_ && wanted.earlier.contains(found->SerializeAsString());
+      const bool earlier = rules_.may_go_back && wanted.earlier.contains(found->SerializeAsString());
       if (!same(wanted.acknowledged) && !same(wanted.sent) && !earlier)
         violation(fmt::format("the result of action {} is one that was never sent, or an old one: {}",
-                              wanted.action, found->ShortDebugString()));
+                              wanted.action, found->ShortDebugString()),
+                  &check_outcome::wrong);
       std::lock_guard lock(mutex_);
       ++outcome_.results;
     } else if (found.error().code() != errc::not_found) {
       return complain(fmt::format("the result of action {}", wanted.action), found.error());
-    } else if (wanted.acknowledged && !may_forget_) {
-      violation(fmt::format("the result of action {} was acknowledged and is gone", wanted.action));
+    } else if (wanted.acknowledged && !rules_.may_forget) {
+      violation(fmt::format("the result of action {} was acknowledged and is gone", wanted.action),
+                &check_outcome::lost);
     }
     ledger_.settle_result(wanted.action, found ? std::optional(std::move(*found)) : std::nullopt);
   }
 
   void complain(const std::string& what, const error& fault) {
     auto text = fmt::format("{} failed: {}", what, fault.to_string());
+    if (fault.code() == errc::data_loss) return violation(std::move(text), &check_outcome::wrong);
     if (fault.code() != errc::unavailable) return violation(std::move(text));
     std::lock_guard lock(mutex_);
     outcome_.unavailable.push_back(std::move(text));
   }
-  void violation(std::string text) {
+  void violation(std::string text, std::uint64_t check_outcome::*kind = nullptr) {
     std::lock_guard lock(mutex_);
+    if (kind) ++(outcome_.*kind);
     outcome_.violations.push_back(std::move(text));
   }
 
@@ -123,8 +134,7 @@ private:
 
   const remote& server_;
   crash_ledger& ledger_;
-  const bool may_forget_;
-  const bool may_go_back_;
+  const check_rules rules_;
   std::unordered_set<digest> missing_;
   std::vector<std::function<void()>> jobs_;
   std::mutex mutex_;

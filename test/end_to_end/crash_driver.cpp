@@ -3,6 +3,9 @@
 // is 1.
 //
 //     crash_driver --binary build/bin/kiln --kills 200 [--seed N] [--uploaders 16] [--strace]
+//                  [--layout FILE or PROFILE] [--serves-unlisted] [--largest BYTES]
+//
+// The layout has its stores in folders of ${KILN_DATA}; what else it needs is in the environment.
 
 #include <unistd.h>
 
@@ -26,7 +29,7 @@ struct driver_options {
 };
 
 bool run_folder(const driver_options& options, dialler& out, crash_stats& stats) {
-  crash_rounds rounds(options.rounds, out, stats, stats.folders % 2 == 1);
+  crash_rounds rounds(options.rounds, out, stats, options.rounds.layout.empty() && stats.folders % 2 == 1);
   while (stats.kills < options.kills && !rounds.is_full() && rounds.violations().empty()) rounds.round();
   if (rounds.violations().empty()) rounds.end_in_order();
   for (const auto& text : rounds.violations()) std::printf("VIOLATION %s\n", text.c_str());
@@ -42,11 +45,11 @@ void print(const crash_stats& stats, double seconds) {
   };
   std::printf(
       "%lu kills (%lu of them at the start), %lu folders, %lu acknowledgements of %lu MiB; read back %lu "
-      "blobs "
-      "of %lu MiB and %lu results; starts took %.0f ms (median), %.0f ms (99 %%); %.1f s\n",
+      "blobs of %lu MiB and %lu results; %lu lost, %lu wrong; starts took %.0f ms (median), %.0f ms (99 %%); "
+      "%.1f s\n",
       stats.kills, stats.kills_at_start, stats.folders, stats.acknowledgements,
       stats.bytes_acknowledged >> 20, stats.blobs_read, stats.bytes_read >> 20, stats.results_read,
-      start_at(0.5), start_at(0.99), seconds);
+      stats.lost, stats.wrong, start_at(0.5), start_at(0.99), seconds);
   std::fflush(stdout);
 }
 
@@ -85,6 +88,14 @@ int main(int argc, char** argv) {
   app.add_option("--kills", options.kills, "How often");
   app.add_option("--seed", options.rounds.seed, "Repeats the load and the kill points of an earlier run");
   app.add_option("--uploaders", options.rounds.uploaders, "Clients at once");
+  app.add_option("--largest", options.rounds.largest, "Bytes of a blob, at most")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{64} << 20));
+  app.add_option(
+      "--layout", options.rounds.layout,
+      "A configuration, by its file or the name of its profile; the profile `cache`, some of it so "
+      "small that it evicts, if not given");
+  app.add_flag("--serves-unlisted", options.rounds.serves_unlisted,
+               "Of that layout: what it does not say to be there may be read all the same");
   app.add_option("--folder", folder, "Where the data goes, below a folder of this run's own");
   app.add_flag("--strace", options.rounds.at_calls, "Kill at system calls instead of at moments");
   CLI11_PARSE(app, argc, argv);

@@ -25,8 +25,13 @@ private:
     auto dice = chance_() % 100;
     if (dice < 40) return upload_batch();
     if (dice < 70 || kept_.empty()) return write();
-    if (dice < 78) return splice();
+    if (dice < 78) return load_.shape_.splices ? splice() : write();
     return update_result();
+  }
+
+  // To a quarter of its size.
+  static void make_compressible(std::string& content) {
+    for (char& letter : content) letter = static_cast<char>('a' + (letter & 3));
   }
 
   // Every eighth blob is one that the others may be uploading just now.
@@ -38,6 +43,7 @@ private:
     double share = static_cast<double>(of_the_key() % 1000001) / 1e6;
     auto size = static_cast<std::size_t>(std::exp2(share * std::log2(static_cast<double>(largest))));
     auto content = made_bytes(key, size);
+    if (key % 2 == 0) make_compressible(content);
     auto name = digest_of(content, function);
     return {name, std::move(content)};
   }

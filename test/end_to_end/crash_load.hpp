@@ -16,12 +16,13 @@ struct load_shape {
   unsigned uploaders = 16;
   std::uint64_t largest = 8 << 20;  ///< bytes of a blob
   bool tight = false;               ///< the store is so small that chunks may leave before they are spliced
+  bool splices = true;              ///< the server offers SpliceBlob
 };
 
 /// Uploaders that give the server all it takes, each call written down before and after, until a call fails:
 /// small blobs in batches, blobs of any size as streams (some of them the same from several uploaders at
-/// once), blobs spliced out of chunks, results of actions whose outputs were acknowledged; all of it named
-/// under every digest function that is served by default.
+/// once), blobs spliced out of chunks where that is offered, results of actions whose outputs were
+/// acknowledged; all of it named under every digest function that is served by default.
 class crash_load {
 public:
   crash_load(const load_shape& shape, const remote& server, crash_ledger& ledger);

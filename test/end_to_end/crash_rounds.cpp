@@ -18,6 +18,9 @@ constexpr std::uint64_t tight_capacity = 48 << 20;
 constexpr std::uint64_t disk_capacity = 256 << 20;
 constexpr std::uint64_t wide_rounds = 60;
 constexpr std::uint64_t tight_rounds = 20;
+// Rounds that share actions never belong to two folders.
+constexpr std::uint64_t rounds_apart = 1000;
+constexpr std::uint64_t small_largest = 1 << 20;
 constexpr std::size_t sample_of_old = 40;
 
 // Where a write, an eviction or a start can be cut in two.
@@ -48,6 +51,7 @@ crash_rounds::crash_rounds(const crash_options& options, dialler& out, crash_sta
       stats_(stats),
       tight_(tight),
       disk_(disk),
+      folder_(stats.folders),
       data_(fmt::format("{}/data{}", disk ? disk->path() : options.folder, stats.folders)),
       chance_(options.seed * 1000 + stats.folders),
       sampling_(options.seed) {
@@ -67,11 +71,18 @@ std::uint64_t crash_rounds::capacity() const {
   return tight_ ? tight_capacity : disk_ ? disk_capacity : wide_capacity;
 }
 
-// The profile of a cache; where the stores' durability matters, the same with that said.
+// The layout that was asked for, or the profile of a cache; where the stores' durability matters, the same
+// with that said.
 std::vector<std::string> crash_rounds::command() const {
-  if (!disk_)
-    return {options_.binary, "serve",  "--profile", "cache",      "--listen",
-            "127.0.0.1:0",   "--data", data_,       "--capacity", fmt::format("{}B", capacity())};
+  if (!disk_) {
+    std::vector<std::string> words{options_.binary, "serve"};
+    const bool is_file = std::filesystem::is_regular_file(options_.layout);
+    if (!is_file) words.emplace_back("--profile");
+    words.push_back(options_.layout.empty() ? "cache" : options_.layout);
+    const std::string room = fmt::format("{}B", capacity());
+    words.insert(words.end(), {"--listen", "127.0.0.1:0", "--data", data_, "--capacity", room});
+    return words;
+  }
   const auto path = fmt::format("{}/node.yaml", options_.folder);
   const auto keep = options_.relaxed ? "relaxed" : "durable";
   std::ofstream(path) << fmt::format(
@@ -127,21 +138,38 @@ std::optional<std::string> crash_rounds::address_of(server_process& server) {
 
 void crash_rounds::check_what_is_there(const remote& server, std::optional<std::size_t> sample,
                                        bool to_be_killed) {
-  const check_rules rules{tight_ || options_.relaxed, options_.relaxed};
+  const check_rules rules{tight_ || options_.relaxed, options_.relaxed, options_.serves_unlisted};
   auto outcome = check(server, ledger_, ledger_.select(sampling_, sample), rules);
   stats_.blobs_read += outcome.blobs;
   stats_.bytes_read += outcome.bytes;
   stats_.results_read += outcome.results;
+  stats_.lost += outcome.lost;
+  stats_.wrong += outcome.wrong;
   if (!(to_be_killed && options_.at_calls))
     std::move(outcome.unavailable.begin(), outcome.unavailable.end(), std::back_inserter(outcome.violations));
   for (const auto& text : outcome.violations) complain(fmt::format("round {}: {}", round_, text));
 }
 
+// What lies behind a server may outlive its folder, so no two folders are given the same.
+std::uint64_t crash_rounds::load_seed() const {
+  return options_.seed * 1000000 + folder_ * rounds_apart + round_;
+}
+
+bool crash_rounds::offers_splices(const remote& client) {
+  if (splices_) return *splices_;
+  auto said =
+      client.ask<v2::ServerCapabilities>(reapi("Capabilities/GetCapabilities"), v2::GetCapabilitiesRequest());
+  if (!said) return false;
+  splices_ = said->cache_capabilities().splice_blob_support();
+  return *splices_;
+}
+
 void crash_rounds::load_and_kill(server_process& server, const remote& client) {
   auto before = ledger_.acknowledgements();
   auto bytes_before = ledger_.bytes_acknowledged();
-  load_shape shape{options_.seed * 100000 + round_, options_.uploaders,
-                   tight_ || disk_ ? std::uint64_t{1} << 20 : std::uint64_t{8} << 20, tight_};
+  const std::uint64_t largest =
+      tight_ || disk_ ? std::min(small_largest, options_.largest) : options_.largest;
+  load_shape shape{load_seed(), options_.uploaders, largest, tight_, offers_splices(client)};
   crash_load load(shape, client, ledger_);
   if (options_.at_calls) {
     load.expect_failures();

@@ -18,9 +18,12 @@ struct crash_options {
   std::string folder;  ///< ours: data and logs
   std::uint64_t seed = 0;
   unsigned uploaders = 16;
-  bool at_calls = false;  ///< kill at system calls, by strace, instead of at moments
-  std::string disk;       ///< "ext4", "xfs": cut the power of such a disk, too; empty: only kill
-  bool relaxed = false;   ///< the durability of the stores on that disk
+  std::uint64_t largest = 8 << 20;  ///< bytes of a blob, at most 1 MiB where the store is small
+  std::string layout;  ///< a configuration file, or the name of a profile; empty: the profile "cache"
+  bool serves_unlisted = false;  ///< of that layout (check_rules)
+  bool at_calls = false;         ///< kill at system calls, by strace, instead of at moments
+  std::string disk;              ///< "ext4", "xfs": cut the power of such a disk, too; empty: only kill
+  bool relaxed = false;          ///< the durability of the stores on that disk
 };
 
 struct crash_stats {
@@ -28,6 +31,8 @@ struct crash_stats {
   std::uint64_t cuts = 0;            ///< of these: with the power of the disk
   std::uint64_t kills_at_start = 0;  ///< of these: before the server said where it listens
   std::uint64_t folders = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t wrong = 0;
   std::uint64_t acknowledgements = 0;
   std::uint64_t bytes_acknowledged = 0;
   std::uint64_t blobs_read = 0;
@@ -62,6 +67,8 @@ private:
   void expect_killed(server_process& server);
   std::vector<std::string> command() const;
   std::uint64_t capacity() const;
+  std::uint64_t load_seed() const;
+  bool offers_splices(const remote& client);
   void complain(std::string text) { violations_.push_back(std::move(text)); }
 
   const crash_options& options_;
@@ -69,10 +76,12 @@ private:
   crash_stats& stats_;
   const bool tight_;
   const breakable_disk* const disk_;
+  const std::uint64_t folder_;  // its number
   const std::string data_;
   std::uint64_t round_ = 0;
-  std::mt19937_64 chance_;    // of the kill points
-  std::mt19937_64 sampling_;  // on its own, so that what was there to be sampled moves no kill point
+  std::mt19937_64 chance_;       // of the kill points
+  std::mt19937_64 sampling_;     // on its own, so that what was there to be sampled moves no kill point
+  std::optional<bool> splices_;  // what the server said
   crash_ledger ledger_;
   std::vector<std::string> violations_;
 };

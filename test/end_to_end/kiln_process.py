@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_the_test():
+def die_with_the_test():
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -94,7 +94,7 @@ class Kiln:
         """Starts it and returns when it has said where it listens (a worker: for whom it works)."""
         self._process = subprocess.Popen(self._command, env=self._env, stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-                                         preexec_fn=_die_with_the_test)
+                                         preexec_fn=die_with_the_test)
         self._output = Heard(self._process.stdout)
         self._log = Heard(self._process.stderr)
         try:

@@ -9,49 +9,23 @@ A Bazel that only caches goes on without a cache it cannot reach; that counts as
     restarts_test.py [--restarts 4] [--seed N]
 """
 
-import argparse
 import collections
-import os
-import pathlib
 import random
-import re
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 
-import bazel_workspace
-from bazel_calls import calls_in
-from kiln_process import Heard, Kiln
+from bazel_builds import WAYS, Client, Failed, disturbed, require
+from free_port import free_port
+from kiln_process import Kiln
+from seeded_run import BINARY, seeded_run
 
-BINARY = os.environ.get("KILN_BINARY", str(pathlib.Path(__file__).resolve().parents[2] / "build/bin/kiln"))
-LIBRARIES = 10
-BUILD_SECONDS = 600
 # gRPC looks for a server that was away after 0.8 to 1.2 s, and then after 1.3 to 1.9 more. One that is back for the
 # first time is found by every call; for the second, calls that were begun early have few tries left. A machine that
 # is too busy to start a server in time may cost a cache an entry, but no build its end.
 SURELY_FOUND_SECONDS = 0.7
 ENDINGS = ("kill", "drain")
-EXECUTE = ["--spawn_strategy=remote", "--genrule_strategy=remote", "--strategy=CppCompile=remote"]
-CACHE = ["--spawn_strategy=standalone"]
-
-# What is built how: the flag that names the server, what goes with it, and which counts of Bazel's add up to all
-# actions. Reading comes after filling, and finds in the cache whatever went in beside a restart.
-Way = collections.namedtuple("Way", "name server flags counts fresh")
-WAYS = (Way("execution", "--remote_executor", EXECUTE, ("remote", "remote cache hit"), True),
-        Way("filling the cache", "--remote_cache", CACHE, ("local",), True),
-        Way("reading the cache", "--remote_cache", CACHE, ("remote cache hit",), False))
-
-# What Bazel said, how many actions it ran or found, whether it did without the cache for once, and its calls.
-Build = collections.namedtuple("Build", "said counts missed calls")
 
 Restart = collections.namedtuple("Restart", "ending left back start_ms")  # times since 1970; of the start alone
-
-
-class Failed(Exception):
-    """A build was not as it should be."""
 
 
 class Server:
@@ -91,93 +65,12 @@ class Server:
             self._lives[-1].kill()
 
 
-class Client:
-    """A Bazel that builds the same workspace again and again, each time with other contents."""
-
-    def __init__(self, folder):
-        self._root = folder / "workspace"
-        self._base = folder / "base"
-        self._calls = folder / "calls"
-        bazel_workspace.generate(self._root, libraries=LIBRARIES)
-
-    def build(self, way, address, salt, step=lambda number: None):
-        """Builds, calling `step` with each action's number, from 1, as it begins."""
-        if way.fresh:
-            bazel_workspace.write_sources(self._root, salt, LIBRARIES)
-        else:
-            self._run("clean")
-        command = self._command("test", "//...", "--color=no", "--curses=no", "--noshow_progress", "--jobs=8", "-s",
-                                f"--experimental_remote_grpc_log={self._calls}", f"{way.server}=grpc://{address}",
-                                *way.flags, *bazel_workspace.flags(self._root))
-        bazel = subprocess.Popen(command, cwd=self._root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE, text=True, errors="replace")
-        said = Heard(bazel.stderr)
-        deadline = time.monotonic() + BUILD_SECONDS
-        number = 0
-        try:
-            while said.wait_for(lambda text: text.count("\nSUBCOMMAND:") > number, deadline - time.monotonic()):
-                number += 1
-                step(number)
-            code = bazel.wait(max(0, deadline - time.monotonic()))
-        finally:
-            bazel.kill()
-        said.join()
-        text = without_commands(said.text)[-8000:]
-        if code != 0:
-            raise Failed(f"bazel ended with {code} and said:\n{text}")
-        line = re.findall(r"INFO: \d+ process(?:es)?: (.*)\.", said.text)
-        counts = {words: int(n) for n, words in re.findall(r"(\d+) ([^,]+)", line[-1] if line else "")}
-        counts.pop("internal", None)
-        return Build(text, counts, "Remote Cache:" in said.text, calls_in(self._calls))
-
-    def _command(self, *words):
-        return ["bazel", "--max_idle_secs=60", f"--output_base={self._base}", *words]
-
-    def _run(self, *words):
-        subprocess.run(self._command(*words), cwd=self._root, capture_output=True, check=True, timeout=BUILD_SECONDS)
-
-    def close(self):
-        subprocess.run(self._command("shutdown"), cwd=self._root, capture_output=True, check=False)
-        subprocess.run(["chmod", "-R", "u+w", str(self._base)], capture_output=True, check=False)
-
-
-def free_port():
-    """One that the system gives to nobody who calls out. A client that calls a port while its server is away might
-    else be given that very port, and talk to itself."""
-    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(1024, first_given), 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError(f"no port below {first_given} is free")
-
-
-def without_commands(text):
-    """What Bazel said but for the commands of its actions."""
-    return re.sub(r"^SUBCOMMAND:.*?(?=^\S*(?:INFO|WARNING|ERROR|FAILED|SUBCOMMAND|Target|//))", "", text,
-                  flags=re.MULTILINE | re.DOTALL)
-
-
 def ordeal(client, server, way, ending, salt, actions, at, gaps):
     """One build with one restart as its action number `at` begins. `gaps`: an earlier one left some in the cache."""
-    restarts = []
-    build = client.build(way, server.address, salt,
-                         lambda number: restarts.append(server.restart(ending)) if number == at else None)
-    if not restarts:
-        raise Failed(f"the build was over before its action {at}:\n{build.said}")
-    restart = restarts[0]
-    before = sum(call.code == 0 and call.ended < restart.left for call in build.calls)
-    after = sum(call.code == 0 and call.started > restart.back for call in build.calls)
-    if not before or not after:
-        raise Failed(f"the restart was not within the build: {before} calls before it, {after} behind it")
+    restart, build = disturbed(client, way, server.address, salt, at, lambda: server.restart(ending))
     if build.missed and restart.back - restart.left < SURELY_FOUND_SECONDS:
         raise Failed(f"the cache was not found again, although it was away for {restart}:\n{build.said}")
-    expected = way.counts + (("local",) if build.missed or gaps else ())
-    if sum(build.counts.values()) != actions or not set(build.counts) <= set(expected):
-        raise Failed(f"not {actions} times {' or '.join(expected)} but {build.counts}:\n{build.said}")
+    require(build, actions, way.counts + (("local",) if build.missed or gaps else ()))
     return restart, build
 
 
@@ -217,18 +110,5 @@ def run(options, folder):
     return 0 if len(restarts) == options.restarts else 1
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--restarts", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="kiln-restarts-"))
-    try:
-        return run(options, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(seeded_run(__doc__, run, ("--restarts", 4)))

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/observe/log.hpp"
 #include "plugins/stores/s3/s3_xml.hpp"
 
 namespace kiln::s3_store {
@@ -120,19 +121,20 @@ private:
     const bool may_be_old = order_.method == "HEAD" && (status == 400 || status == 403) && keys_.until;
     if (may_be_old && !std::exchange(has_renewed_, true)) verdict.keys_are_old = verdict.again = true;
     if (verdict.keys_are_old) client_->keys_->drop(keys_);
-    if (!verdict.again || !try_again()) end(verdict.fault);
+    if (!verdict.again || !try_again(verdict.fault)) end(verdict.fault);
   }
   void broke(const error& fault) {
     // One try may be too long, and the asker still wait.
     const bool is_late = fault.code() == errc::deadline_exceeded && engine().now() < until_;
     const bool may_help = is_late || fault.code() == errc::unavailable || fault.code() == errc::aborted;
-    if (may_help && try_again()) return;
+    if (may_help && try_again(fault)) return;
     end(is_late ? error(errc::unavailable, fault.message()) : fault);
   }
-  bool try_again() {
+  bool try_again(const error& why) {
     auto wait = tries_.next(engine().now(), *engine().env.random);
     if (!wait) return false;
     s3_figures::count(engine().figures.repeated);
+    client_->note_trouble(why);
     engine().web->later(*wait, [self = shared_from_this()] { self->go(); });
     return true;
   }
@@ -151,7 +153,7 @@ private:
 };
 
 s3_client::s3_client(engine_ptr engine, std::shared_ptr<s3_key_chain> keys)
-    : engine_(std::move(engine)), keys_(std::move(keys)) {}
+    : engine_(std::move(engine)), keys_(std::move(keys)), throttle_(*engine_->env.time) {}
 
 void s3_client::ask(s3_order order, steady_time until, std::size_t limit, done<web_answer> then) {
   auto one = std::make_shared<asking>(shared_from_this(), std::move(order), until, limit);
@@ -163,6 +165,16 @@ void s3_client::open(s3_order order, steady_time until, done<web_reply> then) {
   auto one = std::make_shared<asking>(shared_from_this(), std::move(order), until, 0);
   one->opened = std::move(then);
   one->go();
+}
+
+void s3_client::note_trouble(const error& why) {
+  if (engine_->env.log == nullptr) return;
+  std::unique_lock lock(mutex_);
+  auto silenced = throttle_.admit(name_of(why.code()));
+  lock.unlock();
+  if (silenced)
+    engine_->env.log->warn("S3 does not answer as it should, and is asked again",
+                           {{"store", engine_->name}, {"why", why.message()}, {"silenced", *silenced}});
 }
 
 web_tries s3_client::new_tries(steady_time until) const {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "core/net/web_tries.hpp"
+#include "core/observe/log_throttle.hpp"
 #include "plugins/stores/s3/s3_engine.hpp"
 #include "plugins/stores/s3/s3_key_chain.hpp"
 
@@ -39,8 +41,13 @@ public:
 private:
   class asking;
 
+  /// A request is tried again. Any thread.
+  void note_trouble(const error& why);
+
   const engine_ptr engine_;
   const std::shared_ptr<s3_key_chain> keys_;
+  std::mutex mutex_;
+  log_throttle throttle_;
 };
 
 /// What another answer than a good one means, and whether to try again.
