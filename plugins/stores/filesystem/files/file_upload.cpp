@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t synced_alone = 1 << 20;
 constexpr std::size_t cached_step = 256 << 10;
 
-disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) {
+disk_result<void> complete(const file_engine& with, uploaded& what, bool to_be_kept) {
   if (to_be_kept && with.durable() && what.size >= synced_alone)
     if (auto synced = what.file.sync(); !synced) return synced;
   auto facts = with.on().facts(what.file.file());
@@ -22,7 +22,7 @@ disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) 
   return {};
 }
 
-disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const bytes& content,
+disk_result<std::shared_ptr<uploaded>> make_file(const file_engine_ptr& with, const bytes& content,
                                                  bool to_be_kept) {
   auto result = std::make_shared<uploaded>();
   auto made = temp_file::create(with);
@@ -38,7 +38,7 @@ disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const b
 
 }  // namespace
 
-expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_whole(const file_engine_ptr& with, const digest& blob,
                                                 const bytes& content) {
   if (content.size() != static_cast<std::uint64_t>(blob.size))
     return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
@@ -50,14 +50,14 @@ expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const di
   return std::move(*result);
 }
 
-expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_copy(const file_engine_ptr& with, const digest& blob,
                                                const bytes& content) {
   auto result = make_file(with, content, false);
   if (!result) return fail(result.error().in_words(fmt::format("copying blob {} to be lent", blob)));
   return std::move(*result);
 }
 
-upload::upload(engine_ptr with, order what, ended then, stop when_stopped)
+upload::upload(file_engine_ptr with, order what, ended then, stop when_stopped)
     : deps_(std::move(with)),
       what_(std::move(what)),
       then_(std::move(then)),

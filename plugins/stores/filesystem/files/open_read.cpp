@@ -14,11 +14,11 @@ std::uint64_t wanted_of(const read_blob& order, std::uint64_t size) noexcept {
 
 }  // namespace
 
-bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t size) noexcept {
+bool is_part_to_prove(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept {
   return with.verifies() && size <= prove_before_part && wanted_of(order, size) < size;
 }
 
-expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
+expected<opened_read> open_read(const file_engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell) {
   auto opened = open_blob(*with, blob_tree::content, order.blob);
   if (!opened) return fail(std::move(opened).error());
@@ -54,7 +54,7 @@ expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, 
   return result;
 }
 
-expected<opened_read> read_whole(const engine& with, const digest& blob) {
+expected<opened_read> read_whole(const file_engine& with, const digest& blob) {
   auto opened = open_blob(with, blob_tree::content, blob);
   if (!opened) return fail(std::move(opened).error());
   auto all = read_segment(with.on(), opened->file, blob, 0, opened->size);

@@ -26,13 +26,13 @@ temp_file::~temp_file() {
   if (!deps_) return;
   auto remove = [with = deps_, name = name_] {
     // What cannot be removed now is swept by the next start.
-    (void)with->on().remove(with->folder->temp(), name.c_str());
+    (void)with->on().remove(with->places->temp(), name.c_str());
   };
   if (!deps_->pool->post(remove)) remove();  // the store is ending, and nothing waits for this thread
 }
 
-disk_result<temp_file> temp_file::create(engine_ptr with) {
-  store_folder& folder = *with->folder;
+disk_result<temp_file> temp_file::create(file_engine_ptr with) {
+  blob_places& folder = *with->places;
   temp_file made;
   made.name_ = folder.fresh_temp_name();
   // Read-only and executable from the start: a mode that changed later would change under hard links.

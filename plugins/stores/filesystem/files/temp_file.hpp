@@ -17,7 +17,7 @@ public:
   ~temp_file();
 
   /// For thread pool threads, as all that follows.
-  static disk_result<temp_file> create(engine_ptr with);
+  static disk_result<temp_file> create(file_engine_ptr with);
 
   disk_result<void> append(const byte_chain& pieces);
   disk_result<void> sync();
@@ -33,7 +33,7 @@ public:
   void let_go() noexcept { deps_ = nullptr; }
 
 private:
-  engine_ptr deps_;
+  file_engine_ptr deps_;
   std::string name_;
   descriptor file_;
   std::uint64_t size_ = 0;
