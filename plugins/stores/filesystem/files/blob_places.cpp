@@ -159,7 +159,7 @@ std::string blob_places::path_of(blob_tree which, const digest& blob) const {
 }
 
 std::string blob_places::fresh_temp_name() {
-  return std::to_string(temp_names_.fetch_add(1, std::memory_order_relaxed));
+  return temp_prefix_ + std::to_string(temp_names_.fetch_add(1, std::memory_order_relaxed));
 }
 
 expected<void> blob_places::replace_text(const char* name, std::string_view text) {

@@ -89,6 +89,7 @@ protected:
   const std::string path_;
   descriptor root_;
   descriptor temp_;
+  std::string temp_prefix_;  ///< of every name in temp/
 
 private:
   std::array<std::array<descriptor, digest_function_count>, 2> trees_;

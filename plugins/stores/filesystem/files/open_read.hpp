@@ -23,7 +23,12 @@ bool is_part_to_prove(const file_engine& with, const read_blob& order, std::uint
 expected<opened_read> open_read(const file_engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell);
 
+/// The same of one that is open already, and has the offset.
+expected<opened_read> read_opened(const file_engine_ptr& with, opened_blob opened, const read_blob& order,
+                                  file_stamp proved, file_source::judge tell);
+
 /// All of a blob at once, and the same errors.
 expected<opened_read> read_whole(const file_engine& with, const digest& blob);
+expected<opened_read> read_whole_of(const file_engine& with, const opened_blob& opened, const digest& blob);
 
 }  // namespace kiln::filesystem
