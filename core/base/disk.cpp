@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -311,10 +312,41 @@ public:
     return size > 0;
   }
   disk_result<void> lock(const descriptor& file) override {
-    return nothing_or_errno(repeated([&] { return ::flock(file.number(), LOCK_EX | LOCK_NB); }));
+    return lock_whole(file, lock_kind::exclusive, when_held::refuse);
+  }
+  disk_result<void> lock_whole(const descriptor& file, lock_kind kind, when_held otherwise) override {
+    const int how = (kind == lock_kind::shared ? LOCK_SH : LOCK_EX) |
+                    (otherwise == when_held::refuse ? LOCK_NB : 0);
+    return nothing_or_errno(repeated([&] { return ::flock(file.number(), how); }));
+  }
+  disk_result<void> unlock_whole(const descriptor& file) override {
+    return nothing_or_errno(::flock(file.number(), LOCK_UN));
+  }
+  disk_result<void> lock_range(const descriptor& file, byte_range where, lock_kind kind,
+                               when_held otherwise) override {
+    return set_range(file, where, kind == lock_kind::shared ? F_RDLCK : F_WRLCK, otherwise);
+  }
+  disk_result<void> unlock_range(const descriptor& file, byte_range where) override {
+    return set_range(file, where, F_UNLCK, when_held::refuse);
+  }
+  disk_result<std::uint64_t> file_system(const descriptor& file) override {
+    struct statfs s {};
+    if (repeated([&] { return ::fstatfs(file.number(), &s); }) < 0) return failed();
+    // The field is signed, and some numbers use its highest bit.
+    return static_cast<std::uint64_t>(s.f_type) & 0xffffffff;
   }
 
 private:
+  static disk_result<void> set_range(const descriptor& file, byte_range where, short kind,
+                                     when_held otherwise) {
+    struct flock request {};
+    request.l_type = kind;
+    request.l_whence = SEEK_SET;
+    request.l_start = static_cast<off_t>(where.offset);
+    request.l_len = static_cast<off_t>(where.size);
+    const int how = otherwise == when_held::wait ? F_OFD_SETLKW : F_OFD_SETLK;
+    return nothing_or_errno(repeated([&] { return ::fcntl(file.number(), how, &request); }));
+  }
   static disk_result<descriptor> if_usable(descriptor opened, int flags) {
     const bool made = (flags & O_CREAT) && (flags & O_EXCL);
     if (!made && !(flags & (O_DIRECTORY | O_PATH))) {

@@ -94,6 +94,15 @@ struct disk_room {
   std::uint64_t entries = 0;    ///< files and folders that are there
 };
 
+/// Whom a lock bears: others that are shared, or nobody.
+enum class lock_kind : std::uint8_t { shared, exclusive };
+/// What is done while another has the lock: fail at once, or sleep until it is free.
+enum class when_held : std::uint8_t { refuse, wait };
+struct byte_range {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 1;
+};
+
 /// The disk, as far as stores and workers need it: the system calls, with their flags and their promises,
 /// behind an interface that tests can make fail at will. Any thread. Everything may block but what says
 /// otherwise.
@@ -186,6 +195,19 @@ public:
   virtual disk_result<bool> has_attributes(const descriptor& file) = 0;
   /// flock, exclusive: EWOULDBLOCK while another process holds it. Held until the descriptor is dropped.
   virtual disk_result<void> lock(const descriptor& file) = 0;
+  /// flock of either kind, which replaces the one that is held: not in one step.
+  virtual disk_result<void> lock_whole(const descriptor& file, lock_kind kind,
+                                       when_held otherwise = when_held::refuse) = 0;
+  virtual disk_result<void> unlock_whole(const descriptor& file) = 0;
+  /// F_OFD_SETLK: a lock of these bytes, whether they are there or not, that belongs to the open file. EAGAIN
+  /// while another open file has one, in whatever process; what this one has there is replaced, in one step.
+  /// Held until the descriptor is dropped, in children that inherited it too. EINVAL or ENOLCK where the
+  /// kernel or the file system has no such locks.
+  virtual disk_result<void> lock_range(const descriptor& file, byte_range where, lock_kind kind,
+                                       when_held otherwise = when_held::refuse) = 0;
+  virtual disk_result<void> unlock_range(const descriptor& file, byte_range where) = 0;
+  /// The number of the kind of file system that it is on, as statfs(2) tells it.
+  virtual disk_result<std::uint64_t> file_system(const descriptor& file) = 0;
 };
 
 /// The machine's own. Lives for ever.

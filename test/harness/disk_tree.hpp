@@ -35,7 +35,14 @@ struct disk_node {
   std::string content;  ///< or where a link leads
   std::map<std::string, std::shared_ptr<disk_node>, std::less<>> entries;
   std::weak_ptr<disk_node> parent;
-  int locked_by = -1;
+  /// Who has locked it: all of it, or a range of bytes. The two kinds do not know of one another.
+  struct held_lock {
+    int by = -1;
+    bool whole = false;
+    byte_range where;
+    lock_kind kind = lock_kind::exclusive;
+  };
+  std::vector<held_lock> locks;
 
   void write(std::uint64_t offset, std::string_view bytes);
   void resize(std::uint64_t size);

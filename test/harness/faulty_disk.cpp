@@ -130,5 +130,24 @@ disk_result<bool> faulty_disk::has_attributes(const descriptor& file) {
 disk_result<void> faulty_disk::lock(const descriptor& file) {
   return attempt(disk_call::other, {}, [&] { return real_.lock(file); });
 }
+disk_result<void> faulty_disk::lock_whole(const descriptor& file, lock_kind kind, when_held otherwise) {
+  return attempt(disk_call::other, {}, [&] { return real_.lock_whole(file, kind, otherwise); });
+}
+disk_result<void> faulty_disk::unlock_whole(const descriptor& file) {
+  return attempt(disk_call::other, {}, [&] { return real_.unlock_whole(file); });
+}
+disk_result<void> faulty_disk::lock_range(const descriptor& file, byte_range where, lock_kind kind,
+                                          when_held otherwise) {
+  return attempt(disk_call::lock_range, {}, [&] { return real_.lock_range(file, where, kind, otherwise); });
+}
+disk_result<void> faulty_disk::unlock_range(const descriptor& file, byte_range where) {
+  return attempt(disk_call::other, {}, [&] { return real_.unlock_range(file, where); });
+}
+disk_result<std::uint64_t> faulty_disk::file_system(const descriptor& file) {
+  return attempt(disk_call::file_system, {}, [&]() -> disk_result<std::uint64_t> {
+    if (said_file_system) return *said_file_system;
+    return real_.file_system(file);
+  });
+}
 
 }  // namespace kiln::test

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ enum class disk_call : std::uint8_t {
   make_folder,
   facts,
   list,
+  lock_range,
+  file_system,
   other
 };
 
@@ -39,6 +42,8 @@ public:
   std::function<int(disk_call, const std::string& path)> fault;
   /// What one write takes at most: short writes, where it is small.
   std::size_t longest_write = std::numeric_limits<std::size_t>::max();
+  /// What the file system is said to be; nothing: what it is.
+  std::optional<std::uint64_t> said_file_system;
   /// A sync says that it was done, and was not: what is written is lost if the power is cut.
   bool lies_about_syncs = false;
   /// In the order they were made, failed or not.
@@ -90,6 +95,12 @@ public:
   disk_result<void> touch(const descriptor& folder, const char* path) override;
   disk_result<bool> has_attributes(const descriptor& file) override;
   disk_result<void> lock(const descriptor& file) override;
+  disk_result<void> lock_whole(const descriptor& file, lock_kind kind, when_held otherwise) override;
+  disk_result<void> unlock_whole(const descriptor& file) override;
+  disk_result<void> lock_range(const descriptor& file, byte_range where, lock_kind kind,
+                               when_held otherwise) override;
+  disk_result<void> unlock_range(const descriptor& file, byte_range where) override;
+  disk_result<std::uint64_t> file_system(const descriptor& file) override;
 
 private:
   template <class Call>

@@ -47,7 +47,7 @@ void memory_disk::power_cut(random_source& chance) {
   std::vector<disk_node_ptr> all{tree_.root()};
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i]->lose(chance);
-    all[i]->locked_by = -1;
+    all[i]->locks.clear();
     for (const auto& [name, below] : disk_node_ptr(all[i])->entries) all.push_back(below);
   }
   open_.clear();
@@ -99,7 +99,7 @@ void memory_disk::close(int number) noexcept {
   std::lock_guard guard(mutex_);
   auto found = open_.find(number);
   if (found == open_.end()) return;  // the power was cut
-  if (found->second.node->locked_by == number) found->second.node->locked_by = -1;
+  std::erase_if(found->second.node->locks, [&](const auto& held) { return held.by == number; });
   open_.erase(found);
 }
 

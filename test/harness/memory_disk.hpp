@@ -71,6 +71,12 @@ public:
   disk_result<void> touch(const descriptor& folder, const char* path) override;
   disk_result<bool> has_attributes(const descriptor& file) override;
   disk_result<void> lock(const descriptor& file) override;
+  disk_result<void> lock_whole(const descriptor& file, lock_kind kind, when_held otherwise) override;
+  disk_result<void> unlock_whole(const descriptor& file) override;
+  disk_result<void> lock_range(const descriptor& file, byte_range where, lock_kind kind,
+                               when_held otherwise) override;
+  disk_result<void> unlock_range(const descriptor& file, byte_range where) override;
+  disk_result<std::uint64_t> file_system(const descriptor& file) override;
 
 private:
   struct open_file {

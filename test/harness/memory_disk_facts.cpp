@@ -129,14 +129,5 @@ disk_result<bool> memory_disk::has_attributes(const descriptor& file) {
   if (auto node = node_of(file); !node) return refused(node.error().number);
   return false;
 }
-disk_result<void> memory_disk::lock(const descriptor& file) {
-  std::lock_guard guard(mutex_);
-  auto node = node_of(file);
-  if (!node) return refused(node.error().number);
-  auto& holder = (*node)->locked_by;
-  if (holder != -1 && holder != file.number()) return refused(EWOULDBLOCK);
-  holder = file.number();
-  return {};
-}
 
 }  // namespace kiln::test

@@ -16,7 +16,7 @@ expected<bytes> read_segment(disk& on, const descriptor& file, const digest& blo
   return into.freeze(size);
 }
 
-file_source::file_source(engine_ptr with, segment what, judge tell)
+file_source::file_source(file_engine_ptr with, segment what, judge tell)
     : deps_(std::move(with)), what_(std::move(what)), tell_(std::move(tell)) {}
 
 file_source::~file_source() {

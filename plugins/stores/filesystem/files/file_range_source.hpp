@@ -40,7 +40,7 @@ public:
   /// Called exactly once, on any thread, at the latest when the source is dropped.
   using judge = std::function<void(read_verdict)>;
 
-  file_source(engine_ptr with, segment what, judge tell);
+  file_source(file_engine_ptr with, segment what, judge tell);
   ~file_source() override;
   /// Starts to read ahead.
   void start();
@@ -54,7 +54,7 @@ private:
   expected<void> check(const bytes& piece);
   void tell(read_verdict found);
 
-  const engine_ptr deps_;
+  const file_engine_ptr deps_;
   segment what_;
   judge tell_;
 

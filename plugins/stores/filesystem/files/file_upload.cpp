@@ -15,7 +15,7 @@ constexpr std::size_t cached_step = 256 << 10;
 // The disk is asked for room before bytes come that fill less than this is worth.
 constexpr std::uint64_t allocated_from = 1 << 20;
 
-disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) {
+disk_result<void> complete(const file_engine& with, uploaded& what, bool to_be_kept) {
   if (auto ended = what.file.end(); !ended) return ended;
   if (to_be_kept && with.durable() && what.size >= synced_alone)
     if (auto synced = what.file.sync(); !synced) return synced;
@@ -26,7 +26,7 @@ disk_result<void> complete(const engine& with, uploaded& what, bool to_be_kept) 
   return {};
 }
 
-disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const bytes& content,
+disk_result<std::shared_ptr<uploaded>> make_file(const file_engine_ptr& with, const bytes& content,
                                                  bool to_be_kept) {
   auto result = std::make_shared<uploaded>();
   auto made = temp_file::create(with);
@@ -42,7 +42,7 @@ disk_result<std::shared_ptr<uploaded>> make_file(const engine_ptr& with, const b
 
 }  // namespace
 
-expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_whole(const file_engine_ptr& with, const digest& blob,
                                                 const bytes& content) {
   if (content.size() != static_cast<std::uint64_t>(blob.size))
     return fail(errc::invalid_argument, "blob {} came with {} bytes", blob, content.size());
@@ -54,14 +54,14 @@ expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const di
   return std::move(*result);
 }
 
-expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_copy(const file_engine_ptr& with, const digest& blob,
                                                const bytes& content) {
   auto result = make_file(with, content, false);
   if (!result) return fail(result.error().in_words(fmt::format("copying blob {} to be lent", blob)));
   return std::move(*result);
 }
 
-upload::upload(engine_ptr with, order what, ended then, stop when_stopped)
+upload::upload(file_engine_ptr with, order what, ended then, stop when_stopped)
     : deps_(std::move(with)),
       what_(std::move(what)),
       then_(std::move(then)),

@@ -19,11 +19,11 @@ struct uploaded {
 };
 
 /// The same for bytes that are all there. For thread pool threads.
-expected<std::shared_ptr<uploaded>> store_whole(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_whole(const file_engine_ptr& with, const digest& blob,
                                                 const bytes& content);
 
 /// A copy to be lent, of bytes that are known to be right. For thread pool threads.
-expected<std::shared_ptr<uploaded>> store_copy(const engine_ptr& with, const digest& blob,
+expected<std::shared_ptr<uploaded>> store_copy(const file_engine_ptr& with, const digest& blob,
                                                const bytes& content);
 
 /// One blob on its way in. Between two pieces of its source it is an object and no more; a piece is hashed
@@ -47,7 +47,7 @@ public:
     std::uint64_t granted = 0;  ///< bytes that there is room for
   };
 
-  upload(engine_ptr with, order what, ended then, stop when_stopped);
+  upload(file_engine_ptr with, order what, ended then, stop when_stopped);
   /// Between two pieces only the source's continuation keeps it: a source that lets go of that has given up.
   ~upload();
 
@@ -73,7 +73,7 @@ private:
   void finish();
   void report(expected<std::shared_ptr<uploaded>> result);
 
-  const engine_ptr deps_;
+  const file_engine_ptr deps_;
   const order what_;
   ended then_;
   const stop when_stopped_;

@@ -11,43 +11,12 @@
 namespace kiln::filesystem {
 namespace {
 
-constexpr const char* format_file = "kiln-store";
-constexpr const char* fresh_format_file = "kiln-store.new";
 constexpr const char* sync_mark = "synced";
 constexpr const char* fresh_sync_mark = "synced.new";
 // An older release would take packs that it cannot read for empty ones, so it must not open the folder.
 constexpr std::string_view format_line = "kiln filesystem store, version 2";
 constexpr std::string_view old_format_line = "kiln filesystem store, version 1";
-constexpr unsigned folder_mode = 0755;
 constexpr unsigned private_mode = 0700;
-
-std::string_view name_of(store_role what) noexcept {
-  return what == store_role::content ? "content" : "results";
-}
-
-/// A small file, whole; empty where there is none.
-disk_result<std::string> read_small(disk& on, const descriptor& folder, const char* name) {
-  auto file = on.open(folder, name, O_RDONLY);
-  if (!file) {
-    if (file.error().number == ENOENT) return std::string();
-    return tl::unexpected(file.error());
-  }
-  std::string text(4096, '\0');
-  auto size = read_all(on, *file, text, 0);
-  if (!size) return tl::unexpected(size.error());
-  text.resize(*size);
-  return text;
-}
-
-/// What follows `key` in a line of its own; empty where there is no such line.
-std::string value_of(const std::string& text, std::string_view key) {
-  std::string pattern = "\n" + std::string(key) + " ";
-  auto at = text.find(pattern);
-  if (at == std::string::npos) return {};
-  at += pattern.size();
-  auto end = text.find('\n', at);
-  return end == std::string::npos ? std::string() : text.substr(at, end - at);
-}
 
 std::optional<std::chrono::system_clock::time_point> parse_moment(const std::string& text) {
   std::chrono::system_clock::rep count = 0;
@@ -56,49 +25,7 @@ std::optional<std::chrono::system_clock::time_point> parse_moment(const std::str
   return std::chrono::system_clock::time_point(std::chrono::system_clock::duration(count));
 }
 
-std::optional<std::uint64_t> read_key(const std::string& text) {
-  std::uint64_t key = 0;
-  auto read = std::from_chars(text.data(), text.data() + text.size(), key, 16);
-  if (text.size() != 16 || read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
-  return key;
-}
-
 }  // namespace
-
-std::string_view name_of(blob_tree which) noexcept {
-  return which == blob_tree::content ? "content" : "lent";
-}
-
-blob_name::blob_name(const digest& blob) noexcept {
-  static constexpr char digits[] = "0123456789abcdef";
-  char* to = text_.data() + 3;
-  for (std::uint8_t byte : blob.hash_bytes()) {
-    *to++ = digits[byte >> 4];
-    *to++ = digits[byte & 15];
-  }
-  std::memcpy(text_.data(), text_.data() + 3, 2);
-  text_[2] = '/';
-  *to++ = '-';
-  *std::to_chars(to, text_.data() + text_.size() - 1, blob.size).ptr = '\0';
-}
-
-std::optional<digest> parse_blob_name(digest_function function, std::string_view two, std::string_view leaf) {
-  auto dash = leaf.find('-');
-  if (dash == std::string_view::npos || two.size() != 2 || !leaf.starts_with(two)) return {};
-  std::string_view digits = leaf.substr(dash + 1);
-  std::int64_t size = 0;
-  auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return {};
-  auto blob = parse_digest(function, leaf.substr(0, dash), size);
-  // The one spelling that we look for: "007" would be counted and never found.
-  if (!blob || blob_name(*blob).leaf() != leaf) return {};
-  return *blob;
-}
-
-std::array<char, 3> folder_name(unsigned number) noexcept {
-  static constexpr char digits[] = "0123456789abcdef";
-  return {digits[number >> 4 & 15], digits[number & 15], '\0'};
-}
 
 expected<std::shared_ptr<store_folder>> store_folder::open(disk& on, const std::string& path, store_role what,
                                                            const std::string& boot_id, bool durable,
@@ -115,22 +42,6 @@ expected<void> store_folder::prepare(store_role what, const std::string& boot_id
   if (auto done = check_folders(); !done) return done;
   if (auto done = make_folders(); !done) return done;
   return write_format(false);
-}
-
-expected<void> store_folder::open_root() {
-  auto root = on_.open_folder(path_);
-  if (!root && root.error().number == ENOENT) {
-    for (std::size_t slash = 1; slash != std::string::npos;) {
-      slash = path_.find('/', slash);
-      auto made = on_.make_folder(descriptor(), path_.substr(0, slash).c_str(), folder_mode);
-      if (!made && made.error().number != EEXIST) return fail(unreachable(made.error(), "making"));
-      if (slash != std::string::npos) ++slash;
-    }
-    root = on_.open_folder(path_);
-  }
-  if (!root) return fail(unreachable(root.error(), "opening"));
-  root_ = std::move(*root);
-  return {};
 }
 
 expected<void> store_folder::take_lock() {
@@ -157,6 +68,10 @@ expected<void> store_folder::check_format(store_role what, const std::string& bo
       fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\n", format_line, name_of(what), key_, boot_id);
   if (text->empty()) return {};
   auto line = std::string_view(*text).substr(0, text->find('\n'));
+  if (line == shared_format_line)
+    return fail(errc::failed_precondition,
+                "the folder {} is shared by several processes; say shared: true, or use another folder",
+                path_);
   if (line != format_line && line != old_format_line)
     return fail(
         errc::failed_precondition,
@@ -191,21 +106,7 @@ expected<void> store_folder::write_format(bool closed) {
                                  durable_ && !unsettled() ? "durable" : "relaxed", closed ? "yes" : "no");
   if (auto from = doubted_from_.load(); from != moment::max())
     text += fmt::format("doubted {}\n", from.time_since_epoch().count());
-  auto file = on_.open(root_, fresh_format_file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (!file) return fail(in_words(file.error(), "writing", fresh_format_file));
-  iovec piece{text.data(), text.size()};
-  auto done = write_all(on_, *file, {&piece, 1}, 0);
-  if (done) done = on_.sync_data(*file);
-  if (done) done = on_.rename(root_, fresh_format_file, root_, format_file);
-  if (done) done = on_.sync(root_);
-  if (!done) return fail(in_words(done.error(), "writing", format_file));
-  return {};
-}
-
-expected<void> store_folder::make_folder(const descriptor& in, const std::string& name) {
-  auto made = on_.make_folder(in, name.c_str(), folder_mode);
-  if (!made && made.error().number != EEXIST) return fail(in_words(made.error(), "making", name));
-  return {};
+  return replace_text(format_file, text);
 }
 
 expected<void> store_folder::make_folders() {
@@ -228,35 +129,6 @@ expected<void> store_folder::make_folders() {
   return make_empty_file();
 }
 
-expected<void> store_folder::make_tree(blob_tree which) {
-  std::string name(name_of(which));
-  if (auto done = make_folder(root_, name); !done) return done;
-  auto tree = open_below(name.c_str());
-  if (!tree) return fail(std::move(tree).error());
-  for (const auto& info : digest_functions()) {
-    std::string below(info.name);
-    if (auto done = make_folder(*tree, below); !done) return done;
-    auto opened = on_.open(*tree, below.c_str(), O_RDONLY | O_DIRECTORY);
-    if (!opened) return fail(in_words(opened.error(), "opening", name + "/" + below));
-    trees_[static_cast<std::size_t>(which)][place_of(info.function)] = std::move(*opened);
-  }
-  if (auto done = on_.sync(*tree); !done) return fail(in_words(done.error(), "syncing", name));
-  return {};
-}
-
-expected<void> store_folder::make_empty_file() {
-  auto file = on_.open(temp_, "empty", O_WRONLY | O_CREAT, 0555);
-  if (!file) return fail(in_words(file.error(), "making a file in", "temp"));
-  auto facts = on_.facts(*file);
-  if (!facts) return fail(in_words(facts.error(), "making a file in", "temp"));
-  mode_needs_help_ = facts->mode != 0555;
-  disk_result<void> done;
-  if (mode_needs_help_) done = on_.set_mode(*file, 0555);
-  if (done) done = on_.rename(temp_, "empty", root_, "empty");
-  if (!done) return fail(in_words(done.error(), "making", "empty"));
-  return {};
-}
-
 expected<void> store_folder::set_aside(const char* folder) {
   // A name that is not taken: trash may still hold what earlier starts put there.
   for (int i = 0; i < 100000; ++i) {
@@ -266,32 +138,6 @@ expected<void> store_folder::set_aside(const char* folder) {
     if (moved.error().number != EEXIST) return fail(in_words(moved.error(), "setting aside", folder));
   }
   return fail(errc::failed_precondition, "{}/trash is never emptied; empty it by hand", path_);
-}
-
-expected<descriptor> store_folder::open_below(const char* name) {
-  auto folder = on_.open(root_, name, O_RDONLY | O_DIRECTORY);
-  if (!folder) return fail(in_words(folder.error(), "opening", name));
-  return std::move(*folder);
-}
-
-disk_result<void> store_folder::make_place(blob_tree which, const digest& blob, bool durable) {
-  const descriptor& in = tree(which, blob.function);
-  auto made = on_.make_folder(in, folder_name(blob.hash[0]).data(), folder_mode);
-  if (!made) return made.error().number == EEXIST ? disk_result<void>() : made;
-  return durable ? on_.sync(in) : made;
-}
-
-const descriptor& store_folder::tree(blob_tree which, digest_function function) const noexcept {
-  return trees_[static_cast<std::size_t>(which)][place_of(function)];
-}
-
-std::string store_folder::path_of(blob_tree which, const digest& blob) const {
-  return fmt::format("{}/{}/{}/{}", path_, name_of(which), info_of(blob.function).name,
-                     blob_name(blob).path());
-}
-
-std::string store_folder::fresh_temp_name() {
-  return std::to_string(temp_names_.fetch_add(1, std::memory_order_relaxed));
 }
 
 expected<void> store_folder::sync_all() {
@@ -318,46 +164,6 @@ expected<void> store_folder::close_in_order() {
   if (!durable_ || unsettled())
     if (auto done = sync_all(); !done) return done;
   return write_format(true);
-}
-
-error store_folder::in_words(disk_error fault, std::string_view doing, std::string_view name) const {
-  const std::string file = fmt::format("{}/{}", path_, name);
-  return advised(fault, fmt::format("{} {}", doing, file), file);
-}
-
-// Whoever started kiln as another user than before, or put something there by hand, has to be told what.
-error store_folder::advised(disk_error fault, const std::string& doing, std::string what) const {
-  const error said = fault.in_words(doing);
-  if (is_no_file(fault))
-    return {errc::failed_precondition,
-            fmt::format("{}: there is something that is no file; remove it", doing)};
-  if (fault.number != EACCES && fault.number != EPERM) return said;
-  auto facts = on_.facts(descriptor(), what.c_str());
-  while (!facts && what.size() > 1) {
-    what.resize(std::max<std::size_t>(what.rfind('/'), 1));
-    facts = on_.facts(descriptor(), what.c_str());
-  }
-  if (!facts) return said;
-  const auto me = ::geteuid();
-  if (facts->owner == me)
-    return {errc::permission_denied,
-            fmt::format(
-                "{}; {} belongs to user {}, as whom kiln runs: look at its mode ({:04o}), at those of the "
-                "folders above it, and at what else may confine kiln",
-                said.message(), what, me, facts->mode)};
-  return {errc::permission_denied,
-          fmt::format(
-              "{}; {} belongs to user {}, and kiln runs as user {}: give the folder {} with all that is in "
-              "it to user {}, run kiln as user {}, or use another folder",
-              said.message(), what, facts->owner, me, path_, me, facts->owner)};
-}
-
-std::string current_boot_id(disk& on) {
-  auto folder = on.open_folder("/proc/sys/kernel/random");
-  if (!folder) return {};
-  auto text = read_small(on, *folder, "boot_id");
-  if (!text) return {};
-  return text->substr(0, text->find('\n'));
 }
 
 }  // namespace kiln::filesystem

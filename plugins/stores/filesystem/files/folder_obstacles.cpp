@@ -24,7 +24,7 @@ std::string described(disk& on, const std::string& what) {
 
 }  // namespace
 
-error store_folder::unreachable(disk_error fault, std::string_view doing) const {
+error blob_places::unreachable(disk_error fault, std::string_view doing) const {
   for (std::size_t end = 0; end != path_.size();) {
     end = std::min(path_.find('/', end + 1), path_.size());
     const std::string part = path_.substr(0, end);
@@ -51,7 +51,7 @@ expected<void> store_folder::check_folders() {
   return {};
 }
 
-expected<void> store_folder::check_folders_of(blob_tree which) {
+expected<void> blob_places::check_folders_of(blob_tree which) {
   for (const auto& info : digest_functions()) {
     const std::string below = fmt::format("{}/{}", name_of(which), info.name);
     if (auto done = check_folder(below); !done) return done;
@@ -68,7 +68,7 @@ expected<void> store_folder::check_folders_of(blob_tree which) {
   return {};
 }
 
-expected<void> store_folder::check_folder(const std::string& below) const {
+expected<void> blob_places::check_folder(const std::string& below) const {
   auto there = on_.facts(root_, below.c_str());
   if (!there || there->kind == file_kind::folder) return {};
   const std::string what = path_ + '/' + below;

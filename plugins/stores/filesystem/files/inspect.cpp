@@ -115,8 +115,8 @@ file_stamp stamp_of(const file_facts& facts) noexcept {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(facts.written.time_since_epoch()).count();
 }
 
-expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob) {
-  const descriptor& in = with.folder->tree(tree, blob.function);
+expected<opened_blob> open_blob(const file_engine& with, blob_tree tree, const digest& blob) {
+  const descriptor& in = with.places->tree(tree, blob.function);
   blob_name name(blob);
   auto file = with.on().open(in, name.path(), O_RDONLY);
   if (!file && file.error().number == EACCES) {
@@ -137,7 +137,8 @@ expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest
   return opened_blob{std::move(*file), facts->size, stamp_of(*facts), facts->mode};
 }
 
-expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const digest& blob, file_stamp proved) {
+expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob,
+                                  file_stamp proved) {
   auto opened = open_blob(with, tree, blob);
   if (!opened) return fail(std::move(opened).error());
   if (opened->stamp != proved)
@@ -147,7 +148,7 @@ expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const dige
   return opened->stamp;
 }
 
-proof try_to_prove(const engine& with, const opened_blob& which, const digest& blob) {
+proof try_to_prove(const file_engine& with, const opened_blob& which, const digest& blob) {
   hasher hash(blob.function);
   buffer into(std::min(which.size, file_source::piece_size));
   for (std::uint64_t at = 0; at < which.size;) {
@@ -161,7 +162,7 @@ proof try_to_prove(const engine& with, const opened_blob& which, const digest& b
   return hash.finish() == blob ? proof::right : proof::wrong;
 }
 
-expected<void> prove(const engine& with, const opened_blob& which, const digest& blob) {
+expected<void> prove(const file_engine& with, const opened_blob& which, const digest& blob) {
   switch (try_to_prove(with, which, blob)) {
     case proof::right:
       return {};

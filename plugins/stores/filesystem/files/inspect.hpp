@@ -48,19 +48,20 @@ struct opened_blob {
   std::uint32_t mode = 0;
 };
 /// Whoever had the file in hand may have made it unreadable, which is mended.
-expected<opened_blob> open_blob(const engine& with, blob_tree tree, const digest& blob);
+expected<opened_blob> open_blob(const file_engine& with, blob_tree tree, const digest& blob);
 /// Reads all of it: NOT_FOUND unless it has the digest, UNAVAILABLE where the disk cannot read it.
-expected<void> prove(const engine& with, const opened_blob& which, const digest& blob);
+expected<void> prove(const file_engine& with, const opened_blob& which, const digest& blob);
 /// The same, telling apart what is wrong for ever from what may pass.
 enum class proof : std::uint8_t { right, wrong, unreadable };
-proof try_to_prove(const engine& with, const opened_blob& which, const digest& blob);
+proof try_to_prove(const file_engine& with, const opened_blob& which, const digest& blob);
 
 /// What everybody who is lent a file finds, whatever others did to its mode.
 constexpr unsigned lent_mode = 0555;
 /// Looks at a file that is to be lent, or was: its bytes are read unless it is as it was when they were
 /// proved, and its mode is mended as far as it is ours. NOT_FOUND if it is gone or damaged, UNAVAILABLE if
 /// the disk cannot read it.
-expected<file_stamp> examine_lent(const engine& with, blob_tree tree, const digest& blob, file_stamp proved);
+expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob,
+                                  file_stamp proved);
 
 /// Removes some of what earlier processes left in trash/: false when nothing is left.
 bool sweep_trash(const engine& with);

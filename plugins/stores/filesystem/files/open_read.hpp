@@ -13,17 +13,22 @@ struct opened_read {
 };
 
 /// Whether this asks for a part of a blob that must be read whole first, if it was never proved.
-bool is_part_to_prove(const engine& with, const read_blob& order, std::uint64_t size) noexcept;
+bool is_part_to_prove(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept;
 
 /// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved
 /// whenever it is read as a whole, before its last piece goes out. A part of one that was never proved is
 /// preceded by reading it all, up to 64 MiB: `proved` is the stamp of the file that was, 0 for none.
 /// NOT_FOUND if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For thread pool
 /// threads. `tell` is called once if there is a rest.
-expected<opened_read> open_read(const engine_ptr& with, const read_blob& order, file_stamp proved,
+expected<opened_read> open_read(const file_engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell);
 
+/// The same of one that is open already, and has the offset.
+expected<opened_read> read_opened(const file_engine_ptr& with, opened_blob opened, const read_blob& order,
+                                  file_stamp proved, file_source::judge tell);
+
 /// All of a blob at once, and the same errors.
-expected<opened_read> read_whole(const engine& with, const digest& blob);
+expected<opened_read> read_whole(const file_engine& with, const digest& blob);
+expected<opened_read> read_whole_of(const file_engine& with, const opened_blob& opened, const digest& blob);
 
 }  // namespace kiln::filesystem

@@ -31,13 +31,13 @@ temp_file::~temp_file() {
   drop_block();
   auto remove = [with = deps_, name = name_] {
     // What cannot be removed now is swept by the next start.
-    (void)with->on().remove(with->folder->temp(), name.c_str());
+    (void)with->on().remove(with->places->temp(), name.c_str());
   };
   if (!deps_->pool->post(remove)) remove();  // the store is ending, and nothing waits for this thread
 }
 
-disk_result<temp_file> temp_file::create(engine_ptr with, way how) {
-  store_folder& folder = *with->folder;
+disk_result<temp_file> temp_file::create(file_engine_ptr with, way how) {
+  blob_places& folder = *with->places;
   temp_file made;
   made.name_ = folder.fresh_temp_name();
   if (how == way::direct) made.block_ = with->blocks->take();
@@ -111,7 +111,7 @@ disk_result<void> temp_file::write_block(std::size_t size) {
   auto written = write_all(on, file_, {block_->data(), size}, offset);
   if (written || written.error().number != EINVAL) return written;
   // Other alignments are asked for there, or a write ended early, between two.
-  auto again = on.open(deps_->folder->temp(), name_.c_str(), O_WRONLY);
+  auto again = on.open(deps_->places->temp(), name_.c_str(), O_WRONLY);
   if (!again) return tl::unexpected(again.error());
   file_ = std::move(*again);
   written = write_all(on, file_, {block_->data(), size}, offset);

@@ -19,7 +19,7 @@ public:
   enum class way : std::uint8_t { cached, direct };
 
   /// For thread pool threads, as all that follows. `direct` is past the page cache, where that can be.
-  static disk_result<temp_file> create(engine_ptr with, way how = way::cached);
+  static disk_result<temp_file> create(file_engine_ptr with, way how = way::cached);
 
   /// Asks the disk for room for so many bytes in all. ENOSPC if there is none.
   disk_result<void> allocate(std::uint64_t bytes);
@@ -45,7 +45,7 @@ private:
   disk_result<void> write_block(std::size_t size);
   void drop_block() noexcept;
 
-  engine_ptr deps_;
+  file_engine_ptr deps_;
   std::string name_;
   descriptor file_;
   std::uint64_t size_ = 0;

@@ -12,27 +12,35 @@
 
 namespace kiln::filesystem {
 
-/// What the jobs of one store work with. Shared by all of them, so that a reader that outlives the actor
-/// still has a disk to read from. Any thread.
-struct engine {
-  std::shared_ptr<store_folder> folder;
+/// What reading and writing files needs of a store, whether it has its folder alone or shares it. Shared by
+/// all of its jobs, so that a reader that outlives the actor still has a disk to read from. Any thread.
+struct file_engine {
+  std::shared_ptr<blob_places> places;
   std::shared_ptr<thread_pool> pool;  ///< stopped by the actor when it ends
   store_options options;
   store_role what = store_role::content;
-  std::uint64_t packed_below = 0;  ///< content up to this size lies in packs; results always do
-  std::uint64_t direct_above = 0;
   std::string name;
   environment env;
+  std::uint64_t direct_above = direct_bytes(options);
   std::shared_ptr<aligned_blocks> blocks = std::make_shared<aligned_blocks>();
 
-  disk& on() const noexcept { return folder->on(); }
+  disk& on() const noexcept { return places->on(); }
   bool durable() const noexcept { return options.keep == durability::durable; }
+  bool verifies() const noexcept { return options.verify && what == store_role::content; }
+  /// Written past the page cache.
+  bool is_direct(std::uint64_t size) const noexcept { return size > direct_above; }
+};
+
+using file_engine_ptr = std::shared_ptr<const file_engine>;
+
+/// What the jobs of a store work with that has its folder alone.
+struct engine : file_engine {
+  std::shared_ptr<store_folder> folder;  ///< the places
+  std::uint64_t packed_below = 0;        ///< content up to this size lies in packs; results always do
+
   bool packs(const digest& blob) const noexcept {
     return what == store_role::results || static_cast<std::uint64_t>(blob.size) <= packed_below;
   }
-  /// Written past the page cache.
-  bool is_direct(std::uint64_t size) const noexcept { return size > direct_above; }
-  bool verifies() const noexcept { return options.verify && what == store_role::content; }
 };
 
 using engine_ptr = std::shared_ptr<const engine>;

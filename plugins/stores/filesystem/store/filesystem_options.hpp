@@ -16,6 +16,12 @@ enum class durability : std::uint8_t {
   relaxed,  ///< when it is written; what a power cut may have hurt is not trusted afterwards
 };
 
+/// How the processes of a shared folder keep out of each other's way.
+enum class lock_choice : std::uint8_t {
+  fine,    ///< a lock for each blob, where that can be had
+  coarse,  ///< one for all
+};
+
 struct store_options {
   std::string path;
   kiln::capacity capacity = 80_percent;
@@ -29,6 +35,10 @@ struct store_options {
   std::optional<duration> prove_again_after =
       std::chrono::hours(168);  ///< none: what was proved is trusted as long as its time stands
   std::uint32_t io_threads = 4;
+  bool shared = false;
+  lock_choice locks = lock_choice::fine;  ///< of a shared folder, as what follows
+  bool network_folder = false;
+  duration wait_for_room = std::chrono::seconds(10);
 };
 
 schema<store_options> filesystem_schema();

@@ -7,6 +7,7 @@
 #include "core/base/memory_limit.hpp"
 #include "core/observe/log.hpp"
 #include "core/observe/memory_budget.hpp"
+#include "plugins/stores/filesystem/shared/spawn_shared.hpp"
 #include "plugins/stores/filesystem/store/filesystem_store.hpp"
 
 namespace kiln::filesystem {
@@ -29,6 +30,7 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
 
 expected<store_actor> spawn_filesystem_store(const store_options& options, const store_context& context,
                                              store_environment on) {
+  if (options.shared) return spawn_shared_store(options, context, std::move(on));
   bool durable = options.keep == durability::durable;
   // Whoever reads a message about it should find it, wherever the process was started.
   auto path = absolute_path(options.path);
@@ -67,9 +69,10 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
     context.env.log->info(
         "a store opens",
         {{"store", context.name}, {"path", path}, {"max_bytes", capacity}, {"max_blobs", from.bounds.blobs}});
-  auto with = std::make_shared<const engine>(engine{std::move(*folder), std::move(on.pool), options,
-                                                    context.what, packing ? options.packed_below.bytes : 0,
-                                                    direct_bytes(options), context.name, context.env});
+  auto with = std::make_shared<const engine>(
+      engine{{*folder, std::move(on.pool), options, context.what, context.name, context.env},
+             *folder,
+             packing ? options.packed_below.bytes : 0});
   return store_actor(context.system.spawn<store>(std::move(with), std::move(from)));
 }
 

@@ -9,11 +9,14 @@
 
 namespace kiln::filesystem {
 
+class lock_watcher;
+
 /// What a store stands on, given from outside.
 struct store_environment {
   disk* on = nullptr;
   std::shared_ptr<thread_pool> pool;
   std::string boot_id;
+  lock_watcher* watcher = nullptr;  ///< of the locks of a shared folder
 };
 
 /// An error is one sentence that says which folder, and what to do.

@@ -49,7 +49,7 @@ pack_folder::pack_folder(store_role what, filesystem::durability keep) : folder(
   filesystem::store_options options;
   options.keep = keep;
   engine_ = std::make_shared<const filesystem::engine>(filesystem::engine{
-      std::move(*opened), make_inline_pool(), options, what, 64 << 10, "packs", {&system_clock()}});
+      {*opened, make_inline_pool(), options, what, "packs", {&system_clock()}}, *opened, 64 << 10});
 }
 
 pack_folder::~pack_folder() {

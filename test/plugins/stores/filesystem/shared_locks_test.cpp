@@ -1,0 +1,233 @@
+#include <stdlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+
+#include "plugins/stores/filesystem/shared/usage_file.hpp"
+#include "test/contract/scratch.hpp"
+#include "test/harness/faulty_disk.hpp"
+#include "test/plugins/stores/filesystem/lock_order.hpp"
+
+using namespace kiln;
+using namespace kiln::test;
+using namespace kiln::filesystem;
+
+BOOST_AUTO_TEST_SUITE(filesystem_shared_locks)
+
+namespace {
+
+struct lock_folder {
+  lock_folder() {
+    std::string name = (contract::scratch_place() / "kiln-locks-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+    folder = std::move(*disk.open_folder(path));
+  }
+  ~lock_folder() { std::filesystem::remove_all(path); }
+
+  std::unique_ptr<lock_table> table(lock_mode mode = lock_mode::fine, lock_watcher* watcher = nullptr) {
+    auto files = lock_files::open(disk, folder, mode);
+    BOOST_REQUIRE(files);
+    return std::make_unique<lock_table>(std::move(*files), watcher);
+  }
+  usage_file usage(unsigned slot, lock_mode mode = lock_mode::fine) {
+    auto file = usage_file::open(disk, folder, mode, slot);
+    BOOST_REQUIRE(file);
+    return std::move(*file);
+  }
+
+  faulty_disk disk;
+  std::string path;
+  descriptor folder;
+};
+
+bool takes(lock_table& by, lock_owner who, const lock_name& which, lock_kind kind) {
+  auto taken = by.try_lock(who, which, kind);
+  BOOST_REQUIRE(taken);
+  return *taken;
+}
+
+const digest one = digest_of("one"), two = digest_of("two");
+constexpr auto shared = lock_kind::shared;
+constexpr auto alone = lock_kind::exclusive;
+
+usage_file::recount counted(std::uint64_t bytes, std::uint64_t blobs, int* calls = nullptr) {
+  return [=](unsigned) -> disk_result<part_usage> {
+    if (calls) ++*calls;
+    return part_usage{bytes, blobs};
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_lock_of_one_process_keeps_the_others_out_and_no_other_lock) {
+  lock_folder in;
+  auto a = in.table(), b = in.table();
+  BOOST_TEST(takes(*a, 1, presence_of(one), alone));
+  BOOST_TEST(!takes(*b, 1, presence_of(one), alone));
+  BOOST_TEST(!takes(*b, 1, presence_of(one), shared));
+  BOOST_TEST(takes(*b, 1, construction_of(one), alone));
+  BOOST_TEST(takes(*b, 1, presence_of(two), alone));
+  a->unlock(1, presence_of(one));
+  BOOST_TEST(takes(*b, 2, presence_of(one), alone));
+}
+
+BOOST_AUTO_TEST_CASE(shared_locks_bear_one_another_and_nothing_else) {
+  lock_folder in;
+  auto a = in.table(), b = in.table();
+  BOOST_TEST(takes(*a, 1, presence_of(one), shared));
+  BOOST_TEST(takes(*a, 2, presence_of(one), shared));
+  BOOST_TEST(takes(*b, 1, presence_of(one), shared));
+  BOOST_TEST(!takes(*a, 3, presence_of(one), alone));
+  BOOST_TEST(!takes(*b, 2, presence_of(one), alone));
+  a->unlock(1, presence_of(one));
+  b->unlock(1, presence_of(one));
+  BOOST_TEST(!takes(*b, 2, presence_of(one), alone));
+  a->unlock(2, presence_of(one));
+  BOOST_TEST(takes(*b, 2, presence_of(one), alone));
+}
+
+// The kernel gives a lock to whoever has the file open: only the table keeps its own process in order.
+BOOST_AUTO_TEST_CASE(a_process_is_kept_out_by_its_own_locks) {
+  lock_folder in;
+  auto a = in.table();
+  BOOST_TEST(takes(*a, 1, construction_of(one), alone));
+  BOOST_TEST(!takes(*a, 2, construction_of(one), alone));
+  BOOST_TEST(!takes(*a, 2, construction_of(one), shared));
+  a->unlock(1, construction_of(one));
+  BOOST_TEST(takes(*a, 2, construction_of(one), alone));
+}
+
+BOOST_AUTO_TEST_CASE(locks_vanish_with_who_held_them) {
+  lock_folder in;
+  auto a = in.table(), b = in.table();
+  BOOST_TEST(takes(*a, 1, presence_of(one), alone));
+  BOOST_TEST(takes(*a, 1, eviction_lease(), alone));
+  a.reset();
+  BOOST_TEST(takes(*b, 1, presence_of(one), alone));
+  BOOST_TEST(takes(*b, 1, eviction_lease(), alone));
+}
+
+BOOST_AUTO_TEST_CASE(the_lease_is_one_process_s_in_either_mode) {
+  for (auto mode : {lock_mode::fine, lock_mode::coarse}) {
+    lock_folder in;
+    auto a = in.table(mode), b = in.table(mode);
+    BOOST_TEST(takes(*a, 1, eviction_lease(), alone));
+    BOOST_TEST(!takes(*b, 1, eviction_lease(), alone));
+    a->unlock(1, eviction_lease());
+    BOOST_TEST(takes(*b, 1, eviction_lease(), alone));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(coarse_locks_are_one_for_all_blobs) {
+  lock_folder in;
+  auto a = in.table(lock_mode::coarse), b = in.table(lock_mode::coarse);
+  BOOST_TEST(takes(*a, 1, presence_of(one), shared));
+  BOOST_TEST(takes(*b, 1, presence_of(two), shared));
+  BOOST_TEST(!takes(*b, 2, presence_of(two), alone));
+  a->unlock(1, presence_of(one));
+  BOOST_TEST(!takes(*a, 2, presence_of(one), alone));
+  b->unlock(1, presence_of(two));
+  BOOST_TEST(takes(*a, 2, presence_of(one), alone));
+}
+
+BOOST_AUTO_TEST_CASE(ten_thousand_locks_cost_no_more_descriptors_than_one) {
+  lock_folder in;
+  auto a = in.table(), b = in.table();
+  const auto before = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  std::vector<digest> blobs;
+  for (int i = 0; i < 10'000; ++i) blobs.push_back(digest_of(std::to_string(i)));
+  for (const auto& blob : blobs) BOOST_REQUIRE(takes(*a, 1, presence_of(blob), shared));
+  BOOST_TEST(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}) == before);
+  BOOST_TEST(a->held() == blobs.size());
+  for (const auto& blob : blobs) BOOST_REQUIRE(!takes(*b, 1, presence_of(blob), alone));
+  for (const auto& blob : blobs) a->unlock(1, presence_of(blob));
+  for (const auto& blob : blobs) BOOST_REQUIRE(takes(*b, 1, presence_of(blob), alone));
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_against_the_order_of_locks_is_noticed) {
+  lock_folder in;
+  lock_order order;
+  auto a = in.table(lock_mode::fine, &order);
+  takes(*a, 1, construction_of(one), alone);
+  a->will_wait(1, eviction_lease());
+  BOOST_TEST(order.breaches().empty());
+  takes(*a, 2, presence_of(one), shared);
+  a->will_wait(2, construction_of(two));
+  BOOST_TEST(order.breaches().size() == 1U);
+  a->unlock(1, construction_of(one));
+  a->unlock(2, presence_of(one));
+  BOOST_TEST(order.held() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_one_process_takes_another_sees_taken) {
+  for (auto mode : {lock_mode::fine, lock_mode::coarse}) {
+    lock_folder in;
+    auto a = in.usage(0, mode), b = in.usage(1, mode);
+    BOOST_TEST((*a.admit({{600, 600}, {500, 500}}, 1000) == std::vector{true, false}));
+    BOOST_TEST((*b.admit({{500, 500}}, 1000) == std::vector{false}));
+    BOOST_TEST((*b.admit({{400, 400}}, 1000) == std::vector{true}));
+    BOOST_REQUIRE(a.release({600, 600}));
+    BOOST_TEST(b.read()->reserved == 400U);
+    BOOST_TEST((*a.admit({{600, 700}}, 1000) == std::vector{false}));
+    BOOST_TEST((*a.admit({{600, 600}}, 1000) == std::vector{true}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_settled_counts_and_its_room_is_given_back) {
+  lock_folder in;
+  auto a = in.usage(0), b = in.usage(1);
+  BOOST_REQUIRE(a.admit({{600, 800}}, 1000));
+  {
+    auto change = a.begin(7, counted(0, 0));
+    BOOST_REQUIRE(change);
+    BOOST_REQUIRE(change->settle({600, 1}, {}, {600, 800}));
+  }
+  auto now = b.read();
+  BOOST_TEST(now->bytes == 600U);
+  BOOST_TEST(now->blobs == 1U);
+  BOOST_TEST(now->reserved == 0U);
+  BOOST_TEST(now->promised == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_that_somebody_died_with_is_counted_anew) {
+  lock_folder in;
+  auto b = in.usage(1);
+  {
+    auto a = in.usage(0);
+    BOOST_REQUIRE(a.begin(7, counted(0, 0)));  // and never settled
+  }
+  BOOST_TEST((b.read()->in_change == std::vector{7U}));
+  int calls = 0;
+  BOOST_REQUIRE(b.settle_doubt(7, counted(123, 4, &calls)));
+  BOOST_TEST(calls == 1);
+  BOOST_TEST(b.read()->in_change.empty());
+  BOOST_TEST(b.read()->bytes == 123U);
+  BOOST_REQUIRE(b.settle_doubt(7, counted(5, 5, &calls)));
+  BOOST_TEST(calls == 1);
+  BOOST_TEST(b.read()->blobs == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_power_cut_every_part_is_counted_anew) {
+  lock_folder in;
+  auto a = in.usage(0);
+  BOOST_REQUIRE(a.doubt_all());
+  BOOST_TEST(a.read()->in_doubt.size() == usage_file::parts);
+  for (unsigned part = 0; part < usage_file::parts; ++part)
+    BOOST_REQUIRE(a.settle_doubt(part, counted(10, 1)));
+  BOOST_TEST(a.read()->in_doubt.empty());
+  BOOST_TEST(a.read()->bytes == 2560U);
+}
+
+BOOST_AUTO_TEST_CASE(a_usage_file_that_cannot_be_written_is_an_error_and_no_wrong_count) {
+  lock_folder in;
+  auto a = in.usage(0);
+  BOOST_REQUIRE(a.admit({{100, 100}}, 1000));
+  in.disk.fault = [](disk_call which, const std::string&) { return which == disk_call::write ? EIO : 0; };
+  BOOST_TEST(!a.admit({{100, 100}}, 1000));
+  BOOST_TEST(!a.begin(3, counted(0, 0)));
+  in.disk.fault = nullptr;
+  BOOST_TEST(a.read()->reserved == 100U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
