@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/contract/heeded_source.hpp"
 #include "core/digest/hasher.hpp"
 
 namespace kiln {
@@ -74,24 +75,6 @@ private:
   std::uint64_t passed_ = 0;
 };
 
-class proven_source final : public blob_source, public std::enable_shared_from_this<proven_source> {
-public:
-  proven_source(blob_source_ptr source, std::function<void(const error&)> when_damaged)
-      : source_(std::move(source)), when_damaged_(std::move(when_damaged)) {}
-
-  void read(next then) override {
-    source_->read([self = shared_from_this(), then = std::move(then)](expected<byte_chain> piece) {
-      if (!piece && piece.error().code() == errc::data_loss) self->when_damaged_(piece.error());
-      then(std::move(piece));
-    });
-  }
-  void cancel(const error& why) noexcept override { source_->cancel(why); }
-
-private:
-  const blob_source_ptr source_;
-  const std::function<void(const error&)> when_damaged_;
-};
-
 }  // namespace
 
 expected<void> check(const digest& blob, const bytes& content, errc code) {
@@ -107,8 +90,10 @@ blob_source_ptr checked(blob_source_ptr source, const digest& blob, std::shared_
 
 blob_source_ptr proven(blob_source_ptr source, const digest& blob, std::shared_ptr<thread_pool> hashing,
                        std::function<void(const error&)> when_damaged) {
-  return std::make_shared<proven_source>(
-      checked(std::move(source), blob, std::move(hashing), errc::data_loss), std::move(when_damaged));
+  return heeded(checked(std::move(source), blob, std::move(hashing), errc::data_loss),
+                [when_damaged = std::move(when_damaged)](const error& why) {
+                  if (why.code() == errc::data_loss) when_damaged(why);
+                });
 }
 
 }  // namespace kiln

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <initializer_list>
+#include <set>
+#include <string>
 
 #include "core/config/section_schema.hpp"
 
@@ -16,6 +18,11 @@ struct store_promises {
   bool lends_files = false;  ///< some blobs lie in files that it lends
   bool leases = false;       ///< what is leased is not evicted
   bool tells_news = false;   ///< its watchers hear of all that comes and all that leaves
+  /// Names of the stores at the bottom in which its blobs lie: its own, where it is one; store_tree fills
+  /// that in.
+  std::set<std::string> lies_in{};
+  /// The same of what it notes down about its blobs, under names that others of its type would use, too.
+  std::set<std::string> noted_in{};
 
   bool operator==(const store_promises&) const noexcept = default;
 };
@@ -34,8 +41,21 @@ inline store_promises promised_together(std::initializer_list<store_promises> pa
     all.lends_files |= part.lends_files;
     all.leases &= part.leases;
     all.tells_news &= part.tells_news;
+    all.lies_in.insert(part.lies_in.begin(), part.lies_in.end());
   }
   return all;
+}
+
+/// Complains of two stores, by what they are called, that have to be apart, and have their blobs in one and
+/// the same store: what one of them drops, the other one would lose.
+inline expected<void> check_apart(const std::string& one, const store_promises& of_one,
+                                  const std::string& other, const store_promises& of_other) {
+  for (const auto& store : of_one.lies_in)
+    if (of_other.lies_in.contains(store))
+      return fail(errc::invalid_argument,
+                  "{} and {} both keep their blobs in store {}: what one drops, the other loses", one, other,
+                  store);
+  return {};
 }
 
 /// Whether what results in one of them need of the other can be kept in mind: all that leaves either is told,

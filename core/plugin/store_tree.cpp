@@ -2,6 +2,8 @@
 
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
+#include <map>
+#include <utility>
 
 namespace kiln {
 namespace {
@@ -40,14 +42,25 @@ store_tree::promises_by_name store_tree::promises(const std::vector<configured>&
   promises_by_name all;
   auto of = [&all](const store_ref& inner) {
     auto found = all.find(inner.name);
-    return found == all.end() ? store_promises() : found->second;
+    auto promised = found == all.end() ? store_promises() : found->second;
+    promised.noted_in.clear();  // that is of the one who notes
+    return promised;
   };
+  std::map<std::pair<std::string, std::string>, std::string> who_notes;  // by type, and store at the bottom
   for (const auto& store : stores) {
     const store_plugin* plugin = plugins.store(store.type);
     if (plugin == nullptr) continue;  // whoever spawns it says so
     auto promised = plugin->promises(store.options, of);
     if (!promised) store.description.complain(collected, "{}", promised.error().message());
-    all.emplace(store.name, promised.value_or(store_promises()));
+    auto& kept = all.emplace(store.name, promised.value_or(store_promises())).first->second;
+    if (store.uses.empty()) kept.lies_in = {store.name};
+    for (const auto& where : kept.noted_in)
+      if (auto [first, is_new] = who_notes.try_emplace({store.type, where}, store.name); !is_new)
+        store.description.complain(
+            collected,
+            "what it notes about its blobs would lie in store {}, where store {}, which is a {} too, has its "
+            "own: the one would drop what the other has; give each a store of its own for that",
+            where, first->second, store.type);
   }
   return all;
 }

@@ -41,7 +41,14 @@ schema<chunked_options> chunked_schema() {
 }
 
 expected<store_promises> chunked_promises(const chunked_options& options, const promises_of& of) {
+  if (!of(options.layouts).keeps)
+    return fail(errc::invalid_argument,
+                "the layouts would lie in {}, which keeps nothing: no blob in chunks would be found again",
+                options.layouts.name);
   auto all = promised_together({of(options.inner), of(options.layouts)});
+  all.keeps = of(options.inner).keeps;
+  all.lies_in = of(options.inner).lies_in;
+  all.noted_in = of(options.layouts).lies_in;
   all.lends_files = of(options.inner).lends_files;
   all.leases = of(options.inner).leases;
   return all;

@@ -35,7 +35,14 @@ schema<compression_store_options> compression_store_schema() {
 
 expected<store_promises> compression_store_promises(const compression_store_options& options,
                                                     const promises_of& of) {
+  if (!of(options.index).keeps)
+    return fail(errc::invalid_argument,
+                "the index would lie in {}, which keeps nothing: no blob would be found again",
+                options.index.name);
   auto all = promised_together({of(options.inner), of(options.index)});
+  all.keeps = of(options.inner).keeps;
+  all.lies_in = of(options.inner).lies_in;
+  all.noted_in = of(options.index).lies_in;
   all.lends_files = of(options.inner).lends_files;
   all.tells_news = false;  // of a compressed blob that leaves, the inner store knows another name only
   return all;

@@ -80,6 +80,8 @@ schema<fast_slow_options> fast_slow_schema() {
 
 expected<store_promises> fast_slow_promises(const fast_slow_options& options, const promises_of& of) {
   const store_promises fast = of(options.fast), slow = of(options.slow);
+  if (auto apart = check_apart(options.fast.name, fast, options.slow.name, slow); !apart)
+    return failure(apart.error());
   if (!slow.keeps) {
     if (!options.fast_filled_by_writes())
       return fail(errc::invalid_argument,
@@ -91,6 +93,7 @@ expected<store_promises> fast_slow_promises(const fast_slow_options& options, co
                 options.fast.name, fast.durable ? "cannot lease it" : "is not durable");
   store_promises all = slow;
   all.lends_files = fast.lends_files || slow.lends_files;
+  all.lies_in.insert(fast.lies_in.begin(), fast.lies_in.end());
   if (options.early_ack) all.durable = false;  // after a crash it may be missing, though it can be read
   if (options.slow_is_written()) return all;
   all.durable = fast.durable;

@@ -54,7 +54,7 @@ schema<grpc_store_options> grpc_store_schema() {
   using o = grpc_store_options;
   return schema<o>{
       "Keeps blobs or action results on another server that speaks the Remote Execution API. What arrives "
-      "is checked against its digest."}
+      "whole is checked against its digest; a part is passed on as it comes."}
       .required("endpoint", &o::endpoint,
                 "Where the other server listens: grpc://host:port, grpcs://host:port or unix:/path.",
                 good_if{is_endpoint})

@@ -48,8 +48,10 @@ schema<web_store_options> web_store_schema() {
   return schema<o>{
       "Keeps blobs or action results on another server that speaks the plain cache protocol (/cas/ and "
       "/ac/): "
-      "nginx with DAV, bazel-remote, another Kiln. Blobs are named by SHA-256 alone. What is read is checked "
-      "against its digest; results cannot be, so who can write there is trusted with them."}
+      "nginx with DAV, bazel-remote, another Kiln. Blobs are named by SHA-256 alone. What is read whole is "
+      "checked "
+      "against its digest; a part is passed on as it comes. Results cannot be checked, so who can write "
+      "there is trusted with them."}
       .required("url", &o::url, "Where /cas/ and /ac/ are: https://host:port/path, or http://.",
                 good_if{is_web_base})
       .field("user", &o::user, "Who we are, where the server asks for a password.")

@@ -29,6 +29,8 @@ schema<mirror_options> mirror_schema() {
 
 expected<store_promises> mirror_promises(const mirror_options& options, const promises_of& of) {
   const auto first = of(options.stores[0]), second = of(options.stores[1]);
+  if (auto apart = check_apart(options.stores[0].name, first, options.stores[1].name, second); !apart)
+    return failure(apart.error());
   auto both = promised_together({first, second});
   // What is acknowledged is in both.
   if (options.writes == mirror_writes::all) both.durable = first.durable || second.durable;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/contract/heeded_source.hpp"
 #include "core/observe/memory_budget.hpp"
 #include "core/store_kit/store_wrapper.hpp"
 #include "plugins/stores/range_cache/range_reader.hpp"
@@ -42,8 +43,14 @@ public:
   }
 
   caf::result<blob_content> take(read_blob& order);
+  caf::result<blob_batch> take(read_blobs& order);
+  caf::result<receipt> take(write_blob& order);
+  caf::result<receipts> take(write_blobs& order);
   caf::result<forgotten> take(forget_blob& order);
   void take(const blobs_evicted& news) {
+    for (const auto& blob : news.blobs) retire(blob);
+  }
+  void take(const blobs_stored& news) {
     for (const auto& blob : news.blobs) retire(blob);
   }
 
@@ -55,6 +62,11 @@ private:
   using done = ranged_object::done;
 
   bool is_for_chunks(const read_blob& order) const noexcept;
+  /// What the answer is passed on as; chunks of what is damaged below are served no more.
+  blob_source_ptr watched(const digest& blob, blob_source_ptr rest);
+  void heed(const digest& blob, const error& why) {
+    if (why.code() == errc::data_loss || why.code() == errc::not_found) retire(blob);
+  }
   struct known_object {
     object_ptr object;
     steady_time touched;  ///< when the store below last heard of its use
@@ -91,9 +103,20 @@ bool range_cache_store::is_for_chunks(const read_blob& order) const noexcept {
   return order.offset > 0 || (order.limit > 0 && order.limit < size);
 }
 
+// A whole one that ends wrong says that parts of it may be wrong, too.
 caf::result<blob_content> range_cache_store::take(read_blob& order) {
-  if (!is_for_chunks(order)) return pass_on(order);
+  if (!objects_.contains(order.blob) && !is_for_chunks(order)) return pass_on(order);
   auto asker = owe<read_blob>();
+  if (!is_for_chunks(order)) {
+    ask_as_it_is(order, [this, asker, blob = order.blob](expected<blob_content> content) mutable {
+      if (!content)
+        heed(blob, content.error());
+      else if (content->rest)
+        content->rest = watched(blob, std::move(content->rest));
+      asker.deliver(std::move(content));
+    });
+    return asker;
+  }
   const std::uint64_t left = static_cast<std::uint64_t>(order.blob.size) - order.offset;
   const std::uint64_t count = order.limit == 0 ? left : std::min(order.limit, left);
   touch(order.blob);
@@ -115,6 +138,46 @@ void range_cache_store::open(const read_blob& order, const blob_part& part, answ
       rest = std::make_shared<range_reader>(resumable_store(self()), *this, ++readers_, part);
     asker.deliver(blob_content{std::move(*first), std::move(rest)});
   });
+}
+
+blob_source_ptr range_cache_store::watched(const digest& blob, blob_source_ptr rest) {
+  return heeded(std::move(rest), [this, home = resumable_store(self()), blob](const error& why) {
+    caf::anon_send(home, resume{[this, blob, why] { heed(blob, why); }});
+  });
+}
+
+caf::result<blob_batch> range_cache_store::take(read_blobs& order) {
+  auto asker = owe<read_blobs>();
+  auto blobs = order.blobs;
+  ask(std::move(order), [this, asker, blobs = std::move(blobs)](expected<blob_batch> batch) mutable {
+    for (std::size_t i = 0; batch && i < std::min(blobs.size(), batch->results.size()); ++i)
+      if (!batch->results[i]) heed(blobs[i], batch->results[i].error());
+    asker.deliver(std::move(batch));
+  });
+  return asker;
+}
+
+// Whoever brings a blob again brings the right bytes, also where the store below has them already.
+caf::result<receipt> range_cache_store::take(write_blob& order) {
+  auto asker = owe<write_blob>();
+  const auto blob = order.blob;
+  ask(std::move(order), [this, asker, blob](expected<receipt> kept) mutable {
+    if (kept) retire(blob);
+    asker.deliver(std::move(kept));
+  });
+  return asker;
+}
+
+caf::result<receipts> range_cache_store::take(write_blobs& order) {
+  auto asker = owe<write_blobs>();
+  std::vector<digest> blobs;
+  for (const auto& entry : order.entries) blobs.push_back(entry.blob);
+  ask(std::move(order), [this, asker, blobs = std::move(blobs)](expected<receipts> kept) mutable {
+    for (std::size_t i = 0; kept && i < std::min(blobs.size(), kept->results.size()); ++i)
+      if (kept->results[i]) retire(blobs[i]);
+    asker.deliver(std::move(kept));
+  });
+  return asker;
 }
 
 range_cache_store::object_ptr range_cache_store::object_of(const digest& blob) {

@@ -88,7 +88,7 @@ schema<redis_options> redis_schema() {
   using o = redis_options;
   return schema<o>{
       "Keeps blobs or action results in Redis, or in what speaks its protocol, where other nodes find them, "
-      "too. What is read is checked against its digest."}
+      "too. What is read whole is checked against its digest; a part is passed on as it comes."}
       .required(
           "endpoints", &o::endpoints,
           "Where the servers listen: redis://host:port, rediss://host:port (encrypted) or unix:/path. In "

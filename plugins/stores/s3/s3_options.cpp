@@ -69,9 +69,8 @@ schema<s3_options> s3_schema() {
   using namespace std::chrono_literals;
   using o = s3_options;
   return schema<o>{
-      "Keeps blobs or action results in a bucket of S3, or of what speaks its protocol. What is read is "
-      "checked "
-      "against its digest."}
+      "Keeps blobs or action results in a bucket of S3, or of what speaks its protocol. What is read whole "
+      "is checked against its digest; a part is passed on as it comes."}
       .required("bucket", &o::bucket, "The bucket, which must be there.", good_if{is_bucket_name},
                 at_least(std::size_t{1}), at_most(std::size_t{255}))
       .field("endpoint", &o::endpoint,

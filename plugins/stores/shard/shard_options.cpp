@@ -95,7 +95,28 @@ schema<shard_options> shard_schema() {
       .check(shard::check_options);
 }
 
+namespace shard {
+namespace {
+
+// A store may stand in both lists; two that keep their blobs in the same one are two names for one home, and
+// a blob that moves between them would be dropped where it was just put.
+expected<void> check_homes(const shard_options& options, const promises_of& of) {
+  for (const auto& part : options.stores)
+    for (const auto* list : {&options.stores, &options.was})
+      for (const auto& other : *list) {
+        if (part.store == other.store) continue;
+        if (auto apart = check_apart(part.store.name, of(part.store), other.store.name, of(other.store));
+            !apart)
+          return apart;
+      }
+  return {};
+}
+
+}  // namespace
+}  // namespace shard
+
 expected<store_promises> shard_promises(const shard_options& options, const promises_of& of) {
+  if (auto apart = shard::check_homes(options, of); !apart) return failure(apart.error());
   auto all = of(options.stores.front().store);
   for (const auto* list : {&options.stores, &options.was})
     for (const auto& part : *list) all = promised_together({all, of(part.store)});

@@ -347,6 +347,37 @@ BOOST_AUTO_TEST_CASE(chunks_of_a_blob_that_was_forgotten_or_left_are_not_served)
   BOOST_TEST(code_of(on.read(0, 10)) == "NOT_FOUND");
 }
 
+// A part proves nothing, so a server that lied once must not be believed for as long as chunks are kept.
+BOOST_AUTO_TEST_CASE(chunks_of_a_blob_that_was_brought_again_or_proved_damaged_are_not_served) {
+  ranges on;
+  auto poison = [&] {
+    on.how->reading = [](const read_blob& order) {
+      return blob_content{bytes::adopt(std::string(order.limit, '~')), nullptr};
+    };
+    BOOST_TEST((on.read(0, 10) == std::string(10, '~')));
+    on.how->reading = nullptr;
+    BOOST_TEST((on.read(0, 10) == std::string(10, '~')));
+  };
+  poison();
+  BOOST_TEST(
+      (on.system.ask<receipt>(on.top, write_blob{on.blob, contract::deliver(on.content)})->was_present));
+  BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+  poison();
+  write_blobs batch{{{on.blob, bytes::copy_of(on.content)}}};
+  BOOST_TEST((on.system.ask<receipts>(on.top, batch)->results.at(0).has_value()));
+  BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+  poison();
+  on.how->reading = [](const read_blob&) {
+    auto source = std::make_shared<fed_source>();
+    source->feed(fail(errc::data_loss, "it is not what it was"));
+    return blob_content{{}, source};
+  };
+  BOOST_TEST(code_of(on.read(0)) == "DATA_LOSS");
+  on.how->reading = nullptr;
+  on.system.run();
+  BOOST_TEST(on.is(on.read(0, 10), 0, 10));
+}
+
 BOOST_AUTO_TEST_CASE(the_store_below_hears_now_and_then_that_a_blob_is_in_use_and_says_whether_it_has_it) {
   ranges on;
   auto touches = [&] { return on.seen->of<find_missing>(); };
