@@ -73,7 +73,8 @@ soak: test-deps build
 	@KILN_MODEL_SEED=$${SEED:-$$(date +%s)} KILN_MODEL_RUNS=$(RUNS) \
 	  $(BUILD)/test/plugins_tests --run_test=filesystem_models --log_level=message
 
-# The same with each durable layout of stores, redis and a bucket among them: KILLS_EACH kills of each. Half an hour or more.
+# The same with each durable layout of stores, redis and a bucket among them: KILLS_EACH kills of each, of the bucket a fifth.
+# An hour or more.
 KILLS_EACH ?= 500
 soak-layouts: test-deps build
 	@test/end_to_end/fetch_clients $(BUILD)/clients

@@ -5,7 +5,8 @@
 namespace kiln::filesystem {
 namespace {
 
-constexpr std::uint64_t prove_before_part = 64 << 20;
+// Some 40 ms of hashing.
+constexpr std::uint64_t prove_first_up_to = 64 << 20;
 
 std::uint64_t wanted_of(const read_blob& order, std::uint64_t size) noexcept {
   std::uint64_t rest = size - order.offset;
@@ -14,8 +15,9 @@ std::uint64_t wanted_of(const read_blob& order, std::uint64_t size) noexcept {
 
 }  // namespace
 
-bool is_part_to_prove(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept {
-  return with.verifies() && size <= prove_before_part && wanted_of(order, size) < size;
+bool is_proved_first(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept {
+  const bool is_one_piece = size <= file_source::piece_size && wanted_of(order, size) == size;
+  return with.verifies() && size <= prove_first_up_to && !is_one_piece;
 }
 
 expected<opened_read> open_read(const file_engine_ptr& with, const read_blob& order, file_stamp proved,
@@ -31,13 +33,11 @@ expected<opened_read> read_opened(const file_engine_ptr& with, opened_blob opene
   std::uint64_t wanted = wanted_of(order, opened.size);
   std::uint64_t first = std::min(wanted, file_source::piece_size);
   std::optional<hasher> proof;
-  if (with->verifies()) {
-    if (wanted == opened.size) {
-      proof.emplace(order.blob.function);
-    } else if (opened.stamp != proved && is_part_to_prove(*with, order, opened.size)) {
-      if (auto right = prove(*with, opened, order.blob); !right) return fail(std::move(right).error());
-      result.proved = true;
-    }
+  if (opened.stamp != proved && is_proved_first(*with, order, opened.size)) {
+    if (auto right = prove(*with, opened, order.blob); !right) return fail(std::move(right).error());
+    result.proved = true;
+  } else if (with->verifies() && wanted == opened.size) {
+    proof.emplace(order.blob.function);
   }
   auto head = read_segment(with->on(), opened.file, order.blob, order.offset, first);
   if (!head) return fail(std::move(head).error());

@@ -12,14 +12,16 @@ struct opened_read {
   blob_source_ptr rest;
 };
 
-/// Whether this asks for a part of a blob that must be read whole first, if it was never proved.
-bool is_part_to_prove(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept;
+/// Whether more than one piece, or a part, of a blob goes out, which has to be proved before that if it was
+/// not since its file was written.
+bool is_proved_first(const file_engine& with, const read_blob& order, std::uint64_t size) noexcept;
 
-/// Opens a blob and reads the first piece of what was asked; the rest is read ahead. A blob is proved
-/// whenever it is read as a whole, before its last piece goes out. A part of one that was never proved is
-/// preceded by reading it all, up to 64 MiB: `proved` is the stamp of the file that was, 0 for none.
-/// NOT_FOUND if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For thread pool
-/// threads. `tell` is called once if there is a rest.
+/// Opens a blob and reads the first piece of what was asked; the rest is read ahead. One that was not proved
+/// since its file was written is read whole before that, up to 64 MiB: so damage that came between two
+/// processes, or by a write, is NOT_FOUND, and another store may answer. `proved` is the stamp of the file
+/// that was, 0 for none. Whatever else is read as a whole is proved before its last piece goes out. NOT_FOUND
+/// if it is gone, short or damaged, UNAVAILABLE if the disk cannot read it. For thread pool threads. `tell`
+/// is called once if there is a rest.
 expected<opened_read> open_read(const file_engine_ptr& with, const read_blob& order, file_stamp proved,
                                 file_source::judge tell);
 

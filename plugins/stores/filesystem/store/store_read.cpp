@@ -89,7 +89,7 @@ void store::read_known(const read_blob& order, slot& which, answer<blob_content>
   stats_.disk_reads.add();
   if (which.packed())
     read_packed_on_pool(order, which, std::move(reply));
-  else if (index_.verified(which) == 0 && is_part_to_prove(*deps_, order, size))
+  else if (index_.verified(which) == 0 && is_proved_first(*deps_, order, size))
     read_after_proof(order, which, std::move(reply));
   else
     read_on_pool(order, which, std::move(reply));
@@ -155,7 +155,7 @@ void store::read_packed_on_pool(const read_blob& order, const slot& which, answe
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
-// Several parts asked for at once cost one proof: the others wait until the first was answered.
+// Several readers at once cost one proof: the others wait until the first was answered.
 void store::read_after_proof(const read_blob& order, const slot& which, answer<blob_content> reply) {
   auto [proof, first] = proving_.try_emplace(order.blob);
   if (!first) return proof->second.push_back([this, order, reply] { read_now(order, reply); });
