@@ -36,8 +36,8 @@ std::optional<digest> parse_blob_name(digest_function function, std::string_view
 /// The two hexadecimal digits of the 256 folders that blobs are spread over.
 std::array<char, 3> folder_name(unsigned number) noexcept;
 
-/// Where the files of one store lie, with all folders open: what a store that has its folder alone and one that
-/// shares it have in common.
+/// Where the files of one store lie, with all folders open: what a store that has its folder alone and one
+/// that shares it have in common.
 ///
 ///     content/<function>/<2 hex>/<hash>-<size>      blobs
 ///     empty                                         what the empty blob is lent as

@@ -70,7 +70,8 @@ expected<void> store_folder::check_format(store_role what, const std::string& bo
   auto line = std::string_view(*text).substr(0, text->find('\n'));
   if (line == shared_format_line)
     return fail(errc::failed_precondition,
-                "the folder {} is shared by several processes; say shared: true, or use another folder", path_);
+                "the folder {} is shared by several processes; say shared: true, or use another folder",
+                path_);
   if (line != format_line && line != old_format_line)
     return fail(
         errc::failed_precondition,

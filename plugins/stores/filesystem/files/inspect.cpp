@@ -137,7 +137,8 @@ expected<opened_blob> open_blob(const file_engine& with, blob_tree tree, const d
   return opened_blob{std::move(*file), facts->size, stamp_of(*facts), facts->mode};
 }
 
-expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob, file_stamp proved) {
+expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob,
+                                  file_stamp proved) {
   auto opened = open_blob(with, tree, blob);
   if (!opened) return fail(std::move(opened).error());
   if (opened->stamp != proved)

@@ -60,7 +60,8 @@ constexpr unsigned lent_mode = 0555;
 /// Looks at a file that is to be lent, or was: its bytes are read unless it is as it was when they were
 /// proved, and its mode is mended as far as it is ours. NOT_FOUND if it is gone or damaged, UNAVAILABLE if
 /// the disk cannot read it.
-expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob, file_stamp proved);
+expected<file_stamp> examine_lent(const file_engine& with, blob_tree tree, const digest& blob,
+                                  file_stamp proved);
 
 /// Removes some of what earlier processes left in trash/: false when nothing is left.
 bool sweep_trash(const engine& with);

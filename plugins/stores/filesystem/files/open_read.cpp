@@ -52,7 +52,7 @@ expected<opened_read> read_opened(const file_engine_ptr& with, opened_blob opene
   file_source::segment segment{
       order.blob,           std::make_shared<const descriptor>(std::move(opened.file)),
       order.offset + first, order.offset + wanted,
-      opened.stamp,        std::move(proof)};
+      opened.stamp,         std::move(proof)};
   auto rest = std::make_shared<file_source>(with, std::move(segment), std::move(tell));
   rest->start();
   result.rest = std::move(rest);

@@ -41,8 +41,8 @@ disk_result<std::vector<leaving_blob>> list_least_used(const shared_engine& with
   for (const auto& info : digest_functions())
     for (unsigned part = 0; part < usage_file::parts; ++part) {
       const auto two = folder_name(part);
-      auto folder =
-          with.on().open(with.folder->tree(blob_tree::content, info.function), two.data(), O_RDONLY | O_DIRECTORY);
+      auto folder = with.on().open(with.folder->tree(blob_tree::content, info.function), two.data(),
+                                   O_RDONLY | O_DIRECTORY);
       if (!folder && folder.error().number == ENOENT) continue;
       if (!folder) return tl::unexpected(folder.error());
       auto listed = with.on().list(*folder, [&](std::string_view leaf, file_kind kind) {
@@ -58,7 +58,8 @@ disk_result<std::vector<leaving_blob>> list_least_used(const shared_engine& with
 }
 
 disk_result<evictor> evictor::open(shared_engine_ptr with) {
-  auto usage = usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
+  auto usage =
+      usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
   if (!usage) return tl::unexpected(usage.error());
   return evictor(std::move(with), std::move(*usage));
 }
@@ -100,7 +101,8 @@ evictor::outcome evictor::put_aside(const leaving_blob& which, const char* aside
   if (before > which.used) {
     result = {fate::used_again, 0, before};
   } else if (there && there->kind == file_kind::file) {
-    result.what = with_->on().rename(from, name.path(), with_->folder->temp(), aside) ? fate::gone : fate::failed;
+    result.what =
+        with_->on().rename(from, name.path(), with_->folder->temp(), aside) ? fate::gone : fate::failed;
     const use_time after = with_->uses->of(which.blob);
     if (result.what == fate::gone && after != before) {
       // Where it cannot be put back it has left all the same.

@@ -13,8 +13,8 @@ struct leaving_blob {
   use_time used = 0;
 };
 
-/// Of all blobs in the folder those that were used least lately, at most `most`, the very last one behind. The
-/// folder is listed for it: who does not fit into memory is found by the next round.
+/// Of all blobs in the folder those that were used least lately, at most `most`, the very last one behind.
+/// The folder is listed for it: who does not fit into memory is found by the next round.
 disk_result<std::vector<leaving_blob>> list_least_used(const shared_engine& with, std::size_t most);
 
 /// Takes files away for want of room. Its process holds the eviction lease, and of each blob the lock that

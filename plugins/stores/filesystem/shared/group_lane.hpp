@@ -30,8 +30,7 @@ public:
       std::move(orders.begin(), orders.end(), std::back_inserter(waiting_));
       if (std::exchange(working_, true)) return {};
     }
-    auto posted =
-        caught([this] { return pool_->post([self = this->shared_from_this()] { self->run(); }); });
+    auto posted = caught([this] { return pool_->post([self = this->shared_from_this()] { self->run(); }); });
     if (posted) return {};
     std::vector<Order> dropped;  // outside the lock
     std::lock_guard lock(mutex_);

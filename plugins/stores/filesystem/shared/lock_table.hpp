@@ -11,8 +11,8 @@ namespace kiln::filesystem {
 /// Somebody in this process who takes locks: one write, one lease, one round of eviction.
 using lock_owner = std::uint64_t;
 
-/// Hears of every lock that is taken, waited for and let go: tests hold its order to what keeps processes from
-/// waiting for one another. On the thread of the table.
+/// Hears of every lock that is taken, waited for and let go: tests hold its order to what keeps processes
+/// from waiting for one another. On the thread of the table.
 class lock_watcher {
 public:
   virtual ~lock_watcher() = default;
@@ -36,6 +36,8 @@ public:
   /// For the watcher: who was refused tries again later.
   void will_wait(lock_owner who, const lock_name& which) const;
 
+  /// Whether somebody of this process has it.
+  bool is_held(const lock_name& which) const { return held_.contains(which); }
   lock_owner fresh_owner() noexcept { return ++last_owner_; }
   lock_mode mode() const noexcept { return files_->mode(); }
   /// How many locks of the kernel are held.

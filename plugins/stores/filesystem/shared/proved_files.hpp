@@ -9,8 +9,8 @@
 namespace kiln::filesystem {
 
 /// Files whose bytes this process has hashed, by their time of writing: parts of them are read, and they are
-/// lent, without reading them again, for as long as a proof is good. Forgets what was not asked for lately when
-/// there are many. Confined to one actor.
+/// lent, without reading them again, for as long as a proof is good. Forgets what was not asked for lately
+/// when there are many. Confined to one actor.
 class proved_files {
 public:
   explicit proved_files(std::optional<duration> good_for) : good_for_(good_for) {}

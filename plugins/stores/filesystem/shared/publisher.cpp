@@ -31,7 +31,8 @@ named not_done(const disk_error& why) {
 }  // namespace
 
 disk_result<publisher> publisher::open(shared_engine_ptr with) {
-  auto usage = usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
+  auto usage =
+      usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
   if (!usage) return tl::unexpected(usage.error());
   return publisher(std::move(with), std::move(*usage));
 }
@@ -45,7 +46,8 @@ struct publisher::group {
   std::vector<std::size_t> unsynced;
   std::vector<std::size_t> published;
 
-  group(publisher& p, std::vector<name_order>& all) : of(p), with(*p.with_), orders(all), results(all.size()) {
+  group(publisher& p, std::vector<name_order>& all)
+      : of(p), with(*p.with_), orders(all), results(all.size()) {
     unsynced.reserve(all.size());
     published.reserve(all.size());
   }
@@ -70,9 +72,8 @@ struct publisher::group {
     for (std::size_t i = 0; i < orders.size(); ++i) {
       if (!results[i].done) continue;
       const name_order& what = orders[i];
-      results[i] = step_or_errno([&] {
-        return what.file ? of.publish_over_damage(what) : of.remove(what.blob, what.only);
-      });
+      results[i] = step_or_errno(
+          [&] { return what.file ? of.publish_over_damage(what) : of.remove(what.blob, what.only); });
       if (results[i].done && what.file) published.push_back(i);
     }
   }
@@ -95,7 +96,8 @@ struct publisher::group {
       if (!all && (i == 0 || folder_of(which) != folder_of(published[i - 1])))
         done = step_or_errno([&] { return sync_folder(orders[which].blob); });
       results[which].done = done;
-      // Nobody was told of it by us, so it must not be found either; what was there before may have been told.
+      // Nobody was told of it by us, so it must not be found either; what was there before may have been
+      // told.
       if (!done && !results[which].was_there)
         (void)step_or_errno([&] { return of.remove(orders[which].blob, {}); });
     }
@@ -121,7 +123,8 @@ std::vector<name_outcome> publisher::work(std::vector<name_order> orders) noexce
       outcomes.push_back({std::move(orders[i].then), now.results[i]});
   } catch (...) {  // nothing has been done
     for (auto& one : orders)
-      if (outcomes.size() < outcomes.capacity()) outcomes.push_back({std::move(one.then), not_done({ENOMEM})});
+      if (outcomes.size() < outcomes.capacity())
+        outcomes.push_back({std::move(one.then), not_done({ENOMEM})});
   }
   return outcomes;
 }
@@ -148,7 +151,8 @@ disk_result<void> publisher::give_name(const name_order& what, unsigned flags) {
   };
   auto done = rename();
   if (done || done.error().number != ENOENT) return done;
-  if (auto made = with_->folder->make_place(blob_tree::content, what.blob, with_->durable()); !made) return made;
+  if (auto made = with_->folder->make_place(blob_tree::content, what.blob, with_->durable()); !made)
+    return made;
   return rename();
 }
 
@@ -182,7 +186,8 @@ named publisher::publish(const name_order& what, std::optional<file_stamp> inste
     return not_done(done.error());
   }
   what.file->let_go();
-  if (auto counted = change->settle({weight, 1}, left, what.taken); !counted) return not_done(counted.error());
+  if (auto counted = change->settle({weight, 1}, left, what.taken); !counted)
+    return not_done(counted.error());
   return {{}, false, 0, true};
 }
 

@@ -14,7 +14,7 @@ namespace kiln::filesystem {
 /// What became of a name.
 struct named {
   disk_result<void> done;
-  bool was_there = false;  ///< published: another file had the name, and keeps it; removed: there was one
+  bool was_there = false;    ///< published: another file had the name, and keeps it; removed: there was one
   std::uint64_t weight = 0;  ///< of what was removed
   bool gave_back = false;    ///< the room that was taken for it
 };
@@ -35,10 +35,10 @@ struct name_outcome {
   named result;
 };
 
-/// Carries out groups of orders. A blob that is reported as published is durable, unless the store is relaxed:
-/// the bytes of all are synced first, then the names given, then the folders of the names synced; a group costs
-/// few syncs however many are in it. Results replace what has their name. Content does not, if what is there is
-/// the blob: it is read to see that, for hard links to it stay good. One thread at a time.
+/// Carries out groups of orders. A blob that is reported as published is durable, unless the store is
+/// relaxed: the bytes of all are synced first, then the names given, then the folders of the names synced; a
+/// group costs few syncs however many are in it. Results replace what has their name. Content does not, if
+/// what is there is the blob: it is read to see that, for hard links to it stay good. One thread at a time.
 class publisher {
 public:
   static disk_result<publisher> open(shared_engine_ptr with);

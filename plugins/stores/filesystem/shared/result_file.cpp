@@ -31,7 +31,7 @@ bytes encode_result_header(std::uint64_t key, const digest& name, const bytes& c
 }  // namespace
 
 expected<std::shared_ptr<uploaded>> store_result_file(const shared_engine_ptr& with, const digest& name,
-                                                 const bytes& content) {
+                                                      const bytes& content) {
   auto made = temp_file::create(with);
   if (!made) return fail(write_error(made.error(), fmt::format("storing result {}", name)));
   auto result = std::make_shared<uploaded>();
@@ -61,9 +61,9 @@ expected<bytes> read_result(const shared_engine& with, const digest& name, file_
   if (!all) return fail(std::move(all).error());
   const char* head = all->data();
   bytes content = all->slice(result_header_size);
-  const bool is_whole = take_number<std::uint64_t>(head) == result_mark &&
-                        take_number<std::uint64_t>(head) == content.size() &&
-                        take_number<std::uint64_t>(head) == seal_of_result(with.folder->key(), name, content.view());
+  const bool is_whole =
+      take_number<std::uint64_t>(head) == result_mark && take_number<std::uint64_t>(head) == content.size() &&
+      take_number<std::uint64_t>(head) == seal_of_result(with.folder->key(), name, content.view());
   if (!is_whole) return failure(damaged);
   with.uses->note(name);
   return content;

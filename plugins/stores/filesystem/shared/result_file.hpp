@@ -20,8 +20,8 @@ inline constexpr std::uint64_t result_header_size = 24;
 expected<std::shared_ptr<uploaded>> store_result_file(const shared_engine_ptr& with, const digest& name,
                                                       const bytes& content);
 
-/// The bytes of the result that this name has; NOT_FOUND if there is none or it is damaged, UNAVAILABLE if the
-/// disk cannot read it. For thread pool threads. `stamp` is that of the file, if there was one.
+/// The bytes of the result that this name has; NOT_FOUND if there is none or it is damaged, UNAVAILABLE if
+/// the disk cannot read it. For thread pool threads. `stamp` is that of the file, if there was one.
 expected<bytes> read_result(const shared_engine& with, const digest& name, file_stamp& stamp);
 
 }  // namespace kiln::filesystem

@@ -3,7 +3,8 @@
 namespace kiln::filesystem {
 
 disk_result<room_book> room_book::open(shared_engine_ptr with) {
-  auto usage = usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
+  auto usage =
+      usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
   if (!usage) return tl::unexpected(usage.error());
   return room_book(std::move(with), std::move(*usage));
 }

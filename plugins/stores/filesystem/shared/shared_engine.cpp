@@ -17,8 +17,8 @@ std::uint64_t shared_weight(std::uint64_t size) noexcept {
   return blob_index::file_weight(size);
 }
 
-// Looked at twice: what is absent leaves no mark of a use, and between the mark and the second look nobody can
-// have taken it away for good.
+// Looked at twice: what is absent leaves no mark of a use, and between the mark and the second look nobody
+// can have taken it away for good.
 bool is_kept(const shared_engine& with, const digest& blob) {
   if (!has_name(with, blob)) return false;
   with.uses->note(blob);

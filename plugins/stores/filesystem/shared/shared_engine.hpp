@@ -25,9 +25,9 @@ using shared_engine_ptr = std::shared_ptr<const shared_engine>;
 /// What of the disk a file of so many bytes takes.
 std::uint64_t shared_weight(std::uint64_t size) noexcept;
 
-/// Whether the blob is there, by the name and length of its file: the disk is what everybody goes by. It counts
-/// as a use, and whoever hears that it is there can rely on it: no eviction that was under way takes it any
-/// more. For thread pool threads.
+/// Whether the blob is there, by the name and length of its file: the disk is what everybody goes by. It
+/// counts as a use, and whoever hears that it is there can rely on it: no eviction that was under way takes
+/// it any more. For thread pool threads.
 bool is_kept(const shared_engine& with, const digest& blob);
 
 }  // namespace kiln::filesystem

@@ -51,11 +51,12 @@ expected<void> shared_folder::refuse_network(const sharing& how) {
   if (!number) return fail(in_words(number.error(), "asking for the file system of", "."));
   const auto name = network_file_system(*number);
   if (name.empty() || how.network_folder) return {};
-  return fail(errc::failed_precondition,
-              "the folder {} is on {}, where locks between processes may be missing or hang; put it on a disk of "
-              "this machine, or say network_folder: true if all its processes are on one machine and you know "
-              "that locks work there",
-              path_, name);
+  return fail(
+      errc::failed_precondition,
+      "the folder {} is on {}, where locks between processes may be missing or hang; put it on a disk of "
+      "this machine, or say network_folder: true if all its processes are on one machine and you know "
+      "that locks work there",
+      path_, name);
 }
 
 // Who wants the folder alone has this lock to itself.
@@ -64,10 +65,11 @@ expected<void> shared_folder::keep_others_away() {
   if (!lock) return fail(in_words(lock.error(), "opening", "lock"));
   auto held = on_.lock_whole(*lock, lock_kind::shared);
   if (!held && held.error().number == EWOULDBLOCK)
-    return fail(errc::failed_precondition,
-                "the folder {} is in use by a process that does not share it; give that one shared: true on an "
-                "empty folder, or use another folder",
-                path_);
+    return fail(
+        errc::failed_precondition,
+        "the folder {} is in use by a process that does not share it; give that one shared: true on an "
+        "empty folder, or use another folder",
+        path_);
   if (!held) return fail(in_words(held.error(), "locking", "lock"));
   keeps_others_away_ = std::move(*lock);
   return {};
@@ -84,15 +86,17 @@ expected<shared_folder::format> shared_folder::check_format(const sharing& how) 
   }
   auto line = std::string_view(*text).substr(0, text->find('\n'));
   if (line != shared_format_line && line.starts_with("kiln filesystem store"))
-    return fail(errc::failed_precondition,
-                "the folder {} was written by a store that has it alone; leave out shared: true, or use another "
-                "folder",
-                path_);
+    return fail(
+        errc::failed_precondition,
+        "the folder {} was written by a store that has it alone; leave out shared: true, or use another "
+        "folder",
+        path_);
   if (line != shared_format_line)
-    return fail(errc::failed_precondition,
-                "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
-                "empty this one",
-                path_, path_, format_file, line);
+    return fail(
+        errc::failed_precondition,
+        "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
+        "empty this one",
+        path_, path_, format_file, line);
   if (auto held = value_of(*text, "holds"); held != name_of(how.what))
     return fail(errc::failed_precondition,
                 "the folder {} holds {}, and this store is to hold {}; use another folder or empty this one",

@@ -24,10 +24,11 @@ expected<void> shared_folder::join(const sharing& how, const format& found) {
   const bool alone = !*others;
   if (auto done = choose_mode(how, alone); !done) return done;
   if (!alone && found.was_durable != how.durable)
-    return fail(errc::failed_precondition,
-                "the folder {} is served by processes that are {}, and this store is to be {}; give all of them "
-                "the same durability",
-                path_, word_of(found.was_durable), word_of(how.durable));
+    return fail(
+        errc::failed_precondition,
+        "the folder {} is served by processes that are {}, and this store is to be {}; give all of them "
+        "the same durability",
+        path_, word_of(found.was_durable), word_of(how.durable));
   if (auto done = make_tree(blob_tree::content); !done) return done;
   if (auto done = make_temp(how); !done) return done;
   auto usage = usage_file::open(on_, locks_, mode_, slot_);
@@ -40,12 +41,12 @@ expected<void> shared_folder::join(const sharing& how, const format& found) {
 
 // Nobody else is here, so what is written down is what the last process found or did.
 expected<void> shared_folder::begin_anew(const sharing& how, const format& found, usage_file& usage) {
-  if (!found.is_new && !found.same_boot) {
-    if (!found.was_durable)
+  if (!found.same_boot) {
+    if (!found.is_new && !found.was_durable)
       if (auto done = drop_doubted(); !done) return done;
     // Nor is it known how much of what was counted reached the disk.
     if (auto done = usage.doubt_all(); !done) return fail(in_words(done.error(), "writing", "locks/usage"));
-  } else if (!found.is_new && !found.was_durable && how.durable) {
+  } else if (!found.was_durable && how.durable) {
     if (auto done = sync_all(); !done) return done;
   }
   return replace_text(format_file,
@@ -74,8 +75,8 @@ expected<bool> shared_folder::take_slot() {
     }
   }
   if (my_slot_) return others;
-  return fail(errc::failed_precondition, "the folder {} is served by {} processes already, and no more can", path_,
-              usage_file::processes);
+  return fail(errc::failed_precondition, "the folder {} is served by {} processes already, and no more can",
+              path_, usage_file::processes);
 }
 
 // Locks of two kinds do not see one another, so whoever is first decides for all.
@@ -91,10 +92,11 @@ expected<void> shared_folder::choose_mode(const sharing& how, bool alone) {
   if (!text) return fail(in_words(text.error(), "reading", "locks/mode"));
   const bool is_coarse = text->starts_with(name_of(lock_mode::coarse));
   if (mode_ == lock_mode::coarse && !is_coarse)
-    return fail(errc::failed_precondition,
-                "the folder {} is served with a lock for each blob, and this process {}; stop the others first, or "
-                "raise its limit of open files",
-                path_, how.coarse ? "is to use a coarse one" : "can only have a coarse one");
+    return fail(
+        errc::failed_precondition,
+        "the folder {} is served with a lock for each blob, and this process {}; stop the others first, or "
+        "raise its limit of open files",
+        path_, how.coarse ? "is to use a coarse one" : "can only have a coarse one");
   if (mode_ == lock_mode::fine && is_coarse) {
     mode_ = lock_mode::coarse;
     why_coarse_ = error(errc::failed_precondition, "the others that serve the folder use coarse locks");

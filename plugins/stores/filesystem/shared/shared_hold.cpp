@@ -76,7 +76,8 @@ void shared_store::unpin(const std::vector<digest>& blobs, lock_owner who) {
 
 // Dropped on any thread. If there is no store any more, the kernel has let go of its locks.
 std::shared_ptr<const void> shared_store::hold_of(std::vector<digest> blobs, lock_owner who) {
-  auto let_go = tell_home<std::vector<digest>>(me(), [this, who](const std::vector<digest>& all) { unpin(all, who); });
+  auto let_go =
+      tell_home<std::vector<digest>>(me(), [this, who](const std::vector<digest>& all) { unpin(all, who); });
   // It must not look like none.
   static constexpr char some = 0;
   return {&some, [let_go, blobs = std::move(blobs)](const void*) mutable { let_go(std::move(blobs)); }};
@@ -127,11 +128,10 @@ answer<lent_files> shared_store::take(lend_files& order) {
     blobs.push_back(order.blobs[i]);
     places->emplace_back(order.blobs[i], all[i]);
   }
-  pin_all(std::move(blobs), order.until,
-          [this, places](expected<std::vector<digest>> held, lock_owner who) {
-            if (held) return lend_some(std::move(*places), who);
-            for (auto& [blob, place] : *places) place.deliver(failure(held.error()));
-          });
+  pin_all(std::move(blobs), order.until, [this, places](expected<std::vector<digest>> held, lock_owner who) {
+    if (held) return lend_some(std::move(*places), who);
+    for (auto& [blob, place] : *places) place.deliver(failure(held.error()));
+  });
   return reply;
 }
 
@@ -181,7 +181,8 @@ answer<forgotten> shared_store::take(forget_blob& order) {
   proved_.forget(blob);
   submit_name({blob, nullptr, {}, {}, [this, blob, reply](const named& how) mutable {
                  if (!how.done)
-                   return reply.deliver(fail(how.done.error().in_words(fmt::format("forgetting blob {}", blob))));
+                   return reply.deliver(
+                       fail(how.done.error().in_words(fmt::format("forgetting blob {}", blob))));
                  if (how.was_there) listeners_.tell_evicted({blob});
                  reply.deliver(forgotten{how.was_there});
                }});

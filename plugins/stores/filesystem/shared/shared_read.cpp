@@ -124,7 +124,8 @@ void shared_store::read_content(const read_blob& order, answer<blob_content> rep
   // Told at the end of a long read: it may have proved the blob on the way, or found it broken.
   auto late = tell_home<read_verdict>(me(), [this, blob](const read_verdict& found) {
     if (found.found == blob_state::proved) proved_.note(blob, found.stamp, now());
-    if (found.found == blob_state::broken && found.why.code() == errc::not_found) drop_broken(blob, found.stamp);
+    if (found.found == blob_state::broken && found.why.code() == errc::not_found)
+      drop_broken(blob, found.stamp);
   });
   auto work = [with = deps_, order, proved = proved_.find(blob, now()),
                late = std::move(late)]() -> expected<found_file> {
@@ -148,7 +149,8 @@ void shared_store::read_result_of(const read_blob& order, answer<blob_content> r
             auto& content = found->content;
             if (!content) return reply.deliver(fail(std::move(content).error()));
             if (order.offset > content->size())
-              return reply.deliver(fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
+              return reply.deliver(
+                  fail(errc::out_of_range, "blob {} has no offset {}", order.blob, order.offset));
             bytes part = content->slice(order.offset, order.limit > 0 ? order.limit : std::string_view::npos);
             reply.deliver(blob_content{std::move(part), nullptr});
           });

@@ -25,7 +25,8 @@ shared_stats shared_stats::with(metric_registry* registry, const std::string& st
   return {std::move(own), in, store};
 }
 
-shared_stats::shared_stats(std::unique_ptr<metric_registry> own, metric_registry& in, const std::string& store)
+shared_stats::shared_stats(std::unique_ptr<metric_registry> own, metric_registry& in,
+                           const std::string& store)
     : own_(std::move(own)),
       fine_(mode_gauge(in, store, lock_mode::fine)),
       coarse_(mode_gauge(in, store, lock_mode::coarse)),
@@ -39,8 +40,8 @@ shared_stats::shared_stats(std::unique_ptr<metric_registry> own, metric_registry
       watched(in.counters("kiln_filesystem_watched_total",
                           "Writes of a blob that another writer brought meanwhile.", {"store"})
                   .with({store})),
-      waits(in.counters("kiln_filesystem_lock_waits_total", "Locks that somebody else had, and were waited for.",
-                        {"store"})
+      waits(in.counters("kiln_filesystem_lock_waits_total",
+                        "Locks that somebody else had, and were waited for.", {"store"})
                 .with({store})),
       blobs(in.gauges("kiln_filesystem_blobs", "Blobs held.", {"store"}).with({store})),
       bytes(shared_bytes(in, store, "stored")),

@@ -23,11 +23,11 @@ private:
 
 public:
   counter& evictions;
-  counter& broken;    ///< blobs dropped because their file was damaged or short
-  counter& refused;   ///< writes refused for want of room
-  counter& watched;   ///< writes whose blob somebody else brought meanwhile
-  counter& waits;     ///< for a lock that somebody else had
-  gauge& blobs;       ///< of all processes
+  counter& broken;   ///< blobs dropped because their file was damaged or short
+  counter& refused;  ///< writes refused for want of room
+  counter& watched;  ///< writes whose blob somebody else brought meanwhile
+  counter& waits;    ///< for a lock that somebody else had
+  gauge& blobs;      ///< of all processes
   gauge& bytes;
   gauge& reserved;
 };

@@ -77,9 +77,9 @@ void shared_store::note_wait(const lock_name& what, steady_time since, bool& sai
   if (said || now() - since < told_after || !deps_->env.log) return;
   said = true;
   deps_->env.log->info("waiting for what somebody else has locked", {{"store", deps_->name},
-                                                                    {"for", word_for(what.rank)},
-                                                                    {"file", static_cast<int>(what.file)},
-                                                                    {"offset", what.offset}});
+                                                                     {"for", word_for(what.rank)},
+                                                                     {"file", static_cast<int>(what.file)},
+                                                                     {"offset", what.offset}});
 }
 
 // What a power cut may take of a relaxed store is what came since the last time.
@@ -100,13 +100,14 @@ void shared_store::sync() {
           });
 }
 
-// In the lane, so that what was given back before is not counted any more.
+// Behind those who asked for room: then what nobody knew any more has been counted.
 answer<store_stats> shared_store::take(measure_store&) {
   auto reply = make_answer<store_stats>(self_);
   auto count = [this, reply](const expected<bool>&) mutable {
     on_pool(
         [with = deps_]() -> expected<usage_file::totals> {
-          auto own = usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
+          auto own =
+              usage_file::open(with->on(), with->folder->locks(), with->folder->mode(), with->folder->slot());
           auto now = own ? own->read() : disk_result<usage_file::totals>(tl::unexpected(own.error()));
           if (!now) return fail(now.error().in_words("reading locks/usage"));
           return std::move(*now);
@@ -119,7 +120,7 @@ answer<store_stats> shared_store::take(measure_store&) {
           reply.deliver(store_stats{now->blobs, now->bytes, deps_->capacity, stats_.evictions.value()});
         });
   };
-  if (auto taken = room_lane_->submit(room_order{{}, true, std::move(count)}); !taken)
+  if (auto taken = room_lane_->submit(room_order{{}, false, std::move(count)}); !taken)
     reply.deliver(failure(taken.error()));
   return reply;
 }

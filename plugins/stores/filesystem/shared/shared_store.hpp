@@ -31,9 +31,9 @@ struct shared_start {
   std::shared_ptr<evictor> evicting;
 };
 
-/// A store whose folder other processes serve, too. It keeps no index: what is there is asked of the disk each
-/// time, on the thread pool. It listens, takes locks, and tells who asked; what it holds in memory is what its
-/// own orders are about.
+/// A store whose folder other processes serve, too. It keeps no index: what is there is asked of the disk
+/// each time, on the thread pool. It listens, takes locks, and tells who asked; what it holds in memory is
+/// what its own orders are about.
 class shared_store {
 public:
   shared_store(resumable_store::pointer self, shared_engine_ptr with, std::shared_ptr<shared_start> from);
@@ -76,10 +76,10 @@ private:
     answer<receipt> reply;
     blob_source_ptr source;
     steady_time until = waits_for_ever;
-    bytes result{};                    ///< of a store of results: all of it
-    wish taken{};                      ///< room that it has
-    std::uint64_t granted = 0;         ///< bytes of it that may be written
-    bool constructs = false;           ///< it has the lock for bringing this blob
+    bytes result{};             ///< of a store of results: all of it
+    wish taken{};               ///< room that it has
+    std::uint64_t granted = 0;  ///< bytes of it that may be written
+    bool constructs = false;    ///< it has the lock for bringing this blob
     std::weak_ptr<upload> progress{};
     lock_owner owner = 0;
   };
@@ -181,11 +181,11 @@ private:
     std::vector<leaving_blob> candidates{};  ///< the one that leaves first is the last
     bool listed = false;                     ///< in this round, and all of them since were as they were then
     unsigned relisted = 0;
-    std::uint64_t missing = 0;               ///< bytes that are still to be freed
+    std::uint64_t missing = 0;  ///< bytes that are still to be freed
     std::uint64_t freed = 0;
     std::uint64_t on_disk = 0;    ///< bytes for which the disk had no room, although we thought so
     std::uint64_t exhausted = 0;  ///< the last round that found nothing more that may leave
-    duration pause{0};  ///< before the next try, where somebody else has the lease
+    duration pause{0};            ///< before the next try, where somebody else has the lease
     bool awaited = false;
   } round_;
 };

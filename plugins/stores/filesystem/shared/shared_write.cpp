@@ -85,9 +85,8 @@ void shared_store::watch_construction(std::uint64_t id, steady_time since, durat
   locks_.will_wait(mine.owner, name);
   bool said = now() - since < 1s || now() - since >= 1s + longest_pause;
   note_wait(name, since, said);
-  later(pause, [this, id, since, pause] {
-    look_at_construction(id, since, std::min(2 * pause, longest_pause));
-  });
+  later(pause,
+        [this, id, since, pause] { look_at_construction(id, since, std::min(2 * pause, longest_pause)); });
 }
 
 void shared_store::look_at_construction(std::uint64_t id, steady_time since, duration pause) {
@@ -140,18 +139,20 @@ void shared_store::upload_stopped(std::uint64_t id, const upload::stopped& how) 
   auto found = writings_.find(id);
   if (found == writings_.end()) return;
   writing& mine = found->second;
-  if (!how.beyond_grant) return make_room_on_disk(mine.taken.reserve, [waiting = how.which] { waiting->go_on(); });
+  if (!how.beyond_grant)
+    return make_room_on_disk(mine.taken.reserve, [waiting = how.which] { waiting->go_on(); });
   const auto size = static_cast<std::uint64_t>(mine.blob.size);
   const auto most = std::min(size, std::max(2 * how.wanted, first_grant));
   const wish more{shared_weight(most) - mine.taken.reserve, 0};
-  want_room(mine.blob, more, mine.until, [this, id, more, most, waiting = how.which](const expected<void>& room) {
-    auto still = writings_.find(id);
-    if (still == writings_.end()) return room ? give_back(more) : void();
-    if (!room) return waiting->give_up(room.error());
-    still->second.taken.reserve += more.reserve;
-    still->second.granted = most;
-    waiting->go_on(most);
-  });
+  want_room(mine.blob, more, mine.until,
+            [this, id, more, most, waiting = how.which](const expected<void>& room) {
+              auto still = writings_.find(id);
+              if (still == writings_.end()) return room ? give_back(more) : void();
+              if (!room) return waiting->give_up(room.error());
+              still->second.taken.reserve += more.reserve;
+              still->second.granted = most;
+              waiting->go_on(most);
+            });
 }
 
 void shared_store::upload_ended(std::uint64_t id, expected<uploaded_ptr> result) {
@@ -197,8 +198,8 @@ void shared_store::publish(std::uint64_t id, const uploaded_ptr& what) {
                  const digest blob = found->second.blob;
                  if (how.gave_back) found->second.taken = {};
                  if (!how.done)
-                   return finish_writing(id,
-                                         fail(write_error(how.done.error(), fmt::format("keeping blob {}", blob))));
+                   return finish_writing(
+                       id, fail(write_error(how.done.error(), fmt::format("keeping blob {}", blob))));
                  if (!how.was_there) {
                    listeners_.note_stored(blob);
                    if (deps_->verifies()) proved_.note(blob, what->stamp, now());

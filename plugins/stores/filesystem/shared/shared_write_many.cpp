@@ -14,8 +14,8 @@ constexpr std::size_t stored_in_one_job = 16;
 
 }  // namespace
 
-// One batch on its way, share by share: small blobs, all of whose bytes are here already. So nobody is watched,
-// and room is taken for a share at once.
+// One batch on its way, share by share: small blobs, all of whose bytes are here already. So nobody is
+// watched, and room is taken for a share at once.
 struct shared_store::batch {
   struct item {
     digest blob;

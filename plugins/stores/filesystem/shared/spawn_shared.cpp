@@ -23,13 +23,14 @@ void tell_opened(const shared_engine& with) {
   if (!with.env.log) return;
   const shared_folder& folder = *with.folder;
   with.env.log->info("a shared store opens", {{"store", with.name},
-                                             {"path", folder.path()},
-                                             {"max_bytes", with.capacity},
-                                             {"slot", folder.slot()},
-                                             {"locks", name_of(folder.mode())}});
+                                              {"path", folder.path()},
+                                              {"max_bytes", with.capacity},
+                                              {"slot", folder.slot()},
+                                              {"locks", name_of(folder.mode())}});
   if (folder.why_coarse())
-    with.env.log->warn("a shared store has one lock for all blobs: while any of them is leased, none is evicted",
-                       {{"store", with.name}, {"path", folder.path()}, {"error", *folder.why_coarse()}});
+    with.env.log->warn(
+        "a shared store has one lock for all blobs: while one is leased, no other process evicts any",
+        {{"store", with.name}, {"path", folder.path()}, {"error", *folder.why_coarse()}});
 }
 
 }  // namespace
@@ -52,11 +53,10 @@ expected<store_actor> spawn_shared_store(const store_options& options, const sto
   if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
   const std::uint64_t capacity = options.capacity.bytes_of(room->total);
   if (capacity < least_shared_capacity)
-    return fail(errc::invalid_argument, "a capacity of {} bytes holds next to nothing; give at least {}", capacity,
-                least_shared_capacity);
-  auto uses = or_sentence(use_times::open(*on.on, (*folder)->locks(), capacity / bytes_for_use_time,
-                                          *context.env.time),
-                          path);
+    return fail(errc::invalid_argument, "a capacity of {} bytes holds next to nothing; give at least {}",
+                capacity, least_shared_capacity);
+  auto uses = or_sentence(
+      use_times::open(*on.on, (*folder)->locks(), capacity / bytes_for_use_time, *context.env.time), path);
   if (!uses) return fail(std::move(uses).error());
   auto with = std::make_shared<const shared_engine>(
       shared_engine{{*folder, std::move(on.pool), options, context.what, context.name, context.env},
@@ -64,7 +64,8 @@ expected<store_actor> spawn_shared_store(const store_options& options, const sto
                     std::make_shared<use_times>(std::move(*uses)),
                     capacity});
   auto from = std::make_shared<shared_start>();
-  auto locks = or_sentence(lock_files::open(*on.on, (*folder)->locks(), (*folder)->mode()), path);
+  auto locks =
+      or_sentence(lock_files::open(*on.on, (*folder)->locks(), (*folder)->mode(), (*folder)->slot()), path);
   if (!locks) return fail(std::move(locks).error());
   auto publishing = or_sentence(publisher::open(with), path);
   if (!publishing) return fail(std::move(publishing).error());

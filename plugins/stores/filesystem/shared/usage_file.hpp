@@ -21,18 +21,18 @@ struct upload_usage {
   std::uint64_t promised = 0;  ///< room that they will want before they end, with what is reserved
 };
 
-/// How full a shared folder is, as all of its processes see it: a small file of fixed places, one for each part
-/// of the folder and one for each process. A process that dies while it changes a part leaves a mark there, by
-/// which the next one counts the part anew; what it had reserved goes when its place is cleared.
+/// How full a shared folder is, as all of its processes see it: a small file of fixed places, one for each
+/// part of the folder and one for each process. A process that dies while it changes a part leaves a mark
+/// there, by which the next one counts the part anew; what it had reserved goes when its place is cleared.
 ///
-/// Two kinds of latches, each held for a few system calls: one for each part, while its files get names or lose
-/// them, and one for all numbers, while they are read or written. Who has the first may take the second, and
-/// nothing else is ever taken while one is held. Waiting for one is sleeping in the kernel: this is for
+/// Two kinds of latches, each held for a few system calls: one for each part, while its files get names or
+/// lose them, and one for all numbers, while they are read or written. Who has the first may take the second,
+/// and nothing else is ever taken while one is held. Waiting for one is sleeping in the kernel: this is for
 /// thread pool threads. One thread at a time has a usage_file, several of them may be open on one folder.
 class usage_file {
 public:
   static constexpr unsigned parts = 256;
-  static constexpr unsigned processes = 64;
+  static constexpr unsigned processes = most_sharers;
 
   /// `folder` is the one with the lock files. `slot` is the place of this process.
   static disk_result<usage_file> open(disk& on, const descriptor& folder, lock_mode mode, unsigned slot);
@@ -42,8 +42,8 @@ public:
     std::uint64_t blobs = 0;
     std::uint64_t reserved = 0;
     std::uint64_t promised = 0;
-    std::vector<unsigned> in_doubt{};    ///< parts to be counted anew
-    std::vector<unsigned> in_change{};   ///< parts that somebody has the latch of, or died with
+    std::vector<unsigned> in_doubt{};   ///< parts to be counted anew
+    std::vector<unsigned> in_change{};  ///< parts that somebody has the latch of, or died with
   };
   disk_result<totals> read();
 

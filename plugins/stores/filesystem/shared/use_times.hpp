@@ -13,9 +13,9 @@ namespace kiln::filesystem {
 /// When something was used last: nanoseconds of the wall clock. 0 is never.
 using use_time = std::uint64_t;
 
-/// When the blobs of a shared folder were used last, by whatever process: a file of places, of which each blob
-/// has one. Blobs that share a place are as fresh as the one that was used last, so a place too many leaves
-/// later than it should, and none earlier. What is lost at a power cut costs nothing but the order.
+/// When the blobs of a shared folder were used last, by whatever process: a file of places, of which each
+/// blob has one. Blobs that share a place are as fresh as the one that was used last, so a place too many
+/// leaves later than it should, and none earlier. What is lost at a power cut costs nothing but the order.
 ///
 /// Whoever looks whether a blob is there, notes its use and looks again has it: an eviction looks at the time
 /// before and after it took the name away, and puts it back if somebody was in between. Any thread.

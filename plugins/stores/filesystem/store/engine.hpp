@@ -11,8 +11,8 @@
 
 namespace kiln::filesystem {
 
-/// What reading and writing files needs of a store, whether it has its folder alone or shares it. Shared by all
-/// of its jobs, so that a reader that outlives the actor still has a disk to read from. Any thread.
+/// What reading and writing files needs of a store, whether it has its folder alone or shares it. Shared by
+/// all of its jobs, so that a reader that outlives the actor still has a disk to read from. Any thread.
 struct file_engine {
   std::shared_ptr<blob_places> places;
   std::shared_ptr<thread_pool> pool;  ///< stopped by the actor when it ends

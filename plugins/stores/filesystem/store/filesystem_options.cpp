@@ -11,8 +11,9 @@ namespace {
 expected<void> check_shared(const store_options& chosen) {
   if (chosen.shared) {
     if (!chosen.hot_memory) return {};
-    return fail(errc::invalid_argument,
-                "hot_memory is for a store that has its folder alone: with shared, what is hot is in the page cache");
+    return fail(
+        errc::invalid_argument,
+        "hot_memory is for a store that has its folder alone: with shared, what is hot is in the page cache");
   }
   if (chosen.locks == lock_choice::fine && !chosen.network_folder) return {};
   return fail(errc::invalid_argument, "locks and network_folder are for a folder that is shared");
@@ -69,21 +70,27 @@ schema<store_options> filesystem_schema() {
           at_least(duration(1min)), or_word("never"))
       .field("io_threads", &store_options::io_threads, "Threads that read, write and hash.", at_least(1),
              at_most(64))
-      .field("shared", &store_options::shared,
-             "Several processes of this machine serve the folder together, up to 64. Each says so, with the same "
-             "capacity and durability. Then every blob has a file of its own, and nothing is kept in memory: "
-             "packed_below, hot_memory and index_memory say nothing. A folder is shared from its beginning, or "
-             "never.")
-      .choice("locks", &store_options::locks, {{"fine", lock_choice::fine}, {"coarse", lock_choice::coarse}},
-              "How processes that share the folder keep out of each other's way: by a lock for each blob, where "
-              "the file system has such locks, or by one for all. Coarse, no blob leaves while any process has "
-              "one leased, and nobody sees that a blob is being brought by somebody else.")
+      .field(
+          "shared", &store_options::shared,
+          "Several processes of this machine serve the folder together, up to 64. Each says so, with the "
+          "same "
+          "capacity and durability. Then every blob has a file of its own, and nothing is kept in memory: "
+          "packed_below, hot_memory and index_memory say nothing. A folder is shared from its beginning, or "
+          "never.")
+      .choice(
+          "locks", &store_options::locks, {{"fine", lock_choice::fine}, {"coarse", lock_choice::coarse}},
+          "How processes that share the folder keep out of each other's way: by a lock for each blob, where "
+          "the file system has such locks, or by one for all. Coarse, no blob leaves while any process has "
+          "one leased, and nobody sees that a blob is being brought by somebody else.")
       .field("network_folder", &store_options::network_folder,
-             "Share a folder that is on NFS, SMB, FUSE or the like. There locks may be missing or hang, so it is "
-             "refused otherwise; say it only where all processes are on one machine and locks are known to work.")
-      .field("wait_for_room", &store_options::wait_for_room,
-             "How long a write waits for room in a shared folder while blobs leave it, and others' uploads end.",
-             at_least(duration(0)), at_most(1h))
+             "Share a folder that is on NFS, SMB, FUSE or the like. There locks may be missing or hang, so "
+             "it is "
+             "refused otherwise; say it only where all processes are on one machine and locks are known to "
+             "work.")
+      .field(
+          "wait_for_room", &store_options::wait_for_room,
+          "How long a write waits for room in a shared folder while blobs leave it, and others' uploads end.",
+          at_least(duration(0)), at_most(1h))
       .check(check_shared);
 }
 

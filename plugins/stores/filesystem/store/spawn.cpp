@@ -69,10 +69,10 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
     context.env.log->info(
         "a store opens",
         {{"store", context.name}, {"path", path}, {"max_bytes", capacity}, {"max_blobs", from.bounds.blobs}});
-  auto with = std::make_shared<const engine>(engine{
-      {*folder, std::move(on.pool), options, context.what, context.name, context.env},
-      *folder,
-      packing ? options.packed_below.bytes : 0});
+  auto with = std::make_shared<const engine>(
+      engine{{*folder, std::move(on.pool), options, context.what, context.name, context.env},
+             *folder,
+             packing ? options.packed_below.bytes : 0});
   return store_actor(context.system.spawn<store>(std::move(with), std::move(from)));
 }
 
