@@ -64,12 +64,15 @@ fuzz:
 	@cmake --preset fuzz && cmake --build --preset fuzz
 	@test/fuzz/run build-fuzz $(FUZZ_SECONDS) $(TARGETS)
 
-# The long forms of the crash test and of the model of the filesystem store, which the tests run shortly: KILLS kills, and
-# RUNS houses of each shape, from another seed each time. RUNS=2000 takes hours.
+# The long forms of the crash test, of the model of the filesystem store and of several processes on one folder, which the
+# tests run shortly: KILLS kills, RUNS houses of each shape, and so many seconds, from another seed each time. RUNS=2000
+# takes hours.
 KILLS ?= 2000
 RUNS ?= 200
+SHARED_SECONDS ?= 60
 soak: test-deps build
 	@$(BUILD)/test/crash_driver --binary $(BUILD)/bin/kiln --kills $(KILLS)
+	@$(BUILD)/test/shared_driver --seconds $(SHARED_SECONDS) --bench 10
 	@KILN_MODEL_SEED=$${SEED:-$$(date +%s)} KILN_MODEL_RUNS=$(RUNS) \
 	  $(BUILD)/test/plugins_tests --run_test=filesystem_models --log_level=message
 

@@ -315,8 +315,8 @@ public:
     return lock_whole(file, lock_kind::exclusive, when_held::refuse);
   }
   disk_result<void> lock_whole(const descriptor& file, lock_kind kind, when_held otherwise) override {
-    const int how = (kind == lock_kind::shared ? LOCK_SH : LOCK_EX) |
-                    (otherwise == when_held::refuse ? LOCK_NB : 0);
+    const int how =
+        (kind == lock_kind::shared ? LOCK_SH : LOCK_EX) | (otherwise == when_held::refuse ? LOCK_NB : 0);
     return nothing_or_errno(repeated([&] { return ::flock(file.number(), how); }));
   }
   disk_result<void> unlock_whole(const descriptor& file) override {

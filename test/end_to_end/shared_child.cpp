@@ -45,8 +45,8 @@ std::string result_of(std::uint64_t number, std::uint64_t version) {
 /// One client of one process.
 class asker {
 public:
-  asker(const shared_child_options& options, shared_stage& on, shared_ledger& all, const std::vector<digest>& names,
-        std::uint64_t seed)
+  asker(const shared_child_options& options, shared_stage& on, shared_ledger& all,
+        const std::vector<digest>& names, std::uint64_t seed)
       : options_(options),
         on_(on),
         ledger_(all),
@@ -270,8 +270,8 @@ int check_shared_folder(const shared_child_options& options) {
     auto stats = on.ask(what, measure_store{});
     if (!stats) return said(stats.error().to_string());
     if (stats->bytes != bytes || stats->blobs != blobs)
-      wrong += said(fmt::format("counted {} bytes of {} blobs, and there are {} of {}", stats->bytes, stats->blobs,
-                                bytes, blobs));
+      wrong += said(fmt::format("counted {} bytes of {} blobs, and there are {} of {}", stats->bytes,
+                                stats->blobs, bytes, blobs));
     if (stats->bytes > stats->capacity)
       wrong += said(fmt::format("{} bytes in a capacity of {}", stats->bytes, stats->capacity));
   }

@@ -1,11 +1,13 @@
-// Several processes on one folder: they write, read, look, lease and borrow at random, and are killed with -9 at
-// random moments, against a model that outlives them. A run has three houses: one in which everything fits, so that
-// nothing that was acknowledged may be missing; one that evicts all the time; and that one with coarse locks. At the
-// end of each: no wrong byte, nothing lost, nothing left over, every number right, nobody who waited for ever, and the
-// order of locks kept. Then what all of it comes to in orders per second, without kills, with fine and coarse locks.
+// Several processes on one folder: they write, read, look, lease and borrow at random, and are killed with -9
+// at random moments, against a model that outlives them. A run has three houses: one in which everything
+// fits, so that nothing that was acknowledged may be missing; one that evicts all the time; and that one with
+// coarse locks. At the end of each: no wrong byte, nothing lost, nothing left over, every number right,
+// nobody who waited for ever, and the order of locks kept. Then what all of it comes to in orders per second,
+// without kills, with fine and coarse locks.
 //
 //     shared_driver --seconds 60 [--processes 8] [--seed N] [--folder DIR]
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +16,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <thread>
 
 #include "core/base/clock.hpp"
 #include "core/base/random.hpp"
@@ -45,13 +46,12 @@ struct driver {
   std::unique_ptr<random_source> chance;
 
   pid_t start(const shared_child_options& with, const char* what) const {
-    std::vector<std::string> words{self,
-                                   what,
-                                   "--folder", with.folder,
-                                   "--number", std::to_string(with.number),
-                                   "--seed", std::to_string(with.seed),
+    std::vector<std::string> words{self,         what,
+                                   "--folder",   with.folder,
+                                   "--number",   std::to_string(with.number),
+                                   "--seed",     std::to_string(with.seed),
                                    "--capacity", std::to_string(with.capacity),
-                                   "--blobs", std::to_string(with.blobs)};
+                                   "--blobs",    std::to_string(with.blobs)};
     if (with.all_fit) words.emplace_back("--all-fit");
     if (with.coarse) words.emplace_back("--coarse");
     std::vector<char*> arguments;
@@ -74,7 +74,8 @@ struct driver {
 
   // A moment that no clock of the machine decides: the driver has nothing else to do.
   static void wait(double seconds) {
-    timespec left{static_cast<time_t>(seconds), static_cast<long>((seconds - static_cast<time_t>(seconds)) * 1e9)};
+    timespec left{static_cast<time_t>(seconds),
+                  static_cast<long>((seconds - static_cast<time_t>(seconds)) * 1e9)};
     ::ppoll(nullptr, 0, &left, nullptr);
   }
 
@@ -120,8 +121,8 @@ struct driver {
   }
 
   static void report(const shared_run& what, const shared_ledger& ledger, double seconds, shared_sums& sums) {
-    std::uint64_t writes = 0, reads = 0, looks = 0, leases = 0, lent = 0, results = 0, refused = 0, evictions = 0,
-                  locks = 0, waits = 0;
+    std::uint64_t writes = 0, reads = 0, looks = 0, leases = 0, lent = 0, results = 0, refused = 0,
+                  evictions = 0, locks = 0, waits = 0;
     for (const auto& one : ledger.of) {
       writes += one.writes.load();
       reads += one.reads.load();
@@ -137,10 +138,11 @@ struct driver {
     }
     sums.orders = writes + reads + looks + leases + lent + results + refused;
     std::printf(
-        "%-22s %.1f s, %lu kills, %.0f orders/s: %lu writes, %lu reads, %lu looks, %lu leases, %lu lent, %lu results, "
+        "%-22s %.1f s, %lu kills, %.0f orders/s: %lu writes, %lu reads, %lu looks, %lu leases, %lu lent, %lu "
+        "results, "
         "%lu refused; by those that were not killed: %lu evictions, %lu locks, %lu waits; %lu violations\n",
-        what.name.c_str(), seconds, sums.kills, static_cast<double>(sums.orders) / seconds, writes, reads, looks, leases,
-        lent, results, refused, evictions, locks, waits, sums.violations);
+        what.name.c_str(), seconds, sums.kills, static_cast<double>(sums.orders) / seconds, writes, reads,
+        looks, leases, lent, results, refused, evictions, locks, waits, sums.violations);
     std::fflush(stdout);
   }
 };

@@ -35,10 +35,10 @@ store_actor shared_stage::spawn(const shared_child_options& options, store_role 
   with.locks = options.coarse ? filesystem::lock_choice::coarse : filesystem::lock_choice::fine;
   store_context context{*system_, {&system_clock(), random_.get(), &log_, &metrics_}, "shared", what, {}, {}};
   disk& on = *context.env.files;
-  auto spawned = filesystem::spawn_filesystem_store(
-      with, context,
-      {&on, context.env.pools->make("disk", with.io_threads), "a boot",
-       is_content ? order_.get() : order_of_results_.get()});
+  auto spawned =
+      filesystem::spawn_filesystem_store(with, context,
+                                         {&on, context.env.pools->make("disk", with.io_threads), "a boot",
+                                          is_content ? order_.get() : order_of_results_.get()});
   if (!spawned) throw std::runtime_error(spawned.error().to_string());
   return *spawned;
 }
@@ -62,7 +62,8 @@ expected<std::string> shared_stage::read(store_role whom, const digest& blob) {
   if (!content->rest) return text;
   auto rest = std::make_shared<std::promise<expected<bytes>>>();
   auto ended = rest->get_future();
-  collect(std::move(content->rest), 64 << 20, [rest](expected<bytes> all) { rest->set_value(std::move(all)); });
+  collect(std::move(content->rest), 64 << 20,
+          [rest](expected<bytes> all) { rest->set_value(std::move(all)); });
   if (ended.wait_for(std::chrono::minutes(1)) != std::future_status::ready)
     throw std::runtime_error("a read has no end");
   auto all = ended.get();

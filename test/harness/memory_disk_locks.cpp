@@ -3,8 +3,8 @@
 
 #include "test/harness/memory_disk.hpp"
 
-/// Locks of files in memory: the same for all that this process opened. Nobody sleeps for one, for whoever has
-/// it may be the one that would wait.
+/// Locks of files in memory: the same for all that this process opened. Nobody sleeps for one, for whoever
+/// has it may be the one that would wait.
 namespace kiln::test {
 namespace {
 
@@ -18,8 +18,7 @@ bool meet(const byte_range& one, const byte_range& other) {
   return one.offset < other.offset + other.size && other.offset < one.offset + one.size;
 }
 
-disk_result<void> take(std::vector<disk_node::held_lock>& all, const disk_node::held_lock& wanted,
-                       int busy) {
+disk_result<void> take(std::vector<disk_node::held_lock>& all, const disk_node::held_lock& wanted, int busy) {
   auto concerns = [&](const disk_node::held_lock& held) {
     return held.whole == wanted.whole && (wanted.whole || meet(held.where, wanted.where));
   };

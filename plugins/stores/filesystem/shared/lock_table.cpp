@@ -4,8 +4,7 @@
 
 namespace kiln::filesystem {
 
-disk_result<bool> lock_table::try_lock(lock_owner who, const lock_name& asked, lock_kind kind) {
-  const lock_name which = files_->stand_in(asked);
+disk_result<bool> lock_table::try_lock(lock_owner who, const lock_name& which, lock_kind kind) {
   auto found = held_.find(which);
   if (found != held_.end()) {
     if (kind == lock_kind::exclusive || found->second.kind == lock_kind::exclusive) return false;
@@ -23,19 +22,19 @@ disk_result<bool> lock_table::try_lock(lock_owner who, const lock_name& asked, l
   return true;
 }
 
-void lock_table::unlock(lock_owner who, const lock_name& asked) noexcept {
-  const lock_name which = files_->stand_in(asked);
+void lock_table::unlock(lock_owner who, const lock_name& which) noexcept {
   auto found = held_.find(which);
   assert(found != held_.end());
   if (found == held_.end()) return;
   if (watcher_) watcher_->let_go(who, which);
   if (--found->second.holders > 0) return;
+  const lock_kind kind = found->second.kind;
   held_.erase(found);
-  files_->unlock(which);
+  files_->unlock(which, kind);
 }
 
-void lock_table::will_wait(lock_owner who, const lock_name& asked) const {
-  if (watcher_) watcher_->awaited(who, files_->stand_in(asked));
+void lock_table::will_wait(lock_owner who, const lock_name& which) const {
+  if (watcher_) watcher_->awaited(who, which);
 }
 
 }  // namespace kiln::filesystem

@@ -36,6 +36,8 @@ public:
   /// For the watcher: who was refused tries again later.
   void will_wait(lock_owner who, const lock_name& which) const;
 
+  /// Whether somebody of this process has it.
+  bool is_held(const lock_name& which) const { return held_.contains(which); }
   lock_owner fresh_owner() noexcept { return ++last_owner_; }
   lock_mode mode() const noexcept { return files_->mode(); }
   /// How many locks of the kernel are held.

@@ -41,12 +41,12 @@ expected<void> shared_folder::join(const sharing& how, const format& found) {
 
 // Nobody else is here, so what is written down is what the last process found or did.
 expected<void> shared_folder::begin_anew(const sharing& how, const format& found, usage_file& usage) {
-  if (!found.is_new && !found.same_boot) {
-    if (!found.was_durable)
+  if (!found.same_boot) {
+    if (!found.is_new && !found.was_durable)
       if (auto done = drop_doubted(); !done) return done;
     // Nor is it known how much of what was counted reached the disk.
     if (auto done = usage.doubt_all(); !done) return fail(in_words(done.error(), "writing", "locks/usage"));
-  } else if (!found.is_new && !found.was_durable && how.durable) {
+  } else if (!found.was_durable && how.durable) {
     if (auto done = sync_all(); !done) return done;
   }
   return replace_text(format_file,

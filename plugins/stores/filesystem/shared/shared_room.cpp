@@ -144,15 +144,16 @@ void shared_store::evict_some() {
   while (!round_.candidates.empty() && some.size() < evicted_at_once && weight < round_.missing) {
     leaving_blob next = round_.candidates.back();
     round_.candidates.pop_back();
-    auto locked = locks_.try_lock(round_.owner, presence_of(next.blob), lock_kind::exclusive);
-    // In coarse mode it is held for all of these.
-    const bool held_already = locks_.mode() == lock_mode::coarse && !some.empty();
-    const bool is_refused = !held_already && (!locked || !*locked);
-    if (is_refused && locks_.mode() == lock_mode::coarse) {
+    const auto name = presence_of(next.blob);
+    if (locks_.is_held(name)) continue;
+    auto locked = locks_.try_lock(round_.owner, name, lock_kind::exclusive);
+    const bool is_taken = locked && *locked;
+    // Coarsely, the others that have one leased have all of them.
+    if (!is_taken && locks_.mode() == lock_mode::coarse) {
       round_.candidates.push_back(next);
       return end_round(false);
     }
-    if (is_refused) continue;
+    if (!is_taken) continue;
     weight += deps_->what == store_role::content ? shared_weight(static_cast<std::uint64_t>(next.blob.size))
                                                  : shared_weight(1);
     some.push_back(next);
@@ -174,7 +175,7 @@ void shared_store::evict_some() {
 void shared_store::evicted(std::vector<leaving_blob> which, const std::vector<evictor::outcome>& outcomes) {
   std::vector<digest> gone;
   for (std::size_t i = 0; i < which.size(); ++i) {
-    if (locks_.mode() == lock_mode::fine || i == 0) locks_.unlock(round_.owner, presence_of(which[i].blob));
+    locks_.unlock(round_.owner, presence_of(which[i].blob));
     const auto& how = outcomes[i];
     // Others that are not listed may have been used before it was.
     if (how.what == evictor::fate::used_again && round_.relisted < most_lists) round_.listed = false;

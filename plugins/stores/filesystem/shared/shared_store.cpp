@@ -100,7 +100,7 @@ void shared_store::sync() {
           });
 }
 
-// In the lane, so that what was given back before is not counted any more.
+// Behind those who asked for room: then what nobody knew any more has been counted.
 answer<store_stats> shared_store::take(measure_store&) {
   auto reply = make_answer<store_stats>(self_);
   auto count = [this, reply](const expected<bool>&) mutable {
@@ -120,7 +120,7 @@ answer<store_stats> shared_store::take(measure_store&) {
           reply.deliver(store_stats{now->blobs, now->bytes, deps_->capacity, stats_.evictions.value()});
         });
   };
-  if (auto taken = room_lane_->submit(room_order{{}, true, std::move(count)}); !taken)
+  if (auto taken = room_lane_->submit(room_order{{}, false, std::move(count)}); !taken)
     reply.deliver(failure(taken.error()));
   return reply;
 }

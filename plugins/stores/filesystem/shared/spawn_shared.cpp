@@ -29,7 +29,7 @@ void tell_opened(const shared_engine& with) {
                                               {"locks", name_of(folder.mode())}});
   if (folder.why_coarse())
     with.env.log->warn(
-        "a shared store has one lock for all blobs: while any of them is leased, none is evicted",
+        "a shared store has one lock for all blobs: while one is leased, no other process evicts any",
         {{"store", with.name}, {"path", folder.path()}, {"error", *folder.why_coarse()}});
 }
 
@@ -64,7 +64,8 @@ expected<store_actor> spawn_shared_store(const store_options& options, const sto
                     std::make_shared<use_times>(std::move(*uses)),
                     capacity});
   auto from = std::make_shared<shared_start>();
-  auto locks = or_sentence(lock_files::open(*on.on, (*folder)->locks(), (*folder)->mode()), path);
+  auto locks =
+      or_sentence(lock_files::open(*on.on, (*folder)->locks(), (*folder)->mode(), (*folder)->slot()), path);
   if (!locks) return fail(std::move(locks).error());
   auto publishing = or_sentence(publisher::open(with), path);
   if (!publishing) return fail(std::move(publishing).error());

@@ -32,7 +32,7 @@ struct upload_usage {
 class usage_file {
 public:
   static constexpr unsigned parts = 256;
-  static constexpr unsigned processes = 64;
+  static constexpr unsigned processes = most_sharers;
 
   /// `folder` is the one with the lock files. `slot` is the place of this process.
   static disk_result<usage_file> open(disk& on, const descriptor& folder, lock_mode mode, unsigned slot);

@@ -11,5 +11,6 @@ KILN_STORE_CONTRACT(filesystem_shared,
 KILN_STORE_CONTRACT(filesystem_shared_coarse,
                     "{type: filesystem, path: \"${FOLDER}/blobs\", capacity: \"${CAPACITY}\", shared: true,"
                     " locks: coarse, durability: relaxed, io_threads: 1}")
-KILN_RESULT_STORE_CONTRACT(filesystem_shared_of_results,
-                           "{type: filesystem, path: \"${FOLDER}/results\", capacity: \"${CAPACITY}\", shared: true}")
+KILN_RESULT_STORE_CONTRACT(
+    filesystem_shared_of_results,
+    "{type: filesystem, path: \"${FOLDER}/results\", capacity: \"${CAPACITY}\", shared: true}")

@@ -29,8 +29,9 @@ public:
     for (const auto& held : found->second)
       if (held >= which)
         breaches_.push_back(fmt::format("{} waits for lock {}/{}/{} and holds {}/{}/{}", who,
-                                        static_cast<int>(which.rank), static_cast<int>(which.file), which.offset,
-                                        static_cast<int>(held.rank), static_cast<int>(held.file), held.offset));
+                                        static_cast<int>(which.rank), static_cast<int>(which.file),
+                                        which.offset, static_cast<int>(held.rank),
+                                        static_cast<int>(held.file), held.offset));
   }
   void let_go(filesystem::lock_owner who, const filesystem::lock_name& which) override {
     std::lock_guard guard(mutex_);

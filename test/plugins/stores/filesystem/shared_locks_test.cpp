@@ -26,7 +26,7 @@ struct lock_folder {
   ~lock_folder() { std::filesystem::remove_all(path); }
 
   std::unique_ptr<lock_table> table(lock_mode mode = lock_mode::fine, lock_watcher* watcher = nullptr) {
-    auto files = lock_files::open(disk, folder, mode);
+    auto files = lock_files::open(disk, folder, mode, tables++);
     BOOST_REQUIRE(files);
     return std::make_unique<lock_table>(std::move(*files), watcher);
   }
@@ -39,6 +39,7 @@ struct lock_folder {
   faulty_disk disk;
   std::string path;
   descriptor folder;
+  unsigned tables = 0;
 };
 
 bool takes(lock_table& by, lock_owner who, const lock_name& which, lock_kind kind) {
@@ -119,16 +120,24 @@ BOOST_AUTO_TEST_CASE(the_lease_is_one_process_s_in_either_mode) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(coarse_locks_are_one_for_all_blobs) {
+BOOST_AUTO_TEST_CASE(coarse_locks_are_one_for_all_blobs_of_a_process) {
   lock_folder in;
   auto a = in.table(lock_mode::coarse), b = in.table(lock_mode::coarse);
   BOOST_TEST(takes(*a, 1, presence_of(one), shared));
-  BOOST_TEST(takes(*b, 1, presence_of(two), shared));
   BOOST_TEST(!takes(*b, 2, presence_of(two), alone));
-  a->unlock(1, presence_of(one));
+  // It knows which of its own have to stay.
   BOOST_TEST(!takes(*a, 2, presence_of(one), alone));
-  b->unlock(1, presence_of(two));
-  BOOST_TEST(takes(*a, 2, presence_of(one), alone));
+  BOOST_TEST(takes(*a, 2, presence_of(two), alone));
+  BOOST_TEST(!takes(*b, 1, presence_of(one), shared));
+  a->unlock(2, presence_of(two));
+  BOOST_TEST(takes(*b, 1, presence_of(one), shared));
+  BOOST_TEST(!takes(*a, 2, presence_of(two), alone));
+  b->unlock(1, presence_of(one));
+  a->unlock(1, presence_of(one));
+  BOOST_TEST(takes(*b, 2, presence_of(two), alone));
+  BOOST_TEST(!takes(*a, 3, presence_of(one), shared));
+  b.reset();
+  BOOST_TEST(takes(*a, 3, presence_of(one), shared));
 }
 
 BOOST_AUTO_TEST_CASE(ten_thousand_locks_cost_no_more_descriptors_than_one) {

@@ -17,6 +17,7 @@ bool says(const error& why, std::string_view what) {
 }
 
 double shown_mode(shared_fixture& on, const std::string& mode) {
+  on.run();
   return on.system.metrics()
       .gauges("kiln_filesystem_lock_mode", "", {"store", "mode"})
       .with({"house", mode})
@@ -49,8 +50,8 @@ BOOST_AUTO_TEST_CASE(a_folder_that_one_has_alone_is_not_shared) {
   with.path = alone.options.path;
   auto spawn = [&] {
     store_context context{alone.system.actors(), alone.system.env(), "house", store_role::content, {}, {}};
-    return filesystem::spawn_filesystem_store(
-        with, context, {&alone.disk, std::make_shared<patient_pool>(), "a boot"});
+    return filesystem::spawn_filesystem_store(with, context,
+                                              {&alone.disk, std::make_shared<patient_pool>(), "a boot"});
   };
   auto busy = spawn();
   BOOST_REQUIRE(!busy);
@@ -80,15 +81,16 @@ BOOST_AUTO_TEST_CASE(all_of_them_are_as_durable) {
 }
 
 BOOST_AUTO_TEST_CASE(network_file_systems_are_refused_unless_told_otherwise) {
-  for (std::uint64_t number : {0x6969U, 0xff534d42U, 0xfe534d42U, 0x01021997U, 0x65735546U, 0x00c36400U,
-                               0x0bd00bd0U, 0x5346414fU}) {
+  for (std::uint64_t number :
+       {0x6969U, 0xff534d42U, 0xfe534d42U, 0x01021997U, 0x65735546U, 0x00c36400U, 0x0bd00bd0U, 0x5346414fU}) {
     shared_fixture on(1);
     on.close(0);
     faulty_disk disk;
     disk.said_file_system = number;
     store_context context{on.system.actors(), on.system.env(), "house", store_role::content, {}, {}};
     auto spawn = [&](const filesystem::store_options& with) {
-      return filesystem::spawn_filesystem_store(with, context, {&disk, std::make_shared<patient_pool>(), "a boot"});
+      return filesystem::spawn_filesystem_store(with, context,
+                                                {&disk, std::make_shared<patient_pool>(), "a boot"});
     };
     auto refused = spawn(on.options);
     BOOST_REQUIRE(!refused);
@@ -106,7 +108,9 @@ BOOST_AUTO_TEST_CASE(without_fine_locks_there_is_a_coarse_one_and_one_warning) {
     shared_fixture on(0);
     store_context context{on.system.actors(), on.system.env(), "house", store_role::content, {}, {}};
     faulty_disk disk;
-    disk.fault = [&](disk_call which, const std::string&) { return which == disk_call::lock_range ? number : 0; };
+    disk.fault = [&](disk_call which, const std::string&) {
+      return which == disk_call::lock_range ? number : 0;
+    };
     auto pool = std::make_shared<patient_pool>();
     auto opened = filesystem::spawn_filesystem_store(on.options, context, {&disk, pool, "a boot"});
     BOOST_REQUIRE_MESSAGE(opened, opened.error().to_string());
@@ -146,12 +150,12 @@ BOOST_AUTO_TEST_CASE(a_relaxed_folder_drops_after_a_power_cut_what_nobody_had_sy
   relaxed.keep = filesystem::durability::relaxed;
   shared_fixture on(1, relaxed);
   digest synced = on.put(0, noise(5000, 1));
-  std::filesystem::last_write_time(
-      on.file_of(synced), std::filesystem::file_time_type::clock::now() - std::chrono::seconds(10));
+  std::filesystem::last_write_time(on.file_of(synced),
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::seconds(10));
   BOOST_REQUIRE(on.ask(0, flush_store{}));
   digest unsynced = on.put(0, noise(5000, 2));
-  std::filesystem::last_write_time(
-      on.file_of(unsynced), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(10));
+  std::filesystem::last_write_time(on.file_of(unsynced),
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(10));
   on.kill(0);
   on.open();
   BOOST_TEST(on.has(1, unsynced));  // the machine has gone on

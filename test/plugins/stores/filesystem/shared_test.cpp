@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(together_they_stay_within_one_capacity) {
     on.put(i % 2, noise(100'000, i));
     BOOST_TEST(on.stats(0).bytes <= std::uint64_t{1} << 20);
   }
-  BOOST_TEST(on.stats(0).evictions + on.stats(1).evictions + on.stats(0).blobs == 40U);
+  // They count together, for they share the metrics of the test.
+  BOOST_TEST(on.stats(0).evictions + on.stats(0).blobs == 40U);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_leaves_while_there_is_room) {
@@ -64,7 +65,7 @@ BOOST_AUTO_TEST_CASE(nothing_leaves_while_there_is_room) {
   std::vector<digest> blobs;
   for (std::uint64_t i = 0; i < 10; ++i) blobs.push_back(on.put(i % 2, noise(100'000, i)));
   BOOST_TEST(on.ask(0, find_missing{blobs})->blobs.empty());
-  BOOST_TEST(on.stats(0).evictions + on.stats(1).evictions == 0U);
+  BOOST_TEST(on.stats(0).evictions == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_one_process_leases_no_other_evicts) {
