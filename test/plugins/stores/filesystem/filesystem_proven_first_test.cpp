@@ -9,8 +9,6 @@ using namespace kiln::test;
 // What is damaged between two processes, or by a write, is found before a byte of it goes out.
 BOOST_AUTO_TEST_SUITE(filesystem_proven_first)
 
-namespace {
-
 constexpr std::size_t piece = filesystem::file_source::piece_size;
 constexpr std::size_t pieces = 5;
 
@@ -19,8 +17,6 @@ struct large_blob : filesystem_fixture {
   const digest blob = put(content);
   std::size_t reads() const { return disk.count(disk_call::read); }
 };
-
-}  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_file_that_changed_since_it_was_written_or_read_is_not_begun, large_blob) {
   for (const bool restarts : {true, false})
