@@ -3,8 +3,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -18,13 +21,22 @@ namespace {
 
 std::atomic<bool> told_to_end{false};
 
+std::uint64_t mixed(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+  x = (x ^ x >> 27) * 0x94d049bb133111eb;
+  return x ^ x >> 31;
+}
+
 // Blob and bytes by a number: small and large ones, of which none is like another.
+std::size_t size_of(std::uint64_t number) {
+  static constexpr std::array<std::size_t, 6> sizes{900, 5'000, 70'000, 200'000, 40'000, 600'000};
+  return sizes[number % sizes.size()];
+}
 std::string content_of(std::uint64_t number) {
-  static constexpr std::array<std::size_t, 6> sizes{900, 5'000, 70'000, 200'000, 40'000, 1'200'000};
-  auto chance = make_seeded_random(number * 0x9e3779b97f4a7c15 + 1);
-  std::string text(sizes[number % sizes.size()], '\0');
+  std::string text(size_of(number), '\0');
   for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
-    const auto some = chance->next();
+    const auto some = mixed(number << 32 | at);
     std::memcpy(text.data() + at, &some, std::min(sizeof some, text.size() - at));
   }
   return text;
@@ -196,9 +208,12 @@ private:
   const std::unique_ptr<random_source> chance_;
 };
 
-std::vector<digest> names_of(std::uint64_t count) {
-  std::vector<digest> names;
-  for (std::uint64_t i = 0; i < count; ++i) names.push_back(digest_of(content_of(i)));
+std::vector<digest> names_of(const shared_ledger& in, std::uint64_t count) {
+  std::vector<digest> names(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    names[i].size = static_cast<std::int64_t>(size_of(i));
+    std::copy(in.hashes[i].begin(), in.hashes[i].end(), names[i].hash.begin());
+  }
   return names;
 }
 
@@ -209,13 +224,21 @@ int said(const std::string& what) {
 
 }  // namespace
 
+void name_shared_blobs(shared_ledger& in, std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const digest blob = digest_of(content_of(i));
+    std::copy_n(blob.hash.begin(), in.hashes[i].size(), in.hashes[i].begin());
+  }
+}
+
 int run_shared_child(const shared_child_options& options) {
   struct sigaction on_term {};
   on_term.sa_handler = [](int) { told_to_end.store(true); };
   ::sigaction(SIGTERM, &on_term, nullptr);
   shared_ledger& ledger = open_ledger(options.folder + "/ledger");
-  const auto names = names_of(options.blobs);
+  const auto names = names_of(ledger, options.blobs);
   shared_stage on(options);
+  ledger.ready[options.number].store(1);
   std::vector<std::thread> all;
   for (unsigned i = 0; i < options.askers; ++i)
     all.emplace_back([&, i] { asker(options, on, ledger, names, options.seed * 1000 + i).run(); });
@@ -234,7 +257,7 @@ int run_shared_child(const shared_child_options& options) {
 
 int check_shared_folder(const shared_child_options& options) {
   shared_ledger& ledger = open_ledger(options.folder + "/ledger");
-  const auto names = names_of(options.blobs);
+  const auto names = names_of(ledger, options.blobs);
   int wrong = 0;
   {
     shared_stage on(options);

@@ -5,6 +5,8 @@
 
 namespace kiln::end_to_end {
 
+struct shared_ledger;
+
 /// One of the processes that share a folder, until it is killed or told to end (SIGTERM).
 struct shared_child_options {
   std::string folder;  ///< with the stores and the ledger
@@ -17,6 +19,9 @@ struct shared_child_options {
   bool relaxed = true;
   unsigned askers = 4;  ///< orders at once
 };
+
+/// Says in the ledger what the blobs are. Before anybody uses it.
+void name_shared_blobs(shared_ledger& in, std::uint64_t count);
 
 /// Writes, reads, looks, leases and borrows at random, and prints a line for everything that is wrong. 0 if
 /// nothing was.

@@ -14,10 +14,14 @@ struct shared_ledger {
   static constexpr std::size_t most_results = 64;
   static constexpr std::size_t most_processes = 16;
 
+  /// Of each blob its hash, which the driver writes before anybody else begins.
+  std::array<std::array<std::uint8_t, 32>, most_blobs> hashes;
   /// Of each blob, whether a write of it was acknowledged. It is set before anybody else hears of it.
   std::array<std::atomic<std::uint8_t>, most_blobs> acknowledged;
   /// Of each result, the last version of which a write was begun.
   std::array<std::atomic<std::uint64_t>, most_results> versions;
+  /// Of each process, whether its stores are open.
+  std::array<std::atomic<std::uint8_t>, most_processes> ready;
   struct counters {
     std::atomic<std::uint64_t> writes;
     std::atomic<std::uint64_t> reads;

@@ -54,8 +54,10 @@ void shared_store::ask_again() {
 
 void shared_store::give_back(const wish& what) {
   if (what.reserve == 0 && what.promise == 0) return;
-  // If it is not taken, the process is ending, and what it had is given back with its number.
-  (void)room_lane_->submit(room_order{what, true, {}});
+  auto taken = room_lane_->submit(room_order{what, true, {}});
+  // Otherwise the process is ending, and what it had is given back with its number.
+  if (!taken && taken.error().code() == errc::resource_exhausted)
+    later(longest_try, [this, what] { give_back(what); });
 }
 
 error shared_store::no_room(const digest& blob) {
