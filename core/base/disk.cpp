@@ -193,9 +193,8 @@ public:
   }
 
   disk_result<void> allocate(const descriptor& file, std::uint64_t size) override {
-    return nothing_or_errno(static_cast<int>(repeated([&] {
-      return ::fallocate(file.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
-    })));
+    return nothing_or_errno(static_cast<int>(repeated(
+        [&] { return ::fallocate(file.number(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)); })));
   }
 
   void write_back(const descriptor& file, std::uint64_t offset, std::uint64_t size) override {
