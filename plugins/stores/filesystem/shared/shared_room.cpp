@@ -19,7 +19,7 @@ constexpr std::size_t evicted_at_once = 64;
 // Blobs that are used while they are about to leave have the others listed anew; not for ever.
 constexpr unsigned most_lists = 8;
 // Who makes room makes a little more, so that the next few find some.
-constexpr std::uint64_t spare_share = 64;
+constexpr std::uint64_t spare_share = 32;
 
 }  // namespace
 
