@@ -1,6 +1,7 @@
 #include "test/plugins/stores/filesystem/shared_fixture.hpp"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
@@ -17,6 +18,14 @@ std::filesystem::path fresh_shared_folder() {
   return name;
 }
 
+// Each process has its lock files open, and here all of them are one.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 filesystem::store_options shared_fixture::sharing(std::uint64_t capacity) {
@@ -29,6 +38,7 @@ filesystem::store_options shared_fixture::sharing(std::uint64_t capacity) {
 shared_fixture::shared_fixture(std::size_t count, filesystem::store_options given, store_role held)
     : options(std::move(given)), what(held), folder(fresh_shared_folder()) {
   options.path = (folder / "store").string();
+  allow_many_files();
   for (std::size_t i = 0; i < count; ++i) open();
 }
 
