@@ -119,6 +119,7 @@ private:
     mine_.writes.fetch_add(1);
   }
 
+  // To be asked before the order: what somebody else brings meanwhile need not be found by it.
   bool must_be_there(std::uint64_t number) const {
     return options_.all_fit && ledger_.acknowledged[number].load() != 0;
   }
@@ -163,12 +164,13 @@ private:
   }
 
   void lend(std::uint64_t number) {
+    const bool must = must_be_there(number);
     auto lent = on_.ask(store_role::content, lend_files{{names_[number]}});
     mine_.lent.fetch_add(1);
     if (!lent) return say(lent.error().to_string());
     auto& file = lent->results.at(0);
     if (!file) {
-      if (must_be_there(number) || file.error().code() != errc::not_found)
+      if (must || file.error().code() != errc::not_found)
         say(fmt::format("lending {}: {}", number, file.error().to_string()));
       return;
     }
