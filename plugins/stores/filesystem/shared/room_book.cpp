@@ -1,6 +1,14 @@
 #include "plugins/stores/filesystem/shared/room_book.hpp"
 
+#include <cerrno>
+
 namespace kiln::filesystem {
+namespace {
+
+// A part that is in doubt again as soon as it was counted lies on a disk that keeps nothing.
+constexpr int rounds_of_counting = 4;
+
+}  // namespace
 
 disk_result<room_book> room_book::open(shared_engine_ptr with) {
   auto usage =
@@ -9,15 +17,17 @@ disk_result<room_book> room_book::open(shared_engine_ptr with) {
   return room_book(std::move(with), std::move(*usage));
 }
 
-// After a power cut nobody knows how full the folder is, and before that is known nothing is let in.
-disk_result<void> room_book::settle_doubts() {
-  if (settled_) return {};
-  auto now = usage_.read();
-  if (!now) return tl::unexpected(now.error());
-  for (unsigned part : now->in_doubt)
-    if (auto done = usage_.settle_doubt(part, with_->recount()); !done) return done;
-  settled_ = true;
-  return {};
+// What nobody knows the size of is counted before anything is let in: all parts after a power cut, one whose
+// place in the file was damaged.
+disk_result<std::vector<bool>> room_book::admit(const std::vector<usage_file::wish>& wanted) {
+  for (int round = 0; round < rounds_of_counting; ++round) {
+    auto result = usage_.admit(wanted, with_->capacity);
+    if (!result) return tl::unexpected(result.error());
+    if (result->in_doubt.empty()) return std::move(result->granted);
+    for (unsigned part : result->in_doubt)
+      if (auto done = usage_.settle_doubt(part, with_->recount()); !done) return tl::unexpected(done.error());
+  }
+  return tl::unexpected(disk_error{EIO});
 }
 
 disk_result<std::vector<bool>> room_book::carry_out(const std::vector<room_order>& orders) {
@@ -35,8 +45,7 @@ disk_result<std::vector<bool>> room_book::carry_out(const std::vector<room_order
     if (auto done = usage_.release(given_back); !done) return tl::unexpected(done.error());
   std::vector<bool> answers(orders.size(), true);
   if (wanted.empty()) return answers;
-  if (auto done = settle_doubts(); !done) return tl::unexpected(done.error());
-  auto granted = usage_.admit(wanted, with_->capacity);
+  auto granted = admit(wanted);
   if (!granted) return tl::unexpected(granted.error());
   std::size_t next = 0;
   for (std::size_t i = 0; i < orders.size(); ++i)

@@ -29,12 +29,11 @@ public:
 
 private:
   room_book(shared_engine_ptr with, usage_file usage) : with_(std::move(with)), usage_(std::move(usage)) {}
-  disk_result<void> settle_doubts();
+  disk_result<std::vector<bool>> admit(const std::vector<usage_file::wish>& wanted);
   disk_result<std::vector<bool>> carry_out(const std::vector<room_order>& orders);
 
   shared_engine_ptr with_;
   usage_file usage_;
-  bool settled_ = false;
 };
 
 }  // namespace kiln::filesystem

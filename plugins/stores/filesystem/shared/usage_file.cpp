@@ -5,18 +5,15 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <cstring>
 #include <utility>
+
+#include "plugins/stores/filesystem/packs/pack_format.hpp"
 
 namespace kiln::filesystem {
 namespace {
 
-// The places in the file: a head that nobody reads, the processes, the parts. Numbers are those of this
-// machine, for all processes are on it.
-constexpr std::uint64_t uploads_at = 64;
-constexpr std::uint64_t cells_at = uploads_at + usage_file::processes * 2 * sizeof(std::uint64_t);
-constexpr std::uint64_t cell_size = 3 * sizeof(std::uint64_t);
-constexpr std::uint64_t usage_size = cells_at + usage_file::parts * cell_size;
+constexpr std::uint64_t places_at = 64;  // behind a head that nobody reads
+constexpr std::size_t places = usage_file::processes + usage_file::parts;
 constexpr byte_range numbers_latch{0, 1};
 // Behind the numbers, which nobody locks.
 constexpr std::uint64_t part_latches_at = std::uint64_t{1} << 20;
@@ -30,6 +27,42 @@ tl::unexpected<disk_error> passed_on(const disk_error& why) {
 }
 
 }  // namespace
+
+/// What stands in the file for each process, and then for each part: three numbers of this machine, for all
+/// processes are on it, and what proves them. Where nobody has written yet there are zeros.
+struct usage_file::place {
+  std::array<std::uint64_t, 3> numbers{};
+  std::uint64_t sum = 0;
+
+  static constexpr std::uint64_t of_upload(unsigned slot) { return places_at + slot * sizeof(place); }
+  static constexpr std::uint64_t of_part(unsigned part) { return of_upload(processes + part); }
+
+  static place with(const upload_usage& what, unsigned slot) {
+    return sealed({what.reserved, what.promised, 0}, slot);
+  }
+  static place with(const cell& what, unsigned part) {
+    return sealed({what.what.bytes, what.what.blobs, static_cast<std::uint64_t>(what.now)}, processes + part);
+  }
+  upload_usage as_upload(unsigned slot) const {
+    return proves_itself(slot) ? upload_usage{numbers[0], numbers[1]} : upload_usage{};
+  }
+  cell as_cell(unsigned part) const {
+    if (!proves_itself(processes + part)) return {{}, state::in_doubt};
+    return {{numbers[0], numbers[1]}, static_cast<state>(numbers[2])};
+  }
+
+private:
+  static place sealed(const std::array<std::uint64_t, 3>& numbers, unsigned index) {
+    return {numbers, sum_of(numbers, index)};
+  }
+  static std::uint64_t sum_of(const std::array<std::uint64_t, 3>& numbers, unsigned index) {
+    return checksum({reinterpret_cast<const char*>(numbers.data()), sizeof numbers}, index);
+  }
+  bool proves_itself(unsigned index) const {
+    const bool is_fresh = sum == 0 && numbers == std::array<std::uint64_t, 3>{};
+    return is_fresh || sum == sum_of(numbers, index);
+  }
+};
 
 /// A latch, until the end of the block.
 class usage_file::held {
@@ -58,8 +91,9 @@ disk_result<usage_file> usage_file::open(disk& on, const descriptor& folder, loc
   // Who makes it longer changes nothing in it. Each does, for who made it may have died before that.
   auto facts = on.facts(*file);
   if (!facts) return passed_on(facts.error());
-  if (facts->size < usage_size)
-    if (auto done = on.resize(*file, usage_size); !done) return passed_on(done.error());
+  constexpr auto size = place::of_part(parts);
+  if (facts->size < size)
+    if (auto done = on.resize(*file, size); !done) return passed_on(done.error());
   return usage_file(on, std::move(*file), mode, slot);
 }
 
@@ -84,45 +118,44 @@ void usage_file::unlock(latch which, unsigned part) noexcept {
 }
 
 disk_result<usage_file::image> usage_file::read_image() {
-  image all;
-  static_assert(sizeof all == usage_size - uploads_at);
-  std::array<char, sizeof all> text;
-  auto count = read_all(*on_, file_, text, uploads_at);
-  if (!count) return passed_on(count.error());
-  if (*count < text.size()) return passed_on({EIO});
-  std::memcpy(&all, text.data(), sizeof all);
-  return all;
+  std::array<place, places> all;
+  if (auto done = read_places(all.data(), all.size(), places_at); !done) return passed_on(done.error());
+  image result;
+  for (unsigned slot = 0; slot < processes; ++slot) result.uploads[slot] = all[slot].as_upload(slot);
+  for (unsigned part = 0; part < parts; ++part) result.cells[part] = all[processes + part].as_cell(part);
+  return result;
+}
+
+disk_result<void> usage_file::read_places(place* into, std::size_t count, std::uint64_t at) {
+  const std::size_t size = count * sizeof(place);
+  auto got = read_all(*on_, file_, {reinterpret_cast<char*>(into), size}, at);
+  if (!got) return passed_on(got.error());
+  if (*got < size) return passed_on({EIO});
+  return {};
+}
+
+disk_result<void> usage_file::write_place(const place& what, std::uint64_t at) {
+  return write_all(*on_, file_, std::string_view(reinterpret_cast<const char*>(&what), sizeof what), at);
 }
 
 disk_result<usage_file::cell> usage_file::read_cell(unsigned part) {
-  std::array<char, cell_size> text;
-  auto count = read_all(*on_, file_, text, cells_at + part * cell_size);
-  if (!count) return passed_on(count.error());
-  if (*count < text.size()) return passed_on({EIO});
-  cell what;
-  std::memcpy(&what, text.data(), sizeof what);
-  return what;
+  place there;
+  if (auto done = read_places(&there, 1, place::of_part(part)); !done) return passed_on(done.error());
+  return there.as_cell(part);
 }
 
 disk_result<void> usage_file::write_cell(unsigned part, const cell& what) {
-  static_assert(sizeof what == cell_size);
-  return write_all(*on_, file_, std::string_view(reinterpret_cast<const char*>(&what), sizeof what),
-                   cells_at + part * cell_size);
+  return write_place(place::with(what, part), place::of_part(part));
 }
 
 disk_result<upload_usage> usage_file::read_uploads(unsigned slot) {
-  std::array<char, sizeof(upload_usage)> text;
-  auto count = read_all(*on_, file_, text, uploads_at + slot * sizeof(upload_usage));
-  if (!count) return passed_on(count.error());
-  if (*count < text.size()) return passed_on({EIO});
-  upload_usage what;
-  std::memcpy(&what, text.data(), sizeof what);
-  return what;
+  place there;
+  if (auto done = read_places(&there, 1, place::of_upload(slot)); !done) return passed_on(done.error());
+  return there.as_upload(slot);
 }
 
 disk_result<void> usage_file::write_uploads(unsigned slot, const upload_usage& what) {
-  return write_all(*on_, file_, std::string_view(reinterpret_cast<const char*>(&what), sizeof what),
-                   uploads_at + slot * sizeof what);
+  return write_place(place::with(what, slot), place::of_upload(slot));
 }
 
 disk_result<usage_file::totals> usage_file::read() {
@@ -144,24 +177,28 @@ disk_result<usage_file::totals> usage_file::read() {
   return sum;
 }
 
-disk_result<std::vector<bool>> usage_file::admit(const std::vector<wish>& all, std::uint64_t capacity) {
+disk_result<usage_file::admission> usage_file::admit(const std::vector<wish>& all, std::uint64_t capacity) {
   held numbers(*this, latch::numbers);
   if (!numbers.done()) return passed_on(numbers.done().error());
   auto now = read_image();
   if (!now) return passed_on(now.error());
   std::uint64_t taken = 0;
   std::uint64_t promised = 0;
-  for (const auto& one : now->cells) taken += one.what.bytes;
+  admission result;
+  for (unsigned part = 0; part < parts; ++part) {
+    taken += now->cells[part].what.bytes;
+    if (now->cells[part].now == state::in_doubt) result.in_doubt.push_back(part);
+  }
+  if (!result.in_doubt.empty()) return result;
   for (const auto& one : now->uploads) {
     taken += one.reserved;
     promised += one.promised;
   }
   upload_usage& mine = now->uploads[slot_];
-  std::vector<bool> granted;
   bool any = false;
   for (const auto& one : all) {
     const bool fits = one.reserve <= less(capacity, taken) && one.promise <= less(capacity, promised);
-    granted.push_back(fits);
+    result.granted.push_back(fits);
     if (!fits) continue;
     any = true;
     taken += one.reserve;
@@ -171,7 +208,7 @@ disk_result<std::vector<bool>> usage_file::admit(const std::vector<wish>& all, s
   }
   if (any)
     if (auto done = write_uploads(slot_, mine); !done) return passed_on(done.error());
-  return granted;
+  return result;
 }
 
 disk_result<void> usage_file::release(const wish& what) {
@@ -239,6 +276,8 @@ disk_result<void> usage_file::change::settle(part_usage came, part_usage left, c
   }
   auto now = of_->read_cell(part_);
   if (!now) return passed_on(now.error());
+  // What it was cannot be read any more.
+  if (now->now != state::in_change) return of_->write_cell(part_, {{}, state::in_doubt});
   now->what.bytes = less(now->what.bytes + came.bytes, left.bytes);
   now->what.blobs = less(now->what.blobs + came.blobs, left.blobs);
   now->now = state::settled;

@@ -24,6 +24,8 @@ struct upload_usage {
 /// How full a shared folder is, as all of its processes see it: a small file of fixed places, one for each
 /// part of the folder and one for each process. A process that dies while it changes a part leaves a mark
 /// there, by which the next one counts the part anew; what it had reserved goes when its place is cleared.
+/// Each place bears a checksum: of a part that does not prove itself nobody knows how much is in it, and what
+/// a process had taken counts as nothing.
 ///
 /// Two kinds of latches, each held for a few system calls: one for each part, while its files get names or
 /// lose them, and one for all numbers, while they are read or written. Who has the first may take the second,
@@ -47,12 +49,16 @@ public:
   };
   disk_result<totals> read();
 
-  /// For each of these in turn: whether there is room within `capacity`. If so it is taken.
   struct wish {
     std::uint64_t reserve = 0;
     std::uint64_t promise = 0;
   };
-  disk_result<std::vector<bool>> admit(const std::vector<wish>& all, std::uint64_t capacity);
+  struct admission {
+    std::vector<bool> granted{};       ///< one for each wish
+    std::vector<unsigned> in_doubt{};  ///< if there are any, then nothing was granted: they are counted first
+  };
+  /// For each of these in turn: whether there is room within `capacity`. If so it is taken.
+  disk_result<admission> admit(const std::vector<wish>& all, std::uint64_t capacity);
   /// What was taken is given back.
   disk_result<void> release(const wish& what);
   /// Of a process that is gone: also of this one, before it begins.
@@ -93,6 +99,7 @@ private:
     std::array<upload_usage, processes> uploads;
     std::array<cell, parts> cells;
   };
+  struct place;
   enum class latch : std::uint8_t { part, numbers };
   class held;
 
@@ -102,6 +109,8 @@ private:
   disk_result<void> lock(latch which, unsigned part);
   void unlock(latch which, unsigned part) noexcept;
   disk_result<image> read_image();
+  disk_result<void> read_places(place* into, std::size_t count, std::uint64_t at);
+  disk_result<void> write_place(const place& what, std::uint64_t at);
   disk_result<cell> read_cell(unsigned part);
   disk_result<void> write_cell(unsigned part, const cell& what);
   disk_result<upload_usage> read_uploads(unsigned slot);
