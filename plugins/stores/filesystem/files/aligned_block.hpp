@@ -35,6 +35,9 @@ class aligned_blocks {
 public:
   static constexpr std::size_t max_blocks = 16;
 
+  /// All that is ever kept has its place from the beginning, so that giving back needs no memory.
+  aligned_blocks() { idle_.reserve(max_blocks); }
+
   /// Null if all are in use: then it is the page cache that is written to.
   std::unique_ptr<aligned_block> take() {
     std::lock_guard lock(mutex_);
@@ -44,7 +47,7 @@ public:
     if (block) ++in_use_;
     return block;
   }
-  void give_back(std::unique_ptr<aligned_block> block) {
+  void give_back(std::unique_ptr<aligned_block> block) noexcept {
     std::lock_guard lock(mutex_);
     --in_use_;
     idle_.push_back(std::move(block));
