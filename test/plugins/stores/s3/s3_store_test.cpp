@@ -1,6 +1,8 @@
 #include <atomic>
 
+#include "test/harness/certificates.hpp"
 #include "test/harness/http_relay.hpp"
+#include "test/harness/tls_relay.hpp"
 #include "test/plugins/stores/s3/s3_stage.hpp"
 
 using namespace kiln;
@@ -216,6 +218,32 @@ BOOST_AUTO_TEST_CASE(the_name_may_stand_in_the_host) {
   BOOST_TEST((read(on, blob) == noise(1000)));
   BOOST_TEST((read(on, large) == noise(6 * mebibyte)));
   BOOST_TEST(has(bucket.list(), s3_key_of(blob)));
+}
+
+BOOST_AUTO_TEST_CASE(speaks_tls_with_a_service_whom_it_believes) {
+  kiln::test::certificates ours, theirs;
+  ours.issue("server");
+  kiln::test::tls_relay relay(ours.cert("server"), ours.key("server"), kiln::test::swift().port());
+  bucket_client bucket(kiln::test::new_bucket());
+  const auto believing = [&](const std::string& bundle) {
+    return subject{"{type: s3, endpoint: \"https://127.0.0.1:" + std::to_string(relay.port()) +
+                   "\", bucket: " + bucket.name() +
+                   ", region: eu-test-1, access_key: \"test:kiln\", secret_key: kiln-secret, part_size: 5MiB,"
+                   " retry_delay: 5ms" +
+                   (bundle.empty() ? "" : ", certificate_bundle: \"" + bundle + "\"") + "}"};
+  };
+  stage on(believing(ours.authority()));
+  const digest blob = put(on, noise(1000)), large = put(on, noise(6 * mebibyte));
+  BOOST_TEST((read(on, blob) == noise(1000)));
+  BOOST_TEST((read(on, large) == noise(6 * mebibyte)));
+  const auto secured = relay.secured();
+  BOOST_TEST(secured > 0U);
+  for (const auto& bundle : {std::string(), theirs.authority()}) {
+    stage wary(believing(bundle));
+    BOOST_TEST(code_of(read(wary, blob)) == "UNAVAILABLE");
+    BOOST_TEST(has(read(wary, blob).error().message(), "certificate"));
+  }
+  BOOST_TEST(relay.secured() == secured);
 }
 
 BOOST_AUTO_TEST_CASE(two_stores_with_one_prefix_share_and_those_with_two_do_not) {
