@@ -54,7 +54,7 @@ private:
       missing_.insert(missing->begin(), missing->end());
     }
     for (const auto& blob : blobs)
-      if (blob.acknowledged && !rules_.may_forget && missing_.contains(blob.name))
+      if (blob.acknowledged && !rules_.may_forget && !rules_.may_miss && missing_.contains(blob.name))
         violation(fmt::format("{} was acknowledged and is reported missing", blob.name),
                   &check_outcome::lost);
   }
@@ -101,7 +101,7 @@ private:
       ++outcome_.results;
     } else if (found.error().code() != errc::not_found) {
       return complain(fmt::format("the result of action {}", wanted.action), found.error());
-    } else if (wanted.acknowledged && !rules_.may_forget) {
+    } else if (wanted.acknowledged && !rules_.may_forget && !rules_.may_miss) {
       violation(fmt::format("the result of action {} was acknowledged and is gone", wanted.action),
                 &check_outcome::lost);
     }

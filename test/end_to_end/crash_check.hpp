@@ -9,6 +9,7 @@ namespace kiln::end_to_end {
 
 struct check_rules {
   bool may_forget = false;       ///< blobs and results may have left: the store is small, or not durable
+  bool may_miss = false;         ///< what was acknowledged may be reported missing; what is listed is read
   bool may_go_back = false;      ///< an earlier result may be found again
   bool serves_unlisted = false;  ///< a store of several may read what it does not say to be there
 };

@@ -96,6 +96,8 @@ int main(int argc, char** argv) {
       "small that it evicts, if not given");
   app.add_flag("--serves-unlisted", options.rounds.serves_unlisted,
                "Of that layout: what it does not say to be there may be read all the same");
+  app.add_flag("--may-miss", options.rounds.may_miss,
+               "Of that layout: what was acknowledged may be reported missing after a crash");
   app.add_option("--folder", folder, "Where the data goes, below a folder of this run's own");
   app.add_flag("--strace", options.rounds.at_calls, "Kill at system calls instead of at moments");
   CLI11_PARSE(app, argc, argv);

@@ -23,6 +23,8 @@ LAYOUTS = pathlib.Path(__file__).resolve().parent / "layouts"
 KILLS_OF_ONE_BACKEND = 100
 # Of a store whose slow half says what is there, the fast half may read more than that.
 SERVES_UNLISTED = ("--serves-unlisted",)
+# Acknowledged early is acknowledged before the store that says what is there has it.
+MAY_MISS = ("--may-miss",)
 # Swift takes a second for what Redis does in some milliseconds, so it is given fewer kills.
 OF_SWIFT = 5
 SMALLER = ("--largest", str(2 << 20))
@@ -40,6 +42,7 @@ ALL = {
     "filesystem": of_file("filesystem"),
     "memory_before_disk": of_file("memory_before_disk", *SERVES_UNLISTED),
     "disk_before_disk": of_file("disk_before_disk", *SERVES_UNLISTED),
+    "early_acknowledgement": of_file("early_acknowledgement", *SERVES_UNLISTED, *MAY_MISS),
     "existence_cache": of_file("existence_cache", *SERVES_UNLISTED),
     "compression": of_file("compression"),
     "chunked": of_file("chunked"),

@@ -21,6 +21,7 @@ struct crash_options {
   std::uint64_t largest = 8 << 20;  ///< bytes of a blob, at most 1 MiB where the store is small
   std::string layout;  ///< a configuration file, or the name of a profile; empty: the profile "cache"
   bool serves_unlisted = false;  ///< of that layout (check_rules)
+  bool may_miss = false;         ///< of that layout (check_rules)
   bool at_calls = false;         ///< kill at system calls, by strace, instead of at moments
   std::string disk;              ///< "ext4", "xfs": cut the power of such a disk, too; empty: only kill
   bool relaxed = false;          ///< the durability of the stores on that disk
