@@ -11,7 +11,7 @@ std::thread serve_queue(grpc::CompletionQueue& queue, std::string thread_name,
     bool ok = false;
     while (queue.Next(&tag, &ok)) {
       handed_out.fetch_add(1, std::memory_order_relaxed);
-      static_cast<event*>(tag)->happened(ok);
+      event::of_tag(tag).happened(ok);
     }
   });
   pthread_setname_np(server.native_handle(), thread_name.substr(0, 15).c_str());
