@@ -47,7 +47,7 @@ void does_not_find_what_was_never_written(const subject& what) {
 }
 
 void streams_a_large_blob_in_bounded_pieces(const subject& what) {
-  constexpr std::size_t size = 64 << 20;
+  const std::size_t size = large_size();
   constexpr std::size_t bound = 4 << 20;
   stage on(what);
   std::string content = noise(size);
