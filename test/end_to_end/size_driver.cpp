@@ -157,7 +157,8 @@ public:
     std::vector<double> all;
     for (std::size_t i = 0; goes_on(); ++i) {
       const auto asked = system_clock().now();
-      if (auto read = to_->check_blob(which[i % which.size()]); !read) return failure(read.error());
+      if (auto read = to_->check_blob(which[i % which.size()]); !read)
+        return fail(read.error().code(), "after {} reads of {} blobs: {}", i, which.size(), read.error().message());
       all.push_back(seconds_since(asked) * 1000);
     }
     return all;

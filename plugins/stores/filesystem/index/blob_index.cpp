@@ -13,6 +13,7 @@ constexpr std::uint64_t generations_of_space = 48;
 
 blob_index::blob_index(limits bounds, std::uint64_t first_pack, std::uint32_t now)
     : limits_(bounds),
+      least_share_((bounds.capacity - bounds.spare) / std::max<std::size_t>(bounds.blobs, 1)),
       order_((bounds.capacity - bounds.spare) / generations_of_space, now),
       hot_(entries_, bounds.hot_memory),
       packs_(1),
@@ -28,9 +29,12 @@ std::uint64_t blob_index::weight_of(const slot& which) noexcept {
   return !which.packed() || which.copied ? file_weight(which.size()) : 0;
 }
 
-// What it has of the order of use.
-std::uint64_t blob_index::share_of(const slot& which) noexcept {
-  return which.packed() ? record_size(which.function, which.size()) : file_weight(which.size());
+// What it has of the order of use: of the bytes that there may be, or of the number of blobs, whichever is
+// more. By bytes alone, all the small blobs that a store may have could be one generation, in which nothing
+// is told apart.
+std::uint64_t blob_index::share_of(const slot& which) const noexcept {
+  const auto bytes = which.packed() ? record_size(which.function, which.size()) : file_weight(which.size());
+  return std::max(bytes, least_share_);
 }
 
 // What cannot go as long as this blob is pinned.

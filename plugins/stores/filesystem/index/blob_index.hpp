@@ -231,7 +231,7 @@ private:
 
   static std::uint64_t hash_of(const digest& blob) noexcept { return std::hash<digest>{}(blob); }
   static std::uint64_t weight_of(const slot& which) noexcept;
-  static std::uint64_t share_of(const slot& which) noexcept;
+  std::uint64_t share_of(const slot& which) const noexcept;
   static std::uint64_t held_by(const slot& which) noexcept;
 
   bool is(const slot& which, const digest& blob) const noexcept;
@@ -268,6 +268,7 @@ private:
   bool shed_one(std::uint64_t open, evicted_blobs& gone);
 
   const limits limits_;
+  const std::uint64_t least_share_;  ///< of the order of use, for one blob
   entry_slab entries_;
   blob_table table_;
   generations order_;
