@@ -66,13 +66,14 @@ public:
   full_store(const size_options& options, dialler& out, std::uint64_t blobs, std::string folder)
       : options_(options), out_(out), blobs_(blobs), folder_(std::move(folder)) {}
 
-  /// `limit`: of the blobs, by the memory of their index; 0 for none.
+  /// `limit`: of the blobs, by the memory of their index; 0 for none. No bytes are kept in memory, where few
+  /// blobs would fit as a whole.
   expected<void> start(std::uint64_t limit) {
     std::filesystem::create_directories(folder_);
     const auto yaml = folder_ + "/kiln.yaml";
     std::ofstream(yaml) << fmt::format(
         "stores:\n"
-        "  blobs: {{type: filesystem, path: {0}/blobs, capacity: 60GiB{1}}}\n"
+        "  blobs: {{type: filesystem, path: {0}/blobs, capacity: 60GiB, hot_memory: 0B{1}}}\n"
         "  results: {{type: filesystem, path: {0}/results, capacity: 1GiB}}\n"
         "transports:\n"
         "  public: {{type: grpc, listen: [\"127.0.0.1:0\"]}}\n"
