@@ -4,7 +4,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <atomic>
 
+#include <atomic>
 #include <cstdio>
 #include <stdexcept>
 
@@ -61,8 +63,14 @@ void drop(const key_and_cert& made) {
 
 }  // namespace
 
+// No two authorities of one process have one name: of a certificate by another authority of the same name,
+// OpenSSL may say that its signature cannot be read, and not that it is not to be trusted.
 struct certificates::maker {
-  key_and_cert authority = make("kiln test authority", nullptr, 1);
+  static std::string fresh_name() {
+    static std::atomic<unsigned> last{0};
+    return "kiln test authority " + std::to_string(++last);
+  }
+  key_and_cert authority = make(fresh_name(), nullptr, 1);
   long serial = 1;
   ~maker() { drop(authority); }
 };
