@@ -178,6 +178,27 @@ BOOST_AUTO_TEST_CASE(what_does_not_end_is_cut_off_when_the_patience_is_over) {
   require_code(server, 0);
 }
 
+// A search in a shard that moves is given five minutes, and its timer is set for one.
+BOOST_AUTO_TEST_CASE(a_store_that_has_set_a_timer_for_a_far_time_ends_at_once) {
+  const auto file =
+      write_file("node.yaml",
+                 "stores:\n"
+                 "  one: {type: memory, capacity: 64MiB}\n"
+                 "  other: {type: memory, capacity: 64MiB}\n"
+                 "  results: {type: memory, capacity: 64MiB}\n"
+                 "  content: {type: shard, stores: [{store: one}, {store: other}], was: [{store: one}]}\n"
+                 "transports: {public: {type: grpc, listen: [\"127.0.0.1:0\"]}}\n"
+                 "serve: {content: content, results: results}\n");
+  auto server = start({"serve", file});
+  std::vector<digest> some;
+  for (int i = 0; i < 20; ++i) some.push_back(digest_of(fmt::format("blob {}", i)));
+  const auto missing = remote(dial(address_of(server))).find_missing(some);
+  BOOST_REQUIRE_MESSAGE(missing, why(missing));
+  BOOST_TEST(missing->size() == some.size());
+  server.signal(SIGTERM);
+  require_code(server, 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace kiln::end_to_end
