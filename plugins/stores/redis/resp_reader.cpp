@@ -2,6 +2,7 @@
 
 #include <hiredis/read.h>
 
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -10,6 +11,17 @@ namespace {
 
 // Far more than any answer that we ask for has, the slots of a large cluster included.
 constexpr int most_items = 1 << 17;
+// Of what a server says of itself, and of the size that stands before a text.
+constexpr std::size_t longest_line = 64 << 10;
+constexpr std::size_t longest_size = 64;
+
+// A line has no size in front of it, so one without an end would be kept for as long as it comes.
+bool has_no_end(const redisReader& from) noexcept {
+  const std::size_t come = from.len - from.pos;
+  if (from.ridx < 0 || come <= longest_size) return false;
+  if (from.rstack[from.ridx].type != REDIS_REPLY_STRING) return come > longest_line;
+  return std::memchr(from.buf + from.pos, '\r', longest_size) == nullptr;
+}
 
 // hiredis calls these from C, so nothing is thrown: null is "no memory" to it.
 resp_reply* place_for(const redisReadTask* task) noexcept {
@@ -91,6 +103,9 @@ expected<std::optional<resp_reply>> resp_reader::next() {
   void* found = nullptr;
   if (redisReaderGetReply(reader_.get(), &found) != 0)
     return fail(errc::data_loss, "what came is no answer of Redis: {}", reader_->errstr);
+  if (found == nullptr && has_no_end(*reader_))
+    return fail(errc::data_loss, "what came is no answer of Redis: a line of more than {} bytes",
+                longest_line);
   if (found == nullptr) return std::nullopt;
   std::unique_ptr<resp_reply> whole(static_cast<resp_reply*>(found));
   return std::move(*whole);
