@@ -29,7 +29,8 @@ tl::unexpected<disk_error> passed_on(const disk_error& why) {
 }  // namespace
 
 /// What stands in the file for each process, and then for each part: three numbers of this machine, for all
-/// processes are on it, and what proves them. Where nobody has written yet there are zeros.
+/// processes are on it, and what proves them. Where nobody has written yet, or where somebody cut the file,
+/// there are zeros, which prove nothing.
 struct usage_file::place {
   std::array<std::uint64_t, 3> numbers{};
   std::uint64_t sum = 0;
@@ -58,10 +59,7 @@ private:
   static std::uint64_t sum_of(const std::array<std::uint64_t, 3>& numbers, unsigned index) {
     return checksum({reinterpret_cast<const char*>(numbers.data()), sizeof numbers}, index);
   }
-  bool proves_itself(unsigned index) const {
-    const bool is_fresh = sum == 0 && numbers == std::array<std::uint64_t, 3>{};
-    return is_fresh || sum == sum_of(numbers, index);
-  }
+  bool proves_itself(unsigned index) const { return sum == sum_of(numbers, index); }
 };
 
 /// A latch, until the end of the block.
@@ -128,9 +126,10 @@ disk_result<usage_file::image> usage_file::read_image() {
 
 disk_result<void> usage_file::read_places(place* into, std::size_t count, std::uint64_t at) {
   const std::size_t size = count * sizeof(place);
-  auto got = read_all(*on_, file_, {reinterpret_cast<char*>(into), size}, at);
+  auto* text = reinterpret_cast<char*>(into);
+  auto got = read_all(*on_, file_, {text, size}, at);
   if (!got) return passed_on(got.error());
-  if (*got < size) return passed_on({EIO});
+  std::fill(text + *got, text + size, '\0');
   return {};
 }
 

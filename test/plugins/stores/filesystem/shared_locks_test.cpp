@@ -33,9 +33,14 @@ struct lock_folder {
     BOOST_REQUIRE(files);
     return std::make_unique<lock_table>(std::move(*files), watcher);
   }
+  /// Of an empty folder, once somebody has counted it.
   usage_file usage(unsigned slot, lock_mode mode = lock_mode::fine) {
     auto file = usage_file::open(disk, folder, mode, slot);
     BOOST_REQUIRE(file);
+    const auto doubted = file->read()->in_doubt;
+    for (unsigned part : doubted)
+      BOOST_REQUIRE(
+          file->settle_doubt(part, [](unsigned) -> disk_result<part_usage> { return part_usage{}; }));
     return std::move(*file);
   }
 
@@ -276,6 +281,29 @@ BOOST_AUTO_TEST_CASE(a_flipped_bit_is_counted_anew_and_never_believed) {
     put_usage(in, whole);
   }
   BOOST_TEST(counted_anew >= usage_file::parts * 256 / every);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_cut_off_the_file_is_counted_anew_by_all_who_have_it_open) {
+  lock_folder in;
+  auto a = in.usage(0), b = in.usage(1);
+  BOOST_REQUIRE(a.admit({{100, 300}}, 1000));
+  for (std::uintmax_t size : {std::uintmax_t{3000}, std::uintmax_t{0}}) {
+    std::filesystem::resize_file(in.path + "/usage", size);
+    auto asked = b.admit({{1, 1}}, 1000);
+    BOOST_REQUIRE(asked);
+    BOOST_TEST(!asked->in_doubt.empty());
+    for (unsigned part : asked->in_doubt)
+      BOOST_REQUIRE(b.settle_doubt(part, [](unsigned) -> disk_result<part_usage> {
+        return part_usage{2, 1};
+      }));
+    BOOST_TEST((a.admit({{1, 1}}, 1000)->granted == std::vector{true}));
+    BOOST_TEST(a.read()->bytes == 2U * asked->in_doubt.size());
+    for (unsigned part = 0; part < usage_file::parts; ++part) {
+      auto change = a.begin(part, counted(0, 0));
+      BOOST_REQUIRE(change);
+      BOOST_REQUIRE(change->settle({}, {2, 1}, {}));
+    }
+  }
 }
 
 // Who is at work on a part when its place is damaged settles nothing that it did not see.
