@@ -159,7 +159,8 @@ public:
     for (std::size_t i = 0; goes_on(); ++i) {
       const auto asked = system_clock().now();
       if (auto read = to_->check_blob(which[i % which.size()]); !read)
-        return fail(read.error().code(), "after {} reads of {} blobs: {}", i, which.size(), read.error().message());
+        return fail(read.error().code(), "after {} reads of {} blobs: {}", i, which.size(),
+                    read.error().message());
       all.push_back(seconds_since(asked) * 1000);
     }
     return all;
