@@ -4,7 +4,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <atomic>
 
 #include <atomic>
 #include <cstdio>
