@@ -33,11 +33,13 @@ void check_header(std::string text, bool summed) {
   if (summed) put_checksum(text, seal);
   const auto found = filesystem::decode_header(text, 4096, seal);
   if (!found) return;
-  must(found->blob.size >= 0 && found->offset == 4096 + text.size(), "a record has a size and a place");
-  const auto again = filesystem::encode_header(*found, seal);
+  const auto& what = found->what;
+  must(what.blob.size >= 0 && what.offset == 4096 + text.size(), "a record has a size and a place");
+  const auto again = filesystem::encode_header(what, seal, found->settled);
   const auto twice = filesystem::decode_header(again.view(), 4096, seal);
-  must(twice && twice->blob == found->blob && twice->sequence == found->sequence &&
-           twice->kind == found->kind && twice->length == found->length && twice->check == found->check,
+  must(twice && twice->settled == found->settled && twice->what.blob == what.blob &&
+           twice->what.sequence == what.sequence && twice->what.kind == what.kind &&
+           twice->what.length == what.length && twice->what.check == what.check,
        "a record's header, written, reads the same");
 }
 

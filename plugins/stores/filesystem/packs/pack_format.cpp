@@ -20,24 +20,25 @@ bool has_magic(const char* text, std::uint32_t magic) noexcept {
 }
 
 /// What both formats have in common, magic and hash left out.
-char* put_facts(char* to, const record& what) noexcept {
+char* put_facts(char* to, const record& what, std::uint32_t settled) noexcept {
   to = put_number(to, what.length);
   to = put_number(to, what.sequence);
   to = put_number(to, what.blob.size);
   to = put_number(to, static_cast<std::uint8_t>(what.blob.function));
   to = put_number(to, static_cast<std::uint8_t>(what.kind));
   to = put_number(to, std::uint16_t{0});
-  to = put_number(to, std::uint32_t{0});
+  to = put_number(to, settled);
   return put_number(to, what.check);
 }
 
-const digest_function_info* take_facts(const char*& from, record& into) noexcept {
+const digest_function_info* take_facts(const char*& from, record& into, std::uint32_t& settled) noexcept {
   into.length = take_number<std::uint32_t>(from);
   into.sequence = take_number<std::uint64_t>(from);
   into.blob.size = take_number<std::int64_t>(from);
   auto function = find_function(take_number<std::uint8_t>(from));
   into.kind = static_cast<record_kind>(take_number<std::uint8_t>(from));
-  from += sizeof(std::uint16_t) + sizeof(std::uint32_t);
+  from += sizeof(std::uint16_t);
+  settled = take_number<std::uint32_t>(from);
   into.check = take_number<std::uint64_t>(from);
   if (!function || into.blob.size < 0) return nullptr;
   if (into.kind != record_kind::blob && into.kind != record_kind::tombstone) return nullptr;
@@ -94,10 +95,10 @@ std::uint64_t seal_of(const pack_head& what) noexcept {
   return std::rotl(what.key, 17) ^ what.number * 0x9e3779b97f4a7c15;
 }
 
-record_header encode_header(const record& what, std::uint64_t seal) noexcept {
+record_header encode_header(const record& what, std::uint64_t seal, std::uint32_t settled) noexcept {
   record_header result;
   result.size = header_size(what.blob.function);
-  char* to = put_facts(put_number(result.text.data(), header_magic), what);
+  char* to = put_facts(put_number(result.text.data(), header_magic), what, settled);
   auto hash = what.blob.hash_bytes();
   std::memcpy(to, hash.data(), hash.size());
   const std::size_t covered = result.size - sum_size;
@@ -105,19 +106,20 @@ record_header encode_header(const record& what, std::uint64_t seal) noexcept {
   return result;
 }
 
-std::optional<record> decode_header(std::string_view text, std::uint64_t offset,
-                                    std::uint64_t seal) noexcept {
+std::optional<sealed_record> decode_header(std::string_view text, std::uint64_t offset,
+                                           std::uint64_t seal) noexcept {
   if (text.size() < bare_header_size || !may_be_header(text.data())) return {};
   const char* from = text.data() + sizeof header_magic;
-  record result;
-  auto function = take_facts(from, result);
+  sealed_record result;
+  record& what = result.what;
+  auto function = take_facts(from, what, result.settled);
   if (!function) return {};
   const std::size_t size = header_size(function->function);
   if (text.size() < size) return {};
-  std::memcpy(result.blob.hash.data(), from, function->hash_size);
+  std::memcpy(what.blob.hash.data(), from, function->hash_size);
   const char* sum = text.data() + size - sum_size;
   if (take_number<std::uint64_t>(sum) != checksum(text.substr(0, size - sum_size), seal)) return {};
-  result.offset = offset + size;
+  what.offset = offset + size;
   return result;
 }
 
@@ -129,7 +131,8 @@ std::optional<old_record> decode_old_header(std::string_view text, std::uint64_t
   if (text.size() < old_header_size || !may_be_old_header(text.data())) return {};
   const char* from = text.data() + sizeof old_header_magic;
   old_record result;
-  auto function = take_facts(from, result.what);
+  std::uint32_t unused = 0;
+  auto function = take_facts(from, result.what, unused);
   if (!function) return {};
   std::memcpy(result.what.blob.hash.data(), from, std::min(function->hash_size, old_hash_size));
   const char* sum = text.data() + old_header_size - sum_size;

@@ -75,9 +75,16 @@ struct record_header {
   std::size_t size = 0;
   std::string_view view() const noexcept { return {text.data(), size}; }
 };
-record_header encode_header(const record& what, std::uint64_t seal) noexcept;
+/// `settled`: bytes of the pack, from its beginning, whose records had all been acknowledged, or could have
+/// been, when this one was written. Whatever is damaged in them was whole once.
+record_header encode_header(const record& what, std::uint64_t seal, std::uint32_t settled = 0) noexcept;
+struct sealed_record {
+  record what;
+  std::uint32_t settled = 0;  ///< 0 of releases that did not write it
+};
 /// `offset` is where the header lies. Nothing for anything that is no header with this seal.
-std::optional<record> decode_header(std::string_view text, std::uint64_t offset, std::uint64_t seal) noexcept;
+std::optional<sealed_record> decode_header(std::string_view text, std::uint64_t offset,
+                                           std::uint64_t seal) noexcept;
 /// Whether a header could begin here.
 bool may_be_header(const char* text) noexcept;
 

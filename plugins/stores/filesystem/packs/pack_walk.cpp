@@ -89,6 +89,7 @@ public:
     }
     result.odd_end = has_bytes_from(std::max(result.end, std::min<std::uint64_t>(begin, from_.size())));
     result.unreadable = from_.unreadable();
+    add_lost(result.records);
     return result;
   }
 
@@ -112,6 +113,8 @@ protected:
   }
 
   virtual std::optional<record> record_at(std::uint64_t at) = 0;
+  /// What is known of records that do not prove themselves.
+  virtual void add_lost(std::vector<record>&) {}
   virtual bool may_begin(const char* text) const = 0;
   /// Where the search goes on behind what is no record.
   virtual std::uint64_t next_place(std::uint64_t at) {
@@ -138,12 +141,30 @@ public:
 private:
   std::optional<record> record_at(std::uint64_t at) override {
     auto found = decode_header(from_.view(at, largest_header_size), at, seal_);
-    if (!found || !fits(*found) || !proves(deps_, *found, payload_of(*found))) return {};
-    return found;
+    if (!found || !fits(found->what)) return {};
+    const record& what = found->what;
+    settled_ = std::max<std::uint64_t>(settled_, found->settled);
+    if (proves(deps_, what, payload_of(what))) return what;
+    if (deps_.what == store_role::results) unproven_.push_back(what);
+    return {};
   }
   bool may_begin(const char* text) const override { return may_be_header(text); }
 
+  // A result that was acknowledged replaced those before it, and they stay replaced when it rots. Of one that
+  // was being written nobody was told: what is before it counts.
+  void add_lost(std::vector<record>& to) override {
+    for (auto& one : unproven_) {
+      if (end_of(one) > settled_) continue;
+      one.kind = record_kind::tombstone;
+      one.length = 0;
+      one.check = 0;
+      to.push_back(one);
+    }
+  }
+
   const std::uint64_t seal_;
+  std::uint64_t settled_ = 0;
+  std::vector<record> unproven_;
 };
 
 /// Before headers were sealed. Where one of them is damaged, what follows may be a payload that a client made

@@ -31,7 +31,7 @@ public:
     record header{what.blob, what.sequence, 0, static_cast<std::uint32_t>(what.content.size()), what.kind};
     if (owner_.deps_->what == store_role::results) header.check = checksum(what.content.view());
     const std::uint64_t begin = owner_.size_ + coming_;
-    headers_.push_back(encode_header(header, owner_.seal_));
+    headers_.push_back(encode_header(header, owner_.seal_, static_cast<std::uint32_t>(owner_.size_)));
     header.offset = begin + headers_.back().size;
     add_piece(headers_.back().text.data(), headers_.back().size);
     add_piece(what.content.data(), what.content.size());
@@ -123,6 +123,14 @@ void pack_writer::submit(std::vector<order> orders, std::function<void(places)> 
     refused.swap(waiting_);
   }
   for (auto& one : refused) one.then(places(one.orders.size(), fail(write_refused(posted.error()))));
+}
+
+void pack_writer::finish() noexcept {
+  if (deps_->what != store_role::results) return;
+  try {
+    close_pack();
+  } catch (...) {  // the next start reads the pack
+  }
 }
 
 void pack_writer::work() {

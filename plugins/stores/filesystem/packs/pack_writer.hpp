@@ -32,6 +32,9 @@ public:
   /// Any thread. `then` is called once, on a thread pool thread, or at once if the thread pool takes nothing
   /// more.
   void submit(std::vector<order> orders, std::function<void(places)> then);
+  /// When nothing is submitted any more and the thread pool has ended. Of results an index is written, which
+  /// knows what was there even if that rots: content speaks for itself, and is read at the next start.
+  void finish() noexcept;
   /// Packs from this number on are still being written to.
   std::uint64_t newest() const noexcept { return newest_.load(std::memory_order_acquire); }
 

@@ -74,6 +74,7 @@ void store::on_exit() {
   writings_.clear();
   leave_order();
   deps_->pool->stop();
+  packer_->finish();
   if (auto closed = deps_->folder->close_in_order(); !closed && deps_->env.log)
     deps_->env.log->error("a store could not be closed in order",
                           {{"store", deps_->name}, {"error", closed.error()}});
