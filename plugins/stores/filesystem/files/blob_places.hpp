@@ -11,6 +11,10 @@
 #include "core/contract/store.hpp"
 #include "core/digest/digest.hpp"
 
+namespace kiln {
+class logger;
+}
+
 namespace kiln::filesystem {
 
 /// The two trees of files: blobs, and copies of packed ones for those who need a file.
@@ -66,6 +70,10 @@ public:
   /// 0555 whatever the umask says: whether set_mode is needed after creating.
   bool mode_needs_help() const noexcept { return mode_needs_help_; }
 
+  /// Whoever looks after the disk hears that the file which says what the folder is was lost or damaged, and
+  /// that its copy was read.
+  void tell_damaged_format(logger* log, std::string_view store) const;
+
 protected:
   blob_places(disk& on, std::string path) : on_(on), path_(std::move(path)) {}
 
@@ -77,6 +85,12 @@ protected:
   expected<descriptor> open_below(const char* name);
   /// The text of a small file that a crash leaves as it was or as it shall be.
   expected<void> replace_text(const char* name, std::string_view text);
+  /// What the format file says, or if it was lost or damaged its copy; empty of a folder that is new.
+  expected<std::string> read_format();
+  /// Of `text` both, the copy only where it changes.
+  expected<void> replace_format(const std::string& text);
+  /// What a store that cannot use this folder says of it.
+  error foreign_format(std::string_view text) const;
   error in_words(disk_error fault, std::string_view doing, std::string_view name) const;
   /// With what to do about it, where `what` is another user's, or no file.
   error advised(disk_error fault, const std::string& doing, std::string what) const;
@@ -95,10 +109,12 @@ private:
   std::array<std::array<descriptor, digest_function_count>, 2> trees_;
   std::atomic<std::uint64_t> temp_names_{0};
   bool mode_needs_help_ = false;
+  bool format_was_damaged_ = false;
 };
 
-/// What the file says that heads each store's folder.
+/// What says what a store's folder is, and its copy.
 inline constexpr const char* format_file = "kiln-store";
+inline constexpr const char* format_copy = "kiln-store.copy";
 inline constexpr std::string_view shared_format_line = "kiln shared filesystem store, version 1";
 std::string_view name_of(store_role what) noexcept;
 

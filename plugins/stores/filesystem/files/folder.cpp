@@ -60,8 +60,8 @@ expected<void> store_folder::take_lock() {
 }
 
 expected<void> store_folder::check_format(store_role what, const std::string& boot_id, bool durable) {
-  auto text = read_small(on_, root_, format_file);
-  if (!text) return fail(in_words(text.error(), "reading", format_file));
+  auto text = read_format();
+  if (!text) return fail(std::move(text).error());
   if (auto key = read_key(value_of(*text, "key"))) key_ = *key;
   durable_ = durable;
   format_head_ =
@@ -72,12 +72,7 @@ expected<void> store_folder::check_format(store_role what, const std::string& bo
     return fail(errc::failed_precondition,
                 "the folder {} is shared by several processes; say shared: true, or use another folder",
                 path_);
-  if (line != format_line && line != old_format_line)
-    return fail(
-        errc::failed_precondition,
-        "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
-        "empty this one",
-        path_, path_, format_file, line);
+  if (line != format_line && line != old_format_line) return fail(foreign_format(*text));
   if (auto held = value_of(*text, "holds"); held != name_of(what))
     return fail(errc::failed_precondition,
                 "the folder {} holds {}, and this store is to hold {}; use another folder or empty this one",
@@ -106,7 +101,7 @@ expected<void> store_folder::write_format(bool closed) {
                                  durable_ && !unsettled() ? "durable" : "relaxed", closed ? "yes" : "no");
   if (auto from = doubted_from_.load(); from != moment::max())
     text += fmt::format("doubted {}\n", from.time_since_epoch().count());
-  return replace_text(format_file, text);
+  return replace_format(text);
 }
 
 expected<void> store_folder::make_folders() {

@@ -14,6 +14,7 @@ namespace kiln::filesystem {
 ///
 ///     kiln-store            format version, what the store holds, the boot in which it was last opened, the
 ///                           key that its packs are sealed with, from when on what was written is doubted
+///     kiln-store.copy       of that what lasts, for when it is damaged
 ///     synced                its mtime is when the last complete sync began
 ///     used/...              the order of use, as far as the last process has told
 ///     lock                  flock, so that two servers never share a folder

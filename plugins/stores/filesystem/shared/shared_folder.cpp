@@ -76,8 +76,8 @@ expected<void> shared_folder::keep_others_away() {
 }
 
 expected<shared_folder::format> shared_folder::check_format(const sharing& how) {
-  auto text = read_small(on_, root_, format_file);
-  if (!text) return fail(in_words(text.error(), "reading", format_file));
+  auto text = read_format();
+  if (!text) return fail(std::move(text).error());
   format found;
   found.key = how.fresh_key;
   if (text->empty()) {
@@ -91,12 +91,7 @@ expected<shared_folder::format> shared_folder::check_format(const sharing& how) 
         "the folder {} was written by a store that has it alone; leave out shared: true, or use another "
         "folder",
         path_);
-  if (line != shared_format_line)
-    return fail(
-        errc::failed_precondition,
-        "the folder {} is not in the format of this release ({}/{} says \"{}\"); use another folder or "
-        "empty this one",
-        path_, path_, format_file, line);
+  if (line != shared_format_line) return fail(foreign_format(*text));
   if (auto held = value_of(*text, "holds"); held != name_of(how.what))
     return fail(errc::failed_precondition,
                 "the folder {} holds {}, and this store is to hold {}; use another folder or empty this one",

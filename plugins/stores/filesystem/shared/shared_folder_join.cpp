@@ -49,9 +49,8 @@ expected<void> shared_folder::begin_anew(const sharing& how, const format& found
   } else if (!found.was_durable && how.durable) {
     if (auto done = sync_all(); !done) return done;
   }
-  return replace_text(format_file,
-                      fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\nkeeps {}\n", shared_format_line,
-                                  name_of(how.what), key_, how.boot_id, word_of(how.durable)));
+  return replace_format(fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\nkeeps {}\n", shared_format_line,
+                                    name_of(how.what), key_, how.boot_id, word_of(how.durable)));
 }
 
 // The lowest number that is free. Whether anybody else is here.

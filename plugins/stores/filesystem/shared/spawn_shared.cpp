@@ -27,6 +27,7 @@ void tell_opened(const shared_engine& with) {
                                               {"max_bytes", with.capacity},
                                               {"slot", folder.slot()},
                                               {"locks", name_of(folder.mode())}});
+  folder.tell_damaged_format(with.env.log, with.name);
   if (folder.why_coarse())
     with.env.log->warn(
         "a shared store has one lock for all blobs: while one is leased, no other process evicts any",

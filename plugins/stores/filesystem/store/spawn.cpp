@@ -37,6 +37,7 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
   auto folder =
       store_folder::open(*on.on, path, context.what, on.boot_id, durable, context.env.random->next());
   if (!folder) return fail(folder.error());
+  (*folder)->tell_damaged_format(context.env.log, context.name);
   auto room = on.on->room((*folder)->root());
   if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
   auto packs = list_packs(**folder);
