@@ -8,6 +8,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/contract/order_deadline.hpp"
 
 /// Where the bytes of an object are: a store below, or whatever else can be asked for ranges.
 namespace kiln::range_cache {
