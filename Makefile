@@ -7,7 +7,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What Kiln is made of.
 PACKAGES := g++ cmake ninja-build ccache mold pkg-config \
   libcaf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libyaml-cpp-dev \
-  libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev libhiredis-dev librust-blake3-dev
+  libboost-dev libboost-test-dev libexpected-dev libfmt-dev libcli11-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev libseccomp-dev libhiredis-dev librust-blake3-dev
 # What its tests are made of: real clients and tools.
 TEST_PACKAGES := bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto bazel-skylib bazel-platforms \
   redis-server redis-sentinel libxslt1.1 python3 python3-pip git openssl curl clang-format-14 b3sum procps e2fsprogs xfsprogs mount

@@ -39,6 +39,12 @@ expected<void> is_worker_name(const std::string& text) {
               longest_worker_name);
 }
 
+expected<void> is_sandbox_level(const std::string& text) {
+  for (const auto* level : {"auto", "namespaces", "folder"})
+    if (text == level) return {};
+  return fail(errc::invalid_argument, "{} is neither auto, namespaces nor folder", in_quotes(text));
+}
+
 // What it is exactly, the store knows; this is what somebody types who takes it for HOST:PORT.
 expected<void> is_redis_endpoint(const std::string& text) {
   for (const auto* start : {"redis://", "rediss://", "unix:/"})
@@ -53,7 +59,7 @@ constexpr variable_flag all_variable_flags[] = {
     {"--capacity", "KILN_CAPACITY", is_capacity},     {"--scheduler", "KILN_SCHEDULER", is_endpoint},
     {"--cache", "KILN_CACHE", is_endpoint},           {"--slots", "KILN_SLOTS", is_slots},
     {"--name", "KILN_WORKER_NAME", is_worker_name},   {"--metrics", "KILN_METRICS_LISTEN", is_listen_address},
-    {"--redis", "KILN_REDIS", is_redis_endpoint},
+    {"--redis", "KILN_REDIS", is_redis_endpoint},     {"--sandbox", "KILN_SANDBOX", is_sandbox_level},
 };
 
 using variable_list = std::vector<std::pair<std::string, std::string>>;

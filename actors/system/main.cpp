@@ -79,6 +79,9 @@ void add_plugins(CLI::App* command, std::string& folder) {
            "Folder of the plugins (default: this build's, or $KILN_PLUGINS)");
 }
 
+constexpr const char* sandbox_sentence =
+    "What keeps actions from the machine: namespaces, folder, or auto, the former where it works";
+
 void add_property(CLI::App* command, serve_request& request) {
   command
       ->add_option("--property", request.properties,
@@ -102,6 +105,7 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
   add_variable(command, request, "--capacity", "Size of a profile's blob store: 50GiB or 60%");
   add_variable(command, request, "--cache", "HOST:PORT of the cache behind this one (profile two_tier)");
   add_variable(command, request, "--redis", "redis://HOST:PORT behind this cache (profile redis_cache)");
+  add_variable(command, request, "--sandbox", sandbox_sentence);
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });
@@ -136,6 +140,7 @@ void add_worker(CLI::App& app, serve_request& request, std::function<int()>& cho
                "Where /metrics, /healthz and /readyz are answered: HOST:PORT (default: nowhere)");
   add_variable(command, request, "--data", "Folder for inputs and work");
   add_variable(command, request, "--capacity", "Size of the cache of inputs");
+  add_variable(command, request, "--sandbox", sandbox_sentence);
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/worker/command/command_runner.hpp"
+#include "actors/worker/sandbox/find_sandbox.hpp"
 #include "core/base/descriptors.hpp"
 #include "core/observe/log.hpp"
 
@@ -76,6 +77,12 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
   auto processes = launcher_for(context.env, *resources->root);
   if (!processes) return failure(std::move(processes).error());
   resources->processes = std::move(*processes);
+  // A launcher that was passed in plays the machine, and says itself what its processes see.
+  if (context.env.processes == nullptr) {
+    auto sandbox = find_sandbox(options.sandbox, *resources->processes, *resources->root, context.env.log);
+    if (!sandbox) return failure(std::move(sandbox).error());
+    resources->sandbox = std::move(*sandbox);
+  }
   resources->input_cache = spawn_input_cache(
       system,
       {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});

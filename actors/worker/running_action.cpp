@@ -8,6 +8,7 @@
 #include "actors/worker/inputs/input_fetcher.hpp"
 #include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/running_state.hpp"
+#include "actors/worker/sandbox/network.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/contract/one_call.hpp"
 #include "core/wire/message.hpp"
@@ -62,7 +63,8 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
   inputs = std::move(tree);
   // Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
   // keeps it.
-  auto work = [resources = resources, plan = plan, inputs = inputs, stop = stop, me = me(),
+  const bool network = has_network(resources->options.sandbox.network, order.action.platform);
+  auto work = [resources = resources, plan = plan, network, inputs = inputs, stop = stop, me = me(),
                self = self]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
@@ -87,8 +89,12 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
           caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
         }};
     auto usage = std::make_shared<usage_watch>(folder, resources->options, *inputs, *resources->env.time);
-    auto started = resources->processes->start(*plan, *where, folder->out(), folder->err(), folder->user(),
-                                               std::move(listener));
+    const auto* sandbox = resources->sandbox.get();
+    auto started = resources->processes->start(
+        *plan,
+        {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
+         plan->working_directory, network},
+        std::move(listener));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started), std::move(usage)};
   };

@@ -368,6 +368,7 @@ expected<local_worker> spawn_worker(caf::actor_system& system, const worker_opti
   auto profile = profile_of(options, *context.env.random);
   auto resources = open_worker_resources(system, options, context, profile);
   if (!resources) return failure(std::move(resources).error());
+  complete(profile, options, (*resources)->sandbox != nullptr);
   return system.spawn(worker_behavior, std::move(*resources), context.master, profile, context.refused);
 }
 

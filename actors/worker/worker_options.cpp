@@ -3,8 +3,60 @@
 #include <limits.h>
 
 #include "actors/worker/command/action_users.hpp"
+#include "core/merkle/paths.hpp"
 
 namespace kiln {
+
+namespace {
+
+bool is_plain_absolute(const std::string& path) {
+  return path.size() > 1 && path.front() == '/' && path.size() < PATH_MAX &&
+         resolve_path("", path.substr(1)) && *resolve_path("", path.substr(1)) == path.substr(1);
+}
+
+schema<sandbox_options> sandbox_schema() {
+  using namespace config_literals;
+  using options = sandbox_options;
+  return schema<options>{"What keeps an action from the machine, from Kiln and from other actions."}
+      .choice("level", &options::level,
+              {{"folder", sandbox_level::folder},
+               {"namespaces", sandbox_level::namespaces},
+               {"auto", sandbox_level::automatic}},
+              "folder: an action has a folder, limits and processes of its own, and sees the machine as its "
+              "user does. "
+              "namespaces: it sees of the machine only /usr, /bin, /sbin, /lib* and /etc, read-only; no "
+              "process but its "
+              "own; a /tmp, /dev and /proc of its own; and its input root, which it finds at /build. auto: "
+              "namespaces "
+              "where the kernel lets Kiln make them, else folder.")
+      .choice("network", &options::network,
+              {{"off", sandbox_network::off},
+               {"by_property", sandbox_network::by_property},
+               {"on", sandbox_network::on}},
+              "Whether an action in namespaces has the machine's network; else it has a loopback of its own. "
+              "by_property: "
+              "one whose platform has network=on. The worker offers what it gives under that name.")
+      .field("read_only_paths", &options::shown,
+             "More of the machine that an action in namespaces may read, like /opt/java: absolute paths.")
+      .field("scratch_size", &options::scratch_size,
+             "Bytes that an action in namespaces may have in its /tmp, which is memory, and as many in its "
+             "/dev/shm.",
+             at_least(1_MiB))
+      .check([](const options& wanted) -> expected<void> {
+        for (const auto& path : wanted.shown) {
+          if (!is_plain_absolute(path))
+            return fail(errc::invalid_argument,
+                        "read_only_paths: \"{}\" is not an absolute path without . and .. in it", path);
+          for (std::string_view own : {"/build", "/dev", "/proc"})
+            if (path.starts_with(own) && (path.size() == own.size() || path[own.size()] == '/'))
+              return fail(errc::invalid_argument,
+                          "read_only_paths: {} lies in {}, which every action has of its own", path, own);
+        }
+        return {};
+      });
+}
+
+}  // namespace
 
 schema<worker_options> worker_schema() {
   using namespace std::chrono_literals;
@@ -50,6 +102,7 @@ schema<worker_options> worker_schema() {
           "be "
           "able to pass through the folders that work_root lies in. auto: the same with numbers that are "
           "free on common systems, where Kiln may; else, and with none, as Kiln's own user.")
+      .section("sandbox", &options::sandbox, sandbox_schema(), "What an action sees of the machine.")
       .field(
           "kept_inputs", &options::kept_inputs,
           "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "

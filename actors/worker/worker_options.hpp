@@ -20,6 +20,20 @@ enum class input_mode : std::uint8_t {
   copy,           ///< every action has copies, which it may change
 };
 
+/// What keeps an action from the machine and from other actions.
+enum class sandbox_level : std::uint8_t {
+  automatic,   ///< the highest that works here
+  folder,      ///< a folder, limits and processes of its own
+  namespaces,  ///< and it sees nothing of the machine but what it needs
+};
+enum class sandbox_network : std::uint8_t { off, by_property, on };
+struct sandbox_options {
+  sandbox_level level = sandbox_level::automatic;
+  sandbox_network network = sandbox_network::by_property;
+  std::vector<std::string> shown;
+  byte_size scratch_size = 4_GiB;
+};
+
 struct worker_options {
   std::string name;                    ///< empty: the host's name and something random
   std::optional<std::uint32_t> slots;  ///< none: twice as many as processors
@@ -31,6 +45,7 @@ struct worker_options {
   std::string action_users = "auto";
   byte_size kept_inputs = 1_GiB;
   bool absolute_symlinks = true;
+  sandbox_options sandbox;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration max_timeout = std::chrono::hours(24);
   duration kill_grace = std::chrono::seconds(15);

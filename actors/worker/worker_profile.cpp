@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/worker/sandbox/network.hpp"
 #include "actors/worker/usual_properties.hpp"
 #include "core/base/machine.hpp"
 
@@ -34,6 +35,12 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
   profile.epoch = random.next();
   profile.max_timeout = options.max_timeout;
   return profile;
+}
+
+void complete(worker_profile& profile, const worker_options& options, bool sandboxed) {
+  for (auto& offered : offered_networks(sandboxed, options.sandbox.network))
+    if (!options.properties.contains(offered.first)) profile.properties.push_back(std::move(offered));
+  std::sort(profile.properties.begin(), profile.properties.end());
 }
 
 }  // namespace kiln

@@ -9,4 +9,7 @@ namespace kiln {
 /// What a worker with these options says of itself, once for the life of its process.
 worker_profile profile_of(const worker_options& options, random_source& random);
 
+/// The same, of what is known when its actions could run. Properties that the options name stay as they are.
+void complete(worker_profile& profile, const worker_options& options, bool sandboxed);
+
 }  // namespace kiln

@@ -28,6 +28,7 @@ struct worker_resources {
   std::shared_ptr<thread_pool> watchers;  ///< for looks at what runs, which must not wait behind other work
   std::shared_ptr<work_root> root;
   std::shared_ptr<process_launcher> processes;
+  std::shared_ptr<const process_sandbox> sandbox;  ///< for all actions; null: they see the machine
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.hpp"
@@ -18,6 +19,25 @@ struct process_plan {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;  ///< "NAME=value"
   std::uint64_t largest_file = 0;        ///< that it may write, in bytes; 0: no limit
+};
+
+/// What a process in a sandbox may see and use of the machine, beside its own folder and the folders of the
+/// system.
+struct process_sandbox {
+  std::vector<std::string> shown;     ///< absolute paths that it may read
+  std::uint64_t scratch_size = 0;     ///< of its /tmp, in bytes, and of its /dev/shm
+  std::vector<std::uint64_t> filter;  ///< that each of its system calls passes, as the kernel takes it
+};
+
+/// Where a process runs, and as whom.
+struct process_place {
+  const descriptor& folder;  ///< to run in; in a sandbox, all that it may change
+  const descriptor& out;
+  const descriptor& err;
+  user_number user = same_user;              ///< who must be able to reach the folder
+  const process_sandbox* sandbox = nullptr;  ///< null: it sees the machine as its user does
+  std::string_view inside = {};              ///< in a sandbox, the working directory below the folder
+  bool network = false;  ///< in a sandbox, that of the machine; else only a loopback of its own
 };
 
 /// Of a process that ran, and is gone with all that it started.
@@ -52,10 +72,9 @@ struct process_observer {
 class process_launcher {
 public:
   virtual ~process_launcher() = default;
-  /// Runs in `folder`, as `user`, who must be able to reach it. The standard input is empty. Blocks as long
-  /// as it takes to write the arguments into memory. After an error nobody is called.
-  virtual expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
-                                              const descriptor& out, const descriptor& err, user_number user,
+  /// The standard input is empty. Blocks as long as it takes to write the arguments into memory. After an
+  /// error nobody is called.
+  virtual expected<running_process_ptr> start(const process_plan& plan, const process_place& where,
                                               process_observer listener) = 0;
 };
 

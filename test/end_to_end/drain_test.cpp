@@ -41,7 +41,7 @@ stores:
   results: {{type: filesystem, path: {0}/results, capacity: 1GiB}}
 transports: {{public: {{type: grpc, listen: ["127.0.0.1:0"]}}}}
 serve: {{content: blobs, results: results, execution: {{}}}}
-worker: {{cas: blobs, work_root: {0}/work, slots: 1}}
+worker: {{cas: blobs, work_root: {0}/work, slots: 1, sandbox: {{level: folder}}}}
 )";
   return fmt::format(fmt::runtime(yaml), data);
 }

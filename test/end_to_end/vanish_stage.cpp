@@ -36,7 +36,7 @@ std::string config(const stage_options& options) {
       "  results: results\n"
       "  execution: {{}}\n"
       "{1}"
-      "worker: {{cas: blobs, cache: blobs, work_root: {0}/data/work}}\n",
+      "worker: {{cas: blobs, cache: blobs, work_root: {0}/data/work, sandbox: {{level: folder}}}}\n",
       options.folder, patience);
 }
 

@@ -20,7 +20,8 @@ public:
   }
   server_process work_for(const std::string& scheduler, const std::string& cache) {
     return start({"worker", "--scheduler", scheduler, "--cache", cache, "--worker-token",
-                  path("data/worker-token"), "--data", path("worker"), "--capacity", "1GiB"},
+                  path("data/worker-token"), "--data", path("worker"), "--capacity", "1GiB", "--sandbox",
+                  "folder"},  // they are held by a pipe of the machine
                  "worker.log");
   }
   std::string text_of(const std::string& name) const {

@@ -84,9 +84,8 @@ private:
 scripted_launcher::scripted_launcher(deterministic_system& system, disk& files)
     : system_(system), files_(files), pool_(system.env().pools->make("processes", 64)) {}
 
-expected<running_process_ptr> scripted_launcher::start(const process_plan& plan, const descriptor& folder,
-                                                       const descriptor& out, const descriptor& err,
-                                                       user_number, process_observer listener) {
+expected<running_process_ptr> scripted_launcher::start(const process_plan& plan, const process_place& where,
+                                                       process_observer listener) {
   class held final : public running_process {
   public:
     explicit held(std::shared_ptr<played> what) : what_(std::move(what)) {}
@@ -101,7 +100,7 @@ expected<running_process_ptr> scripted_launcher::start(const process_plan& plan,
   if (wanted.not_started) return fail(*wanted.not_started);
   ++started_;
   auto one = std::make_shared<played>(std::move(wanted), std::move(listener), pool_, running_);
-  one->write_to(files_, folder, out, err);
+  one->write_to(files_, where.folder, where.out, where.err);
   one->begin(system_);
   return std::make_unique<held>(std::move(one));
 }

@@ -37,8 +37,7 @@ public:
   std::size_t running() const noexcept { return *running_; }
   std::size_t started() const noexcept { return started_; }
 
-  expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
-                                      const descriptor& out, const descriptor& err, user_number user,
+  expected<running_process_ptr> start(const process_plan& plan, const process_place& where,
                                       process_observer listener) override;
 
 private:

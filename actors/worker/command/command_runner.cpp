@@ -117,10 +117,9 @@ expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
   return fail(errc::unavailable, "the launcher of commands takes nothing");
 }
 
-expected<running_process_ptr> command_runner::start(const process_plan& plan, const descriptor& folder,
-                                                    const descriptor& out, const descriptor& err,
-                                                    user_number user, process_observer listener) {
-  auto image = make_command_image(plan, user);
+expected<running_process_ptr> command_runner::start(const process_plan& plan, const process_place& where,
+                                                    process_observer listener) {
+  auto image = make_command_image(plan, where);
   if (!image) return failure(std::move(image).error());
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -130,7 +129,8 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
   auto watched = watch(std::move(ours), std::move(listener));
   if (!watched) return watched;
   // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
-  if (auto given = hand_over({theirs.number(), image->number(), folder.number(), out.number(), err.number()});
+  if (auto given = hand_over(
+          {theirs.number(), image->number(), where.folder.number(), where.out.number(), where.err.number()});
       !given)
     return watched;
   return watched;
@@ -209,6 +209,10 @@ bool command_runner::hear(std::uint64_t id) {
       return true;
     case launcher::word::not_started:
       say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
+      return false;
+    case launcher::word::not_sandboxed:
+      say_end(id, failure(fault_of(purpose::own_folder, said.number,
+                                   fmt::format("an action's sandbox: {}", name_of(said.at)))));
       return false;
     case launcher::word::lost:
       say_end(id, failure(lost_with_the_launcher(id)));

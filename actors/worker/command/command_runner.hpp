@@ -30,8 +30,7 @@ public:
   command_runner(const command_runner&) = delete;
   command_runner& operator=(const command_runner&) = delete;
 
-  expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
-                                      const descriptor& out, const descriptor& err, user_number user,
+  expected<running_process_ptr> start(const process_plan& plan, const process_place& where,
                                       process_observer listener) override;
 
 private:

@@ -136,7 +136,7 @@ bool launcher_process::send(const int (&descriptors)[5]) noexcept {
   }
 }
 
-expected<descriptor> make_command_image(const process_plan& plan, user_number user) {
+expected<descriptor> make_command_image(const process_plan& plan, const process_place& where) {
   descriptor image(::memfd_create("kiln-command", MFD_CLOEXEC));
   if (!image) return failure(fault_of(purpose::own_folder, errno, "making room for a command"));
   launcher::command_head head;
@@ -145,10 +145,23 @@ expected<descriptor> make_command_image(const process_plan& plan, user_number us
   head.paths = static_cast<std::uint32_t>(plan.paths.size());
   head.arguments = static_cast<std::uint32_t>(plan.arguments.size());
   head.variables = static_cast<std::uint32_t>(plan.environment.size());
-  head.user = user;
+  head.user = where.user;
+  const process_sandbox none;
+  const process_sandbox& in = where.sandbox != nullptr ? *where.sandbox : none;
+  if (where.sandbox != nullptr) {
+    head.sandboxed = 1;
+    head.network = where.network ? 1 : 0;
+    head.scratch_size = in.scratch_size;
+    head.shown = static_cast<std::uint32_t>(in.shown.size());
+    head.filter = static_cast<std::uint32_t>(in.filter.size());
+  }
   std::string content(reinterpret_cast<const char*>(&head), sizeof head);
+  content.append(reinterpret_cast<const char*>(in.filter.data()), in.filter.size() * sizeof in.filter[0]);
+  auto append = [&](std::string_view text) { content.append(text).push_back('\0'); };
   for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
-    for (const auto& text : *list) content.append(text.c_str(), text.size() + 1);
+    for (const auto& text : *list) append(text);
+  if (where.sandbox != nullptr) append(where.inside);
+  for (const auto& path : in.shown) append(path);
   // Memory of the machine, whatever disk the worker has.
   if (auto written = write_all(system_disk(), image, content, 0); !written)
     return failure(fault_of(purpose::own_folder, written.error().number, "making room for a command"));

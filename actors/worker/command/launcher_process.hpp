@@ -36,6 +36,6 @@ private:
 };
 
 /// What a supervisor needs to start a command (see launcher::command_head), in a file that is only memory.
-expected<descriptor> make_command_image(const process_plan& plan, user_number user);
+expected<descriptor> make_command_image(const process_plan& plan, const process_place& where);
 
 }  // namespace kiln

@@ -37,13 +37,13 @@ worker_token: "${KILN_DATA}/token"
 )";
 
 inline const std::string local_worker_section = R"(
-worker: {cas: blobs, work_root: "${KILN_DATA}/work", slots: 2}
+worker: {cas: blobs, work_root: "${KILN_DATA}/work", slots: 2, sandbox: {level: folder}}
 )";
 
 inline const std::string worker_node = R"(
 stores: {upstream: {type: grpc, endpoint: "direct://kiln"}}
 transports: {out: {type: direct}}
-worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1, name: elsewhere}
+worker: {cas: upstream, work_root: "${KILN_DATA}/elsewhere", slots: 1, name: elsewhere, sandbox: {level: folder}}
 scheduler: direct://kiln-workers
 worker_token: "${KILN_DATA}/token"
 )";

@@ -22,8 +22,7 @@ public:
       : real_(
             command_runner::open(system_disk(), system_disk().open_folder(folder).value(), folder).value()) {}
 
-  expected<running_process_ptr> start(const process_plan& plan, const descriptor& folder,
-                                      const descriptor& out, const descriptor& err, user_number user,
+  expected<running_process_ptr> start(const process_plan& plan, const process_place& where,
                                       process_observer listener) override {
     std::unique_lock lock(held_->mutex);
     bool hold = held_->to_hold > 0;
@@ -35,7 +34,7 @@ public:
         held->news.push_back([ended, how = std::move(how)] { ended(how); });
         held->changed.notify_all();
       };
-    return real_->start(plan, folder, out, err, user, std::move(listener));
+    return real_->start(plan, where, std::move(listener));
   }
 
   void hold_next(std::size_t commands) {

@@ -138,6 +138,7 @@ worker_bench::worker_bench(adjust change, bool with_worker)
     throw std::runtime_error("the defaults of the worker's options are no good");
   stores_.push_back(cas);
   options.name = "bench";
+  options.sandbox.level = sandbox_level::folder;  // tests meet their actions at paths of the machine
   options.slots = 2;
   options.removal_wait = patience;  // whoever hears of an end looks at what is left
   options.work_root = (folder / "work").string();

@@ -41,8 +41,8 @@ BOOST_AUTO_TEST_CASE(enlists_with_what_it_was_configured_to_offer) {
   auto profile = bench.master.next_registered().profile;
   BOOST_TEST(profile.name == "bench");
   BOOST_TEST(profile.slots == 3U);
-  BOOST_TEST(
-      (profile.properties == platform_properties{{"OSFamily", "plan9"}, {"pool", "a"}, {"pool", "b"}}));
+  BOOST_TEST((profile.properties ==
+              platform_properties{{"OSFamily", "plan9"}, {"network", "on"}, {"pool", "a"}, {"pool", "b"}}));
 }
 
 BOOST_AUTO_TEST_CASE(offers_what_the_machine_is_without_being_told) {

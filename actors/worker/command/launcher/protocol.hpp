@@ -13,21 +13,25 @@ inline constexpr int control_socket = 3;
 inline constexpr int exit_no_setup = 2;
 inline constexpr int exit_no_proc = 3;  ///< /proc does not list children
 
+/// Where a command in a sandbox finds its input root.
+inline constexpr char sandbox_root[] = "/build";
+
 /// What comes with a command, in this order. `control` is a pair of sockets of packets: reports come out of
 /// it; a byte into it asks the command to end (SIGTERM); and when the worker shuts its side, the command and
 /// all that descends from it is killed.
 struct command_descriptors {
   int control;
   int image;   ///< a memory file, see command_head
-  int folder;  ///< where the command runs
+  int folder;  ///< where the command runs; in a sandbox, its input root
   int out;
   int err;
 };
 
 inline constexpr std::uint32_t same_user = 0xffffffff;
 
-/// The image begins with this. Behind it stand the strings, each with a NUL: paths to try to execute, in
-/// order; the arguments; the environment.
+/// The image begins with this. Behind it stand the instructions of the filter, then the strings, each with a
+/// NUL: paths to try to execute, in order; the arguments; the environment; and for a sandbox the working
+/// directory below the input root, and the paths of the machine that are shown in it.
 struct command_head {
   std::uint64_t open_files = 0;    ///< that the command may have; 0: as many as we may
   std::uint64_t largest_file = 0;  ///< that the command may write, in bytes; 0: as large as we may
@@ -36,14 +40,62 @@ struct command_head {
   std::uint32_t variables = 0;
   /// The user and the group to run as, without any other group; `same_user` is ours.
   std::uint32_t user = same_user;
+  std::uint32_t sandboxed = 0;     ///< 1: in namespaces of its own
+  std::uint32_t network = 0;       ///< 1: that of the machine, 0: one of its own with nothing but a loopback
+  std::uint32_t shown = 0;         ///< paths of the machine that it may read
+  std::uint32_t filter = 0;        ///< instructions (sock_filter) that each of its system calls passes
+  std::uint64_t scratch_size = 0;  ///< of its /tmp, in bytes, and of its /dev/shm
 };
 
 enum class word : std::uint32_t {
-  started = 1,      ///< the command runs
-  not_started = 2,  ///< `number` is the errno; the last word
-  ended = 3,        ///< `number` is its wait status, and no process of it is left; the last word
-  lost = 4,         ///< it was killed because the launcher is gone; no process is left; the last word
+  started = 1,        ///< the command runs
+  not_started = 2,    ///< `number` is the errno; the last word
+  ended = 3,          ///< `number` is its wait status, and no process of it is left; the last word
+  lost = 4,           ///< it was killed because the launcher is gone; no process is left; the last word
+  not_sandboxed = 5,  ///< `number` is the errno, `at` what failed; the last word
 };
+
+/// What making a sandbox consists of.
+enum class sandbox_step : std::uint32_t {
+  none,
+  namespaces,
+  user,
+  system_folders,
+  root,
+  devices,
+  processes,
+  input_root,
+  scratch,
+  network,
+  privileges,
+};
+constexpr const char* name_of(sandbox_step which) noexcept {
+  switch (which) {
+    case sandbox_step::namespaces:
+      return "making its namespaces";
+    case sandbox_step::user:
+      return "giving it its user";
+    case sandbox_step::system_folders:
+      return "showing the folders of the system";
+    case sandbox_step::root:
+      return "changing its root";
+    case sandbox_step::devices:
+      return "making /dev";
+    case sandbox_step::processes:
+      return "mounting /proc";
+    case sandbox_step::input_root:
+      return "showing the input root";
+    case sandbox_step::scratch:
+      return "making /tmp";
+    case sandbox_step::network:
+      return "starting its loopback";
+    case sandbox_step::privileges:
+      return "giving up privileges";
+    case sandbox_step::none:
+      break;
+  }
+  return "starting it";
+}
 
 struct report {
   word what = word::ended;
@@ -52,6 +104,7 @@ struct report {
   std::int64_t user_us = 0;
   std::int64_t system_us = 0;
   std::int64_t peak_kib = 0;  ///< the largest resident set among its processes
+  sandbox_step at = sandbox_step::none;
 };
 
 }  // namespace kiln::launcher

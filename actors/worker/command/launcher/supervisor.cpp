@@ -3,14 +3,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -18,6 +14,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "actors/worker/command/launcher/execute.hpp"
 
 namespace kiln::launcher {
 namespace {
@@ -32,112 +30,10 @@ std::int64_t in_us(const timeval& t) {
   return std::int64_t{t.tv_sec} * 1'000'000 + t.tv_usec;
 }
 
-struct command {
-  std::uint64_t open_files = 0;  // as in the head
-  std::uint64_t largest_file = 0;
-  const char** paths = nullptr;  // each of the three ends with a null
-  char** arguments = nullptr;    // with room for one more in front
-  char** variables = nullptr;
-  std::uint32_t user = same_user;
-};
-
-/// The system calls themselves: a library would set every thread's, and we share memory with our parent here.
-bool become(std::uint32_t user) {
-  return user == same_user ||
-         (syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, user, user, user) == 0 &&
-          syscall(SYS_setresuid, user, user, user) == 0);
-}
-
-bool read_image(int image, command& into) {
-  struct stat facts {};
-  if (fstat(image, &facts) != 0 || static_cast<std::size_t>(facts.st_size) < sizeof(command_head))
-    return false;
-  auto size = static_cast<std::size_t>(facts.st_size);
-  void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, image, 0);
-  if (mapped == MAP_FAILED) return false;
-  auto* begin = static_cast<char*>(mapped);
-  command_head head;
-  memcpy(&head, begin, sizeof head);
-  into.user = head.user;
-  into.open_files = head.open_files;
-  into.largest_file = head.largest_file;
-  std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables;
-  auto* pointers = static_cast<char**>(calloc(strings + 4, sizeof(char*)));
-  if (pointers == nullptr) return false;
-  into.paths = const_cast<const char**>(pointers);
-  into.arguments = pointers + head.paths + 2;
-  into.variables = into.arguments + head.arguments + 1;
-
-  char* at = begin + sizeof head;
-  char* end = begin + size;
-  auto take = [&](char** list, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      auto* nul = static_cast<char*>(memchr(at, '\0', static_cast<std::size_t>(end - at)));
-      if (nul == nullptr) return false;
-      list[i] = at;
-      at = nul + 1;
-    }
-    return true;
-  };
-  return take(pointers, head.paths) && take(into.arguments, head.arguments) &&
-         take(into.variables, head.variables);
-}
-
-void limit_files(const command& what) {
-  rlimit limit{};
-  if (what.largest_file != 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0) {
-    if (limit.rlim_max > what.largest_file) limit.rlim_max = what.largest_file;
-    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  // The server's own limit is raised, and it is no gift: there are programs that close each number up to it.
-  if (what.open_files != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && what.open_files < limit.rlim_cur) {
-    limit.rlim_cur = what.open_files;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
-/// Returns if that cannot be done either. For the child of a vfork: its parent has no use for the arguments
-/// any more.
-void run_by_shell(const command& what, const char* path) {
-  static char shell[] = "/bin/sh";
-  char** arguments = what.arguments - 1;
-  arguments[0] = shell;
-  arguments[1] = const_cast<char*>(path);
-  execve(shell, arguments, what.variables);
-}
-
-/// The command's pid, or -1 with the errno of what failed. The child shares our memory until it executes,
-/// which spares copying the page tables.
-pid_t start(const command& what, const command_descriptors& with, const oom_rank& rank, int null,
-            volatile int* failure) {
-  pid_t pid = vfork();
-  if (pid != 0) return pid;
-
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  setsid();
-  rank.take();
-  limit_files(what);
-  int found = ENOENT;
-  // Another user's death signal is forgotten, so it comes last.
-  if (fchdir(with.folder) != 0 || dup2(null, 0) < 0 || dup2(with.out, 1) < 0 || dup2(with.err, 2) < 0 ||
-      close_range(3, ~0U, 0) != 0 || !become(what.user) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-    found = errno;
-  } else {
-    for (const char** path = what.paths; *path != nullptr; ++path) {
-      execve(*path, what.arguments, what.variables);
-      // A script that does not say by what it is run: by the shell, as execvp does it.
-      if (errno == ENOEXEC) run_by_shell(what, *path);
-      // As a shell searches: what is not there is passed over, what may not be run is remembered.
-      if (errno == ENOENT || errno == ENOTDIR) continue;
-      found = errno;
-      if (errno != EACCES) break;
-    }
-  }
-  *failure = found;
-  _exit(127);
+/// As fork, but into namespaces. The parent's memory is copied when it is written to, and there is little of
+/// it.
+pid_t clone_into(unsigned long namespaces) {
+  return static_cast<pid_t>(syscall(SYS_clone, namespaces | SIGCHLD, nullptr, nullptr, nullptr, 0UL));
 }
 
 }  // namespace
@@ -159,37 +55,88 @@ void supervisor::run(pid_t launcher) {
 
 bool supervisor::begin() {
   command what;
-  volatile int failure = 0;
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || !read_image(deps_.image, what)) {
     say({word::not_started, errno != 0 ? errno : EINVAL});
     return false;
   }
   started_ = now_ns();
-  pid_ = start(what, deps_, rank_, null, &failure);
+  if (!(what.head.sandboxed != 0 ? begin_in_sandbox(what, null) : begin_here(what, null))) return false;
+  close(null);
+  close(deps_.image);
+  close(deps_.folder);
+  close(deps_.out);
+  close(deps_.err);
+  return true;
+}
+
+bool supervisor::begin_here(const command& what, int null) {
+  volatile int failure = 0;
+  pid_ = execute(what, {deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user}, &failure);
   if (pid_ < 0) failure = errno;
   if (pid_ > 0 && failure != 0) waitpid(pid_, nullptr, 0);
   if (failure != 0) {
     say({word::not_started, failure});
     return false;
   }
-  close(deps_.image);
-  close(deps_.folder);
-  close(deps_.out);
-  close(deps_.err);
   say({word::started});
   return true;
 }
 
+/// Whether the command has started is heard of later.
+bool supervisor::begin_in_sandbox(const command& what, int null) {
+  const sandbox in(what);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) == 0) {
+    pid_ = clone_into(in.namespaces());
+    if (pid_ == 0) run_init(what, in, deps_, rank_, null, ends[1]);
+  }
+  if (pid_ <= 0) {
+    say({word::not_sandboxed, errno, 0, 0, 0, 0, sandbox_step::namespaces});
+    return false;
+  }
+  close(ends[1]);
+  news_ = ends[0];
+  fcntl(news_, F_SETFL, O_NONBLOCK);
+  return true;
+}
+
 void supervisor::wait_for_news() {
-  pollfd ends[] = {{deps_.control, POLLIN, 0}, {signals_, POLLIN, 0}};
-  if (poll(ends, 2, -1) < 0) return;
+  pollfd ends[] = {{deps_.control, POLLIN, 0}, {signals_, POLLIN, 0}, {news_, POLLIN, 0}};
+  if (poll(ends, 3, -1) < 0) return;
+  if (ends[2].revents != 0) hear_init();
   if (ends[0].revents != 0) take_order();
   if (ends[1].revents != 0) {
     signalfd_siginfo news;
     if (read(signals_, &news, sizeof news) == sizeof news && news.ssi_signo == SIGTERM) lose_command();
   }
   reap(WNOHANG);
+}
+
+void supervisor::hear_init() {
+  init_news news;
+  ssize_t size = 0;
+  while ((size = read(news_, &news, sizeof news)) == sizeof news) {
+    switch (news.what) {
+      case init_news::kind::failed:
+        outcome_.what = news.at == sandbox_step::none ? word::not_started : word::not_sandboxed;
+        outcome_.at = news.at;
+        outcome_.number = news.number;
+        told_ = true;
+        break;
+      case init_news::kind::started:
+        say({word::started});
+        break;
+      case init_news::kind::ended:
+        outcome_.number = news.number;
+        outcome_.elapsed_ns = news.ended_ns - started_;
+        told_ = true;
+        break;
+    }
+  }
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  close(news_);
+  news_ = -1;
 }
 
 void supervisor::take_order() {
@@ -238,8 +185,11 @@ bool supervisor::reap(int flags) {
     if (used.ru_maxrss > outcome_.peak_kib) outcome_.peak_kib = used.ru_maxrss;
     if (pid == pid_) {
       over_ = true;
-      outcome_.number = status;
-      outcome_.elapsed_ns = now_ns() - started_;
+      if (news_ >= 0) hear_init();
+      if (!told_) {
+        outcome_.number = status;
+        outcome_.elapsed_ns = now_ns() - started_;
+      }
     }
     flags = WNOHANG;
   }

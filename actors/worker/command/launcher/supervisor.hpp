@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/init.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
 
@@ -20,6 +21,9 @@ public:
 
 private:
   bool begin();
+  bool begin_here(const command& what, int null);
+  bool begin_in_sandbox(const command& what, int null);
+  void hear_init();
   void wait_for_news();
   void take_order();
   void lose_command();
@@ -32,7 +36,9 @@ private:
   command_descriptors deps_;
   int signals_;
   const oom_rank& rank_;
-  pid_t pid_ = 0;
+  pid_t pid_ = 0;      ///< of the command, or of the first process of its sandbox
+  int news_ = -1;      ///< from that one
+  bool told_ = false;  ///< by it, how the command ended
   bool over_ = false;
   std::int64_t started_ = 0;
   report outcome_{word::ended};

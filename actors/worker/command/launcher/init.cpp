@@ -1,0 +1,78 @@
+#include "actors/worker/command/launcher/init.hpp"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <initializer_list>
+
+#include "actors/worker/command/launcher/execute.hpp"
+
+namespace kiln::launcher {
+namespace {
+
+void tell(int news, const init_news& what) {
+  [[maybe_unused]] auto written = write(news, &what, sizeof what);
+}
+
+[[noreturn]] void fail(int news, sandbox_step at, int why) {
+  tell(news, {init_news::kind::failed, at, why});
+  _exit(1);
+}
+
+std::int64_t moment_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+/// Until the command's end; its wait status.
+int wait_for(pid_t command) {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, SIGTERM);
+  for (;;) {
+    for (;;) {
+      int status = 0;
+      const pid_t pid = waitpid(-1, &status, WNOHANG);
+      if (pid == command) return status;
+      if (pid <= 0) break;
+    }
+    // Whoever is in none of our namespaces has no number here. The others are no concern of ours.
+    siginfo_t news{};
+    if (sigwaitinfo(&wanted, &news) == SIGTERM && news.si_pid == 0) kill(-command, SIGTERM);
+  }
+}
+
+}  // namespace
+
+void run_init(const command& what, const sandbox& in, const command_descriptors& with, const oom_rank& rank,
+              int null, int news) {
+  close(with.control);
+  setsid();
+  // Before nobody may look at us any more, not even we.
+  rank.take();
+  if (auto failed = in.enter(with.folder); failed != sandbox_step::none) fail(news, failed, errno);
+  // To its processes we are one of them, and of their user.
+  if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    fail(news, sandbox_step::privileges, errno);
+  volatile int failure = 0;
+  beginning how;
+  how.null = null;
+  how.out = with.out;
+  how.err = with.err;
+  const pid_t command = execute(what, how, &failure);
+  if (command < 0) fail(news, sandbox_step::none, errno);
+  if (failure != 0) fail(news, sandbox_step::none, failure);
+  for (int mine : {with.image, with.folder, with.out, with.err, null}) close(mine);
+  tell(news, {init_news::kind::started});
+  const int status = wait_for(command);
+  tell(news, {init_news::kind::ended, sandbox_step::none, status, moment_ns()});
+  _exit(0);
+}
+
+}  // namespace kiln::launcher

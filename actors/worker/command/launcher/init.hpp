@@ -1,0 +1,23 @@
+#pragma once
+
+#include "actors/worker/command/launcher/command_image.hpp"
+#include "actors/worker/command/launcher/oom_rank.hpp"
+#include "actors/worker/command/launcher/sandbox.hpp"
+
+namespace kiln::launcher {
+
+/// What the first process of a sandbox tells its supervisor, over a pipe: at most one of each, in this order.
+struct init_news {
+  enum class kind : std::uint32_t { failed, started, ended } what = kind::failed;
+  sandbox_step at = sandbox_step::none;  ///< what failed; `none`: the command itself
+  std::int32_t number = 0;               ///< errno, or the command's wait status
+  std::int64_t ended_ns = 0;             ///< on the monotonic clock
+};
+
+/// The first process of a sandbox: makes it, runs the command in it, and takes in what its processes leave
+/// behind. When it ends, which it does with the command, the kernel kills all others. SIGTERM is passed on to
+/// the command's process group. `news` is the pipe; SIGCHLD and SIGTERM are blocked.
+[[noreturn]] void run_init(const command& what, const sandbox& in, const command_descriptors& with,
+                           const oom_rank& rank, int null, int news);
+
+}  // namespace kiln::launcher

@@ -1,0 +1,291 @@
+#include "actors/worker/command/launcher/sandbox.hpp"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "actors/worker/command/launcher/execute.hpp"
+
+namespace kiln::launcher {
+namespace {
+
+// Programs, and what they need to run. Where a distribution has links in their place, there are links.
+constexpr const char* system_folders[] = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                          "/lib32", "/lib64", "/libx32", "/etc"};
+constexpr const char* name_servers[] = {"/run/systemd/resolve", "/run/resolvconf",
+                                        "/run/NetworkManager/resolv.conf"};
+constexpr const char* devices[] = {"null", "zero", "full", "random", "urandom"};
+constexpr const char* roots_own[] = {"proc/sys", "proc/sysrq-trigger", "proc/irq", "proc/bus", "proc/fs"};
+struct device_link {
+  const char* name;
+  const char* target;
+};
+constexpr device_link device_links[] = {{"fd", "/proc/self/fd"},
+                                        {"stdin", "/proc/self/fd/0"},
+                                        {"stdout", "/proc/self/fd/1"},
+                                        {"stderr", "/proc/self/fd/2"},
+                                        {"ptmx", "pts/ptmx"}};
+
+constexpr char host_name[] = "kiln";
+constexpr unsigned long quiet = MS_NOSUID | MS_NODEV;
+constexpr std::uint64_t quiet_mount = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+
+bool write_file(const char* path, const char* text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const auto size = static_cast<ssize_t>(strlen(text));
+  const bool done = write(file, text, static_cast<std::size_t>(size)) == size;
+  close(file);
+  return done;
+}
+
+/// An ordinary user is in the new namespace who he was outside, and nobody else is there.
+bool map_user(uid_t user, gid_t group) {
+  char line[64];
+  snprintf(line, sizeof line, "%u %u 1", user, user);
+  if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", line)) return false;
+  snprintf(line, sizeof line, "%u %u 1", group, group);
+  return write_file("/proc/self/gid_map", line);
+}
+
+/// A mount that is nowhere yet: what lies at `path`, with all that is mounted below it.
+int detached(const char* path, std::uint64_t attributes) {
+  int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (tree < 0) return -1;
+  mount_attr wanted{};
+  wanted.attr_set = attributes;
+  if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) == 0) return tree;
+  const int why = errno;
+  close(tree);
+  errno = why;
+  return -1;
+}
+
+bool attach(int tree, const char* where) {
+  const bool done = move_mount(tree, "", AT_FDCWD, where, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+  const int why = errno;
+  close(tree);
+  errno = why;
+  return done;
+}
+
+bool make_file(const char* path) {
+  int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (file >= 0) close(file);
+  return file >= 0;
+}
+
+/// With the folders above it. `path` is relative, and as long as PATH_MAX at most.
+bool make_folders(const char* path) {
+  char part[PATH_MAX];
+  for (std::size_t i = 0;; ++i) {
+    if (i == sizeof part) return false;
+    const char at = path[i];
+    if ((at == '/' || at == '\0') && i > 0) {
+      part[i] = '\0';
+      if (mkdir(part, 0755) != 0 && errno != EEXIST) return false;
+    }
+    part[i] = at;
+    if (at == '\0') return true;
+  }
+}
+
+/// The root that is being made is the current folder; what it shows of the machine lies at the old one as
+/// yet.
+class sandbox_root_folder {
+public:
+  explicit sandbox_root_folder(const command& what) : what_(what) {
+    snprintf(scratch_, sizeof scratch_, "mode=1777,size=%llu",
+             static_cast<unsigned long long>(what.head.scratch_size));
+  }
+
+  sandbox_step make(int root) {
+    // What is mounted here is seen nowhere else, and the other way round.
+    if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return sandbox_step::root;
+    int tree = -1;
+    if (auto failed = find(root, tree); failed != sandbox_step::none) return failed;
+    // A folder that is there, and is not needed any more: it is covered for ourselves alone, and for a
+    // moment.
+    if (mount("tmpfs", "/proc", "tmpfs", quiet, "mode=0755") != 0 || chdir("/proc") != 0)
+      return sandbox_step::root;
+    if (!make_scratch("tmp") || mkdir("var", 0755) != 0 || symlink("../tmp", "var/tmp") != 0 ||
+        mkdir("run", 0755) != 0)
+      return sandbox_step::scratch;
+    if (!show_system() || !show_more()) return sandbox_step::system_folders;
+    if (!make_devices()) return sandbox_step::devices;
+    if (!make_processes()) return sandbox_step::processes;
+    if (!make_folders(sandbox_root + 1) || !attach(tree, sandbox_root + 1)) return sandbox_step::input_root;
+    return change_root() ? sandbox_step::none : sandbox_step::root;
+  }
+
+private:
+  /// The input root as this namespace sees it: mounts of another cannot be shown. It has to be the same
+  /// folder.
+  static sandbox_step find(int root, int& tree) {
+    char link[64];
+    char path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", root);
+    const ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return sandbox_step::input_root;
+    path[length] = '\0';
+    tree = detached(path, quiet_mount);
+    struct stat wanted {
+    }, found{};
+    if (tree < 0 || fstat(root, &wanted) != 0 || fstat(tree, &found) != 0) return sandbox_step::input_root;
+    if (wanted.st_dev == found.st_dev && wanted.st_ino == found.st_ino) return sandbox_step::none;
+    errno = ESTALE;
+    return sandbox_step::input_root;
+  }
+
+  bool show_system() {
+    for (const char* path : system_folders) {
+      char target[PATH_MAX];
+      const ssize_t length = readlink(path, target, sizeof target - 1);
+      if (length >= 0) {
+        target[length] = '\0';
+        if (symlink(target, path + 1) != 0) return false;
+      } else if (!show(path) && errno != ENOENT) {
+        return false;
+      }
+    }
+    // What leads there from /etc, where it does.
+    if (what_.head.network != 0)
+      for (const char* path : name_servers)
+        if (!show(path) && errno != ENOENT) return false;
+    return true;
+  }
+  bool show_more() {
+    for (const char** path = what_.shown; path != nullptr && *path != nullptr; ++path)
+      if (!show(*path)) return false;
+    return true;
+  }
+  static bool show(const char* path) {
+    struct stat facts {};
+    if (stat(path, &facts) != 0) return false;
+    // In a folder that is shown as a whole.
+    struct stat there {};
+    const char* where = path + 1;
+    if (stat(where, &there) == 0 && there.st_dev == facts.st_dev && there.st_ino == facts.st_ino) return true;
+    int tree = detached(path, MOUNT_ATTR_RDONLY | quiet_mount);
+    if (tree < 0) return false;
+    if (S_ISDIR(facts.st_mode)) return make_folders(where) && attach(tree, where);
+    char above[PATH_MAX];
+    snprintf(above, sizeof above, "%s", where);
+    if (char* slash = strrchr(above, '/'); slash != nullptr) {
+      *slash = '\0';
+      if (!make_folders(above)) return false;
+    }
+    return make_file(where) && attach(tree, where);
+  }
+
+  bool make_devices() {
+    if (mkdir("dev", 0755) != 0 || mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755") != 0)
+      return false;
+    for (const char* name : devices) {
+      char from[32];
+      snprintf(from, sizeof from, "/dev/%s", name);
+      // Read-only is what is said of the device, not what is written to it: nobody changes its mode.
+      int tree = detached(from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+      if (tree < 0 || !make_file(from + 1) || !attach(tree, from + 1)) return false;
+    }
+    for (const auto& [name, target] : device_links) {
+      char where[32];
+      snprintf(where, sizeof where, "dev/%s", name);
+      if (symlink(target, where) != 0) return false;
+    }
+    if (mkdir("dev/pts", 0755) != 0 || mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                                             "newinstance,ptmxmode=0666,mode=0620") != 0)
+      return false;
+    return make_scratch("dev/shm") && make_read_only("dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  }
+
+  bool make_processes() {
+    if (mkdir("proc", 0755) != 0 || mount("proc", "proc", "proc", quiet | MS_NOEXEC, nullptr) != 0)
+      return false;
+    // Root without any right still owns the settings of the kernel, in whatever namespace.
+    if (geteuid() != 0 || what_.head.user != same_user) return true;
+    for (const char* path : roots_own) {
+      int tree = detached(path, MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
+      if (tree < 0 ? errno != ENOENT : !attach(tree, path)) return false;
+    }
+    return true;
+  }
+
+  bool make_scratch(const char* where) const {
+    return mkdir(where, 0755) == 0 && mount("tmpfs", where, "tmpfs", quiet, scratch_) == 0;
+  }
+
+  static bool make_read_only(const char* path, std::uint64_t attributes) {
+    mount_attr wanted{};
+    wanted.attr_set = MOUNT_ATTR_RDONLY | attributes;
+    return mount_setattr(AT_FDCWD, path, 0, &wanted, sizeof wanted) == 0;
+  }
+
+  /// The old one is gone from here with all that is mounted in it.
+  static bool change_root() {
+    return syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0 &&
+           make_read_only("/", quiet_mount);
+  }
+
+  const command& what_;
+  char scratch_[64];
+};
+
+bool start_loopback() {
+  int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (any < 0) return errno == EAFNOSUPPORT;  // a kernel without it
+  ifreq loopback{};
+  memcpy(loopback.ifr_name, "lo", 3);
+  bool done = ioctl(any, SIOCGIFFLAGS, &loopback) == 0;
+  loopback.ifr_flags = static_cast<short>(loopback.ifr_flags | IFF_UP);
+  done = done && ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
+  close(any);
+  return done;
+}
+
+/// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
+bool give_up_privileges(std::uint32_t user) {
+  for (int which = 0; prctl(PR_CAPBSET_READ, which, 0, 0, 0) >= 0; ++which)
+    if (prctl(PR_CAPBSET_DROP, which, 0, 0, 0) != 0) return false;
+  if (!become(user)) return false;
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  return syscall(SYS_capset, &head, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+}  // namespace
+
+sandbox::sandbox(const command& what)
+    : what_(what),
+      user_(geteuid()),
+      group_(getegid()),
+      namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) {
+  if (what.head.network == 0) namespaces_ |= CLONE_NEWNET;
+  if (user_ != 0) namespaces_ |= CLONE_NEWUSER;
+}
+
+sandbox_step sandbox::enter(int root) const {
+  if ((namespaces_ & CLONE_NEWUSER) != 0 && !map_user(user_, group_)) return sandbox_step::user;
+  if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
+  if ((namespaces_ & CLONE_NEWNET) != 0 && !start_loopback()) return sandbox_step::network;
+  if (auto failed = sandbox_root_folder(what_).make(root); failed != sandbox_step::none) return failed;
+  if (!give_up_privileges(what_.head.user)) return sandbox_step::privileges;
+  if (chdir(sandbox_root) != 0 || (what_.inside[0] != '\0' && chdir(what_.inside) != 0))
+    return sandbox_step::input_root;
+  return sandbox_step::none;
+}
+
+}  // namespace kiln::launcher

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+
+#include "actors/worker/folders/work_root.hpp"
+#include "actors/worker/worker_options.hpp"
+#include "core/base/process_launcher.hpp"
+
+namespace kiln {
+
+class logger;
+
+/// The sandbox in which all actions of a worker run; null where they see the machine. Tries it with a command
+/// that is none, in a folder of `root`, and says in the log which it is and why. FAILED_PRECONDITION where
+/// the level that is wanted cannot be had. Blocks, some seconds at most.
+expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_options& wanted,
+                                                              process_launcher& launcher, work_root& root,
+                                                              logger* log);
+
+}  // namespace kiln

@@ -1,0 +1,221 @@
+#include <netinet/in.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "core/wire/digests.hpp"
+#include "test/actors/worker/meeting_point.hpp"
+#include "test/actors/worker/sandbox_probes.hpp"
+#include "test/actors/worker/worker_bench.hpp"
+#include "test/harness/print.hpp"
+
+// What an action in namespaces of its own sees of the machine, and what it can do to it.
+namespace kiln::test {
+namespace sandboxed {
+
+namespace fs = std::filesystem;
+
+/// Something of the host's for others to find.
+class host_services {
+public:
+  host_services() {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* address = reinterpret_cast<sockaddr*>(&any);
+    socklen_t size = sizeof any;
+    tcp_ = descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    BOOST_REQUIRE((::bind(tcp_.number(), address, size) == 0 && ::listen(tcp_.number(), 8) == 0 &&
+                   ::getsockname(tcp_.number(), address, &size) == 0));
+    port = ntohs(any.sin_port);
+    abstract = "kiln-test-" + std::to_string(::getpid());
+    sockaddr_un named{};
+    named.sun_family = AF_UNIX;
+    std::memcpy(named.sun_path + 1, abstract.data(), abstract.size());
+    unix_ = descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + abstract.size());
+    BOOST_REQUIRE((::bind(unix_.number(), reinterpret_cast<sockaddr*>(&named), length) == 0 &&
+                   ::listen(unix_.number(), 8) == 0));
+    segment = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0666);
+    BOOST_REQUIRE(segment >= 0);
+  }
+  ~host_services() { ::shmctl(segment, IPC_RMID, nullptr); }
+  host_services(const host_services&) = delete;
+  host_services& operator=(const host_services&) = delete;
+
+  unsigned port = 0;
+  std::string abstract;
+  int segment = -1;
+
+private:
+  descriptor tcp_;
+  descriptor unix_;
+};
+
+struct sandbox_bench : worker_bench {
+  sandbox_bench() : worker_bench(nullptr, false) {
+    fs::permissions(folder.path(), fs::perms(0711));
+    options.slots = 4;
+    options.sandbox.level = sandbox_level::automatic;
+    options.sandbox.scratch_size = 16_MiB;
+  }
+  /// Whether this machine lets us; if not, it is no fault of ours.
+  bool start_working() {
+    cas = spawn_filesystem_store();
+    hire();
+    for (const auto& line : log_lines())
+      if (line.find("actions run in namespaces of their own") != std::string::npos) return true;
+    BOOST_TEST_MESSAGE("no sandbox can be made here: " << log_lines().back());
+    return false;
+  }
+  std::string said(const std::string& script, const v2::Directory& root = {}) {
+    auto outcome = run(shell(script), root);
+    BOOST_TEST(outcome.status.ok(), outcome.status.to_string());
+    auto result = result_of(outcome);
+    BOOST_TEST(outcome.exit_code == 0);
+    if (result.has_stderr_digest()) BOOST_TEST_MESSAGE(get(result.stderr_digest()));
+    return out_of(outcome);
+  }
+};
+
+}  // namespace sandboxed
+
+BOOST_FIXTURE_TEST_SUITE(sandboxed, sandbox_bench)
+
+BOOST_AUTO_TEST_CASE(an_action_finds_nothing_of_the_machine_and_can_do_nothing_to_it) {
+  for (const char* users : {"auto", "none"}) {
+    sandbox_bench bench;
+    bench.options.action_users = users;
+    if (!bench.start_working()) return;
+    host_services host;
+    const auto secret = bench.folder / "secret";
+    std::ofstream(secret) << "of the host";
+    ::chmod(secret.c_str(), 0644);
+    v2::Directory root;
+    bench.add_file(root, "probes", sandbox_probes);
+    std::ostringstream script;
+    script << "exec python3 probes " << secret.string() << ' ' << ::getpid() << ' ' << host.port << ' '
+           << host.abstract << ' ' << bench.options.work_root << ' ' << host.segment;
+    std::istringstream told(bench.said(script.str(), root));
+    std::size_t held = 0;
+    for (std::string line; std::getline(told, line);) {
+      // Without users of their own, actions of root's Kiln are root: without any right, but the owner of its
+      // files.
+      const bool roots_own =
+          std::string(users) == "none" && ::geteuid() == 0 && line.starts_with("passwords:");
+      BOOST_TEST((line.ends_with(": held") || roots_own), users << ": " << line);
+      ++held;
+    }
+    BOOST_TEST(held >= 60U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_action_has_its_inputs_and_leaves_its_outputs) {
+  if (!start_working()) return;
+  v2::Directory sub;
+  add_file(sub, "tool", "#!/bin/sh\necho from the tool", true);
+  v2::Directory root;
+  add_file(root, "in", "honest");
+  auto* node = root.add_directories();
+  node->set_name("sub");
+  to_wire(put(sub), node->mutable_digest());
+  auto command = shell(
+      "set -e; pwd; cat ../in; ./tool > out; mkdir -p deep; echo x > deep/file; echo wrong >&2; "
+      "echo direct >> /dev/stderr; exit 3");
+  command.set_working_directory("sub");
+  command.add_output_paths("out");
+  command.add_output_paths("deep");
+  for (int round = 0; round < 3; ++round) {
+    auto outcome = run(command, root);
+    BOOST_TEST(outcome.status.ok(), outcome.status.to_string());
+    BOOST_TEST(outcome.exit_code == 3);
+    BOOST_TEST(out_of(outcome) == "/build/sub\nhonest");
+    auto result = result_of(outcome);
+    BOOST_TEST(get(result.stderr_digest()) == "wrong\ndirect\n");
+    BOOST_REQUIRE(result.output_files_size() == 1);
+    BOOST_TEST(get(result.output_files(0).digest()) == "from the tool\n");
+    BOOST_TEST(result.output_directories_size() == 1);
+    BOOST_TEST(leftovers().empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_an_action_leaves_running_ends_with_it) {
+  if (!start_working()) return;
+  // A daemon in a session of its own, which would write to the standard output of the next for ever.
+  auto left = said(
+      "setsid sh -c 'echo $$ > pid; echo up; exec sleep 1000' & read word < /dev/null; "
+      "while ! test -s pid; do :; done; echo down");
+  BOOST_TEST(left == "up\ndown\n");
+  // Processes are seen from outside under other numbers, so it is looked for by what it runs.
+  for (const auto& entry : fs::directory_iterator("/proc"))
+    BOOST_TEST(read_file(entry.path() / "cmdline") != std::string("sleep\0"
+                                                                  "1000\0",
+                                                                  11));
+}
+
+BOOST_AUTO_TEST_CASE(ends_are_told_as_without_a_sandbox) {
+  if (!start_working()) return;
+  BOOST_TEST(run(shell("kill -9 $$")).exit_code == 137);
+  BOOST_TEST(run(shell("kill -TERM $$")).exit_code == 143);
+  BOOST_TEST(run(shell("exit 255")).exit_code == 255);
+  v2::Command missing;
+  missing.add_arguments("/usr/bin/not-there");
+  auto outcome = run(missing);
+  BOOST_TEST((outcome.status.code() == errc::failed_precondition), outcome.status.to_string());
+  // Time that was used, and memory, are those of the command.
+  auto busy = result_of(run(shell("python3 -c 'x = bytes(50 << 20)\nfor i in range(2000000): pass'")));
+  BOOST_TEST(busy.exit_code() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_action_whose_time_is_over_hears_of_it_and_then_ends) {
+  options.kill_grace = std::chrono::seconds(60);
+  if (!start_working()) return;
+  auto action = spec(shell("trap 'echo asked; exit 7' TERM; echo ready; sleep 1000 & wait"));
+  action.timeout = std::chrono::milliseconds(300);
+  auto outcome = run(action);
+  BOOST_TEST((outcome.status.code() == errc::deadline_exceeded), outcome.status.to_string());
+  BOOST_TEST(out_of(outcome) == "ready\nasked\n");
+}
+
+BOOST_AUTO_TEST_CASE(an_action_sees_what_is_to_be_shown_to_it_and_the_network_if_it_may) {
+  const auto more = folder / "more";
+  fs::create_directory(more);
+  std::ofstream(more / "tool.txt") << "a tool";
+  fs::permissions(more, fs::perms(0755));
+  options.sandbox.shown = {more.string(), (more / "tool.txt").string()};
+  options.sandbox.network = sandbox_network::on;
+  if (!start_working()) return;
+  host_services host;
+  BOOST_TEST(said("cat " + (more / "tool.txt").string() + "; touch " + (more / "new").string() +
+                  " 2>/dev/null || echo held") == "a toolheld\n");
+  BOOST_TEST(said("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", " +
+                  std::to_string(host.port) + ")); print(\"up\")'") == "up\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_had_is_refused_where_it_was_asked_for_and_told_of_where_not) {
+  options.sandbox.shown = {"/not/there"};
+  cas = spawn_filesystem_store();
+  options.sandbox.level = sandbox_level::namespaces;
+  auto refused = spawn_worker(system, options, {env, cas, store_actor(), master.actor()});
+  BOOST_REQUIRE(!refused.has_value());
+  BOOST_TEST((refused.error().code() == errc::failed_precondition));
+  BOOST_TEST((refused.error().message().find("sandbox.level: namespaces cannot be had") != std::string::npos),
+             refused.error().message());
+  options.sandbox.level = sandbox_level::automatic;
+  hire();
+  BOOST_TEST(said("echo fine") == "fine\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace kiln::test
