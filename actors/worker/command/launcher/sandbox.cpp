@@ -258,8 +258,9 @@ bool start_loopback() {
 
 /// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
 bool give_up_privileges(std::uint32_t user) {
-  for (int which = 0; prctl(PR_CAPBSET_READ, which, 0, 0, 0) >= 0; ++which)
-    if (prctl(PR_CAPBSET_DROP, which, 0, 0, 0) != 0) return false;
+  int which = 0;
+  while (prctl(PR_CAPBSET_DROP, which, 0, 0, 0) == 0) ++which;
+  if (errno != EINVAL) return false;  // it is behind the last that there is
   if (!become(user)) return false;
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
