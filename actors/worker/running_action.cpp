@@ -96,7 +96,10 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
          plan->working_directory, network},
         std::move(listener));
     if (!started) return failure(std::move(started).error());
-    return launched{std::move(*started), std::move(usage)};
+    const char* level = sandbox != nullptr ? "namespaces" : "folder";
+    return launched{std::move(*started),
+                    std::move(usage),
+                    {level, network || sandbox == nullptr, done->linked, done->copied}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
@@ -108,6 +111,7 @@ void running_state::take_prepared(expected<launched> started) {
   unchecked = true;
   command = std::move(started->command);
   usage = std::move(started->usage);
+  conditions = std::move(started->conditions);
   keep_watch();
   if (*stop)
     kill_command();

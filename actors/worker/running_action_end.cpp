@@ -27,7 +27,7 @@ void running_state::on_ended(ended news) {
 void running_state::collect(const process_end& how) {
   now = phase::collecting;
   unchecked = false;
-  record.set_end(how);
+  record.set_end(how, conditions);
   outcome.exit_code = how.exit_code;
   file_too_large = how.signal == SIGXFSZ;
   auto result = record.result();

@@ -28,6 +28,7 @@ enum class phase : std::uint8_t { fetching, preparing, running, collecting, uplo
 struct launched {
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
+  action_conditions conditions;
 };
 
 struct running_state;
@@ -59,6 +60,7 @@ struct running_state {
     wall_time at;
   };
   std::optional<ended> command_over;
+  action_conditions conditions;
   action_record record;
   std::optional<blob_table> spoken;  ///< what can be told if the outputs are refused
   action_outcome outcome;

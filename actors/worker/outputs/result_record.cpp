@@ -3,8 +3,20 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/message.hpp"
 #include "core/wire/times.hpp"
+#include "kiln/worker/v1/action_facts.pb.h"
 
 namespace kiln {
+namespace {
+
+google::protobuf::Duration to_message(duration time) {
+  google::protobuf::Duration result;
+  result.set_seconds(time.count() / 1'000'000'000);
+  result.set_nanos(static_cast<std::int32_t>(time.count() % 1'000'000'000));
+  return result;
+}
+
+}  // namespace
+
 action_record::action_record() : result_(std::make_shared<message>()) {}
 
 void action_record::begin(const std::string& worker_name, wall_time queued, wall_time now) {
@@ -28,11 +40,19 @@ void action_record::command_ends(wall_time now) {
   to_wire(now, result_->mutable_execution_metadata()->mutable_execution_completed_timestamp());
 }
 
-void action_record::set_end(const process_end& how) {
+void action_record::set_end(const process_end& how, const action_conditions& under) {
   result_->set_exit_code(how.exit_code);
-  auto* elapsed = result_->mutable_execution_metadata()->mutable_virtual_execution_duration();
-  elapsed->set_seconds(how.elapsed.count() / 1'000'000'000);
-  elapsed->set_nanos(static_cast<std::int32_t>(how.elapsed.count() % 1'000'000'000));
+  auto* data = result_->mutable_execution_metadata();
+  *data->mutable_virtual_execution_duration() = to_message(how.elapsed);
+  worker::v1::ActionFacts facts;
+  facts.set_sandbox(under.sandbox);
+  facts.set_network(under.network);
+  facts.set_inputs_linked(under.inputs_linked);
+  facts.set_inputs_copied(under.inputs_copied);
+  *facts.mutable_user_time() = to_message(how.user);
+  *facts.mutable_system_time() = to_message(how.system);
+  facts.set_peak_memory(how.peak_memory);
+  data->add_auxiliary_metadata()->PackFrom(facts);
 }
 
 void action_record::upload_begins(wall_time now) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
@@ -11,6 +13,14 @@ class ActionResult;
 }
 
 namespace kiln {
+
+/// How its worker ran an action.
+struct action_conditions {
+  std::string sandbox;
+  bool network = false;
+  std::uint64_t inputs_linked = 0;
+  std::uint64_t inputs_copied = 0;
+};
 
 /// The ActionResult as it grows, with the times of all that happened.
 class action_record {
@@ -25,7 +35,7 @@ public:
   /// Fetching has ended then.
   void command_begins(wall_time now);
   void command_ends(wall_time now);
-  void set_end(const process_end& how);
+  void set_end(const process_end& how, const action_conditions& under);
   void upload_begins(wall_time now);
   void upload_ends(wall_time now);
 
