@@ -14,6 +14,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
+#include "kiln/worker/v1/action_facts.pb.h"
 #include "test/actors/worker/meeting_point.hpp"
 #include "test/actors/worker/sandbox_probes.hpp"
 #include "test/actors/worker/worker_bench.hpp"
@@ -149,6 +150,46 @@ BOOST_AUTO_TEST_CASE(an_action_has_its_inputs_and_leaves_its_outputs) {
   }
 }
 
+/// What its result says of how it was run.
+worker::v1::ActionFacts facts_of(const v2::ActionResult& result) {
+  worker::v1::ActionFacts facts;
+  for (const auto& note : result.execution_metadata().auxiliary_metadata())
+    if (note.Is<worker::v1::ActionFacts>()) note.UnpackTo(&facts);
+  return facts;
+}
+
+BOOST_AUTO_TEST_CASE(a_result_says_how_its_action_was_run) {
+  options.action_users = "none";
+  options.inputs = input_mode::trusted_links;
+  if (!start_working()) return;
+  v2::Directory root;
+  add_file(root, "one", "first", true);
+  add_file(root, "two", "second", true);
+  add_file(root, "empty", "", true);
+  auto action = spec(shell("cat one two"), root);
+  auto facts = facts_of(result_of(run(action)));
+  BOOST_TEST(facts.sandbox() == "namespaces");
+  BOOST_TEST(!facts.network());
+  BOOST_TEST(facts.inputs_linked() == 2U);
+  BOOST_TEST(facts.inputs_copied() == 0U);
+  BOOST_TEST(facts.peak_memory() > 0U);
+  action.platform = {{"network", "on"}};
+  BOOST_TEST(facts_of(result_of(run(action))).network());
+}
+
+BOOST_AUTO_TEST_CASE(a_result_says_that_its_action_saw_the_machine_and_had_copies) {
+  options.sandbox.level = sandbox_level::folder;
+  options.inputs = input_mode::copy;
+  cas = spawn_filesystem_store();
+  hire();
+  v2::Directory root;
+  add_file(root, "one", "first", true);
+  auto facts = facts_of(result_of(run(shell("cat one"), root)));
+  BOOST_TEST(facts.sandbox() == "folder");
+  BOOST_TEST(facts.network());
+  BOOST_TEST((facts.inputs_linked() == 0U && facts.inputs_copied() == 1U));
+}
+
 BOOST_AUTO_TEST_CASE(what_an_action_leaves_running_ends_with_it) {
   if (!start_working()) return;
   // A daemon in a session of its own, which would write to the standard output of the next for ever.
@@ -161,6 +202,35 @@ BOOST_AUTO_TEST_CASE(what_an_action_leaves_running_ends_with_it) {
     BOOST_TEST(read_file(entry.path() / "cmdline") != std::string("sleep\0"
                                                                   "1000\0",
                                                                   11));
+}
+
+// A network serves one action after the other where Kiln is root.
+BOOST_AUTO_TEST_CASE(an_action_finds_nothing_that_others_left_in_a_network) {
+  options.slots = 1;
+  if (!start_working()) return;
+  constexpr const char* script = R"(python3 -c '
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 5555))
+s.listen()
+c = socket.create_connection(("127.0.0.1", 5555))
+d, _ = s.accept()
+d.close()
+c.close()
+a = socket.socket(socket.AF_UNIX)
+a.bind("\0left")
+print("served")
+'
+setsid python3 -c '
+import socket, time
+s = socket.socket()
+s.bind(("127.0.0.1", 6666))
+s.listen()
+open("up", "w").close()
+time.sleep(1000)
+' &
+while ! test -e up; do :; done)";
+  for (int round = 0; round < 5; ++round) BOOST_TEST(said(script) == "served\n");
 }
 
 BOOST_AUTO_TEST_CASE(ends_are_told_as_without_a_sandbox) {

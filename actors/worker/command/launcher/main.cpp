@@ -24,6 +24,7 @@
 #include <cerrno>
 
 #include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/network_pool.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
 #include "actors/worker/command/launcher/supervisor.hpp"
@@ -131,7 +132,9 @@ private:
       if (supervisors_.has(pid)) kill(pid, SIGKILL);
       return;
     }
-    if (supervisors_.remove(pid) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) strays_ = true;
+    const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    networks_.take_back(pid, well);
+    if (supervisors_.remove(pid) && !well) strays_ = true;
   }
 
   /// A supervisor was killed: what it watched over are our children now, and theirs will be. False if there
@@ -159,12 +162,15 @@ private:
         break;
     }
     pid_t self = getpid();
+    const int network = wants_network(with.image) ? networks_.take() : -1;
     pid_t pid = fork();
     if (pid == 0) {
       close(control_socket);
-      static supervisor forked(with, signals_, rank_);
+      networks_.close_others(network);
+      static supervisor forked(with, signals_, network, rank_);
       forked.run(self);
     }
+    if (pid > 0 && network >= 0) networks_.lend(network, pid);
     if (pid < 0 || !supervisors_.add(pid)) {
       report refusal{word::not_started, pid < 0 ? errno : ENOMEM};
       send(with.control, &refusal, sizeof refusal, MSG_NOSIGNAL);
@@ -175,6 +181,12 @@ private:
     close(with.folder);
     close(with.out);
     close(with.err);
+  }
+
+  /// Whether it is to be in a sandbox with a network of its own.
+  static bool wants_network(int image) {
+    command_head head;
+    return pread(image, &head, sizeof head, 0) == sizeof head && head.sandboxed != 0 && head.network == 0;
   }
 
   enum class arrival { command, nothing, closed };
@@ -202,6 +214,7 @@ private:
   bool strays_ = false;  ///< there may be some
   child_list children_;
   pid_table supervisors_;
+  network_pool networks_;
   oom_rank rank_;
 };
 

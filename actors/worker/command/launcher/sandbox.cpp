@@ -3,14 +3,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +15,7 @@
 #include <cerrno>
 
 #include "actors/worker/command/launcher/execute.hpp"
+#include "actors/worker/command/launcher/network_pool.hpp"
 
 namespace kiln::launcher {
 namespace {
@@ -244,18 +242,6 @@ private:
   char scratch_[64];
 };
 
-bool start_loopback() {
-  int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (any < 0) return errno == EAFNOSUPPORT;  // a kernel without it
-  ifreq loopback{};
-  memcpy(loopback.ifr_name, "lo", 3);
-  bool done = ioctl(any, SIOCGIFFLAGS, &loopback) == 0;
-  loopback.ifr_flags = static_cast<short>(loopback.ifr_flags | IFF_UP);
-  done = done && ioctl(any, SIOCSIFFLAGS, &loopback) == 0;
-  close(any);
-  return done;
-}
-
 /// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
 bool give_up_privileges(std::uint32_t user) {
   int which = 0;
@@ -269,18 +255,20 @@ bool give_up_privileges(std::uint32_t user) {
 
 }  // namespace
 
-sandbox::sandbox(const command& what)
+sandbox::sandbox(const command& what, int network)
     : what_(what),
+      network_(what.head.network == 0 ? network : -1),
       user_(geteuid()),
       group_(getegid()),
       namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) {
-  if (what.head.network == 0) namespaces_ |= CLONE_NEWNET;
+  if (what.head.network == 0 && network_ < 0) namespaces_ |= CLONE_NEWNET;
   if (user_ != 0) namespaces_ |= CLONE_NEWUSER;
 }
 
 sandbox_step sandbox::enter(int root) const {
   if ((namespaces_ & CLONE_NEWUSER) != 0 && !map_user(user_, group_)) return sandbox_step::user;
   if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
+  if (network_ >= 0 && setns(network_, CLONE_NEWNET) != 0) return sandbox_step::network;
   if ((namespaces_ & CLONE_NEWNET) != 0 && !start_loopback()) return sandbox_step::network;
   if (auto failed = sandbox_root_folder(what_).make(root); failed != sandbox_step::none) return failed;
   if (!give_up_privileges(what_.head.user)) return sandbox_step::privileges;

@@ -10,8 +10,9 @@ namespace kiln::launcher {
 /// read-only; its input root at `sandbox_root`; a /tmp, /proc and /dev of its own; and by default no network.
 class sandbox {
 public:
-  /// In the process that clones: in a new namespace nobody knows any more who he was.
-  explicit sandbox(const command& what);
+  /// In the process that clones: in a new namespace nobody knows any more who he was. `network`: the
+  /// namespace that is its network, unless it has the machine's; -1: one is made.
+  sandbox(const command& what, int network);
 
   /// The namespaces, for clone(2). Root needs none for users, since it gives a command another user, or at
   /// least none of its rights; for whoever else we are, the others are made within one.
@@ -23,6 +24,7 @@ public:
 
 private:
   const command& what_;
+  const int network_;
   const uid_t user_;
   const gid_t group_;
   unsigned long namespaces_;

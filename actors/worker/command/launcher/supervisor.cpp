@@ -85,7 +85,7 @@ bool supervisor::begin_here(const command& what, int null) {
 
 /// Whether the command has started is heard of later.
 bool supervisor::begin_in_sandbox(const command& what, int null) {
-  const sandbox in(what);
+  const sandbox in(what, network_);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) == 0) {
     pid_ = clone_into(in.namespaces());

@@ -13,9 +13,10 @@ namespace kiln::launcher {
 /// launcher.
 class supervisor {
 public:
-  /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked.
-  supervisor(const command_descriptors& with, int signals, const oom_rank& rank)
-      : deps_(with), signals_(signals), rank_(rank) {}
+  /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked. `network`: of its sandbox, -1 if that
+  /// makes its own.
+  supervisor(const command_descriptors& with, int signals, int network, const oom_rank& rank)
+      : deps_(with), signals_(signals), network_(network), rank_(rank) {}
 
   [[noreturn]] void run(pid_t launcher);
 
@@ -35,6 +36,7 @@ private:
 
   command_descriptors deps_;
   int signals_;
+  int network_;
   const oom_rank& rank_;
   pid_t pid_ = 0;      ///< of the command, or of the first process of its sandbox
   int news_ = -1;      ///< from that one
