@@ -38,6 +38,16 @@ descriptor::~descriptor() {
 
 namespace {
 
+/// Of ext4, xfs and btrfs, what somebody has set rather than the file system: to be written at once, to be
+/// kept as it is, to count for a project. False where the file system knows none.
+bool has_inode_flags(int file) noexcept {
+  constexpr unsigned own = 0x1000 | 0x40000 | 0x80000 | 0x10000000;  // indexed, huge, in extents, inline
+  unsigned flags = 0;
+  if (::ioctl(file, FS_IOC_GETFLAGS, &flags) == 0 && (flags & ~own) != 0) return true;
+  fsxattr more{};
+  return ::ioctl(file, FS_IOC_FSGETXATTR, &more) == 0 && more.fsx_projid != 0;
+}
+
 tl::unexpected<disk_error> failed(int number = errno) {
   return tl::unexpected(disk_error{number});
 }
@@ -308,7 +318,7 @@ public:
     ssize_t size = ::flistxattr(file.number(), nullptr, 0);
     if (size < 0 && errno == EOPNOTSUPP) return false;
     if (size < 0) return failed();
-    return size > 0;
+    return size > 0 || has_inode_flags(file.number());
   }
   disk_result<void> lock(const descriptor& file) override {
     return lock_whole(file, lock_kind::exclusive, when_held::refuse);

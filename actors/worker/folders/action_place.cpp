@@ -47,6 +47,13 @@ expected<descriptor> make_stream(disk& on, const descriptor& in, const char* nam
   return std::move(*made);
 }
 
+/// Another description of the same file, of which no process has set anything.
+bool open_anew(disk& on, const descriptor& in, const char* name, descriptor& stream) {
+  auto opened = on.open_beneath(in, name, O_RDWR | O_APPEND, follow::none);
+  if (opened) stream = std::move(*opened);
+  return opened.has_value();
+}
+
 bool cut_short(disk& on, const descriptor& stream) {
   auto facts = on.facts(stream);
   return facts && (facts->size == 0 || on.resize(stream, 0));
@@ -84,7 +91,7 @@ expected<action_place> make_action_place(disk& on, const descriptor& in, std::st
                       std::move(*out), std::move(*err)};
 }
 
-bool empty_action_place(disk& on, const action_place& place) {
+bool empty_action_place(disk& on, action_place& place) {
   auto beside = names_in(on, place.home, 4);
   if (!beside || beside->size() != 3) return false;
   auto left = names_in(on, place.root, max_names);
@@ -96,7 +103,8 @@ bool empty_action_place(disk& on, const action_place& place) {
          is_as_made(on, place.home, home_mode(user), same_user) && is_still(on, place, "root", place.root) &&
          is_as_made(on, place.root, root_mode(user), user) && is_still(on, place, "stdout", place.out) &&
          is_as_made(on, place.out, stream_mode, user) && is_still(on, place, "stderr", place.err) &&
-         is_as_made(on, place.err, stream_mode, user);
+         is_as_made(on, place.err, stream_mode, user) && open_anew(on, place.home, "stdout", place.out) &&
+         open_anew(on, place.home, "stderr", place.err);
 }
 
 }  // namespace kiln

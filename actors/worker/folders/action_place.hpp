@@ -23,6 +23,8 @@ expected<action_place> make_action_place(disk& on, const descriptor& in, std::st
 /// Blocks. Empties a place whose action has ended well, so that it is as it was made: making four inodes anew
 /// for each action costs more than many a command does. False if that can't be, since the action has touched
 /// more than the content of its root and of its streams, or has left a lot: then the place is to be removed.
-bool empty_action_place(disk& on, const action_place& place);
+/// The streams are opened anew: what an action was given open it may have set to write elsewhere, or in
+/// another way.
+bool empty_action_place(disk& on, action_place& place);
 
 }  // namespace kiln

@@ -114,6 +114,26 @@ BOOST_AUTO_TEST_CASE(its_folders_and_streams_are_its_own) {
   }
 }
 
+// The next one has the same folder, and the same files for its streams.
+BOOST_AUTO_TEST_CASE(an_action_cannot_spoil_the_streams_of_the_next) {
+  start_working();
+  BOOST_TEST(said("echo a line of some length; exec python3 -c 'import fcntl, os; "
+                  "fcntl.fcntl(1, fcntl.F_SETFL, 0); fcntl.flock(2, fcntl.LOCK_EX); os.lseek(1, 5, 0)'") ==
+             "a line of some length\n");
+  auto outcome = run(shell("echo said; echo complained >&2"));
+  BOOST_TEST(out_of(outcome) == "said\n");
+  BOOST_TEST(get(result_of(outcome).stderr_digest()) == "complained\n");
+}
+
+BOOST_AUTO_TEST_CASE(an_action_cannot_set_what_the_folder_of_the_next_inherits) {
+  start_working();
+  const auto fresh = said("lsattr -d . 2>/dev/null");
+  said("chattr +SD . 2>/dev/null; chattr +S /dev/stdout 2>/dev/null; true");
+  BOOST_TEST(said("lsattr -d . 2>/dev/null") == fresh);
+  BOOST_TEST(said("mkdir new; lsattr -d new 2>/dev/null | cut -d' ' -f1") ==
+             said("lsattr -d . 2>/dev/null | cut -d' ' -f1"));
+}
+
 BOOST_AUTO_TEST_CASE(links_to_inputs_cannot_be_changed) {
   if (!may_have_users()) return;
   start_working();
