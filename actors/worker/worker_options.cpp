@@ -47,6 +47,12 @@ schema<sandbox_options> sandbox_schema() {
           if (!is_plain_absolute(path))
             return fail(errc::invalid_argument,
                         "read_only_paths: \"{}\" is not an absolute path without . and .. in it", path);
+          for (std::string_view above : {"/tmp", "/var", "/var/tmp", "/run"})
+            if (path == above)
+              return fail(
+                  errc::invalid_argument,
+                  "read_only_paths: {} would hide what every action has there of its own; name folders in it",
+                  path);
           for (std::string_view own : {"/build", "/dev", "/proc"})
             if (path.starts_with(own) && (path.size() == own.size() || path[own.size()] == '/'))
               return fail(errc::invalid_argument,

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <future>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "actors/worker/fault_owners.hpp"
@@ -13,19 +15,52 @@ namespace kiln {
 namespace {
 
 constexpr auto longest_try = std::chrono::seconds(20);
+constexpr int most_tries = 3;
+// As the launcher shows them.
+constexpr std::string_view shown_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/etc"};
+
+bool lies_in(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+/// What all actions are shown, none of them may work in: they would see one another.
+expected<void> check_place(const std::string& work_root, const sandbox_options& wanted) {
+  auto fine = [&](std::string_view shown) -> expected<void> {
+    if (!lies_in(work_root, shown)) return {};
+    return fail(errc::failed_precondition, "work_root {} lies in {}, which every action is shown", work_root,
+                shown);
+  };
+  for (auto folder : shown_folders)
+    if (auto done = fine(folder); !done) return done;
+  for (const auto& folder : wanted.shown)
+    if (auto done = fine(folder); !done) return done;
+  return {};
+}
+
+/// What the machine refuses it will refuse tomorrow; what it has too little of may be there then.
+bool may_pass(const error& why) noexcept {
+  return why.code() == errc::resource_exhausted || why.code() == errc::unavailable;
+}
 
 /// A command without a program: where a sandbox can be made for it, that is all that is wrong.
-expected<void> try_sandbox(const process_sandbox& sandbox, process_launcher& launcher, work_root& root) {
+expected<void> try_sandbox(const process_sandbox& sandbox, bool network, process_launcher& launcher,
+                           work_root& root) {
   auto made = root.make_action_folder();
   if (!made) return failure(std::move(made).error());
   std::shared_ptr<action_folder> folder = std::move(*made);
   auto said = std::make_shared<std::promise<expected<process_end>>>();
   auto end = said->get_future();
+  // The folder stays until nobody works in it, and is gone before anybody goes on.
   process_observer listener{[] {},
-                            [said, folder](expected<process_end> how) { said->set_value(std::move(how)); }};
-  auto running = launcher.start({}, {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox},
-                                std::move(listener));
+                            [said, held = folder](expected<process_end> how) mutable {
+                              held.reset();
+                              said->set_value(std::move(how));
+                            }};
+  auto running = launcher.start(
+      {}, {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network},
+      std::move(listener));
   if (!running) return failure(std::move(running).error());
+  folder.reset();
   if (end.wait_for(longest_try) != std::future_status::ready)
     return fail(errc::unavailable, "making it takes more than {} s", longest_try.count());
   auto how = end.get();
@@ -33,13 +68,27 @@ expected<void> try_sandbox(const process_sandbox& sandbox, process_launcher& lau
   return failure(std::move(how).error());
 }
 
+/// As long as what is wrong may pass, like memory that is short.
+expected<void> try_for_a_while(const process_sandbox& sandbox, bool network, process_launcher& launcher,
+                               work_root& root) {
+  for (int left = most_tries;; --left) {
+    auto tried = try_sandbox(sandbox, network, launcher, root);
+    if (tried || left == 1 || !may_pass(tried.error())) return tried;
+  }
+}
+
 expected<std::shared_ptr<const process_sandbox>> make_sandbox(const sandbox_options& wanted,
                                                               process_launcher& launcher, work_root& root) {
+  if (auto fine = check_place(root.path(), wanted); !fine) return failure(std::move(fine).error());
   auto filter = system_call_filter();
   if (!filter) return failure(std::move(filter).error());
   auto made = std::make_shared<const process_sandbox>(
       process_sandbox{wanted.shown, wanted.scratch_size.bytes, std::move(*filter)});
-  if (auto works = try_sandbox(*made, launcher, root); !works) return failure(std::move(works).error());
+  for (bool network : {false, true}) {
+    if (network ? wanted.network == sandbox_network::off : wanted.network == sandbox_network::on) continue;
+    if (auto works = try_for_a_while(*made, network, launcher, root); !works)
+      return failure(std::move(works).error());
+  }
   return made;
 }
 
@@ -56,6 +105,11 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
                 {{"network", name_of(wanted.network)}, {"scratch_bytes", wanted.scratch_size.bytes}});
     return made;
   }
+  if (may_pass(made.error()))
+    return fail(made.error().code(),
+                "a sandbox could not be made at the moment: {}; start again, or say sandbox.level: "
+                "folder",
+                made.error().message());
   if (wanted.level == sandbox_level::namespaces)
     return fail(errc::failed_precondition,
                 "sandbox.level: namespaces cannot be had on this machine: {}; say auto or folder, or see "

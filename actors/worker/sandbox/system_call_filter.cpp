@@ -1,9 +1,11 @@
 #include "actors/worker/sandbox/system_call_filter.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <memory>
@@ -25,7 +27,9 @@ constexpr const char* forbidden[] = {
     "mount", "umount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "mount_setattr",
     "fsopen", "fsconfig", "fsmount", "fspick", "setns", "quotactl", "quotactl_fd", "swapon", "swapoff",
     // files by number instead of by name
-    "open_by_handle_at",
+    "open_by_handle_at", "open_tree_attr",
+    // the doings of others
+    "fanotify_init",
     // the kernel itself
     "bpf", "perf_event_open", "init_module", "finit_module", "delete_module", "create_module", "kexec_load",
     "kexec_file_load", "reboot", "acct", "syslog", "vhangup", "iopl", "ioperm", "lookup_dcookie",
@@ -55,6 +59,30 @@ bool forbid_user_namespaces(scmp_filter_ctx filter) {
          ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
+/// Families of sockets that no network namespace confines, like those to the hypervisor, or that have the
+/// kernel load a module.
+bool forbid_other_sockets(scmp_filter_ctx filter) {
+  const auto refused = SCMP_ACT_ERRNO(EAFNOSUPPORT);
+  bool fine = ::seccomp_rule_add(filter, refused, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK)) == 0;
+  for (scmp_datum_t family = 0; family <= AF_NETLINK; ++family) {
+    if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
+    fine =
+        fine && ::seccomp_rule_add(filter, refused, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family)) == 0;
+  }
+  return fine;
+}
+
+/// With a lease on a file that is shown, an action would hold up whoever opens it.
+bool forbid_leases(scmp_filter_ctx filter) {
+  bool fine = true;
+  for (int call : {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}) {
+    const int done =
+        ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, SCMP_A1(SCMP_CMP_EQ, F_SETLEASE));
+    fine = fine && (done == 0 || done == -EDOM);
+  }
+  return fine;
+}
+
 /// Words put into the input of a terminal are commands of whoever sits there.
 bool forbid_typing(scmp_filter_ctx filter) {
   return ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
@@ -63,9 +91,10 @@ bool forbid_typing(scmp_filter_ctx filter) {
 
 /// Programs for the machine's other, older form. -EEXIST: it is the form that there is.
 bool add_other_forms(scmp_filter_ctx filter) {
-  const std::uint32_t other = SCMP_ARCH_NATIVE == SCMP_ARCH_X86_64    ? SCMP_ARCH_X86
-                              : SCMP_ARCH_NATIVE == SCMP_ARCH_AARCH64 ? SCMP_ARCH_ARM
-                                                                      : SCMP_ARCH_NATIVE;
+  const std::uint32_t own = ::seccomp_arch_native();
+  const std::uint32_t other = own == SCMP_ARCH_X86_64    ? SCMP_ARCH_X86
+                              : own == SCMP_ARCH_AARCH64 ? SCMP_ARCH_ARM
+                                                         : own;
   const int done = ::seccomp_arch_add(filter, other);
   return done == 0 || done == -EEXIST;
 }
@@ -78,7 +107,8 @@ expected<std::vector<std::uint64_t>> system_call_filter() {
       filter && ::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) == 0 &&
       // The launcher says so itself.
       ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0) == 0 && add_other_forms(filter.get()) &&
-      forbid_user_namespaces(filter.get()) && forbid_typing(filter.get());
+      forbid_user_namespaces(filter.get()) && forbid_other_sockets(filter.get()) &&
+      forbid_leases(filter.get()) && forbid_typing(filter.get());
   for (const char* name : forbidden) fine = fine && forbid(filter.get(), name);
   descriptor made(::memfd_create("kiln-filter", MFD_CLOEXEC));
   if (!fine || !made || ::seccomp_export_bpf(filter.get(), made.number()) != 0)

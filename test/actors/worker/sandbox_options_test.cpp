@@ -32,6 +32,9 @@ BOOST_AUTO_TEST_CASE(what_is_shown_is_a_plain_path_and_nothing_that_an_action_ha
                path);
   for (const char* path : {"/proc", "/proc/sys", "/dev/kvm", "/build", "/build/x"})
     BOOST_TEST((faults_of(path).find("which every action has of its own") != std::string::npos), path);
+  for (const char* path : {"/tmp", "/var", "/var/tmp", "/run"})
+    BOOST_TEST((faults_of(path).find("would hide what every action has there") != std::string::npos), path);
+  BOOST_TEST(faults_of("/var/lib/texmf, /run/tools").empty());
   BOOST_TEST(faults_of("/builder, /device").empty());
 }
 

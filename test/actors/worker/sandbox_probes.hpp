@@ -6,7 +6,7 @@ namespace kiln::test {
 /// file, a process, a port of the loopback and an abstract socket of the host's, the folder of the worker, a
 /// segment of shared memory.
 inline constexpr const char* sandbox_probes = R"python(
-import ctypes, errno, os, socket, struct, subprocess, sys
+import ctypes, errno, fcntl, os, socket, struct, subprocess, sys
 
 secret, pid, port, abstract, work_root, segment = sys.argv[1:7]
 pid, port, segment = int(pid), int(port), int(segment)
@@ -33,9 +33,9 @@ def unreadable(path):
 
 def unwritable(path):
     try:
-        with open(path, "ab") as file:
-            file.write(b"x")
-        return f"{path} was written"
+        # Only opened: where it leaks, it is the machine's.
+        os.close(os.open(path, os.O_WRONLY))
+        return f"{path} could be written"
     except OSError:
         return None
 
@@ -83,6 +83,11 @@ def only_standard_descriptors():
 def status(key):
     with open("/proc/self/status") as file:
         return next(line.split()[1] for line in file if line.startswith(key + ":"))
+
+
+def lease():
+    with open("/usr/bin/env", "rb") as file:
+        fcntl.fcntl(file, 1024, 0)
 
 
 def status_of_groups():
@@ -136,11 +141,13 @@ probes = {
     "beside the input root": lambda: None if "stdout" not in os.listdir("/build/..") else "seen",
     "homes": lambda: None if not any(map(os.path.exists, ("/root", "/home", "/var/lib", "/srv", "/sys"))) else "there",
     "passwords": lambda: unreadable("/etc/shadow"),
-    "the system, to write": lambda: unwritable("/usr/kiln-probe"),
+    "the system, to write": lambda: fails(lambda: os.mkdir("/usr/kiln-probe"), errno.EROFS),
     "the configuration of the system, to write": lambda: unwritable("/etc/hosts"),
-    "the root, to write": lambda: unwritable("/kiln-probe"),
-    "devices, to write": lambda: unwritable("/dev/kiln-probe"),
+    "the root, to write": lambda: fails(lambda: os.mkdir("/kiln-probe"), errno.EROFS),
+    "devices, to write": lambda: fails(lambda: os.mkdir("/dev/kiln-probe"), errno.EROFS),
+    "its own name": lambda: None if socket.gethostbyname(os.uname().nodename) else "unknown",
     "disks": disks,
+    "the mode of the standard input": lambda: fails(lambda: os.fchmod(0, 0o666)),
     "the mode of a device": lambda: fails(lambda: os.chmod("/dev/null", 0o666)),
     "the place among the host's groups": lambda: None if status_of_groups() else "seen",
     "new devices": lambda: fails(lambda: os.mknod("/tmp/device", 0o20666, os.makedev(1, 1)), errno.EPERM),
@@ -160,7 +167,11 @@ probes = {
     "addresses of metadata": lambda: unconnected(socket.AF_INET, ("169.254.169.254", 80)),
     "other interfaces": lambda: None if [n for _, n in socket.if_nameindex()] == ["lo"] else str(socket.if_nameindex()),
     "raw sockets": lambda: fails(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1), errno.EPERM),
-    "packet sockets": lambda: fails(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3), errno.EPERM),
+    "packet sockets": lambda: fails(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)),
+    "sockets to the hypervisor": lambda: fails(lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)),
+    "other families of sockets": lambda: fails(lambda: socket.socket(socket.AF_CAN, socket.SOCK_RAW, 1)),
+    "leases": lambda: fails(lease),
+    "watching others": lambda: refused(300, 0, 0),
     "its own loopback": loopback_works,
     "shared memory of the host": no_shared_memory,
     "files in shared memory": lambda: None if os.listdir("/dev/shm") == [] else "there",
@@ -171,7 +182,7 @@ probes = {
     "new privileges": lambda: None if status("NoNewPrivs") == "1" else "possible",
     "a filter of system calls": lambda: None if status("Seccomp") == "2" else "none",
     "programs that set the user": no_set_user_id,
-    "the host's name": lambda: None if os.uname().nodename == "kiln" else os.uname().nodename,
+    "the host's name": lambda: None if os.uname().nodename == "localhost" else os.uname().nodename,
     "a terminal": lambda: unreadable("/dev/tty"),
     "mount": lambda: refused(165, 0, 0, 0, 0, 0),
     "umount": lambda: refused(166, 0, 0),

@@ -163,11 +163,13 @@ BOOST_AUTO_TEST_CASE(a_result_says_how_its_action_was_run) {
   options.inputs = input_mode::trusted_links;
   if (!start_working()) return;
   v2::Directory root;
+  add_file(root, "empty", "", true);
   add_file(root, "one", "first", true);
   add_file(root, "two", "second", true);
-  add_file(root, "empty", "", true);
   auto action = spec(shell("cat one two"), root);
-  auto facts = facts_of(result_of(run(action)));
+  auto outcome = run(action);
+  BOOST_TEST(outcome.status.ok(), outcome.status.to_string());
+  auto facts = facts_of(result_of(outcome));
   BOOST_TEST(facts.sandbox() == "namespaces");
   BOOST_TEST(!facts.network());
   BOOST_TEST(facts.inputs_linked() == 2U);
@@ -282,6 +284,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_had_is_refused_where_it_was_asked_for_and_to
   BOOST_TEST((refused.error().message().find("sandbox.level: namespaces cannot be had") != std::string::npos),
              refused.error().message());
   options.sandbox.level = sandbox_level::automatic;
+  options.work_root = (folder / "other").string();  // the first may still be tidied up
   hire();
   BOOST_TEST(said("echo fine") == "fine\n");
 }

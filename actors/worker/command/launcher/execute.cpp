@@ -52,7 +52,7 @@ bool become(std::uint32_t user) {
           syscall(SYS_setresuid, user, user, user) == 0);
 }
 
-pid_t execute(const command& what, const beginning& how, volatile int* failure) {
+pid_t execute(const command& what, const beginning& how, start_outcome* outcome) {
   pid_t pid = vfork();
   if (pid != 0) return pid;
 
@@ -65,6 +65,7 @@ pid_t execute(const command& what, const beginning& how, volatile int* failure) 
   int found = ENOENT;
   if (!take_place(what, how)) {
     found = errno;
+    outcome->in_place = false;
   } else {
     for (const char** path = what.paths; *path != nullptr; ++path) {
       execve(*path, what.arguments, what.variables);
@@ -76,7 +77,7 @@ pid_t execute(const command& what, const beginning& how, volatile int* failure) 
       if (errno != EACCES) break;
     }
   }
-  *failure = found;
+  outcome->failure = found;
   _exit(127);
 }
 

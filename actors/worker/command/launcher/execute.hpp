@@ -20,8 +20,13 @@ struct beginning {
   const oom_rank* rank = nullptr;  ///< null: as we are
   std::uint32_t user = same_user;
 };
+/// What the child says before it ends, where it cannot execute.
+struct start_outcome {
+  volatile int failure = 0;       ///< an errno
+  volatile bool in_place = true;  ///< only the command could not be executed; else what comes before
+};
 /// The command's pid, or -1 with the errno of what failed; or the pid of a process that ends at once, and
 /// `failure` says why. The child shares our memory until it executes, which spares copying the page tables.
-pid_t execute(const command& what, const beginning& how, volatile int* failure);
+pid_t execute(const command& what, const beginning& how, start_outcome* outcome);
 
 }  // namespace kiln::launcher

@@ -1,5 +1,7 @@
 #include "actors/worker/command/launcher/init.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,6 +31,12 @@ std::int64_t moment_ns() {
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
+/// Whether our supervisor lives. If it ended before we asked to be told of that, nobody else tells us.
+bool is_heard(int news) {
+  pollfd end{news, 0, 0};
+  return poll(&end, 1, 0) == 0;
+}
+
 /// Until the command's end; its wait status.
 int wait_for(pid_t command) {
   sigset_t wanted;
@@ -51,8 +59,9 @@ int wait_for(pid_t command) {
 }  // namespace
 
 void run_init(const command& what, const sandbox& in, const command_descriptors& with, const oom_rank& rank,
-              int null, int news) {
+              int heard, int news) {
   close(with.control);
+  close(heard);
   setsid();
   // Before nobody may look at us any more, not even we.
   rank.take();
@@ -60,14 +69,19 @@ void run_init(const command& what, const sandbox& in, const command_descriptors&
   // To its processes we are one of them, and of their user.
   if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
     fail(news, sandbox_step::privileges, errno);
-  volatile int failure = 0;
+  if (!is_heard(news)) _exit(1);
+  // That of the sandbox: whatever is done to it is not done to the machine's.
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0) fail(news, sandbox_step::devices, errno);
+  start_outcome outcome;
   beginning how;
   how.null = null;
   how.out = with.out;
   how.err = with.err;
-  const pid_t command = execute(what, how, &failure);
+  const pid_t command = execute(what, how, &outcome);
   if (command < 0) fail(news, sandbox_step::none, errno);
-  if (failure != 0) fail(news, sandbox_step::none, failure);
+  if (outcome.failure != 0)
+    fail(news, outcome.in_place ? sandbox_step::none : sandbox_step::privileges, outcome.failure);
   for (int mine : {with.image, with.folder, with.out, with.err, null}) close(mine);
   tell(news, {init_news::kind::started});
   const int status = wait_for(command);

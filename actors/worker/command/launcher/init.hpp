@@ -16,8 +16,9 @@ struct init_news {
 
 /// The first process of a sandbox: makes it, runs the command in it, and takes in what its processes leave
 /// behind. When it ends, which it does with the command, the kernel kills all others. SIGTERM is passed on to
-/// the command's process group. `news` is the pipe; SIGCHLD and SIGTERM are blocked.
+/// the command's process group. `heard` and `news` are the two ends of the pipe; SIGCHLD and SIGTERM are
+/// blocked.
 [[noreturn]] void run_init(const command& what, const sandbox& in, const command_descriptors& with,
-                           const oom_rank& rank, int null, int news);
+                           const oom_rank& rank, int heard, int news);
 
 }  // namespace kiln::launcher

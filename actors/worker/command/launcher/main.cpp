@@ -103,7 +103,9 @@ private:
     signals_ = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 
     umask(022);
-    rlimit no_core{0, 0};
+    // No core file, nor a program of the machine's that is handed one: only a limit of 1 says both, see
+    // core(5).
+    rlimit no_core{1, 1};
     setrlimit(RLIMIT_CORE, &no_core);
     // A command that changes its user could no longer be killed by us.
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

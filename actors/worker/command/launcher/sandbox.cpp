@@ -25,8 +25,14 @@ constexpr const char* system_folders[] = {"/usr",   "/bin",   "/sbin",   "/lib",
                                           "/lib32", "/lib64", "/libx32", "/etc"};
 constexpr const char* name_servers[] = {"/run/systemd/resolve", "/run/resolvconf",
                                         "/run/NetworkManager/resolv.conf"};
-constexpr const char* devices[] = {"null", "zero", "full", "random", "urandom"};
-constexpr const char* roots_own[] = {"proc/sys", "proc/sysrq-trigger", "proc/irq", "proc/bus", "proc/fs"};
+constexpr const char* devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+constexpr const char* roots_own[] = {"proc/sys",    "proc/sysrq-trigger", "proc/irq",          "proc/bus",
+                                     "proc/fs",     "proc/mtrr",          "proc/scsi",         "proc/acpi",
+                                     "proc/asound", "proc/driver",        "proc/dynamic_debug"};
+// What is not for whoever is Kiln's own user, though he may read it.
+constexpr const char* secrets[] = {"etc/shadow",      "etc/shadow-", "etc/gshadow",
+                                   "etc/gshadow-",    "etc/kiln",    "etc/ssh",
+                                   "etc/ssl/private", "proc/keys",   "proc/timer_list"};
 struct device_link {
   const char* name;
   const char* target;
@@ -37,7 +43,9 @@ constexpr device_link device_links[] = {{"fd", "/proc/self/fd"},
                                         {"stderr", "/proc/self/fd/2"},
                                         {"ptmx", "pts/ptmx"}};
 
-constexpr char host_name[] = "kiln";
+constexpr char host_name[] = "localhost";  // it resolves
+constexpr unsigned long long least_inodes = 4096;
+constexpr unsigned long long of_inode = 16384;
 constexpr unsigned long quiet = MS_NOSUID | MS_NODEV;
 constexpr std::uint64_t quiet_mount = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
@@ -106,8 +114,10 @@ bool make_folders(const char* path) {
 class sandbox_root_folder {
 public:
   explicit sandbox_root_folder(const command& what) : what_(what) {
-    snprintf(scratch_, sizeof scratch_, "mode=1777,size=%llu",
-             static_cast<unsigned long long>(what.head.scratch_size));
+    const unsigned long long size = what.head.scratch_size;
+    // Empty files take memory, too.
+    snprintf(scratch_, sizeof scratch_, "mode=1777,size=%llu,nr_inodes=%llu", size,
+             least_inodes + size / of_inode);
   }
 
   sandbox_step make(int root) {
@@ -125,6 +135,7 @@ public:
     if (!show_system() || !show_more()) return sandbox_step::system_folders;
     if (!make_devices()) return sandbox_step::devices;
     if (!make_processes()) return sandbox_step::processes;
+    if (what_.head.user == same_user && !hide_secrets()) return sandbox_step::system_folders;
     if (!make_folders(sandbox_root + 1) || !attach(tree, sandbox_root + 1)) return sandbox_step::input_root;
     return change_root() ? sandbox_step::none : sandbox_step::root;
   }
@@ -222,6 +233,21 @@ private:
     return true;
   }
 
+  /// A folder is empty then, a file cannot be opened.
+  static bool hide_secrets() {
+    for (const char* path : secrets) {
+      struct stat facts {};
+      if (stat(path, &facts) != 0) continue;
+      if (S_ISDIR(facts.st_mode)) {
+        if (mount("tmpfs", path, "tmpfs", quiet | MS_RDONLY, "mode=0555,size=4k") != 0) return false;
+        continue;
+      }
+      int tree = detached("/dev/null", MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
+      if (tree < 0 || !attach(tree, path)) return false;
+    }
+    return true;
+  }
+
   bool make_scratch(const char* where) const {
     return mkdir(where, 0755) == 0 && mount("tmpfs", where, "tmpfs", quiet, scratch_) == 0;
   }
@@ -239,7 +265,7 @@ private:
   }
 
   const command& what_;
-  char scratch_[64];
+  char scratch_[96];
 };
 
 /// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
@@ -247,6 +273,8 @@ bool give_up_privileges(std::uint32_t user) {
   int which = 0;
   while (prctl(PR_CAPBSET_DROP, which, 0, 0, 0) == 0) ++which;
   if (errno != EINVAL) return false;  // it is behind the last that there is
+  // Ordinary users cannot leave their groups.
+  if (user == same_user && geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) != 0) return false;
   if (!become(user)) return false;
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};

@@ -55,14 +55,12 @@ void supervisor::run(pid_t launcher) {
 
 bool supervisor::begin() {
   command what;
-  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || !read_image(deps_.image, what)) {
+  if (!read_image(deps_.image, what)) {
     say({word::not_started, errno != 0 ? errno : EINVAL});
     return false;
   }
   started_ = now_ns();
-  if (!(what.head.sandboxed != 0 ? begin_in_sandbox(what, null) : begin_here(what, null))) return false;
-  close(null);
+  if (!(what.head.sandboxed != 0 ? begin_in_sandbox(what) : begin_here(what))) return false;
   close(deps_.image);
   close(deps_.folder);
   close(deps_.out);
@@ -70,13 +68,15 @@ bool supervisor::begin() {
   return true;
 }
 
-bool supervisor::begin_here(const command& what, int null) {
-  volatile int failure = 0;
-  pid_ = execute(what, {deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user}, &failure);
-  if (pid_ < 0) failure = errno;
-  if (pid_ > 0 && failure != 0) waitpid(pid_, nullptr, 0);
-  if (failure != 0) {
-    say({word::not_started, failure});
+bool supervisor::begin_here(const command& what) {
+  start_outcome outcome;
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  pid_ = execute(what, {deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user}, &outcome);
+  if (pid_ < 0) outcome.failure = errno;
+  close(null);
+  if (pid_ > 0 && outcome.failure != 0) waitpid(pid_, nullptr, 0);
+  if (outcome.failure != 0) {
+    say({word::not_started, outcome.failure});
     return false;
   }
   say({word::started});
@@ -84,12 +84,12 @@ bool supervisor::begin_here(const command& what, int null) {
 }
 
 /// Whether the command has started is heard of later.
-bool supervisor::begin_in_sandbox(const command& what, int null) {
+bool supervisor::begin_in_sandbox(const command& what) {
   const sandbox in(what, network_);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) == 0) {
     pid_ = clone_into(in.namespaces());
-    if (pid_ == 0) run_init(what, in, deps_, rank_, null, ends[1]);
+    if (pid_ == 0) run_init(what, in, deps_, rank_, ends[0], ends[1]);
   }
   if (pid_ <= 0) {
     say({word::not_sandboxed, errno, 0, 0, 0, 0, sandbox_step::namespaces});
@@ -97,6 +97,7 @@ bool supervisor::begin_in_sandbox(const command& what, int null) {
   }
   close(ends[1]);
   news_ = ends[0];
+  sandboxed_ = true;
   fcntl(news_, F_SETFL, O_NONBLOCK);
   return true;
 }
@@ -125,6 +126,7 @@ void supervisor::hear_init() {
         told_ = true;
         break;
       case init_news::kind::started:
+        started_told_ = true;
         say({word::started});
         break;
       case init_news::kind::ended:
@@ -144,7 +146,7 @@ void supervisor::take_order() {
   ssize_t size = recv(deps_.control, &byte, 1, MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size == 1)
-    kill(-pid_, SIGTERM);
+    kill(sandboxed_ ? pid_ : -pid_, SIGTERM);  // the first process of a sandbox passes it on
   else
     kill_command();
 }
@@ -157,6 +159,7 @@ void supervisor::lose_command() {
 }
 
 void supervisor::kill_command() {
+  killed_ = true;
   kill(-pid_, SIGKILL);
   kill_children();
   remove_all();
@@ -187,6 +190,12 @@ bool supervisor::reap(int flags) {
       over_ = true;
       if (news_ >= 0) hear_init();
       if (!told_) {
+        // Killed before it came so far, and not by us: out of memory, or by somebody.
+        if (sandboxed_ && !started_told_ && !killed_ && outcome_.what == word::ended) {
+          outcome_.what = word::not_sandboxed;
+          outcome_.at = sandbox_step::namespaces;
+          status = EAGAIN;
+        }
         outcome_.number = status;
         outcome_.elapsed_ns = now_ns() - started_;
       }

@@ -22,8 +22,8 @@ public:
 
 private:
   bool begin();
-  bool begin_here(const command& what, int null);
-  bool begin_in_sandbox(const command& what, int null);
+  bool begin_here(const command& what);
+  bool begin_in_sandbox(const command& what);
   void hear_init();
   void wait_for_news();
   void take_order();
@@ -38,9 +38,12 @@ private:
   int signals_;
   int network_;
   const oom_rank& rank_;
-  pid_t pid_ = 0;      ///< of the command, or of the first process of its sandbox
-  int news_ = -1;      ///< from that one
-  bool told_ = false;  ///< by it, how the command ended
+  pid_t pid_ = 0;              ///< of the command, or of the first process of its sandbox
+  int news_ = -1;              ///< from that one
+  bool told_ = false;          ///< by it, how the command ended
+  bool sandboxed_ = false;     ///< pid_ is the first process of a sandbox
+  bool started_told_ = false;  ///< by its first process
+  bool killed_ = false;        ///< by us
   bool over_ = false;
   std::int64_t started_ = 0;
   report outcome_{word::ended};
