@@ -58,18 +58,22 @@ struct bench_request {
 };
 int bench_server(const bench_request& request);
 
-struct conform_request {
+/// Whom a command asks that is a client with actions of its own.
+struct target_request {
   std::string target;
   std::string instance;
-  std::vector<std::string> only;      ///< sections, rules; empty: all
   std::vector<std::string> platform;  ///< NAME=VALUE of our actions
   bool tls = false;
   std::string tls_ca, tls_cert, tls_key;  ///< PEM files; any of them means TLS
   std::string token;
-  std::string report;  ///< the file that takes the JSON
-  std::string fill;    ///< a size; empty: the cache must not be filled
-  bool quick = false, list = false, markdown = false;
   std::string plugins;
+};
+
+struct conform_request : target_request {
+  std::vector<std::string> only;  ///< sections, rules; empty: all
+  std::string report;             ///< the file that takes the JSON
+  std::string fill;               ///< a size; empty: the cache must not be filled
+  bool quick = false, list = false, markdown = false;
 };
 /// 0 if no rule failed, 1 if one did.
 int conform_server(const conform_request& request);

@@ -1,33 +1,14 @@
 #include <cstdio>
 #include <fstream>
 
+#include "actors/system/asked_target.hpp"
 #include "actors/system/commands.hpp"
-#include "actors/system/outbound.hpp"
-#include "actors/system/plugins.hpp"
 #include "actors/tools/conform/conform_runner.hpp"
 #include "actors/tools/conform/selection.hpp"
 #include "core/config/units.hpp"
 
 namespace kiln {
 namespace {
-
-expected<std::vector<std::pair<std::string, std::string>>> platform_of(const conform_request& request) {
-  std::vector<std::pair<std::string, std::string>> platform;
-  for (const auto& word : request.platform) {
-    auto cut = word.find('=');
-    if (cut == std::string::npos)
-      return fail(errc::invalid_argument, "--platform takes NAME=VALUE, not {}", word);
-    platform.emplace_back(word.substr(0, cut), word.substr(cut + 1));
-  }
-  return platform;
-}
-
-std::string endpoint_of(const conform_request& request) {
-  bool encrypted =
-      request.tls || !request.tls_ca.empty() || !request.tls_cert.empty() || !request.tls_key.empty();
-  if (!encrypted || request.target.find("://") != std::string::npos) return request.target;
-  return "grpcs://" + request.target;
-}
 
 int list(const std::vector<conform::rule>& rules, bool markdown) {
   if (markdown) {
@@ -66,7 +47,7 @@ int conform_server(const conform_request& request) {
     if (request.list) return list(*rules, request.markdown);
     return complain({errc::invalid_argument, "conform needs a target: kiln conform HOST:PORT"}, exit_usage);
   }
-  auto platform = platform_of(request);
+  auto platform = platform_of(request.platform);
   if (!platform) return complain(platform.error(), exit_usage);
   byte_size fill{};
   if (!request.fill.empty()) {
@@ -74,22 +55,14 @@ int conform_server(const conform_request& request) {
     if (!size) return complain(size.error().in_context("--fill"), exit_usage);
     fill = *size;
   }
-  auto random = make_system_random();
-  environment env{&system_clock(), random.get(), nullptr, nullptr};
-  auto plugins = load_plugins(request.plugins);
-  if (!plugins) return complain(plugins.error(), exit_unavailable);
-  auto out = outbound_transport(*plugins, env, {request.tls_ca, request.tls_cert, request.tls_key});
-  if (!out) return complain(out.error(), exit_unavailable);
-  if (auto suits = (*out)->suits(endpoint_of(request)); !suits) return complain(suits.error(), exit_usage);
+  auto to = asked_target::open(request);
+  if (!to) return complain(to.error(), exit_code_of(to.error()));
 
   conform::run_settings settings;
   settings.instance = request.instance;
   settings.platform = std::move(*platform);
   settings.fill = fill.bytes;
-  settings.how.dial = [&out, endpoint = endpoint_of(request)] { return (*out)->dial(endpoint); };
-  if (!request.token.empty()) settings.how.metadata = {{"authorization", "Bearer " + request.token}};
-  settings.how.time = env.time;
-  settings.how.nonce = random->next();
+  settings.how = (*to)->how();
   settings.how.quick = request.quick;
   return examine(request, *rules, settings);
 }

@@ -204,29 +204,34 @@ void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chos
   command->final_callback([&] { chosen = [&request] { return bench_server(request); }; });
 }
 
-void add_conform(CLI::App& app, conform_request& request, std::function<int()>& chosen) {
-  auto* command = app.add_subcommand(
-      "conform",
-      "Ask any REAPI server over gRPC what the protocol demands, and say which answers are wrong.\n"
-      "Leaves small blobs and action results behind, which no build refers to.");
+/// Whom to ask, and as whom.
+void add_target(CLI::App* command, target_request& request, const char* platform_sentence) {
   command->add_option("target", request.target, "HOST:PORT or unix:PATH");
   command->add_option("--instance", request.instance, "Instance name");
-  command->add_option("--only", request.only, "Sections (5), rules (92, 1.6) or ranges (92-120)")
-      ->delimiter(',');
-  command->add_option("--platform", request.platform, "NAME=VALUE that the actions of the suite ask for");
+  command->add_option("--platform", request.platform, platform_sentence)->allow_extra_args(false);
   command->add_flag("--tls", request.tls, "Speak TLS and believe the system's authorities");
   command->add_option("--tls-ca", request.tls_ca,
                       "PEM file of the authority that signed the server's certificate");
   command->add_option("--tls-cert", request.tls_cert, "PEM file of our certificate");
   command->add_option("--tls-key", request.tls_key, "PEM file of its key");
   command->add_option("--token", request.token, "Bearer token for every call")->envname("KILN_TOKEN");
+  add_plugins(command, request.plugins);
+}
+
+void add_conform(CLI::App& app, conform_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand(
+      "conform",
+      "Ask any REAPI server over gRPC what the protocol demands, and say which answers are wrong.\n"
+      "Leaves small blobs and action results behind, which no build refers to.");
+  add_target(command, request, "NAME=VALUE that the actions of the suite ask for");
+  command->add_option("--only", request.only, "Sections (5), rules (92, 1.6) or ranges (92-120)")
+      ->delimiter(',');
   command->add_option("--report", request.report, "File for the findings as JSON, with what was said");
   command->add_option("--fill", request.fill,
                       "What the cache holds (64MiB): allows the rules that fill it, with ten times as much");
   command->add_flag("--quick", request.quick, "Make the slow rules small");
   command->add_flag("--list", request.list, "Only print the rules");
   command->add_flag("--markdown", request.markdown, "Print Markdown");
-  add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
 }
 
