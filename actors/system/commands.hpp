@@ -78,4 +78,8 @@ struct conform_request : target_request {
 /// 0 if no rule failed, 1 if one did.
 int conform_server(const conform_request& request);
 
+struct probe_request : target_request {};
+/// 0 if everything held, 1 if something leaked.
+int probe_server(const probe_request& request);
+
 }  // namespace kiln

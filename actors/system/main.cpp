@@ -33,7 +33,8 @@ constexpr const char* examples =
     "  kiln check node.yaml                      say everything that is wrong with a configuration\n"
     "  kiln describe store filesystem            explain every option\n"
     "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
-    "  kiln conform localhost:8980               ask any REAPI server what the protocol demands";
+    "  kiln conform localhost:8980               ask any REAPI server what the protocol demands\n"
+    "  kiln probe localhost:8980                 try to get out of an action of any REAPI server";
 
 using demand = expected<void> (*)(const std::string&);
 
@@ -235,6 +236,34 @@ void add_conform(CLI::App& app, conform_request& request, std::function<int()>& 
   command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
 }
 
+void add_probe(CLI::App& app, probe_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand(
+      "probe",
+      "Have a worker of any REAPI server run a program that tries to get out of its action, and say how far "
+      "it "
+      "came:\n"
+      "files, processes, network, devices, privileges, system calls, resources, and what one action leaves "
+      "to the "
+      "next.\n"
+      "Each probe held, or LEAKED what is said behind it; untried says nothing. Where a probe is let out it "
+      "does "
+      "no harm:\n"
+      "nothing is changed, read out or used up, and what it has to leave behind for a moment goes within a "
+      "minute.\n"
+      "The program is static, so that the worker needs neither a shell nor libraries; it is for machines of "
+      "the "
+      "kind that kiln runs on.\n"
+      "Ends with 0 if everything held, with 1 if something leaked, with 69 if no worker ran it.");
+  add_target(command, request,
+             "NAME=VALUE that the actions ask for, to choose a worker; may be given several times");
+  command->footer(
+      "Examples:\n"
+      "  kiln probe localhost:8980\n"
+      "  kiln probe cache.example:443 --tls --token \"$TOKEN\" --instance main\n"
+      "  kiln probe localhost:8980 --platform pool=large --platform network=on");
+  command->final_callback([&] { chosen = [&request] { return probe_server(request); }; });
+}
+
 int run(int argc, char** argv) {
   CLI::App app(about, "kiln");
   app.footer(examples);
@@ -245,6 +274,7 @@ int run(int argc, char** argv) {
   describe_request described;
   bench_request benched;
   conform_request conformed;
+  probe_request probed;
   std::function<int()> chosen = [&served] { return serve(served); };
   app.failure_message([](const CLI::App*, const CLI::Error& fault) {
     return fmt::format("kiln: {}; see kiln --help\n", fault.what());
@@ -255,6 +285,7 @@ int run(int argc, char** argv) {
   add_tools(app, checked, described, chosen);
   add_bench(app, benched, chosen);
   add_conform(app, conformed, chosen);
+  add_probe(app, probed, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {
