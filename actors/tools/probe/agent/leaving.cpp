@@ -32,10 +32,10 @@ socklen_t abstract_address(sockaddr_un& where) {
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<std::size_t>(length));
 }
 
-sockaddr_in port_address() {
+sockaddr_in port_address(std::uint16_t port) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
-  where.sin_port = htons(left.port);
+  where.sin_port = htons(port);
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return where;
 }
@@ -97,19 +97,28 @@ void start_daemon() {
     _exit(0);
   }
   if (middle > 0) waitpid(middle, nullptr, 0);
-  // It has to be there before this action ends. A connection closed by us is remembered by the kernel for a
-  // minute, and that, too, is something that the next could see.
+  // It has to be there before this action ends.
   int caller = -1;
   for (int tries = 0; tries < 100 && caller < 0; ++tries) {
     caller = call_daemon();
     if (caller < 0) wait_milliseconds(20);
   }
   if (caller >= 0) close(caller);
-  const sockaddr_in where = port_address();
-  const int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (other < 0) return;
-  [[maybe_unused]] auto done = connect(other, reinterpret_cast<const sockaddr*>(&where), sizeof where);
-  close(other);
+}
+
+// Who closes first is remembered by the kernel for a minute, and that, too, is something to be seen.
+void leave_connection() {
+  const sockaddr_in where = port_address(static_cast<std::uint16_t>(left.port + 1));
+  const auto* address = reinterpret_cast<const sockaddr*>(&where);
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int caller = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int called = -1;
+  if (bind(listener, address, sizeof where) == 0 && listen(listener, 1) == 0 &&
+      connect(caller, address, sizeof where) == 0)
+    called = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  close(caller);
+  if (called >= 0) close(called);
+  close(listener);
 }
 
 }  // namespace
@@ -142,6 +151,7 @@ void leave_everything() {
   leave_key();
   change_inputs();
   start_daemon();
+  leave_connection();
 }
 
 void clean_up() {
@@ -164,7 +174,7 @@ void run_daemon(const char* token) {
     if (null < 0 || dup2(null, number) < 0) close(number);
   const int abstract = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int port = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in where = port_address();
+  const sockaddr_in where = port_address(left.port);
   if (bind(port, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0) listen(port, 8);
   sockaddr_un name;
   const socklen_t size = abstract_address(name);

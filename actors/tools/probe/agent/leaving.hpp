@@ -13,7 +13,7 @@ struct leaving {
   char token[longest_token + 1];
   char file_name[64];  ///< "kiln-probe-TOKEN": files, the queue, and the abstract socket
   int key;             ///< of System V's things
-  std::uint16_t port;  ///< of the daemon, on the loopback
+  std::uint16_t port;  ///< of the daemon, on the loopback; the next one is that of a closed connection
 };
 
 /// Names of the inputs ; each holds "NAME of TOKEN\n" as long as nobody changes it.

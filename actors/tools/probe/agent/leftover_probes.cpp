@@ -57,21 +57,19 @@ void daemon_socket(answer& found) {
   if (call_daemon() >= 0) found.leak("@%s answers", what_is_left().file_name);
 }
 
-// Of connections, the kernel remembers both ends for a while.
-void ports(answer& found, bool listening) {
+void port(answer& found, unsigned wanted) {
   each_line("/proc/net/tcp", [&](const char* line) {
-    unsigned local = 0, remote = 0, state = 0;
-    if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x %x", &local, &remote, &state) != 3) return;
-    const unsigned port = what_is_left().port;
-    const bool listens = state == 0x0a;
-    if ((local == port || remote == port) && listens == listening) found.leak("port %u", port);
+    unsigned local = 0, remote = 0;
+    if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x", &local, &remote) == 2 &&
+        (local == wanted || remote == wanted))
+      found.leak("port %u", wanted);
   });
 }
 void daemon_port(answer& found) {
-  ports(found, true);
+  port(found, what_is_left().port);
 }
-void old_connections(answer& found) {
-  ports(found, false);
+void old_connection(answer& found) {
+  port(found, what_is_left().port + 1U);
 }
 
 void daemon(answer& found) {
@@ -125,7 +123,7 @@ void mode_unchanged(answer& found) {
 constexpr probe probes[] = {
     {"leftovers", "its abstract socket", daemon_socket},
     {"leftovers", "its listening port", daemon_port},
-    {"leftovers", "its connections", old_connections},
+    {"leftovers", "its connections", old_connection},
     {"leftovers", "its temporary files", temporary_files},
     {"leftovers", "its files in /dev/shm", shared_files},
     {"leftovers", "its files elsewhere", other_files},
