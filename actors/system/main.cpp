@@ -236,31 +236,31 @@ void add_conform(CLI::App& app, conform_request& request, std::function<int()>& 
   command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
 }
 
+constexpr const char* about_probes =
+    "A worker runs a small static program, which needs neither a shell nor libraries, and is for machines of "
+    "the "
+    "kind that\n"
+    "kiln runs on. It tries to reach files, processes, the network, devices, privileges, system calls and "
+    "resources, and\n"
+    "what one action leaves to the next. Of each probe you read that it held, or LEAKED what was seen; "
+    "untried "
+    "says nothing.\n"
+    "Where a probe is let out it does no harm: nothing is changed, read out or used up, and what it has to "
+    "leave "
+    "behind for\n"
+    "a moment is gone within a minute.\n"
+    "Ends with 0 if everything held, with 1 if something leaked, with 69 if no worker ran it.\n\n"
+    "Examples:\n"
+    "  kiln probe localhost:8980\n"
+    "  kiln probe cache.example:443 --tls --token \"$TOKEN\" --instance main\n"
+    "  kiln probe localhost:8980 --platform pool=large --platform network=on";
+
 void add_probe(CLI::App& app, probe_request& request, std::function<int()>& chosen) {
   auto* command = app.add_subcommand(
-      "probe",
-      "Have a worker of any REAPI server run a program that tries to get out of its action, and say how far "
-      "it "
-      "came:\n"
-      "files, processes, network, devices, privileges, system calls, resources, and what one action leaves "
-      "to the "
-      "next.\n"
-      "Each probe held, or LEAKED what is said behind it; untried says nothing. Where a probe is let out it "
-      "does "
-      "no harm:\n"
-      "nothing is changed, read out or used up, and what it has to leave behind for a moment goes within a "
-      "minute.\n"
-      "The program is static, so that the worker needs neither a shell nor libraries; it is for machines of "
-      "the "
-      "kind that kiln runs on.\n"
-      "Ends with 0 if everything held, with 1 if something leaked, with 69 if no worker ran it.");
+      "probe", "Try to get out of an action of any REAPI server, and say how far that came");
   add_target(command, request,
              "NAME=VALUE that the actions ask for, to choose a worker; may be given several times");
-  command->footer(
-      "Examples:\n"
-      "  kiln probe localhost:8980\n"
-      "  kiln probe cache.example:443 --tls --token \"$TOKEN\" --instance main\n"
-      "  kiln probe localhost:8980 --platform pool=large --platform network=on");
+  command->footer(about_probes);
   command->final_callback([&] { chosen = [&request] { return probe_server(request); }; });
 }
 

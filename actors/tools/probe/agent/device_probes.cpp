@@ -7,7 +7,7 @@
 
 #include "actors/tools/probe/agent/looking.hpp"
 
-// Devices are looked at, never opened: some do things when they are.
+// Devices are looked at, not opened: some do things when they are.
 namespace kiln::probe_agent {
 namespace {
 

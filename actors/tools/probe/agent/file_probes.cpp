@@ -38,10 +38,11 @@ void write_homes(answer& found) {
   });
 }
 
+// Asked, not opened: a program that somebody has open for writing cannot be started for that long.
 void write_files(answer& found) {
   for (const char* path : {"/etc/passwd", "/etc/hosts", "/etc/resolv.conf", "/etc/ld.so.cache", "/bin/sh",
                            "/usr/bin/env", "/lib64/ld-linux-x86-64.so.2"})
-    if (opens_for_writing(path)) found.leak("%s opens for writing", path);
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) found.leak("%s may be written", path);
 }
 
 void change_system(answer& found) {
