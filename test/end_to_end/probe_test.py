@@ -42,6 +42,8 @@ class Probes(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="kiln-probe-")
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        # Actions of root's have users of their own only where those come through to their folders.
+        os.chmod(self.folder, 0o755)
 
     def serving(self, *more):
         return Kiln(BINARY, ["serve", "--listen", "127.0.0.1:0", "--data", f"{self.folder}/data", "--capacity", "1GiB",

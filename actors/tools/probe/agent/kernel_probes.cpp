@@ -32,14 +32,14 @@ void request_key(answer& found) {
   found.must_be_refused(syscall(SYS_request_key, "user", "kiln-probe-nothing", nullptr, 0));
 }
 
-// The keyrings that everybody has are no news; what somebody put there is.
+// The keyrings that everybody has, and the kernel's own, are no news; what somebody put there is.
 void keys_of_others(answer& found) {
   each_line("/proc/keys", [&](const char* line) {
     char kind[32] = {};
     char name[64] = {};
-    if (sscanf(line, "%*s %*s %*s %*s %*s %*s %*s %31s %63s", kind, name) == 2 && name[0] != '_' &&
-        strncmp(name, "kiln-probe", 10) != 0)
-      found.leak("%s %s", kind, name);
+    if (sscanf(line, "%*s %*s %*s %*s %*s %*s %*s %31s %63s", kind, name) != 2) return;
+    const bool is_usual = name[0] == '_' || name[0] == '.' || strncmp(name, "kiln-probe", 10) == 0;
+    if (!is_usual) found.leak("%s %s", kind, name);
   });
 }
 
