@@ -29,15 +29,17 @@ void strangers_by_number(answer& found) {
       found.leak("%d", process);
 }
 
-// Whom we may send a signal: number 0 is the question alone. The first process is kept from signals by the
-// kernel where it is the first of a namespace of ours, which cannot be asked without one.
+// Whom we may send a signal: number 0 is the question alone. Where the first process has started us, it is
+// that of a namespace of ours, or of a container: the kernel keeps such a one from signals from within, which
+// only a signal could show.
 void signals(answer& found) {
-  auto ask = [&](pid_t process) {
+  const bool first_is_starter = parent_of(agent_process) == 1;
+  each_other([&](pid_t process) {
+    if ((process == 1 && first_is_starter) || kill(process, 0) != 0) return;
     char name[32];
     name_of(process, name);
-    if (process > 1 && kill(process, 0) == 0) found.leak("%d %s", process, name);
-  };
-  each_other(ask);
+    found.leak("%d %s", process, name);
+  });
 }
 
 void look_at(answer& found, const char* what) {
