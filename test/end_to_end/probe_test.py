@@ -76,7 +76,7 @@ class Probes(unittest.TestCase):
         told = outcomes(done.stdout)
         self.assert_sums(done.stdout, told)
         # Whatever the machine has, these it has.
-        for name in (("processes", "processes of others"), ("files", "/sys"), ("privileges", "no filter of system calls")):
+        for name in (("processes", "processes of others"), ("files", "/sys"), ("privileges", "the filter of system calls")):
             self.assertEqual(told[name], "LEAKED", done.stdout)
         # These a folder keeps, too.
         for name in ("a process of the action before", "an input that it changed", "a program that it changed"):

@@ -171,7 +171,7 @@ constexpr probe probes[] = {
     {"privileges", "user namespaces by clone3", cloned_namespaces_3},
     {"privileges", "other namespaces", other_namespaces},
     {"privileges", "namespaces of the first process", entered_namespaces},
-    {"privileges", "no filter of system calls", call_filter},
+    {"privileges", "the filter of system calls", call_filter},
 };
 
 }  // namespace
