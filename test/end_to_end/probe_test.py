@@ -15,9 +15,6 @@ BINARY = os.environ.get("KILN_BINARY", str(pathlib.Path(__file__).resolve().pare
 UNAVAILABLE, USAGE, SKIPPED = 69, 64, 77
 KINDS = ["files", "processes", "network", "devices", "privileges", "system calls", "resources", "leftovers"]
 
-# What the sandbox is known to let through on some machines: sockets to the hypervisor know no namespace, and the filter of
-# system calls does not refuse them.
-KNOWN_LEAKS = {("network", "sockets to the hypervisor")}
 
 
 def probe(*words):
@@ -64,8 +61,8 @@ class Probes(unittest.TestCase):
             done = probe(server.address)
         told = outcomes(done.stdout)
         leaked = {probe for probe, outcome in told.items() if outcome == "LEAKED"}
-        self.assertEqual(leaked - KNOWN_LEAKS, set(), done.stdout + done.stderr)
-        self.assertEqual(done.returncode, 1 if leaked else 0, done.stdout + done.stderr)
+        self.assertEqual(leaked, set(), done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("untried", told.values(), done.stdout)
         self.assert_sums(done.stdout, told)
 
