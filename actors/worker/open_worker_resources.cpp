@@ -41,7 +41,8 @@ expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
         {{"why", why}, {"inputs", inputs}});
   else if (::geteuid() == 0)
     resources.env.log->warn(
-        "actions run as kiln's own user, which is root: they may do anything on this machine",
+        "actions run as kiln's own user, which is root: without a sandbox they may do anything on this "
+        "machine",
         {{"why", why}, {"inputs", inputs}});
   else
     resources.env.log->info("actions run as kiln's own user", {{"why", why}, {"inputs", inputs}});
