@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <unordered_map>
 
 #include "plugins/stores/filesystem/packs/pack_index.hpp"
 #include "plugins/stores/filesystem/packs/pack_walk.hpp"
@@ -13,10 +14,11 @@ namespace kiln::filesystem {
 namespace {
 
 constexpr std::string_view pack_ending = ".pack";
+constexpr std::string_view index_ending = ".index";
 
-std::optional<std::uint64_t> parse_number(std::string_view name) {
-  if (!name.ends_with(pack_ending)) return {};
-  name.remove_suffix(pack_ending.size());
+std::optional<std::uint64_t> parse_number(std::string_view name, std::string_view ending = pack_ending) {
+  if (!name.ends_with(ending)) return {};
+  name.remove_suffix(ending.size());
   std::uint64_t number = 0;
   auto read = std::from_chars(name.data(), name.data() + name.size(), number);
   if (read.ec != std::errc() || read.ptr != name.data() + name.size() || number == 0) return {};
@@ -49,6 +51,30 @@ pack_table_ptr read_index(const engine& with, std::uint64_t number, std::uint64_
   return records ? index_anew(with, number, size, size, std::move(*records)) : nullptr;
 }
 
+/// What its index says that was in a pack, and is not there: each counts as erased, or what it replaced would
+/// come back. The index may be of a longer pack than there is now.
+std::vector<record> lost_of_index(const engine& with, std::uint64_t number,
+                                  const std::vector<record>& found) {
+  auto file = with.on().open(with.folder->packs(), pack_index_name(number).c_str(), O_RDONLY);
+  auto facts = file ? with.on().facts(*file) : tl::unexpected(file.error());
+  if (!facts || facts->size > largest_index_of(largest_pack)) return {};
+  std::string text(facts->size, '\0');
+  if (auto count = read_all(with.on(), *file, text, 0); !count || *count != text.size()) return {};
+  auto head = check_index(text, number, largest_pack);
+  if (!head) return {};
+  std::unordered_map<std::uint64_t, const digest*> there;
+  for (const auto& one : found) there.emplace(one.sequence, &one.blob);
+  std::vector<record> lost;
+  for (std::uint64_t row = 0; row < head->rows; ++row) {
+    auto one = decode_row(std::string_view(text).substr(head->place_of(row)), *head);
+    if (!one) continue;
+    auto same = there.find(one->sequence);
+    if (same == there.end() || *same->second != one->blob)
+      lost.push_back({one->blob, one->sequence, 0, 0, record_kind::tombstone, 0});
+  }
+  return lost;
+}
+
 bool is_right(const engine& with, const digest& blob, const pack_place& place, const bytes& content) {
   if (!with.verifies() && with.what != store_role::results) return true;
   return proves(with, record{blob, 0, place.check, place.length, record_kind::blob, place.offset},
@@ -75,6 +101,19 @@ expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder) {
   return numbers;
 }
 
+std::vector<std::uint64_t> forget_lost_packs(const store_folder& folder) {
+  std::vector<std::uint64_t> packs, lost;
+  (void)folder.on().list(folder.packs(), [&](std::string_view name, file_kind) {
+    if (auto number = parse_number(name)) packs.push_back(*number);
+    if (auto number = parse_number(name, index_ending)) lost.push_back(*number);
+    return true;
+  });
+  std::sort(packs.begin(), packs.end());
+  std::erase_if(lost, [&](auto number) { return std::binary_search(packs.begin(), packs.end(), number); });
+  for (auto number : lost) (void)folder.on().remove(folder.packs(), pack_index_name(number).c_str());
+  return lost;
+}
+
 expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
   auto file = with.on().open(with.folder->packs(), pack_name(number).c_str(), O_RDONLY);
   if (!file && is_no_file(file.error())) return fail(errc::failed_precondition, "it is no file");
@@ -99,9 +138,17 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
     if (walked.odd_end && with.folder->was_closed()) ++result.holes;
     result.bare = facts->size <= pack_head_size;
     if (walked.records.empty() && !result.bare) result.holes = std::max<std::uint64_t>(result.holes, 1);
+    auto lost = with.what == store_role::results ? lost_of_index(with, number, walked.records)
+                                                 : std::vector<record>();
+    const bool has_lost = !lost.empty();
+    if (has_lost) {
+      result.bare = false;
+      result.holes = std::max<std::uint64_t>(result.holes, 1);
+      walked.records.insert(walked.records.end(), lost.begin(), lost.end());
+    }
     if (result.hurt()) {
-      // The index that may be there is wrong, or was doubted.
-      (void)with.on().remove(with.folder->packs(), pack_index_name(number).c_str());
+      // The index that may be there is wrong, or was doubted, unless it alone knows what is lost.
+      if (!has_lost) (void)with.on().remove(with.folder->packs(), pack_index_name(number).c_str());
       result.records = pack_table::of_records(std::move(walked.records));
     } else {
       result.records = index_anew(with, number, facts->size, walked.end, std::move(walked.records));

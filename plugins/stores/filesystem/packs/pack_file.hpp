@@ -31,6 +31,10 @@ std::string pack_index_name(std::uint64_t number);
 /// The numbers of the packs that are there, the newest first. INTERNAL if the folder cannot be read.
 expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder);
 
+/// An index without its pack goes, for somebody has removed that, or began to: the number will serve again.
+/// Their numbers. For before packs are listed.
+std::vector<std::uint64_t> forget_lost_packs(const store_folder& folder);
+
 /// What an earlier process left in a pack: what its index says, or where there is none that can be trusted,
 /// every record that is whole and right. Then an index is written, unless something is wrong with the pack:
 /// what cannot be read now may be another time, and what is damaged is told of at every start.

@@ -178,6 +178,8 @@ expected<void> pack_writer::open_pack() {
   // A number is used once, whatever becomes of it.
   std::uint64_t number = next_number_++;
   std::string name = pack_name(number);
+  // Of a pack that had this number, if somebody has removed it.
+  (void)deps_->on().remove(deps_->folder->packs(), pack_index_name(number).c_str());
   auto file = deps_->on().open(deps_->folder->packs(), name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
   if (!file) return fail(write_error(file.error(), fmt::format("making {}", name)));
   const pack_head head{number, deps_->folder->key()};

@@ -40,6 +40,10 @@ expected<store_actor> spawn_filesystem_store(const store_options& options, const
   (*folder)->tell_damaged_format(context.env.log, context.name);
   auto room = on.on->room((*folder)->root());
   if (!room) return fail(room.error().in_words(fmt::format("asking for the size of {}", path)));
+  if (auto lost = forget_lost_packs(**folder); !lost.empty() && context.env.log)
+    context.env.log->warn(
+        "packs are gone from a store's folder, and what was in them",
+        {{"store", context.name}, {"path", path}, {"packs", lost.size()}, {"first", lost.front()}});
   auto packs = list_packs(**folder);
   if (!packs) return fail(packs.error());
   std::uint64_t capacity = options.capacity.bytes_of(room->total);

@@ -302,6 +302,71 @@ BOOST_AUTO_TEST_CASE(an_erased_result_does_not_come_back_when_its_erasure_rots) 
   BOOST_TEST(!fixture.read(action));
 }
 
+// Whatever becomes of a pack, its index tells what was in it.
+BOOST_AUTO_TEST_CASE(an_older_result_does_not_come_back_from_behind_a_pack_that_is_cut) {
+  enum class fate { cut, halved, emptied, replaced };
+  for (auto what : {fate::cut, fate::halved, fate::emptied, fate::replaced})
+    for (bool killed : {false, true}) {
+      filesystem_fixture fixture(filesystem_fixture::packing(), store_role::results);
+      const digest action = digest_of("an action"), erased = digest_of("another action");
+      BOOST_REQUIRE(fixture.write(action, noise(1000, 1)));
+      BOOST_REQUIRE(fixture.write(erased, noise(1000, 2)));
+      fixture.restart();
+      fixture.put(noise(1000, 3));
+      BOOST_REQUIRE(fixture.ask(forget_blob{erased}));
+      BOOST_REQUIRE(fixture.write(action, noise(1000, 4)));
+      fixture.restart();  // its index is written
+      const auto pack = newest_pack(fixture);
+      const auto size = std::filesystem::file_size(pack);
+      fixture.close();
+      if (what == fate::cut) std::filesystem::resize_file(pack, size - 100);
+      if (what == fate::halved) std::filesystem::resize_file(pack, size / 2);
+      if (what == fate::emptied) std::filesystem::resize_file(pack, 0);
+      if (what == fate::replaced) put_file(pack, "some text");
+      fixture.open();
+      fixture.run();
+      for (int start = 0; start < 3; ++start) {
+        BOOST_TEST(!(fixture.read(action) == noise(1000, 1)));
+        BOOST_TEST(!fixture.read(action));
+        BOOST_TEST(!fixture.has(erased));
+        if (killed)
+          fixture.crash();
+        else
+          fixture.restart();
+      }
+      // What is written anew counts, and stays.
+      BOOST_REQUIRE(fixture.write(action, noise(1000, 5)));
+      for (int start = 0; start < 2; ++start) {
+        killed ? fixture.crash() : fixture.restart();
+        BOOST_TEST((fixture.read(action) == noise(1000, 5)));
+      }
+    }
+}
+
+// An index tells of the pack that it was written for, not of the next with its number.
+BOOST_AUTO_TEST_CASE(what_is_written_after_a_pack_was_removed_stays) {
+  for (auto what : {store_role::content, store_role::results})
+    for (bool killed : {false, true}) {
+      filesystem_fixture fixture(filesystem_fixture::packing(), what);
+      std::vector<digest> before, after;
+      for (std::uint64_t i = 0; i < 3; ++i) before.push_back(fixture.put(noise(1000, i)));
+      fixture.restart();
+      fixture.close();
+      BOOST_REQUIRE(std::filesystem::exists(newest_pack(fixture)));
+      std::filesystem::remove(newest_pack(fixture));
+      fixture.open();
+      fixture.run();
+      BOOST_TEST((fixture.system.log_lines().find("packs are gone") != std::string::npos));
+      for (std::uint64_t i = 10; i < 16; ++i) after.push_back(fixture.put(noise(1000, i)));
+      for (int start = 0; start < 2; ++start) {
+        killed ? fixture.crash() : fixture.restart();
+        for (std::uint64_t i = 0; i < after.size(); ++i)
+          BOOST_TEST((fixture.read(after[i]) == noise(1000, 10 + i)));
+        for (const auto& blob : before) BOOST_TEST(!fixture.has(blob));
+      }
+    }
+}
+
 // Nobody was told of what a process that was killed had not written whole.
 BOOST_AUTO_TEST_CASE(an_acknowledged_result_stays_when_its_replacement_was_cut_short) {
   filesystem_fixture fixture(filesystem_fixture::packing(), store_role::results);
