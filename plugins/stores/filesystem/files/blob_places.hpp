@@ -89,6 +89,10 @@ protected:
   expected<std::string> read_format();
   /// Of `text` both, the copy only where it changes.
   expected<void> replace_format(const std::string& text);
+  bool format_was_damaged() const noexcept { return format_was_damaged_; }
+  /// Whether anything of a store lies here, of which the format file would say what it is.
+  bool has_blobs() const;
+  error lost_format() const;
   /// What a store that cannot use this folder says of it.
   error foreign_format(std::string_view text) const;
   error in_words(disk_error fault, std::string_view doing, std::string_view name) const;

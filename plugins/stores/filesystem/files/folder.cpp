@@ -66,7 +66,7 @@ expected<void> store_folder::check_format(store_role what, const std::string& bo
   durable_ = durable;
   format_head_ =
       fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\n", format_line, name_of(what), key_, boot_id);
-  if (text->empty()) return {};
+  if (text->empty()) return has_blobs() ? fail(lost_format()) : expected<void>();
   auto line = std::string_view(*text).substr(0, text->find('\n'));
   if (line == shared_format_line)
     return fail(errc::failed_precondition,

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "core/observe/log.hpp"
@@ -18,12 +19,22 @@ std::string summed(const std::string& text) {
   return fmt::format("{}sum {:016x}\n", text, checksum(text));
 }
 
-// Releases that wrote no checksum are believed as far as they can be read.
-bool is_right(const std::string& text) {
+enum class judgement { damaged, doubtful, right };
+
+// Releases that wrote no checksum are believed as far as they can be read: what has all of its lines before
+// what has a copy beside it, anything else where there is no other.
+judgement judge(const std::string& text) {
   const auto at = text.rfind(sum_line);
-  if (at == std::string::npos) return text.starts_with(first_words);
-  const auto sum = read_key(value_of(text.substr(at), "sum"));
-  return sum && *sum == checksum(text.substr(0, at + 1));
+  if (at != std::string::npos) {
+    const auto sum = read_key(value_of(text.substr(at), "sum"));
+    return sum && *sum == checksum(text.substr(0, at + 1)) ? judgement::right : judgement::damaged;
+  }
+  if (!text.starts_with(first_words)) return judgement::damaged;
+  const auto keeps = value_of(text, "keeps");
+  const bool whole = text.ends_with('\n') && read_key(value_of(text, "key")) &&
+                     !value_of(text, "holds").empty() && (keeps == "durable" || keeps == "relaxed") &&
+                     (text.starts_with(shared_format_line) || !value_of(text, "closed").empty());
+  return whole ? judgement::right : judgement::doubtful;
 }
 
 // What changes with each start is left out: of a process that was killed the copy could say that it was not.
@@ -47,10 +58,10 @@ std::string first_line(std::string_view text) {
 expected<std::string> blob_places::read_format() {
   auto text = read_small(on_, root_, format_file);
   if (!text) return fail(in_words(text.error(), "reading", format_file));
-  if (is_right(*text)) return std::move(*text);
+  if (judge(*text) == judgement::right) return std::move(*text);
   auto copy = read_small(on_, root_, format_copy);
   if (!copy) return fail(in_words(copy.error(), "reading", format_copy));
-  if (!is_right(*copy)) return std::move(*text);
+  if (judge(*copy) != judgement::right || copy->rfind(sum_line) == std::string::npos) return std::move(*text);
   format_was_damaged_ = true;
   return std::move(*copy);
 }
@@ -68,6 +79,30 @@ void blob_places::tell_damaged_format(logger* log, std::string_view store) const
   if (!format_was_damaged_ || !log) return;
   log->warn("the format file of a store was lost or damaged; its copy was read",
             {{"store", store}, {"file", fmt::format("{}/{}", path_, format_file)}});
+}
+
+bool blob_places::has_blobs() const {
+  bool found = false;
+  auto look = [&](const std::string& name) {
+    auto folder = on_.open(root_, name.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!folder) return;
+    (void)on_.list(*folder, [&](std::string_view, file_kind) {
+      found = true;
+      return false;
+    });
+  };
+  look("packs");
+  for (const auto& info : digest_functions()) look(fmt::format("content/{}", info.name));
+  return found;
+}
+
+error blob_places::lost_format() const {
+  return {
+      errc::failed_precondition,
+      fmt::format(
+          "{0}/{1} and its copy are gone, and nothing else says what lies in {0}: put one of them back, or "
+          "empty the folder",
+          path_, format_file)};
 }
 
 error blob_places::foreign_format(std::string_view text) const {

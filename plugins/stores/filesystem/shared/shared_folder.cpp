@@ -81,6 +81,7 @@ expected<shared_folder::format> shared_folder::check_format(const sharing& how) 
   format found;
   found.key = how.fresh_key;
   if (text->empty()) {
+    if (has_blobs()) return fail(lost_format());
     found.is_new = true;
     return found;
   }

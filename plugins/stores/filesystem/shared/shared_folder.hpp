@@ -73,6 +73,7 @@ private:
   expected<void> join(const sharing& how, const format& found);
   expected<void> choose_mode(const sharing& how, bool alone);
   expected<bool> take_slot();
+  expected<void> write_format(const sharing& how);
   expected<void> begin_anew(const sharing& how, const format& found, usage_file& usage);
   expected<void> make_temp(const sharing& how);
   static std::string slot_name(unsigned number);

@@ -22,6 +22,12 @@ expected<void> shared_folder::join(const sharing& how, const format& found) {
   auto others = take_slot();
   if (!others) return fail(std::move(others).error());
   const bool alone = !*others;
+  if (!alone && found.is_new)
+    return fail(errc::failed_precondition,
+                "the folder {} is served by others, but {}/{} and its copy are gone: put one of them back, "
+                "or stop the "
+                "others and empty the folder",
+                path_, path_, format_file);
   if (auto done = choose_mode(how, alone); !done) return done;
   if (!alone && found.was_durable != how.durable)
     return fail(
@@ -35,7 +41,8 @@ expected<void> shared_folder::join(const sharing& how, const format& found) {
   if (!usage) return fail(in_words(usage.error(), "opening", "locks/usage"));
   if (auto done = usage->clear(slot_); !done) return fail(in_words(done.error(), "writing", "locks/usage"));
   if (auto done = sweep_dead(*usage); !done) return done;
-  if (!alone) return {};
+  // Whoever comes mends what was damaged, with what the others serve by.
+  if (!alone) return format_was_damaged() ? write_format(how) : expected<void>();
   return begin_anew(how, found, *usage);
 }
 
@@ -49,6 +56,10 @@ expected<void> shared_folder::begin_anew(const sharing& how, const format& found
   } else if (!found.was_durable && how.durable) {
     if (auto done = sync_all(); !done) return done;
   }
+  return write_format(how);
+}
+
+expected<void> shared_folder::write_format(const sharing& how) {
   return replace_format(fmt::format("{}\nholds {}\nkey {:016x}\nboot {}\nkeeps {}\n", shared_format_line,
                                     name_of(how.what), key_, how.boot_id, word_of(how.durable)));
 }

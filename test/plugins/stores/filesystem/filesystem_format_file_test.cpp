@@ -90,6 +90,41 @@ BOOST_AUTO_TEST_CASE(a_damaged_copy_is_written_anew_and_two_damaged_files_are_to
   BOOST_TEST((fixture.read(blob) == noise(3000)));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_is_cut_anywhere_costs_nothing) {
+  for (bool shared : {false, true}) {
+    filesystem_fixture fixture(format_options(shared, filesystem::durability::durable));
+    const digest blob = fixture.put(noise(3000));
+    fixture.close();
+    const std::string text = content_of(format_of(fixture));
+    for (std::size_t left = 0; left < text.size(); left += 5) {
+      put_file(format_of(fixture), text.substr(0, left));
+      fixture.open();
+      fixture.run();
+      BOOST_TEST((fixture.read(blob) == noise(3000)), "cut to " << left);
+      fixture.close();
+      BOOST_TEST(content_of(format_of(fixture)) == text);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_with_blobs_that_nothing_tells_of_is_refused) {
+  for (bool shared : {false, true})
+    for (bool removed : {false, true}) {
+      filesystem_fixture fixture(format_options(shared, filesystem::durability::durable));
+      fixture.put(noise(3000));
+      fixture.close();
+      for (const char* ending : {"", ".copy"}) {
+        if (removed)
+          std::filesystem::remove(format_of(fixture, ending));
+        else
+          put_file(format_of(fixture, ending), "");
+      }
+      const error refused = fixture.try_open();
+      BOOST_TEST((refused.code() == errc::failed_precondition));
+      BOOST_TEST((refused.message().find("put one of them back") != std::string::npos), refused.message());
+    }
+}
+
 // The copy does not say that the last process ended in order, so what a power cut may have hurt is doubted.
 BOOST_AUTO_TEST_CASE(a_copy_trusts_no_more_than_the_file_did) {
   filesystem_fixture fixture(format_options(false, filesystem::durability::relaxed));

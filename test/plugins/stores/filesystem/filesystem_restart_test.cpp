@@ -222,6 +222,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_folder_that_another_store_uses) {
 BOOST_AUTO_TEST_CASE(refuses_a_folder_that_holds_something_else) {
   filesystem_fixture fixture;
   fixture.close();
+  std::filesystem::remove(fixture.folder / "store/kiln-store.copy");
   std::ofstream(fixture.folder / "store/kiln-store") << "kiln filesystem store, version 99\n";
   BOOST_TEST(code_of(fixture.try_open()) == "FAILED_PRECONDITION");
   std::ofstream(fixture.folder / "store/kiln-store") << "kiln filesystem store, version 1\nholds results\n";
