@@ -15,14 +15,19 @@ namespace {
 
 constexpr int walk_share = 50;  // a walk takes at most one part in so many of the time
 constexpr duration between_walks = std::chrono::seconds(1);
-// File systems take room ahead of a file that grows, and give it back.
-constexpr std::uint64_t max_ahead = std::uint64_t{8} << 30;
+// File systems take room ahead of a file that grows, as much as it has at most, and give it back. More than
+// that somebody has asked for.
+constexpr std::uint64_t least_ahead = std::uint64_t{16} << 20;
+
+bool took_ahead(std::uint64_t taken, std::uint64_t size) noexcept {
+  return taken / 2 <= size + least_ahead / 2;
+}
 
 /// Of the disk, a hole being nothing.
 std::uint64_t room_of(const file_facts& facts) {
   if (facts.kind != file_kind::file) return 0;  // folders are bounded by their number
   auto taken = facts.occupied;
-  if (taken <= facts.size + max_ahead) taken = std::min(taken, facts.size);
+  if (took_ahead(taken, facts.size)) taken = std::min(taken, facts.size);
   // Each name of a file has its share, so that all of them together are the file once.
   return taken / std::max(facts.links, 1U);
 }
@@ -35,7 +40,7 @@ usage_watch::amount taken_beside(const action_folder& folder) {
 
 bool is_longer(disk& on, const descriptor& stream, const byte_size& most) {
   auto facts = on.facts(stream);
-  return facts && facts->size > most.bytes;
+  return facts && (facts->size > most.bytes || !took_ahead(facts->occupied, most.bytes));
 }
 
 }  // namespace

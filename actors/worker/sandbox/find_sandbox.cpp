@@ -1,7 +1,11 @@
 #include "actors/worker/sandbox/find_sandbox.hpp"
 
+#include <stdlib.h>
+
+#include <cerrno>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,17 +27,27 @@ bool lies_in(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-/// What all actions are shown, none of them may work in: they would see one another.
-expected<void> check_place(const std::string& work_root, const sandbox_options& wanted) {
-  auto fine = [&](std::string_view shown) -> expected<void> {
-    if (!lies_in(work_root, shown)) return {};
-    return fail(errc::failed_precondition, "work_root {} lies in {}, which every action is shown", work_root,
-                shown);
-  };
+/// Where all actions are shown something, none of them may work, nor the other way round: they would see one
+/// another. Of what is shown each is there, under the name that it really has.
+expected<void> check_places(const std::string& work_root, const sandbox_options& wanted) {
   for (auto folder : shown_folders)
-    if (auto done = fine(folder); !done) return done;
-  for (const auto& folder : wanted.shown)
-    if (auto done = fine(folder); !done) return done;
+    if (lies_in(work_root, folder))
+      return fail(errc::failed_precondition, "work_root {} lies in {}, which every action is shown",
+                  work_root, folder);
+  for (const auto& path : wanted.shown) {
+    std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+    if (!real)
+      return fail(errc::failed_precondition, "sandbox.read_only_paths: {}",
+                  system_error(errno, "looking for " + path).message());
+    if (path != real.get())
+      return fail(errc::failed_precondition, "sandbox.read_only_paths: {} leads to {}; name that", path,
+                  real.get());
+    if (lies_in(work_root, path) || lies_in(path, work_root))
+      return fail(errc::failed_precondition,
+                  "sandbox.read_only_paths: {} and work_root {} lie in one another, and actions would see "
+                  "what others do",
+                  path, work_root);
+  }
   return {};
 }
 
@@ -79,7 +93,6 @@ expected<void> try_for_a_while(const process_sandbox& sandbox, bool network, pro
 
 expected<std::shared_ptr<const process_sandbox>> make_sandbox(const sandbox_options& wanted,
                                                               process_launcher& launcher, work_root& root) {
-  if (auto fine = check_place(root.path(), wanted); !fine) return failure(std::move(fine).error());
   auto filter = system_call_filter();
   if (!filter) return failure(std::move(filter).error());
   auto made = std::make_shared<const process_sandbox>(
@@ -98,6 +111,7 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
                                                               process_launcher& launcher, work_root& root,
                                                               logger* log) {
   if (wanted.level == sandbox_level::folder) return nullptr;
+  if (auto fine = check_places(root.path(), wanted); !fine) return failure(std::move(fine).error());
   auto made = make_sandbox(wanted, launcher, root);
   if (made) {
     if (log)

@@ -83,6 +83,12 @@ bool forbid_leases(scmp_filter_ctx filter) {
   return fine;
 }
 
+/// The first process of a sandbox is of the action's user, who could take its time or memory away.
+bool forbid_limits_of_others(scmp_filter_ctx filter) {
+  return ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
+                            SCMP_A0_32(SCMP_CMP_NE, 0)) == 0;
+}
+
 /// Words put into the input of a terminal are commands of whoever sits there.
 bool forbid_typing(scmp_filter_ctx filter) {
   return ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
@@ -108,7 +114,7 @@ expected<std::vector<std::uint64_t>> system_call_filter() {
       // The launcher says so itself.
       ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0) == 0 && add_other_forms(filter.get()) &&
       forbid_user_namespaces(filter.get()) && forbid_other_sockets(filter.get()) &&
-      forbid_leases(filter.get()) && forbid_typing(filter.get());
+      forbid_leases(filter.get()) && forbid_limits_of_others(filter.get()) && forbid_typing(filter.get());
   for (const char* name : forbidden) fine = fine && forbid(filter.get(), name);
   descriptor made(::memfd_create("kiln-filter", MFD_CLOEXEC));
   if (!fine || !made || ::seccomp_export_bpf(filter.get(), made.number()) != 0)

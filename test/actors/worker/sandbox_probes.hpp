@@ -6,7 +6,7 @@ namespace kiln::test {
 /// file, a process, a port of the loopback and an abstract socket of the host's, the folder of the worker, a
 /// segment of shared memory.
 inline constexpr const char* sandbox_probes = R"python(
-import ctypes, errno, fcntl, os, socket, struct, subprocess, sys
+import ctypes, errno, fcntl, os, resource, socket, struct, subprocess, sys
 
 secret, pid, port, abstract, work_root, segment = sys.argv[1:7]
 pid, port, segment = int(pid), int(port), int(segment)
@@ -160,6 +160,7 @@ probes = {
     "the memory of the first process": lambda: unreadable("/proc/1/mem"),
     "signals to the first process": survives_signals,
     "signals to the host": lambda: fails(lambda: os.kill(pid, 0), errno.ESRCH),
+    "limits of the first process": lambda: fails(lambda: resource.prlimit(1, resource.RLIMIT_CPU, (1000, 1000))),
     "tracing the first process": lambda: trace(1),
     "tracing the host": lambda: trace(pid),
     "a service on the host's loopback": lambda: unconnected(socket.AF_INET, ("127.0.0.1", port)),

@@ -274,19 +274,30 @@ BOOST_AUTO_TEST_CASE(an_action_sees_what_is_to_be_shown_to_it_and_the_network_if
                   std::to_string(host.port) + ")); print(\"up\")'") == "up\n");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_had_is_refused_where_it_was_asked_for_and_told_of_where_not) {
-  options.sandbox.shown = {"/not/there"};
+// A wrong line in a configuration is no reason to show actions the machine.
+BOOST_AUTO_TEST_CASE(what_is_shown_has_to_be_there_under_its_name_and_apart_from_where_actions_work) {
+  const auto tools = folder / "tools";
+  fs::create_directory(tools);
+  fs::create_directory_symlink(tools, folder / "link");
   cas = spawn_filesystem_store();
-  options.sandbox.level = sandbox_level::namespaces;
-  auto refused = spawn_worker(system, options, {env, cas, store_actor(), master.actor()});
-  BOOST_REQUIRE(!refused.has_value());
-  BOOST_TEST((refused.error().code() == errc::failed_precondition));
-  BOOST_TEST((refused.error().message().find("sandbox.level: namespaces cannot be had") != std::string::npos),
-             refused.error().message());
-  options.sandbox.level = sandbox_level::automatic;
-  options.work_root = (folder / "other").string();  // the first may still be tidied up
-  hire();
-  BOOST_TEST(said("echo fine") == "fine\n");
+  int number = 0;
+  for (auto level : {sandbox_level::automatic, sandbox_level::namespaces})
+    for (int which = 0; which < 4; ++which) {
+      // Each in its own, for the one before may still be tidied up.
+      options.work_root = (folder / std::to_string(++number)).string();
+      const std::pair<std::string, const char*> wrong[] = {
+          {"/not/there", "looking for /not/there"},
+          {(folder / "link").string(), "; name that"},
+          {folder.path().string(), "lie in one another"},
+          {options.work_root + "/actions", "lie in one another"}};
+      options.sandbox.level = level;
+      options.sandbox.shown = {wrong[which].first};
+      auto refused = spawn_worker(system, options, {env, cas, store_actor(), master.actor()});
+      BOOST_REQUIRE(!refused.has_value());
+      BOOST_TEST((refused.error().code() == errc::failed_precondition));
+      BOOST_TEST((refused.error().message().find(wrong[which].second) != std::string::npos),
+                 refused.error().message());
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
