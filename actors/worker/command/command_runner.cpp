@@ -34,6 +34,16 @@ process_end end_of(const launcher::report& said) {
   return end;
 }
 
+error no_sandbox(const launcher::report& said) {
+  const auto doing = fmt::format("an action's sandbox: {}", name_of(said.at));
+  // Not what it is for a disk: the machine allows nobody any of them.
+  if (said.at == launcher::sandbox_step::namespaces && (said.number == ENOSPC || said.number == EUSERS))
+    return owned_by(
+        fault_owner::worker,
+        {errc::internal, doing + ": there may be no more of them (sysctl user.max_*_namespaces)"});
+  return fault_of(purpose::own_folder, said.number, doing);
+}
+
 class controlled_process final : public running_process {
 public:
   explicit controlled_process(std::shared_ptr<descriptor> control) : control_(std::move(control)) {}
@@ -211,8 +221,7 @@ bool command_runner::hear(std::uint64_t id) {
       say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
       return false;
     case launcher::word::not_sandboxed:
-      say_end(id, failure(fault_of(purpose::own_folder, said.number,
-                                   fmt::format("an action's sandbox: {}", name_of(said.at)))));
+      say_end(id, failure(no_sandbox(said)));
       return false;
     case launcher::word::lost:
       say_end(id, failure(lost_with_the_launcher(id)));
