@@ -26,7 +26,7 @@ struct start_outcome {
   volatile bool in_place = true;  ///< only the command could not be executed; else what comes before
 };
 /// The command's pid, or -1 with the errno of what failed; or the pid of a process that ends at once, and
-/// `failure` says why. The child shares our memory until it executes, which spares copying the page tables.
+/// `outcome` says why. The child shares our memory until it executes, which spares copying the page tables.
 pid_t execute(const command& what, const beginning& how, start_outcome* outcome);
 
 }  // namespace kiln::launcher

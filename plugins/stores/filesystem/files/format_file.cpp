@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/observe/log.hpp"
 #include "core/wire/utf8.hpp"
 #include "plugins/stores/filesystem/files/blob_places.hpp"

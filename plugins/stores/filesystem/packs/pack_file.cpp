@@ -103,11 +103,13 @@ expected<std::vector<std::uint64_t>> list_packs(const store_folder& folder) {
 
 std::vector<std::uint64_t> forget_lost_packs(const store_folder& folder) {
   std::vector<std::uint64_t> packs, lost;
-  (void)folder.on().list(folder.packs(), [&](std::string_view name, file_kind) {
+  auto listed = folder.on().list(folder.packs(), [&](std::string_view name, file_kind) {
     if (auto number = parse_number(name)) packs.push_back(*number);
     if (auto number = parse_number(name, index_ending)) lost.push_back(*number);
     return true;
   });
+  // A pack that was not listed may be there.
+  if (!listed) return {};
   std::sort(packs.begin(), packs.end());
   std::erase_if(lost, [&](auto number) { return std::binary_search(packs.begin(), packs.end(), number); });
   for (auto number : lost) (void)folder.on().remove(folder.packs(), pack_index_name(number).c_str());
@@ -138,8 +140,10 @@ expected<loaded_pack> load_pack(const engine& with, std::uint64_t number) {
     if (walked.odd_end && with.folder->was_closed()) ++result.holes;
     result.bare = facts->size <= pack_head_size;
     if (walked.records.empty() && !result.bare) result.holes = std::max<std::uint64_t>(result.holes, 1);
-    auto lost = with.what == store_role::results ? lost_of_index(with, number, walked.records)
-                                                 : std::vector<record>();
+    // What could not be read is not lost: that may pass, and no older result is answered until then.
+    auto lost = with.what == store_role::results && !walked.unreadable
+                    ? lost_of_index(with, number, walked.records)
+                    : std::vector<record>();
     const bool has_lost = !lost.empty();
     if (has_lost) {
       result.bare = false;
