@@ -29,6 +29,15 @@ struct process_sandbox {
   std::vector<std::uint64_t> filter;  ///< that each of its system calls passes, as the kernel takes it
 };
 
+/// Folders over which a process in a sandbox has its own: it sees the union of them all, may change it as it
+/// likes, and what it changes lies in its own folder alone.
+struct process_union {
+  /// From the top down, each by its absolute path; they are our own, and nobody changes them meanwhile.
+  std::vector<std::string> layers;
+  /// Below the process's folder: made as its user, with what they lie in, before it starts.
+  std::vector<std::string> folders;
+};
+
 /// Where a process runs, and as whom.
 struct process_place {
   const descriptor& folder;  ///< to run in; in a sandbox, all that it may change
@@ -38,6 +47,8 @@ struct process_place {
   const process_sandbox* sandbox = nullptr;  ///< null: it sees the machine as its user does
   std::string_view inside = {};              ///< in a sandbox, the working directory below the folder
   bool network = false;  ///< in a sandbox, that of the machine; else only a loopback of its own
+  /// In a sandbox; null: its folder is all that there is. The folder has a sibling, `work`, for the kernel.
+  std::shared_ptr<const process_union> below = nullptr;
 };
 
 /// Of a process that ran, and is gone with all that it started.
@@ -48,6 +59,8 @@ struct process_end {
   duration user{0};  ///< of it and all that it waited for
   duration system{0};
   std::uint64_t peak_memory = 0;  ///< bytes, of the largest of them
+  /// Of a union: the folder as the process saw it, for as long as somebody holds it.
+  std::shared_ptr<const descriptor> view;
 };
 
 /// A process that somebody holds. Dropping it kills. Nothing here blocks; any thread.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "actors/worker/command/launcher/protocol.hpp"
@@ -32,6 +33,62 @@ process_end end_of(const launcher::report& said) {
   end.system = std::chrono::microseconds(said.system_us);
   end.peak_memory = static_cast<std::uint64_t>(said.peak_kib) * 1024;
   return end;
+}
+
+/// One packet, and the descriptor that came with it, if any did. False if there is none now; an empty report
+/// when there will be none any more.
+struct packet {
+  bool there = false;
+  bool whole = false;
+  launcher::report said;
+  descriptor with;
+};
+packet receive(const descriptor& control) {
+  packet got;
+  iovec piece{&got.said, sizeof got.said};
+  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = room;
+  message.msg_controllen = sizeof room;
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(control.number(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  got.there = size >= 0 || errno != EAGAIN;
+  got.whole = size == sizeof got.said;
+  if (size < 0) return got;
+  if (const cmsghdr* head = CMSG_FIRSTHDR(&message);
+      head != nullptr && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(head), sizeof number);
+    got.with = descriptor(number);
+  }
+  return got;
+}
+
+/// What the command's own folder does not allow is the action's to answer for.
+error unfit_folder(const launcher::report& said, const std::string& inside, const process_union* below) {
+  if (said.at == launcher::sandbox_step::working_directory)
+    return said.number == ENOENT || said.number == ENOTDIR
+               ? error(errc::invalid_argument,
+                       fmt::format("the working directory \"{}\" is not in the input tree", inside))
+               : fault_of(purpose::inputs, said.number, "opening the working directory");
+  const bool known = below != nullptr && said.index < below->folders.size();
+  const std::string folder = known ? below->folders[said.index] : std::string();
+  switch (said.number) {
+    case EEXIST:
+    case ENOTDIR:
+    case ENOENT:
+    case ELOOP:
+      return owned_by(
+          fault_owner::action,
+          {errc::failed_precondition,
+           fmt::format("no folder can be made at \"{}\" for the outputs: something else is there", folder)});
+    default:
+      return fault_of(purpose::outputs, said.number, "making a folder for outputs at " + folder);
+  }
 }
 
 error no_sandbox(const launcher::report& said) {
@@ -136,7 +193,7 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
     return failure(fault_of(purpose::own_folder, errno, "making a way to a command"));
   descriptor ours(ends[0]);
   descriptor theirs(ends[1]);
-  auto watched = watch(std::move(ours), std::move(listener));
+  auto watched = watch(std::move(ours), where, std::move(listener));
   if (!watched) return watched;
   // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
   if (auto given = hand_over(
@@ -146,14 +203,15 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
   return watched;
 }
 
-expected<running_process_ptr> command_runner::watch(descriptor control, process_observer listener) {
+expected<running_process_ptr> command_runner::watch(descriptor control, const process_place& where,
+                                                    process_observer listener) {
   auto shared = std::make_shared<descriptor>(std::move(control));
   std::uint64_t id = 0;
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return fail(errc::unavailable, "the worker is stopping");
     id = next_++;
-    commands_.emplace(id, entry{shared, std::move(listener)});
+    commands_.emplace(id, entry{shared, std::move(listener), std::string(where.inside), where.below});
   }
   epoll_event wanted{EPOLLIN, {.u64 = id}};
   if (::epoll_ctl(events_.number(), EPOLL_CTL_ADD, shared->number(), &wanted) == 0)
@@ -195,19 +253,19 @@ void command_runner::listen() {
 /// Takes one report; false when there is no more for now.
 bool command_runner::hear(std::uint64_t id) {
   std::shared_ptr<descriptor> control;
-  std::function<void()> started;
+  std::string inside;
+  std::shared_ptr<const process_union> below;
   {
     std::lock_guard lock(mutex_);
     auto found = commands_.find(id);
     if (found == commands_.end()) return false;
     control = found->second.control;
-    started = found->second.listener.started;
+    inside = found->second.inside;
+    below = found->second.below;
   }
-  launcher::report said;
-  ssize_t size = ::recv(control->number(), &said, sizeof said, MSG_DONTWAIT);
-  if (size < 0 && errno == EAGAIN) return false;
-  if (size < 0 && errno == EINTR) return true;
-  if (size != sizeof said) {
+  auto [there, whole, said, with] = receive(*control);
+  if (!there) return false;
+  if (!whole) {
     say_end(id,
             failure(owned_by(fault_owner::suspect,
                              {errc::unavailable, "the supervisor of the command was killed or stopped"})));
@@ -215,13 +273,15 @@ bool command_runner::hear(std::uint64_t id) {
   }
   switch (said.what) {
     case launcher::word::started:
-      if (started) started();
+      say_started(id, std::move(with));
       return true;
     case launcher::word::not_started:
       say_end(id, failure(fault_of(purpose::start, said.number, "starting the command")));
       return false;
     case launcher::word::not_sandboxed:
-      say_end(id, failure(no_sandbox(said)));
+      say_end(id, failure(said.at >= launcher::sandbox_step::output_folder
+                              ? unfit_folder(said, inside, below.get())
+                              : no_sandbox(said)));
       return false;
     case launcher::word::lost:
       say_end(id, failure(lost_with_the_launcher(id)));
@@ -231,6 +291,18 @@ bool command_runner::hear(std::uint64_t id) {
       return false;
   }
   return false;
+}
+
+void command_runner::say_started(std::uint64_t id, descriptor view) {
+  std::function<void()> started;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = commands_.find(id);
+    if (found == commands_.end()) return;
+    if (view) found->second.view = std::make_shared<const descriptor>(std::move(view));
+    started = found->second.listener.started;
+  }
+  if (started) started();
 }
 
 /// One command alone may have killed the launcher. Of several, none is suspected: the others are innocent.
@@ -270,6 +342,7 @@ void command_runner::say_end(std::uint64_t id, expected<process_end> how) {
     commands_.erase(found);
   }
   ::epoll_ctl(events_.number(), EPOLL_CTL_DEL, one.control->number(), nullptr);
+  if (how) how->view = std::move(one.view);
   one.listener.ended(std::move(how));
 }
 

@@ -37,16 +37,21 @@ private:
   struct entry {
     std::shared_ptr<descriptor> control;
     process_observer listener;
-    bool shares_loss = false;  ///< it ran when a launcher died that others had as well
+    std::string inside;                           ///< its working directory
+    std::shared_ptr<const process_union> below;   ///< null: it has its folder alone
+    std::shared_ptr<const descriptor> view = {};  ///< of that union, once it runs
+    bool shares_loss = false;                     ///< it ran when a launcher died that others had as well
   };
 
   explicit command_runner(std::string launcher) : launcher_path_(std::move(launcher)) {}
   expected<void> begin();
   expected<std::shared_ptr<launcher_process>> launcher(const std::shared_ptr<launcher_process>& dead);
   expected<void> hand_over(const int (&descriptors)[5]);
-  expected<running_process_ptr> watch(descriptor control, process_observer listener);
+  expected<running_process_ptr> watch(descriptor control, const process_place& where,
+                                      process_observer listener);
   void listen();
   bool hear(std::uint64_t id);
+  void say_started(std::uint64_t id, descriptor view);
   error lost_with_the_launcher(std::uint64_t id);
   void look_after_the_launcher();
   void say_end(std::uint64_t id, expected<process_end> how);

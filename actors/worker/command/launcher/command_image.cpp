@@ -46,14 +46,19 @@ bool read_image(int image, command& into) {
   into.filter.len = static_cast<unsigned short>(head.filter);
   into.filter.filter = reinterpret_cast<sock_filter*>(begin + sizeof head);
 
-  std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables + head.shown;
-  auto** pointers = static_cast<char**>(calloc(strings + 5, sizeof(char*)));
+  std::size_t strings =
+      std::size_t{head.paths} + head.arguments + head.variables + head.shown + head.layers + head.folders;
+  auto** pointers = static_cast<char**>(calloc(strings + 7, sizeof(char*)));
   if (pointers == nullptr) return false;
   into.paths = const_cast<const char**>(pointers);
   into.arguments = pointers + head.paths + 2;
   into.variables = into.arguments + head.arguments + 1;
   auto** shown = into.variables + head.variables + 1;
   into.shown = const_cast<const char**>(shown);
+  auto** layers = shown + head.shown + 1;
+  into.layers = const_cast<const char**>(layers);
+  auto** folders = layers + head.layers + 1;
+  into.folders = const_cast<const char**>(folders);
   string_lists lists(begin + sizeof head + filter_size, begin + size);
   if (!lists.take(pointers, head.paths) || !lists.take(into.arguments, head.arguments) ||
       !lists.take(into.variables, head.variables))
@@ -62,7 +67,8 @@ bool read_image(int image, command& into) {
   char* inside = nullptr;
   if (!lists.take(&inside, 1)) return false;
   into.inside = inside;
-  return lists.take(shown, head.shown);
+  return lists.take(shown, head.shown) && lists.take(layers, head.layers) &&
+         lists.take(folders, head.folders);
 }
 
 }  // namespace kiln::launcher

@@ -16,6 +16,8 @@ struct command {
   char** variables = nullptr;
   const char* inside = "";  ///< the working directory below the input root, in a sandbox
   const char** shown = nullptr;
+  const char** layers = nullptr;
+  const char** folders = nullptr;
   sock_fprog filter{};
 };
 

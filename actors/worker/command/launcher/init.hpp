@@ -12,6 +12,7 @@ struct init_news {
   sandbox_step at = sandbox_step::none;  ///< what failed; `none`: the command itself
   std::int32_t number = 0;               ///< errno, or the command's wait status
   std::int64_t ended_ns = 0;             ///< on the monotonic clock
+  std::uint32_t index = 0;               ///< of what failed, where there are several
 };
 
 /// The first process of a sandbox: makes it, runs the command in it, and takes in what its processes leave

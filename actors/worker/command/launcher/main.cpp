@@ -24,6 +24,7 @@
 #include <cerrno>
 
 #include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/identity_maps.hpp"
 #include "actors/worker/command/launcher/network_pool.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
@@ -164,12 +165,16 @@ private:
         break;
     }
     pid_t self = getpid();
-    const int network = wants_network(with.image) ? networks_.take() : -1;
+    const command_head head = head_of(with.image);
+    const bool own_network = head.sandboxed != 0 && head.network == 0;
+    const int network = own_network ? networks_.take() : -1;
+    const int identities = needs_identities(head) ? identities_.of(head.user) : -1;
     pid_t pid = fork();
     if (pid == 0) {
       close(control_socket);
       networks_.close_others(network);
-      static supervisor forked(with, signals_, network, rank_);
+      identities_.close_others(identities);
+      static supervisor forked(with, signals_, network, identities, rank_);
       forked.run(self);
     }
     if (pid > 0 && network >= 0) networks_.lend(network, pid);
@@ -185,10 +190,10 @@ private:
     close(with.err);
   }
 
-  /// Whether it is to be in a sandbox with a network of its own.
-  static bool wants_network(int image) {
+  /// As it is made where the image is none, which is for the supervisor to say.
+  static command_head head_of(int image) {
     command_head head;
-    return pread(image, &head, sizeof head, 0) == sizeof head && head.sandboxed != 0 && head.network == 0;
+    return pread(image, &head, sizeof head, 0) == sizeof head ? head : command_head();
   }
 
   enum class arrival { command, nothing, closed };
@@ -217,6 +222,7 @@ private:
   child_list children_;
   pid_table supervisors_;
   network_pool networks_;
+  identity_maps identities_;
   oom_rank rank_;
 };
 

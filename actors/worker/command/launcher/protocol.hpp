@@ -31,7 +31,8 @@ inline constexpr std::uint32_t same_user = 0xffffffff;
 
 /// The image begins with this. Behind it stand the instructions of the filter, then the strings, each with a
 /// NUL: paths to try to execute, in order; the arguments; the environment; and for a sandbox the working
-/// directory below the input root, and the paths of the machine that are shown in it.
+/// directory below the input root, the paths of the machine that are shown in it, the layers of its union
+/// from the top down, and the folders to be made in it.
 struct command_head {
   std::uint64_t open_files = 0;    ///< that the command may have; 0: as many as we may
   std::uint64_t largest_file = 0;  ///< that the command may write, in bytes; 0: as large as we may
@@ -44,11 +45,18 @@ struct command_head {
   std::uint32_t network = 0;       ///< 1: that of the machine, 0: one of its own with nothing but a loopback
   std::uint32_t shown = 0;         ///< paths of the machine that it may read
   std::uint32_t filter = 0;        ///< instructions (sock_filter) that each of its system calls passes
+  std::uint32_t layers = 0;        ///< folders below its own, in a union; 0: its own is all that there is
+  std::uint32_t folders = 0;       ///< in that union, to be made before it starts
   std::uint64_t scratch_size = 0;  ///< of its /tmp, in bytes, and of its /dev/shm
 };
 
+/// Whether the layers, which the worker has made, belong to another user than the command.
+constexpr bool needs_identities(const command_head& head) noexcept {
+  return head.sandboxed != 0 && head.layers > 0 && head.user != same_user;
+}
+
 enum class word : std::uint32_t {
-  started = 1,        ///< the command runs
+  started = 1,        ///< the command runs; from a union, with its root open as a descriptor
   not_started = 2,    ///< `number` is the errno; the last word
   ended = 3,          ///< `number` is its wait status, and no process of it is left; the last word
   lost = 4,           ///< it was killed because the launcher is gone; no process is left; the last word
@@ -65,9 +73,12 @@ enum class sandbox_step : std::uint32_t {
   devices,
   processes,
   input_root,
+  layers,
   scratch,
   network,
   privileges,
+  output_folder,      ///< that with the number `index`
+  working_directory,  ///< is not in the input root
 };
 constexpr const char* name_of(sandbox_step which) noexcept {
   switch (which) {
@@ -85,12 +96,18 @@ constexpr const char* name_of(sandbox_step which) noexcept {
       return "mounting /proc";
     case sandbox_step::input_root:
       return "showing the input root";
+    case sandbox_step::layers:
+      return "laying its inputs below its folder";
     case sandbox_step::scratch:
       return "making /tmp";
     case sandbox_step::network:
       return "starting its loopback";
     case sandbox_step::privileges:
       return "giving up privileges";
+    case sandbox_step::output_folder:
+      return "making a folder for its outputs";
+    case sandbox_step::working_directory:
+      return "entering its working directory";
     case sandbox_step::none:
       break;
   }
@@ -105,6 +122,7 @@ struct report {
   std::int64_t system_us = 0;
   std::int64_t peak_kib = 0;  ///< the largest resident set among its processes
   sandbox_step at = sandbox_step::none;
+  std::uint32_t index = 0;  ///< of what failed, where there are several
 };
 
 }  // namespace kiln::launcher

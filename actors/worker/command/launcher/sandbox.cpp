@@ -15,6 +15,8 @@
 #include <cerrno>
 
 #include "actors/worker/command/launcher/execute.hpp"
+#include "actors/worker/command/launcher/input_union.hpp"
+#include "actors/worker/command/launcher/mounts.hpp"
 #include "actors/worker/command/launcher/network_pool.hpp"
 
 namespace kiln::launcher {
@@ -67,53 +69,12 @@ bool map_user(uid_t user, gid_t group) {
   return write_file("/proc/self/gid_map", line);
 }
 
-/// A mount that is nowhere yet: what lies at `path`, with all that is mounted below it.
-int detached(const char* path, std::uint64_t attributes) {
-  int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-  if (tree < 0) return -1;
-  mount_attr wanted{};
-  wanted.attr_set = attributes;
-  if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) == 0) return tree;
-  const int why = errno;
-  close(tree);
-  errno = why;
-  return -1;
-}
-
-bool attach(int tree, const char* where) {
-  const bool done = move_mount(tree, "", AT_FDCWD, where, MOVE_MOUNT_F_EMPTY_PATH) == 0;
-  const int why = errno;
-  close(tree);
-  errno = why;
-  return done;
-}
-
-bool make_file(const char* path) {
-  int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (file >= 0) close(file);
-  return file >= 0;
-}
-
-/// With the folders above it. `path` is relative, and as long as PATH_MAX at most.
-bool make_folders(const char* path) {
-  char part[PATH_MAX];
-  for (std::size_t i = 0;; ++i) {
-    if (i == sizeof part) return false;
-    const char at = path[i];
-    if ((at == '/' || at == '\0') && i > 0) {
-      part[i] = '\0';
-      if (mkdir(part, 0755) != 0 && errno != EEXIST) return false;
-    }
-    part[i] = at;
-    if (at == '\0') return true;
-  }
-}
-
 /// The root that is being made is the current folder; what it shows of the machine lies at the old one as
 /// yet.
 class sandbox_root_folder {
 public:
-  explicit sandbox_root_folder(const command& what) : what_(what) {
+  sandbox_root_folder(const command& what, int identities, bool in_user_namespace)
+      : what_(what), identities_(identities), in_user_namespace_(in_user_namespace) {
     const unsigned long long size = what.head.scratch_size;
     // Empty files take memory, too.
     snprintf(scratch_, sizeof scratch_, "mode=1777,size=%llu,nr_inodes=%llu", size,
@@ -124,7 +85,8 @@ public:
     // What is mounted here is seen nowhere else, and the other way round.
     if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return sandbox_step::root;
     int tree = -1;
-    if (auto failed = find(root, tree); failed != sandbox_step::none) return failed;
+    if (!find(root)) return sandbox_step::input_root;
+    if (what_.head.layers == 0 && !show_alone(root, tree)) return sandbox_step::input_root;
     // A folder that is there, and is not needed any more: it is covered for ourselves alone, and for a
     // moment.
     if (mount("tmpfs", "/proc", "tmpfs", quiet, "mode=0755") != 0 || chdir("/proc") != 0)
@@ -136,27 +98,33 @@ public:
     if (!make_devices()) return sandbox_step::devices;
     if (!make_processes()) return sandbox_step::processes;
     if (what_.head.user == same_user && !hide_secrets()) return sandbox_step::system_folders;
-    if (!make_folders(sandbox_root + 1) || !attach(tree, sandbox_root + 1)) return sandbox_step::input_root;
+    if (!make_folders(sandbox_root + 1)) return sandbox_step::input_root;
+    if (what_.head.layers == 0 && !attach(tree, sandbox_root + 1)) return sandbox_step::input_root;
+    if (what_.head.layers > 0 &&
+        !mount_union(what_, root, path_, identities_, in_user_namespace_, sandbox_root + 1))
+      return sandbox_step::layers;
     return change_root() ? sandbox_step::none : sandbox_step::root;
   }
 
 private:
-  /// The input root as this namespace sees it: mounts of another cannot be shown. It has to be the same
-  /// folder.
-  static sandbox_step find(int root, int& tree) {
+  /// Where this namespace has the input root: mounts of another cannot be shown.
+  bool find(int root) {
     char link[64];
-    char path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", root);
-    const ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0) return sandbox_step::input_root;
-    path[length] = '\0';
-    tree = detached(path, quiet_mount);
+    const ssize_t length = readlink(link, path_, sizeof path_ - 1);
+    if (length < 0) return false;
+    path_[length] = '\0';
+    return true;
+  }
+  /// It has to be the same folder.
+  bool show_alone(int root, int& tree) const {
+    tree = detached(path_, quiet_mount);
     struct stat wanted {
     }, found{};
-    if (tree < 0 || fstat(root, &wanted) != 0 || fstat(tree, &found) != 0) return sandbox_step::input_root;
-    if (wanted.st_dev == found.st_dev && wanted.st_ino == found.st_ino) return sandbox_step::none;
+    if (tree < 0 || fstat(root, &wanted) != 0 || fstat(tree, &found) != 0) return false;
+    if (wanted.st_dev == found.st_dev && wanted.st_ino == found.st_ino) return true;
     errno = ESTALE;
-    return sandbox_step::input_root;
+    return false;
   }
 
   bool show_system() {
@@ -265,7 +233,10 @@ private:
   }
 
   const command& what_;
+  const int identities_;
+  const bool in_user_namespace_;
   char scratch_[96];
+  char path_[PATH_MAX];
 };
 
 /// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
@@ -283,9 +254,10 @@ bool give_up_privileges(std::uint32_t user) {
 
 }  // namespace
 
-sandbox::sandbox(const command& what, int network)
+sandbox::sandbox(const command& what, int network, int identities)
     : what_(what),
       network_(what.head.network == 0 ? network : -1),
+      identities_(identities),
       user_(geteuid()),
       group_(getegid()),
       namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) {
@@ -293,16 +265,42 @@ sandbox::sandbox(const command& what, int network)
   if (user_ != 0) namespaces_ |= CLONE_NEWUSER;
 }
 
-sandbox_step sandbox::enter(int root) const {
-  if ((namespaces_ & CLONE_NEWUSER) != 0 && !map_user(user_, group_)) return sandbox_step::user;
+sandbox_step sandbox::enter(int root, entered& into) const {
+  const bool in_user_namespace = (namespaces_ & CLONE_NEWUSER) != 0;
+  if (in_user_namespace && !map_user(user_, group_)) return sandbox_step::user;
   if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
   if (network_ >= 0 && setns(network_, CLONE_NEWNET) != 0) return sandbox_step::network;
   if ((namespaces_ & CLONE_NEWNET) != 0 && !start_loopback()) return sandbox_step::network;
-  if (auto failed = sandbox_root_folder(what_).make(root); failed != sandbox_step::none) return failed;
+  if (needs_identities(what_.head) && identities_ < 0) {
+    errno = EPERM;
+    return sandbox_step::layers;
+  }
+  if (auto failed = sandbox_root_folder(what_, identities_, in_user_namespace).make(root);
+      failed != sandbox_step::none)
+    return failed;
+  if (what_.head.layers > 0) {
+    into.view = open(sandbox_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (into.view < 0) return sandbox_step::layers;
+  }
   if (!give_up_privileges(what_.head.user)) return sandbox_step::privileges;
-  if (chdir(sandbox_root) != 0 || (what_.inside[0] != '\0' && chdir(what_.inside) != 0))
-    return sandbox_step::input_root;
+  if (chdir(sandbox_root) != 0) return sandbox_step::input_root;
+  if (!prepare_folders(into.index)) return sandbox_step::output_folder;
+  if (what_.inside[0] != '\0' && chdir(what_.inside) != 0) return sandbox_step::working_directory;
   return sandbox_step::none;
+}
+
+/// As the command itself could: so no link leads it anywhere that would be new to that.
+bool sandbox::prepare_folders(std::uint32_t& index) const {
+  for (index = 0; index < what_.head.folders; ++index) {
+    const char* path = what_.folders[index];
+    if (!make_folders(path)) return false;
+    struct stat facts {};
+    if (stat(path, &facts) != 0) return false;
+    if (S_ISDIR(facts.st_mode)) continue;
+    errno = ENOTDIR;
+    return false;
+  }
+  return true;
 }
 
 }  // namespace kiln::launcher

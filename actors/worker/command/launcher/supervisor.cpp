@@ -85,7 +85,7 @@ bool supervisor::begin_here(const command& what) {
 
 /// Whether the command has started is heard of later.
 bool supervisor::begin_in_sandbox(const command& what) {
-  const sandbox in(what, network_);
+  const sandbox in(what, network_, identities_);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) == 0) {
     pid_ = clone_into(in.namespaces());
@@ -123,11 +123,11 @@ void supervisor::hear_init() {
         outcome_.what = news.at == sandbox_step::none ? word::not_started : word::not_sandboxed;
         outcome_.at = news.at;
         outcome_.number = news.number;
+        outcome_.index = news.index;
         told_ = true;
         break;
-      case init_news::kind::started:
+      case init_news::kind::started:  // which it has told the worker itself
         started_told_ = true;
-        say({word::started});
         break;
       case init_news::kind::ended:
         outcome_.number = news.number;

@@ -14,9 +14,9 @@ namespace kiln::launcher {
 class supervisor {
 public:
   /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked. `network`: of its sandbox, -1 if that
-  /// makes its own.
-  supervisor(const command_descriptors& with, int signals, int network, const oom_rank& rank)
-      : deps_(with), signals_(signals), network_(network), rank_(rank) {}
+  /// makes its own. `identities`: of its layers, -1 if they need none.
+  supervisor(const command_descriptors& with, int signals, int network, int identities, const oom_rank& rank)
+      : deps_(with), signals_(signals), network_(network), identities_(identities), rank_(rank) {}
 
   [[noreturn]] void run(pid_t launcher);
 
@@ -37,6 +37,7 @@ private:
   command_descriptors deps_;
   int signals_;
   int network_;
+  int identities_;
   const oom_rank& rank_;
   pid_t pid_ = 0;              ///< of the command, or of the first process of its sandbox
   int news_ = -1;              ///< from that one
