@@ -1,27 +1,20 @@
-#include <build/bazel/remote/execution/v2/remote_execution.pb.h>
 #include <google/longrunning/operations.pb.h>
 
-#include "actors/tools/bench/workload.hpp"
+#include "actors/tools/bench/prepared_action.hpp"
 #include "core/wire/digests.hpp"
 
 // Execute: the cost of an action around the process that it starts, and of one that is in the cache already.
 namespace kiln::bench {
 namespace v2 = build::bazel::remote::execution::v2;
-namespace {
-
-struct prepared_action {
-  std::vector<std::string> blobs;  ///< Command, input root, Action
-  v2::ExecuteRequest request;
-};
 
 prepared_action make_action(const client& server, std::vector<std::string> arguments,
-                            std::vector<std::string> outputs, bool cached) {
+                            std::vector<std::string> outputs, bool cached, std::string root) {
   prepared_action made;
   v2::Command command;
   for (auto& argument : arguments) command.add_arguments(std::move(argument));
   for (auto& output : outputs) command.add_output_paths(std::move(output));
   made.blobs.push_back(command.SerializeAsString());
-  made.blobs.push_back(v2::Directory().SerializeAsString());
+  made.blobs.push_back(std::move(root));
   v2::Action action;
   to_wire(digest_of(made.blobs[0]), action.mutable_command_digest());
   to_wire(digest_of(made.blobs[1]), action.mutable_input_root_digest());
@@ -50,6 +43,8 @@ void execute(const client& server, const v2::ExecuteRequest& request, finished d
         done({});
       });
 }
+
+namespace {
 
 using action_maker = std::function<prepared_action(const client&, std::uint64_t)>;
 

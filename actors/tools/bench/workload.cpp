@@ -67,7 +67,7 @@ expected<void> store(const client& server, const std::vector<std::string>& blobs
 std::vector<workload> all_workloads(std::uint64_t seed) {
   std::vector<workload> all;
   for (auto make : {cas_workloads, stream_workloads, compressed_stream_workloads, action_cache_workloads,
-                    tree_workloads, execution_workloads, million_workloads}) {
+                    tree_workloads, execution_workloads, input_workloads, million_workloads}) {
     auto some = make(seed);
     std::move(some.begin(), some.end(), std::back_inserter(all));
   }

@@ -38,6 +38,7 @@ std::vector<workload> compressed_stream_workloads(std::uint64_t seed);
 std::vector<workload> action_cache_workloads(std::uint64_t seed);
 std::vector<workload> tree_workloads(std::uint64_t seed);
 std::vector<workload> execution_workloads(std::uint64_t seed);
+std::vector<workload> input_workloads(std::uint64_t seed);
 std::vector<workload> million_workloads(std::uint64_t seed);
 
 /// Blocks until one asynchronous step has ended: for `prepare`.
