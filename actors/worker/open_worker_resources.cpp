@@ -15,7 +15,8 @@ namespace {
 
 // An action's folder and streams, its socket, what its inputs and outputs are read through.
 constexpr std::uint32_t descriptors_of_slot = 16;
-constexpr std::uint32_t descriptors_of_spares = 4 * 64;
+constexpr std::uint32_t descriptors_of_spares = 5 * 64;
+constexpr std::uint64_t most_kept_trees = 10'000;
 
 /// How actions are kept from the files that all clients read; said once.
 expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
@@ -59,6 +60,40 @@ expected<std::shared_ptr<process_launcher>> launcher_for(const environment& env,
 
 }  // namespace
 
+/// What makes a tree what it is, beside its root's digest.
+std::string maker_of_trees(const worker_options& options) {
+  return fmt::format("kiln 1 {} {} {} {}", ::geteuid(), options.max_input_size.bytes,
+                     options.max_input_entries, options.absolute_symlinks);
+}
+
+/// Whether input trees are kept, for actions to see through a union.
+expected<void> keep_trees(worker_resources& resources) {
+  const auto& wanted = resources.options;
+  auto* log = resources.env.log;
+  if (!resources.sandbox || wanted.kept_trees.bytes == 0 || wanted.inputs == input_mode::copy)
+    return resources.root->discard("trees");
+  auto removals = resources.env.pools->make("kiln-trees", 1);
+  auto shelf = tree_shelf::open(resources.root, std::move(removals), maker_of_trees(wanted), log);
+  if (!shelf) return failure(std::move(shelf).error());
+  auto sample = (*shelf)->make_sample();
+  if (!sample) return failure(std::move(sample).error());
+  auto works = try_union(*resources.sandbox, *sample, *resources.processes, *resources.root);
+  if (works) {
+    resources.shelf = std::move(*shelf);
+    // Whoever the actions run as, what they write to is theirs.
+    resources.links = true;
+    resources.watches = false;
+    if (log)
+      log->info("input trees are kept, and lie below the folders of actions",
+                {{"method", "overlay"}, {"most_bytes", wanted.kept_trees.bytes}});
+    return {};
+  }
+  if (log)
+    log->warn("no input trees are kept: a union cannot be made here; inputs come into each action's folder",
+              {{"method", resources.links ? "hardlink" : "copy"}, {"error", works.error()}});
+  return resources.root->discard("trees");
+}
+
 expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, const worker_options& options,
                                                      const worker_context& context,
                                                      const worker_profile& profile) {
@@ -84,11 +119,19 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
     if (!sandbox) return failure(std::move(sandbox).error());
     resources->sandbox = std::move(*sandbox);
   }
+  if (auto kept = keep_trees(*resources); !kept) return failure(std::move(kept).error());
+  resources->counts = std::make_shared<const input_metrics>(context.env.metrics);
   resources->input_cache = spawn_input_cache(
       system,
       {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});
+  if (resources->shelf)
+    resources->trees = spawn_directory_cache(
+        system, {context.env, resources->shelf, resources->pool, context.cache ? context.cache : context.cas,
+                 options.kept_trees.bytes, most_kept_trees});
   if (context.also_needs)
     context.also_needs("input_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->input_cache));
+  if (context.also_needs && resources->trees)
+    context.also_needs("directory_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->trees));
   return worker_resources_ptr(std::move(resources));
 }
 

@@ -48,29 +48,80 @@ void running_state::take_command(const bytes& content) {
   if (!planned) return give_up(std::move(planned).error());
   plan = std::make_shared<const command_plan>(std::move(*planned));
   record.fetch_begins(resources->env.time->wall());
-  fetch_inputs(self, resources, order.action.input_root,
-               [self = self](expected<std::shared_ptr<input_tree>> tree) {
-                 auto& state = self->state;
-                 if (state.now != phase::fetching) return;
-                 if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
-                 state.prepare(std::move(*tree));
-               });
+  inputs_wanted = resources->env.time->now();
+  fetch();
 }
 
+void running_state::fetch() {
+  const auto& root = order.action.input_root;
+  if (resources->trees && root.size > 0)
+    return obtain_tree(self, resources, root, stop, [self = self](expected<obtained_tree> tree) {
+      auto& state = self->state;
+      if (state.now != phase::fetching) return;
+      if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+      state.below = std::move(*tree);
+      state.prepare_union();
+    });
+  fetch_inputs(self, resources, root, [self = self](expected<std::shared_ptr<input_tree>> tree) {
+    auto& state = self->state;
+    if (state.now != phase::fetching) return;
+    if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+    state.inputs = std::move(*tree);
+    state.prepare();
+  });
+}
+
+namespace {
+
+/// Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
+/// keeps it. The moments are taken there: on a busy machine this actor may hear of them much later.
+process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,
+                             std::shared_ptr<action_folder> folder) {
+  return {[me, self, time] {
+            caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
+          },
+          [me, self, time, folder = std::move(folder)](expected<process_end> how) {
+            auto news =
+                std::make_shared<running_state::ended>(running_state::ended{std::move(how), time->wall()});
+            caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
+          }};
+}
+
+/// The actor is to know its folder, whatever is done in it next.
+void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder) {
+  caf::anon_send(me, resume{[self, folder = std::move(folder)] { self->state.folder = folder; }});
+}
+
+/// Of inputs that came into the folder.
+const char* method_of(const materialised& done) {
+  if (done.copied > done.linked) return "copy";
+  return done.linked > 0 ? "hardlink" : "";
+}
+
+const char* name_of(tree_origin how) {
+  switch (how) {
+    case tree_origin::kept:
+      return "kept";
+    case tree_origin::made:
+      return "made";
+    case tree_origin::changed:
+      break;
+  }
+  return "changed";
+}
+
+}  // namespace
+
 /// Makes the folder and starts the command, in one go on the thread pool.
-void running_state::prepare(std::shared_ptr<input_tree> tree) {
+void running_state::prepare() {
   now = phase::preparing;
-  inputs = std::move(tree);
-  // Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
-  // keeps it.
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
   auto work = [resources = resources, plan = plan, network, inputs = inputs, stop = stop, me = me(),
-               self = self]() -> expected<launched> {
+               self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
-    auto hand = resume{[self, folder] { self->state.folder = folder; }};
-    caf::anon_send(me, std::move(hand));
+    hand_over(me, self, folder);
     if (resources->watches) inputs->link();
     auto done = materialise(folder->on(), folder->root(), *inputs, *plan, folder->user(), *stop);
     if (!done && done.error().code() == errc::unavailable) recheck_gone(*resources, *inputs);
@@ -79,27 +130,49 @@ void running_state::prepare(std::shared_ptr<input_tree> tree) {
         folder->on().open_beneath(folder->root(), plan->working_directory, O_PATH | O_DIRECTORY, follow::all);
     if (!where)
       return failure(fault_of(purpose::inputs, where.error().number, "opening the working directory"));
-    // The moments are taken here: on a busy machine this actor may hear of them much later.
-    process_observer listener{
-        [me, self, time = resources->env.time] {
-          caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
-        },
-        [me, self, folder, time = resources->env.time](expected<process_end> how) {
-          auto news = std::make_shared<ended>(ended{std::move(how), time->wall()});
-          caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
-        }};
-    auto usage = std::make_shared<usage_watch>(folder, resources->options, *inputs, *resources->env.time);
+    auto usage =
+        std::make_shared<usage_watch>(folder, resources->options, inputs.get(), *resources->env.time);
     const auto* sandbox = resources->sandbox.get();
+    const std::string method = method_of(*done);
+    resources->counts->count(method, "", resources->env.time->now() - wanted);
     auto started = resources->processes->start(
         *plan,
         {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
          plan->working_directory, network},
-        std::move(listener));
+        listener_of(me, self, resources->env.time, folder));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
     return launched{std::move(*started),
                     std::move(usage),
-                    {level, network || sandbox == nullptr, done->linked, done->copied}};
+                    {level, network || sandbox == nullptr, done->linked, done->copied, method, ""}};
+  };
+  offload(me(), *resources->pool, std::move(work),
+          [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
+}
+
+/// The same over a tree that is kept. What is to be made in it, the command's own user makes.
+void running_state::prepare_union() {
+  now = phase::preparing;
+  const bool network = has_network(resources->options.sandbox.network, order.action.platform);
+  auto work = [resources = resources, plan = plan, network, below = below, me = me(), self = self,
+               wanted = inputs_wanted]() -> expected<launched> {
+    auto made = resources->root->make_action_folder();
+    if (!made) return failure(std::move(made).error());
+    std::shared_ptr<action_folder> folder = std::move(*made);
+    hand_over(me, self, folder);
+    if (auto ready = folder->lie_over(below.tree); !ready) return failure(std::move(ready).error());
+    auto usage = std::make_shared<usage_watch>(folder, resources->options, nullptr, *resources->env.time);
+    const std::string tree = name_of(below.how);
+    resources->counts->count("overlay", tree, resources->env.time->now() - wanted);
+    auto layers =
+        std::make_shared<const process_union>(process_union{below.tree->layers(), output_parents(*plan)});
+    auto started = resources->processes->start(
+        *plan,
+        {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),
+         plan->working_directory, network, std::move(layers)},
+        listener_of(me, self, resources->env.time, folder));
+    if (!started) return failure(std::move(started).error());
+    return launched{std::move(*started), std::move(usage), {"namespaces", network, 0, 0, "overlay", tree}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });

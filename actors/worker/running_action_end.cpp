@@ -18,6 +18,8 @@ void running_state::on_ended(ended news) {
   usage.reset();
   record.command_ends(news.at);
   auto& how = news.how;
+  if (!how && below.tree && owner_in(how.error(), fault_place::worker) != fault_owner::action)
+    caf::anon_send(resources->trees, recheck_tree{below.tree->root});
   if (!outcome.status.ok()) return clean_up();
   if (!how) return give_up(std::move(how).error());
   if (overdue && excess.ok()) excess = too_late();
@@ -28,12 +30,13 @@ void running_state::collect(const process_end& how) {
   now = phase::collecting;
   unchecked = false;
   record.set_end(how, conditions);
+  folder->show(how.view);
   outcome.exit_code = how.exit_code;
   file_too_large = how.signal == SIGXFSZ;
   auto result = record.result();
   auto work = [resources = resources, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
                function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
-    return collect_all(*resources, *plan, *inputs, folder, function, *stop, partly, *result);
+    return collect_all(*resources, *plan, inputs.get(), folder, function, *stop, partly, *result);
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<collected> left) { self->state.upload(std::move(left)); });
@@ -105,6 +108,7 @@ void running_state::clean_up() {
 
 void running_state::say_over() {
   inputs.reset();
+  below.tree.reset();
   if (told)
     self->send(owner, action_gone{order.operation, order.attempt});
   else

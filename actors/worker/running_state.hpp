@@ -14,6 +14,7 @@
 #include "actors/worker/outputs/output_collector.hpp"
 #include "actors/worker/outputs/result_record.hpp"
 #include "actors/worker/running_action.hpp"
+#include "actors/worker/trees/tree_building.hpp"
 #include "core/base/process_launcher.hpp"
 
 /// What an action's actor knows of it, and its steps: up to the command (running_action.cpp), beside it
@@ -46,7 +47,9 @@ struct running_state {
   bool told = false;       ///< the owner has heard the end, and something lingers
   bool unchecked = false;  ///< the command may have run, and nobody has looked at its inputs since
   std::shared_ptr<const command_plan> plan;
-  std::shared_ptr<input_tree> inputs;
+  std::shared_ptr<input_tree> inputs;  ///< that come into its folder
+  obtained_tree below;                 ///< or the tree that lies below it
+  steady_time inputs_wanted{};
   std::shared_ptr<action_folder> folder;
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
@@ -69,7 +72,9 @@ struct running_state {
 
   void read_command();
   void take_command(const bytes& content);
-  void prepare(std::shared_ptr<input_tree> tree);
+  void fetch();
+  void prepare();
+  void prepare_union();
   void take_prepared(expected<launched> started);
   void keep_watch();
   void look_around();

@@ -105,7 +105,9 @@ struct worker_state {
 worker_state::~worker_state() {
   for (const auto* all : {&running, &lingering})
     for (const auto& [which, action] : *all) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
-  if (resources) caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
+  if (!resources) return;
+  caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
+  if (resources->trees) caf::anon_send_exit(resources->trees, caf::exit_reason::user_shutdown);
 }
 
 void worker_state::join() {

@@ -85,7 +85,7 @@ schema<worker_options> worker_schema() {
       .required(
           "work_root", &options::work_root,
           "The folder in which actions run. It should be on the file system of the cache, so that inputs "
-          "can be hard links. What lies there is removed at the start.",
+          "can be hard links. What lies there is removed at the start, but for input trees that are kept.",
           own_folder{}, at_most(PATH_MAX - 1))
       .store("cas", &options::cas, "Where inputs are read and outputs written.")
       .store("cache", &options::cache,
@@ -113,6 +113,14 @@ schema<worker_options> worker_schema() {
           "kept_inputs", &options::kept_inputs,
           "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "
           "cache meanwhile, and are never more than a quarter of it.")
+      .field("kept_trees", &options::kept_trees,
+             "Bytes of files in input trees that are kept laid out in work_root, also over a restart, for "
+             "the next "
+             "action that has the same inputs, or nearly the same. An action in namespaces sees its own "
+             "union of one "
+             "with what it changes (overlayfs), whatever `inputs` says but for copy. Never more than a "
+             "quarter of "
+             "the cache. 0: none are kept, and inputs come into each action's folder.")
       .field("absolute_symlinks", &options::absolute_symlinks,
              "Whether inputs and outputs may be symbolic links to absolute paths.")
       .field("default_path", &options::default_path, "PATH of actions that bring none of their own.")

@@ -44,6 +44,7 @@ struct worker_options {
   input_mode inputs = input_mode::safe;
   std::string action_users = "auto";
   byte_size kept_inputs = 1_GiB;
+  byte_size kept_trees = 10_GiB;
   bool absolute_symlinks = true;
   sandbox_options sandbox;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

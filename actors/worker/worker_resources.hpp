@@ -5,7 +5,9 @@
 
 #include "actors/worker/folders/work_root.hpp"
 #include "actors/worker/inputs/input_cache.hpp"
+#include "actors/worker/inputs/input_metrics.hpp"
 #include "actors/worker/outputs/output_room.hpp"
+#include "actors/worker/trees/directory_cache.hpp"
 #include "actors/worker/worker_options.hpp"
 #include "core/base/process_launcher.hpp"
 #include "core/base/thread_pool.hpp"
@@ -29,6 +31,9 @@ struct worker_resources {
   std::shared_ptr<work_root> root;
   std::shared_ptr<process_launcher> processes;
   std::shared_ptr<const process_sandbox> sandbox;  ///< for all actions; null: they see the machine
+  std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
+  directory_cache_actor trees;                     ///< and who lends them
+  std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 

@@ -11,17 +11,24 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-expected<digest> upload_action(const remote& server, const std::string& script) {
+expected<digest> upload_action(const remote& server, const std::string& script, const input_files& inputs) {
+  v2::Directory root;
+  std::vector<remote::blob> blobs;
+  for (const auto& [name, content] : inputs) {
+    blobs.emplace_back(digest_of(content), content);
+    auto* file = root.add_files();
+    file->set_name(name);
+    to_wire(blobs.back().first, file->mutable_digest());
+  }
   v2::Command command;
   for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
   command.add_output_paths("out");
   v2::Action action;
   auto command_bytes = command.SerializeAsString();
-  auto root_bytes = v2::Directory().SerializeAsString();
+  auto root_bytes = root.SerializeAsString();
   to_wire(digest_of(command_bytes), action.mutable_command_digest());
   to_wire(digest_of(root_bytes), action.mutable_input_root_digest());
   auto action_bytes = action.SerializeAsString();
-  std::vector<remote::blob> blobs;
   for (auto& content : {command_bytes, root_bytes, action_bytes})
     blobs.emplace_back(digest_of(content), content);
   auto uploaded = server.update_blobs(blobs);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,8 +12,12 @@
 
 namespace kiln::end_to_end {
 
+/// Files in an action's input root: names and contents.
+using input_files = std::map<std::string, std::string>;
+
 /// Uploads what it takes to run this shell script, whose output is the file `out`; -> the action's digest.
-expected<digest> upload_action(const remote& server, const std::string& script);
+expected<digest> upload_action(const remote& server, const std::string& script,
+                               const input_files& inputs = {});
 
 /// An Execute call and what it has told so far. Any thread.
 class running_execution {

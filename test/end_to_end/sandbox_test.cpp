@@ -3,7 +3,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <deque>
 #include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
 
 #include "core/base/disk.hpp"
 #include "kiln/worker/v1/action_facts.pb.h"
@@ -37,6 +42,31 @@ public:
       if (note.Is<worker::v1::ActionFacts>()) note.UnpackTo(&facts);
     return facts;
   }
+  static input_files files(const std::string& of) {
+    input_files all;
+    for (int i = 0; i < 40; ++i)
+      all[fmt::format("f{}", i)] = fmt::format("{} of {}\n", i, i == 7 ? of : "all");
+    return all;
+  }
+  static std::string all_of(const input_files& inputs) {
+    std::string all;
+    for (const auto& [name, content] : inputs) all += content;
+    return all;
+  }
+  static v2::ActionResult ran(const remote& client, const std::string& script, const input_files& inputs) {
+    auto action = upload_action(client, script, inputs);
+    BOOST_REQUIRE_MESSAGE(action, why(action));
+    auto response = running_execution(client, *action).wait();
+    BOOST_REQUIRE_MESSAGE(response, why(response));
+    BOOST_REQUIRE_MESSAGE(response->status().code() == 0, response->status().message());
+    return response->result();
+  }
+
+  /// Whether this machine lets us; if not, it is no fault of ours.
+  static bool is_sandboxed(const remote& client) {
+    return facts_of(ran(client, "echo here > out", {})).sandbox() == "namespaces";
+  }
+
   // What the log promises is what an action finds, and what its result says.
   void holds_what_it_says(server_process server, bool may_be_sandboxed) {
     remote client(dial(address_of(server)));
@@ -71,6 +101,77 @@ BOOST_AUTO_TEST_CASE(actions_see_the_machine_where_that_is_wanted) {
   holds_what_it_says(start({"serve", "--listen", "127.0.0.1:0", "--data", path("data"), "--capacity", "1GiB",
                             "--sandbox", "folder"}),
                      false);
+}
+
+// Not only what an action finds, but how it came there: the fast way, and none that was fallen back to.
+BOOST_AUTO_TEST_CASE(inputs_are_a_kept_tree_below_each_action_also_after_a_restart) {
+  const auto root = files("of all");
+  for (const char* expected_tree : {"made", "kept"}) {
+    auto server = serve("all_in_one");
+    remote client(dial(address_of(server)));
+    if (!is_sandboxed(client)) return;
+    for (int round = 0; round < 3; ++round) {
+      auto result = ran(client, fmt::format("cat f* > out; rm f1; : {} {}", expected_tree, round), root);
+      const auto facts = facts_of(result);
+      BOOST_TEST(facts.input_method() == "overlay");
+      BOOST_TEST(facts.input_tree() == (round == 0 ? expected_tree : "kept"));
+      BOOST_REQUIRE(result.output_files_size() == 1);
+      BOOST_TEST(result.output_files(0).digest().hash() == digest_of(all_of(root)).hex());
+    }
+    auto other = root;
+    other["f9"] = fmt::format("another before {}", expected_tree);
+    auto facts = facts_of(ran(client, "cat f* > out", other));
+    BOOST_TEST(facts.input_tree() == "changed");
+    server.signal(SIGTERM);
+    require_code(server, 0);
+  }
+}
+
+// KILN_KILLS: how often.
+BOOST_AUTO_TEST_CASE(a_server_that_is_killed_at_any_moment_leaves_nothing_and_shows_no_part_of_a_tree) {
+  const char* wanted = std::getenv("KILN_KILLS");
+  const int kills = wanted != nullptr ? std::atoi(wanted) : 6;
+  std::mt19937 random(11);
+  for (int kill = 0; kill < kills; ++kill) {
+    auto server = serve("all_in_one");
+    remote client(dial(address_of(server)));
+    if (!is_sandboxed(client)) return;
+    // Old trees and new ones; each shows whole what it has.
+    std::deque<running_execution> running;
+    std::vector<std::string> contents;
+    for (int i = 0; i < 12; ++i) {
+      auto inputs = files(fmt::format("tree {}", random() % (2 * static_cast<unsigned>(kill) + 3)));
+      auto action = upload_action(client, fmt::format("cat f* > out; rm -f f*; : {} {}", kill, i), inputs);
+      BOOST_REQUIRE_MESSAGE(action, why(action));
+      running.emplace_back(client, *action);
+      contents.push_back(all_of(inputs));
+    }
+    const auto patient = random() % 13;
+    for (std::size_t i = 0; i < patient; ++i) {
+      auto response = running[i].wait();
+      BOOST_REQUIRE_MESSAGE(response, why(response));
+      BOOST_TEST_REQUIRE(response->status().code() == 0, response->status().message());
+      BOOST_REQUIRE(response->result().output_files_size() == 1);
+      BOOST_TEST(response->result().output_files(0).digest().hash() == digest_of(contents[i]).hex());
+    }
+    server.signal(SIGKILL);
+    BOOST_REQUIRE(server.wait(patience));
+  }
+  auto server = serve("all_in_one");
+  remote client(dial(address_of(server)));
+  ran(client, "echo over > out", {});
+  // What was left is removed by and by, and the places of actions are empty.
+  const std::filesystem::path work = path("data/work");
+  while (std::filesystem::exists(work / "old")) std::this_thread::yield();
+  server.signal(SIGTERM);
+  require_code(server, 0);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(work / "actions"))
+    BOOST_TEST((entry.is_directory() || entry.file_size() == 0), entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(work / "trees"))
+    BOOST_TEST((!entry.is_directory() || std::filesystem::exists(entry.path() / "record")), entry.path());
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);)
+    BOOST_TEST((line.find(work.string()) == std::string::npos), line);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_of_an_action_outlives_a_server_that_is_killed) {

@@ -70,13 +70,14 @@ expected<void> recheck_altered(const worker_resources& resources, const input_tr
 }
 
 expected<collected> collect_all(const worker_resources& resources, const command_plan& plan,
-                                const input_tree& inputs, const std::shared_ptr<action_folder>& folder,
+                                const input_tree* inputs, const std::shared_ptr<action_folder>& folder,
                                 digest_function function, const std::atomic<bool>& stop, bool streams_only,
                                 build::bazel::remote::execution::v2::ActionResult& result) {
-  if (auto fine = recheck_altered(resources, inputs, stop); !fine) return failure(std::move(fine).error());
+  if (inputs != nullptr)
+    if (auto fine = recheck_altered(resources, *inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
-  output_collector collector(folder->on(), within(folder->root()), resources.options, resources.room->now(),
+  output_collector collector(folder->on(), within(folder->seen()), resources.options, resources.room->now(),
                              function, stop);
   collected made;
   auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {

@@ -18,13 +18,13 @@ struct collected {
 };
 
 /// What is to be done on the thread pool once a command's processes are gone: see whether it left its inputs
-/// alone, then gather its outputs into `result`. FAILED_PRECONDITION if it wrote to an input, for then its
-/// result is one of other inputs; ABORTED, and it is to run again, if that may have been another action. With
-/// `streams_only` it was stopped half-way, and only what it has said is of interest. What the action did
-/// wrong itself, too much of something or an output that is none, takes nothing away from what was gathered
-/// up to there.
+/// alone (null: it could not reach them), then gather its outputs into `result`. FAILED_PRECONDITION if it
+/// wrote to an input, for then its result is one of other inputs; ABORTED, and it is to run again, if that
+/// may have been another action. With `streams_only` it was stopped half-way, and only what it has said is of
+/// interest. What the action did wrong itself, too much of something or an output that is none, takes nothing
+/// away from what was gathered up to there.
 expected<collected> collect_all(const worker_resources& resources, const command_plan& plan,
-                                const input_tree& inputs, const std::shared_ptr<action_folder>& folder,
+                                const input_tree* inputs, const std::shared_ptr<action_folder>& folder,
                                 digest_function function, const std::atomic<bool>& stop, bool streams_only,
                                 build::bazel::remote::execution::v2::ActionResult& result);
 

@@ -142,15 +142,17 @@ private:
 };
 
 usage_watch::usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-                         const input_tree& inputs, const clock& time, std::function<amount()> taken)
+                         const input_tree* inputs, const clock& time, std::function<amount()> taken)
     : folder_(std::move(folder)),
       time_(time),
       taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(*folder); }),
       max_in_stream_(options.max_stream_size),
       max_in_outputs_{std::min(options.max_output_size.bytes, UINT64_MAX / 2)},
       max_entries_(options.max_output_entries) {
-  for (const auto& file : inputs.files) inputs_.bytes += static_cast<std::uint64_t>(file.blob.size);
-  inputs_.entries = inputs.files.size() + inputs.folders.size() + inputs.symlinks.size();
+  if (inputs != nullptr) {
+    for (const auto& file : inputs->files) inputs_.bytes += static_cast<std::uint64_t>(file.blob.size);
+    inputs_.entries = inputs->files.size() + inputs->folders.size() + inputs->symlinks.size();
+  }
   found_ = inputs_;
   taken_before_ = taken_();
   walked_ = time_.now();

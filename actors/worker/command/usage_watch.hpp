@@ -30,9 +30,10 @@ public:
     std::uint64_t bytes = 0;
     std::uint64_t entries = 0;
   };
-  /// `taken` says what is taken of the whole file system; by default that of the folder is asked.
+  /// `inputs` lie in the folder from the beginning; null: none do. `taken` says what is taken of the whole
+  /// file system; by default that of the folder is asked.
   usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-              const input_tree& inputs, const clock& time, std::function<amount()> taken = nullptr);
+              const input_tree* inputs, const clock& time, std::function<amount()> taken = nullptr);
 
   /// What is over its limit, as the action's end. Blocks; one at a time.
   std::optional<error> look();

@@ -59,6 +59,18 @@ bool cut_short(disk& on, const descriptor& stream) {
   return facts && (facts->size == 0 || on.resize(stream, 0));
 }
 
+bool renew_root(disk& on, action_place& place) {
+  auto left = names_in(on, place.work, max_names);
+  if (!left || left->size() == max_names) return false;
+  for (const auto& name : *left)
+    if (!remove_tree(on, place.work, name)) return false;
+  if (!on.remove_folder(place.home, "root")) return false;
+  auto root = make_folder(on, place.home, "root", root_mode(place.user), place.user);
+  if (!root) return false;
+  place.root = std::move(*root);
+  return true;
+}
+
 /// The name has not been given to something else meanwhile.
 bool is_still(disk& on, const action_place& place, const char* name, const descriptor& what) {
   auto named = on.facts(place.home, name);
@@ -87,18 +99,28 @@ expected<action_place> make_action_place(disk& on, const descriptor& in, std::st
   if (!out) return failure(std::move(out).error());
   auto err = make_stream(on, *home, "stderr", user);
   if (!err) return failure(std::move(err).error());
-  return action_place{std::move(name), user,           std::move(*home), std::move(*root),
-                      std::move(*out), std::move(*err)};
+  return action_place{std::move(name), user,        std::move(*home), std::move(*root), std::move(*out),
+                      std::move(*err), descriptor()};
+}
+
+expected<void> prepare_for_union(disk& on, action_place& place) {
+  if (place.work) return {};
+  auto work = make_folder(on, place.home, "work", 0700, same_user);
+  if (!work) return failure(std::move(work).error());
+  place.work = std::move(*work);
+  return {};
 }
 
 bool empty_action_place(disk& on, action_place& place) {
-  auto beside = names_in(on, place.home, 4);
-  if (!beside || beside->size() != 3) return false;
+  const std::size_t names = place.work ? 4 : 3;
+  auto beside = names_in(on, place.home, names + 1);
+  if (!beside || beside->size() != names) return false;
   auto left = names_in(on, place.root, max_names);
   if (!left || left->size() == max_names) return false;
   for (const auto& name : *left)
     if (!remove_tree(on, place.root, name)) return false;
   const auto user = place.user;
+  if (place.work && !renew_root(on, place)) return false;
   return cut_short(on, place.out) && cut_short(on, place.err) &&
          is_as_made(on, place.home, home_mode(user), same_user) && is_still(on, place, "root", place.root) &&
          is_as_made(on, place.root, root_mode(user), user) && is_still(on, place, "stdout", place.out) &&

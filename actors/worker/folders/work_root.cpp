@@ -13,7 +13,7 @@
 namespace kiln {
 namespace {
 
-constexpr std::size_t max_spare = 64;  // emptied action folders, of four open files each
+constexpr std::size_t max_spare = 64;  // emptied action folders, of five open files each
 
 failure folder_fault(const disk_error& why, const std::string& doing) {
   return failure(fault_of(purpose::own_folder, why.number, doing));
@@ -33,6 +33,7 @@ action_folder::action_folder(std::shared_ptr<work_root> home, action_place place
     : home_(std::move(home)), place_(std::move(place)) {}
 
 action_folder::~action_folder() {
+  view_.reset();
   if (!removed_) home_->remove_place_later(place_.name, place_.user);
 }
 
@@ -40,13 +41,20 @@ disk& action_folder::on() const noexcept {
   return home_->on();
 }
 
+expected<void> action_folder::lie_over(std::shared_ptr<const void> layers) {
+  layers_ = std::move(layers);
+  return prepare_for_union(home_->on(), place_);
+}
+
 expected<void> action_folder::remove() {
+  view_.reset();
   auto gone = home_->remove_place(place_.name, place_.user);
   if (gone) removed_ = true;
   return gone;
 }
 
 expected<void> action_folder::hand_back() {
+  view_.reset();
   if (!empty_action_place(home_->on(), place_) || !home_->keep_spare(place_)) return remove();
   removed_ = true;
   return {};
@@ -102,6 +110,14 @@ expected<void> work_root::set_aside(const std::string& name) {
     if (moved.error().number != EEXIST)
       return folder_fault(moved.error(), "moving away what was left in " + name);
   }
+}
+
+expected<void> work_root::discard(const std::string& name) {
+  // What is moved into a folder that is just being removed stays where it was.
+  while (on_.facts(folder_, name.c_str()))
+    if (auto aside = set_aside(name); !aside) return aside;
+  remove_later("old");
+  return {};
 }
 
 void work_root::do_later(const std::string& name, std::function<expected<void>(work_root&)> remove) {

@@ -33,6 +33,13 @@ public:
   const descriptor& err() const noexcept { return place_.err; }
   user_number user() const noexcept { return place_.user; }  ///< whose it is, and who the action is to run as
 
+  /// Blocks. The root is to be the top of a union; `layers` is held until nobody can see it any more.
+  expected<void> lie_over(std::shared_ptr<const void> layers);
+  /// How the action saw it.
+  void show(std::shared_ptr<const descriptor> view) { view_ = std::move(view); }
+  /// What there is to be seen of it: the union, or the root alone.
+  const descriptor& seen() const noexcept { return view_ ? *view_ : place_.root; }
+
   /// Blocks. Afterwards nothing of the action is on the disk.
   expected<void> remove();
   /// The same, and the emptied folder may serve another action. Only for an action whose processes are gone
@@ -42,6 +49,8 @@ public:
 private:
   std::shared_ptr<work_root> home_;
   action_place place_;
+  std::shared_ptr<const void> layers_;  ///< below it
+  std::shared_ptr<const descriptor> view_;
   bool removed_ = false;
 };
 
@@ -70,6 +79,8 @@ public:
 
   /// Blocks.
   expected<std::unique_ptr<action_folder>> make_action_folder();
+  /// What lies here under this name is moved aside, and removed by and by. Blocks shortly.
+  expected<void> discard(const std::string& name);
 
 private:
   friend class action_folder;

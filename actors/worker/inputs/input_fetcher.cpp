@@ -12,10 +12,10 @@
 namespace kiln {
 namespace {
 
-class fetching : public std::enable_shared_from_this<fetching> {
+class walking : public std::enable_shared_from_this<walking> {
 public:
-  using then_fn = std::function<void(expected<std::shared_ptr<input_tree>>)>;
-  fetching(action_self* self, worker_resources_ptr resources, digest_function function, then_fn then)
+  using then_fn = std::function<void(expected<walked_inputs>)>;
+  walking(action_self* self, worker_resources_ptr resources, digest_function function, then_fn then)
       : self_(self),
         shop_(std::move(resources)),
         walk_(function, input_rules(shop_->options)),
@@ -63,6 +63,7 @@ private:
         return end(fail(errc::unavailable, "input folder {} came damaged from the store", name));
       if (auto taken = walk_.take(asked.places[i], result); !taken)
         return end(failure(std::move(taken).error()));
+      if (result) directories_.push_back(*result);
     }
     read_more();
   }
@@ -72,28 +73,7 @@ private:
       return end(failure(std::move(fine).error()));
     missing_ = walk_.missing();
     if (!missing_.empty()) return name_all_missing();
-    auto tree = unfold(walk_.finish(), shop_->options, shop_->links);
-    if (!tree) return end(failure(std::move(tree).error()));
-    borrow_inputs order;
-    for (const auto& [which, lent] : (*tree)->lent) order.inputs.push_back(which);
-    if (order.inputs.empty()) return end(std::move(tree));
-    auto asked = order.inputs;
-    self_->request(shop_->input_cache, caf::infinite, std::move(order))
-        .then([me = shared_from_this(), asked, tree = *tree](
-                  const borrowed_inputs& borrowed) { me->take_files(tree, asked, borrowed.inputs); },
-              [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
-  }
-
-  void take_files(const std::shared_ptr<input_tree>& tree, const std::vector<wanted_input>& asked,
-                  const std::vector<lent_input_ptr>& lent) {
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-      if (lent[i])
-        tree->lent[asked[i]] = lent[i];
-      else
-        missing_.push_back(asked[i].blob);
-    }
-    if (missing_.empty()) return end(tree);
-    end(failure(missing_inputs(missing_)));
+    end(walked_inputs{walk_.finish(), std::move(directories_)});
   }
 
   /// Folders are missing already. The client is to hear at once which files are as well.
@@ -107,23 +87,65 @@ private:
             [me = shared_from_this()](const caf::error& fault) { me->end(failure(from_caf(fault))); });
   }
 
-  void end(expected<std::shared_ptr<input_tree>> result) {
+  void end(expected<walked_inputs> result) {
     if (auto then = std::exchange(then_, nullptr)) then(std::move(result));
   }
 
   action_self* const self_;
   const worker_resources_ptr shop_;
   merkle_walk walk_;
+  std::vector<bytes> directories_;
   std::vector<digest> missing_;
   std::size_t running_ = 0;
   then_fn then_;
 };
 
+using tree_fn = std::function<void(expected<std::shared_ptr<input_tree>>)>;
+
+void take_files(const std::shared_ptr<input_tree>& tree, const std::vector<wanted_input>& asked,
+                const std::vector<lent_input_ptr>& lent, const tree_fn& then) {
+  std::vector<digest> missing;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (lent[i])
+      tree->lent[asked[i]] = lent[i];
+    else
+      missing.push_back(asked[i].blob);
+  }
+  if (missing.empty())
+    then(tree);
+  else
+    then(failure(missing_inputs(missing)));
+}
+
 }  // namespace
 
+void walk_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
+                 std::function<void(expected<walked_inputs>)> then) {
+  std::make_shared<walking>(self, resources, root.function, std::move(then))->begin(root);
+}
+
+void borrow_files(action_self* self, const worker_resources_ptr& resources, std::shared_ptr<input_tree> tree,
+                  tree_fn then) {
+  borrow_inputs order;
+  for (const auto& [which, lent] : tree->lent) order.inputs.push_back(which);
+  if (order.inputs.empty()) return then(std::move(tree));
+  auto asked = order.inputs;
+  auto shared = std::make_shared<tree_fn>(std::move(then));
+  self->request(resources->input_cache, caf::infinite, std::move(order))
+      .then([tree = std::move(tree), asked = std::move(asked),
+             shared](const borrowed_inputs& borrowed) { take_files(tree, asked, borrowed.inputs, *shared); },
+            [shared](const caf::error& fault) { (*shared)(failure(from_caf(fault))); });
+}
+
 void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
-                  std::function<void(expected<std::shared_ptr<input_tree>>)> then) {
-  std::make_shared<fetching>(self, resources, root.function, std::move(then))->begin(root);
+                  tree_fn then) {
+  auto go_on = [self, resources, then = std::move(then)](expected<walked_inputs> walked) {
+    if (!walked) return then(failure(std::move(walked).error()));
+    auto tree = unfold(walked->tree, resources->options, resources->links);
+    if (!tree) return then(failure(std::move(tree).error()));
+    borrow_files(self, resources, std::move(*tree), then);
+  };
+  walk_inputs(self, resources, root, std::move(go_on));
 }
 
 error missing_inputs(const std::vector<digest>& missing) {

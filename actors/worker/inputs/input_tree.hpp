@@ -63,6 +63,10 @@ struct input_tree {
     std::string name;
     std::string target;
   };
+  struct name_in {
+    std::uint32_t in = 0;
+    std::string name;
+  };
 
   input_tree() = default;
   input_tree(const input_tree&) = delete;
@@ -84,6 +88,8 @@ struct input_tree {
   std::vector<folder> folders;
   std::vector<file> files;
   std::vector<symlink> symlinks;
+  /// Where it lies over another tree: what that has and this has not.
+  std::vector<name_in> hidden;
   std::atomic<bool> linked{false};
   /// What the files are made of; the empty blob is not among them.
   std::unordered_map<wanted_input, lent_input_ptr> lent;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -132,10 +133,24 @@ expected<void> make_output_parents(disk& on, const descriptor& root, const comma
 
 }  // namespace
 
+expected<materialised> lay_out(disk& on, const descriptor& root, const input_tree& tree, user_number owner,
+                               const std::atomic<bool>& stop) {
+  return making(on, root, tree, owner, stop).run();
+}
+
+std::vector<std::string> output_parents(const command_plan& plan) {
+  std::vector<std::string> parents;
+  for (const auto& output : plan.outputs)
+    if (auto parent = parent_path(output.where); !parent.empty()) parents.push_back(std::move(parent));
+  std::sort(parents.begin(), parents.end());
+  parents.erase(std::unique(parents.begin(), parents.end()), parents.end());
+  return parents;
+}
+
 expected<materialised> materialise(disk& on, const descriptor& root, const input_tree& tree,
                                    const command_plan& plan, user_number owner,
                                    const std::atomic<bool>& stop) {
-  auto made = making(on, root, tree, owner, stop).run();
+  auto made = lay_out(on, root, tree, owner, stop);
   if (!made) return made;
   if (auto parents = make_output_parents(on, root, plan, owner); !parents)
     return failure(std::move(parents).error());

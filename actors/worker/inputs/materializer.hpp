@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "actors/worker/command/command_plan.hpp"
 #include "actors/worker/inputs/input_tree.hpp"
@@ -14,6 +16,14 @@ struct materialised {
   std::uint64_t linked = 0;
   std::uint64_t copied = 0;
 };
+
+/// Makes `tree` in the empty folder `root`, all of it the owner's but the files that are links. Blocks; ends
+/// early with CANCELLED when `stop` is set.
+expected<materialised> lay_out(disk& on, const descriptor& root, const input_tree& tree, user_number owner,
+                               const std::atomic<bool>& stop);
+
+/// The folders that the outputs of a plan will lie in, each once, relative to the input root.
+std::vector<std::string> output_parents(const command_plan& plan);
 
 /// Makes `tree` in the empty folder `root`, all of it the owner's but the files that are links. Then checks
 /// that the plan's working directory is there and makes the folders in which its outputs will lie. Blocks;

@@ -61,6 +61,12 @@ expected<void> check_links(const walked_tree& tree, const worker_options& option
   return {};
 }
 
+expected<void> check_input_size(const walked_tree& tree, const worker_options& options) {
+  auto size = tree.measure(tree.root());
+  if (!size) return with_context(size.error(), "the input tree");
+  return check_measure(*size, options);
+}
+
 expected<std::shared_ptr<input_tree>> unfold(const walked_tree& tree, const worker_options& options,
                                              bool links) {
   auto size = tree.measure(tree.root());

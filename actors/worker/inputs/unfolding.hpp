@@ -18,6 +18,10 @@ walk_rules input_rules(const worker_options& options);
 /// INVALID_ARGUMENT for a link that is not allowed here.
 expected<void> check_links(const walked_tree& tree, const worker_options& options);
 
+/// INVALID_ARGUMENT for a tree that is larger than the options allow, each of its folders counted wherever it
+/// stands.
+expected<void> check_input_size(const walked_tree& tree, const worker_options& options);
+
 /// All of it laid out. It is only here that a tree shows its size: INVALID_ARGUMENT beyond the options'
 /// bounds, before anything is laid out.
 expected<std::shared_ptr<input_tree>> unfold(const walked_tree& tree, const worker_options& options,

@@ -20,6 +20,8 @@ struct action_conditions {
   bool network = false;
   std::uint64_t inputs_linked = 0;
   std::uint64_t inputs_copied = 0;
+  std::string input_method;  ///< as ActionFacts says it
+  std::string input_tree;
 };
 
 /// The ActionResult as it grows, with the times of all that happened.

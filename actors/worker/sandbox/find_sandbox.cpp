@@ -56,12 +56,26 @@ bool may_pass(const error& why) noexcept {
   return why.code() == errc::resource_exhausted || why.code() == errc::unavailable;
 }
 
+/// What a union has to bear: its folders are the command's own; an entry of the layer below goes, and what
+/// comes in its place has nothing of it. Some file systems let it be mounted, and fail then.
+process_plan union_plan() {
+  return {{"/bin/sh"},
+          {"/bin/sh", "-c",
+           "read word < kept/file; test \"$word\" = kept && chmod 700 kept && mkdir kept/made && echo more "
+           ">> kept/file && "
+           "rm -r kept && mkdir kept && test ! -e kept/file && echo new > kept/new"},
+          {"PATH=/usr/bin:/bin"}};
+}
+
 /// A command without a program: where a sandbox can be made for it, that is all that is wrong.
-expected<void> try_sandbox(const process_sandbox& sandbox, bool network, process_launcher& launcher,
+expected<void> try_sandbox(const process_sandbox& sandbox, bool network,
+                           const std::shared_ptr<const process_union>& below, process_launcher& launcher,
                            work_root& root) {
   auto made = root.make_action_folder();
   if (!made) return failure(std::move(made).error());
   std::shared_ptr<action_folder> folder = std::move(*made);
+  if (below)
+    if (auto ready = folder->lie_over(below); !ready) return ready;
   auto said = std::make_shared<std::promise<expected<process_end>>>();
   auto end = said->get_future();
   // The folder stays until nobody works in it, and is gone before anybody goes on.
@@ -71,22 +85,26 @@ expected<void> try_sandbox(const process_sandbox& sandbox, bool network, process
                               said->set_value(std::move(how));
                             }};
   auto running = launcher.start(
-      {}, {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network},
+      below ? union_plan() : process_plan(),
+      {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network, below},
       std::move(listener));
   if (!running) return failure(std::move(running).error());
   folder.reset();
   if (end.wait_for(longest_try) != std::future_status::ready)
     return fail(errc::unavailable, "making it takes more than {} s", longest_try.count());
   auto how = end.get();
+  if (how && how->exit_code != 0)
+    return fail(errc::failed_precondition, "files in a union cannot be changed as in a folder");
   if (how || owner_in(how.error(), fault_place::worker) == fault_owner::action) return {};
   return failure(std::move(how).error());
 }
 
 /// As long as what is wrong may pass, like memory that is short.
-expected<void> try_for_a_while(const process_sandbox& sandbox, bool network, process_launcher& launcher,
+expected<void> try_for_a_while(const process_sandbox& sandbox, bool network,
+                               const std::shared_ptr<const process_union>& below, process_launcher& launcher,
                                work_root& root) {
   for (int left = most_tries;; --left) {
-    auto tried = try_sandbox(sandbox, network, launcher, root);
+    auto tried = try_sandbox(sandbox, network, below, launcher, root);
     if (tried || left == 1 || !may_pass(tried.error())) return tried;
   }
 }
@@ -99,7 +117,7 @@ expected<std::shared_ptr<const process_sandbox>> make_sandbox(const sandbox_opti
       process_sandbox{wanted.shown, wanted.scratch_size.bytes, std::move(*filter)});
   for (bool network : {false, true}) {
     if (network ? wanted.network == sandbox_network::off : wanted.network == sandbox_network::on) continue;
-    if (auto works = try_for_a_while(*made, network, launcher, root); !works)
+    if (auto works = try_for_a_while(*made, network, nullptr, launcher, root); !works)
       return failure(std::move(works).error());
   }
   return made;
@@ -131,6 +149,12 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
                 made.error().message());
   if (log) log->warn("actions see the machine: a sandbox cannot be made here", {{"error", made.error()}});
   return nullptr;
+}
+
+expected<void> try_union(const process_sandbox& sandbox, const std::string& sample,
+                         process_launcher& launcher, work_root& root) {
+  auto below = std::make_shared<const process_union>(process_union{{sample}, {}});
+  return try_for_a_while(sandbox, false, below, launcher, root);
 }
 
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "actors/worker/folders/work_root.hpp"
 #include "actors/worker/worker_options.hpp"
@@ -16,5 +17,11 @@ class logger;
 expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_options& wanted,
                                                               process_launcher& launcher, work_root& root,
                                                               logger* log);
+
+/// Whether a union can be made in it: tried with a sample (tree_shelf::make_sample) as the layer below.
+/// UNAVAILABLE or RESOURCE_EXHAUSTED for what may pass; else the error says what the machine refuses. Blocks,
+/// as above.
+expected<void> try_union(const process_sandbox& sandbox, const std::string& sample,
+                         process_launcher& launcher, work_root& root);
 
 }  // namespace kiln

@@ -16,6 +16,7 @@
 #include "core/wire/digests.hpp"
 #include "kiln/worker/v1/action_facts.pb.h"
 #include "test/actors/worker/meeting_point.hpp"
+#include "test/actors/worker/sandbox_bench.hpp"
 #include "test/actors/worker/sandbox_probes.hpp"
 #include "test/actors/worker/worker_bench.hpp"
 #include "test/harness/print.hpp"
@@ -61,32 +62,6 @@ public:
 private:
   descriptor tcp_;
   descriptor unix_;
-};
-
-struct sandbox_bench : worker_bench {
-  sandbox_bench() : worker_bench(nullptr, false) {
-    fs::permissions(folder.path(), fs::perms(0711));
-    options.slots = 4;
-    options.sandbox.level = sandbox_level::automatic;
-    options.sandbox.scratch_size = 16_MiB;
-  }
-  /// Whether this machine lets us; if not, it is no fault of ours.
-  bool start_working() {
-    cas = spawn_filesystem_store();
-    hire();
-    for (const auto& line : log_lines())
-      if (line.find("actions run in namespaces of their own") != std::string::npos) return true;
-    BOOST_TEST_MESSAGE("no sandbox can be made here: " << log_lines().back());
-    return false;
-  }
-  std::string said(const std::string& script, const v2::Directory& root = {}) {
-    auto outcome = run(shell(script), root);
-    BOOST_TEST(outcome.status.ok(), outcome.status.to_string());
-    auto result = result_of(outcome);
-    BOOST_TEST(outcome.exit_code == 0);
-    if (result.has_stderr_digest()) BOOST_TEST_MESSAGE(get(result.stderr_digest()));
-    return out_of(outcome);
-  }
 };
 
 }  // namespace sandboxed
@@ -150,14 +125,6 @@ BOOST_AUTO_TEST_CASE(an_action_has_its_inputs_and_leaves_its_outputs) {
   }
 }
 
-/// What its result says of how it was run.
-worker::v1::ActionFacts facts_of(const v2::ActionResult& result) {
-  worker::v1::ActionFacts facts;
-  for (const auto& note : result.execution_metadata().auxiliary_metadata())
-    if (note.Is<worker::v1::ActionFacts>()) note.UnpackTo(&facts);
-  return facts;
-}
-
 BOOST_AUTO_TEST_CASE(a_result_says_how_its_action_was_run) {
   options.action_users = "none";
   options.inputs = input_mode::trusted_links;
@@ -172,7 +139,9 @@ BOOST_AUTO_TEST_CASE(a_result_says_how_its_action_was_run) {
   auto facts = facts_of(result_of(outcome));
   BOOST_TEST(facts.sandbox() == "namespaces");
   BOOST_TEST(!facts.network());
-  BOOST_TEST(facts.inputs_linked() == 2U);
+  BOOST_TEST(facts.input_method() == "overlay");
+  BOOST_TEST(facts.input_tree() == "made");
+  BOOST_TEST(facts.inputs_linked() == 0U);
   BOOST_TEST(facts.inputs_copied() == 0U);
   BOOST_TEST(facts.peak_memory() > 0U);
   action.platform = {{"network", "on"}};
@@ -190,6 +159,8 @@ BOOST_AUTO_TEST_CASE(a_result_says_that_its_action_saw_the_machine_and_had_copie
   BOOST_TEST(facts.sandbox() == "folder");
   BOOST_TEST(facts.network());
   BOOST_TEST((facts.inputs_linked() == 0U && facts.inputs_copied() == 1U));
+  BOOST_TEST(facts.input_method() == "copy");
+  BOOST_TEST(facts.input_tree() == "");
 }
 
 BOOST_AUTO_TEST_CASE(what_an_action_leaves_running_ends_with_it) {

@@ -45,7 +45,7 @@ struct watched_folder {
     auto one = root->make_action_folder();
     BOOST_REQUIRE(one);
     action = std::move(*one);
-    watch.emplace(action, options, inputs, time, [this] { return taken; });
+    watch.emplace(action, options, &inputs, time, [this] { return taken; });
   }
   void write(const std::string& name, std::size_t size) {
     descriptor file(::openat(action->root().number(), name.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666));

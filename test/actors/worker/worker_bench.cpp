@@ -272,7 +272,7 @@ std::vector<std::string> worker_bench::leftovers() const {
   for (const auto& home : fs::directory_iterator(options.work_root + "/actions"))
     for (const auto& entry : fs::recursive_directory_iterator(home)) {
       const auto name = entry.path().lexically_relative(home).string();
-      const bool made_for_all = name == "root" || name == "stdout" || name == "stderr";
+      const bool made_for_all = name == "root" || name == "stdout" || name == "stderr" || name == "work";
       if (!made_for_all || (entry.is_regular_file() && entry.file_size() > 0)) names.push_back(name);
     }
   return names;
