@@ -8,6 +8,7 @@
 #include "actors/worker/inputs/input_fetcher.hpp"
 #include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/running_state.hpp"
+#include "actors/worker/sandbox/input_root_place.hpp"
 #include "actors/worker/sandbox/network.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/contract/one_call.hpp"
@@ -116,7 +117,8 @@ const char* name_of(tree_origin how) {
 void running_state::prepare() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  auto work = [resources = resources, plan = plan, network, inputs = inputs, stop = stop, me = me(),
+  const bool at_root = resources->sandbox && is_at_root(order.action.platform);
+  auto work = [resources = resources, plan = plan, network, at_root, inputs = inputs, stop = stop, me = me(),
                self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
@@ -138,7 +140,7 @@ void running_state::prepare() {
     auto started = resources->processes->start(
         *plan,
         {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
-         plan->working_directory, network},
+         plan->working_directory, network, at_root},
         listener_of(me, self, resources->env.time, folder));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
@@ -154,7 +156,8 @@ void running_state::prepare() {
 void running_state::prepare_union() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  auto work = [resources = resources, plan = plan, network, below = below, me = me(), self = self,
+  const bool at_root = resources->sandbox && is_at_root(order.action.platform);
+  auto work = [resources = resources, plan = plan, network, at_root, below = below, me = me(), self = self,
                wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
@@ -169,7 +172,7 @@ void running_state::prepare_union() {
     auto started = resources->processes->start(
         *plan,
         {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),
-         plan->working_directory, network, std::move(layers)},
+         plan->working_directory, network, at_root, std::move(layers)},
         listener_of(me, self, resources->env.time, folder));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started), std::move(usage), {"namespaces", network, 0, 0, "overlay", tree}};

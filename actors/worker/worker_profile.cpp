@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "actors/worker/sandbox/input_root_place.hpp"
 #include "actors/worker/sandbox/network.hpp"
 #include "actors/worker/usual_properties.hpp"
 #include "core/base/machine.hpp"
@@ -38,8 +39,10 @@ worker_profile profile_of(const worker_options& options, random_source& random) 
 }
 
 void complete(worker_profile& profile, const worker_options& options, bool sandboxed) {
-  for (auto& offered : offered_networks(sandboxed, options.sandbox.network))
-    if (!options.properties.contains(offered.first)) profile.properties.push_back(std::move(offered));
+  auto offered = offered_networks(sandboxed, options.sandbox.network);
+  for (auto& place : offered_input_roots(sandboxed)) offered.push_back(std::move(place));
+  for (auto& one : offered)
+    if (!options.properties.contains(one.first)) profile.properties.push_back(std::move(one));
   std::sort(profile.properties.begin(), profile.properties.end());
 }
 

@@ -47,6 +47,7 @@ struct process_place {
   const process_sandbox* sandbox = nullptr;  ///< null: it sees the machine as its user does
   std::string_view inside = {};              ///< in a sandbox, the working directory below the folder
   bool network = false;  ///< in a sandbox, that of the machine; else only a loopback of its own
+  bool at_root = false;  ///< in a sandbox, its folder is all that there is, as /; else it is /build
   /// In a sandbox; null: its folder is all that there is. The folder has a sibling, `work`, for the kernel.
   std::shared_ptr<const process_union> below = nullptr;
 };

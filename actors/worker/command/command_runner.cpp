@@ -75,6 +75,11 @@ error unfit_folder(const launcher::report& said, const std::string& inside, cons
                ? error(errc::invalid_argument,
                        fmt::format("the working directory \"{}\" is not in the input tree", inside))
                : fault_of(purpose::inputs, said.number, "opening the working directory");
+  if (said.at == launcher::sandbox_step::root_folders)
+    return said.number == ENOTDIR || said.number == ELOOP
+               ? error(errc::invalid_argument,
+                       "the input root, which is to be /, has something else than a folder at dev or proc")
+               : fault_of(purpose::inputs, said.number, name_of(said.at));
   const bool known = below != nullptr && said.index < below->folders.size();
   const std::string folder = known ? below->folders[said.index] : std::string();
   switch (said.number) {

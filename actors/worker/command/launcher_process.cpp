@@ -153,6 +153,7 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
   if (where.sandbox != nullptr) {
     head.sandboxed = 1;
     head.network = where.network ? 1 : 0;
+    head.at_root = where.at_root ? 1 : 0;
     head.scratch_size = in.scratch_size;
     head.shown = static_cast<std::uint32_t>(in.shown.size());
     head.filter = static_cast<std::uint32_t>(in.filter.size());

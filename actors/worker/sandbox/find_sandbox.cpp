@@ -86,7 +86,7 @@ expected<void> try_sandbox(const process_sandbox& sandbox, bool network,
                             }};
   auto running = launcher.start(
       below ? union_plan() : process_plan(),
-      {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network, below},
+      {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network, false, below},
       std::move(listener));
   if (!running) return failure(std::move(running).error());
   folder.reset();

@@ -13,7 +13,7 @@ inline constexpr int control_socket = 3;
 inline constexpr int exit_no_setup = 2;
 inline constexpr int exit_no_proc = 3;  ///< /proc does not list children
 
-/// Where a command in a sandbox finds its input root.
+/// Where a command in a sandbox finds its input root, unless that is to be its /.
 inline constexpr char sandbox_root[] = "/build";
 
 /// What comes with a command, in this order. `control` is a pair of sockets of packets: reports come out of
@@ -41,12 +41,14 @@ struct command_head {
   std::uint32_t variables = 0;
   /// The user and the group to run as, without any other group; `same_user` is ours.
   std::uint32_t user = same_user;
-  std::uint32_t sandboxed = 0;     ///< 1: in namespaces of its own
-  std::uint32_t network = 0;       ///< 1: that of the machine, 0: one of its own with nothing but a loopback
-  std::uint32_t shown = 0;         ///< paths of the machine that it may read
-  std::uint32_t filter = 0;        ///< instructions (sock_filter) that each of its system calls passes
-  std::uint32_t layers = 0;        ///< folders below its own, in a union; 0: its own is all that there is
-  std::uint32_t folders = 0;       ///< in that union, to be made before it starts
+  std::uint32_t sandboxed = 0;  ///< 1: in namespaces of its own
+  std::uint32_t network = 0;    ///< 1: that of the machine, 0: one of its own with nothing but a loopback
+  std::uint32_t shown = 0;      ///< paths of the machine that it may read
+  std::uint32_t filter = 0;     ///< instructions (sock_filter) that each of its system calls passes
+  std::uint32_t layers = 0;     ///< folders below its own, in a union; 0: its own is all that there is
+  std::uint32_t folders = 0;    ///< in that union, to be made before it starts
+  std::uint32_t at_root = 0;    ///< 1: its input root is /, and nothing of the machine is shown
+  std::uint32_t unused = 0;
   std::uint64_t scratch_size = 0;  ///< of its /tmp, in bytes, and of its /dev/shm
 };
 
@@ -79,6 +81,7 @@ enum class sandbox_step : std::uint32_t {
   privileges,
   output_folder,      ///< that with the number `index`
   working_directory,  ///< is not in the input root
+  root_folders,       ///< the input root, which is to be /, has something else there
 };
 constexpr const char* name_of(sandbox_step which) noexcept {
   switch (which) {
@@ -108,6 +111,8 @@ constexpr const char* name_of(sandbox_step which) noexcept {
       return "making a folder for its outputs";
     case sandbox_step::working_directory:
       return "entering its working directory";
+    case sandbox_step::root_folders:
+      return "making /dev and /proc in its input root";
     case sandbox_step::none:
       break;
   }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <initializer_list>
 
 #include "actors/worker/command/launcher/execute.hpp"
 #include "actors/worker/command/launcher/input_union.hpp"
@@ -91,10 +92,8 @@ public:
     // moment.
     if (mount("tmpfs", "/proc", "tmpfs", quiet, "mode=0755") != 0 || chdir("/proc") != 0)
       return sandbox_step::root;
-    if (!make_scratch("tmp") || mkdir("var", 0755) != 0 || symlink("../tmp", "var/tmp") != 0 ||
-        mkdir("run", 0755) != 0)
-      return sandbox_step::scratch;
-    if (!show_system() || !show_more()) return sandbox_step::system_folders;
+    if (!at_root() && !make_scratch_folders()) return sandbox_step::scratch;
+    if (!at_root() && (!show_system() || !show_more())) return sandbox_step::system_folders;
     if (!make_devices()) return sandbox_step::devices;
     if (!make_processes()) return sandbox_step::processes;
     if (what_.head.user == same_user && !hide_secrets()) return sandbox_step::system_folders;
@@ -103,10 +102,38 @@ public:
     if (what_.head.layers > 0 &&
         !mount_union(what_, root, path_, identities_, in_user_namespace_, sandbox_root + 1))
       return sandbox_step::layers;
+    if (at_root() && !enter_input_root()) return sandbox_step::root_folders;
     return change_root() ? sandbox_step::none : sandbox_step::root;
   }
 
 private:
+  bool at_root() const { return what_.head.at_root != 0; }
+
+  bool make_scratch_folders() const {
+    return make_scratch("tmp") && mkdir("var", 0755) == 0 && symlink("../tmp", "var/tmp") == 0 &&
+           mkdir("run", 0755) == 0;
+  }
+
+  /// The input root is to be the root, with the devices and the processes of the sandbox. No link in it leads
+  /// us anywhere.
+  static bool enter_input_root() {
+    if (chdir(sandbox_root + 1) != 0) return false;
+    for (const char* name : {"dev", "proc"}) {
+      char from[16];
+      snprintf(from, sizeof from, "../%s", name);
+      if (mkdir(name, 0755) != 0 && errno != EEXIST) return false;
+      const int place = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (place < 0) return false;
+      const bool moved = move_mount(AT_FDCWD, from, place, "", MOVE_MOUNT_T_EMPTY_PATH) == 0;
+      const int why = errno;
+      close(place);
+      errno = why;
+      if (!moved) return false;
+    }
+    // Programs expect one. It may be anything else, if that is what was sent.
+    return mkdir("tmp", 0755) == 0 ? chmod("tmp", S_ISVTX | 0777) == 0 : errno == EEXIST;
+  }
+
   /// Where this namespace has the input root: mounts of another cannot be shown.
   bool find(int root) {
     char link[64];
@@ -227,9 +254,9 @@ private:
   }
 
   /// The old one is gone from here with all that is mounted in it.
-  static bool change_root() {
+  bool change_root() const {
     return syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0 &&
-           make_read_only("/", quiet_mount);
+           (at_root() || make_read_only("/", quiet_mount));
   }
 
   const command& what_;
@@ -278,12 +305,13 @@ sandbox_step sandbox::enter(int root, entered& into) const {
   if (auto failed = sandbox_root_folder(what_, identities_, in_user_namespace).make(root);
       failed != sandbox_step::none)
     return failed;
+  const char* input_root = what_.head.at_root != 0 ? "/" : sandbox_root;
   if (what_.head.layers > 0) {
-    into.view = open(sandbox_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    into.view = open(input_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (into.view < 0) return sandbox_step::layers;
   }
   if (!give_up_privileges(what_.head.user)) return sandbox_step::privileges;
-  if (chdir(sandbox_root) != 0) return sandbox_step::input_root;
+  if (chdir(input_root) != 0) return sandbox_step::input_root;
   if (!prepare_folders(into.index)) return sandbox_step::output_folder;
   if (what_.inside[0] != '\0' && chdir(what_.inside) != 0) return sandbox_step::working_directory;
   return sandbox_step::none;
