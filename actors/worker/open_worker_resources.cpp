@@ -66,6 +66,35 @@ std::string maker_of_trees(const worker_options& options) {
                      options.max_input_entries, options.absolute_symlinks);
 }
 
+/// What all processes of an action may have together, where the kernel lets us say it.
+void limit_actions(worker_resources& resources) {
+  if (!resources.sandbox) return;
+  auto* log = resources.env.log;
+  // By the folder, which is one worker's.
+  const auto name = "kiln-" + digest_of(resources.root->path()).hex().substr(0, 16);
+  auto groups = control_groups::open(*resources.env.files, "/proc/self", name,
+                                     resources.options.sandbox.cpus.has_value());
+  if (!groups) {
+    if (log)
+      log->warn(
+          "what an action takes of memory and processes is not limited: there are no control groups for us",
+          {{"error", groups.error()}});
+    return;
+  }
+  resources.groups = std::move(*groups);
+  const auto& wanted = resources.options.sandbox;
+  auto most = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+              static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (const auto own = resources.groups->own_memory(); own > 0) most = std::min(most, own);
+  resources.limits.memory = wanted.memory ? wanted.memory->bytes : most / 10 * 9;
+  resources.limits.processes = wanted.processes;
+  resources.limits.cpus = wanted.cpus.value_or(0);
+  if (log)
+    log->info("actions are limited by control groups", {{"groups", resources.groups->kind()},
+                                                        {"memory", resources.limits.memory},
+                                                        {"processes", resources.limits.processes}});
+}
+
 /// Whether input trees are kept, for actions to see through a union.
 expected<void> keep_trees(worker_resources& resources) {
   const auto& wanted = resources.options;
@@ -119,6 +148,7 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
     if (!sandbox) return failure(std::move(sandbox).error());
     resources->sandbox = std::move(*sandbox);
   }
+  limit_actions(*resources);
   if (auto kept = keep_trees(*resources); !kept) return failure(std::move(kept).error());
   resources->counts = std::make_shared<const input_metrics>(context.env.metrics);
   resources->input_cache = spawn_input_cache(

@@ -75,13 +75,15 @@ void running_state::fetch() {
 namespace {
 
 /// Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
-/// keeps it. The moments are taken there: on a busy machine this actor may hear of them much later.
+/// keeps it, and its control group. The moments are taken there: on a busy machine this actor may hear of
+/// them much later.
 process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,
-                             std::shared_ptr<action_folder> folder) {
+                             std::shared_ptr<action_folder> folder,
+                             std::shared_ptr<const control_group> group) {
   return {[me, self, time] {
             caf::anon_send(me, resume{[self, at = time->wall()] { self->state.on_started(at); }});
           },
-          [me, self, time, folder = std::move(folder)](expected<process_end> how) {
+          [me, self, time, folder = std::move(folder), group = std::move(group)](expected<process_end> how) {
             auto news =
                 std::make_shared<running_state::ended>(running_state::ended{std::move(how), time->wall()});
             caf::anon_send(me, resume{[self, news] { self->state.on_ended(std::move(*news)); }});
@@ -91,6 +93,14 @@ process_observer listener_of(const running_action_actor& me, running_self self, 
 /// The actor is to know its folder, whatever is done in it next.
 void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder) {
   caf::anon_send(me, resume{[self, folder = std::move(folder)] { self->state.folder = folder; }});
+}
+
+/// Null where there are none.
+expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources) {
+  if (!resources.groups) return nullptr;
+  auto taken = resources.groups->take(resources.limits);
+  if (!taken) return failure(std::move(taken).error());
+  return std::shared_ptr<const control_group>(std::move(*taken));
 }
 
 /// Of inputs that came into the folder.
@@ -124,6 +134,9 @@ void running_state::prepare() {
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
+    auto group = take_group(*resources);
+    if (!group) return failure(std::move(group).error());
+    const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     if (resources->watches) inputs->link();
     auto done = materialise(folder->on(), folder->root(), *inputs, *plan, folder->user(), *stop);
     if (!done && done.error().code() == errc::unavailable) recheck_gone(*resources, *inputs);
@@ -140,13 +153,15 @@ void running_state::prepare() {
     auto started = resources->processes->start(
         *plan,
         {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
-         plan->working_directory, network, at_root},
-        listener_of(me, self, resources->env.time, folder));
+         plan->working_directory, network, at_root, where_it_is},
+        listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
-    return launched{std::move(*started),
-                    std::move(usage),
-                    {level, network || sandbox == nullptr, done->linked, done->copied, method, ""}};
+    return launched{
+        std::move(*started),
+        std::move(usage),
+        *group,
+        {level, network || sandbox == nullptr, done->linked, done->copied, method, "", *group != nullptr}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
@@ -163,6 +178,9 @@ void running_state::prepare_union() {
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
+    auto group = take_group(*resources);
+    if (!group) return failure(std::move(group).error());
+    const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     if (auto ready = folder->lie_over(below.tree); !ready) return failure(std::move(ready).error());
     auto usage = std::make_shared<usage_watch>(folder, resources->options, nullptr, *resources->env.time);
     const std::string tree = name_of(below.how);
@@ -172,10 +190,13 @@ void running_state::prepare_union() {
     auto started = resources->processes->start(
         *plan,
         {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),
-         plan->working_directory, network, at_root, std::move(layers)},
-        listener_of(me, self, resources->env.time, folder));
+         plan->working_directory, network, at_root, where_it_is, std::move(layers)},
+        listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
-    return launched{std::move(*started), std::move(usage), {"namespaces", network, 0, 0, "overlay", tree}};
+    return launched{std::move(*started),
+                    std::move(usage),
+                    *group,
+                    {"namespaces", network, 0, 0, "overlay", tree, *group != nullptr}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });
@@ -187,6 +208,7 @@ void running_state::take_prepared(expected<launched> started) {
   unchecked = true;
   command = std::move(started->command);
   usage = std::move(started->usage);
+  group = std::move(started->group);
   conditions = std::move(started->conditions);
   keep_watch();
   if (*stop)

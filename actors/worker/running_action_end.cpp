@@ -35,8 +35,14 @@ void running_state::collect(const process_end& how) {
   file_too_large = how.signal == SIGXFSZ;
   auto result = record.result();
   auto work = [resources = resources, plan = plan, inputs = inputs, folder = folder, stop = stop, result,
-               function = order.action.action.function, partly = !excess.ok()]() -> expected<collected> {
-    return collect_all(*resources, *plan, inputs.get(), folder, function, *stop, partly, *result);
+               function = order.action.action.function, partly = !excess.ok(), group = group,
+               failed = how.exit_code != 0]() -> expected<collected> {
+    auto left = collect_all(*resources, *plan, inputs.get(), folder, function, *stop, partly, *result);
+    // What fails may have failed for that; what does not has managed with less.
+    if (left && left->fault.ok() && failed && group)
+      if (auto limit = group->met())
+        left->fault = owned_by(fault_owner::action, {errc::failed_precondition, "the action met " + *limit});
+    return left;
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<collected> left) { self->state.upload(std::move(left)); });
@@ -89,8 +95,8 @@ void running_state::clean_up() {
   *stop = true;
   if (!folder) return say_over();
   // What has gone well to its end has no process and no reader any more.
-  auto work = [folder = std::move(folder), resources = resources, well = outcome.status.ok(),
-               inputs = unchecked ? inputs : nullptr] {
+  auto work = [folder = std::move(folder), group = std::move(group), resources = resources,
+               well = outcome.status.ok(), inputs = unchecked ? inputs : nullptr] {
     std::atomic<bool> never{false};
     if (inputs) (void)recheck_altered(*resources, *inputs, never);  // the action has failed anyway
     return well ? folder->hand_back() : folder->remove();

@@ -29,6 +29,7 @@ enum class phase : std::uint8_t { fetching, preparing, running, collecting, uplo
 struct launched {
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
+  std::shared_ptr<const control_group> group;
   action_conditions conditions;
 };
 
@@ -53,6 +54,7 @@ struct running_state {
   std::shared_ptr<action_folder> folder;
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
+  std::shared_ptr<const control_group> group;
   bool watching = false;
   bool looking = false;
   bool file_too_large = false;                       ///< the command was killed for one

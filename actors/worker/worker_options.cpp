@@ -42,6 +42,19 @@ schema<sandbox_options> sandbox_schema() {
              "Bytes that an action in namespaces may have in its /tmp, which is memory, and as many in its "
              "/dev/shm.",
              at_least(1_MiB))
+      .field("memory", &options::memory,
+             "Bytes of memory that all processes of an action in namespaces may have at once, with what it "
+             "has in its "
+             "/tmp; where the kernel's control groups (cgroups) are Kiln's to use. One that needs more loses "
+             "a process, "
+             "and its result says why. auto: nine tenths of what Kiln itself may have.",
+             at_least(16_MiB), or_word("auto"))
+      .field("processes", &options::processes,
+             "Processes and threads that an action in namespaces may have at once, by the same means.",
+             at_least(16U))
+      .field("cpus", &options::cpus,
+             "Processors' worth of time that an action in namespaces may take, by the same means.",
+             at_least(1U), or_word("all"))
       .check([](const options& wanted) -> expected<void> {
         for (const auto& path : wanted.shown) {
           if (!is_plain_absolute(path))

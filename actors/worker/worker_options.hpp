@@ -32,6 +32,9 @@ struct sandbox_options {
   sandbox_network network = sandbox_network::by_property;
   std::vector<std::string> shown;
   byte_size scratch_size = 4_GiB;
+  std::optional<byte_size> memory;  ///< none: nine tenths of what there is
+  std::uint32_t processes = 16384;
+  std::optional<std::uint32_t> cpus;  ///< none: all
 };
 
 struct worker_options {

@@ -7,6 +7,7 @@
 #include "actors/worker/inputs/input_cache.hpp"
 #include "actors/worker/inputs/input_metrics.hpp"
 #include "actors/worker/outputs/output_room.hpp"
+#include "actors/worker/sandbox/control_groups.hpp"
 #include "actors/worker/trees/directory_cache.hpp"
 #include "actors/worker/worker_options.hpp"
 #include "core/base/process_launcher.hpp"
@@ -31,9 +32,11 @@ struct worker_resources {
   std::shared_ptr<work_root> root;
   std::shared_ptr<process_launcher> processes;
   std::shared_ptr<const process_sandbox> sandbox;  ///< for all actions; null: they see the machine
-  std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
-  directory_cache_actor trees;                     ///< and who lends them
-  std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
+  std::shared_ptr<control_groups> groups;       ///< for those in a sandbox; null: nothing bounds their memory
+  group_limits limits;                          ///< in those
+  std::shared_ptr<tree_shelf> shelf;            ///< of input trees that are kept; null: none are
+  directory_cache_actor trees;                  ///< and who lends them
+  std::shared_ptr<const input_metrics> counts;  ///< of how inputs were brought
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 

@@ -38,6 +38,12 @@ struct process_union {
   std::vector<std::string> folders;
 };
 
+/// A control group of the kernel (cgroups(7)) that a process is in before it starts. For one after the other.
+struct process_group {
+  std::uint32_t number = 0;        ///< of the launcher's; from 1
+  std::vector<std::string> doors;  ///< whoever writes 0 into each of these files is in it
+};
+
 /// Where a process runs, and as whom.
 struct process_place {
   const descriptor& folder;  ///< to run in; in a sandbox, all that it may change
@@ -48,6 +54,7 @@ struct process_place {
   std::string_view inside = {};              ///< in a sandbox, the working directory below the folder
   bool network = false;  ///< in a sandbox, that of the machine; else only a loopback of its own
   bool at_root = false;  ///< in a sandbox, its folder is all that there is, as /; else it is /build
+  const process_group* group = nullptr;  ///< in a sandbox; null: that of the launcher
   /// In a sandbox; null: its folder is all that there is. The folder has a sibling, `work`, for the kernel.
   std::shared_ptr<const process_union> below = nullptr;
 };

@@ -148,6 +148,8 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
   head.user = where.user;
   const process_sandbox none;
   const process_sandbox& in = where.sandbox != nullptr ? *where.sandbox : none;
+  const process_group in_none;
+  const auto& group = where.sandbox != nullptr && where.group != nullptr ? *where.group : in_none;
   const process_union alone;
   const process_union& below = where.sandbox != nullptr && where.below ? *where.below : alone;
   if (where.sandbox != nullptr) {
@@ -159,6 +161,8 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
     head.filter = static_cast<std::uint32_t>(in.filter.size());
     head.layers = static_cast<std::uint32_t>(below.layers.size());
     head.folders = static_cast<std::uint32_t>(below.folders.size());
+    head.group = group.number;
+    head.doors = static_cast<std::uint32_t>(group.doors.size());
   }
   std::string content(reinterpret_cast<const char*>(&head), sizeof head);
   content.append(reinterpret_cast<const char*>(in.filter.data()), in.filter.size() * sizeof in.filter[0]);
@@ -166,7 +170,7 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
   for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
     for (const auto& text : *list) append(text);
   if (where.sandbox != nullptr) append(where.inside);
-  for (const auto* list : {&in.shown, &below.layers, &below.folders})
+  for (const auto* list : {&in.shown, &below.layers, &below.folders, &group.doors})
     for (const auto& path : *list) append(path);
   // Memory of the machine, whatever disk the worker has.
   if (auto written = write_all(system_disk(), image, content, 0); !written)

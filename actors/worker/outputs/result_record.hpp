@@ -22,6 +22,7 @@ struct action_conditions {
   std::uint64_t inputs_copied = 0;
   std::string input_method;  ///< as ActionFacts says it
   std::string input_tree;
+  bool limited = false;
 };
 
 /// The ActionResult as it grows, with the times of all that happened.

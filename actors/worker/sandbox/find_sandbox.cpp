@@ -84,10 +84,10 @@ expected<void> try_sandbox(const process_sandbox& sandbox, bool network,
                               held.reset();
                               said->set_value(std::move(how));
                             }};
-  auto running = launcher.start(
-      below ? union_plan() : process_plan(),
-      {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "", network, false, below},
-      std::move(listener));
+  auto running = launcher.start(below ? union_plan() : process_plan(),
+                                {folder->root(), folder->out(), folder->err(), folder->user(), &sandbox, "",
+                                 network, false, nullptr, below},
+                                std::move(listener));
   if (!running) return failure(std::move(running).error());
   folder.reset();
   if (end.wait_for(longest_try) != std::future_status::ready)

@@ -46,9 +46,9 @@ bool read_image(int image, command& into) {
   into.filter.len = static_cast<unsigned short>(head.filter);
   into.filter.filter = reinterpret_cast<sock_filter*>(begin + sizeof head);
 
-  std::size_t strings =
-      std::size_t{head.paths} + head.arguments + head.variables + head.shown + head.layers + head.folders;
-  auto** pointers = static_cast<char**>(calloc(strings + 7, sizeof(char*)));
+  std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables + head.shown + head.layers +
+                        head.folders + head.doors;
+  auto** pointers = static_cast<char**>(calloc(strings + 8, sizeof(char*)));
   if (pointers == nullptr) return false;
   into.paths = const_cast<const char**>(pointers);
   into.arguments = pointers + head.paths + 2;
@@ -59,6 +59,8 @@ bool read_image(int image, command& into) {
   into.layers = const_cast<const char**>(layers);
   auto** folders = layers + head.layers + 1;
   into.folders = const_cast<const char**>(folders);
+  auto** doors = folders + head.folders + 1;
+  into.doors = const_cast<const char**>(doors);
   string_lists lists(begin + sizeof head + filter_size, begin + size);
   if (!lists.take(pointers, head.paths) || !lists.take(into.arguments, head.arguments) ||
       !lists.take(into.variables, head.variables))
@@ -68,7 +70,7 @@ bool read_image(int image, command& into) {
   if (!lists.take(&inside, 1)) return false;
   into.inside = inside;
   return lists.take(shown, head.shown) && lists.take(layers, head.layers) &&
-         lists.take(folders, head.folders);
+         lists.take(folders, head.folders) && lists.take(doors, head.doors);
 }
 
 }  // namespace kiln::launcher

@@ -18,6 +18,7 @@ struct command {
   const char** shown = nullptr;
   const char** layers = nullptr;
   const char** folders = nullptr;
+  const char** doors = nullptr;
   sock_fprog filter{};
 };
 

@@ -22,8 +22,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <initializer_list>
 
 #include "actors/worker/command/launcher/children.hpp"
+#include "actors/worker/command/launcher/command_image.hpp"
+#include "actors/worker/command/launcher/group_hosts.hpp"
 #include "actors/worker/command/launcher/identity_maps.hpp"
 #include "actors/worker/command/launcher/network_pool.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
@@ -75,13 +78,19 @@ public:
     if (!set_up()) return exit_no_setup;
     if (!children_.read()) return exit_no_proc;
     send(control_socket, "", 1, MSG_NOSIGNAL);  // ready
+    return serve();
+  }
+
+private:
+  int serve() {
     while (open_) {
-      pollfd ends[] = {{control_socket, POLLIN, 0}, {signals_, POLLIN, 0}};
+      pollfd ends[] = {{control_, POLLIN, 0}, {signals_, POLLIN, 0}};
       if (poll(ends, 2, -1) < 0) continue;
       if (ends[1].revents != 0) on_signal();
       if (ends[0].revents != 0) on_order();
     }
     // Each supervisor sees by itself that the worker is gone. Nobody waits for us any more.
+    hosts_.close_all();
     for (;;) {
       kill_strays();
       int status = 0;
@@ -91,7 +100,6 @@ public:
     }
   }
 
-private:
   bool set_up() {
     close_range(control_socket + 1, ~0U, 0);
     fcntl(control_socket, F_SETFD, FD_CLOEXEC);
@@ -132,12 +140,12 @@ private:
     if (WIFSTOPPED(status)) {
       // By its command, for nobody else does that. It would neither hear of an end nor be told to bring one
       // about.
-      if (supervisors_.has(pid)) kill(pid, SIGKILL);
+      if (supervisors_.has(pid) || hosts_.has(pid)) kill(pid, SIGKILL);
       return;
     }
     const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     networks_.take_back(pid, well);
-    if (supervisors_.remove(pid) && !well) strays_ = true;
+    if ((supervisors_.remove(pid) || hosts_.remove(pid)) && !well) strays_ = true;
   }
 
   /// A supervisor was killed: what it watched over are our children now, and theirs will be. False if there
@@ -146,7 +154,7 @@ private:
     bool found = false;
     if (!children_.read()) return false;
     children_.for_each([&](pid_t pid) {
-      if (supervisors_.has(pid)) return;
+      if (supervisors_.has(pid) || hosts_.has(pid)) return;
       kill(pid, SIGKILL);
       found = true;
     });
@@ -164,14 +172,93 @@ private:
       case arrival::command:
         break;
     }
-    pid_t self = getpid();
     const command_head head = head_of(with.image);
+    if (head.group != group_)
+      hand_to_host(with, head.group);
+    else
+      start(with, head);
+    for (int received : {with.control, with.image, with.folder, with.out, with.err}) close(received);
+  }
+
+  /// What is in a control group of its own is started there by a process that stays in it: to move one from a
+  /// group to another has the kernel wait for every processor, some tens of milliseconds.
+  void hand_to_host(const command_descriptors& with, std::uint32_t group) {
+    for (int tries = 0; tries < 2; ++tries) {
+      int host = hosts_.find(group);
+      if (host < 0) host = begin_host(with, group);
+      if (host >= 0 && send_command(host, with)) return;
+      hosts_.forget(group);
+    }
+    refuse(with, word::not_sandboxed, sandbox_step::group, errno != 0 ? errno : EAGAIN);
+  }
+
+  int begin_host(const command_descriptors& with, std::uint32_t group) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+    const pid_t self = getpid();
+    const pid_t pid = fork();
+    if (pid == 0) {
+      close(ends[0]);
+      become_host(with, group, ends[1], self);
+    }
+    close(ends[1]);
+    if (pid > 0 && hosts_.add(group, pid, ends[0])) return ends[0];
+    if (pid > 0) kill(pid, SIGKILL);
+    close(ends[0]);
+    return -1;
+  }
+
+  /// A launcher in the group, with nothing running yet.
+  [[noreturn]] void become_host(const command_descriptors& with, std::uint32_t group, int control,
+                                pid_t parent) {
+    close(control_);
+    hosts_.close_all();
+    supervisors_ = {};
+    networks_.close_others(-1);
+    networks_ = {};
+    identities_.close_others(-1);
+    identities_ = {};
+    strays_ = false;
+    control_ = control;
+    group_ = group;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(0);
+    command what;
+    bool joined = read_image(with.image, what);
+    for (std::uint32_t i = 0; joined && i < what.head.doors; ++i) joined = join(what.doors[i]);
+    if (!joined) {
+      refuse(with, word::not_sandboxed, sandbox_step::group, errno);
+      _exit(1);
+    }
+    for (int received : {with.control, with.image, with.folder, with.out, with.err}) close(received);
+    _exit(serve());
+  }
+
+  static bool join(const char* door) {
+    const int file = open(door, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const bool done = write(file, "0", 1) == 1;
+    const int why = errno;
+    close(file);
+    errno = why;
+    return done;
+  }
+
+  static void refuse(const command_descriptors& with, word what, sandbox_step at, int why) {
+    const report refusal{what, why, 0, 0, 0, 0, at};
+    send(with.control, &refusal, sizeof refusal, MSG_NOSIGNAL);
+  }
+
+  void start(const command_descriptors& with, const command_head& head) {
+    pid_t self = getpid();
     const bool own_network = head.sandboxed != 0 && head.network == 0;
     const int network = own_network ? networks_.take() : -1;
     const int identities = needs_identities(head) ? identities_.of(head.user) : -1;
     pid_t pid = fork();
     if (pid == 0) {
-      close(control_socket);
+      close(control_);
+      hosts_.close_all();
       networks_.close_others(network);
       identities_.close_others(identities);
       static supervisor forked(with, signals_, network, identities, rank_);
@@ -179,15 +266,9 @@ private:
     }
     if (pid > 0 && network >= 0) networks_.lend(network, pid);
     if (pid < 0 || !supervisors_.add(pid)) {
-      report refusal{word::not_started, pid < 0 ? errno : ENOMEM};
-      send(with.control, &refusal, sizeof refusal, MSG_NOSIGNAL);
+      refuse(with, word::not_started, sandbox_step::none, pid < 0 ? errno : ENOMEM);
       if (pid > 0) kill(pid, SIGTERM);
     }
-    close(with.control);
-    close(with.image);
-    close(with.folder);
-    close(with.out);
-    close(with.err);
   }
 
   /// As it is made where the image is none, which is for the supervisor to say.
@@ -197,7 +278,7 @@ private:
   }
 
   enum class arrival { command, nothing, closed };
-  static arrival receive(command_descriptors& into) {
+  arrival receive(command_descriptors& into) const {
     char byte = 0;
     iovec piece{&byte, 1};
     alignas(cmsghdr) char room[CMSG_SPACE(sizeof into)];
@@ -206,7 +287,7 @@ private:
     message.msg_iovlen = 1;
     message.msg_control = room;
     message.msg_controllen = sizeof room;
-    ssize_t size = recvmsg(control_socket, &message, MSG_CMSG_CLOEXEC);
+    ssize_t size = recvmsg(control_, &message, MSG_CMSG_CLOEXEC);
     if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
     if (size == 0) return arrival::closed;
     cmsghdr* head = CMSG_FIRSTHDR(&message);
@@ -216,11 +297,14 @@ private:
     return arrival::command;
   }
 
+  int control_ = control_socket;
+  std::uint32_t group_ = 0;  ///< that we are in; 0: the worker's
   int signals_ = -1;
   bool open_ = true;
   bool strays_ = false;  ///< there may be some
   child_list children_;
   pid_table supervisors_;
+  group_hosts hosts_;
   network_pool networks_;
   identity_maps identities_;
   oom_rank rank_;

@@ -32,7 +32,8 @@ inline constexpr std::uint32_t same_user = 0xffffffff;
 /// The image begins with this. Behind it stand the instructions of the filter, then the strings, each with a
 /// NUL: paths to try to execute, in order; the arguments; the environment; and for a sandbox the working
 /// directory below the input root, the paths of the machine that are shown in it, the layers of its union
-/// from the top down, and the folders to be made in it.
+/// from the top down, the folders to be made in it, and the doors of its
+/// control group.
 struct command_head {
   std::uint64_t open_files = 0;    ///< that the command may have; 0: as many as we may
   std::uint64_t largest_file = 0;  ///< that the command may write, in bytes; 0: as large as we may
@@ -48,6 +49,8 @@ struct command_head {
   std::uint32_t layers = 0;     ///< folders below its own, in a union; 0: its own is all that there is
   std::uint32_t folders = 0;    ///< in that union, to be made before it starts
   std::uint32_t at_root = 0;    ///< 1: its input root is /, and nothing of the machine is shown
+  std::uint32_t group = 0;      ///< number of its control group; 0: it is in ours
+  std::uint32_t doors = 0;      ///< of that group: files; who writes 0 into each is in it
   std::uint32_t unused = 0;
   std::uint64_t scratch_size = 0;  ///< of its /tmp, in bytes, and of its /dev/shm
 };
@@ -69,6 +72,7 @@ enum class word : std::uint32_t {
 enum class sandbox_step : std::uint32_t {
   none,
   namespaces,
+  group,
   user,
   system_folders,
   root,
@@ -87,6 +91,8 @@ constexpr const char* name_of(sandbox_step which) noexcept {
   switch (which) {
     case sandbox_step::namespaces:
       return "making its namespaces";
+    case sandbox_step::group:
+      return "joining its control group";
     case sandbox_step::user:
       return "giving it its user";
     case sandbox_step::system_folders:

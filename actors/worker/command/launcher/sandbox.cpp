@@ -287,12 +287,14 @@ sandbox::sandbox(const command& what, int network, int identities)
       identities_(identities),
       user_(geteuid()),
       group_(getegid()),
-      namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) {
+      namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) {
   if (what.head.network == 0 && network_ < 0) namespaces_ |= CLONE_NEWNET;
   if (user_ != 0) namespaces_ |= CLONE_NEWUSER;
 }
 
 sandbox_step sandbox::enter(int root, entered& into) const {
+  // The group that we are in looks to the command like the top.
+  if (unshare(CLONE_NEWCGROUP) != 0) return sandbox_step::group;
   const bool in_user_namespace = (namespaces_ & CLONE_NEWUSER) != 0;
   if (in_user_namespace && !map_user(user_, group_)) return sandbox_step::user;
   if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
