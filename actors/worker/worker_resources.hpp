@@ -30,13 +30,14 @@ struct worker_resources {
   std::shared_ptr<thread_pool> pool;
   std::shared_ptr<thread_pool> watchers;  ///< for looks at what runs, which must not wait behind other work
   std::shared_ptr<work_root> root;
+  /// For those in a sandbox; null: nothing bounds their memory. Removed when no launcher is in one any more.
+  std::shared_ptr<control_groups> groups;
   std::shared_ptr<process_launcher> processes;
   std::shared_ptr<const process_sandbox> sandbox;  ///< for all actions; null: they see the machine
-  std::shared_ptr<control_groups> groups;       ///< for those in a sandbox; null: nothing bounds their memory
-  group_limits limits;                          ///< in those
-  std::shared_ptr<tree_shelf> shelf;            ///< of input trees that are kept; null: none are
-  directory_cache_actor trees;                  ///< and who lends them
-  std::shared_ptr<const input_metrics> counts;  ///< of how inputs were brought
+  group_limits limits;                             ///< in those
+  std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
+  directory_cache_actor trees;                     ///< and who lends them
+  std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 
