@@ -45,7 +45,7 @@ bool control_groups::hierarchy::has(std::string_view controller) const {
 }
 
 control_group::~control_group() {
-  if (home_) home_->give_back(where_.number, std::move(folders_));
+  if (home_) home_->give_back({where_.number, std::move(folders_), limits_});
 }
 
 control_group::counts control_group::read_counts() const {
@@ -145,21 +145,25 @@ expected<void> control_groups::delegate(const hierarchy& to) {
 }
 
 control_groups::~control_groups() {
-  for (const auto& [number, paths] : spare_)
-    for (const auto& folder : paths) (void)on_.remove_folder(descriptor(), folder.c_str());
+  for (const auto& one : spare_)
+    for (const auto& folder : one.folders) (void)on_.remove_folder(descriptor(), folder.c_str());
   for (const auto& one : hierarchies_) (void)on_.remove_folder(descriptor(), one.base.c_str());
 }
 
 expected<std::unique_ptr<control_group>> control_groups::take(const group_limits& limits) {
   std::unique_ptr<control_group> group(new control_group);
   if (std::lock_guard lock(mutex_); !spare_.empty()) {
-    group->folders_ = std::move(spare_.back().paths);
+    group->folders_ = std::move(spare_.back().folders);
     group->where_.number = spare_.back().number;
+    group->limits_ = spare_.back().limits;
     spare_.pop_back();
   } else {
     group->where_.number = ++made_;
   }
   const bool fresh = group->folders_.empty();
+  const bool as_it_was = !fresh && group->limits_ == limits;
+  // What is set half-way is set anew by the next.
+  group->limits_.memory = UINT64_MAX;
   group->home_ = shared_from_this();
   for (std::size_t i = 0; i < hierarchies_.size(); ++i) {
     const auto& in = hierarchies_[i];
@@ -170,8 +174,9 @@ expected<std::unique_ptr<control_group>> control_groups::take(const group_limits
         return group_fault(made.error(), "making the control group " + folder);
       group->folders_.push_back(std::move(folder));
     }
-    if (auto limited = limit(in, group->folders_[i], limits); !limited)
-      return failure(std::move(limited).error());
+    if (!as_it_was)
+      if (auto limited = limit(in, group->folders_[i], limits); !limited)
+        return failure(std::move(limited).error());
     group->where_.doors.push_back(group->folders_[i] + "/cgroup.procs");
   }
   group->limits_ = limits;
@@ -227,13 +232,13 @@ std::string control_groups::read(const std::string& path) const {
   }
 }
 
-void control_groups::give_back(std::uint32_t number, std::vector<std::string> paths) {
-  if (paths.size() != hierarchies_.size()) {  // it was not made whole
-    for (const auto& folder : paths) (void)on_.remove_folder(descriptor(), folder.c_str());
+void control_groups::give_back(spare_group one) {
+  if (one.folders.size() != hierarchies_.size()) {  // it was not made whole
+    for (const auto& folder : one.folders) (void)on_.remove_folder(descriptor(), folder.c_str());
     return;
   }
   std::lock_guard lock(mutex_);
-  spare_.push_back({number, std::move(paths)});
+  spare_.push_back(std::move(one));
 }
 
 }  // namespace kiln

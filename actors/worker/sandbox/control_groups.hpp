@@ -18,6 +18,8 @@ struct group_limits {
   std::uint64_t memory = 0;     ///< bytes, with what they have in /tmp and of the page cache
   std::uint64_t processes = 0;  ///< and threads
   std::uint64_t cpus = 0;       ///< processors' worth of time
+
+  bool operator==(const group_limits&) const noexcept = default;
 };
 
 class control_groups;
@@ -82,24 +84,25 @@ private:
     bool has(std::string_view controller) const;
   };
 
+  struct spare_group {
+    std::uint32_t number = 0;
+    std::vector<std::string> folders;  ///< one in each hierarchy
+    group_limits limits;
+  };
   explicit control_groups(disk& on) : on_(on) {}
   expected<void> prepare(const std::string& name);
   expected<void> delegate(const hierarchy& to);
   expected<void> limit(const hierarchy& in, const std::string& folder, const group_limits& to);
   expected<void> write(const std::string& path, const std::string& text);
   std::string read(const std::string& path) const;
-  void give_back(std::uint32_t number, std::vector<std::string> paths);
+  void give_back(spare_group one);
 
   disk& on_;
   std::vector<hierarchy> hierarchies_;
   std::string kind_;
   std::uint64_t own_memory_ = 0;
   std::mutex mutex_;
-  struct folders {
-    std::uint32_t number = 0;
-    std::vector<std::string> paths;  ///< one in each hierarchy
-  };
-  std::vector<folders> spare_;
+  std::vector<spare_group> spare_;
   std::uint32_t made_ = 0;
 };
 

@@ -41,7 +41,7 @@ bytes serialise(const tree_record& what) {
     one->set_mode(entry.mark.mode);
     one->set_target(entry.target);
   }
-  out.set_bytes(what.bytes_of_files);
+  out.set_bytes(what.bytes);
   return serialise(out);
 }
 
@@ -70,7 +70,7 @@ expected<tree_record> read_tree_record(std::string_view content) {
     if (!made.entries.emplace(std::move(*one.mutable_path()), std::move(entry)).second)
       return fail(errc::invalid_argument, "an entry of it is named twice");
   }
-  made.bytes_of_files = read->bytes();
+  made.bytes = read->bytes();
   return made;
 }
 

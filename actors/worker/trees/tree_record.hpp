@@ -26,10 +26,10 @@ struct tree_entry {
 /// What is known of it (kiln.worker.v1.CachedTree).
 struct tree_record {
   digest root;
-  std::string base;                ///< the name of the tree that it lies over
-  std::vector<bytes> directories;  ///< where there is no base
+  std::string base;                      ///< the name of the tree that it lies over
+  std::vector<kiln::bytes> directories;  ///< where there is no base
   std::unordered_map<std::string, tree_entry> entries;
-  std::uint64_t bytes_of_files = 0;
+  std::uint64_t bytes = 0;  ///< of its files, each once, and what its folders take
 };
 
 bytes serialise(const tree_record& what);

@@ -23,6 +23,8 @@ constexpr char record_file[] = "record";
 constexpr char layer_folder[] = "layer";
 constexpr char whiteout[] = "whiteout";
 constexpr std::size_t most_names = 1'000'000;
+constexpr std::uint64_t of_folder =
+    4096;  // bytes of the disk, at least: a tree of empty ones takes room, too
 constexpr std::uint64_t largest_record = std::uint64_t{1} << 30;
 
 failure shelf_fault(const disk_error& why, const std::string& doing) {
@@ -134,7 +136,7 @@ std::shared_ptr<cached_tree> tree_shelf::make_tree(const tree_record& record, co
   made->root = record.root;
   made->name = name;
   made->layer = root_->path() + "/trees/" + name + "/" + layer_folder;
-  made->bytes = record.bytes_of_files;
+  made->bytes = record.bytes;
   made->entries = record.entries.size();
   made->home = shared_from_this();
   return made;
@@ -159,8 +161,9 @@ expected<void> tree_shelf::make_all(const std::string& name, const tree_order& o
       on(), *layer, tree.folders.size() + tree.files.size() + tree.symlinks.size() + tree.hidden.size());
   if (!entries) return failure(std::move(entries).error());
   record.entries = std::move(*entries);
+  record.bytes = order.tree->folders.size() * of_folder;
   for (const auto& [which, lent] : order.tree->lent)
-    record.bytes_of_files += static_cast<std::uint64_t>(which.blob.size);
+    record.bytes += static_cast<std::uint64_t>(which.blob.size);
   return write_file(on(), *home, record_file, serialise(record).view());
 }
 

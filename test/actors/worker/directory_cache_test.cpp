@@ -20,6 +20,9 @@ namespace directory_caches {
 
 namespace fs = std::filesystem;
 
+/// Eight files of a hundred bytes, and two folders.
+constexpr std::int64_t tree_bytes = 800 + 2 * 4096;
+
 struct cache_bench : worker_bench {
   cache_bench() : worker_bench(nullptr, false) {
     pool = env.pools->make("kiln-test", 4);
@@ -33,8 +36,8 @@ struct cache_bench : worker_bench {
       std::ofstream(folder / std::to_string(i)) << std::string(100, static_cast<char>('a' + i));
   }
   ~cache_bench() { caf::anon_send_exit(cache, caf::exit_reason::user_shutdown); }
-  void begin(std::uint64_t most_bytes, std::uint64_t most_trees = 1000) {
-    cache = spawn_directory_cache(system, {env, shelf, pool, cas, most_bytes, most_trees});
+  void begin(std::uint64_t most_bytes) {
+    cache = spawn_directory_cache(system, {env, shelf, pool, cas, most_bytes, 1000});
   }
 
   /// A tree of eight files; `variant` says which of them it has under which name.
@@ -108,6 +111,8 @@ struct cache_bench : worker_bench {
 
 }  // namespace directory_caches
 
+using directory_caches::tree_bytes;
+
 BOOST_FIXTURE_TEST_SUITE(a_directory_cache, directory_caches::cache_bench)
 
 BOOST_AUTO_TEST_CASE(lets_one_make_a_tree_and_gives_it_to_all) {
@@ -162,21 +167,21 @@ BOOST_AUTO_TEST_CASE(removes_a_tree_that_was_made_and_not_kept) {
 }
 
 BOOST_AUTO_TEST_CASE(keeps_what_is_in_use_and_counts_what_it_keeps) {
-  begin(2000, 1000);
+  begin(2 * tree_bytes + 100);
   std::vector<tree_pin> used;
-  for (int i = 0; i < 8; ++i) used.push_back(get(i));  // of 800 bytes each
+  for (int i = 0; i < 8; ++i) used.push_back(get(i));
   for (int i = 0; i < 8; ++i) BOOST_TEST(is_whole(*used[static_cast<std::size_t>(i)], i));
   used.clear();
   BOOST_TEST(is_whole(*get(7), 7));
   wait_until_there_are(2);
   // The last question is behind all that was given back.
   while (figure("kiln_worker_kept_trees") != 2) (void)get(7);
-  BOOST_TEST(figure("kiln_worker_kept_tree_bytes") == 1600);
+  BOOST_TEST(figure("kiln_worker_kept_tree_bytes") == 2 * tree_bytes);
 }
 
 // F15: eight who ask at once, and room for three trees of eleven.
 BOOST_AUTO_TEST_CASE(never_shows_a_part_of_a_tree_and_loses_no_pin) {
-  begin(2500, 1000);
+  begin(3 * tree_bytes + 100);
   const char* wanted = std::getenv("KILN_ROUNDS");
   const int rounds = wanted != nullptr ? std::atoi(wanted) : 1500;
   std::atomic<int> next{0}, whole{0}, given_up{0}, wrong{0};
@@ -212,7 +217,7 @@ BOOST_AUTO_TEST_CASE(never_shows_a_part_of_a_tree_and_loses_no_pin) {
   (void)get(100);
   wait_until_there_are(3);
   while (figure("kiln_worker_kept_trees") != 3) (void)get(100);
-  BOOST_TEST(figure("kiln_worker_kept_tree_bytes") == 2400);
+  BOOST_TEST(figure("kiln_worker_kept_tree_bytes") == 3 * tree_bytes);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
