@@ -188,6 +188,7 @@ private:
     close(with.folder);
     close(with.out);
     close(with.err);
+    if (with.in >= 0) close(with.in);
   }
 
   /// As it is made where the image is none, which is for the supervisor to say.
@@ -210,9 +211,11 @@ private:
     if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
     if (size == 0) return arrival::closed;
     cmsghdr* head = CMSG_FIRSTHDR(&message);
-    if (head == nullptr || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof into))
+    constexpr std::size_t without_input = descriptors_without_input * sizeof(int);
+    if (head == nullptr || head->cmsg_type != SCM_RIGHTS ||
+        (head->cmsg_len != CMSG_LEN(sizeof into) && head->cmsg_len != CMSG_LEN(without_input)))
       return arrival::nothing;
-    memcpy(&into, CMSG_DATA(head), sizeof into);
+    memcpy(&into, CMSG_DATA(head), head->cmsg_len == CMSG_LEN(sizeof into) ? sizeof into : without_input);
     return arrival::command;
   }
 
