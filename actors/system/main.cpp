@@ -34,6 +34,8 @@ constexpr const char* examples =
     "  kiln describe store filesystem            explain every option\n"
     "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
     "  kiln conform localhost:8980               ask any REAPI server what the protocol demands\n"
+    "  kiln worker --explain                     say how a worker would run actions here, and why not "
+    "better\n"
     "  kiln probe localhost:8980                 try to get out of an action of any REAPI server";
 
 using demand = expected<void> (*)(const std::string&);
@@ -113,13 +115,19 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
 }
 
 /// What a worker that is told nothing needs to be told, in the words of its command line.
-int serve_worker(const serve_request& request) {
+int serve_worker(serve_request request, bool explained) {
   auto knows = [&](std::string_view name) {
     auto inherited = process_variables(name);
     return (inherited && !inherited->empty()) ||
            std::any_of(request.variables.begin(), request.variables.end(),
                        [&](const auto& one) { return one.first == name; });
   };
+  if (explained) {
+    // Nobody is asked anything, so those whom it would ask need not be known.
+    for (const char* name : {"KILN_CACHE", "KILN_SCHEDULER"})
+      if (request.config.empty() && !knows(name)) request.variables.emplace_back(name, "localhost:1");
+    return explain(std::move(request));
+  }
   const char* lacks = nullptr;
   if (!knows("KILN_CACHE")) lacks = "--cache HOST:PORT, where clients reach that scheduler's cache";
   if (!knows("KILN_SCHEDULER")) lacks = "--scheduler HOST:PORT, where workers join a scheduler";
@@ -128,7 +136,7 @@ int serve_worker(const serve_request& request) {
                   exit_usage);
 }
 
-void add_worker(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
+void add_worker(CLI::App& app, serve_request& request, bool& explained, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("worker", "Run actions for a scheduler on another machine");
   add_text(command, "config", request.config, is_path, "YAML file; without one, the worker profile");
   add_variable(command, request, "--scheduler", "HOST:PORT at which workers join the scheduler");
@@ -143,10 +151,13 @@ void add_worker(CLI::App& app, serve_request& request, std::function<int()>& cho
   add_variable(command, request, "--capacity", "Size of the cache of inputs");
   add_variable(command, request, "--sandbox", sandbox_sentence);
   add_property(command, request);
+  command->add_flag(
+      "--explain", explained,
+      "Say how it would run actions on this machine, what it lacks and how to get it; and run none");
   add_plugins(command, request.plugins);
   command->final_callback([&] {
     request.profile = "worker";
-    chosen = [&request] { return serve_worker(request); };
+    chosen = [&] { return serve_worker(request, explained); };
   });
 }
 
@@ -275,13 +286,14 @@ int run(int argc, char** argv) {
   bench_request benched;
   conform_request conformed;
   probe_request probed;
+  bool explained = false;
   std::function<int()> chosen = [&served] { return serve(served); };
   app.failure_message([](const CLI::App*, const CLI::Error& fault) {
     return fmt::format("kiln: {}; see kiln --help\n", fault.what());
   });
   add_property(&app, served);
   add_serve(app, served, chosen);
-  add_worker(app, worker, chosen);
+  add_worker(app, worker, explained, chosen);
   add_tools(app, checked, described, chosen);
   add_bench(app, benched, chosen);
   add_conform(app, conformed, chosen);
