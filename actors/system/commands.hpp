@@ -84,6 +84,15 @@ struct conform_request : target_request {
 /// 0 if no rule failed, 1 if one did.
 int conform_server(const conform_request& request);
 
+struct run_request : target_request {
+  std::string action;   ///< its digest: HASH/SIZE, or FUNCTION/HASH/SIZE
+  std::string folder;   ///< where it stays; empty: in a temporary one
+  std::string sandbox;  ///< as in a configuration
+  bool shell = false;   ///< instead of the command
+};
+/// The command's exit code.
+int run_action(const run_request& request);
+
 struct probe_request : target_request {};
 /// 0 if everything held, 1 if something leaked.
 int probe_server(const probe_request& request);

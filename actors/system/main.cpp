@@ -36,6 +36,7 @@ constexpr const char* examples =
     "  kiln conform localhost:8980               ask any REAPI server what the protocol demands\n"
     "  kiln worker --explain                     say how a worker would run actions here, and why not "
     "better\n"
+    "  kiln run localhost:8980 HASH/SIZE         run an action here as a worker would; --shell looks around\n"
     "  kiln probe localhost:8980                 try to get out of an action of any REAPI server";
 
 using demand = expected<void> (*)(const std::string&);
@@ -216,11 +217,12 @@ void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chos
   command->final_callback([&] { chosen = [&request] { return bench_server(request); }; });
 }
 
-/// Whom to ask, and as whom.
+/// Whom to ask, and as whom. Without a sentence there are no actions of our own.
 void add_target(CLI::App* command, target_request& request, const char* platform_sentence) {
   command->add_option("target", request.target, "HOST:PORT or unix:PATH");
   command->add_option("--instance", request.instance, "Instance name");
-  command->add_option("--platform", request.platform, platform_sentence)->allow_extra_args(false);
+  if (platform_sentence != nullptr)
+    command->add_option("--platform", request.platform, platform_sentence)->allow_extra_args(false);
   command->add_flag("--tls", request.tls, "Speak TLS and believe the system's authorities");
   command->add_option("--tls-ca", request.tls_ca,
                       "PEM file of the authority that signed the server's certificate");
@@ -245,6 +247,33 @@ void add_conform(CLI::App& app, conform_request& request, std::function<int()>& 
   command->add_flag("--list", request.list, "Only print the rules");
   command->add_flag("--markdown", request.markdown, "Print Markdown");
   command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
+}
+
+constexpr const char* about_runs =
+    "Fetches the action, its command and its inputs, looks at every digest, lays the inputs out in a folder, "
+    "and runs the\n"
+    "command there as a worker on this machine would: in the same sandbox, with the same environment and "
+    "limits. What it\n"
+    "writes comes out here; its outputs are uploaded nowhere. Ends with the command's exit code, with 64 for "
+    "words that\n"
+    "mean nothing, and with 69 if the action could not be run.\n\n"
+    "Examples:\n"
+    "  kiln run localhost:8980 5f02.../142\n"
+    "  kiln run localhost:8980 5f02.../142 --folder /tmp/action    its inputs and outputs stay there\n"
+    "  kiln run localhost:8980 5f02.../142 --shell                 look around where it would run";
+
+void add_run(CLI::App& app, run_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand(
+      "run", "Run an action of any REAPI server here, as a worker would, or a shell in its place");
+  add_target(command, request, nullptr);
+  command->add_option("action", request.action, "Digest of the action: HASH/SIZE, or blake3/HASH/SIZE");
+  command->add_flag("--shell", request.shell, "Run /bin/sh instead of the command, which is printed");
+  command->add_option(
+      "--folder", request.folder,
+      "Keep inputs and outputs there; there is nothing there yet (default: a temporary folder)");
+  command->add_option("--sandbox", request.sandbox, sandbox_sentence);
+  command->footer(about_runs);
+  command->final_callback([&] { chosen = [&request] { return run_action(request); }; });
 }
 
 constexpr const char* about_probes =
@@ -286,6 +315,7 @@ int run(int argc, char** argv) {
   bench_request benched;
   conform_request conformed;
   probe_request probed;
+  run_request ran;
   bool explained = false;
   std::function<int()> chosen = [&served] { return serve(served); };
   app.failure_message([](const CLI::App*, const CLI::Error& fault) {
@@ -297,6 +327,7 @@ int run(int argc, char** argv) {
   add_tools(app, checked, described, chosen);
   add_bench(app, benched, chosen);
   add_conform(app, conformed, chosen);
+  add_run(app, ran, chosen);
   add_probe(app, probed, chosen);
   try {
     app.parse(argc, argv);
