@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -23,6 +24,24 @@ error in_words(const error& why) {
                       why.message())};
 }
 
+/// The folders of the store that lends inputs, and of those that it asks.
+std::vector<std::string> folders_of_lender(const configuration& known) {
+  const auto& worker = *known.options.worker;
+  std::vector<std::string> asked{worker.cache ? worker.cache->name : worker.cas.name};
+  std::vector<std::string> folders;
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    for (const auto& store : known.stores) {
+      if (store.name != asked[i]) continue;
+      for (const auto& field : store.schema->fields())
+        if (auto said = field.is_own_folder ? store.description.find(field.name) : std::nullopt)
+          folders.push_back(said->text());
+      for (const auto& use : store.uses)
+        if (!use.of_results && std::find(asked.begin(), asked.end(), use.name) == asked.end())
+          asked.push_back(use.name);
+    }
+  return folders;
+}
+
 }  // namespace
 
 int explain(serve_request request) {
@@ -36,7 +55,7 @@ int explain(serve_request request) {
                      fmt::format("there is no section worker in {}, so nothing here runs actions",
                                  request.config.empty() ? "profile " + request.profile : request.config)},
                     exit_usage);
-  auto options = std::move(*wanted->options.worker);
+  auto options = *wanted->options.worker;
   // One that demands what cannot be had would only say that it does not start.
   const bool demands = options.sandbox.level == sandbox_level::namespaces;
   if (demands) options.sandbox.level = sandbox_level::automatic;
@@ -47,7 +66,9 @@ int explain(serve_request request) {
   auto worker = open_own_resources(options, env, profile.slots);
   if (!worker) return complain(in_words(worker.error()), exit_unavailable);
   complete(profile, options, (*worker)->sandbox != nullptr);
-  std::fputs(explain_worker(**worker, profile, look_at_machine(*env.files)).c_str(), stdout);
+  std::fputs(
+      explain_worker(**worker, profile, look_at_machine(*env.files), folders_of_lender(*wanted)).c_str(),
+      stdout);
   if (demands && !(*worker)->sandbox)
     std::puts("\nThis worker would not start: `sandbox.level: namespaces` demands what cannot be had here.");
   return 0;

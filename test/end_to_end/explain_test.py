@@ -19,7 +19,7 @@ UNAVAILABLE, USAGE, SKIPPED = 69, 64, 77
 
 CONFIGURATION = """
 stores:
-  blobs: {{type: filesystem, path: "{data}/blobs", capacity: 1GiB}}
+  blobs: {{type: filesystem, path: "{blobs}", capacity: 1GiB}}
   results: {{type: filesystem, path: "{data}/results", capacity: 1GiB}}
 transports: {{public: {{type: grpc, listen: ["127.0.0.1:0"]}}}}
 serve: {{content: blobs, results: results, execution: {{}}}}
@@ -57,9 +57,9 @@ class Explained(unittest.TestCase):
         return Kiln(BINARY, ["serve", "--listen", "127.0.0.1:0", "--data", f"{self.folder}/data", "--capacity", "1GiB",
                              *words])
 
-    def write(self, more=""):
+    def write(self, more="", blobs=None):
         file = pathlib.Path(self.folder, "node.yaml")
-        file.write_text(CONFIGURATION.format(data=self.folder, more=more))
+        file.write_text(CONFIGURATION.format(data=self.folder, blobs=blobs or f"{self.folder}/blobs", more=more))
         return str(file)
 
     def test_it_says_what_a_worker_does_there(self):
@@ -71,6 +71,7 @@ class Explained(unittest.TestCase):
         self.assertEqual(told["actions run as"].startswith("users of their own"), "actions run as users of their own" in log,
                          told)
         self.assertTrue(told["work_root"].startswith(f"{self.folder}/data/work on "), told)
+        self.assertIn(f"from {self.folder}/data/inputs, on the same file system: files are ", told["inputs"])
         for kind in ("  mount", "  pid", "  network"):
             self.assertRegex(told[kind], "can be had|refused: ")
 
@@ -80,6 +81,14 @@ class Explained(unittest.TestCase):
         self.assertIn("not overlay: it needs a sandbox of level `namespaces` ", told["inputs"])
         self.assertRegex(told["inputs"], "-> get that")
         self.assertEqual(told["network"], "the machine's, for every action")
+
+    def test_files_of_a_cache_on_another_file_system_are_copied(self):
+        memory = pathlib.Path("/dev/shm")
+        if not os.access(memory, os.W_OK) or memory.stat().st_dev == os.stat(self.folder).st_dev:
+            self.skipTest("there is no other file system here")
+        told = said(self.explain(self.write(blobs=memory / "kiln-none/blobs")).stdout)
+        self.assertIn("from /dev/shm/kiln-none/blobs, on another file system: files are copied", told["inputs"])
+        self.assertFalse((memory / "kiln-none").exists())
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "only root can give its rights up")
     def test_rights_that_a_container_lacks_are_named_with_its_flags(self):

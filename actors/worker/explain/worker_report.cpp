@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <map>
+#include <optional>
 #include <string_view>
-#include <vector>
 
 #include "actors/worker/explain/advice.hpp"
 #include "actors/worker/sandbox/network.hpp"
@@ -58,6 +58,33 @@ void say_folder(two_columns& report, const worker_resources& worker, const std::
   std::string on = "on " + file_system;
   if (room) on += fmt::format(", {} of {} MiB free", room->available >> 20, room->total >> 20);
   report.more(on);
+}
+
+/// Of a folder that may still have to be made: that of what it is to lie in.
+std::optional<file_facts> facts_of(disk& on, std::string path) {
+  for (;;) {
+    if (auto facts = on.facts(descriptor(), path.empty() ? "/" : path.c_str())) return *facts;
+    if (path.empty()) return {};
+    path.erase(path.rfind('/'));
+  }
+}
+
+/// Only within one file system files can be linked, or share their blocks.
+void say_lenders(two_columns& report, const worker_resources& worker,
+                 const std::vector<std::string>& lenders) {
+  auto& on = worker.root->on();
+  auto own = on.facts(worker.root->folder());
+  for (const auto& folder : lenders) {
+    auto facts = facts_of(on, absolute_path(folder));
+    if (!own || !facts) continue;
+    if (own->device == facts->device) {
+      report.more(fmt::format("from {}, on the same file system: {}", folder,
+                              worker.shelf || worker.links ? "files are linked" : "files are copied"));
+      continue;
+    }
+    report.more(fmt::format("from {}, on another file system: files are copied", folder));
+    if (worker.shelf || worker.links) report.cures({"put both on one file system"});
+  }
 }
 
 void say_inputs(two_columns& report, const worker_resources& worker, const std::string& file_system) {
@@ -155,12 +182,13 @@ void say_platform(two_columns& report, const worker_profile& profile) {
 }  // namespace
 
 std::string explain_worker(const worker_resources& worker, const worker_profile& profile,
-                           const machine_facts& machine) {
+                           const machine_facts& machine, const std::vector<std::string>& lenders) {
   const auto file_system = file_system_of(*worker.root);
   two_columns report;
   say_folder(report, worker, file_system);
   report.pause();
   say_inputs(report, worker, file_system);
+  say_lenders(report, worker, lenders);
   report.pause();
   say_sandbox(report, worker, machine);
   report.pause();

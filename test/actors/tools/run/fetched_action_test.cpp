@@ -52,8 +52,10 @@ public:
   std::shared_ptr<outbound_call> start(outbound_request) override {
     return std::make_shared<told_read>(blobs);
   }
+  digest_function function = digest_function::sha256;
+
   digest put(const std::string& content) {
-    auto name = digest_of(content);
+    auto name = digest_of(content, function);
     blobs[name] = content;
     return name;
   }
@@ -101,6 +103,17 @@ BOOST_AUTO_TEST_CASE(an_action_is_what_a_worker_would_take) {
   BOOST_TEST((got->platform == platform_properties{{"network", "on"}}));
   BOOST_REQUIRE(got->inputs->files.size() == 1);
   BOOST_TEST(got->inputs->files[0].name == "input");
+}
+
+BOOST_AUTO_TEST_CASE(the_function_of_its_digest_is_that_of_all_it_names) {
+  cas->function = digest_function::blake3;
+  root.clear_files();
+  auto* file = root.add_files();
+  file->set_name("input");
+  to_wire(cas->put("of the input"), file->mutable_digest());
+  auto got = fetch_action(blobs, stored(), {});
+  BOOST_REQUIRE_MESSAGE(got, got.error().to_string());
+  BOOST_TEST((got->inputs->files.at(0).blob == digest_of("of the input", digest_function::blake3)));
 }
 
 BOOST_AUTO_TEST_CASE(the_platform_of_the_command_counts_where_the_action_has_none) {
