@@ -46,10 +46,19 @@ expected<std::unique_ptr<asked_target>> asked_target::open(const target_request&
   return made;
 }
 
+call_metadata asked_target::metadata() const {
+  if (token_.empty()) return {};
+  return {{"authorization", "Bearer " + token_}};
+}
+
+bench::client asked_target::as_client(const std::string& instance) const {
+  return {out_->dial(endpoint_), instance, metadata()};
+}
+
 conform::probe::setting asked_target::how() const {
   conform::probe::setting how;
   how.dial = [this] { return out_->dial(endpoint_); };
-  if (!token_.empty()) how.metadata = {{"authorization", "Bearer " + token_}};
+  how.metadata = metadata();
   how.time = env_->time;
   how.nonce = random_->next();
   return how;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/system/commands.hpp"
+#include "actors/tools/bench/client.hpp"
 #include "actors/tools/conform/probe.hpp"
 #include "core/base/random.hpp"
 #include "core/contract/transport.hpp"
@@ -27,9 +28,13 @@ public:
 
   /// How to ask it, for as long as this lives. `server` is left to whoever asks.
   conform::probe::setting how() const;
+  /// The same as a client of an instance.
+  bench::client as_client(const std::string& instance) const;
+  const environment& env() const noexcept { return *env_; }
 
 private:
   asked_target() = default;
+  call_metadata metadata() const;
 
   std::unique_ptr<random_source> random_;
   std::unique_ptr<environment> env_;

@@ -18,6 +18,10 @@ inline constexpr int exit_internal = 70;
 /// Says on stderr why a command ends, and returns `code`.
 int complain(const error& fault, int code);
 
+/// From now on nobody of our own user reads our memory: actions may be that, and what we were started with
+/// may be a secret.
+void keep_to_ourselves();
+
 struct serve_request {
   std::string config;  ///< a file; empty: the embedded profile
   std::string profile = "all_in_one";
@@ -28,6 +32,8 @@ struct serve_request {
       properties;  ///< NAME=VALUE that the worker offers besides those of the configuration
 };
 int serve(const serve_request& request);
+/// Says how the worker of that configuration would run actions on this machine, and serves nothing.
+int explain(serve_request request);
 
 struct check_request {
   std::string config;
@@ -77,6 +83,15 @@ struct conform_request : target_request {
 };
 /// 0 if no rule failed, 1 if one did.
 int conform_server(const conform_request& request);
+
+struct run_request : target_request {
+  std::string action;   ///< its digest: HASH/SIZE, or FUNCTION/HASH/SIZE
+  std::string folder;   ///< where it stays; empty: in a temporary one
+  std::string sandbox;  ///< as in a configuration
+  bool shell = false;   ///< instead of the command
+};
+/// The command's exit code.
+int run_action(const run_request& request);
 
 struct probe_request : target_request {};
 /// 0 if everything held, 1 if something leaked.

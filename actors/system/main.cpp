@@ -34,6 +34,9 @@ constexpr const char* examples =
     "  kiln describe store filesystem            explain every option\n"
     "  kiln bench localhost:8980                 load any REAPI server and print figures\n"
     "  kiln conform localhost:8980               ask any REAPI server what the protocol demands\n"
+    "  kiln worker --explain                     say how a worker would run actions here, and why not "
+    "better\n"
+    "  kiln run localhost:8980 HASH/SIZE         run an action here as a worker would; --shell looks around\n"
     "  kiln probe localhost:8980                 try to get out of an action of any REAPI server";
 
 using demand = expected<void> (*)(const std::string&);
@@ -113,13 +116,19 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
 }
 
 /// What a worker that is told nothing needs to be told, in the words of its command line.
-int serve_worker(const serve_request& request) {
+int serve_worker(serve_request request, bool explained) {
   auto knows = [&](std::string_view name) {
     auto inherited = process_variables(name);
     return (inherited && !inherited->empty()) ||
            std::any_of(request.variables.begin(), request.variables.end(),
                        [&](const auto& one) { return one.first == name; });
   };
+  if (explained) {
+    // Nobody is asked anything, so those whom it would ask need not be known.
+    for (const char* name : {"KILN_CACHE", "KILN_SCHEDULER"})
+      if (request.config.empty() && !knows(name)) request.variables.emplace_back(name, "localhost:1");
+    return explain(std::move(request));
+  }
   const char* lacks = nullptr;
   if (!knows("KILN_CACHE")) lacks = "--cache HOST:PORT, where clients reach that scheduler's cache";
   if (!knows("KILN_SCHEDULER")) lacks = "--scheduler HOST:PORT, where workers join a scheduler";
@@ -128,7 +137,7 @@ int serve_worker(const serve_request& request) {
                   exit_usage);
 }
 
-void add_worker(CLI::App& app, serve_request& request, std::function<int()>& chosen) {
+void add_worker(CLI::App& app, serve_request& request, bool& explained, std::function<int()>& chosen) {
   auto* command = app.add_subcommand("worker", "Run actions for a scheduler on another machine");
   add_text(command, "config", request.config, is_path, "YAML file; without one, the worker profile");
   add_variable(command, request, "--scheduler", "HOST:PORT at which workers join the scheduler");
@@ -143,10 +152,13 @@ void add_worker(CLI::App& app, serve_request& request, std::function<int()>& cho
   add_variable(command, request, "--capacity", "Size of the cache of inputs");
   add_variable(command, request, "--sandbox", sandbox_sentence);
   add_property(command, request);
+  command->add_flag(
+      "--explain", explained,
+      "Say how it would run actions on this machine, what it lacks and how to get it; and run none");
   add_plugins(command, request.plugins);
   command->final_callback([&] {
     request.profile = "worker";
-    chosen = [&request] { return serve_worker(request); };
+    chosen = [&] { return serve_worker(request, explained); };
   });
 }
 
@@ -205,11 +217,12 @@ void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chos
   command->final_callback([&] { chosen = [&request] { return bench_server(request); }; });
 }
 
-/// Whom to ask, and as whom.
+/// Whom to ask, and as whom. Without a sentence there are no actions of our own.
 void add_target(CLI::App* command, target_request& request, const char* platform_sentence) {
   command->add_option("target", request.target, "HOST:PORT or unix:PATH");
   command->add_option("--instance", request.instance, "Instance name");
-  command->add_option("--platform", request.platform, platform_sentence)->allow_extra_args(false);
+  if (platform_sentence != nullptr)
+    command->add_option("--platform", request.platform, platform_sentence)->allow_extra_args(false);
   command->add_flag("--tls", request.tls, "Speak TLS and believe the system's authorities");
   command->add_option("--tls-ca", request.tls_ca,
                       "PEM file of the authority that signed the server's certificate");
@@ -234,6 +247,33 @@ void add_conform(CLI::App& app, conform_request& request, std::function<int()>& 
   command->add_flag("--list", request.list, "Only print the rules");
   command->add_flag("--markdown", request.markdown, "Print Markdown");
   command->final_callback([&] { chosen = [&request] { return conform_server(request); }; });
+}
+
+constexpr const char* about_runs =
+    "Fetches the action, its command and its inputs, looks at every digest, lays the inputs out in a folder, "
+    "and runs the\n"
+    "command there as a worker on this machine would: in the same sandbox, with the same environment and "
+    "limits. What it\n"
+    "writes comes out here; its outputs are uploaded nowhere. Ends with the command's exit code, with 64 for "
+    "words that\n"
+    "mean nothing, and with 69 if the action could not be run.\n\n"
+    "Examples:\n"
+    "  kiln run localhost:8980 5f02.../142\n"
+    "  kiln run localhost:8980 5f02.../142 --folder /tmp/action    its inputs and outputs stay there\n"
+    "  kiln run localhost:8980 5f02.../142 --shell                 look around where it would run";
+
+void add_run(CLI::App& app, run_request& request, std::function<int()>& chosen) {
+  auto* command = app.add_subcommand(
+      "run", "Run an action of any REAPI server here, as a worker would, or a shell in its place");
+  add_target(command, request, nullptr);
+  command->add_option("action", request.action, "Digest of the action: HASH/SIZE, or blake3/HASH/SIZE");
+  command->add_flag("--shell", request.shell, "Run /bin/sh instead of the command, which is printed");
+  command->add_option(
+      "--folder", request.folder,
+      "Keep inputs and outputs there; there is nothing there yet (default: a temporary folder)");
+  command->add_option("--sandbox", request.sandbox, sandbox_sentence);
+  command->footer(about_runs);
+  command->final_callback([&] { chosen = [&request] { return run_action(request); }; });
 }
 
 constexpr const char* about_probes =
@@ -275,16 +315,19 @@ int run(int argc, char** argv) {
   bench_request benched;
   conform_request conformed;
   probe_request probed;
+  run_request ran;
+  bool explained = false;
   std::function<int()> chosen = [&served] { return serve(served); };
   app.failure_message([](const CLI::App*, const CLI::Error& fault) {
     return fmt::format("kiln: {}; see kiln --help\n", fault.what());
   });
   add_property(&app, served);
   add_serve(app, served, chosen);
-  add_worker(app, worker, chosen);
+  add_worker(app, worker, explained, chosen);
   add_tools(app, checked, described, chosen);
   add_bench(app, benched, chosen);
   add_conform(app, conformed, chosen);
+  add_run(app, ran, chosen);
   add_probe(app, probed, chosen);
   try {
     app.parse(argc, argv);

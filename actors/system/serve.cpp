@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <caf/actor_system.hpp>
@@ -14,9 +13,9 @@
 #include "actors/system/assembly.hpp"
 #include "actors/system/banner.hpp"
 #include "actors/system/commands.hpp"
-#include "actors/system/flag_values.hpp"
 #include "actors/system/memory_report.hpp"
 #include "actors/system/plugins.hpp"
+#include "actors/system/requested_configuration.hpp"
 #include "actors/system/signals.hpp"
 #include "actors/system/version.hpp"
 #include "core/base/descriptors.hpp"
@@ -34,24 +33,6 @@ void fill_standard_descriptors() {
   for (int standard = 0; standard <= 2; ++standard)
     if (::fcntl(standard, F_GETFD) < 0) [[maybe_unused]]
       int opened = ::open("/dev/null", O_RDWR);
-}
-
-// Actions may be the same user as we are, and what we were started with may be a secret.
-void keep_to_ourselves() {
-  ::prctl(PR_SET_DUMPABLE, 0);
-}
-
-expected<void> offer(const std::vector<std::string>& properties, node_options& node) {
-  if (!properties.empty() && !node.worker)
-    return fail(errc::invalid_argument, "--property {}: there is no worker here that could offer it",
-                in_quotes(properties.front()));
-  for (const auto& property : properties) {
-    auto equals = property.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      return fail(errc::invalid_argument, "--property {}: NAME=VALUE is wanted", in_quotes(property));
-    node.worker->properties[property.substr(0, equals)].push_back(property.substr(equals + 1));
-  }
-  return {};
 }
 
 void tell_of_too_few_descriptors(logger& log) {
@@ -129,13 +110,8 @@ int serve(const serve_request& request) {
   raise_descriptor_limit();
   auto plugins = load_plugins(request.plugins);
   if (!plugins) return complain(plugins.error(), exit_unavailable);
-  if (auto good = check_variables(request); !good) return complain(good.error(), exit_usage);
-  auto wanted = read_configuration({request.config, request.profile, request.variables, {}}, *plugins);
+  auto wanted = requested_configuration(request, *plugins);
   if (!wanted) return complain(wanted.error(), exit_usage);
-  if (auto used = check_all_used(request, wanted->unused_variables); !used)
-    return complain(used.error(), exit_usage);
-  if (auto offered = offer(request.properties, wanted->options); !offered)
-    return complain(offered.error(), exit_usage);
   if (wanted->options.worker) keep_to_ourselves();
   const auto& logging = wanted->options.log;
   logger log(descriptor_sink(STDERR_FILENO), system_clock(), {logging.level, logging.format});

@@ -26,6 +26,7 @@ expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
   // Beside those that run there are emptied folders, and some on their way out.
   auto users = find_action_users(*wanted, resources.root->path(), 2 * std::uint64_t{slots}, why);
   if (!users) return failure(std::move(users).error());
+  resources.lacks.users = why;
   if (*users)
     if (auto shared = resources.root->share_with(*users); !shared) return shared;
   const auto mode = resources.options.inputs;
@@ -75,6 +76,7 @@ void limit_actions(worker_resources& resources) {
   auto groups = control_groups::open(*resources.env.files, "/proc/self", name,
                                      resources.options.sandbox.cpus.has_value());
   if (!groups) {
+    resources.lacks.groups = groups.error().message();
     if (log)
       log->warn(
           "what an action takes of memory and processes is not limited: there are no control groups for us",
@@ -117,39 +119,50 @@ expected<void> keep_trees(worker_resources& resources) {
                 {{"method", "overlay"}, {"most_bytes", wanted.kept_trees.bytes}});
     return {};
   }
+  resources.lacks.trees = works.error().message();
   if (log)
     log->warn("no input trees are kept: a union cannot be made here; inputs come into each action's folder",
               {{"method", resources.links ? "hardlink" : "copy"}, {"error", works.error()}});
   return resources.root->discard("trees");
 }
 
+expected<std::shared_ptr<worker_resources>> open_own_resources(const worker_options& options,
+                                                               const environment& env, std::uint32_t slots) {
+  auto resources = std::make_shared<worker_resources>();
+  resources->options = options;
+  resources->env = env;
+  resources->room = std::make_shared<output_room>(options.max_output_size);
+  resources->pool = env.pools->make("kiln-worker", std::clamp<std::size_t>(slots, 2, 16));
+  resources->watchers = env.pools->make("kiln-watch", 2);
+  auto root = work_root::open(*env.files, options.work_root, resources->pool, env.log);
+  if (!root) return failure(std::move(root).error());
+  resources->root = std::move(*root);
+  if (auto apart = keep_apart(*resources, slots); !apart) return failure(std::move(apart).error());
+  auto processes = launcher_for(env, *resources->root);
+  if (!processes) return failure(std::move(processes).error());
+  resources->processes = std::move(*processes);
+  // A launcher that was passed in plays the machine, and says itself what its processes see.
+  if (env.processes == nullptr) {
+    error why_not;
+    auto sandbox = find_sandbox(options.sandbox, *resources->processes, *resources->root, env.log, &why_not);
+    if (!sandbox) return failure(std::move(sandbox).error());
+    resources->sandbox = std::move(*sandbox);
+    resources->lacks.sandbox = why_not.message();
+  }
+  limit_actions(*resources);
+  if (auto kept = keep_trees(*resources); !kept) return failure(std::move(kept).error());
+  return resources;
+}
+
 expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, const worker_options& options,
                                                      const worker_context& context,
                                                      const worker_profile& profile) {
   expect_descriptors(std::uint64_t{descriptors_of_slot} * profile.slots + descriptors_of_spares);
-  auto resources = std::make_shared<worker_resources>();
-  resources->options = options;
-  resources->env = context.env;
+  auto own = open_own_resources(options, context.env, profile.slots);
+  if (!own) return failure(std::move(own).error());
+  auto resources = std::move(*own);
   resources->worker_name = profile.name;
   resources->cas = context.cas;
-  resources->room = std::make_shared<output_room>(options.max_output_size);
-  resources->pool = context.env.pools->make("kiln-worker", std::clamp<std::size_t>(profile.slots, 2, 16));
-  resources->watchers = context.env.pools->make("kiln-watch", 2);
-  auto root = work_root::open(*context.env.files, options.work_root, resources->pool, context.env.log);
-  if (!root) return failure(std::move(root).error());
-  resources->root = std::move(*root);
-  if (auto apart = keep_apart(*resources, profile.slots); !apart) return failure(std::move(apart).error());
-  auto processes = launcher_for(context.env, *resources->root);
-  if (!processes) return failure(std::move(processes).error());
-  resources->processes = std::move(*processes);
-  // A launcher that was passed in plays the machine, and says itself what its processes see.
-  if (context.env.processes == nullptr) {
-    auto sandbox = find_sandbox(options.sandbox, *resources->processes, *resources->root, context.env.log);
-    if (!sandbox) return failure(std::move(sandbox).error());
-    resources->sandbox = std::move(*sandbox);
-  }
-  limit_actions(*resources);
-  if (auto kept = keep_trees(*resources); !kept) return failure(std::move(kept).error());
   resources->counts = std::make_shared<const input_metrics>(context.env.metrics);
   resources->input_cache = spawn_input_cache(
       system,

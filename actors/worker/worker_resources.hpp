@@ -17,6 +17,14 @@
 
 namespace kiln {
 
+/// Why a worker has not more than it has, for people; each is empty where it has that, or none is wanted.
+struct worker_shortfalls {
+  std::string users;    ///< that would be an action's own
+  std::string sandbox;  ///< namespaces
+  std::string trees;    ///< that are kept, and lie below the folders of actions
+  std::string groups;   ///< why memory and processes are not limited
+};
+
 /// What all actions of a worker share. Immutable once made.
 struct worker_resources {
   worker_options options;
@@ -38,6 +46,7 @@ struct worker_resources {
   std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
   directory_cache_actor trees;                     ///< and who lends them
   std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
+  worker_shortfalls lacks;
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;
 

@@ -57,6 +57,8 @@ struct process_place {
   const process_group* group = nullptr;  ///< in a sandbox; null: that of the launcher
   /// In a sandbox; null: its folder is all that there is. The folder has a sibling, `work`, for the kernel.
   std::shared_ptr<const process_union> below = nullptr;
+  /// The standard input; null: it is empty. A terminal that no session has becomes the process's own.
+  const descriptor* in = nullptr;
 };
 
 /// Of a process that ran, and is gone with all that it started.
@@ -93,7 +95,7 @@ struct process_observer {
 class process_launcher {
 public:
   virtual ~process_launcher() = default;
-  /// The standard input is empty. Blocks as long as it takes to write the arguments into memory. After an
+  /// Blocks as long as it takes to write the arguments into memory. After an
   /// error nobody is called.
   virtual expected<running_process_ptr> start(const process_plan& plan, const process_place& where,
                                               process_observer listener) = 0;

@@ -41,6 +41,7 @@ FLOORS = {
     "actors/tools/conform": ["core", "actors/tools/conform"],
     "actors/tools/probe": ["core", "actors/tools/conform", "actors/tools/probe"],  # it asks like a rule
     "actors/tools/probe/agent": ["actors/tools/probe/agent"],  # a program of its own
+    "actors/tools/run": ["core", "actors/worker", "actors/tools/bench", "actors/tools/run"],  # a worker for once
     "actors/system": ["core", "actors"],
     "plugins": ["core", "self"],
     "plugins/sdk": ["core", "self", "test/contract"],  # a guest sees what is installed

@@ -105,11 +105,35 @@ std::uint64_t data_size_of(const byte_chain& message) {
   return message.size() - std::min(message.size(), at + 1);
 }
 
+// A blob that is read as its reader asks.
+class reading final : public blob_source, public std::enable_shared_from_this<reading> {
+public:
+  explicit reading(std::shared_ptr<outbound_call> call) : call_(std::move(call)) {}
+  ~reading() override { call_->cancel(); }
+
+  void read(next then) override {
+    call_->read(
+        [self = shared_from_this(), then = std::move(then)](expected<std::optional<byte_chain>> message) {
+          if (!message) return then(failure(std::move(message).error()));
+          if (!*message) return then(byte_chain());
+          auto answer = parse<google::bytestream::ReadResponse>(**message);
+          if (!answer) return then(failure(std::move(answer).error()));
+          // An empty piece would be the end.
+          if (answer->data().empty()) return self->read(then);
+          then(byte_chain(bytes::adopt(std::move(*answer->mutable_data()))));
+        });
+  }
+  void cancel(const error&) noexcept override { call_->cancel(); }
+
+private:
+  std::shared_ptr<outbound_call> call_;
+};
+
 }  // namespace
 
 void client::follow(const std::string& method, const google::protobuf::MessageLite& request,
                     std::function<void(byte_chain)> each, std::function<void(expected<void>)> done) const {
-  auto call = to_->start({method, {}, timeout});
+  auto call = to_->start({method, metadata_, timeout});
   call->write(serialise(request), [call](bool) { call->writes_done(); });
   std::make_shared<following>(call, std::move(each), std::move(done))->next();
 }
@@ -118,7 +142,7 @@ void client::upload(const digest& blob, byte_chain content, std::function<void(e
                     compressor form) const {
   static std::atomic<std::uint64_t> uploads{0};
   auto uuid = fmt::format("00000000-0000-4000-8000-{:012x}", ++uploads);
-  auto call = to_->start({"/google.bytestream.ByteStream/Write", {}, timeout});
+  auto call = to_->start({"/google.bytestream.ByteStream/Write", metadata_, timeout});
   auto name = make_write_name({instance_, blob, form, std::move(uuid)});
   std::make_shared<uploading>(call, std::move(name), std::move(content), std::move(done))->start();
 }
@@ -137,6 +161,14 @@ void client::download(const digest& blob, range part, std::function<void(expecte
         if (!ended) return done(failure(std::move(ended).error()));
         done(*received);
       });
+}
+
+blob_source_ptr client::open(const digest& blob) const {
+  google::bytestream::ReadRequest request;
+  request.set_resource_name(make_read_name({instance_, blob, compressor::identity, {}}));
+  auto call = to_->start({"/google.bytestream.ByteStream/Read", metadata_, {}});
+  call->write(serialise(request), [call](bool) { call->writes_done(); });
+  return std::make_shared<reading>(std::move(call));
 }
 
 }  // namespace kiln::bench

@@ -179,7 +179,7 @@ expected<std::shared_ptr<launcher_process>> command_runner::launcher(
   return launcher_;
 }
 
-expected<void> command_runner::hand_over(const int (&descriptors)[5]) {
+expected<void> command_runner::hand_over(std::span<const int> descriptors) {
   auto first = launcher(nullptr);
   if (!first) return failure(std::move(first).error());
   if ((*first)->send(descriptors)) return {};
@@ -201,10 +201,11 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
   auto watched = watch(std::move(ours), where, std::move(listener));
   if (!watched) return watched;
   // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
-  if (auto given = hand_over(
-          {theirs.number(), image->number(), where.folder.number(), where.out.number(), where.err.number()});
-      !given)
-    return watched;
+  const int descriptors[] = {theirs.number(),       image->number(),
+                             where.folder.number(), where.out.number(),
+                             where.err.number(),    where.in != nullptr ? where.in->number() : -1};
+  const std::size_t given = where.in != nullptr ? 6 : launcher::descriptors_without_input;
+  (void)hand_over(std::span(descriptors).first(given));
   return watched;
 }
 

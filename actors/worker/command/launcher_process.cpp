@@ -116,20 +116,20 @@ void launcher_process::kill_if_stopped() noexcept {
     ::kill(pid_, SIGKILL);
 }
 
-bool launcher_process::send(const int (&descriptors)[5]) noexcept {
+bool launcher_process::send(std::span<const int> descriptors) noexcept {
   char byte = 0;
   iovec piece{&byte, 1};
-  alignas(cmsghdr) char room[CMSG_SPACE(sizeof descriptors)] = {};
+  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(launcher::command_descriptors))] = {};
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   message.msg_control = room;
-  message.msg_controllen = sizeof room;
+  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
   cmsghdr* head = CMSG_FIRSTHDR(&message);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof descriptors);
-  std::memcpy(CMSG_DATA(head), descriptors, sizeof descriptors);
+  head->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+  std::memcpy(CMSG_DATA(head), descriptors.data(), descriptors.size_bytes());
   for (;;) {
     if (::sendmsg(control_socket_.number(), &message, MSG_NOSIGNAL) == 1) return true;
     if (errno != EINTR) return false;

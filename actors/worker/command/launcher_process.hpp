@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/base/disk.hpp"
@@ -22,7 +23,7 @@ public:
   launcher_process& operator=(const launcher_process&) = delete;
 
   /// False when it is dead. Any thread.
-  bool send(const int (&descriptors)[5]) noexcept;
+  bool send(std::span<const int> descriptors) noexcept;
   /// One that somebody has stopped is as good as dead. Any thread; never blocks.
   void kill_if_stopped() noexcept;
 

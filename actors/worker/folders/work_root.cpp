@@ -29,8 +29,8 @@ expected<descriptor> keep_folder(disk& on, const descriptor& in, const std::stri
 
 }  // namespace
 
-action_folder::action_folder(std::shared_ptr<work_root> home, action_place place)
-    : home_(std::move(home)), place_(std::move(place)) {}
+action_folder::action_folder(std::shared_ptr<work_root> home, action_place place, bool stays)
+    : home_(std::move(home)), place_(std::move(place)), removed_(stays) {}
 
 action_folder::~action_folder() {
   view_.reset();
@@ -174,16 +174,25 @@ expected<std::unique_ptr<action_folder>> work_root::make_action_folder() {
   return std::make_unique<action_folder>(shared_from_this(), std::move(*place));
 }
 
+expected<std::unique_ptr<action_folder>> work_root::make_lasting_folder(const descriptor& in,
+                                                                        const std::string& name) {
+  auto user = take_user();
+  if (!user) return failure(std::move(user).error());
+  auto place = make_action_place(on_, in, name, *user);
+  if (!place) return failure(std::move(place).error());
+  return std::make_unique<action_folder>(shared_from_this(), std::move(*place), true);
+}
+
+expected<user_number> work_root::take_user() {
+  return users_ ? users_->take() : same_user;
+}
+
 expected<action_place> work_root::make_place() {
-  user_number user = same_user;
-  if (users_) {
-    auto taken = users_->take();
-    if (!taken) return failure(std::move(taken).error());
-    user = *taken;
-  }
+  auto user = take_user();
+  if (!user) return failure(std::move(user).error());
   auto name = std::to_string(next_++);
-  auto place = make_action_place(on_, actions_, name, user);
-  if (!place) remove_place_later(name, user);  // what of it was made
+  auto place = make_action_place(on_, actions_, name, *user);
+  if (!place) remove_place_later(name, *user);  // what of it was made
   return place;
 }
 

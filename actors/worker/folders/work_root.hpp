@@ -22,7 +22,8 @@ class work_root;
 /// streams. Removed with all that is in it when it is dropped, or before, by `remove`.
 class action_folder {
 public:
-  action_folder(std::shared_ptr<work_root> home, action_place place);
+  /// One that `stays` is not removed when it is dropped.
+  action_folder(std::shared_ptr<work_root> home, action_place place, bool stays = false);
   ~action_folder();
   action_folder(const action_folder&) = delete;
   action_folder& operator=(const action_folder&) = delete;
@@ -79,6 +80,9 @@ public:
 
   /// Blocks.
   expected<std::unique_ptr<action_folder>> make_action_folder();
+  /// One that is somewhere else, where there is nothing of this name, and stays. Nobody else has its user as
+  /// long as this is here.
+  expected<std::unique_ptr<action_folder>> make_lasting_folder(const descriptor& in, const std::string& name);
   /// What lies here under this name is moved aside, and removed by and by. Blocks shortly.
   expected<void> discard(const std::string& name);
 
@@ -91,6 +95,7 @@ private:
   void remove_later(const std::string& name);
   void remove_place_later(const std::string& name, user_number user);
   expected<void> remove_place(const std::string& name, user_number user);
+  expected<user_number> take_user();
   expected<action_place> make_place();
   bool keep_spare(action_place& place);
 

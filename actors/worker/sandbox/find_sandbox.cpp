@@ -127,7 +127,7 @@ expected<std::shared_ptr<const process_sandbox>> make_sandbox(const sandbox_opti
 
 expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_options& wanted,
                                                               process_launcher& launcher, work_root& root,
-                                                              logger* log) {
+                                                              logger* log, error* why_not) {
   if (wanted.level == sandbox_level::folder) return nullptr;
   if (auto fine = check_places(root.path(), wanted); !fine) return failure(std::move(fine).error());
   auto made = make_sandbox(wanted, launcher, root);
@@ -148,6 +148,7 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
                 "docs/guides/sandbox.md for what a container needs",
                 made.error().message());
   if (log) log->warn("actions see the machine: a sandbox cannot be made here", {{"error", made.error()}});
+  if (why_not != nullptr) *why_not = std::move(made).error();
   return nullptr;
 }
 

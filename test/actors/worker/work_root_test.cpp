@@ -125,6 +125,18 @@ BOOST_AUTO_TEST_CASE(not_all_of_very_many_wait) {
   BOOST_TEST(std::distance(fs::directory_iterator(place / "work/actions"), {}) == 64);
 }
 
+BOOST_AUTO_TEST_CASE(a_lasting_folder_stays_with_all_that_is_in_it) {
+  auto in = system_disk().open_folder(place.path().string());
+  BOOST_REQUIRE(in);
+  auto lasting = root->make_lasting_folder(*in, "kept");
+  BOOST_REQUIRE_MESSAGE(lasting, lasting.error().to_string());
+  std::ofstream(place / "kept/root/file") << "content";
+  BOOST_TEST(!root->make_lasting_folder(*in, "kept"));
+  lasting->reset();
+  root.reset();
+  BOOST_TEST(fs::file_size(place / "kept/root/file") == 7U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace kiln::test

@@ -2,6 +2,7 @@
 
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -37,10 +38,14 @@ void run_by_shell(const command& what, const char* path) {
 }
 
 bool take_place(const command& what, const beginning& how) {
+  if ((how.folder >= 0 && fchdir(how.folder) != 0) || dup2(how.in, 0) < 0 || dup2(how.out, 1) < 0 ||
+      dup2(how.err, 2) < 0)
+    return false;
+  // For the keys that stop a program, and a shell's jobs. One that is another session's, or a pipe, stays as
+  // it is.
+  if (how.asked) ioctl(0, TIOCSCTTY, 0);
   // Another user's death signal is forgotten, so it comes last but for the filter, which may forbid any call.
-  return (how.folder < 0 || fchdir(how.folder) == 0) && dup2(how.null, 0) >= 0 && dup2(how.out, 1) >= 0 &&
-         dup2(how.err, 2) >= 0 && close_range(3, ~0U, 0) == 0 && become(how.user) &&
-         prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+  return close_range(3, ~0U, 0) == 0 && become(how.user) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
          (what.filter.len == 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &what.filter) == 0);
 }
 

@@ -14,11 +14,18 @@ bool become(std::uint32_t user);
 /// What a command's process still has to do before it executes.
 struct beginning {
   int folder = -1;  ///< to run in; -1: where we are
-  int null = -1;
+  int in = -1;
   int out = -1;
   int err = -1;
   const oom_rank* rank = nullptr;  ///< null: as we are
   std::uint32_t user = same_user;
+  bool asked = false;  ///< somebody types the input: where it is a terminal, it becomes the command's own
+
+  void take_input(int given) {
+    if (given < 0) return;
+    in = given;
+    asked = true;
+  }
 };
 /// What the child says before it ends, where it cannot execute.
 struct start_outcome {

@@ -67,12 +67,14 @@ bool send_command(int to, const command_descriptors& with) {
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   message.msg_control = room;
-  message.msg_controllen = sizeof room;
+  const std::size_t size =
+      (with.in >= 0 ? descriptors_without_input + 1 : descriptors_without_input) * sizeof(int);
+  message.msg_controllen = CMSG_SPACE(size);
   cmsghdr* head = CMSG_FIRSTHDR(&message);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof with);
-  memcpy(CMSG_DATA(head), &with, sizeof with);
+  head->cmsg_len = CMSG_LEN(size);
+  memcpy(CMSG_DATA(head), &with, size);
   for (;;) {
     if (sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return true;
     if (errno != EINTR) return false;

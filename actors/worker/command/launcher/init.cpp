@@ -100,15 +100,16 @@ void run_init(const command& what, const sandbox& in, const command_descriptors&
   if (null < 0) fail(news, sandbox_step::devices, errno);
   start_outcome outcome;
   beginning how;
-  how.null = null;
+  how.in = null;
   how.out = with.out;
   how.err = with.err;
+  how.take_input(with.in);
   const pid_t command = execute(what, how, &outcome);
   if (command < 0) fail(news, sandbox_step::none, errno);
   if (outcome.failure != 0)
     fail(news, outcome.in_place ? sandbox_step::none : sandbox_step::privileges, outcome.failure);
   say_started(with.control, here.view);
-  for (int mine : {with.control, with.image, with.folder, with.out, with.err, null, here.view})
+  for (int mine : {with.control, with.image, with.folder, with.out, with.err, with.in, null, here.view})
     if (mine >= 0) close(mine);
   tell(news, {init_news::kind::started});
   const int status = wait_for(command);

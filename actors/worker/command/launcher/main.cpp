@@ -177,7 +177,8 @@ private:
       hand_to_host(with, head.group);
     else
       start(with, head);
-    for (int received : {with.control, with.image, with.folder, with.out, with.err}) close(received);
+    for (int received : {with.control, with.image, with.folder, with.out, with.err, with.in})
+      if (received >= 0) close(received);
   }
 
   /// What is in a control group of its own is started there by a process that stays in it: to move one from a
@@ -231,7 +232,8 @@ private:
       refuse(with, word::not_sandboxed, sandbox_step::group, errno);
       _exit(1);
     }
-    for (int received : {with.control, with.image, with.folder, with.out, with.err}) close(received);
+    for (int received : {with.control, with.image, with.folder, with.out, with.err, with.in})
+      if (received >= 0) close(received);
     _exit(serve());
   }
 
@@ -291,9 +293,11 @@ private:
     if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
     if (size == 0) return arrival::closed;
     cmsghdr* head = CMSG_FIRSTHDR(&message);
-    if (head == nullptr || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof into))
+    constexpr std::size_t without_input = descriptors_without_input * sizeof(int);
+    if (head == nullptr || head->cmsg_type != SCM_RIGHTS ||
+        (head->cmsg_len != CMSG_LEN(sizeof into) && head->cmsg_len != CMSG_LEN(without_input)))
       return arrival::nothing;
-    memcpy(&into, CMSG_DATA(head), sizeof into);
+    memcpy(&into, CMSG_DATA(head), head->cmsg_len == CMSG_LEN(sizeof into) ? sizeof into : without_input);
     return arrival::command;
   }
 

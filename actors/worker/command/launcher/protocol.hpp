@@ -20,12 +20,14 @@ inline constexpr char sandbox_root[] = "/build";
 /// it; a byte into it asks the command to end (SIGTERM); and when the worker shuts its side, the command and
 /// all that descends from it is killed.
 struct command_descriptors {
-  int control;
-  int image;   ///< a memory file, see command_head
-  int folder;  ///< where the command runs; in a sandbox, its input root
-  int out;
-  int err;
+  int control = -1;
+  int image = -1;   ///< a memory file, see command_head
+  int folder = -1;  ///< where the command runs; in a sandbox, its input root
+  int out = -1;
+  int err = -1;
+  int in = -1;  ///< left out: the command reads nothing
 };
+inline constexpr int descriptors_without_input = 5;
 
 inline constexpr std::uint32_t same_user = 0xffffffff;
 

@@ -65,13 +65,16 @@ bool supervisor::begin() {
   close(deps_.folder);
   close(deps_.out);
   close(deps_.err);
+  if (deps_.in >= 0) close(deps_.in);
   return true;
 }
 
 bool supervisor::begin_here(const command& what) {
   start_outcome outcome;
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  pid_ = execute(what, {deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user}, &outcome);
+  beginning how{deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user};
+  how.take_input(deps_.in);
+  pid_ = execute(what, how, &outcome);
   if (pid_ < 0) outcome.failure = errno;
   close(null);
   if (pid_ > 0 && outcome.failure != 0) waitpid(pid_, nullptr, 0);
