@@ -136,6 +136,14 @@ schema<worker_options> worker_schema() {
              "the cache. 0: none are kept, and inputs come into each action's folder.")
       .field("absolute_symlinks", &options::absolute_symlinks,
              "Whether inputs and outputs may be symbolic links to absolute paths.")
+      .choice("absolute_output_symlinks", &options::absolute_output_symlinks,
+              {{"keep", absolute_output::keep},
+               {"resolve", absolute_output::resolve},
+               {"refuse", absolute_output::refuse}},
+              "What becomes of outputs that are symbolic links to absolute paths, at the top or in a folder. "
+              "keep: they are told as they are, if absolute_symlinks allows them. resolve: one that leads "
+              "into the input root, as the action sees it, is told as the relative link to the same place; "
+              "any other fails the action. refuse: all of them fail the action.")
       .field("default_path", &options::default_path, "PATH of actions that bring none of their own.")
       .field(
           "max_timeout", &options::max_timeout,

@@ -20,6 +20,13 @@ enum class input_mode : std::uint8_t {
   copy,           ///< every action has copies, which it may change
 };
 
+/// What becomes of outputs that are links to absolute paths.
+enum class absolute_output : std::uint8_t {
+  keep,     ///< told as they are, where absolute links are allowed at all
+  resolve,  ///< made relative if they lead into the input root, else refused
+  refuse,
+};
+
 /// What keeps an action from the machine and from other actions.
 enum class sandbox_level : std::uint8_t {
   automatic,   ///< the highest that works here
@@ -49,6 +56,7 @@ struct worker_options {
   byte_size kept_inputs = 1_GiB;
   byte_size kept_trees = 10_GiB;
   bool absolute_symlinks = true;
+  absolute_output absolute_output_symlinks = absolute_output::keep;
   sandbox_options sandbox;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration max_timeout = std::chrono::hours(24);

@@ -19,6 +19,12 @@ bool is_part_of_directory(const field_reader& field) noexcept {
          field.is(v2::Directory::kNodePropertiesFieldNumber, wire_type::length);
 }
 
+// Of a mode no more is honoured: files are links to what the cache has, as executable or not.
+bool is_executable(const v2::FileNode& node) noexcept {
+  constexpr std::uint32_t by_owner = 0100;
+  return node.is_executable() || (node.node_properties().unix_mode().value() & by_owner) != 0;
+}
+
 // What stands between `begin` and the end, as the entries of `of`.
 template <class Range, class Entry>
 void note_range(std::vector<Range>& ranges, walked_tree::place of, std::size_t begin,
@@ -94,8 +100,7 @@ expected<void> directory_reading::add_files(const v2::Directory& from) {
     if (!blob) return fail(blob.error().in_context(words(walk_.rules_.words.file, node.name())));
     auto at = walk_.hear_file(*blob);
     if (!at) return failure(std::move(at).error());
-    if (keeps(walk_detail::everything))
-      tree_.files_.push_back({keep(node.name()), *at, node.is_executable()});
+    if (keeps(walk_detail::everything)) tree_.files_.push_back({keep(node.name()), *at, is_executable(node)});
   }
   note_range(tree_.files_of_, at_, begin, tree_.files_);
   return {};

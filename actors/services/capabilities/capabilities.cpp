@@ -6,6 +6,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/message.hpp"
+#include "core/wire/node_properties.hpp"
 #include "core/wire/resource_name.hpp"
 
 namespace kiln {
@@ -47,6 +48,7 @@ void describe_execution(const capabilities_options& options, v2::ExecutionCapabi
     into->add_digest_functions(static_cast<v2::DigestFunction::Value>(function));
   into->set_exec_enabled(true);
   describe_priorities(into->mutable_execution_priority_capabilities());
+  announce_node_properties(into);
 }
 
 bytes describe(const capabilities_options& options) {

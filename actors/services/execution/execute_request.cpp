@@ -7,6 +7,7 @@
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
 #include "core/wire/message_limits.hpp"
+#include "core/wire/node_properties.hpp"
 #include "core/wire/resource_name.hpp"
 #include "core/wire/utf8.hpp"
 
@@ -117,9 +118,7 @@ expected<command_content> parse_command(const bytes& blob) {
   if (auto fine = check_environment(*command); !fine) return fail(fine.error());
   if (auto fine = check_size(largest::platform, command->platform().ByteSizeLong()); !fine)
     return fail(fine.error());
-  if (command->output_node_properties_size() > 0)
-    return fail(errc::invalid_argument, "the command asks for node property \"{}\", which is not supported",
-                escaped(command->output_node_properties(0)));
+  if (auto known = wanted_properties_of(*command); !known) return fail(known.error());
   return command_content{properties_of(command->platform()), std::move(*folder)};
 }
 

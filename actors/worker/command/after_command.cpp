@@ -3,6 +3,7 @@
 #include <caf/send.hpp>
 #include <utility>
 
+#include "actors/worker/command/launcher/protocol.hpp"
 #include "actors/worker/command/usage_watch.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "actors/worker/inputs/altered_inputs.hpp"
@@ -20,6 +21,13 @@ std::string path_in(const input_tree& inputs, const wanted_input& which) {
   for (const auto& file : inputs.files)
     if (inputs.wanted(file) == which) return join_path(inputs.folders[file.in].path, file.name);
   return which.blob.to_string();
+}
+
+/// The path that the action had its input root at.
+std::string root_as_seen(const worker_resources& resources, const action_folder& folder) {
+  if (resources.sandbox) return launcher::sandbox_root;
+  const auto here = fmt::format("/proc/self/fd/{}", folder.root().number());
+  return folder.on().read_link(descriptor(), here.c_str()).value_or("");
 }
 
 // What is added to a result when its outputs are uploaded: three moments, each of some 15 bytes.
@@ -77,8 +85,8 @@ expected<collected> collect_all(const worker_resources& resources, const command
     if (auto fine = recheck_altered(resources, *inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
-  output_collector collector(folder->on(), within(folder->seen()), resources.options, resources.room->now(),
-                             function, stop);
+  output_collector collector(folder->on(), {within(folder->seen()), root_as_seen(resources, *folder)},
+                             resources.options, resources.room->now(), function, stop);
   collected made;
   auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {
     auto end = collector.add_stream(within(stream), fmt::format("standard {}", name));

@@ -118,9 +118,9 @@ expected<command_plan> plan_command(const v2::Command& command, duration timeout
   auto folder = resolve_path("", command.working_directory());
   if (!folder) return with_context(folder.error(), "the working directory");
   plan.working_directory = std::move(*folder);
-  if (command.output_node_properties_size() > 0)
-    return fail(errc::invalid_argument, "node properties of outputs are not known here: \"{}\"",
-                command.output_node_properties(0));
+  auto properties = wanted_properties_of(command);
+  if (!properties) return failure(std::move(properties).error());
+  plan.properties = *properties;
   if (auto planned = plan_environment(command, options, plan); !planned)
     return failure(std::move(planned).error());
   if (auto planned = plan_outputs(command, plan); !planned) return failure(std::move(planned).error());

@@ -7,6 +7,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/process_launcher.hpp"
 #include "core/contract/action.hpp"
+#include "core/wire/node_properties.hpp"
 
 namespace build::bazel::remote::execution::v2 {
 class Command;
@@ -33,11 +34,13 @@ struct command_plan : process_plan {
   std::vector<declared_output> outputs;  ///< in the order declared, each path and kind once
   bool old_outputs = false;              ///< declared by output_files and output_directories
   folder_format format = folder_format::tree;
+  wanted_properties properties;  ///< to be told of outputs
   duration timeout{0};
 };
 
 /// INVALID_ARGUMENT, naming what is wrong, for a command that no worker should run: without arguments, with
-/// paths that are not relative and plain, with a timeout beyond the worker's, or with node properties.
+/// paths that are not relative and plain, with a timeout beyond the worker's, or with unknown node
+/// properties.
 expected<command_plan> plan_command(const build::bazel::remote::execution::v2::Command& command,
                                     duration timeout, const worker_options& options);
 

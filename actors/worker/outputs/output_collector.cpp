@@ -9,12 +9,14 @@
 #include <utility>
 
 #include "actors/worker/fault_owners.hpp"
+#include "actors/worker/outputs/absolute_links.hpp"
 #include "actors/worker/outputs/output_tree.hpp"
 #include "actors/worker/worker_options.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/digest/hasher.hpp"
 #include "core/wire/digests.hpp"
 #include "core/wire/message_limits.hpp"
+#include "core/wire/times.hpp"
 #include "core/wire/utf8.hpp"
 
 namespace kiln {
@@ -26,6 +28,7 @@ constexpr std::int64_t small_file = 1 << 20;
 constexpr std::size_t kept_at_most = 32U << 20;
 constexpr std::size_t read_at_once = 256U << 10;
 constexpr unsigned executable_by_owner = 0100;
+constexpr std::size_t shown_of_target = 512;
 
 std::string_view in_words(file_kind kind) {
   switch (kind) {
@@ -55,10 +58,20 @@ failure output_fault(const disk_error& why, const std::string& doing) {
 
 }  // namespace
 
-output_collector::output_collector(disk& on, std::shared_ptr<const descriptor> root,
-                                   const worker_options& options, const output_room::limits& room,
-                                   digest_function function, const std::atomic<bool>& stop)
-    : on_(on), root_(std::move(root)), options_(options), room_(room), function_(function), stop_(stop) {}
+output_collector::output_collector(disk& on, place where, const worker_options& options,
+                                   const output_room::limits& room, digest_function function,
+                                   const std::atomic<bool>& stop)
+    : on_(on),
+      root_(std::move(where.root)),
+      seen_at_(std::move(where.seen_at)),
+      options_(options),
+      room_(room),
+      function_(function),
+      stop_(stop) {}
+
+bool output_collector::hashed_file::executable() const noexcept {
+  return (facts.mode & executable_by_owner) != 0;
+}
 
 expected<output_collector::stream_end> output_collector::add_stream(std::shared_ptr<const descriptor> stream,
                                                                     std::string name) {
@@ -73,6 +86,7 @@ expected<output_collector::stream_end> output_collector::add_stream(std::shared_
 }
 
 expected<void> output_collector::add_outputs(const command_plan& plan, v2::ActionResult& result) {
+  properties_ = plan.properties;
   for (const auto& output : plan.outputs)
     if (auto added = add_output(plan, output, result); !added) return added;
   return {};
@@ -101,15 +115,16 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
   auto facts = on_.facts(*found);
   if (!facts) return output_fault(facts.error(), "looking at output " + path);
 
-  if (facts->kind == file_kind::link) return add_link(output, *found, result);
+  if (facts->kind == file_kind::link) return add_link(output, *found, *facts, result);
   if (facts->kind == file_kind::file) {
     if (output.kind == output_kind::folder) return wrong_kind(path, facts->kind, "a folder");
     auto file = add_file(path);
     if (!file) return failure(std::move(file).error());
     auto* entry = result.add_output_files();
     entry->set_path(output.path);
-    entry->set_is_executable(file->executable);
+    entry->set_is_executable(file->executable());
     to_wire(file->blob, entry->mutable_digest());
+    if (properties_.any()) describe(file->facts, entry->mutable_node_properties());
     return tell(entry->ByteSizeLong());
   }
   if (facts->kind != file_kind::folder) return wrong_kind(path, facts->kind, "a file, a folder or a link");
@@ -131,7 +146,7 @@ expected<void> output_collector::add_output(const command_plan& plan, const decl
 
 /// In the old fields the declaration says what the link stands for; new clients read only the new one.
 expected<void> output_collector::add_link(const declared_output& output, const descriptor& link,
-                                          v2::ActionResult& result) {
+                                          const file_facts& facts, v2::ActionResult& result) {
   const auto& path = output.where;
   auto target = read_link(link, "", path);
   if (!target) return failure(std::move(target).error());
@@ -139,6 +154,7 @@ expected<void> output_collector::add_link(const declared_output& output, const d
   auto fill = [&](v2::OutputSymlink* entry) {
     entry->set_path(output.path);
     entry->set_target(*target);
+    if (properties_.any()) describe(facts, entry->mutable_node_properties());
   };
   fill(result.add_output_symlinks());
   if (output.kind == output_kind::file) fill(result.add_output_file_symlinks());
@@ -179,7 +195,7 @@ expected<output_collector::hashed_file> output_collector::add_file(const std::st
   };
   auto blob = hash(*file, size, path, std::move(open_again));
   if (!blob) return with_context(blob.error(), "output \"{}\"", path);
-  return hashed_file{*blob, (facts->mode & executable_by_owner) != 0};
+  return hashed_file{*blob, *facts};
 }
 
 /// The first `size` bytes; a file that is shorter has changed under our eyes.
@@ -219,9 +235,28 @@ expected<std::string> output_collector::read_link(const descriptor& folder, cons
   if (!target) return output_fault(target.error(), "reading link " + path);
   if (!is_utf8(*target))
     return fail(errc::failed_precondition, "link \"{}\" leads to what is not UTF-8", path);
-  if (!options_.absolute_symlinks && target->front() == '/')
+  if (!target->starts_with('/')) return std::move(*target);
+  return told_target(std::move(*target), path);
+}
+
+/// Of a link to an absolute path. What one that leads out has there is never read: that would be with the
+/// worker's rights, not with the action's.
+expected<std::string> output_collector::told_target(std::string target, const std::string& path) const {
+  const auto what = options_.absolute_output_symlinks;
+  if (what == absolute_output::resolve) {
+    if (auto relative = relative_target(seen_at_, path, target)) return std::move(*relative);
+    return fail(errc::failed_precondition,
+                "link \"{}\" leads to \"{}\", which is not in the input root (absolute_output_symlinks)",
+                path, escaped(target, shown_of_target));
+  }
+  if (what == absolute_output::refuse || !options_.absolute_symlinks)
     return fail(errc::failed_precondition, "link \"{}\" is absolute, which is not allowed here", path);
-  return std::move(*target);
+  return target;
+}
+
+void output_collector::describe(const file_facts& facts, v2::NodeProperties* into) const {
+  if (properties_.mtime) to_wire(facts.written, into->mutable_mtime());
+  if (properties_.unix_mode) into->mutable_unix_mode()->set_value(facts.mode);
 }
 
 expected<void> output_collector::count(const std::string& path, std::int64_t size) {

@@ -13,7 +13,8 @@
 
 namespace build::bazel::remote::execution::v2 {
 class ActionResult;
-}
+class NodeProperties;
+}  // namespace build::bazel::remote::execution::v2
 
 namespace kiln {
 
@@ -36,8 +37,14 @@ public:
     bool cut = false;  ///< there was more
   };
 
-  output_collector(disk& on, std::shared_ptr<const descriptor> root, const worker_options& options,
-                   const output_room::limits& room, digest_function function, const std::atomic<bool>& stop);
+  /// Where outputs are looked for, and what the action had them in.
+  struct place {
+    std::shared_ptr<const descriptor> root;
+    std::string seen_at;  ///< absolute, of the root; empty: not known, so no absolute path leads into it
+  };
+
+  output_collector(disk& on, place where, const worker_options& options, const output_room::limits& room,
+                   digest_function function, const std::atomic<bool>& stop);
 
   /// What the command has written to a standard stream, as much of it as the options allow.
   expected<stream_end> add_stream(std::shared_ptr<const descriptor> stream, std::string name);
@@ -56,17 +63,20 @@ private:
   class tree_walk;
   struct hashed_file {
     digest blob;
-    bool executable = false;
+    file_facts facts;
+    bool executable() const noexcept;
   };
 
   expected<void> add_output(const command_plan& plan, const declared_output& output,
                             build::bazel::remote::execution::v2::ActionResult& result);
-  expected<void> add_link(const declared_output& output, const descriptor& link,
+  expected<void> add_link(const declared_output& output, const descriptor& link, const file_facts& facts,
                           build::bazel::remote::execution::v2::ActionResult& result);
   expected<void> check_link_target(const declared_output& output, const std::string& path);
   expected<hashed_file> add_file(const std::string& path);
   expected<digest> hash(const descriptor& file, std::int64_t size, std::string path, file_opener open_again);
   expected<std::string> read_link(const descriptor& folder, const char* name, const std::string& path);
+  expected<std::string> told_target(std::string target, const std::string& path) const;
+  void describe(const file_facts& facts, build::bazel::remote::execution::v2::NodeProperties* into) const;
   expected<void> count(const std::string& path, std::int64_t size);
   std::uint64_t entries_left() const noexcept;
   expected<void> tell(std::size_t bytes);
@@ -74,6 +84,7 @@ private:
 
   disk& on_;
   const std::shared_ptr<const descriptor> root_;
+  const std::string seen_at_;
   const worker_options& options_;
   const output_room::limits room_;
   const digest_function function_;
@@ -83,6 +94,7 @@ private:
   std::uint64_t distinct_ = 0;  ///< of them, each blob once
   std::size_t kept_ = 0;
   std::size_t told_ = 0;  ///< bytes that the result has at least
+  wanted_properties properties_;
   blob_table blobs_;
 };
 

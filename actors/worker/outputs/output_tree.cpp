@@ -79,6 +79,11 @@ expected<void> output_collector::tree_walk::read(std::size_t index) {
   if (!folder && folder.error().number == EXDEV)
     return fail(errc::failed_precondition, "something is mounted over output folder \"{}\"", path);
   if (!folder) return tree_fault(folder.error(), "opening output " + path);
+  if (home_.properties_.any()) {
+    auto facts = home_.on_.facts(*folder);
+    if (!facts) return tree_fault(facts.error(), "looking at output " + path);
+    if (auto told = describe(index, *facts, folders_[index].message); !told) return told;
+  }
   auto names = names_in(home_.on_, *folder, home_.entries_left() + 1);
   if (!names) return tree_fault(names.error(), "listing output " + path);
   for (const auto& name : *names)
@@ -99,9 +104,10 @@ expected<void> output_collector::tree_walk::add_entry(std::size_t index, const d
     if (!file) return failure(std::move(file).error());
     auto* node = folders_[index].message.add_files();
     node->set_name(name);
-    node->set_is_executable(file->executable);
+    node->set_is_executable(file->executable());
     to_wire(file->blob, node->mutable_digest());
-    return add_bytes(index, least_of_hash);
+    if (auto fine = add_bytes(index, least_of_hash); !fine) return fine;
+    return describe(index, file->facts, *node);
   }
   if (facts->kind == file_kind::folder) {
     folders_[index].message.add_directories()->set_name(name);
@@ -115,9 +121,17 @@ expected<void> output_collector::tree_walk::add_entry(std::size_t index, const d
     auto* node = folders_[index].message.add_symlinks();
     node->set_name(name);
     node->set_target(*target);
-    return add_bytes(index, target->size());
+    if (auto fine = add_bytes(index, target->size()); !fine) return fine;
+    return describe(index, *facts, *node);
   }
   return fail(errc::failed_precondition, "output \"{}\" is neither a file, a folder nor a link", path);
+}
+
+template <class Node>
+expected<void> output_collector::tree_walk::describe(std::size_t index, const file_facts& facts, Node& node) {
+  if (!home_.properties_.any()) return {};
+  home_.describe(facts, node.mutable_node_properties());
+  return add_bytes(index, node.node_properties().ByteSizeLong());
 }
 
 /// Long before it is made it is known that it will be too large.

@@ -11,7 +11,7 @@ namespace kiln {
 
 /// One output folder (what nobody would take of one is not made), from the leaves up: every Directory in its
 /// canonical form, and the Tree of them with each directory before those that it holds, so that equal folders
-/// give equal bytes.
+/// give equal bytes, with the times and modes that were asked for in them as well.
 class output_collector::tree_walk {
 public:
   struct result {
@@ -36,6 +36,8 @@ private:
 
   expected<void> read(std::size_t index);
   expected<void> add_entry(std::size_t index, const descriptor& open_folder, const std::string& name);
+  template <class Node>
+  expected<void> describe(std::size_t index, const file_facts& facts, Node& node);
   expected<void> add_bytes(std::size_t index, std::size_t count);
   void seal(folder& one);
   expected<bytes> tree_of(const std::vector<const folder*>& order) const;

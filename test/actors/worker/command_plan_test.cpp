@@ -164,10 +164,25 @@ BOOST_AUTO_TEST_CASE(rule_200_only_a_folder_may_be_named_by_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(rule_201_node_properties_of_outputs_are_refused) {
+BOOST_AUTO_TEST_CASE(rule_201_known_node_properties_are_taken_in_any_order_and_once) {
   auto asked = command({"true"});
-  asked.add_output_node_properties("mtime");
-  BOOST_TEST(code_of(plan(asked)) == errc::invalid_argument);
+  BOOST_TEST(!plan(asked)->properties.any());
+  for (const char* name : {"unix_mode", "mtime", "unix_mode"}) asked.add_output_node_properties(name);
+  auto planned = plan(asked);
+  BOOST_REQUIRE(planned);
+  BOOST_TEST(planned->properties.mtime);
+  BOOST_TEST(planned->properties.unix_mode);
+}
+
+BOOST_AUTO_TEST_CASE(rule_201_an_unknown_node_property_is_refused_and_the_known_ones_are_named) {
+  for (const char* name : {"", "MTime", "sha256", "mtime "}) {
+    auto asked = command({"true"});
+    asked.add_output_node_properties("mtime");
+    asked.add_output_node_properties(name);
+    auto planned = plan(asked);
+    BOOST_TEST(code_of(planned) == errc::invalid_argument, name);
+    BOOST_TEST(planned.error().message().find("mtime and unix_mode") != std::string::npos);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rule_202_an_unknown_format_of_folders_means_trees) {

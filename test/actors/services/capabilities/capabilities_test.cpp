@@ -72,6 +72,10 @@ BOOST_AUTO_TEST_CASE(execution_is_announced_where_it_is_served) {
   BOOST_TEST(all.execution_capabilities().exec_enabled());
   BOOST_TEST((all.execution_capabilities().digest_function() == v2::DigestFunction::SHA256));
   BOOST_TEST(all.execution_capabilities().digest_functions_size() == 5);
+  const auto& properties = all.execution_capabilities().supported_node_properties();
+  BOOST_TEST(std::vector<std::string>(properties.begin(), properties.end()) ==
+                 (std::vector<std::string>{"mtime", "unix_mode"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_functions_announced_are_those_of_the_configuration) {

@@ -243,6 +243,13 @@ BOOST_AUTO_TEST_CASE(a_command_without_arguments_or_with_an_unknown_node_propert
   BOOST_TEST(code_for(command) == errc::invalid_argument);
 }
 
+BOOST_AUTO_TEST_CASE(node_properties_that_are_known_are_executed) {
+  auto command = echo();
+  command.add_output_node_properties("mtime");
+  command.add_output_node_properties("unix_mode");
+  BOOST_TEST(heard(*execute(request(put_action(command)))).size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(an_instance_named_like_a_keyword_is_refused) {
   auto bad = request(digest_of("x"));
   bad.set_instance_name("a/blobs/b");
