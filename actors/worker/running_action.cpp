@@ -47,6 +47,7 @@ void running_state::take_command(const bytes& content) {
   if (!command) return give_up(command.error().in_context("the command"));
   auto planned = plan_command(*command, order.action.timeout, resources->options);
   if (!planned) return give_up(std::move(planned).error());
+  planned->at_root = resources->sandbox && is_at_root(order.action.platform);
   plan = std::make_shared<const command_plan>(std::move(*planned));
   record.fetch_begins(resources->env.time->wall());
   inputs_wanted = resources->env.time->now();
@@ -127,8 +128,7 @@ const char* name_of(tree_origin how) {
 void running_state::prepare() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  const bool at_root = resources->sandbox && is_at_root(order.action.platform);
-  auto work = [resources = resources, plan = plan, network, at_root, inputs = inputs, stop = stop, me = me(),
+  auto work = [resources = resources, plan = plan, network, inputs = inputs, stop = stop, me = me(),
                self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
@@ -153,7 +153,7 @@ void running_state::prepare() {
     auto started = resources->processes->start(
         *plan,
         {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
-         plan->working_directory, network, at_root, where_it_is},
+         plan->working_directory, network, plan->at_root, where_it_is},
         listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
@@ -171,8 +171,7 @@ void running_state::prepare() {
 void running_state::prepare_union() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  const bool at_root = resources->sandbox && is_at_root(order.action.platform);
-  auto work = [resources = resources, plan = plan, network, at_root, below = below, me = me(), self = self,
+  auto work = [resources = resources, plan = plan, network, below = below, me = me(), self = self,
                wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
@@ -190,7 +189,7 @@ void running_state::prepare_union() {
     auto started = resources->processes->start(
         *plan,
         {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),
-         plan->working_directory, network, at_root, where_it_is, std::move(layers)},
+         plan->working_directory, network, plan->at_root, where_it_is, std::move(layers)},
         listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started),

@@ -24,8 +24,9 @@ std::string path_in(const input_tree& inputs, const wanted_input& which) {
 }
 
 /// The path that the action had its input root at.
-std::string root_as_seen(const worker_resources& resources, const action_folder& folder) {
-  if (resources.sandbox) return launcher::sandbox_root;
+std::string root_as_seen(const worker_resources& resources, const command_plan& plan,
+                         const action_folder& folder) {
+  if (resources.sandbox) return plan.at_root ? "/" : launcher::sandbox_root;
   const auto here = fmt::format("/proc/self/fd/{}", folder.root().number());
   return folder.on().read_link(descriptor(), here.c_str()).value_or("");
 }
@@ -85,7 +86,7 @@ expected<collected> collect_all(const worker_resources& resources, const command
     if (auto fine = recheck_altered(resources, *inputs, stop); !fine) return failure(std::move(fine).error());
   // The folder lives as long as anyone reads in it.
   auto within = [&](const descriptor& file) { return std::shared_ptr<const descriptor>(folder, &file); };
-  output_collector collector(folder->on(), {within(folder->seen()), root_as_seen(resources, *folder)},
+  output_collector collector(folder->on(), {within(folder->seen()), root_as_seen(resources, plan, *folder)},
                              resources.options, resources.room->now(), function, stop);
   collected made;
   auto add = [&](const descriptor& stream, std::string_view name, auto digest_in) -> expected<void> {
