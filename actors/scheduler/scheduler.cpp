@@ -1,5 +1,6 @@
 #include "actors/scheduler/scheduler.hpp"
 
+#include <algorithm>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <optional>
@@ -68,6 +69,7 @@ struct scheduler_state : outbox {
   void drop_handle(const worker_actor& handle);
   void take_handle(const std::string& worker_id, const register_worker& order);
   std::optional<listener_id> id_of(const operation_observer& listener);
+  void tell_of_ignored(const worker_profile& profile);
   caf::result<worker_welcome> admit(const register_worker& order);
   void on_down(const caf::down_msg& news);
   void answer_drains();
@@ -180,6 +182,14 @@ void scheduler_state::take_handle(const std::string& worker_id, const register_w
   self->monitor(order.worker);
 }
 
+/// Who offers a property tells workers apart by it, and takes it that the scheduler does.
+void scheduler_state::tell_of_ignored(const worker_profile& profile) {
+  for (const auto& [name, value] : profile.properties)
+    if (std::count(options.ignored_properties.begin(), options.ignored_properties.end(), name) > 0)
+      env.log->warn("a worker offers a property that is ignored here (scheduler.ignored_properties)",
+                    {{"worker", profile.name}, {"property", name}, {"value", value}});
+}
+
 caf::result<worker_welcome> scheduler_state::admit(const register_worker& order) {
   if (!order.worker) return to_caf(error(errc::invalid_argument, "a worker that registers needs a handle"));
   auto welcome = caught([&] { return dispatch->admit(order.profile, now()); });
@@ -189,6 +199,7 @@ caf::result<worker_welcome> scheduler_state::admit(const register_worker& order)
     return to_caf(welcome.error());
   }
   env.log->info("worker registered", {{"worker", welcome->worker_id}, {"slots", order.profile.slots}});
+  tell_of_ignored(order.profile);
   take_handle(welcome->worker_id, order);
   // The welcome goes first: only then does the worker know who it is.
   auto promise = make_answer<worker_welcome>(self);

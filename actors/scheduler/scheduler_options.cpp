@@ -36,10 +36,12 @@ schema<scheduler_options> scheduler_schema() {
       "worker is lost."}
       .field("counted_properties", &o::counted_properties,
              "Platform properties that are amounts, used up by the actions that run. Worker and action must "
-             "mean the same unit.")
+             "mean the same unit; what workers offer by themselves is in processors and in bytes.")
       .field("ignored_properties", &o::ignored_properties,
              "Platform properties that say nothing about where to run. All others must be offered by the "
-             "worker with the very value that the action asks for.")
+             "worker with the very value that the action asks for. By default those that clients send to any "
+             "server: actions run in what their worker has, in no image of a container; where workers differ "
+             "in that and offer container-image, leave it out here.")
       .field(
           "platforms", &o::platforms,
           "What the workers of this scheduler offer, all of them that may ever come: names of platform "

@@ -14,7 +14,8 @@ namespace kiln {
 
 struct scheduler_options {
   std::vector<std::string> counted_properties = {"cpu", "memory"};
-  std::vector<std::string> ignored_properties;
+  std::vector<std::string> ignored_properties = {"container-image", "label:action_default",
+                                                 "label:action_large"};
   scheduling::declared_properties platforms;
   std::size_t max_queued = 100'000;
   std::size_t max_workers = 10'000;

@@ -79,6 +79,13 @@ store_tree::demands demands_of(const std::vector<store_refs::use>& uses, faults&
   return wanted;
 }
 
+/// In one process, how long an action may run is said once: for the service, unless the worker says less.
+void share_time_limit(const node& root, node_options& options) {
+  auto worker = root.find("worker");
+  if (!worker || !options.worker || !options.serve || !options.serve->execution) return;
+  if (!worker->find("max_timeout")) options.worker->max_timeout = options.serve->execution->max_timeout;
+}
+
 }  // namespace
 
 expected<configuration> read_configuration(const configuration_source& source,
@@ -96,6 +103,7 @@ expected<configuration> read_configuration(const configuration_source& source,
   store_refs references;
   configuration result;
   node_schema(store_kinds, transport_kinds).read(parsed->root(), result.options, found, references);
+  share_time_limit(parsed->root(), result.options);
   auto demands = demands_of(references.used, found);
   result.stores = resolve_stores(result.options.stores, references, store_kinds, found);
   result.roles = store_tree::spread(result.stores, std::move(demands), found);

@@ -367,7 +367,7 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const worker_r
 
 expected<local_worker> spawn_worker(caf::actor_system& system, const worker_options& options,
                                     worker_context context) {
-  auto profile = profile_of(options, *context.env.random);
+  auto profile = profile_of(options, find_own_machine(*context.env.files), *context.env.random);
   auto resources = open_worker_resources(system, options, context, profile);
   if (!resources) return failure(std::move(resources).error());
   complete(profile, options, (*resources)->sandbox != nullptr);

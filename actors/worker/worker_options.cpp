@@ -86,14 +86,15 @@ schema<worker_options> worker_schema() {
       .field("name", &options::name,
              "Unique among the workers of a scheduler; by default the host's name and something random.",
              at_most(255))
-      .field(
-          "slots", &options::slots,
-          "Actions at once; auto is two for each processor, so that some fetch and upload while others run.",
-          at_least(1U), at_most(65536U), or_word("auto"))
+      .field("slots", &options::slots,
+             "Actions at once; auto is two for each processor that the worker's cgroup allows, so that some "
+             "fetch "
+             "and upload while others run.",
+             at_least(1U), at_most(65536U), or_word("auto"))
       .field("properties", &options::properties,
              "What the worker offers: names of platform properties, each with its values. OSFamily, ISA and "
-             "Arch "
-             "are offered by themselves, as the machine is; a name given here, even without a value, "
+             "Arch are offered by themselves, as the machine is, and the amounts cpu, in processors, and "
+             "memory, in bytes, as the worker's cgroup limits them; a name given here, even without a value, "
              "replaces that.")
       .required(
           "work_root", &options::work_root,
@@ -149,7 +150,7 @@ schema<worker_options> worker_schema() {
           "max_timeout", &options::max_timeout,
           "The longest timeout of actions that are given to this worker; the scheduler keeps longer ones for "
           "others. What clients may ask for, and what holds where they ask for nothing, is "
-          "`serve.execution`.",
+          "`serve.execution`; where that is in the same process, its max_timeout is the default here.",
           at_least(duration(1s)))
       .field("kill_grace", &options::kill_grace,
              "How long an action whose time is over has between SIGTERM and SIGKILL.",

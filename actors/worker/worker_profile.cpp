@@ -9,8 +9,6 @@
 
 #include "actors/worker/sandbox/input_root_place.hpp"
 #include "actors/worker/sandbox/network.hpp"
-#include "actors/worker/usual_properties.hpp"
-#include "core/base/machine.hpp"
 
 namespace kiln {
 namespace {
@@ -22,17 +20,17 @@ std::string host_name() {
 
 }  // namespace
 
-worker_profile profile_of(const worker_options& options, random_source& random) {
+worker_profile profile_of(const worker_options& options, const own_machine& machine, random_source& random) {
   worker_profile profile;
   profile.name =
       options.name.empty() ? fmt::format("{}-{:08x}", host_name(), random.next() & 0xffffffff) : options.name;
   for (const auto& [name, values] : options.properties)
     for (const auto& value : values) profile.properties.emplace_back(name, value);
-  for (auto& usual : usual_properties())
+  for (auto& usual : usual_properties(machine))
     if (!options.properties.contains(usual.first)) profile.properties.push_back(std::move(usual));
   std::sort(profile.properties.begin(), profile.properties.end());
   // Twice as many as processors, so that some fetch and upload while others run.
-  profile.slots = options.slots.value_or(2 * processors());
+  profile.slots = options.slots.value_or(2 * machine.processors);
   profile.epoch = random.next();
   profile.max_timeout = options.max_timeout;
   return profile;

@@ -65,7 +65,6 @@ EXCUSED = {
     "core/base/disk_calls.cpp": ({"files"}, "paths as text, and the process's own folder"),
     "core/base/thread_pool.cpp": ({"threads"}, "the thread pools"),
     "core/base/connections.cpp": ({"files"}, "what the kernel allows, in /proc"),
-    "core/base/memory_limit.cpp": ({"files"}, "what the kernel allows, in /proc and /sys"),
     "core/net/": ({"files", "threads"}, "listeners, and sockets that have a path"),
     "core/observe/log.": ({"threads"}, "the log writes while everything else may hang"),
     "core/plugin/loader.cpp": ({"files"}, "plugins are loaded before there is an environment"),

@@ -76,6 +76,17 @@ BOOST_AUTO_TEST_CASE(a_result_is_in_the_action_cache_when_its_listener_hears_of_
   BOOST_TEST(record->view() == "the result");
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_that_offers_what_is_ignored_is_taken_and_named_in_the_log) {
+  scripted_worker plain(system, scheduler, {"plain", {{"OSFamily", "linux"}}, 1, 1});
+  BOOST_REQUIRE(plain.join());
+  BOOST_TEST(system.log_lines().find("ignored") == std::string::npos);
+  scripted_worker worker(system, scheduler, {"other", {{"container-image", "docker://one"}}, 1, 1});
+  BOOST_REQUIRE(worker.join());
+  auto told = system.log_lines();
+  BOOST_TEST(told.find("scheduler.ignored_properties") != std::string::npos, told);
+  BOOST_TEST(told.find("docker://one") != std::string::npos, told);
+}
+
 BOOST_AUTO_TEST_CASE(a_result_with_another_exit_code_is_told_and_not_kept) {
   scripted_worker worker(system, scheduler, {"w", {}, 1, 1});
   BOOST_REQUIRE(worker.join());

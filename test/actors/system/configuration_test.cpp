@@ -138,6 +138,20 @@ BOOST_AUTO_TEST_CASE(a_worker_may_share_the_blobs_but_not_the_results) {
   BOOST_TEST(complaints(memory_node + worker("results")).find("node.yaml:7:15: worker.cas: ") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(in_one_process_the_services_longest_timeout_is_the_workers_unless_that_names_one) {
+  auto limit = [](const std::string& execution, const std::string& worker) {
+    auto text = memory_node + "serve: {content: blobs, results: results, execution: {" + execution +
+                "}}\nworker: {cas: blobs, work_root: /nowhere" + worker + "}\n";
+    auto known = read_configuration({{}, {}, {}, text}, plugins());
+    BOOST_TEST_REQUIRE(known.has_value());
+    return known->options.worker->max_timeout;
+  };
+  BOOST_TEST((limit("", "") == execution_options{}.max_timeout));
+  BOOST_TEST((worker_options{}.max_timeout == execution_options{}.max_timeout));
+  BOOST_TEST((limit("max_timeout: 3d", "") == std::chrono::hours(72)));
+  BOOST_TEST((limit("max_timeout: 3d", ", max_timeout: 2h") == std::chrono::hours(2)));
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_without_a_scheduler_is_refused) {
   auto told = complaints(memory_node + "worker: {cas: blobs, work_root: /nowhere}\n");
   BOOST_TEST(told.find("the worker has no scheduler") != std::string::npos, told);

@@ -35,14 +35,16 @@ BOOST_AUTO_TEST_CASE(runs_a_command_and_reports_what_it_wrote) {
 
 BOOST_AUTO_TEST_CASE(enlists_with_what_it_was_configured_to_offer) {
   worker_bench bench([](worker_options& options) {
-    options.properties = {{"OSFamily", {"plan9"}}, {"ISA", {}}, {"Arch", {}}, {"pool", {"b", "a"}}};
+    options.properties = {{"OSFamily", {"plan9"}}, {"ISA", {}},    {"Arch", {}},
+                          {"pool", {"b", "a"}},    {"memory", {}}, {"cpu", {"3"}}};
     options.slots = 3;
   });
   auto profile = bench.master.next_registered().profile;
   BOOST_TEST(profile.name == "bench");
   BOOST_TEST(profile.slots == 3U);
   BOOST_TEST((profile.properties ==
-              platform_properties{{"OSFamily", "plan9"}, {"network", "on"}, {"pool", "a"}, {"pool", "b"}}));
+              platform_properties{
+                  {"OSFamily", "plan9"}, {"cpu", "3"}, {"network", "on"}, {"pool", "a"}, {"pool", "b"}}));
 }
 
 BOOST_AUTO_TEST_CASE(offers_what_the_machine_is_without_being_told) {
