@@ -7,6 +7,7 @@
 #include "actors/system/requested_configuration.hpp"
 #include "actors/worker/explain/worker_report.hpp"
 #include "actors/worker/open_worker_resources.hpp"
+#include "actors/worker/usual_properties.hpp"
 #include "actors/worker/worker_profile.hpp"
 #include "core/base/descriptors.hpp"
 
@@ -62,7 +63,7 @@ int explain(serve_request request) {
 
   auto random = make_system_random();
   const environment env{&system_clock(), random.get(), nullptr, nullptr};
-  auto profile = profile_of(options, *random);
+  auto profile = profile_of(options, find_own_machine(*env.files), *random);
   auto worker = open_own_resources(options, env, profile.slots);
   if (!worker) return complain(in_words(worker.error()), exit_unavailable);
   complete(profile, options, (*worker)->sandbox != nullptr);

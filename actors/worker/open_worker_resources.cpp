@@ -7,6 +7,7 @@
 
 #include "actors/worker/command/command_runner.hpp"
 #include "actors/worker/sandbox/find_sandbox.hpp"
+#include "actors/worker/usual_properties.hpp"
 #include "core/base/descriptors.hpp"
 #include "core/observe/log.hpp"
 
@@ -63,7 +64,7 @@ expected<std::shared_ptr<process_launcher>> launcher_for(const environment& env,
 
 /// What makes a tree what it is, beside its root's digest.
 std::string maker_of_trees(const worker_options& options) {
-  return fmt::format("kiln 1 {} {} {} {}", ::geteuid(), options.max_input_size.bytes,
+  return fmt::format("kiln 2 {} {} {} {}", ::geteuid(), options.max_input_size.bytes,
                      options.max_input_entries, options.absolute_symlinks);
 }
 
@@ -85,9 +86,7 @@ void limit_actions(worker_resources& resources) {
   }
   resources.groups = std::move(*groups);
   const auto& wanted = resources.options.sandbox;
-  auto most = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-              static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  if (const auto own = resources.groups->own_memory(); own > 0) most = std::min(most, own);
+  const auto most = find_own_machine(*resources.env.files).memory;
   resources.limits.memory = wanted.memory ? wanted.memory->bytes : most / 10 * 9;
   resources.limits.processes = wanted.processes;
   resources.limits.cpus = wanted.cpus.value_or(0);

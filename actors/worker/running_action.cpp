@@ -9,6 +9,7 @@
 #include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/running_state.hpp"
 #include "actors/worker/sandbox/input_root_place.hpp"
+#include "actors/worker/sandbox/limits_of_action.hpp"
 #include "actors/worker/sandbox/network.hpp"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/contract/one_call.hpp"
@@ -97,9 +98,10 @@ void hand_over(const running_action_actor& me, running_self self, std::shared_pt
 }
 
 /// Null where there are none.
-expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources) {
+expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources,
+                                                          const platform_properties& platform) {
   if (!resources.groups) return nullptr;
-  auto taken = resources.groups->take(resources.limits);
+  auto taken = resources.groups->take(limits_for(resources.limits, platform));
   if (!taken) return failure(std::move(taken).error());
   return std::shared_ptr<const control_group>(std::move(*taken));
 }
@@ -128,13 +130,13 @@ const char* name_of(tree_origin how) {
 void running_state::prepare() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  auto work = [resources = resources, plan = plan, network, inputs = inputs, stop = stop, me = me(),
-               self = self, wanted = inputs_wanted]() -> expected<launched> {
+  auto work = [resources = resources, plan = plan, platform = order.action.platform, network, inputs = inputs,
+               stop = stop, me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
-    auto group = take_group(*resources);
+    auto group = take_group(*resources, platform);
     if (!group) return failure(std::move(group).error());
     const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     if (resources->watches) inputs->link();
@@ -171,13 +173,13 @@ void running_state::prepare() {
 void running_state::prepare_union() {
   now = phase::preparing;
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
-  auto work = [resources = resources, plan = plan, network, below = below, me = me(), self = self,
-               wanted = inputs_wanted]() -> expected<launched> {
+  auto work = [resources = resources, plan = plan, platform = order.action.platform, network, below = below,
+               me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
-    auto group = take_group(*resources);
+    auto group = take_group(*resources, platform);
     if (!group) return failure(std::move(group).error());
     const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     if (auto ready = folder->lie_over(below.tree); !ready) return failure(std::move(ready).error());
@@ -202,7 +204,12 @@ void running_state::prepare_union() {
 }
 
 void running_state::take_prepared(expected<launched> started) {
-  if (!started) return give_up(std::move(started).error());
+  if (!started) {
+    // The next try finds more room.
+    if (resources->trees && started.error().code() == errc::resource_exhausted)
+      caf::anon_send(resources->trees, make_room{});
+    return give_up(std::move(started).error());
+  }
   now = phase::running;
   unchecked = true;
   command = std::move(started->command);

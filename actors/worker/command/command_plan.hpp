@@ -34,7 +34,7 @@ struct command_plan : process_plan {
   std::vector<declared_output> outputs;  ///< in the order declared, each path and kind once
   bool old_outputs = false;              ///< declared by output_files and output_directories
   folder_format format = folder_format::tree;
-  bool at_root = false;  ///< in a sandbox: the input root is /, and all that there is
+  bool at_root = false;          ///< in a sandbox: the input root is /, and all that there is
   wanted_properties properties;  ///< to be told of outputs
   duration timeout{0};
 };

@@ -63,10 +63,10 @@ control_group::counts control_group::read_counts() const {
 std::optional<std::string> control_group::met() const {
   const auto now = read_counts();
   if (limits_.memory > 0 && now.out_of_memory > before_.out_of_memory)
-    return fmt::format("the {} of memory that an action may have (sandbox.memory)",
+    return fmt::format("the {} of memory that it may have (sandbox.memory, or memory of its platform)",
                        to_string(byte_size{limits_.memory}));
   if (limits_.processes > 0 && now.refused_processes > before_.refused_processes)
-    return fmt::format("the {} processes that an action may have (sandbox.processes)", limits_.processes);
+    return fmt::format("the {} processes that it may have (sandbox.processes)", limits_.processes);
   return std::nullopt;
 }
 
@@ -100,13 +100,6 @@ expected<std::shared_ptr<control_groups>> control_groups::open(disk& on, const s
 
 expected<void> control_groups::prepare(const std::string& name) {
   for (auto& one : hierarchies_) {
-    if (one.has("memory")) {
-      const auto text = read(one.base + (one.unified ? "/memory.max" : "/memory.limit_in_bytes"));
-      std::uint64_t most = 0;
-      std::from_chars(text.data(), text.data() + text.size(), most);
-      constexpr std::uint64_t none_in_v1 = std::uint64_t{1} << 62;
-      own_memory_ = most < none_in_v1 ? most : 0;
-    }
     if (one.unified)
       if (auto given = delegate(one); !given) return given;
     const auto ours = one.base + "/" + name;

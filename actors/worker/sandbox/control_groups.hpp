@@ -70,8 +70,6 @@ public:
   /// Blocks shortly.
   expected<std::unique_ptr<control_group>> take(const group_limits& limits);
 
-  /// Bytes that this process may have itself, by the group it is in; 0: not limited.
-  std::uint64_t own_memory() const noexcept { return own_memory_; }
   /// For people: "v2", or the controllers of version 1.
   const std::string& kind() const noexcept { return kind_; }
 
@@ -100,7 +98,6 @@ private:
   disk& on_;
   std::vector<hierarchy> hierarchies_;
   std::string kind_;
-  std::uint64_t own_memory_ = 0;
   std::mutex mutex_;
   std::vector<spare_group> spare_;
   std::uint32_t made_ = 0;

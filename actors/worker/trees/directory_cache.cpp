@@ -57,6 +57,7 @@ struct cache_state {
   caf::result<known_bases> find(const find_bases& order);
   caf::result<granted_tree> keep(keep_tree& order);
   void recheck(const digest& root);
+  caf::result<room_made> shed();
   void give_back(const return_lease& news);
   void count();
 };
@@ -249,6 +250,21 @@ void cache_state::recheck(const digest& root) {
   if ((*known)->base) (*known)->base->checked = false;
 }
 
+caf::result<room_made> cache_state::shed() {
+  auto reply = make_answer<room_made>(self);
+  if (trees) {
+    const auto gone = trees->shed(trees->weight() / 2 + 1);
+    if (context.env.log && gone > 0)
+      context.env.log->warn("the disk is full: kept input trees are removed", {{"bytes", gone}});
+    count();
+  }
+  // Behind what was posted for the trees that have just gone.
+  auto nothing = []() -> expected<bool> { return true; };
+  offload(me(), context.shelf->removals(), nothing,
+          [reply](const expected<bool>&) mutable { reply.deliver(room_made{}); });
+  return reply;
+}
+
 void cache_state::count() {
   if (kept_bytes == nullptr) return;
   kept_bytes->set(static_cast<std::int64_t>(trees->weight()));
@@ -266,6 +282,7 @@ directory_cache_actor::behavior_type cache_behavior(cache_self self, const direc
         return guarded<known_bases>([&] { return self->state.find(order); });
       },
       [self](keep_tree& order) { return guarded<granted_tree>([&] { return self->state.keep(order); }); },
+      [self](const make_room&) { return self->state.shed(); },
       [self](const recheck_tree& news) { self->state.recheck(news.root); },
       [self](const return_tree& news) {
         if (self->state.trees) self->state.trees->release(news.root);

@@ -57,6 +57,11 @@ struct recheck_tree {
   digest root;
 };
 
+/// -> room_made, when it is there: the disk is full, and trees can be made again. Half of what nobody uses
+/// goes.
+struct make_room {};
+struct room_made {};
+
 /// To itself, from pins and leases that are dropped.
 struct return_tree {
   digest root;
@@ -70,6 +75,7 @@ using directory_cache_actor = caf::typed_actor<        //
     caf::replies_to<borrow_tree>::with<granted_tree>,  //
     caf::replies_to<find_bases>::with<known_bases>,    //
     caf::replies_to<keep_tree>::with<granted_tree>,    //
+    caf::replies_to<make_room>::with<room_made>,       //
     caf::reacts_to<recheck_tree>,                      //
     caf::reacts_to<return_tree>,                       //
     caf::reacts_to<return_lease>,                      //
@@ -95,5 +101,7 @@ KILN_MESSAGE(kiln::find_bases)
 KILN_MESSAGE(kiln::known_bases)
 KILN_MESSAGE(kiln::keep_tree)
 KILN_MESSAGE(kiln::recheck_tree)
+KILN_MESSAGE(kiln::make_room)
+KILN_MESSAGE(kiln::room_made)
 KILN_MESSAGE(kiln::return_tree)
 KILN_MESSAGE(kiln::return_lease)

@@ -83,7 +83,7 @@ private:
 
   void build() {
     tree_order order{root_, tree_, base_, {}};
-    if (!base_) order.directories = std::move(directories_);
+    if (!base_) order.directories = directories_;
     // The lease goes with the job: whatever becomes of this action, nobody begins anew before it has ended.
     auto work = [shop = shop_, order = std::move(order), stop = stop_,
                  lease = lease_]() -> expected<std::shared_ptr<cached_tree>> {
@@ -93,8 +93,11 @@ private:
     };
     offload(caf::actor_cast<running_action_actor>(self_), *shop_->pool, std::move(work),
             [me = shared_from_this()](expected<std::shared_ptr<cached_tree>> made) {
-              if (!made) return me->fail_with(std::move(made).error());
-              me->keep(std::move(*made));
+              if (made) return me->keep(std::move(*made));
+              if (made.error().code() != errc::resource_exhausted || std::exchange(me->made_room_, true))
+                return me->fail_with(std::move(made).error());
+              me->self_->request(me->shop_->trees, caf::infinite, make_room{})
+                  .then([me](const room_made&) { me->build(); }, me->refused());
             });
   }
 
@@ -121,6 +124,7 @@ private:
   const then_fn then_;
   tree_origin how_ = tree_origin::kept;
   tree_lease lease_;
+  bool made_room_ = false;
   std::vector<bytes> directories_;
   std::shared_ptr<const walked_tree> walk_;
   cached_tree_ptr base_;

@@ -1,6 +1,7 @@
 #include "actors/worker/trees/tree_look.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <utility>
 #include <vector>
@@ -11,12 +12,17 @@
 namespace kiln {
 namespace {
 
+constexpr unsigned of_top = 0755;
+
 expected<tree_entry> look_at(disk& on, const descriptor& folder, const std::string& name,
                              const file_facts& facts) {
   tree_entry seen;
+  // All of it is our own.
+  if (facts.owner != ::geteuid()) return fail(errc::data_loss, "{} belongs to user {}", name, facts.owner);
   switch (facts.kind) {
     case file_kind::folder:
       seen.what = tree_entry::kind::folder;
+      seen.mark.mode = facts.mode;
       return seen;
     case file_kind::file:
       seen.what = tree_entry::kind::file;
@@ -51,6 +57,9 @@ expected<std::unordered_map<std::string, tree_entry>> look_at_tree(disk& on, con
     to_look_at.pop_back();
     auto here = on.open_beneath(folder, path, O_RDONLY | O_DIRECTORY, follow::none);
     if (!here) return failure(fault_of(purpose::own_folder, here.error().number, "opening folder " + path));
+    if (path.empty())
+      if (auto top = on.facts(*here); !top || top->owner != ::geteuid() || top->mode != of_top)
+        return fail(errc::data_loss, "the folder of a tree is not as it was made");
     auto names = names_in(on, *here, most + 1);
     if (!names) return failure(fault_of(purpose::own_folder, names.error().number, "listing folder " + path));
     for (const auto& name : *names) {

@@ -17,7 +17,7 @@ namespace kiln {
 /// What lies in the folder of a tree that is kept, by its path from there.
 struct tree_entry {
   enum class kind : std::uint8_t { folder, file, symlink, hidden } what = kind::folder;
-  file_mark mark;      ///< of a file
+  file_mark mark;      ///< of a file; of a folder its mode alone
   std::string target;  ///< of a link
 
   bool operator==(const tree_entry&) const noexcept = default;
@@ -29,7 +29,7 @@ struct tree_record {
   std::string base;                      ///< the name of the tree that it lies over
   std::vector<kiln::bytes> directories;  ///< where there is no base
   std::unordered_map<std::string, tree_entry> entries;
-  std::uint64_t bytes = 0;  ///< of its files, each once, and what its folders take
+  std::uint64_t bytes = 0;  ///< that it takes of the disk, its files counted in full and each once
 };
 
 bytes serialise(const tree_record& what);

@@ -23,8 +23,8 @@ constexpr char record_file[] = "record";
 constexpr char layer_folder[] = "layer";
 constexpr char whiteout[] = "whiteout";
 constexpr std::size_t most_names = 1'000'000;
-constexpr std::uint64_t of_folder =
-    4096;  // bytes of the disk, at least: a tree of empty ones takes room, too
+// Of the disk: ext4 has one inode for so many bytes of it, and a folder, a link or an empty file takes one.
+constexpr std::uint64_t of_inode = 16384;
 constexpr std::uint64_t largest_record = std::uint64_t{1} << 30;
 
 failure shelf_fault(const disk_error& why, const std::string& doing) {
@@ -32,7 +32,8 @@ failure shelf_fault(const disk_error& why, const std::string& doing) {
 }
 
 expected<std::string> read_file(disk& on, const descriptor& in, const std::string& path, std::uint64_t most) {
-  auto file = on.open_beneath(in, path, O_RDONLY, follow::none);
+  // Whatever it is: nobody may have to write to it.
+  auto file = on.open_beneath(in, path, O_RDONLY | O_NONBLOCK, follow::none);
   if (!file) return shelf_fault(file.error(), "opening " + path);
   auto facts = on.facts(*file);
   if (!facts) return shelf_fault(facts.error(), "looking at " + path);
@@ -69,6 +70,18 @@ std::string start_of_machine(disk& on) {
   auto file = on.open(descriptor(), "/proc/sys/kernel/random/boot_id", O_RDONLY);
   auto read = file ? read_all(on, *file, name, 0) : tl::unexpected(file.error());
   return read ? std::string(name, *read) : std::string();
+}
+
+/// Its files, each once, and the inodes that are its own: those that are linked are not.
+std::uint64_t weight_of(const input_tree& tree) {
+  std::uint64_t inodes = tree.folders.size() + tree.symlinks.size(), bytes = 0;
+  for (const auto& file : tree.files)
+    if (is_empty_blob(file.blob)) ++inodes;
+  for (const auto& [which, lent] : tree.lent) {
+    bytes += static_cast<std::uint64_t>(which.blob.size);
+    if (!which.executable) ++inodes;
+  }
+  return bytes + inodes * of_inode;
 }
 
 /// The number at the end of a tree's name; 0 for what is no such name.
@@ -161,9 +174,7 @@ expected<void> tree_shelf::make_all(const std::string& name, const tree_order& o
       on(), *layer, tree.folders.size() + tree.files.size() + tree.symlinks.size() + tree.hidden.size());
   if (!entries) return failure(std::move(entries).error());
   record.entries = std::move(*entries);
-  record.bytes = order.tree->folders.size() * of_folder;
-  for (const auto& [which, lent] : order.tree->lent)
-    record.bytes += static_cast<std::uint64_t>(which.blob.size);
+  record.bytes = weight_of(tree);
   return write_file(on(), *home, record_file, serialise(record).view());
 }
 

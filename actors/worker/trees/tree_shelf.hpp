@@ -53,6 +53,8 @@ public:
   expected<std::string> make_sample();
 
   void remove_later(const std::string& name);
+  /// Where that is done, one after the other.
+  thread_pool& removals() const noexcept { return *removals_; }
 
 private:
   tree_shelf(std::shared_ptr<work_root> root, std::shared_ptr<thread_pool> removals, logger* log)

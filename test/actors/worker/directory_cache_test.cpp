@@ -20,8 +20,8 @@ namespace directory_caches {
 
 namespace fs = std::filesystem;
 
-/// Eight files of a hundred bytes, and two folders.
-constexpr std::int64_t tree_bytes = 800 + 2 * 4096;
+/// Eight files of a hundred bytes that are links, two folders and a link.
+constexpr std::int64_t tree_bytes = 800 + 3 * 16384;
 
 struct cache_bench : worker_bench {
   cache_bench() : worker_bench(nullptr, false) {

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "actors/worker/sandbox/limits_of_action.hpp"
 #include "test/actors/worker/tree_bench.hpp"
 #include "test/harness/print.hpp"
 
@@ -63,6 +64,27 @@ BOOST_AUTO_TEST_CASE(that_forks_without_end_is_held_and_told) {
              outcome.status.to_string());
   // The next one in the same group begins anew, and an action that ends well has managed.
   BOOST_TEST(outcome_of("sleep 0 & wait").status.ok());
+}
+
+BOOST_AUTO_TEST_CASE(has_what_its_platform_asks_for_and_no_more_than_there_is) {
+  const group_limits most{1000 << 20, 50, 0};
+  auto of = [&](const platform_properties& platform) { return limits_for(most, platform); };
+  BOOST_TEST((of({}) == most));
+  BOOST_TEST(of({{"memory", "104857600"}}).memory == std::uint64_t{100} << 20);
+  BOOST_TEST(of({{"memory", "104857600"}, {"memory", "104857600"}}).memory == std::uint64_t{200} << 20);
+  BOOST_TEST(of({{"memory", "99999999999999"}}).memory == most.memory);
+  BOOST_TEST(of({{"memory", "18446744073709551615"}, {"memory", "1"}}).memory == most.memory);
+  BOOST_TEST(of({{"memory", "1"}}).memory == std::uint64_t{16} << 20);
+  BOOST_TEST((of({{"memory", "much"}, {"cpu", ""}, {"network", "on"}}) == most));
+  BOOST_TEST(of({{"cpu", "2"}}).cpus == 2U);
+  BOOST_TEST(limits_for({0, 0, 1}, {{"cpu", "2"}}).cpus == 1U);
+  if (!start_limited()) return;
+  auto action = spec(shell(limited_actions::eats_memory));
+  action.platform = {{"memory", std::to_string(64 << 20)}};
+  auto outcome = run(action);
+  BOOST_TEST((outcome.status.message().find("64MiB of memory") != std::string::npos),
+             outcome.status.to_string());
+  BOOST_TEST(outcome_of(limited_actions::eats_memory).status.ok());
 }
 
 BOOST_AUTO_TEST_CASE(sees_nothing_of_its_groups) {
