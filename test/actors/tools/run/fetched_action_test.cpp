@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(an_action_is_what_a_worker_would_take) {
   property->set_value("on");
   action.mutable_timeout()->set_seconds(5);
   auto got = fetch_action(blobs, stored(), {});
-  BOOST_REQUIRE_MESSAGE(got, got.error().to_string());
+  BOOST_REQUIRE(got);
   BOOST_TEST(got->plan.arguments == std::vector<std::string>{"true"});
   BOOST_TEST((got->plan.timeout == std::chrono::seconds(5)));
   BOOST_TEST((got->platform == platform_properties{{"network", "on"}}));
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(the_function_of_its_digest_is_that_of_all_it_names) {
   file->set_name("input");
   to_wire(cas->put("of the input"), file->mutable_digest());
   auto got = fetch_action(blobs, stored(), {});
-  BOOST_REQUIRE_MESSAGE(got, got.error().to_string());
+  BOOST_REQUIRE(got);
   BOOST_TEST((got->inputs->files.at(0).blob == digest_of("of the input", digest_function::blake3)));
 }
 
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(the_platform_of_the_command_counts_where_the_action_has_non
   property->set_name("network");
   property->set_value("on");
   auto got = fetch_action(blobs, stored(), {});
-  BOOST_REQUIRE_MESSAGE(got, got.error().to_string());
+  BOOST_REQUIRE(got);
   BOOST_TEST((got->platform == platform_properties{{"network", "on"}}));
 }
 
