@@ -10,7 +10,7 @@
 #include <random>
 #include <set>
 
-#include "test/actors/worker/tree_bench.hpp"
+#include "test/actors/worker/kept_tree_bench.hpp"
 #include "test/harness/print.hpp"
 
 // What becomes of the input trees that a worker keeps: over its restarts, when they are harmed, and when
@@ -19,7 +19,7 @@ namespace kiln::test {
 
 namespace fs = std::filesystem;
 
-BOOST_FIXTURE_TEST_SUITE(trees_that_a_worker_keeps, tree_bench)
+BOOST_FIXTURE_TEST_SUITE(trees_that_a_worker_keeps, kept_tree_bench)
 
 BOOST_AUTO_TEST_CASE(finds_its_trees_again_and_makes_a_damaged_one_anew) {
   if (!start_working()) return;

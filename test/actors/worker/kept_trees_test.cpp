@@ -4,7 +4,7 @@
 #include <random>
 #include <set>
 
-#include "test/actors/worker/tree_bench.hpp"
+#include "test/actors/worker/kept_tree_bench.hpp"
 #include "test/harness/print.hpp"
 
 // Input trees that a worker keeps, and what actions that see a union with one can do to them.
@@ -12,7 +12,7 @@ namespace kiln::test {
 
 namespace fs = std::filesystem;
 
-BOOST_FIXTURE_TEST_SUITE(a_worker_that_keeps_trees, tree_bench)
+BOOST_FIXTURE_TEST_SUITE(a_worker_that_keeps_trees, kept_tree_bench)
 
 BOOST_AUTO_TEST_CASE(lays_a_tree_out_once_and_only_what_differs_of_one_that_is_nearly_the_same) {
   if (!start_working()) return;
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(shows_every_tree_as_it_is_whatever_it_lies_over) {
 // S11: at every level of users.
 BOOST_AUTO_TEST_CASE(lets_actions_do_to_their_inputs_what_they_like_and_nobody_else_sees_it) {
   for (const char* users : {"auto", "none"}) {
-    tree_bench bench;
+    kept_tree_bench bench;
     bench.options.action_users = users;
     if (!bench.start_working()) return;
     auto inputs = some_files(30);

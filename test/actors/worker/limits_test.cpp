@@ -1,14 +1,14 @@
 #include <boost/test/unit_test.hpp>
 
 #include "actors/worker/sandbox/limits_of_action.hpp"
-#include "test/actors/worker/tree_bench.hpp"
+#include "test/actors/worker/kept_tree_bench.hpp"
 #include "test/harness/print.hpp"
 
 // What an action's processes may have together, by the kernel's control groups.
 namespace kiln::test {
 namespace limited_actions {
 
-struct limits_bench : tree_bench {
+struct limits_bench : kept_tree_bench {
   /// Whether this machine lets us; if not, it is no fault of ours.
   bool start_limited() {
     if (!start_working()) return false;

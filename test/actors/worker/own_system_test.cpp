@@ -4,7 +4,7 @@
 #include <memory>
 #include <sstream>
 
-#include "test/actors/worker/tree_bench.hpp"
+#include "test/actors/worker/kept_tree_bench.hpp"
 #include "test/harness/print.hpp"
 
 // Actions whose input root is their /, and brings its own system.
@@ -32,7 +32,7 @@ picture system_of_a_shell() {
   return all;
 }
 
-struct system_bench : tree_bench {
+struct system_bench : kept_tree_bench {
   action_outcome run_at_root(const std::string& script, const picture& inputs,
                              const std::function<void(v2::Command&)>& adjust = nullptr) {
     auto command = shell(script);

@@ -16,7 +16,7 @@ namespace kiln::test {
 /// slash an empty folder.
 using picture = std::map<std::string, std::string>;
 
-struct tree_bench : sandbox_bench {
+struct kept_tree_bench : sandbox_bench {
   /// The Directory of what lies below `folder`, which is empty or ends with a slash; all of it is put.
   v2::Directory directory_of(const picture& all, const std::string& folder = "") {
     v2::Directory made;
