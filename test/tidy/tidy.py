@@ -161,6 +161,29 @@ def breaches_of_names(files):
             yield f"{name}: {len(paths)} headers of this name: {', '.join(map(str, paths))}"
 
 
+OPENED = re.compile(r"namespace ([\w:]+) \{")
+DEFINED = re.compile(r"(?:struct|class) (\w+)(?: final)?(?: : [^;{]*)?(?: \{|$)")
+
+
+def breaches_of_types(files):
+    """Two types of one name in one program: each part of it goes by one of them, without a word of the linker."""
+    homes = {}
+    for path in files:
+        if path.suffix != ".hpp" or path.parts[0] == "plugins":  # each plugin hides its own
+            continue
+        inside = []
+        for line in (ROOT / path).read_text().splitlines():
+            if opened := OPENED.match(line):
+                inside.append(opened[1])
+            elif line.startswith("}  // namespace") and inside:
+                inside.pop()
+            elif inside and (defined := DEFINED.match(line)):
+                homes.setdefault("::".join([*inside, defined[1]]), set()).add(path)
+    for name, paths in sorted(homes.items()):
+        if len(paths) > 1:
+            yield f"{name}: {len(paths)} types of this name: {', '.join(map(str, sorted(paths)))}"
+
+
 def breaches_of_format(files):
     if not files:
         return
@@ -187,6 +210,7 @@ def main():
             warnings.append(f"{path}: {len(lines)} lines; do two ideas share this room?")
     breaches += breaches_of_excuses(sources)
     breaches += breaches_of_names(sources)
+    breaches += breaches_of_types(sources)
     breaches += breaches_of_format(sources)
     for line in warnings:
         print("warning:", line)
