@@ -14,6 +14,7 @@
 #include "kiln/worker/v1/action_facts.pb.h"
 #include "test/end_to_end/remote_execution.hpp"
 #include "test/end_to_end/server_fixture.hpp"
+#include "test/harness/file_systems.hpp"
 
 namespace kiln::end_to_end {
 namespace sandbox {
@@ -105,6 +106,7 @@ BOOST_AUTO_TEST_CASE(actions_see_the_machine_where_that_is_wanted) {
 
 // Not only what an action finds, but how it came there: the fast way, and none that was fallen back to.
 BOOST_AUTO_TEST_CASE(inputs_are_a_kept_tree_below_each_action_also_after_a_restart) {
+  if (test::lies_on_overlay(path(""))) return;
   const auto root = files("of all");
   for (const char* expected_tree : {"made", "kept"}) {
     auto server = serve("all_in_one");
@@ -167,8 +169,9 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_killed_at_any_moment_leaves_nothing_and_sh
   require_code(server, 0);
   for (const auto& entry : std::filesystem::recursive_directory_iterator(work / "actions"))
     BOOST_TEST((entry.is_directory() || entry.file_size() == 0), entry.path());
-  for (const auto& entry : std::filesystem::directory_iterator(work / "trees"))
-    BOOST_TEST((!entry.is_directory() || std::filesystem::exists(entry.path() / "record")), entry.path());
+  if (std::filesystem::exists(work / "trees"))
+    for (const auto& entry : std::filesystem::directory_iterator(work / "trees"))
+      BOOST_TEST((!entry.is_directory() || std::filesystem::exists(entry.path() / "record")), entry.path());
   std::ifstream mounts("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);)
     BOOST_TEST((line.find(work.string()) == std::string::npos), line);

@@ -12,7 +12,8 @@ namespace {
 
 struct shape {
   unsigned files;
-  unsigned folders;  ///< 0: all in the root
+  unsigned folders;      ///< 0: all in the root
+  bool all_new = false;  ///< each version has all of it under other names
 };
 
 std::string content_of(std::uint64_t seed, std::uint64_t file) {
@@ -59,9 +60,9 @@ private:
   void add_files(v2::Directory& to, unsigned begin, unsigned end, std::uint64_t number) const {
     for (unsigned i = begin; i < end; ++i) {
       auto* file = to.add_files();
-      file->set_name(fmt::format("file{:05}", i));
+      file->set_name(fmt::format("{:05}file{:05}", of_.all_new ? number : 0, i));
       file->set_is_executable(true);
-      const bool other = number > 0 && i == changed_file;
+      const bool other = number > 0 && i == changed_file && !of_.all_new;
       to_wire(digest_of(other ? version(number) : content_of(seed_, i)), file->mutable_digest());
     }
   }
@@ -132,12 +133,15 @@ workload changing_inputs(std::string name, std::string title, const shape& of, u
 }  // namespace
 
 std::vector<workload> input_workloads(std::uint64_t seed) {
-  constexpr shape flat{1978, 0}, nested{1978, 200}, small{64, 0}, large{4400, 200}, large_flat{4400, 0};
+  constexpr shape flat{1978, 0}, nested{1978, 200}, small{64, 0}, large{4400, 200}, large_flat{4400, 0},
+      unknown{1978, 0, true};
   return {
       same_inputs("inputs_64", "Execute with 64 inputs", small, 8, seed),
       same_inputs("inputs_2000", "Execute with 1,978 inputs", flat, 8, seed),
       same_inputs("inputs_2000_alone", "Execute with 1,978 inputs, one by one", flat, 1, seed),
       same_inputs("inputs_2000_nested", "Execute with 1,978 inputs in 200 folders", nested, 8, seed),
+      changing_inputs("inputs_unknown", "Execute, 1,978 inputs in a tree never seen, one by one", unknown, 1,
+                      seed),
       changing_inputs("inputs_changed", "Execute, one of 4,400 inputs changed, one by one", large, 1, seed),
       changing_inputs("inputs_changed_flat", "Execute, one of 4,400 in one folder changed, one by one",
                       large_flat, 1, seed)};

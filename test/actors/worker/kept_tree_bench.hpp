@@ -9,6 +9,7 @@
 
 #include "core/wire/digests.hpp"
 #include "test/actors/worker/sandbox_bench.hpp"
+#include "test/harness/file_systems.hpp"
 
 namespace kiln::test {
 
@@ -17,6 +18,8 @@ namespace kiln::test {
 using picture = std::map<std::string, std::string>;
 
 struct kept_tree_bench : sandbox_bench {
+  bool start_working() { return sandbox_bench::start_working() && !lies_on_overlay(folder.path().string()); }
+
   /// The Directory of what lies below `folder`, which is empty or ends with a slash; all of it is put.
   v2::Directory directory_of(const picture& all, const std::string& folder = "") {
     v2::Directory made;
