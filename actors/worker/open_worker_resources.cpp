@@ -96,6 +96,25 @@ void limit_actions(worker_resources& resources) {
                                                         {"processes", resources.limits.processes}});
 }
 
+/// Where they are wanted, or else on the disk.
+expected<void> try_changes(worker_resources& resources, const std::string& sample) {
+  auto try_in = [&](std::uint64_t memory) {
+    return try_union(*resources.sandbox,
+                     std::make_shared<const process_union>(process_union{{sample}, memory, {}}),
+                     *resources.processes, *resources.root);
+  };
+  const auto& wanted = resources.options.sandbox;
+  if (wanted.changes == changes_place::memory) {
+    auto works = try_in(wanted.scratch_size.bytes);
+    if (works) resources.changes_in_memory = wanted.scratch_size.bytes;
+    if (works) return works;
+    if (resources.env.log)
+      resources.env.log->warn("what actions change lies on the disk: a union in memory cannot be made here",
+                              {{"error", works.error()}});
+  }
+  return try_in(0);
+}
+
 /// Whether input trees are kept, for actions to see through a union.
 expected<void> keep_trees(worker_resources& resources) {
   const auto& wanted = resources.options;
@@ -107,7 +126,7 @@ expected<void> keep_trees(worker_resources& resources) {
   if (!shelf) return failure(std::move(shelf).error());
   auto sample = (*shelf)->make_sample();
   if (!sample) return failure(std::move(sample).error());
-  auto works = try_union(*resources.sandbox, *sample, *resources.processes, *resources.root);
+  auto works = try_changes(resources, *sample);
   if (works) {
     resources.shelf = std::move(*shelf);
     // Whoever the actions run as, what they write to is theirs.

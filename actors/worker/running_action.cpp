@@ -182,12 +182,14 @@ void running_state::prepare_union() {
     auto group = take_group(*resources, platform);
     if (!group) return failure(std::move(group).error());
     const auto* where_it_is = *group ? &(*group)->where() : nullptr;
-    if (auto ready = folder->lie_over(below.tree); !ready) return failure(std::move(ready).error());
+    const auto memory = resources->changes_in_memory;
+    if (auto ready = folder->lie_over(below.tree, memory > 0); !ready)
+      return failure(std::move(ready).error());
     auto usage = std::make_shared<usage_watch>(folder, resources->options, nullptr, *resources->env.time);
     const std::string tree = name_of(below.how);
     resources->counts->count("overlay", tree, resources->env.time->now() - wanted);
-    auto layers =
-        std::make_shared<const process_union>(process_union{below.tree->layers(), output_parents(*plan)});
+    auto layers = std::make_shared<const process_union>(
+        process_union{below.tree->layers(), memory, output_parents(*plan)});
     auto started = resources->processes->start(
         *plan,
         {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),

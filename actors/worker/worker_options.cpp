@@ -42,6 +42,11 @@ schema<sandbox_options> sandbox_schema() {
              "Bytes that an action in namespaces may have in its /tmp, which is memory, and as many in its "
              "/dev/shm.",
              at_least(1_MiB))
+      .choice("changes", &options::changes,
+              {{"disk", changes_place::disk}, {"memory", changes_place::memory}},
+              "Where the files lie that an action over a kept input tree makes and changes, its outputs "
+              "among them. "
+              "memory: faster, and no more than scratch_size of them; what needs more finds the disk full.")
       .field("memory", &options::memory,
              "Bytes of memory that all processes of an action in namespaces may have at once, with what it "
              "has in its "

@@ -33,12 +33,15 @@ enum class sandbox_level : std::uint8_t {
   folder,      ///< a folder, limits and processes of its own
   namespaces,  ///< and it sees nothing of the machine but what it needs
 };
+/// Where what an action changes of its inputs lies, and what it makes beside them, until it is collected.
+enum class changes_place : std::uint8_t { disk, memory };
 enum class sandbox_network : std::uint8_t { off, by_property, on };
 struct sandbox_options {
   sandbox_level level = sandbox_level::automatic;
   sandbox_network network = sandbox_network::by_property;
   std::vector<std::string> shown;
   byte_size scratch_size = 4_GiB;
+  changes_place changes = changes_place::disk;
   std::optional<byte_size> memory;  ///< none: nine tenths of what there is
   std::uint32_t processes = 16384;
   std::optional<std::uint32_t> cpus;  ///< none: all

@@ -42,6 +42,7 @@ struct worker_resources {
   std::shared_ptr<control_groups> groups;
   std::shared_ptr<process_launcher> processes;
   std::shared_ptr<const process_sandbox> sandbox;  ///< for all actions; null: they see the machine
+  std::uint64_t changes_in_memory = 0;             ///< bytes that those may take; 0: they lie on the disk
   group_limits limits;                             ///< in those
   std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
   directory_cache_actor trees;                     ///< and who lends them

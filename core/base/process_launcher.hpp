@@ -34,6 +34,8 @@ struct process_sandbox {
 struct process_union {
   /// From the top down, each by its absolute path; they are our own, and nobody changes them meanwhile.
   std::vector<std::string> layers;
+  /// Bytes of memory that what it changes may take; 0: that lies in its own folder.
+  std::uint64_t in_memory = 0;
   /// Below the process's folder: made as its user, with what they lie in, before it starts.
   std::vector<std::string> folders;
 };

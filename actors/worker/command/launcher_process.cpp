@@ -159,6 +159,7 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
     head.scratch_size = in.scratch_size;
     head.shown = static_cast<std::uint32_t>(in.shown.size());
     head.filter = static_cast<std::uint32_t>(in.filter.size());
+    head.changes_in_memory = below.in_memory;
     head.layers = static_cast<std::uint32_t>(below.layers.size());
     head.folders = static_cast<std::uint32_t>(below.folders.size());
     head.group = group.number;

@@ -41,9 +41,9 @@ disk& action_folder::on() const noexcept {
   return home_->on();
 }
 
-expected<void> action_folder::lie_over(std::shared_ptr<const void> layers) {
+expected<void> action_folder::lie_over(std::shared_ptr<const void> layers, bool else_where) {
   layers_ = std::move(layers);
-  return prepare_for_union(home_->on(), place_);
+  return else_where ? expected<void>() : prepare_for_union(home_->on(), place_);
 }
 
 expected<void> action_folder::remove() {

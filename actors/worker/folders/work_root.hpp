@@ -34,8 +34,9 @@ public:
   const descriptor& err() const noexcept { return place_.err; }
   user_number user() const noexcept { return place_.user; }  ///< whose it is, and who the action is to run as
 
-  /// Blocks. The root is to be the top of a union; `layers` is held until nobody can see it any more.
-  expected<void> lie_over(std::shared_ptr<const void> layers);
+  /// Blocks. The root is to be the top of a union, unless something `else_where` is; `layers` is held until
+  /// nobody can see it any more.
+  expected<void> lie_over(std::shared_ptr<const void> layers, bool else_where = false);
   /// How the action saw it.
   void show(std::shared_ptr<const descriptor> view) { view_ = std::move(view); }
   /// What there is to be seen of it: the union, or the root alone.

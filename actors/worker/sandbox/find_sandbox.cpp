@@ -75,7 +75,7 @@ expected<void> try_sandbox(const process_sandbox& sandbox, bool network,
   if (!made) return failure(std::move(made).error());
   std::shared_ptr<action_folder> folder = std::move(*made);
   if (below)
-    if (auto ready = folder->lie_over(below); !ready) return ready;
+    if (auto ready = folder->lie_over(below, below->in_memory > 0); !ready) return ready;
   auto said = std::make_shared<std::promise<expected<process_end>>>();
   auto end = said->get_future();
   // The folder stays until nobody works in it, and is gone before anybody goes on.
@@ -152,10 +152,9 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
   return nullptr;
 }
 
-expected<void> try_union(const process_sandbox& sandbox, const std::string& sample,
+expected<void> try_union(const process_sandbox& sandbox, std::shared_ptr<const process_union> sample,
                          process_launcher& launcher, work_root& root) {
-  auto below = std::make_shared<const process_union>(process_union{{sample}, {}});
-  return try_for_a_while(sandbox, false, below, launcher, root);
+  return try_for_a_while(sandbox, false, sample, launcher, root);
 }
 
 }  // namespace kiln

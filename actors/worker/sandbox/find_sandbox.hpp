@@ -19,10 +19,10 @@ expected<std::shared_ptr<const process_sandbox>> find_sandbox(const sandbox_opti
                                                               process_launcher& launcher, work_root& root,
                                                               logger* log, error* why_not = nullptr);
 
-/// Whether a union can be made in it: tried with a sample (tree_shelf::make_sample) as the layer below.
+/// Whether a union can be made in it: tried with one over a sample (tree_shelf::make_sample).
 /// UNAVAILABLE or RESOURCE_EXHAUSTED for what may pass; else the error says what the machine refuses. Blocks,
 /// as above.
-expected<void> try_union(const process_sandbox& sandbox, const std::string& sample,
+expected<void> try_union(const process_sandbox& sandbox, std::shared_ptr<const process_union> sample,
                          process_launcher& launcher, work_root& root);
 
 }  // namespace kiln

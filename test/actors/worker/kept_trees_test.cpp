@@ -152,6 +152,30 @@ BOOST_AUTO_TEST_CASE(collects_outputs_out_of_the_union) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(may_have_in_memory_what_an_action_changes) {
+  options.sandbox.changes = changes_place::memory;
+  if (!start_working()) return;
+  if (has_logged("a union in memory cannot be made here")) return;
+  auto inputs = some_files(30);
+  auto command =
+      shell("chmod 700 d0/f0; echo more >> d0/f0; rm d1/f1; mkdir -p new; echo out > new/out; cat d0/f0");
+  command.add_output_paths("d0");
+  command.add_output_paths("new/out");
+  for (int round = 0; round < 3; ++round) {
+    auto seen = done(command, inputs);
+    BOOST_TEST(seen.out == "content 0more\n");
+    BOOST_TEST(seen.result.output_directories_size() == 1);
+    BOOST_REQUIRE(seen.result.output_files_size() == 1);
+    BOOST_TEST(get(seen.result.output_files(0).digest()) == "out\n");
+    BOOST_TEST(done(listing, inputs).out == text_of(inputs));
+    BOOST_TEST(leftovers().empty());
+  }
+  // No more of it than there is room for.
+  auto full =
+      run(shell("head -c 20000000 /dev/zero > large 2> /dev/null || echo full"), directory_of(inputs));
+  BOOST_TEST(out_of(full) == "full\n");
+}
+
 BOOST_AUTO_TEST_CASE(says_what_is_wrong_with_a_working_directory_or_an_output) {
   if (!start_working()) return;
   const auto root = directory_of({{"file", "a file"}, {"folder/x", "x"}});

@@ -18,6 +18,8 @@ namespace {
 // outside, which the command can then read in its list of mounts.
 constexpr char own[] = ".own";
 constexpr char own_folder[] = ".own/root";
+constexpr char own_work[] = ".own/work";
+constexpr unsigned long long least_inodes = 4096;
 constexpr std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 bool hide(const char* name) {
@@ -45,11 +47,24 @@ bool show_home(int folder, const char* path) {
   return false;
 }
 
+/// In the place of those: what the command changes is gone with the last who sees it.
+bool make_home_in_memory(const command& what) {
+  constexpr unsigned long long of_inode = 4096;
+  const unsigned long long size = what.head.changes_in_memory;
+  char options[96];
+  snprintf(options, sizeof options, "mode=0755,size=%llu,nr_inodes=%llu", size,
+           least_inodes + size / of_inode);
+  const bool same = what.head.user == same_user;
+  return mkdir(own, 0755) == 0 && mount("tmpfs", own, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0 &&
+         mkdir(own_folder, same ? 0755 : 0700) == 0 && mkdir(own_work, 0700) == 0 &&
+         (same || chown(own_folder, what.head.user, what.head.user) == 0);
+}
+
 }  // namespace
 
 bool mount_union(const command& what, int folder, const char* path, int identities, bool in_user_namespace,
                  const char* where) {
-  if (!show_home(folder, path)) return false;
+  if (what.head.changes_in_memory > 0 ? !make_home_in_memory(what) : !show_home(folder, path)) return false;
   // An upper folder serves one command after the other, with other layers (index=off), and is worth nothing
   // after a crash (volatile). Folders of the layers can be renamed where the kernel allows that.
   char options[512] = "lowerdir=";

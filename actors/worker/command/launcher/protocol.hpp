@@ -37,8 +37,9 @@ inline constexpr std::uint32_t same_user = 0xffffffff;
 /// from the top down, the folders to be made in it, and the doors of its
 /// control group.
 struct command_head {
-  std::uint64_t open_files = 0;    ///< that the command may have; 0: as many as we may
-  std::uint64_t largest_file = 0;  ///< that the command may write, in bytes; 0: as large as we may
+  std::uint64_t open_files = 0;         ///< that the command may have; 0: as many as we may
+  std::uint64_t largest_file = 0;       ///< that the command may write, in bytes; 0: as large as we may
+  std::uint64_t changes_in_memory = 0;  ///< of a union, in bytes; 0: they lie in the command's folder
   std::uint32_t paths = 0;
   std::uint32_t arguments = 0;
   std::uint32_t variables = 0;
