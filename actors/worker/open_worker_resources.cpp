@@ -68,23 +68,32 @@ std::string maker_of_trees(const worker_options& options) {
                      options.max_input_entries, options.absolute_symlinks);
 }
 
-/// What all processes of an action may have together, where the kernel lets us say it.
-void limit_actions(worker_resources& resources) {
-  if (!resources.sandbox) return;
-  auto* log = resources.env.log;
+/// The groups by which actions are limited. Before there is a launcher: in version 2 of the kernel's groups
+/// we have to go into one of our own for that, with all that we start.
+void open_groups(worker_resources& resources) {
+  if (resources.options.sandbox.level == sandbox_level::folder) return;
   // By the folder, which is one worker's.
   const auto name = "kiln-" + digest_of(resources.root->path()).hex().substr(0, 16);
   auto groups = control_groups::open(*resources.env.files, "/proc/self", name,
                                      resources.options.sandbox.cpus.has_value());
-  if (!groups) {
+  if (groups)
+    resources.groups = std::move(*groups);
+  else
     resources.lacks.groups = groups.error().message();
+}
+
+/// What all processes of an action may have together, where the kernel lets us say it.
+void limit_actions(worker_resources& resources) {
+  auto* log = resources.env.log;
+  if (!resources.sandbox) resources.groups.reset();
+  if (!resources.sandbox) return;
+  if (!resources.groups) {
     if (log)
       log->warn(
           "what an action takes of memory and processes is not limited: there are no control groups for us",
-          {{"error", groups.error()}});
+          {{"error", resources.lacks.groups}});
     return;
   }
-  resources.groups = std::move(*groups);
   const auto& wanted = resources.options.sandbox;
   const auto most = find_own_machine(*resources.env.files).memory;
   resources.limits.memory = wanted.memory ? wanted.memory->bytes : most / 10 * 9;
@@ -124,9 +133,9 @@ expected<void> keep_trees(worker_resources& resources) {
   auto removals = resources.env.pools->make("kiln-trees", 1);
   auto shelf = tree_shelf::open(resources.root, std::move(removals), maker_of_trees(wanted), log);
   if (!shelf) return failure(std::move(shelf).error());
+  // A disk that trees have filled is no reason not to start: they go.
   auto sample = (*shelf)->make_sample();
-  if (!sample) return failure(std::move(sample).error());
-  auto works = try_changes(resources, *sample);
+  auto works = sample ? try_changes(resources, *sample) : expected<void>(failure(std::move(sample).error()));
   if (works) {
     resources.shelf = std::move(*shelf);
     // Whoever the actions run as, what they write to is theirs.
@@ -156,6 +165,7 @@ expected<std::shared_ptr<worker_resources>> open_own_resources(const worker_opti
   if (!root) return failure(std::move(root).error());
   resources->root = std::move(*root);
   if (auto apart = keep_apart(*resources, slots); !apart) return failure(std::move(apart).error());
+  if (env.processes == nullptr) open_groups(*resources);
   auto processes = launcher_for(env, *resources->root);
   if (!processes) return failure(std::move(processes).error());
   resources->processes = std::move(*processes);

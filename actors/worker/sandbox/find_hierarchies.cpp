@@ -41,6 +41,7 @@ bool place(const mount& in, const std::string& path, std::string& into) {
   if (in.root != "/") {
     if (!path.starts_with(in.root)) return false;
     below = path.substr(in.root.size());
+    if (!below.empty() && below.front() != '/') return false;
   }
   while (below.ends_with('/')) below.pop_back();
   into = in.point + below;

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
+#include <functional>
 #include <map>
 
 #include "actors/worker/sandbox/find_hierarchies.hpp"
@@ -32,6 +33,8 @@ public:
   /// What a new group has, and what of it refuses to be written to with which errno.
   std::map<std::string, std::string> files;
   std::map<std::string, int> refusals;
+  std::string busy;  ///< is refused with EBUSY until this is so
+  std::function<bool()> busy_until;
 
   disk_result<void> make_folder(const descriptor& in, const char* path, unsigned mode) override {
     auto made = memory_disk::make_folder(in, path, mode);
@@ -47,6 +50,8 @@ public:
   }
   disk_result<descriptor> open(const descriptor& in, const char* path, int flags, unsigned mode,
                                lookup how) override {
+    if (busy_until && path == busy && (flags & O_ACCMODE) != O_RDONLY && !busy_until())
+      return tl::unexpected(disk_error{EBUSY});
     if (auto refused = refusals.find(path); refused != refusals.end() && (flags & O_ACCMODE) != O_RDONLY)
       return tl::unexpected(disk_error{refused->second});
     // A write replaces what such a file says.
@@ -111,6 +116,7 @@ BOOST_AUTO_TEST_CASE(are_made_where_we_are_in_each_hierarchy) {
                                                         {"pids", "/sys/fs/cgroup/pids"},
                                                         {"v2", "/sys/fs/cgroup/unified"}}));
   // What this process sees of a hierarchy does not show where it is.
+  BOOST_TEST(find_hierarchies("4:memory:/docker/abcd\n", v1_mounts).empty());
   BOOST_TEST(find_hierarchies("4:memory:/elsewhere\n", v1_mounts).empty());
   BOOST_TEST(find_hierarchies("", "").empty());
 }
@@ -166,6 +172,15 @@ BOOST_FIXTURE_TEST_CASE(are_not_there_where_we_may_not_make_them, v2_machine) {
   BOOST_TEST((groups.error().message().find("memory") != std::string::npos));
   on.put("/proc/self/cgroup", "");
   BOOST_TEST(!open().has_value());
+}
+
+// A group with processes of its own gives nothing to groups in it.
+BOOST_FIXTURE_TEST_CASE(are_made_beside_our_own_when_we_are_in_the_way, v2_machine) {
+  const std::string base = "/sys/fs/cgroup/kiln.service";
+  on.busy = base + "/cgroup.subtree_control";
+  on.busy_until = [&] { return on.get(base + "/kiln-server/cgroup.procs") == "0"; };
+  BOOST_TEST(open().has_value());
+  BOOST_TEST(on.get(base + "/cgroup.subtree_control") == "+memory +pids +cpu");
 }
 
 // Of the worker before, which was killed.
