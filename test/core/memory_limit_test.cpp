@@ -1,12 +1,11 @@
 #include "core/base/memory_limit.hpp"
 
-#include <stdlib.h>
-
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "core/config/memory_share.hpp"
+#include "test/core/played_system.hpp"
 
 using namespace kiln;
 
@@ -15,21 +14,7 @@ namespace memory_limits {
 namespace fs = std::filesystem;
 
 /// What a process sees of /proc and /sys.
-struct seen_system {
-  seen_system() {
-    std::string name = (fs::temp_directory_path() / "kiln-memory-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    root = name;
-  }
-  ~seen_system() {
-    std::error_code ignored;
-    fs::remove_all(root, ignored);
-  }
-
-  void write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root / path).parent_path());
-    std::ofstream(root / path) << text;
-  }
+struct seen_system : test::played_system {
   void version_1(const std::string& own, const std::string& top = "/") const {
     write("proc/self/cgroup", "12:cpu,cpuacct:/elsewhere\n4:memory:" + own + "\n0::/\n");
     write("proc/self/mountinfo",
@@ -38,14 +23,7 @@ struct seen_system {
               top + " /sys/fs/cgroup/memory rw,nosuid shared:9 - cgroup cgroup rw,memory\n" +
               "32 1 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
   }
-  void version_2(const std::string& own, const std::string& top = "/") const {
-    write("proc/self/cgroup", "0::" + own + "\n");
-    write("proc/self/mountinfo", "24 1 254:1 / / rw - ext4 /dev/vda1 rw\n30 24 0:26 " + top +
-                                     " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
-  }
   memory_bound limit() const { return find_memory_limit(root.string()); }
-
-  fs::path root;
 };
 
 }  // namespace memory_limits

@@ -1,10 +1,10 @@
 #include "core/base/processor_limit.hpp"
 
-#include <stdlib.h>
-
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+
+#include "test/core/played_system.hpp"
 
 using namespace kiln;
 
@@ -13,21 +13,7 @@ namespace processor_limits {
 namespace fs = std::filesystem;
 
 /// What a process sees of /proc and /sys on a machine of 64 processors.
-struct seen_quotas {
-  seen_quotas() {
-    std::string name = (fs::temp_directory_path() / "kiln-processors-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    root = name;
-  }
-  ~seen_quotas() {
-    std::error_code ignored;
-    fs::remove_all(root, ignored);
-  }
-
-  void write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root / path).parent_path());
-    std::ofstream(root / path) << text;
-  }
+struct seen_quotas : test::played_system {
   void version_1(const std::string& own, const std::string& top = "/") const {
     write("proc/self/cgroup", "12:cpu,cpuacct:" + own + "\n4:memory:/elsewhere\n0::/\n");
     write("proc/self/mountinfo",
@@ -36,14 +22,7 @@ struct seen_quotas {
               "31 1 0:27 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
               "32 1 0:28 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n");
   }
-  void version_2(const std::string& own, const std::string& top = "/") const {
-    write("proc/self/cgroup", "0::" + own + "\n");
-    write("proc/self/mountinfo",
-          "30 24 0:26 " + top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
-  }
   unsigned limit() const { return find_processor_limit(system_disk(), root.string(), 64).count; }
-
-  fs::path root;
 };
 
 }  // namespace processor_limits
