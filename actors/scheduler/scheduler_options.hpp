@@ -14,8 +14,16 @@ namespace kiln {
 
 struct scheduler_options {
   std::vector<std::string> counted_properties = {"cpu", "memory"};
-  std::vector<std::string> ignored_properties = {"container-image", "label:action_default",
-                                                 "label:action_large"};
+  std::vector<std::string> ignored_properties = {"container-image",
+                                                 "label:action_default",
+                                                 "label:action_large",
+                                                 "persistentWorkerKey",
+                                                 "persistentWorkerProtocol",
+                                                 "requires-worker-protocol",
+                                                 "supports-multiplex-sandboxing",
+                                                 "supports-multiplex-workers",
+                                                 "supports-worker-cancellation",
+                                                 "supports-workers"};
   scheduling::declared_properties platforms;
   std::size_t max_queued = 100'000;
   std::size_t max_workers = 10'000;

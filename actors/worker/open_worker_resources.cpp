@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/worker/command/command_runner.hpp"
+#include "actors/worker/persistent/persistent_tool.hpp"
 #include "actors/worker/sandbox/find_sandbox.hpp"
 #include "actors/worker/usual_properties.hpp"
 #include "core/base/descriptors.hpp"
@@ -33,6 +34,7 @@ expected<void> keep_apart(worker_resources& resources, std::uint32_t slots) {
   const auto mode = resources.options.inputs;
   resources.links = mode == input_mode::trusted_links || (mode == input_mode::safe && *users);
   resources.watches = resources.links && !*users;
+  resources.links_of_tools = *users && mode != input_mode::copy;
   if (!resources.env.log) return {};
   const std::string inputs = resources.links ? "links" : "copies";
   if (*users)
@@ -182,6 +184,23 @@ expected<std::shared_ptr<worker_resources>> open_own_resources(const worker_opti
   return resources;
 }
 
+/// Tools that live on, where they are wanted. They hold the resources that hold their actor, which its end
+/// undoes.
+tool_pool_actor open_tools(caf::actor_system& system, const std::shared_ptr<worker_resources>& resources,
+                           std::uint32_t slots) {
+  const auto& wanted = resources->options.persistent;
+  tool_limits limits;
+  limits.tools = wanted.number.value_or(slots);
+  limits.uses = wanted.uses;
+  limits.idle = wanted.idle;
+  limits.bytes = wanted.inputs.bytes;
+  if (limits.tools == 0) return {};
+  auto make = [resources](const tool_traits& traits) {
+    return std::make_shared<persistent_tool>(resources, traits);
+  };
+  return spawn_tool_pool(system, {resources->env, limits, resources->pool, std::move(make)});
+}
+
 expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, const worker_options& options,
                                                      const worker_context& context,
                                                      const worker_profile& profile) {
@@ -199,10 +218,13 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
     resources->trees = spawn_directory_cache(
         system, {context.env, resources->shelf, resources->pool, context.cache ? context.cache : context.cas,
                  options.kept_trees.bytes, most_kept_trees});
+  resources->tools = open_tools(system, resources, profile.slots);
   if (context.also_needs)
     context.also_needs("input_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->input_cache));
   if (context.also_needs && resources->trees)
     context.also_needs("directory_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->trees));
+  if (context.also_needs && resources->tools)
+    context.also_needs("persistent_workers", caf::actor_cast<caf::strong_actor_ptr>(resources->tools));
   return worker_resources_ptr(std::move(resources));
 }
 

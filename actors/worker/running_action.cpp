@@ -56,6 +56,7 @@ void running_state::take_command(const bytes& content) {
 }
 
 void running_state::fetch() {
+  if (auto tool = wanted_tool()) return fetch_for_tool(*tool);
   const auto& root = order.action.input_root;
   if (resources->trees && root.size > 0)
     return obtain_tree(self, resources, root, stop, [self = self](expected<obtained_tree> tree) {
@@ -65,20 +66,16 @@ void running_state::fetch() {
       state.below = std::move(*tree);
       state.prepare_union();
     });
-  fetch_inputs(self, resources, root, [self = self](expected<std::shared_ptr<input_tree>> tree) {
-    auto& state = self->state;
-    if (state.now != phase::fetching) return;
-    if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
-    state.inputs = std::move(*tree);
-    state.prepare();
-  });
+  fetch_inputs(self, resources, root, resources->links,
+               [self = self](expected<std::shared_ptr<input_tree>> tree) {
+                 auto& state = self->state;
+                 if (state.now != phase::fetching) return;
+                 if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+                 state.inputs = std::move(*tree);
+                 state.prepare();
+               });
 }
 
-namespace {
-
-/// Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
-/// keeps it, and its control group. The moments are taken there: on a busy machine this actor may hear of
-/// them much later.
 process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,
                              std::shared_ptr<action_folder> folder,
                              std::shared_ptr<const control_group> group) {
@@ -92,10 +89,16 @@ process_observer listener_of(const running_action_actor& me, running_self self, 
           }};
 }
 
-/// The actor is to know its folder, whatever is done in it next.
 void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder) {
   caf::anon_send(me, resume{[self, folder = std::move(folder)] { self->state.folder = folder; }});
 }
+
+const char* method_of(const materialised& done) {
+  if (done.copied > done.linked) return "copy";
+  return done.linked > 0 ? "hardlink" : "";
+}
+
+namespace {
 
 /// Null where there are none.
 expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources,
@@ -104,12 +107,6 @@ expected<std::shared_ptr<const control_group>> take_group(const worker_resources
   auto taken = resources.groups->take(limits_for(resources.limits, platform));
   if (!taken) return failure(std::move(taken).error());
   return std::shared_ptr<const control_group>(std::move(*taken));
-}
-
-/// Of inputs that came into the folder.
-const char* method_of(const materialised& done) {
-  if (done.copied > done.linked) return "copy";
-  return done.linked > 0 ? "hardlink" : "";
 }
 
 const char* name_of(tree_origin how) {
@@ -220,7 +217,7 @@ void running_state::take_prepared(expected<launched> started) {
   conditions = std::move(started->conditions);
   keep_watch();
   if (*stop)
-    kill_command();
+    stop_command();
   else if (overdue)
     end_overdue();
   if (command_over) on_ended(*std::exchange(command_over, std::nullopt));
@@ -251,7 +248,7 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
         *state.stop = true;
         state.outcome = {order.why, {}, 0, false, fault_owner::elsewhere};
         if (state.told) return;
-        if (state.now == phase::running) state.kill_command();
+        if (state.now == phase::running) state.stop_command();
         if (state.now == phase::preparing || state.now == phase::collecting) state.expect_end();
         if (state.now == phase::fetching || state.now == phase::uploading) state.clean_up();
       },

@@ -95,10 +95,12 @@ void running_state::clean_up() {
   *stop = true;
   if (!folder) return say_over();
   // What has gone well to its end has no process and no reader any more.
-  auto work = [folder = std::move(folder), group = std::move(group), resources = resources,
+  auto work = [folder = std::move(folder), use = by_tool, group = std::move(group), resources = resources,
                well = outcome.status.ok(), inputs = unchecked ? inputs : nullptr] {
     std::atomic<bool> never{false};
     if (inputs) (void)recheck_altered(*resources, *inputs, never);  // the action has failed anyway
+    if (use && use->request.place)
+      if (auto cleared = use->tool->clear_up(use->request); !cleared) return cleared;
     return well ? folder->hand_back() : folder->remove();
   };
   expect_removal();
@@ -115,6 +117,7 @@ void running_state::clean_up() {
 void running_state::say_over() {
   inputs.reset();
   below.tree.reset();
+  by_tool.reset();
   if (told)
     self->send(owner, action_gone{order.operation, order.attempt});
   else

@@ -11,14 +11,17 @@
 #include "actors/worker/command/usage_watch.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "actors/worker/inputs/input_tree.hpp"
+#include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/outputs/output_collector.hpp"
 #include "actors/worker/outputs/result_record.hpp"
+#include "actors/worker/persistent/persistent_tool.hpp"
 #include "actors/worker/running_action.hpp"
 #include "actors/worker/trees/tree_building.hpp"
 #include "core/base/process_launcher.hpp"
 
 /// What an action's actor knows of it, and its steps: up to the command (running_action.cpp), beside it
-/// (running_action_watch.cpp) and after it (running_action_end.cpp).
+/// (running_action_watch.cpp) and after it (running_action_end.cpp); and those of a request to a tool that
+/// lives on (running_action_tool.cpp).
 namespace kiln::running {
 
 /// What it is waiting for. Answers of stores may come when nobody wants them any more; work on the thread
@@ -31,6 +34,13 @@ struct launched {
   std::shared_ptr<usage_watch> usage;
   std::shared_ptr<const control_group> group;
   action_conditions conditions;
+};
+
+/// Of an action that is a request to a tool that lives on.
+struct tool_use {
+  std::shared_ptr<const tool_call> call;
+  tool_lease tool;
+  persistent_tool::prepared request;
 };
 
 struct running_state;
@@ -50,6 +60,8 @@ struct running_state {
   std::shared_ptr<const command_plan> plan;
   std::shared_ptr<input_tree> inputs;  ///< that come into its folder
   obtained_tree below;                 ///< or the tree that lies below it
+  std::shared_ptr<tool_use> by_tool;   ///< or the tool that has them; null: the command is run as it stands
+  bool alone = false;                  ///< as it is to be
   steady_time inputs_wanted{};
   std::shared_ptr<action_folder> folder;
   running_process_ptr command;
@@ -77,12 +89,19 @@ struct running_state {
   void fetch();
   void prepare();
   void prepare_union();
+  std::optional<tool_traits> wanted_tool() const;
+  void fetch_for_tool(const tool_traits& traits);
+  void read_call(const tool_traits& traits, std::shared_ptr<input_tree> tree);
+  void borrow_tool_for(std::shared_ptr<const tool_call> call);
+  void run_alone();
+  void prepare_request();
   void take_prepared(expected<launched> started);
   void keep_watch();
   void look_around();
   void take_look(expected<std::optional<error>> found);
   error too_late() const;
   void end_overdue();
+  void stop_command();
   void kill_command();
   void expect_end();
   void expect_removal();
@@ -97,5 +116,16 @@ struct running_state {
   void clean_up();
   void say_over();
 };
+
+/// Until the command's processes are gone, its folder must stay, whatever becomes of us: so the listener
+/// keeps it, and its control group. The moments are taken there: on a busy machine this actor may hear of
+/// them much later.
+process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,
+                             std::shared_ptr<action_folder> folder,
+                             std::shared_ptr<const control_group> group);
+/// The actor is to know its folder, whatever is done in it next.
+void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder);
+/// Of inputs that came into a folder, as ActionFacts says it.
+const char* method_of(const materialised& done);
 
 }  // namespace kiln::running

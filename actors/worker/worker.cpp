@@ -108,6 +108,7 @@ worker_state::~worker_state() {
   if (!resources) return;
   caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
   if (resources->trees) caf::anon_send_exit(resources->trees, caf::exit_reason::user_shutdown);
+  if (resources->tools) caf::anon_send_exit(resources->tools, caf::exit_reason::user_shutdown);
 }
 
 void worker_state::join() {

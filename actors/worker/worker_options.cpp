@@ -80,6 +80,31 @@ schema<sandbox_options> sandbox_schema() {
       });
 }
 
+schema<persistent_options> persistent_schema() {
+  using namespace std::chrono_literals;
+  using namespace config_literals;
+  using options = persistent_options;
+  return schema<options>{
+      "Tools that live on after an action, for the next that has the same one: Bazel's persistent workers."}
+      .field(
+          "number", &options::number,
+          "At once, of all kinds. An action is a request to one if its platform has a persistentWorkerKey, "
+          "its last arguments are flag files, and its client has marked the tool's inputs, as Bazel does "
+          "with "
+          "--experimental_remote_mark_tool_inputs. Who may run actions can then harm what later actions with "
+          "the same tool make, as inside one process nothing keeps them apart. auto: as many as there are "
+          "slots. 0: such an action is run as it stands.",
+          at_most(65536U), or_word("auto"))
+      .field("max_uses", &options::uses, "Requests that one of them serves before it is started anew.",
+             at_least(1U))
+      .field("max_idle", &options::idle, "How long one waits for its next request.", at_least(duration(1ms)),
+             at_most(duration(24h)))
+      .field(
+          "max_inputs", &options::inputs,
+          "Bytes of the tools' own inputs, all of them together; they stay on the disk as long as the tools "
+          "live.");
+}
+
 }  // namespace
 
 schema<worker_options> worker_schema() {
@@ -128,6 +153,8 @@ schema<worker_options> worker_schema() {
           "able to pass through the folders that work_root lies in. auto: the same with numbers that are "
           "free on common systems, where Kiln may; else, and with none, as Kiln's own user.")
       .section("sandbox", &options::sandbox, sandbox_schema(), "What an action sees of the machine.")
+      .section("persistent_workers", &options::persistent, persistent_schema(),
+               "Tools that live on after an action.")
       .field(
           "kept_inputs", &options::kept_inputs,
           "Bytes of inputs held ready after their action for the next that wants them; they cannot leave the "

@@ -47,6 +47,14 @@ struct sandbox_options {
   std::optional<std::uint32_t> cpus;  ///< none: all
 };
 
+/// Tools that live on after an action, for the next that has the same one.
+struct persistent_options {
+  std::optional<std::uint32_t> number = 0;  ///< at once; none: as many as there are slots
+  std::uint32_t uses = 1000;                ///< of one
+  duration idle = std::chrono::minutes(5);
+  byte_size inputs = 2_GiB;  ///< of all of them
+};
+
 struct worker_options {
   std::string name;                    ///< empty: the host's name and something random
   std::optional<std::uint32_t> slots;  ///< none: twice as many as processors
@@ -61,6 +69,7 @@ struct worker_options {
   bool absolute_symlinks = true;
   absolute_output absolute_output_symlinks = absolute_output::keep;
   sandbox_options sandbox;
+  persistent_options persistent;
   std::string default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   duration max_timeout = std::chrono::hours(24);
   duration kill_grace = std::chrono::seconds(15);

@@ -7,6 +7,7 @@
 #include "actors/worker/inputs/input_cache.hpp"
 #include "actors/worker/inputs/input_metrics.hpp"
 #include "actors/worker/outputs/output_room.hpp"
+#include "actors/worker/persistent/tool_pool.hpp"
 #include "actors/worker/sandbox/control_groups.hpp"
 #include "actors/worker/trees/directory_cache.hpp"
 #include "actors/worker/worker_options.hpp"
@@ -30,8 +31,9 @@ struct worker_resources {
   worker_options options;
   environment env;
   std::string worker_name;
-  bool links = false;    ///< inputs are links to files that actions share; else each action has copies
-  bool watches = false;  ///< and actions run as a user who could change those
+  bool links = false;           ///< inputs are links to files that actions share; else each action has copies
+  bool watches = false;         ///< and actions run as a user who could change those
+  bool links_of_tools = false;  ///< inputs of persistent workers are links, which those cannot change
   store_actor cas;
   std::shared_ptr<output_room> room;  ///< in that store
   input_cache_actor input_cache;
@@ -46,6 +48,7 @@ struct worker_resources {
   group_limits limits;                             ///< in those
   std::shared_ptr<tree_shelf> shelf;               ///< of input trees that are kept; null: none are
   directory_cache_actor trees;                     ///< and who lends them
+  tool_pool_actor tools;                           ///< that live on after an action; null: none do
   std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
   worker_shortfalls lacks;
 };

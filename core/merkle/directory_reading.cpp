@@ -5,6 +5,7 @@
 #include "core/wire/digests.hpp"
 #include "core/wire/field_reader.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/node_properties.hpp"
 
 namespace kiln {
 
@@ -100,7 +101,9 @@ expected<void> directory_reading::add_files(const v2::Directory& from) {
     if (!blob) return fail(blob.error().in_context(words(walk_.rules_.words.file, node.name())));
     auto at = walk_.hear_file(*blob);
     if (!at) return failure(std::move(at).error());
-    if (keeps(walk_detail::everything)) tree_.files_.push_back({keep(node.name()), *at, is_executable(node)});
+    if (keeps(walk_detail::everything))
+      tree_.files_.push_back(
+          {keep(node.name()), *at, is_executable(node), is_tool_input(node.node_properties())});
   }
   note_range(tree_.files_of_, at_, begin, tree_.files_);
   return {};

@@ -36,6 +36,7 @@ public:
     text name;
     place blob = nothing;
     bool executable = false;
+    bool tool = false;  ///< what its client calls an input of the tool that the command starts
   };
   struct link {
     text name;

@@ -10,6 +10,9 @@ namespace {
 constexpr const char* mtime_name = "mtime";
 constexpr const char* mode_name = "unix_mode";
 
+// By which Bazel marks what belongs to a tool.
+constexpr const char* tool_input_name = "bazel_tool_input";
+
 }  // namespace
 
 expected<wanted_properties> wanted_properties_of(
@@ -26,6 +29,12 @@ expected<wanted_properties> wanted_properties_of(
                   escaped(name), mtime_name, mode_name);
   }
   return wanted;
+}
+
+bool is_tool_input(const build::bazel::remote::execution::v2::NodeProperties& of) noexcept {
+  for (const auto& property : of.properties())
+    if (property.name() == tool_input_name) return true;
+  return false;
 }
 
 void announce_node_properties(build::bazel::remote::execution::v2::ExecutionCapabilities* into) {

@@ -142,8 +142,10 @@ private:
 };
 
 usage_watch::usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-                         const input_tree* inputs, const clock& time, std::function<amount()> taken)
+                         const input_tree* inputs, const clock& time, std::function<amount()> taken,
+                         std::shared_ptr<const descriptor> within)
     : folder_(std::move(folder)),
+      within_(within ? std::move(within) : std::shared_ptr<const descriptor>(folder_, &folder_->root())),
       time_(time),
       taken_(taken ? std::move(taken) : [folder = folder_] { return taken_beside(*folder); }),
       max_in_stream_(options.max_stream_size),
@@ -164,7 +166,7 @@ std::optional<error> usage_watch::look() {
   if (!must_walk(taken)) return std::nullopt;
   auto begun = time_.now();
   const amount most{inputs_.bytes + max_in_outputs_.bytes, inputs_.entries + max_entries_};
-  found_ = walk(folder_->on(), folder_->root(), most).run();
+  found_ = walk(folder_->on(), *within_, most).run();
   taken_before_ = taken;
   walked_ = time_.now();
   walk_took_ = walked_ - begun;

@@ -31,9 +31,11 @@ public:
     std::uint64_t entries = 0;
   };
   /// `inputs` lie in the folder from the beginning; null: none do. `taken` says what is taken of the whole
-  /// file system; by default that of the folder is asked.
+  /// file system; by default that of the folder is asked. `within`: what of the folder is the action's; null:
+  /// all.
   usage_watch(std::shared_ptr<const action_folder> folder, const worker_options& options,
-              const input_tree* inputs, const clock& time, std::function<amount()> taken = nullptr);
+              const input_tree* inputs, const clock& time, std::function<amount()> taken = nullptr,
+              std::shared_ptr<const descriptor> within = nullptr);
 
   /// What is over its limit, as the action's end. Blocks; one at a time.
   std::optional<error> look();
@@ -45,6 +47,7 @@ private:
   bool must_walk(const amount& taken) const;
 
   const std::shared_ptr<const action_folder> folder_;
+  const std::shared_ptr<const descriptor> within_;
   const clock& time_;
   const std::function<amount()> taken_;
   const byte_size max_in_stream_;

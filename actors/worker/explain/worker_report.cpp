@@ -158,6 +158,17 @@ void say_groups(two_columns& report, const worker_resources& worker) {
       worker.limits.cpus == 0 ? "all" : std::to_string(worker.limits.cpus), worker.groups->kind()));
 }
 
+void say_persistent(two_columns& report, const worker_resources& worker, const worker_profile& profile) {
+  const auto& wanted = worker.options.persistent;
+  const auto number = wanted.number.value_or(profile.slots);
+  if (number == 0) {
+    report.say("tools", "end with their action, also those that could be persistent workers");
+    return report.cures({"set `persistent_workers.number` where all who may run actions are trusted"});
+  }
+  report.say("tools", fmt::format("up to {} live on as persistent workers, for {} requests, {} idle", number,
+                                  wanted.uses, to_string(wanted.idle)));
+}
+
 void say_limits(two_columns& report, const worker_resources& worker, const worker_profile& profile) {
   const auto& options = worker.options;
   report.say("limits", fmt::format("slots {}: so many actions at once", profile.slots));
@@ -207,6 +218,8 @@ std::string explain_worker(const worker_resources& worker, const worker_profile&
   report.pause();
   say_users(report, worker, machine);
   say_network(report, worker);
+  report.pause();
+  say_persistent(report, worker, profile);
   report.pause();
   say_limits(report, worker, profile);
   report.pause();

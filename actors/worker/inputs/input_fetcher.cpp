@@ -137,11 +137,11 @@ void borrow_files(action_self* self, const worker_resources_ptr& resources, std:
             [shared](const caf::error& fault) { (*shared)(failure(from_caf(fault))); });
 }
 
-void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
+void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root, bool links,
                   tree_fn then) {
-  auto go_on = [self, resources, then = std::move(then)](expected<walked_inputs> walked) {
+  auto go_on = [self, resources, links, then = std::move(then)](expected<walked_inputs> walked) {
     if (!walked) return then(failure(std::move(walked).error()));
-    auto tree = unfold(walked->tree, resources->options, resources->links);
+    auto tree = unfold(walked->tree, resources->options, links);
     if (!tree) return then(failure(std::move(tree).error()));
     borrow_files(self, resources, std::move(*tree), then);
   };

@@ -27,8 +27,9 @@ void walk_inputs(action_self* self, const worker_resources_ptr& resources, const
 void borrow_files(action_self* self, const worker_resources_ptr& resources, std::shared_ptr<input_tree> tree,
                   std::function<void(expected<std::shared_ptr<input_tree>>)> then);
 
-/// Both, for all of a tree: INVALID_ARGUMENT if it is larger than the options allow.
-void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root,
+/// Both, for all of a tree, whose files are to be links or not: INVALID_ARGUMENT if it is larger than the
+/// options allow.
+void fetch_inputs(action_self* self, const worker_resources_ptr& resources, const digest& root, bool links,
                   std::function<void(expected<std::shared_ptr<input_tree>>)> then);
 
 /// FAILED_PRECONDITION as clients understand it: they upload what is named, and try again.

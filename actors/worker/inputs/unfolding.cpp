@@ -84,7 +84,8 @@ expected<std::shared_ptr<input_tree>> unfold(const walked_tree& tree, const work
   for (std::uint32_t index = 0; index < contents.size(); ++index) {
     const auto at = contents[index];
     for (const auto& file : tree.files(at)) {
-      laid_out->files.push_back({index, std::string(tree[file.name]), tree.blob(file.blob), file.executable});
+      laid_out->files.push_back(
+          {index, std::string(tree[file.name]), tree.blob(file.blob), file.executable, file.tool});
       if (file.blob != walked_tree::nothing)
         laid_out->lent.try_emplace(laid_out->wanted(laid_out->files.back()));
     }

@@ -52,6 +52,7 @@ void action_record::set_end(const process_end& how, const action_conditions& und
   facts.set_input_method(under.input_method);
   facts.set_input_tree(under.input_tree);
   facts.set_limited(under.limited);
+  facts.set_persistent_worker(under.persistent_worker);
   *facts.mutable_user_time() = to_message(how.user);
   *facts.mutable_system_time() = to_message(how.system);
   facts.set_peak_memory(how.peak_memory);

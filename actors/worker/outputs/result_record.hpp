@@ -23,6 +23,7 @@ struct action_conditions {
   std::string input_method;  ///< as ActionFacts says it
   std::string input_tree;
   bool limited = false;
+  std::string persistent_worker = {};
 };
 
 /// The ActionResult as it grows, with the times of all that happened.
