@@ -33,6 +33,12 @@ expected<void> is_slots(const std::string& text) {
               max_slots);
 }
 
+expected<void> is_tool_count(const std::string& text) {
+  if (text == "auto" || parse_number<std::uint32_t>(text, 0, max_slots)) return {};
+  return fail(errc::invalid_argument, "{} is neither a whole number from 0 to {} nor auto", in_quotes(text),
+              max_slots);
+}
+
 expected<void> is_worker_name(const std::string& text) {
   if (text.size() <= longest_worker_name) return {};
   return fail(errc::invalid_argument, "{} has {} bytes, and a name at most {}", in_quotes(text), text.size(),
@@ -54,12 +60,19 @@ expected<void> is_redis_endpoint(const std::string& text) {
 }
 
 constexpr variable_flag all_variable_flags[] = {
-    {"--listen", "KILN_LISTEN", is_listen_address},   {"--workers", "KILN_WORKERS_LISTEN", is_listen_address},
-    {"--worker-token", "KILN_WORKER_TOKEN", is_path}, {"--data", "KILN_DATA", is_path},
-    {"--capacity", "KILN_CAPACITY", is_capacity},     {"--scheduler", "KILN_SCHEDULER", is_endpoint},
-    {"--cache", "KILN_CACHE", is_endpoint},           {"--slots", "KILN_SLOTS", is_slots},
-    {"--name", "KILN_WORKER_NAME", is_worker_name},   {"--metrics", "KILN_METRICS_LISTEN", is_listen_address},
-    {"--redis", "KILN_REDIS", is_redis_endpoint},     {"--sandbox", "KILN_SANDBOX", is_sandbox_level},
+    {"--listen", "KILN_LISTEN", is_listen_address},
+    {"--workers", "KILN_WORKERS_LISTEN", is_listen_address},
+    {"--worker-token", "KILN_WORKER_TOKEN", is_path},
+    {"--data", "KILN_DATA", is_path},
+    {"--capacity", "KILN_CAPACITY", is_capacity},
+    {"--scheduler", "KILN_SCHEDULER", is_endpoint},
+    {"--cache", "KILN_CACHE", is_endpoint},
+    {"--slots", "KILN_SLOTS", is_slots},
+    {"--name", "KILN_WORKER_NAME", is_worker_name},
+    {"--metrics", "KILN_METRICS_LISTEN", is_listen_address},
+    {"--redis", "KILN_REDIS", is_redis_endpoint},
+    {"--sandbox", "KILN_SANDBOX", is_sandbox_level},
+    {"--persistent-workers", "KILN_PERSISTENT_WORKERS", is_tool_count},
 };
 
 using variable_list = std::vector<std::pair<std::string, std::string>>;

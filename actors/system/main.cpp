@@ -86,6 +86,11 @@ void add_plugins(CLI::App* command, std::string& folder) {
 constexpr const char* sandbox_sentence =
     "What keeps actions from the machine: namespaces, folder, or auto, the former where it works";
 
+constexpr const char* tools_sentence =
+    "Tools that live on after an action, at most; auto: as many as there are slots. For who trusts all that "
+    "may run "
+    "actions here (default: 0)";
+
 void add_property(CLI::App* command, serve_request& request) {
   command
       ->add_option("--property", request.properties,
@@ -110,6 +115,7 @@ void add_serve(CLI::App& app, serve_request& request, std::function<int()>& chos
   add_variable(command, request, "--cache", "HOST:PORT of the cache behind this one (profile two_tier)");
   add_variable(command, request, "--redis", "redis://HOST:PORT behind this cache (profile redis_cache)");
   add_variable(command, request, "--sandbox", sandbox_sentence);
+  add_variable(command, request, "--persistent-workers", tools_sentence);
   add_property(command, request);
   add_plugins(command, request.plugins);
   command->final_callback([&] { chosen = [&request] { return serve(request); }; });
@@ -151,6 +157,7 @@ void add_worker(CLI::App& app, serve_request& request, bool& explained, std::fun
   add_variable(command, request, "--data", "Folder for inputs and work");
   add_variable(command, request, "--capacity", "Size of the cache of inputs");
   add_variable(command, request, "--sandbox", sandbox_sentence);
+  add_variable(command, request, "--persistent-workers", tools_sentence);
   add_property(command, request);
   command->add_flag(
       "--explain", explained,

@@ -23,7 +23,13 @@ expected<digest> upload_action(const remote& server, const std::string& script, 
   v2::Command command;
   for (const auto& word : {std::string("/bin/sh"), std::string("-c"), script}) command.add_arguments(word);
   command.add_output_paths("out");
+  return upload_action(server, command, root, std::move(blobs));
+}
+
+expected<digest> upload_action(const remote& server, const v2::Command& command, const v2::Directory& root,
+                               std::vector<remote::blob> blobs, const v2::Platform& platform) {
   v2::Action action;
+  *action.mutable_platform() = platform;
   auto command_bytes = command.SerializeAsString();
   auto root_bytes = root.SerializeAsString();
   to_wire(digest_of(command_bytes), action.mutable_command_digest());

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/contract/action.hpp"
 #include "test/end_to_end/remote.hpp"
@@ -18,6 +19,10 @@ using input_files = std::map<std::string, std::string>;
 /// Uploads what it takes to run this shell script, whose output is the file `out`; -> the action's digest.
 expected<digest> upload_action(const remote& server, const std::string& script,
                                const input_files& inputs = {});
+
+/// The same for any command. `blobs`: what the root names.
+expected<digest> upload_action(const remote& server, const v2::Command& command, const v2::Directory& root,
+                               std::vector<remote::blob> blobs, const v2::Platform& platform = {});
 
 /// An Execute call and what it has told so far. Any thread.
 class running_execution {
