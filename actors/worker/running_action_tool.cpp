@@ -70,7 +70,7 @@ void running_state::prepare_request() {
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
-    auto request = use->tool->prepare(*use->call, *plan, platform, *stop);
+    auto request = use->tool->prepare(*folder, *use->call, *plan, platform, *stop);
     if (!request) return failure(std::move(request).error());
     use->request = std::move(*request);
     const auto& ready = use->request;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -10,15 +11,12 @@ namespace {
 
 constexpr std::size_t longest_text = 1 << 20;
 
-/// A hierarchy of cgroups, as it is mounted.
-struct hierarchy {
-  cgroup_version version = cgroup_version::one;
-  std::string top;    // which cgroup is mounted
-  std::string mount;  // where
-};
-
-bool names_controller(const std::string& list, std::string_view controller) {
-  return ("," + list + ",").find("," + std::string(controller) + ",") != std::string::npos;
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  std::istringstream all{std::string(text)};
+  for (std::string part; std::getline(all, part, at);)
+    if (!part.empty()) parts.push_back(std::move(part));
+  return parts;
 }
 
 /// Words of /proc/self/mountinfo have their spaces written as \040.
@@ -34,48 +32,77 @@ std::string unescaped(const std::string& word) {
   return plain;
 }
 
+/// A hierarchy of cgroups, as it is mounted.
+struct cgroup_mount {
+  cgroup_version version = cgroup_version::one;
+  std::string top;                   // which cgroup is mounted
+  std::string point;                 // where
+  std::vector<std::string> options;  // of version 1: its controllers, and others
+};
+
 /// One line of /proc/self/mountinfo.
-std::optional<hierarchy> hierarchy_of(const std::string& line, std::string_view controller) {
-  std::istringstream words(line);
-  std::string number, parent, device, top, mount, word, type, source, super;
-  words >> number >> parent >> device >> top >> mount;
-  while (words >> word && word != "-") {
-  }
-  words >> type >> source >> super;
-  if (type == "cgroup2") return hierarchy{cgroup_version::two, unescaped(top), unescaped(mount)};
-  if (type != "cgroup" || !names_controller(super, controller)) return std::nullopt;
-  return hierarchy{cgroup_version::one, unescaped(top), unescaped(mount)};
+std::optional<cgroup_mount> mount_of(const std::string& line) {
+  const auto words = split(line, ' ');
+  const auto dash = std::find(words.begin(), words.end(), "-");
+  if (words.size() < 6 || words.end() - dash < 4) return std::nullopt;
+  const auto& type = dash[1];
+  if (type != "cgroup" && type != "cgroup2") return std::nullopt;
+  return cgroup_mount{type == "cgroup2" ? cgroup_version::two : cgroup_version::one, unescaped(words[3]),
+                      unescaped(words[4]), split(dash[3], ',')};
 }
 
-/// The process's cgroup in such a hierarchy: /proc/self/cgroup has lines "number:controllers:path".
-std::optional<std::string> own_cgroup(const std::string& text, cgroup_version version,
-                                      std::string_view controller) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    auto first = line.find(':');
-    auto second = line.find(':', first == std::string::npos ? first : first + 1);
-    if (second == std::string::npos) continue;
-    const auto controllers = line.substr(first + 1, second - first - 1);
-    if (version == cgroup_version::two ? controllers.empty() : names_controller(controllers, controller))
-      return line.substr(second + 1);
-  }
-  return std::nullopt;
+/// The process's own group in a hierarchy.
+struct membership {
+  std::vector<std::string> controllers;  // none: of version 2
+  std::string path;
+};
+
+/// One line of /proc/self/cgroup: "number:controllers:path".
+std::optional<membership> membership_of(const std::string& line) {
+  const auto first = line.find(':');
+  const auto second = line.find(':', first == std::string::npos ? first : first + 1);
+  if (second == std::string::npos) return std::nullopt;
+  return membership{split(std::string_view(line).substr(first + 1, second - first - 1), ','),
+                    line.substr(second + 1)};
 }
 
-/// `path` as seen from the cgroup that is mounted; empty for that itself, and for one outside of it.
-std::string below(const std::string& path, const std::string& top) {
+bool is_in(const membership& one, const cgroup_mount& in) {
+  if (in.version == cgroup_version::two) return one.controllers.empty();
+  return !one.controllers.empty() &&
+         std::all_of(one.controllers.begin(), one.controllers.end(), [&](const auto& name) {
+           return std::find(in.options.begin(), in.options.end(), name) != in.options.end();
+         });
+}
+
+/// `path` as seen from the cgroup that is mounted: empty for that itself.
+std::optional<std::string> below(const std::string& path, const std::string& top) {
   std::string_view rest = path;
   if (top != "/") {
-    if (!rest.starts_with(top)) return {};
+    if (!rest.starts_with(top)) return std::nullopt;
     rest.remove_prefix(top.size());
-    if (!rest.empty() && rest.front() != '/') return {};
+    if (!rest.empty() && rest.front() != '/') return std::nullopt;
   }
-  if (rest.find("/..") != std::string_view::npos) return {};
+  if (rest.find("/..") != std::string_view::npos) return std::nullopt;
   while (rest.ends_with('/')) rest.remove_suffix(1);
   return std::string(rest);
 }
 
 }  // namespace
+
+std::vector<own_cgroup> find_own_cgroups(std::string_view groups, std::string_view mounts) {
+  std::vector<membership> own;
+  for (const auto& line : split(groups, '\n'))
+    if (auto one = membership_of(line)) own.push_back(std::move(*one));
+  std::vector<own_cgroup> found;
+  for (const auto& line : split(mounts, '\n')) {
+    const auto mounted = mount_of(line);
+    if (!mounted) continue;
+    for (const auto& one : own)
+      if (is_in(one, *mounted))
+        found.push_back({mounted->version, one.controllers, mounted->point, below(one.path, mounted->top)});
+  }
+  return found;
+}
 
 std::optional<std::string> system_text(disk& on, const std::string& path) {
   auto file = on.open(descriptor(), path.c_str(), O_RDONLY);
@@ -99,14 +126,14 @@ void each_own_cgroup(disk& on, const std::string& root, std::string_view control
   const auto own = system_text(on, root + "/proc/self/cgroup");
   const auto mounts = system_text(on, root + "/proc/self/mountinfo");
   if (!own || !mounts) return;
-  std::istringstream lines(*mounts);
-  for (std::string line; std::getline(lines, line);) {
-    auto found = hierarchy_of(line, controller);
-    if (!found) continue;
-    auto path = own_cgroup(*own, found->version, controller);
-    if (!path) continue;
-    for (auto at = below(*path, found->top);; at.resize(at.rfind('/'))) {
-      each(found->mount + at, found->version);
+  for (const auto& one : find_own_cgroups(*own, *mounts)) {
+    const bool counts =
+        one.version == cgroup_version::two ||
+        std::find(one.controllers.begin(), one.controllers.end(), controller) != one.controllers.end();
+    if (!counts) continue;
+    // Of one that is out of sight, what is mounted may be above it.
+    for (auto at = one.below.value_or("");; at.resize(at.rfind('/'))) {
+      each(one.mount + at, one.version);
       if (at.empty()) break;
     }
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/disk.hpp"
 
@@ -13,6 +14,17 @@
 namespace kiln {
 
 enum class cgroup_version : std::uint8_t { one, two };
+
+/// The process's own group in one hierarchy, as that is mounted.
+struct own_cgroup {
+  cgroup_version version = cgroup_version::one;
+  std::vector<std::string> controllers;  ///< that the hierarchy has; of version 2 its files tell
+  std::string mount;                     ///< where it is mounted
+  std::optional<std::string> below;      ///< the own group from there; nothing if the mount does not show it
+};
+
+/// Out of /proc/PID/cgroup and /proc/PID/mountinfo (proc(5), cgroups(7)), for each mount that there is.
+std::vector<own_cgroup> find_own_cgroups(std::string_view groups, std::string_view mounts);
 
 /// Calls `each` with the folder (without `root`) of the process's own cgroup and of every one above it, in
 /// each hierarchy that may limit what `controller` ("memory", "cpu") counts: a limit holds for all below it,

@@ -72,10 +72,15 @@ private:
         (void)on_.set_mode(*folder, ours_alone);
       return folder;
     }
-    if (folder.error().number != EACCES) return folder;
-    // Only a folder of ours gets here: it could not be unlinked, so it is no file.
-    if (!on_.set_mode(current(), name.c_str(), ours_alone)) return folder;
+    if (folder.error().number != EACCES || !open_up(current(), name)) return folder;
     return on_.open_beneath(current(), name, O_RDONLY | O_DIRECTORY, follow::none);
+  }
+
+  /// A folder of ours whose mode keeps us out. Never by its name: whoever lives in there may give that to a
+  /// link meanwhile, or to a file of somebody else's.
+  bool open_up(const descriptor& in, const std::string& name) {
+    auto closed = on_.open_beneath(in, name, O_PATH | O_DIRECTORY, follow::none);
+    return closed && on_.set_mode(*closed, ours_alone);
   }
 
   expected<void> unmount(const descriptor& in, const std::string& name) {
@@ -109,9 +114,8 @@ private:
       std::string moved = "kiln-removed-" + std::to_string(moved_++);
       auto try_it = [&] { return on_.rename(from, name.c_str(), base, moved.c_str(), RENAME_NOREPLACE); };
       auto done = try_it();
-      // A folder that moves is written to itself; it must be one, for it could not be unlinked.
-      if (!done && done.error().number == EACCES && on_.set_mode(from, name.c_str(), ours_alone))
-        done = try_it();
+      // A folder that moves is written to itself.
+      if (!done && done.error().number == EACCES && open_up(from, name)) done = try_it();
       if (done) {
         stack_.front().listed = false;
         return {};

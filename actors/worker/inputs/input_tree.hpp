@@ -50,8 +50,7 @@ using lent_input_ptr = std::shared_ptr<const lent_input>;
 /// in which each comes after the one that it lies in; the first is the root.
 struct input_tree {
   struct folder {
-    std::string path;    ///< from the root, which is empty
-    bool there = false;  ///< already, where the tree is laid out
+    std::string path;  ///< from the root, which is empty
   };
   struct file {
     std::uint32_t in = 0;  ///< index of its folder

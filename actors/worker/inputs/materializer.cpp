@@ -65,7 +65,7 @@ private:
   /// The folder and the files and links directly in it. Files and links stand in the order of their folders.
   expected<void> make_folder(std::uint32_t index) {
     const auto& path = tree_.folders[index].path;
-    if (index > 0 && !tree_.folders[index].there) {
+    if (index > 0) {
       auto above = on_.open_beneath(root_, parent_path(path), O_PATH | O_DIRECTORY, follow::none);
       if (!above) return input_fault(above.error(), "opening the folder of " + path);
       auto name = path.substr(path.rfind('/') + 1);

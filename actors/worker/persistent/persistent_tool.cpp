@@ -71,7 +71,8 @@ void persistent_tool::spoil() noexcept {
   if (process_) process_->kill();
 }
 
-expected<persistent_tool::prepared> persistent_tool::prepare(const tool_call& call, const command_plan& plan,
+expected<persistent_tool::prepared> persistent_tool::prepare(const action_folder& stage,
+                                                             const tool_call& call, const command_plan& plan,
                                                              const platform_properties& platform,
                                                              const std::atomic<bool>& stop) {
   prepared made;
@@ -81,18 +82,18 @@ expected<persistent_tool::prepared> persistent_tool::prepare(const tool_call& ca
       auto folder = resources_->root->make_action_folder();
       if (!folder) return failure(std::move(folder).error());
       folder_ = std::make_unique<tool_folder>(std::move(*folder));
-      auto own = folder_->lay_out_tool(*call.inputs, plan, stop);
+      auto own = folder_->lay_out_tool(*call.inputs, plan, traits_.multiplex, stop);
       if (!own) return failure(std::move(own).error());
       made.inputs = *own;
     }
     made.place = folder_->place();
     if (traits_.multiplex) {
       made.number = ++last_number_;
-      auto view = folder_->lay_out_sandbox(made.number, *call.inputs, plan, stop);
+      auto view = folder_->lay_out_sandbox(stage, made.number, *call.inputs, plan, stop);
       if (!view) return failure(std::move(view).error());
       made.view = std::move(*view);
     } else {
-      auto rest = folder_->lay_out_request(*call.inputs, plan, stop);
+      auto rest = folder_->lay_out_request(stage, *call.inputs, plan, stop);
       if (!rest) return failure(std::move(rest).error());
       made.inputs.linked += rest->linked;
       made.inputs.copied += rest->copied;

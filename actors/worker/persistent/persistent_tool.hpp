@@ -50,7 +50,8 @@ public:
     materialised inputs;
   };
   /// Starts it if need be, and lays out the inputs of a request. Blocks. After an error it is spoilt.
-  expected<prepared> prepare(const tool_call& call, const command_plan& plan,
+  /// The inputs come by way of `stage`, which the tool cannot reach.
+  expected<prepared> prepare(const action_folder& stage, const tool_call& call, const command_plan& plan,
                              const platform_properties& platform, const std::atomic<bool>& stop);
 
   /// Makes the request. `listener` hears of it as of a process of its own, and after what the tool has to say

@@ -1,9 +1,9 @@
 #include "actors/worker/persistent/tool_folder.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -42,7 +42,7 @@ std::unique_ptr<input_tree> part_of(const input_tree& whole, const std::vector<b
   for (std::uint32_t i = 0; i < whole.folders.size(); ++i) {
     if (of_tool && !tools[i]) continue;
     at[i] = static_cast<std::uint32_t>(part->folders.size());
-    part->folders.push_back({whole.folders[i].path, !of_tool && tools[i]});
+    part->folders.push_back({whole.folders[i].path});
   }
   for (const auto& file : whole.files) {
     if (file.tool != of_tool) continue;
@@ -52,6 +52,13 @@ std::unique_ptr<input_tree> part_of(const input_tree& whole, const std::vector<b
   }
   if (!of_tool) part->symlinks = whole.symlinks;
   return part;
+}
+
+failure in_the_way(const std::string& path) {
+  return failure(
+      owned_by(fault_owner::elsewhere,
+               {errc::unavailable,
+                fmt::format("the persistent worker has something else in its folder at \"{}\"", path)}));
 }
 
 failure not_as_it_was(const std::string& path) {
@@ -71,18 +78,17 @@ std::string sandbox_path(std::int32_t number, const std::string& working_directo
 }
 
 expected<materialised> tool_folder::lay_out_tool(const input_tree& inputs, const command_plan& plan,
-                                                 const std::atomic<bool>& stop) {
+                                                 bool with_sandboxes, const std::atomic<bool>& stop) {
   auto& on = folder_->on();
   const auto part = part_of(inputs, folders_of_tool(inputs, plan.working_directory), true);
   auto made = lay_out(on, folder_->root(), *part, folder_->user(), stop);
   if (!made) return made;
-  std::unordered_map<std::string, std::size_t> at;
   kept_.reserve(part->folders.size());
   for (const auto& folder : part->folders) {
     if (!folder.path.empty())
-      kept_[at.at(parent_path(folder.path))].folders.push_back(
+      kept_[kept_at_.at(parent_path(folder.path))].folders.push_back(
           folder.path.substr(folder.path.rfind('/') + 1));
-    at.emplace(folder.path, kept_.size());
+    kept_at_.emplace(folder.path, kept_.size());
     kept_.push_back({folder.path, {}, {}});
   }
   for (const auto& file : part->files) {
@@ -93,27 +99,68 @@ expected<materialised> tool_folder::lay_out_tool(const input_tree& inputs, const
       return failure(fault_of(purpose::own_folder, facts.error().number, "looking at " + file.name));
     folder.files.emplace_back(file.name, mark_of(*facts));
   }
+  if (!with_sandboxes) return made;
+  // Nobody but Kiln puts anything there.
+  if (auto there = on.make_folder(folder_->root(), sandboxes, 0755); !there)
+    return failure(fault_of(purpose::own_folder, there.error().number, "making a folder for sandboxes"));
+  kept_.front().folders.emplace_back(sandboxes);
   return made;
 }
 
-expected<materialised> tool_folder::lay_out_request(const input_tree& inputs, const command_plan& plan,
-                                                    const std::atomic<bool>& stop) {
+expected<materialised> tool_folder::lay_out_request(const action_folder& stage, const input_tree& inputs,
+                                                    const command_plan& plan, const std::atomic<bool>& stop) {
   const auto part = part_of(inputs, folders_of_tool(inputs, plan.working_directory), false);
-  return materialise(folder_->on(), folder_->root(), *part, plan, folder_->user(), stop);
+  auto made = materialise(folder_->on(), stage.root(), *part, plan, folder_->user(), stop);
+  if (!made) return made;
+  if (auto moved = move_in(stage.root(), ""); !moved) return failure(std::move(moved).error());
+  return made;
 }
 
-expected<std::shared_ptr<const descriptor>> tool_folder::lay_out_sandbox(std::int32_t number,
+/// All that lies in `from`, into the folder of that path, which is the tool's. Where it has a folder of its
+/// own of the same name, what lies in that.
+expected<void> tool_folder::move_in(const descriptor& from, const std::string& path) {
+  auto& on = folder_->on();
+  auto into = on.open_beneath(folder_->root(), path, O_PATH | O_DIRECTORY, follow::none);
+  if (!into) return in_the_way(path);
+  const auto& kept = kept_[kept_at_.at(path)];
+  for (bool all = false; !all;) {
+    // As many as stay may be listed before the first that goes.
+    const auto most = names_at_once + kept.folders.size();
+    auto names = names_in(on, from, most);
+    if (!names)
+      return failure(fault_of(purpose::own_folder, names.error().number, "listing what is laid out"));
+    all = names->size() < most;
+    for (const auto& name : *names) {
+      const auto there = join_path(path, name);
+      if (kept_at_.contains(there)) continue;
+      if (!on.rename(from, name.c_str(), *into, name.c_str(), RENAME_NOREPLACE)) return in_the_way(there);
+    }
+  }
+  for (const auto& name : kept.folders) {
+    auto below = on.open_beneath(from, name, O_RDONLY | O_DIRECTORY, follow::none);
+    if (!below)
+      return failure(fault_of(purpose::own_folder, below.error().number, "opening what is laid out"));
+    if (auto moved = move_in(*below, join_path(path, name)); !moved) return moved;
+  }
+  return {};
+}
+
+expected<std::shared_ptr<const descriptor>> tool_folder::lay_out_sandbox(const action_folder& stage,
+                                                                         std::int32_t number,
                                                                          const input_tree& inputs,
                                                                          const command_plan& plan,
                                                                          const std::atomic<bool>& stop) {
   auto& on = folder_->on();
-  const auto path = sandbox_in_root(number);
-  if (auto made = make_folders(on, folder_->root(), path, folder_->user()); !made)
+  const auto name = std::to_string(number);
+  if (auto made = make_owned_folder(on, stage.root(), name, folder_->user()); !made)
     return failure(std::move(made).error());
-  auto root = on.open_beneath(folder_->root(), path, O_RDONLY | O_DIRECTORY, follow::none);
+  auto root = on.open_beneath(stage.root(), name, O_RDONLY | O_DIRECTORY, follow::none);
   if (!root) return failure(fault_of(purpose::own_folder, root.error().number, "opening a request's folder"));
-  auto made = materialise(on, *root, inputs, plan, folder_->user(), stop);
-  if (!made) return failure(std::move(made).error());
+  if (auto made = materialise(on, *root, inputs, plan, folder_->user(), stop); !made)
+    return failure(std::move(made).error());
+  auto into = on.open_beneath(folder_->root(), sandboxes, O_PATH | O_DIRECTORY, follow::none);
+  if (!into || !on.rename(stage.root(), name.c_str(), *into, name.c_str(), RENAME_NOREPLACE))
+    return in_the_way(sandboxes);
   return std::make_shared<const descriptor>(std::move(*root));
 }
 

@@ -33,12 +33,13 @@ struct pool_state {
   std::uint64_t next = 1;
   std::uint64_t bytes = 0;
   bool timer_set = false;
+  std::size_t ending = 0;  ///< of them, by the thread pool
+  bool leaving = false;
   gauge* alive = nullptr;
   counter* reused = nullptr;
   counter* begun = nullptr;
   counter* refused = nullptr;
 
-  ~pool_state();
   void count_in(metric_registry& registry);
   lent_tool borrow(const borrow_tool& order);
   bool can_serve(const entry& one, const borrow_tool& order) const;
@@ -48,11 +49,9 @@ struct pool_state {
   void drop(std::map<std::uint64_t, entry>::iterator which);
   void drop_idle();
   void look_again_later();
+  void leave();
+  tool_pool_actor me() const { return caf::actor_cast<tool_pool_actor>(self); }
 };
-
-pool_state::~pool_state() {
-  while (!tools.empty()) drop(tools.begin());
-}
 
 void pool_state::count_in(metric_registry& registry) {
   alive = &registry.gauges("kiln_worker_persistent_workers", "Tools that live on between actions.").with();
@@ -71,6 +70,7 @@ bool pool_state::can_serve(const entry& one, const borrow_tool& order) const {
 }
 
 lent_tool pool_state::borrow(const borrow_tool& order) {
+  if (leaving) return {};
   // The one that was used last: what was used is warm, and the others may become idle for long enough.
   auto best = tools.end();
   for (auto at = tools.begin(); at != tools.end(); ++at)
@@ -140,8 +140,23 @@ void pool_state::drop(std::map<std::uint64_t, entry>::iterator which) {
   tools.erase(which);
   if (alive != nullptr) alive->set(static_cast<double>(tools.size()));
   tool->spoil();
-  auto end = [tool = std::move(tool)]() mutable { tool = nullptr; };
-  (void)context.pool->post(std::move(end));
+  ++ending;
+  auto end = [tool = std::move(tool)]() mutable -> expected<bool> {
+    tool = nullptr;
+    return true;
+  };
+  offload(me(), *context.pool, std::move(end), [self = self](const expected<bool>&) {
+    auto& state = self->state;
+    --state.ending;
+    if (state.leaving) state.leave();
+  });
+}
+
+/// Once nothing of them is left to be done elsewhere: whoever waits for us counts on that.
+void pool_state::leave() {
+  leaving = true;
+  while (!tools.empty()) drop(tools.begin());
+  if (ending == 0) self->quit(caf::exit_reason::user_shutdown);
 }
 
 void pool_state::drop_idle() {
@@ -168,6 +183,7 @@ tool_pool_actor::behavior_type pool_behavior(pool_self self, tool_pool_context c
   state.self = self;
   state.context = std::move(context);
   if (state.context.env.metrics) state.count_in(*state.context.env.metrics);
+  self->set_exit_handler([self](const caf::exit_msg&) { self->state.leave(); });
   return {
       [self](const borrow_tool& order) {
         return guarded<lent_tool>([&]() -> caf::result<lent_tool> { return self->state.borrow(order); });

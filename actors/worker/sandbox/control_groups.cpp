@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "actors/worker/fault_owners.hpp"
-#include "actors/worker/sandbox/find_hierarchies.hpp"
+#include "core/base/cgroups.hpp"
 #include "core/config/units.hpp"
 
 namespace kiln {
@@ -74,20 +74,24 @@ expected<std::shared_ptr<control_groups>> control_groups::open(disk& on, const s
                                                                const std::string& name, bool cpus) {
   std::shared_ptr<control_groups> made(new control_groups(on));
   const auto groups = made->read(process + "/cgroup"), mounts = made->read(process + "/mountinfo");
-  for (const auto& seen : find_hierarchies(groups, mounts)) {
-    hierarchy one{seen.own, "", seen.unified};
-    const auto listed = seen.unified ? made->read(seen.own + "/cgroup.controllers") : std::string();
+  for (const auto& seen : find_own_cgroups(groups, mounts)) {
+    if (!seen.below) continue;
+    hierarchy one{seen.mount + *seen.below, "", seen.version == cgroup_version::two};
+    const auto listed = one.unified ? made->read(one.base + "/cgroup.controllers") : std::string();
     for (const char* wanted : {"memory", "pids", "cpu"}) {
       std::istringstream words(listed);
       bool there =
           std::find(seen.controllers.begin(), seen.controllers.end(), wanted) != seen.controllers.end();
       for (std::string word; !there && words >> word;) there = word == wanted;
       if (wanted == std::string_view("cpu")) there = there && cpus;
+      // A hierarchy may be mounted at several places.
+      const auto is_there = [&](const hierarchy& other) { return other.has(wanted); };
+      there = there && std::none_of(made->hierarchies_.begin(), made->hierarchies_.end(), is_there);
       if (there) one.controllers += (one.controllers.empty() ? "" : ",") + std::string(wanted);
     }
     if (one.controllers.empty()) continue;
     made->kind_ +=
-        (made->kind_.empty() ? "" : ", ") + std::string(seen.unified ? "v2 " : "v1 ") + one.controllers;
+        (made->kind_.empty() ? "" : ", ") + std::string(one.unified ? "v2 " : "v1 ") + one.controllers;
     made->hierarchies_.push_back(std::move(one));
   }
   for (const char* needed : {"memory", "pids"})

@@ -7,7 +7,7 @@
 #include <functional>
 #include <map>
 
-#include "actors/worker/sandbox/find_hierarchies.hpp"
+#include "core/base/cgroups.hpp"
 #include "core/base/clock.hpp"
 #include "test/harness/memory_disk.hpp"
 #include "test/harness/print.hpp"
@@ -103,22 +103,28 @@ using namespace played_groups;
 BOOST_AUTO_TEST_SUITE(groups_of_actions)
 
 BOOST_AUTO_TEST_CASE(are_made_where_we_are_in_each_hierarchy) {
-  auto found = find_hierarchies("0::/kiln.service\n", v2_mounts);
+  auto found = find_own_cgroups("0::/kiln.service\n", v2_mounts);
   BOOST_REQUIRE(found.size() == 1U);
-  BOOST_TEST((found[0].unified && found[0].own == "/sys/fs/cgroup/kiln.service"));
-  found = find_hierarchies(
+  BOOST_TEST((found[0].version == cgroup_version::two && found[0].mount == "/sys/fs/cgroup"));
+  BOOST_TEST(found[0].below.value_or("") == "/kiln.service");
+  found = find_own_cgroups(
       "9:name=systemd:/\n4:memory:/docker/abc/def\n3:cpu,cpuacct:/\n2:pids:/\n1:freezer:/\n0::/\nnonsense\n",
       v1_mounts);
   std::map<std::string, std::string> own;
-  for (const auto& one : found) own[one.unified ? "v2" : one.controllers.front()] = one.own;
+  for (const auto& one : found)
+    own[one.version == cgroup_version::two ? "v2" : one.controllers.front()] =
+        one.mount + one.below.value_or("?");
   BOOST_TEST((own == std::map<std::string, std::string>{{"memory", "/sys/fs/cgroup/memory/def"},
                                                         {"cpu", "/sys/fs/cgroup/cpu,cpuacct"},
                                                         {"pids", "/sys/fs/cgroup/pids"},
                                                         {"v2", "/sys/fs/cgroup/unified"}}));
   // What this process sees of a hierarchy does not show where it is.
-  BOOST_TEST(find_hierarchies("4:memory:/docker/abcd\n", v1_mounts).empty());
-  BOOST_TEST(find_hierarchies("4:memory:/elsewhere\n", v1_mounts).empty());
-  BOOST_TEST(find_hierarchies("", "").empty());
+  for (const char* elsewhere : {"4:memory:/docker/abcd\n", "4:memory:/elsewhere\n"}) {
+    found = find_own_cgroups(elsewhere, v1_mounts);
+    BOOST_REQUIRE(found.size() == 1U);
+    BOOST_TEST(!found[0].below.has_value());
+  }
+  BOOST_TEST(find_own_cgroups("", "").empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(limit_what_they_are_told_and_say_what_was_met, v2_machine) {
