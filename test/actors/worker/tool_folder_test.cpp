@@ -34,15 +34,15 @@ struct bench {
       BOOST_REQUIRE(root->share_with(std::make_shared<action_users>(user_range{290000, 290009})));
     }
     plan.outputs = {{"o/p/q", "o/p/q", output_kind::any}, {"tool/made/x", "tool/made/x", output_kind::any}};
-    inputs.folders = {{""}, {"tool"}, {"d"}, {"tool/more"}};
+    inputs.folders = {{""}, {"d"}, {"tool"}, {"tool/more"}};
     auto add = [&](std::uint32_t in, const char* name, bool tool) {
       inputs.files.push_back({in, name, digest_of(""), true, tool});
     };
     add(0, "args", false);
-    add(1, "t", true);
-    add(2, "x", false);
+    add(1, "x", false);
+    add(2, "t", true);
     add(3, "y", false);
-    inputs.symlinks.push_back({2, "l", "x"});
+    inputs.symlinks.push_back({1, "l", "x"});
   }
   std::shared_ptr<action_folder> make() {
     auto made = root->make_action_folder();
