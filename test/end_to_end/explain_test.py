@@ -14,6 +14,7 @@ from kiln_process import Kiln
 
 HERE = pathlib.Path(__file__).resolve().parent
 BINARY = os.environ.get("KILN_BINARY", str(HERE.parents[1] / "build/bin/kiln"))
+IN_CONTAINER = HERE.parent / "in_container"
 AS_USER = HERE.parent / "as_user"
 UNAVAILABLE, USAGE, SKIPPED = 69, 64, 77
 
@@ -102,6 +103,19 @@ class Explained(unittest.TestCase):
         demanding = self.explain("--data", f"{self.folder}/data", "--sandbox", "namespaces", under=under)
         self.assertEqual(demanding.returncode, 0, demanding.stderr)
         self.assertIn("This worker would not start: `sandbox.level: namespaces`", demanding.stdout)
+
+    def test_a_container_has_a_folder_by_default_and_namespaces_with_the_flags_that_are_named(self):
+        def inside(*flags):
+            done = self.explain("--data", f"{self.folder}/data", under=[IN_CONTAINER, *flags])
+            if done.returncode == SKIPPED:
+                self.skipTest("a container cannot be played here")
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            return said(done.stdout)["sandbox"]
+        told = inside()
+        self.assertTrue(told.startswith("folder: "), told)
+        self.assertIn("--security-opt seccomp=unconfined", told)
+        self.assertIn("--cap-add NET_ADMIN --cap-add SYS_ADMIN", told)
+        self.assertEqual(inside("--with-mounts").split()[0], self.report()["sandbox"].split()[0])
 
     def test_an_ordinary_user_is_told_what_root_would_have(self):
         if subprocess.run([AS_USER, BINARY, "version"], stdout=subprocess.DEVNULL, check=False).returncode == SKIPPED:

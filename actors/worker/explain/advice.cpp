@@ -8,7 +8,8 @@ namespace {
 
 constexpr const char* container_flags =
     "in Docker or Podman, start the container with `--security-opt seccomp=unconfined --security-opt "
-    "apparmor=unconfined --security-opt systempaths=unconfined --cap-add SYS_ADMIN`, and Kiln as root in it";
+    "apparmor=unconfined --security-opt systempaths=unconfined --cap-add NET_ADMIN "
+    "--cap-add SYS_ADMIN`, and Kiln as root in it";
 
 bool any_refused(const machine_facts& machine, std::initializer_list<int> numbers) {
   return std::any_of(machine.namespaces.begin(), machine.namespaces.end(), [&](const auto& one) {
