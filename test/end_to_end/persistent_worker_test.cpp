@@ -58,13 +58,13 @@ public:
     for (const char* word : {"/usr/bin/java", "-XX:+UseSerialGC", "-cp", ".", "JavaCompiler", "@flags"})
       command.add_arguments(word);
     command.add_output_paths("out/" + name + ".class");
-    v2::Platform platform;
+    v2::Action action;
     if (persistent) {
-      auto& key = *platform.add_properties();
+      auto& key = *action.mutable_platform()->add_properties();
       key.set_name("persistentWorkerKey");
       key.set_value("java");
     }
-    return upload_action(client, command, root, std::move(blobs), platform);
+    return upload_action(client, command, root, std::move(blobs), std::move(action));
   }
 
   struct compiled {

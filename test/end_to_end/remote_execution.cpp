@@ -27,9 +27,7 @@ expected<digest> upload_action(const remote& server, const std::string& script, 
 }
 
 expected<digest> upload_action(const remote& server, const v2::Command& command, const v2::Directory& root,
-                               std::vector<remote::blob> blobs, const v2::Platform& platform) {
-  v2::Action action;
-  *action.mutable_platform() = platform;
+                               std::vector<remote::blob> blobs, v2::Action action) {
   auto command_bytes = command.SerializeAsString();
   auto root_bytes = root.SerializeAsString();
   to_wire(digest_of(command_bytes), action.mutable_command_digest());

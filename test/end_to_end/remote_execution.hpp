@@ -20,9 +20,9 @@ using input_files = std::map<std::string, std::string>;
 expected<digest> upload_action(const remote& server, const std::string& script,
                                const input_files& inputs = {});
 
-/// The same for any command. `blobs`: what the root names.
+/// The same for any command. `blobs`: what the root names. `action`: what else it says, like its platform.
 expected<digest> upload_action(const remote& server, const v2::Command& command, const v2::Directory& root,
-                               std::vector<remote::blob> blobs, const v2::Platform& platform = {});
+                               std::vector<remote::blob> blobs, v2::Action action = {});
 
 /// An Execute call and what it has told so far. Any thread.
 class running_execution {
