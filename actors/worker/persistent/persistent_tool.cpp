@@ -17,7 +17,9 @@ namespace kiln {
 namespace {
 
 constexpr std::size_t most_last_words = 2048;
-constexpr std::uint64_t beside_output = 1U << 20;  // in an answer, at most
+// Of an answer, in memory while it is read. Whoever has more to say is run alone, into a file.
+constexpr std::uint64_t most_output = 8U << 20;
+constexpr std::uint64_t beside_output = 64U << 10;
 
 process_end end_of(std::int32_t exit_code, duration took, std::shared_ptr<const descriptor> view) {
   process_end end;
@@ -118,14 +120,15 @@ expected<void> persistent_tool::start(const tool_call& call, const command_plan&
   }
   const auto me = weak_from_this();
   tool_channel::ends ends;
-  auto channel = tool_channel::open(*resources_->env.pools, traits_.protocol,
-                                    resources_->options.max_stream_size.bytes + beside_output, ends,
-                                    {[me](work_answer said) {
-                                       if (auto tool = me.lock()) tool->on_answer(std::move(said));
-                                     },
-                                     [me](error why) {
-                                       if (auto tool = me.lock()) tool->on_broken(std::move(why));
-                                     }});
+  auto channel = tool_channel::open(
+      *resources_->env.pools, traits_.protocol,
+      std::min(resources_->options.max_stream_size.bytes, most_output) + beside_output, ends,
+      {[me](work_answer said) {
+         if (auto tool = me.lock()) tool->on_answer(std::move(said));
+       },
+       [me](error why) {
+         if (auto tool = me.lock()) tool->on_broken(std::move(why));
+       }});
   if (!channel) return failure(std::move(channel).error());
   channel_ = std::move(*channel);
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t most_in_flag_files = 16U << 20;
 constexpr int most_nested = 16;
+constexpr std::size_t most_inputs = 100'000;  // each is named in the request
 
 std::string_view value_of(const platform_properties& platform, std::string_view name) {
   for (const auto& [one, value] : platform)
@@ -152,7 +153,7 @@ expected<std::shared_ptr<const tool_call>> read_tool_call(disk& on, const tool_t
                                                           std::shared_ptr<input_tree> inputs) {
   const bool marked =
       std::any_of(inputs->files.begin(), inputs->files.end(), [](const auto& file) { return file.tool; });
-  if (!marked || has_at_top(*inputs, sandboxes)) return nullptr;
+  if (!marked || inputs->files.size() > most_inputs || has_at_top(*inputs, sandboxes)) return nullptr;
   auto call = std::make_shared<tool_call>();
   call->traits = traits;
   call->inputs = std::move(inputs);

@@ -38,8 +38,8 @@ struct tool_call {
 std::optional<tool_traits> tool_traits_of(const platform_properties& platform, const command_plan& plan);
 
 /// The call, once the inputs are here. Null if it has to be run as it stands: no input is marked as the
-/// tool's, a flag file is no input or too large, or the inputs have something in the place that Kiln needs.
-/// Blocks.
+/// tool's, there are too many, a flag file is no input or too large, or the inputs have something in the
+/// place that Kiln needs. Blocks.
 expected<std::shared_ptr<const tool_call>> read_tool_call(disk& on, const tool_traits& traits,
                                                           const action_spec& action, const command_plan& plan,
                                                           std::shared_ptr<input_tree> inputs);
