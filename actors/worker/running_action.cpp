@@ -126,6 +126,7 @@ const char* name_of(tree_origin how) {
 /// Makes the folder and starts the command, in one go on the thread pool.
 void running_state::prepare() {
   now = phase::preparing;
+  record.preparing_begins(resources->env.time->wall());
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
   auto work = [resources = resources, plan = plan, platform = order.action.platform, network, inputs = inputs,
                stop = stop, me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
@@ -169,6 +170,7 @@ void running_state::prepare() {
 /// The same over a tree that is kept. What is to be made in it, the command's own user makes.
 void running_state::prepare_union() {
   now = phase::preparing;
+  record.preparing_begins(resources->env.time->wall());
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
   auto work = [resources = resources, plan = plan, platform = order.action.platform, network, below = below,
                me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
