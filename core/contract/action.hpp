@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,8 @@ struct action_outcome {
   std::int32_t exit_code = 0;
   bool from_cache = false;
   fault_owner fault = fault_owner::unsaid;  ///< when `status` is not ok
+  /// A text in the content store: what became of each attempt. By the scheduler, where there is more to tell.
+  std::optional<digest> attempts_log = {};
 };
 
 /// Never `unsaid`.

@@ -78,6 +78,11 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
   if (!state.outcome.status.ok())
     response.mutable_status()->ParseFromString(pack_status(state.outcome.status));
   response.set_message(remark_on(state.outcome));
+  if (state.outcome.attempts_log) {
+    auto& log = (*response.mutable_server_logs())["attempts"];
+    to_wire(*state.outcome.attempts_log, log.mutable_digest());
+    log.set_human_readable(true);
+  }
   auto* any = operation.mutable_response();
   any->set_type_url("type.googleapis.com/" + response.GetTypeName());
   any->set_value(with_result(response, state.outcome.result.view()));
