@@ -77,6 +77,15 @@ public:
   /// `logged`: what its outcome names as the text of its attempts is there.
   void recorded(const std::string& name, std::uint64_t attempt, steady_time now, bool logged = true);
   static bool belongs_in_cache(const operation& what) noexcept;
+
+  /// Where the output of an attempt is to be had: with the worker; nowhere just now (neither); or what came
+  /// of it. The errors are those of find_output (core/contract/scheduler_messages.hpp).
+  struct output_site {
+    const operation* of = nullptr;
+    std::string worker_id;
+    bool over = false;
+  };
+  expected<output_site> find_output(const std::string& name, std::uint64_t attempt);
   /// Does what is due: drops silent workers, cancels abandoned operations, refuses unschedulable ones,
   /// forgets old ones, retries, ends quarantines.
   void tick(steady_time now);

@@ -100,6 +100,7 @@ void dispatcher::assign(operation& what, worker& to) {
   if (what.attempt == 0) what.waited = now_ - what.queued_since;
   what.now = phase::given;
   what.worker_id = to.id;
+  what.shows_output = to.profile.shows_output;
   what.attempts.given(++what.attempt, to.profile.name, now_);
   ++executing_;
   if (what.action.timeout > duration::zero()) {

@@ -69,6 +69,7 @@ struct operation {
   std::uint32_t failures = 0;    ///< attempts lost to workers, not to the action
   std::uint32_t suspicions = 0;  ///< of them, those that the action may have caused
   steady_time due{};             ///< when this attempt must have ended; without a timeout never
+  bool shows_output = false;     ///< by the worker of this attempt
   attempt_log attempts;
   action_outcome outcome;  ///< from recording on
 

@@ -75,6 +75,7 @@ struct scheduler_state : outbox {
   caf::result<worker_welcome> admit(const register_worker& order);
   void on_down(const caf::down_msg& news);
   void answer_drains();
+  caf::result<output_place> find(const find_output& order);
   void keep(const std::string& what, const store_actor& in, write_blobs order,
             std::function<void(bool)> then);
   steady_time now() const { return self->clock().now(); }
@@ -162,6 +163,22 @@ void scheduler_state::keep(const std::string& what, const store_actor& in, write
         complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
       },
       [complain](const caf::error& fault) { complain(from_caf(fault).to_string()); });
+}
+
+caf::result<output_place> scheduler_state::find(const find_output& order) {
+  auto site = dispatch->find_output(order.name, order.attempt);
+  if (!site) return to_caf(site.error());
+  output_place place;
+  place.operation = site->of->name;
+  if (site->over) {
+    place.where = output_place::at::result;
+    place.outcome = site->of->outcome;
+    place.function = site->of->action.action.function;
+  } else if (auto found = workers.find(site->worker_id); found != workers.end()) {
+    place.where = output_place::at::worker;
+    place.worker = found->second.handle;
+  }
+  return place;
 }
 
 void scheduler_state::set_aside(const worker& which, duration how_long, const error& why) {
@@ -284,6 +301,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
           return operation_list{dispatch->list(order.after, order.limit)};
         }));
       },
+      [this](const find_output& order) { return guarded<output_place>([&] { return find(order); }); },
       [this](const register_worker& order) { return admit(order); },
       [this](const worker_heartbeat& news) { dispatch->beat(news.worker_id, now()); },
       [this](const action_started& news) { dispatch->started(news, now()); },

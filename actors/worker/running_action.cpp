@@ -90,7 +90,10 @@ process_observer listener_of(const running_action_actor& me, running_self self, 
 }
 
 void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder) {
-  caf::anon_send(me, resume{[self, folder = std::move(folder)] { self->state.folder = folder; }});
+  caf::anon_send(me, resume{[self, folder = std::move(folder)] {
+                   self->state.folder = folder;
+                   self->state.tap->open(folder);
+                 }});
 }
 
 const char* method_of(const materialised& done) {
@@ -242,6 +245,7 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
   state.resources = resources;
   state.owner = owner;
   state.order = order;
+  state.tap = std::make_shared<output_tap>(resources->options.max_stream_size.bytes);
   self->send(self, resume{[self] { self->state.read_command(); }});
   return {
       [self](const stop_action& order) {
@@ -265,6 +269,10 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
       [self](const resume& next) {
         (void)self;
         next.then();
+      },
+      [self](const read_output& order) {
+        const auto& state = self->state;
+        return self->delegate(state.resources->output_reader, read_tap{state.tap, order});
       },
   };
 }

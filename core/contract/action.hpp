@@ -81,6 +81,8 @@ struct operation_state {
   stage now = stage::queued;
   action_outcome outcome;  ///< when completed
   std::string remark;      ///< while queued: why it will not begin as things are; empty for most
+  /// While executing: the attempt whose output can be followed; 0 where none can be.
+  std::uint64_t followed = 0;
 };
 
 }  // namespace kiln

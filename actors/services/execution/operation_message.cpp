@@ -8,6 +8,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/output_name.hpp"
 #include "core/wire/status.hpp"
 #include "google/longrunning/operations.pb.h"
 #include "google/rpc/status.pb.h"
@@ -68,6 +69,10 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
     remark.set_code(static_cast<int>(errc::failed_precondition));
     remark.set_message(state.remark);
     metadata.mutable_partial_execution_metadata()->add_auxiliary_metadata()->PackFrom(remark);
+  }
+  if (state.followed > 0) {
+    metadata.set_stdout_stream_name(make_output_name({state.name, state.followed, standard_stream::out}));
+    metadata.set_stderr_stream_name(make_output_name({state.name, state.followed, standard_stream::err}));
   }
   operation.mutable_metadata()->PackFrom(metadata);
   if (state.now != stage::completed) return operation;
