@@ -125,10 +125,11 @@ std::vector<operation_state> dispatcher::list(const std::string& after, std::siz
   return operations_.list(after, limit);
 }
 
-void dispatcher::recorded(const std::string& name, std::uint64_t attempt, steady_time now) {
+void dispatcher::recorded(const std::string& name, std::uint64_t attempt, steady_time now, bool logged) {
   now_ = now;
   auto* found = operations_.find(name);
   if (found == nullptr || found->now != phase::recording || found->attempt != attempt) return;
+  if (!logged) found->outcome.attempts_log.reset();
   stop_executing(*found);
   complete(*found, std::move(found->outcome));
 }
@@ -237,19 +238,6 @@ void dispatcher::withdraw(operation& what, const std::string& reason) {
   if (what.now == phase::recording) return;
   out_.kill(what.worker_id, {what.name, what.attempt, reason});
   kills_.push_back({now_, what.worker_id, {what.name, what.attempt}});
-}
-
-void dispatcher::settle(operation& what, action_outcome outcome) {
-  bool keep = outcome.status.ok() && outcome.exit_code == 0 && !what.action.do_not_cache;
-  if (!keep) {
-    stop_executing(what);
-    return complete(what, std::move(outcome));
-  }
-  due_.erase({what.due, what.where.sequence});
-  what.now = phase::recording;
-  what.worker_id.clear();
-  what.outcome = std::move(outcome);
-  out_.record(what);
 }
 
 void dispatcher::complete(operation& what, action_outcome outcome) {

@@ -27,8 +27,11 @@ public:
   /// No word to this worker will follow.
   virtual void forget_worker(const std::string& worker_id) = 0;
   virtual void tell(listener_id who, const operation_state& news) = 0;
-  /// The result belongs in the action cache; `recorded` is to be called when it is there, or cannot be.
+  /// The result belongs in the action cache (`belongs_in_cache`), or the text of its attempts in the content
+  /// store (`attempts_log`); `recorded` is to be called when they are there, or cannot be.
   virtual void record(const operation& what) = 0;
+  /// Whether there is a store for such texts.
+  virtual bool keeps_logs() const { return false; }
   /// It is done, whoever listens. For those who count.
   virtual void ended(const operation& what) = 0;
   /// This worker is given nothing for so long. For people, as what follows.
@@ -71,7 +74,18 @@ public:
   /// It is gone, with all that it was doing.
   void lost(std::string worker_id, const std::string& why, steady_time now);
 
-  void recorded(const std::string& name, std::uint64_t attempt, steady_time now);
+  /// `logged`: what its outcome names as the text of its attempts is there.
+  void recorded(const std::string& name, std::uint64_t attempt, steady_time now, bool logged = true);
+  static bool belongs_in_cache(const operation& what) noexcept;
+
+  /// Where the output of an attempt is to be had: with the worker; nowhere just now (neither); or what came
+  /// of it. The errors are those of find_output (core/contract/scheduler_messages.hpp).
+  struct output_site {
+    const operation* of = nullptr;
+    std::string worker_id;
+    bool over = false;
+  };
+  expected<output_site> find_output(const std::string& name, std::uint64_t attempt);
   /// Does what is due: drops silent workers, cancels abandoned operations, refuses unschedulable ones,
   /// forgets old ones, retries, ends quarantines.
   void tick(steady_time now);
@@ -105,7 +119,7 @@ private:
   /// Takes an operation away from wherever it is, so that it can be completed.
   void withdraw(operation& what, const std::string& reason);
   void end_claim(claim& which, const std::string& reason);
-  void settle(operation& what, action_outcome outcome);
+  void conclude(operation& what, action_outcome outcome);
   void complete(operation& what, action_outcome outcome);
   void tell_all(const operation& what);
   void tell(const claim& whom);

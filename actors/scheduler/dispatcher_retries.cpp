@@ -28,16 +28,17 @@ duration doubled(duration first, std::uint32_t times, duration most) {
 }  // namespace
 
 void dispatcher::requeue(operation& what, const error& why, const std::string& worker_name) {
-  stop_executing(what);
   ++what.failures;
-  if (closed_)
-    return complete(what, {error(errc::unavailable, "the scheduler is shutting down"), {}, 0, false});
-  if (what.failures > options_.max_retries) {
+  what.attempts.ended(why.to_string(), now_);
+  if (!closed_ && what.failures > options_.max_retries) {
     auto sentence =
         fmt::format("the action was tried {} times and no worker brought it to an end; the last time: {}",
                     what.failures, why.to_string());
-    return complete(what, {error(errc::internal, std::move(sentence)), {}, 0, false});
+    return conclude(what, {error(errc::internal, std::move(sentence)), {}, 0, false});
   }
+  stop_executing(what);
+  if (closed_)
+    return complete(what, {error(errc::unavailable, "the scheduler is shutting down"), {}, 0, false});
   bool was_running = what.now == phase::running;
   what.now = phase::queued;
   what.worker_id.clear();

@@ -100,7 +100,8 @@ void dispatcher::assign(operation& what, worker& to) {
   if (what.attempt == 0) what.waited = now_ - what.queued_since;
   what.now = phase::given;
   what.worker_id = to.id;
-  ++what.attempt;
+  what.shows_output = to.profile.shows_output;
+  what.attempts.given(++what.attempt, to.profile.name, now_);
   ++executing_;
   if (what.action.timeout > duration::zero()) {
     what.due = now_ + what.action.timeout + options_.overrun;
@@ -124,6 +125,7 @@ void dispatcher::started(const action_started& news, steady_time now) {
   }
   if (what->now != phase::given) return;
   what->now = phase::running;
+  what->attempts.began(now_);
   tell_all(*what);
 }
 
@@ -143,7 +145,7 @@ void dispatcher::finished(const action_finished& news, steady_time now) {
       requeue(*what, why, who->profile.name);
     } else {
       clear_trouble(*who);
-      settle(*what, repeated ? as_its_own_fault(news.outcome) : news.outcome);
+      conclude(*what, repeated ? as_its_own_fault(news.outcome) : news.outcome);
     }
   }
   fill(*who);

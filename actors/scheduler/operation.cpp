@@ -39,6 +39,7 @@ operation_state claim::state() const {
     result.outcome = of->outcome;
   else if (of->now == phase::queued && of->asks)
     result.remark = of->asks->complaint;
+  if (result.now == stage::executing && of->shows_output) result.followed = of->attempt;
   return result;
 }
 

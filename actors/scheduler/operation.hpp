@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/scheduler/attempt_log.hpp"
 #include "core/base/clock.hpp"
 #include "core/contract/action.hpp"
 
@@ -68,7 +69,9 @@ struct operation {
   std::uint32_t failures = 0;    ///< attempts lost to workers, not to the action
   std::uint32_t suspicions = 0;  ///< of them, those that the action may have caused
   steady_time due{};             ///< when this attempt must have ended; without a timeout never
-  action_outcome outcome;        ///< from recording on
+  bool shows_output = false;     ///< by the worker of this attempt
+  attempt_log attempts;
+  action_outcome outcome;  ///< from recording on
 
   std::vector<std::string> failed_at;  ///< names of workers; others go first until `wake`
   steady_time wake{};                  ///< while it rests, or waits for a worker that has not failed it

@@ -101,6 +101,7 @@ void operation_table::retire(operation& what, steady_time now) {
   what.action.command = {};
   what.action.platform.clear();
   what.action.request_metadata.clear();
+  what.attempts.clear();
   retained_bytes_ += what.outcome.result.size();
   for (auto* each : what.claims) end(*each, now);
   // Workers' late words about it find nothing; the claims keep what is left.

@@ -17,10 +17,11 @@ namespace kiln::scheduling {
 
 /// One timer for all that waits in the scheduler.
 struct scheduler_tick {};
-/// The action cache has the result, or will not get it.
+/// The action cache has the result, or will not get it, and the same with the text of its attempts.
 struct result_settled {
   std::string operation;
   std::uint64_t attempt = 0;
+  bool logged = false;
 };
 
 using scheduler_self =
@@ -43,7 +44,7 @@ struct scheduler_state : outbox {
   explicit scheduler_state(scheduler_self::pointer self) : self(self) {}
 
   scheduler_self::behavior_type make_behavior(const environment& process, scheduler_options given,
-                                              store_actor store, record_names named);
+                                              store_actor store, record_names named, store_actor texts);
 
   // What the dispatcher says.
   void start(const std::string& worker_id, start_action order) override {
@@ -56,6 +57,7 @@ struct scheduler_state : outbox {
   void forget_worker(const std::string& worker_id) override;
   void tell(listener_id who, const operation_state& news) override;
   void record(const operation& what) override;
+  bool keeps_logs() const override { return content != nullptr; }
   void ended(const operation& what) override { metrics->count(what); }
   void set_aside(const worker& which, duration how_long, const error& why) override;
   void taken_back(const worker& which) override;
@@ -73,6 +75,9 @@ struct scheduler_state : outbox {
   caf::result<worker_welcome> admit(const register_worker& order);
   void on_down(const caf::down_msg& news);
   void answer_drains();
+  caf::result<output_place> find(const find_output& order);
+  void keep(const std::string& what, const store_actor& in, write_blobs order,
+            std::function<void(bool)> then);
   steady_time now() const { return self->clock().now(); }
   /// When all workers go, one line is enough.
   log_level usual() const noexcept { return draining ? log_level::debug : log_level::info; }
@@ -81,6 +86,7 @@ struct scheduler_state : outbox {
   environment env;
   scheduler_options options;
   store_actor results;
+  store_actor content;
   record_names names;
   std::optional<scheduler_metrics> metrics;
   std::optional<dispatcher> dispatch;
@@ -122,29 +128,57 @@ void scheduler_state::tell(listener_id who, const operation_state& news) {
     self->send(found->second, operation_changed{news});
 }
 
+// The text first: a result that others find is no news any more.
 void scheduler_state::record(const operation& what) {
-  result_settled settled{what.name, what.attempt};
-  if (!results) {
-    self->send(self, std::move(settled));
-    return;
-  }
-  auto complain = [this, action = what.action.action](std::string_view why) {
-    env.log->warn("a result could not be kept in the action cache", {{"action", action}, {"why", why}});
+  write_blobs result;
+  if (results && dispatcher::belongs_in_cache(what))
+    result.entries.push_back({names.of(record_kind::action_result, what.action.instance, what.action.action),
+                              wrap_result(what.outcome.result)});
+  write_blobs text;
+  if (what.outcome.attempts_log)
+    text.entries.push_back(
+        {*what.outcome.attempts_log, bytes::copy_of(what.attempts.text(what.queued_since))});
+  const auto action = fmt::format("of action {}", what.action.action);
+  keep("the text of the attempts " + action, content, std::move(text),
+       [this, action, result = std::move(result),
+        settled = result_settled{what.name, what.attempt}](bool logged) mutable {
+         settled.logged = logged;
+         keep("the result " + action, results, std::move(result),
+              [this, settled](bool) { self->send(self, settled); });
+       });
+}
+
+/// `then` hears whether it is there; what cannot be kept is no reason to keep clients waiting.
+void scheduler_state::keep(const std::string& what, const store_actor& in, write_blobs order,
+                           std::function<void(bool)> then) {
+  if (order.entries.empty()) return then(true);
+  auto complain = [this, what, then](std::string_view why) {
+    env.log->warn("something could not be kept in a cache", {{"what", what}, {"why", why}});
+    then(false);
   };
-  write_blobs order;
-  order.entries.push_back({names.of(record_kind::action_result, what.action.instance, what.action.action),
-                           wrap_result(what.outcome.result)});
   on_response(
-      self->request(results, options.record_timeout, std::move(order)),
-      [this, settled, complain](const receipts& answer) {
-        if (answer.results.empty() || !answer.results.front())
-          complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
-        self->send(self, settled);
+      self->request(in, options.record_timeout, std::move(order)),
+      [then, complain](const receipts& answer) {
+        if (!answer.results.empty() && answer.results.front()) return then(true);
+        complain(answer.results.empty() ? "no answer" : answer.results.front().error().to_string());
       },
-      [this, settled, complain](const caf::error& fault) {
-        complain(from_caf(fault).to_string());
-        self->send(self, settled);
-      });
+      [complain](const caf::error& fault) { complain(from_caf(fault).to_string()); });
+}
+
+caf::result<output_place> scheduler_state::find(const find_output& order) {
+  auto site = dispatch->find_output(order.name, order.attempt);
+  if (!site) return to_caf(site.error());
+  output_place place;
+  place.operation = site->of->name;
+  if (site->over) {
+    place.where = output_place::at::result;
+    place.outcome = site->of->outcome;
+    place.function = site->of->action.action.function;
+  } else if (auto found = workers.find(site->worker_id); found != workers.end()) {
+    place.where = output_place::at::worker;
+    place.worker = found->second.handle;
+  }
+  return place;
 }
 
 void scheduler_state::set_aside(const worker& which, duration how_long, const error& why) {
@@ -234,10 +268,11 @@ void scheduler_state::answer_drains() {
 
 scheduler_self::behavior_type scheduler_state::make_behavior(const environment& process,
                                                              scheduler_options given, store_actor store,
-                                                             record_names named) {
+                                                             record_names named, store_actor texts) {
   env = process;
   options = std::move(given);
   results = std::move(store);
+  content = std::move(texts);
   names = named;
   metrics.emplace(*env.metrics);
   dispatch.emplace(options, *env.random, *this);
@@ -266,6 +301,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
           return operation_list{dispatch->list(order.after, order.limit)};
         }));
       },
+      [this](const find_output& order) { return guarded<output_place>([&] { return find(order); }); },
       [this](const register_worker& order) { return admit(order); },
       [this](const worker_heartbeat& news) { dispatch->beat(news.worker_id, now()); },
       [this](const action_started& news) { dispatch->started(news, now()); },
@@ -297,7 +333,7 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
         self->delayed_send(self, tick_interval, scheduler_tick{});
       },
       [this](const result_settled& news) {
-        dispatch->recorded(news.operation, news.attempt, now());
+        dispatch->recorded(news.operation, news.attempt, now(), news.logged);
         answer_drains();
       },
   };
@@ -309,14 +345,14 @@ scheduler_self::behavior_type scheduler_state::make_behavior(const environment& 
 namespace kiln {
 
 scheduler_actor spawn_scheduler(caf::actor_system& system, const environment& env, scheduler_options options,
-                                store_actor results, record_names names) {
+                                store_actor results, record_names names, store_actor content) {
   using namespace scheduling;
   auto body = [](scheduler_self::stateful_pointer<scheduler_state> self, environment process,
-                 scheduler_options given, store_actor store,
-                 record_names named) -> scheduler_self::behavior_type {
-    return self->state.make_behavior(process, std::move(given), std::move(store), named);
+                 scheduler_options given, store_actor store, record_names named,
+                 store_actor texts) -> scheduler_self::behavior_type {
+    return self->state.make_behavior(process, std::move(given), std::move(store), named, std::move(texts));
   };
-  return system.spawn(body, env, std::move(options), std::move(results), names);
+  return system.spawn(body, env, std::move(options), std::move(results), names, std::move(content));
 }
 
 }  // namespace kiln

@@ -188,7 +188,9 @@ expected<std::unique_ptr<assembly>> assembly::start(const configuration& wanted,
     auto token = token_for_workers(options, env);
     if (!token) return failure(token.error());
     all.worker_listener = serve.workers;
-    if (serve.execution) all.scheduler = spawn_scheduler(system, env, serve.scheduler, results, names);
+    if (serve.execution)
+      all.scheduler =
+          spawn_scheduler(system, env, serve.scheduler, results, names, all.stores.find(serve.content.name));
     service_peers peers{all.stores.find(serve.content.name), results, all.scheduler, names,
                         speaks_http(all.transports)};
     peers.results_indexed = serve.results && may_be_indexed(wanted.promises.at(serve.results->name),

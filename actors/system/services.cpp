@@ -39,10 +39,16 @@ void serve_cache(caf::actor_system& system, const environment& env, const serve_
                  const service_peers& peers, const interpreting& reading, router& routes,
                  served_services& services) {
   const auto zstd = make_compression(env, options.compression);
+  live_output_actor outputs;
+  if (peers.scheduler) {
+    outputs = spawn_live_output(system, peers.scheduler, peers.content, options.byte_stream.output_readers);
+    services.all.emplace_back("live_output", caf::actor_cast<caf::strong_actor_ptr>(outputs));
+  }
   with_lane(services, routes, "content_addressable_storage",
             spawn_content_addressable_storage(system, env, options.limits, zstd, peers.content));
-  with_lane(services, routes, "byte_stream",
-            spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content));
+  with_lane(
+      services, routes, "byte_stream",
+      spawn_byte_stream(system, env, options.byte_stream, options.limits, zstd, peers.content, outputs));
   auto trees = spawn_tree_coalescer(system, env, options.get_tree, peers.content, reading);
   services.all.emplace_back("tree_coalescer", caf::actor_cast<caf::strong_actor_ptr>(trees));
   with_routes(services, routes, "get_tree",

@@ -214,6 +214,7 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
   resources->input_cache = spawn_input_cache(
       system,
       {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});
+  resources->output_reader = spawn_output_reader(system, resources->watchers);
   if (resources->shelf)
     resources->trees = spawn_directory_cache(
         system, {context.env, resources->shelf, resources->pool, context.cache ? context.cache : context.cas,

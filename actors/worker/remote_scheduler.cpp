@@ -3,13 +3,14 @@
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <deque>
 #include <optional>
 #include <utility>
 
 #include "actors/worker/backoff.hpp"
 #include "actors/worker/inputs/blob_search.hpp"
+#include "actors/worker/remote_session.hpp"
 #include "actors/worker/session_ledger.hpp"
+#include "actors/worker/session_outbox.hpp"
 #include "core/contract/worker_protocol.hpp"
 #include "core/observe/log.hpp"
 
@@ -22,6 +23,8 @@ constexpr auto patience_for_proof = std::chrono::seconds(10);
 // The scheduler may need two intervals to notice that it has said nothing.
 constexpr int silent_intervals = 4;
 constexpr std::size_t max_unsent_news = 10'000;
+// The scheduler has no more than a thousand under way, and asks for little in each.
+constexpr std::size_t max_outputs_wanted = 2000;
 
 /// Whether the next try may end better. What a scheduler refuses with other codes, it has decided.
 bool may_pass(errc code) noexcept {
@@ -38,46 +41,6 @@ bool may_pass(errc code) noexcept {
       return false;
   }
 }
-
-/// What came over the wire, in which session.
-struct master_heard {
-  std::uint64_t session;
-  expected<std::optional<byte_chain>> message;
-};
-struct master_written {
-  std::uint64_t session;
-};
-struct master_tick {
-  std::uint64_t session;
-};
-struct welcome_overdue {
-  std::uint64_t session;
-};
-/// To itself: try to come back; give up trying.
-struct come_back {
-  std::uint64_t session;
-};
-struct return_overdue {
-  std::uint64_t absence;
-};
-
-}  // namespace
-}  // namespace kiln
-
-KILN_MESSAGE(kiln::master_heard)
-KILN_MESSAGE(kiln::master_written)
-KILN_MESSAGE(kiln::master_tick)
-KILN_MESSAGE(kiln::welcome_overdue)
-KILN_MESSAGE(kiln::come_back)
-KILN_MESSAGE(kiln::return_overdue)
-
-namespace kiln {
-namespace {
-
-using remote_actor = worker_registry::extend<caf::reacts_to<master_heard>, caf::reacts_to<master_written>,
-                                             caf::reacts_to<master_tick>, caf::reacts_to<welcome_overdue>,
-                                             caf::reacts_to<come_back>, caf::reacts_to<return_overdue>,
-                                             caf::reacts_to<resume>>;
 
 struct remote_state;
 using remote_self = remote_actor::stateful_pointer<remote_state>;
@@ -104,7 +67,8 @@ struct remote_state {
   duration interval{0};  ///< of heartbeats, once welcomed
   duration patience{0};  ///< how long the scheduler waits for one that is away
   int silent = 0;        ///< intervals
-  std::deque<bytes> unsent;
+  session_outbox unsent;
+  std::size_t outputs_wanted = 0;  ///< of this session, that the worker has not answered
   bool writing = false;
 
   // The way back.
@@ -122,6 +86,8 @@ struct remote_state {
   void hear_order(scheduler_words& words);
   void hear_welcome(const scheduler_words& words);
   void prove(const digest& blob);
+  void show(output_wanted& wanted);
+  void tell(output_told words, std::uint64_t of);
   void write(const worker_words& words);
   void say(const worker_words& words);
   void report(const action_finished& news);
@@ -194,7 +160,32 @@ void remote_state::hear_order(scheduler_words& words) {
     self->send(worker, std::move(*dismissal));
   } else if (auto* heartbeat = std::get_if<session_heartbeat>(&words)) {
     ledger.heard(heartbeat->heard);
+  } else if (auto* wanted = std::get_if<output_wanted>(&words)) {
+    show(*wanted);
   }
+}
+
+void remote_state::show(output_wanted& wanted) {
+  if (++outputs_wanted + unsent.outputs() > max_outputs_wanted)
+    return end({errc::internal, "the scheduler wants too much output at once"});
+  self->request(worker, caf::infinite, std::move(wanted.what))
+      .then(
+          [self = self, of = session, number = wanted.number](output_piece& piece) {
+            self->state.tell({number, std::move(piece), {}}, of);
+          },
+          [self = self, of = session, number = wanted.number](const caf::error& fault) {
+            self->state.tell({number, {}, from_caf(fault)}, of);
+          });
+}
+
+// One that came too late is for nobody: the scheduler asks anew in each session.
+void remote_state::tell(output_told words, std::uint64_t of) {
+  if (of != session || !wire) return;
+  --outputs_wanted;
+  auto message = caught([&]() -> expected<bytes> { return encode(worker_words(std::move(words))); });
+  if (!message) return end(message.error());
+  unsent.add_output(std::move(*message));
+  write_next();
 }
 
 void remote_state::prove(const digest& blob) {
@@ -232,7 +223,7 @@ void remote_state::hear_welcome(const scheduler_words& words) {
 
 void remote_state::say(const worker_words& words) {
   if (!wire || !welcomed) return;
-  if (unsent.size() >= max_unsent_news)
+  if (unsent.news() >= max_unsent_news)
     return end({errc::unavailable, "the scheduler does not read what it is told"});
   ledger.say();
   write(words);
@@ -242,7 +233,7 @@ void remote_state::write(const worker_words& words) {
   // A result of any size may be in it. What cannot be said now is kept, and said when we are back.
   auto message = caught([&]() -> expected<bytes> { return encode(words); });
   if (!message) return end(message.error());
-  unsent.push_back(std::move(*message));
+  unsent.add_news(std::move(*message));
   write_next();
 }
 
@@ -256,12 +247,12 @@ void remote_state::report(const action_finished& news) {
 }
 
 void remote_state::write_next() {
-  if (writing || unsent.empty() || !wire) return;
+  if (writing || !wire) return;
+  auto next = unsent.next();
+  if (!next) return;
   writing = true;
-  auto next = std::move(unsent.front());
-  unsent.pop_front();
   // A write that fails is heard of through the read.
-  wire->write(std::move(next), [me = caf::actor_cast<remote_actor>(self), session = session](bool) {
+  wire->write(std::move(*next), [me = caf::actor_cast<remote_actor>(self), session = session](bool) {
     caf::anon_send(me, master_written{session});
   });
 }
@@ -276,6 +267,7 @@ void remote_state::close() {
   if (wire) std::exchange(wire, nullptr)->cancel();
   ++session;
   unsent.clear();
+  outputs_wanted = 0;
   writing = false;
   welcomed = false;
 }
@@ -322,7 +314,8 @@ remote_actor::behavior_type remote_behavior(remote_self self, const environment&
       [self](const register_worker& order) { return self->state.join(order); },
       [self](const worker_heartbeat&) {
         auto& state = self->state;
-        if (state.unsent.empty() && !state.writing) state.say(session_heartbeat{});
+        // Whatever else is said says that we are alive; but output waits for the way to be free.
+        if (state.unsent.news() == 0) state.say(session_heartbeat{});
       },
       [self](const action_started& news) {
         self->state.ledger.began(news);

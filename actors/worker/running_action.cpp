@@ -90,7 +90,10 @@ process_observer listener_of(const running_action_actor& me, running_self self, 
 }
 
 void hand_over(const running_action_actor& me, running_self self, std::shared_ptr<action_folder> folder) {
-  caf::anon_send(me, resume{[self, folder = std::move(folder)] { self->state.folder = folder; }});
+  caf::anon_send(me, resume{[self, folder = std::move(folder)] {
+                   self->state.folder = folder;
+                   self->state.tap->open(folder);
+                 }});
 }
 
 const char* method_of(const materialised& done) {
@@ -126,6 +129,7 @@ const char* name_of(tree_origin how) {
 /// Makes the folder and starts the command, in one go on the thread pool.
 void running_state::prepare() {
   now = phase::preparing;
+  record.preparing_begins(resources->env.time->wall());
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
   auto work = [resources = resources, plan = plan, platform = order.action.platform, network, inputs = inputs,
                stop = stop, me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
@@ -169,6 +173,7 @@ void running_state::prepare() {
 /// The same over a tree that is kept. What is to be made in it, the command's own user makes.
 void running_state::prepare_union() {
   now = phase::preparing;
+  record.preparing_begins(resources->env.time->wall());
   const bool network = has_network(resources->options.sandbox.network, order.action.platform);
   auto work = [resources = resources, plan = plan, platform = order.action.platform, network, below = below,
                me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
@@ -240,6 +245,7 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
   state.resources = resources;
   state.owner = owner;
   state.order = order;
+  state.tap = std::make_shared<output_tap>(resources->options.max_stream_size.bytes);
   self->send(self, resume{[self] { self->state.read_command(); }});
   return {
       [self](const stop_action& order) {
@@ -263,6 +269,10 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
       [self](const resume& next) {
         (void)self;
         next.then();
+      },
+      [self](const read_output& order) {
+        const auto& state = self->state;
+        return self->delegate(state.resources->output_reader, read_tap{state.tap, order});
       },
   };
 }

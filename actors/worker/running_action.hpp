@@ -42,7 +42,8 @@ struct stop_action {
 struct action_overdue {};
 
 using running_action_actor =
-    caf::typed_actor<caf::reacts_to<stop_action>, caf::reacts_to<action_overdue>, caf::reacts_to<resume>>;
+    caf::typed_actor<caf::reacts_to<stop_action>, caf::reacts_to<action_overdue>, caf::reacts_to<resume>,
+                     caf::replies_to<read_output>::with<output_piece>>;
 /// What the stages of an action see of it.
 using action_self = running_action_actor::base;
 

@@ -29,6 +29,7 @@ void running_state::on_ended(ended news) {
 void running_state::collect(const process_end& how) {
   now = phase::collecting;
   unchecked = false;
+  tap->command_over();
   record.set_end(how, conditions);
   folder->show(how.view);
   outcome.exit_code = how.exit_code;
@@ -93,10 +94,11 @@ void running_state::give_up(error why, fault_place from) {
 void running_state::clean_up() {
   now = phase::cleaning;
   *stop = true;
+  const bool unread = tap->close();
   if (!folder) return say_over();
-  // What has gone well to its end has no process and no reader any more.
+  // What has gone well to its end has no process and no reader any more, but who follows it.
   auto work = [folder = std::move(folder), use = by_tool, group = std::move(group), resources = resources,
-               well = outcome.status.ok(), inputs = unchecked ? inputs : nullptr] {
+               well = outcome.status.ok() && unread, inputs = unchecked ? inputs : nullptr] {
     std::atomic<bool> never{false};
     if (inputs) (void)recheck_altered(*resources, *inputs, never);  // the action has failed anyway
     if (use && use->request.place)

@@ -64,6 +64,7 @@ void running_state::run_alone() {
 /// the thread pool.
 void running_state::prepare_request() {
   now = phase::preparing;
+  record.preparing_begins(resources->env.time->wall());
   auto work = [resources = resources, plan = plan, platform = order.action.platform, use = by_tool,
                stop = stop, me = me(), self = self, wanted = inputs_wanted]() -> expected<launched> {
     auto made = resources->root->make_action_folder();

@@ -13,6 +13,7 @@
 #include "actors/worker/inputs/input_tree.hpp"
 #include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/outputs/output_collector.hpp"
+#include "actors/worker/outputs/output_tap.hpp"
 #include "actors/worker/outputs/result_record.hpp"
 #include "actors/worker/persistent/persistent_tool.hpp"
 #include "actors/worker/running_action.hpp"
@@ -64,6 +65,7 @@ struct running_state {
   bool alone = false;                  ///< as it is to be
   steady_time inputs_wanted{};
   std::shared_ptr<action_folder> folder;
+  std::shared_ptr<output_tap> tap;  ///< on its streams
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
   std::shared_ptr<const control_group> group;

@@ -85,6 +85,7 @@ struct worker_state {
   void register_later(std::string_view news, const std::string& why, log_level level);
   void beat();
   void start(start_action& order);
+  caf::result<output_piece> show(const read_output& order);
   void kill(const kill_action& order);
   void kill_all(const std::string& why);
   void dismiss(const dismiss_worker& order);
@@ -107,6 +108,7 @@ worker_state::~worker_state() {
     for (const auto& [which, action] : *all) caf::anon_send_exit(action, caf::exit_reason::user_shutdown);
   if (!resources) return;
   caf::anon_send_exit(resources->input_cache, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(resources->output_reader, caf::exit_reason::user_shutdown);
   if (resources->trees) caf::anon_send_exit(resources->trees, caf::exit_reason::user_shutdown);
   if (resources->tools) caf::anon_send_exit(resources->tools, caf::exit_reason::user_shutdown);
 }
@@ -199,6 +201,12 @@ void worker_state::start(start_action& order) {
   if (!begun) return report(which.first, which.second, {begun.error(), {}, 0, false, fault_owner::worker});
   self->monitor(*begun);
   running.emplace(std::move(which), std::move(*begun));
+}
+
+caf::result<output_piece> worker_state::show(const read_output& order) {
+  auto found = running.find({order.operation, order.attempt});
+  if (found == running.end()) return to_caf(error(errc::unavailable, "this attempt does not run here"));
+  return self->delegate(found->second, order);
 }
 
 void worker_state::kill(const kill_action& order) {
@@ -345,6 +353,7 @@ worker_self_type::behavior_type worker_behavior(worker_self self, const worker_r
       [self](start_action& order) { self->state.start(order); },
       [self](const kill_action& order) { self->state.kill(order); },
       [self](const dismiss_worker& order) { self->state.dismiss(order); },
+      [self](const read_output& order) { return self->state.show(order); },
       [self](const drain_worker&) { return self->state.drain(); },
       [self](const measure_worker&) {
         return worker_stats{self->state.running.size(), self->state.slots()};

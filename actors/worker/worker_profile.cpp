@@ -33,6 +33,7 @@ worker_profile profile_of(const worker_options& options, const own_machine& mach
   profile.slots = options.slots.value_or(2 * machine.processors);
   profile.epoch = random.next();
   profile.max_timeout = options.max_timeout;
+  profile.shows_output = true;
   return profile;
 }
 

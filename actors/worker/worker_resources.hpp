@@ -6,6 +6,7 @@
 #include "actors/worker/folders/work_root.hpp"
 #include "actors/worker/inputs/input_cache.hpp"
 #include "actors/worker/inputs/input_metrics.hpp"
+#include "actors/worker/outputs/output_reader.hpp"
 #include "actors/worker/outputs/output_room.hpp"
 #include "actors/worker/persistent/tool_pool.hpp"
 #include "actors/worker/sandbox/control_groups.hpp"
@@ -37,6 +38,7 @@ struct worker_resources {
   store_actor cas;
   std::shared_ptr<output_room> room;  ///< in that store
   input_cache_actor input_cache;
+  output_reader_actor output_reader;  ///< for those who follow what actions write
   std::shared_ptr<thread_pool> pool;
   std::shared_ptr<thread_pool> watchers;  ///< for looks at what runs, which must not wait behind other work
   std::shared_ptr<work_root> root;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,8 @@ struct action_outcome {
   std::int32_t exit_code = 0;
   bool from_cache = false;
   fault_owner fault = fault_owner::unsaid;  ///< when `status` is not ok
+  /// A text in the content store: what became of each attempt. By the scheduler, where there is more to tell.
+  std::optional<digest> attempts_log = {};
 };
 
 /// Never `unsaid`.
@@ -78,6 +81,8 @@ struct operation_state {
   stage now = stage::queued;
   action_outcome outcome;  ///< when completed
   std::string remark;      ///< while queued: why it will not begin as things are; empty for most
+  /// While executing: the attempt whose output can be followed; 0 where none can be.
+  std::uint64_t followed = 0;
 };
 
 }  // namespace kiln

@@ -53,6 +53,27 @@ struct operation_list {
   std::vector<operation_state> operations;
 };
 
+/// -> output_place: where the output of this attempt is to be had at this moment; to be asked again for each
+/// piece, since actions move. NOT_FOUND for a name or an attempt that is none, ABORTED for an attempt that
+/// was given up, CANCELLED for an operation that was cancelled, UNIMPLEMENTED where its worker shows nothing.
+/// Nobody who asks keeps the action alive.
+struct find_output {
+  std::string name;  ///< of a client's operation
+  std::uint64_t attempt = 0;
+};
+struct output_place {
+  enum class at : std::uint8_t {
+    worker,  ///< with this one, under its name for the operation
+    away,    ///< its worker's connection broke: to be asked again in a moment
+    result,  ///< it is over, and this is what came of it
+  };
+  at where = at::away;
+  worker_actor worker = {};
+  std::string operation = {};
+  action_outcome outcome = {};
+  digest_function function = digest_function::sha256;  ///< of the digests in that
+};
+
 /// -> worker_welcome. The worker is matched from now on, until it leaves, is gone (monitored), or misses its
 /// heartbeats. ALREADY_EXISTS if the name is in use by a live worker. One of a known name and epoch has come
 /// back, under another handle, and keeps its id and its actions; FAILED_PRECONDITION if it has any and they
@@ -119,6 +140,7 @@ using scheduler_actor = caf::typed_actor<                       //
     caf::reacts_to<unwatch_operation>,                          //
     caf::replies_to<cancel_operation>::with<operation_state>,   //
     caf::replies_to<list_operations>::with<operation_list>,     //
+    caf::replies_to<find_output>::with<output_place>,           //
     caf::replies_to<register_worker>::with<worker_welcome>,     //
     caf::reacts_to<worker_heartbeat>,                           //
     caf::reacts_to<action_started>,                             //
@@ -148,6 +170,8 @@ KILN_MESSAGE(kiln::unwatch_operation)
 KILN_MESSAGE(kiln::cancel_operation)
 KILN_MESSAGE(kiln::list_operations)
 KILN_MESSAGE(kiln::operation_list)
+KILN_MESSAGE(kiln::find_output)
+KILN_MESSAGE(kiln::output_place)
 KILN_MESSAGE(kiln::register_worker)
 KILN_MESSAGE(kiln::worker_welcome)
 KILN_MESSAGE(kiln::worker_heartbeat)

@@ -9,6 +9,7 @@
 #include "core/contract/action.hpp"
 #include "core/contract/actor.hpp"
 #include "core/contract/kiln_message.hpp"
+#include "core/wire/output_name.hpp"
 
 /// What a worker hears from its scheduler. In the same process it is the worker itself; for one across the
 /// wire, the session that stands for it.
@@ -30,6 +31,7 @@ struct worker_profile {
   duration max_timeout{0};  ///< the longest that it lets an action run; 0: no limit is known
   /// Of one that comes back: what it runs, and what has ended and was perhaps not heard of.
   std::vector<held_attempt> running = {};
+  bool shows_output = false;  ///< it answers read_output
 };
 
 /// Run this. Answered by action_started and action_finished, with the same operation and attempt.
@@ -52,11 +54,30 @@ struct dismiss_worker {
   bool given_up = false;
 };
 
-using worker_actor = caf::typed_actor<caf::reacts_to<start_action>, caf::reacts_to<kill_action>,
-                                      caf::reacts_to<dismiss_worker>>;
+/// -> output_piece: what the command has written to this stream from `offset` on, at most `limit` bytes.
+/// Answered when there is something, at its end, or after a while with nothing, to be asked again.
+/// UNAVAILABLE where this attempt is not, or no longer, and when the worker is lost: the scheduler knows what
+/// became of it.
+struct read_output {
+  std::string operation;  ///< as the worker has it
+  std::uint64_t attempt = 0;
+  standard_stream stream = standard_stream::out;
+  std::uint64_t offset = 0;
+  std::uint32_t limit = 0;
+};
+struct output_piece {
+  bytes data;
+  bool end = false;  ///< the command has ended, and nothing follows
+};
+
+using worker_actor =
+    caf::typed_actor<caf::reacts_to<start_action>, caf::reacts_to<kill_action>,
+                     caf::reacts_to<dismiss_worker>, caf::replies_to<read_output>::with<output_piece>>;
 
 }  // namespace kiln
 
 KILN_MESSAGE(kiln::start_action)
 KILN_MESSAGE(kiln::kill_action)
 KILN_MESSAGE(kiln::dismiss_worker)
+KILN_MESSAGE(kiln::read_output)
+KILN_MESSAGE(kiln::output_piece)

@@ -45,6 +45,7 @@ struct worker_writer {
     hello->set_epoch(from.epoch);
     write(from.properties, hello->mutable_properties());
     if (from.max_timeout > duration::zero()) write(from.max_timeout, hello->mutable_max_timeout());
+    hello->set_shows_output(from.shows_output);
     for (const auto& [operation, attempt] : from.running) {
       auto* added = hello->add_running();
       added->set_operation(operation);
@@ -77,6 +78,13 @@ struct worker_writer {
   void operator()(const cache_proof& from) const {
     auto* proof = to.mutable_proof();
     if (!from.status.ok()) proof->mutable_status()->ParseFromString(pack_status(from.status));
+  }
+  void operator()(const output_told& from) const {
+    auto* output = to.mutable_output();
+    output->set_number(from.number);
+    output->set_data(from.piece.data.data(), from.piece.data.size());
+    output->set_end(from.piece.end);
+    if (!from.status.ok()) output->mutable_status()->ParseFromString(pack_status(from.status));
   }
 };
 
@@ -118,6 +126,15 @@ struct scheduler_writer {
         static_cast<build::bazel::remote::execution::v2::DigestFunction::Value>(from.blob.function));
     to_wire(from.blob, to.mutable_prove()->mutable_blob());
   }
+  void operator()(const output_wanted& from) const {
+    auto* wanted = to.mutable_read_output();
+    wanted->set_number(from.number);
+    wanted->set_operation(from.what.operation);
+    wanted->set_attempt(from.what.attempt);
+    wanted->set_stream(static_cast<v1::Stream>(from.what.stream));
+    wanted->set_offset(from.what.offset);
+    wanted->set_limit(from.what.limit);
+  }
 };
 
 expected<worker_profile> read(const v1::Hello& hello) {
@@ -126,6 +143,7 @@ expected<worker_profile> read(const v1::Hello& hello) {
   worker_profile profile{hello.name(), read(hello.properties()), static_cast<std::uint32_t>(hello.slots()),
                          hello.epoch(), std::max(lenient_from_wire(hello.max_timeout()), duration::zero())};
   for (const auto& one : hello.running()) profile.running.push_back({one.operation(), one.attempt()});
+  profile.shows_output = hello.shows_output();
   return profile;
 }
 
@@ -165,6 +183,20 @@ expected<start_action> read(v1::Start& start) {
   result.action.do_not_cache = start.do_not_cache();
   result.action.queued = lenient_from_wire(start.queued_timestamp());
   return result;
+}
+
+output_told read(v1::Output& output) {
+  return {output.number(),
+          {bytes::adopt(std::move(*output.mutable_data())), output.end()},
+          read(output.status())};
+}
+
+expected<output_wanted> read(const v1::ReadOutput& wanted) {
+  if (wanted.stream() != v1::STDOUT && wanted.stream() != v1::STDERR)
+    return fail(errc::invalid_argument, "there is no stream {}", static_cast<int>(wanted.stream()));
+  return output_wanted{wanted.number(),
+                       {wanted.operation(), wanted.attempt(), static_cast<standard_stream>(wanted.stream()),
+                        wanted.offset(), wanted.limit()}};
 }
 
 expected<prove_cache> read(const v1::Prove& prove) {
@@ -211,6 +243,8 @@ expected<worker_words> decode_worker_words(const byte_chain& message) {
       return worker_words(worker_leaving{});
     case v1::WorkerMessage::kProof:
       return worker_words(cache_proof{read(parsed->proof().status())});
+    case v1::WorkerMessage::kOutput:
+      return worker_words(read(*parsed->mutable_output()));
     case v1::WorkerMessage::MESSAGE_NOT_SET:
       break;
   }
@@ -242,6 +276,11 @@ expected<scheduler_words> decode_scheduler_words(const byte_chain& message) {
       auto prove = read(parsed->prove());
       if (!prove) return fail(prove.error());
       return scheduler_words(*prove);
+    }
+    case v1::SchedulerMessage::kReadOutput: {
+      auto wanted = read(parsed->read_output());
+      if (!wanted) return fail(wanted.error());
+      return scheduler_words(std::move(*wanted));
     }
     case v1::SchedulerMessage::MESSAGE_NOT_SET:
       break;

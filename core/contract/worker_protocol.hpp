@@ -34,15 +34,26 @@ struct cache_proof {
   error status;  ///< why it is not found
 };
 
+/// The output of an attempt is wanted -> output_told, of the same number.
+struct output_wanted {
+  std::uint64_t number = 0;
+  read_output what;
+};
+struct output_told {
+  std::uint64_t number = 0;
+  output_piece piece;
+  error status;  ///< or why there is none
+};
+
 /// What a worker says. The receiver knows which worker it is: `worker_id` is empty.
 using worker_words = std::variant<worker_profile, session_heartbeat, action_started, action_finished,
-                                  worker_slots, worker_leaving, proving_worker, cache_proof>;
+                                  worker_slots, worker_leaving, proving_worker, cache_proof, output_told>;
 bytes encode(const worker_words& words);
 expected<worker_words> decode_worker_words(const byte_chain& message);
 
 /// What the scheduler says. That a worker is given up is not said but done: the call ends.
-using scheduler_words =
-    std::variant<worker_welcome, session_heartbeat, start_action, kill_action, dismiss_worker, prove_cache>;
+using scheduler_words = std::variant<worker_welcome, session_heartbeat, start_action, kill_action,
+                                     dismiss_worker, prove_cache, output_wanted>;
 bytes encode(const scheduler_words& words);
 expected<scheduler_words> decode_scheduler_words(const byte_chain& message);
 

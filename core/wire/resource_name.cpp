@@ -160,13 +160,15 @@ expected<void> check_instance_name(std::string_view instance) {
   if (instance.size() > longest_name)
     return fail(errc::invalid_argument, "an instance name of {} bytes; {} is the limit", instance.size(),
                 longest_name);
-  for (segments rest(instance); rest.more();) {
-    auto segment = rest.next();
-    if (segment.empty() || is_keyword(segment))
-      return fail(errc::invalid_argument, "instance name \"{}\": no segment may be empty or a keyword",
-                  escaped(instance));
-  }
-  return {};
+  if (may_be_instance(instance)) return {};
+  return fail(errc::invalid_argument, "instance name \"{}\": no segment may be empty or a keyword",
+              escaped(instance));
+}
+
+bool may_be_instance(std::string_view instance) noexcept {
+  for (segments rest(instance); rest.more();)
+    if (auto segment = rest.next(); segment.empty() || is_keyword(segment)) return false;
+  return true;
 }
 
 }  // namespace kiln

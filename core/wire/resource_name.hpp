@@ -40,5 +40,7 @@ std::string make_write_name(const resource_name& what);
 
 /// Whether this can be an instance's name: segments that are not empty and not keywords; or nothing at all.
 expected<void> check_instance_name(std::string_view instance);
+/// The same, for who has no sentence to say.
+bool may_be_instance(std::string_view instance) noexcept;
 
 }  // namespace kiln

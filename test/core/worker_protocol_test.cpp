@@ -52,6 +52,30 @@ BOOST_AUTO_TEST_CASE(the_proof_of_a_cache_is_asked_for_and_given) {
   BOOST_TEST(back.status.message() == "another");
 }
 
+BOOST_AUTO_TEST_CASE(output_is_asked_for_and_told) {
+  worker_profile profile{"w", {}, 4, 1};
+  BOOST_TEST(!through_worker(profile).shows_output);
+  profile.shows_output = true;
+  BOOST_TEST(through_worker(profile).shows_output);
+  auto wanted = through_scheduler(output_wanted{7, {"op", 2, standard_stream::err, 1ULL << 40, 4096}});
+  BOOST_TEST(wanted.number == 7u);
+  BOOST_TEST(wanted.what.operation == "op");
+  BOOST_TEST(wanted.what.attempt == 2u);
+  BOOST_TEST((wanted.what.stream == standard_stream::err));
+  BOOST_TEST(wanted.what.offset == 1ULL << 40);
+  BOOST_TEST(wanted.what.limit == 4096u);
+  auto told = through_worker(output_told{7, {bytes::of_static("said\0"), true}, {}});
+  BOOST_TEST(told.number == 7u);
+  BOOST_TEST(told.piece.data.view() == "said\0");
+  BOOST_TEST(told.piece.end);
+  BOOST_TEST(told.status.ok());
+  told = through_worker(output_told{8, {}, {errc::unavailable, "it is over"}});
+  BOOST_TEST((told.status.code() == errc::unavailable));
+  BOOST_TEST(!told.piece.end);
+  // A stream that there is not.
+  BOOST_TEST(!decode_scheduler_words(bytes::of_static("\x3a\x00")).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(an_outcome_arrives_as_it_was) {
   auto fault = error(errc::not_found, "gone").add_detail({"url", "value"});
   auto back = through_worker(

@@ -31,6 +31,7 @@ public:
   held_action(const held_action&) = delete;
   held_action& operator=(const held_action&) = delete;
 
+  std::string stdout_name() { return execution_->stdout_name(); }
   expected<v2::ExecuteResponse> let_end() {
     BOOST_TEST(::write(end_, "told to end", 11) == 11);
     ::close(std::exchange(end_, -1));

@@ -56,6 +56,7 @@ running_execution::running_execution(const remote& server, const digest& action)
         bool done = operation->done() && operation->response().UnpackTo(&response);
         std::lock_guard lock(state->mutex);
         state->now = static_cast<stage>(metadata.stage());
+        state->stdout_name = metadata.stdout_stream_name();
         if (done) state->response = std::move(response);
         state->changed.notify_all();
       },
@@ -70,6 +71,11 @@ bool running_execution::reaches(stage wanted) {
   std::unique_lock lock(state_->mutex);
   state_->changed.wait_for(lock, 60s, [&] { return state_->now >= wanted || state_->ended; });
   return state_->now >= wanted;
+}
+
+std::string running_execution::stdout_name() {
+  std::lock_guard lock(state_->mutex);
+  return state_->stdout_name;
 }
 
 expected<v2::ExecuteResponse> running_execution::wait() {

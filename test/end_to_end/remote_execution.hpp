@@ -31,6 +31,8 @@ public:
 
   /// Blocks until the operation has come so far (false: the call ended before, or nothing came for long).
   bool reaches(stage wanted);
+  /// The name of its standard output while it runs, as it was told last.
+  std::string stdout_name();
   /// Blocks until the call has ended.
   expected<v2::ExecuteResponse> wait();
 
@@ -39,6 +41,7 @@ private:
     std::mutex mutex;
     std::condition_variable changed;
     stage now{};
+    std::string stdout_name;
     std::optional<v2::ExecuteResponse> response;
     std::optional<expected<void>> ended;
   };

@@ -23,8 +23,16 @@ void compare_write(const byte_chain& message) {
 }
 
 void check_read(const byte_chain& message) {
-  auto range = read_read_request(message);
-  if (!range) return;
+  auto wanted = read_read_request(message);
+  if (!wanted) return;
+  if (const auto* output = std::get_if<output_range>(&*wanted)) {
+    auto again = parse_output_name(make_output_name(output->name));
+    must(again && again->operation == output->name.operation && again->attempt == output->name.attempt &&
+             again->stream == output->name.stream && again->attempt > 0,
+         "ReadRequest: the name of an output, written, reads the same");
+    return;
+  }
+  const auto* range = std::get_if<read_range>(&*wanted);
   must(range->blob.size >= 0, "ReadRequest: the blob has a size");
   const auto whole = static_cast<std::uint64_t>(range->blob.size);
   must(range->offset <= whole && range->size <= whole - range->offset, "ReadRequest: within the blob");

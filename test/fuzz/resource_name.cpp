@@ -1,4 +1,5 @@
 #include "core/wire/resource_name.hpp"
+#include "core/wire/output_name.hpp"
 
 #include "test/fuzz/fuzz.hpp"
 
@@ -20,6 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto read = parse_read_name(text);
   auto write = parse_write_name(text);
   must(!(read && write), "no name is both of a blob and of an upload");
+  if (names_output(text)) must(!read && !write, "no name is both of a blob and of an output");
+  if (auto output = parse_output_name(text))
+    must(make_output_name(*output) == text, "a name of an output is written in one way");
   if (read) {
     must(read->blob.size >= 0 && read->uuid.empty(), "a blob has a size and no upload");
     must(check_instance_name(read->instance).has_value(), "what a name says of its instance can be one");

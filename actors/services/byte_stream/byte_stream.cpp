@@ -36,7 +36,7 @@ class byte_stream_state {
 public:
   byte_stream_state(byte_stream_actor::pointer self, const environment& env,
                     const byte_stream_options& options, const cache_limits& limits, const compression& zstd,
-                    store_actor blobs)
+                    store_actor blobs, live_output_actor outputs)
       : self_(self),
         time_(*env.time),
         tick_(std::max<duration>(options.resume_time / ticks_to_resume, std::chrono::milliseconds(1))),
@@ -44,6 +44,7 @@ public:
         limits_(limits),
         zstd_(zstd),
         blobs_(std::move(blobs)),
+        outputs_(std::move(outputs)),
         uploads_(bounds_of(options, tick_)),
         offers_(self, blobs_, uploads_),
         in_flight_(options.in_flight) {}
@@ -66,6 +67,7 @@ private:
                                 const error& absent);
   /// Of an upload that was read while it came, the store has the rest.
   void read_on(const read_blob& what, std::function<void(expected<blob_content>)> then);
+  expected<void> send_output(const call_ptr& to, const output_range& range);
   void follow(std::shared_ptr<download> started);
   /// The first message of a write has come, or its end, or its client is gone.
   void begun(std::uint64_t opened, expected<std::optional<byte_chain>> first);
@@ -83,6 +85,7 @@ private:
   const cache_limits limits_;
   const compression zstd_;
   const store_actor blobs_;
+  const live_output_actor outputs_;
   upload_table uploads_;
   upload_offers offers_;
   in_flight_table in_flight_;
@@ -94,8 +97,10 @@ private:
 
 void byte_stream_state::read(const read_stream& order) {
   begin_call(order.call, time_, [&]() -> expected<void> {
-    auto range = read_read_request(order.request);
-    if (!range) return failure(range.error());
+    auto wanted = read_read_request(order.request);
+    if (!wanted) return failure(wanted.error());
+    if (const auto* output = std::get_if<output_range>(&*wanted)) return send_output(order.call, *output);
+    const auto* range = std::get_if<read_range>(&*wanted);
     if (auto fine = limits_.check_function(range->blob.function); !fine) return fine;
     if (is_empty_blob(range->blob)) {
       blob_content nothing;
@@ -152,6 +157,22 @@ void byte_stream_state::send(const call_ptr& to, const read_range& range, blob_c
   if (whole && content.head.size() <= download::message_size)
     return content.head.empty() ? to->finish({}) : to->reply(write_read_response(content.head));
   follow(std::make_shared<download>(to, std::move(content.head), std::move(content.rest), range.size));
+}
+
+expected<void> byte_stream_state::send_output(const call_ptr& to, const output_range& range) {
+  if (!outputs_) return fail(errc::not_found, "no actions run here, so nothing of what they write is here");
+  follow_output order{range.name, range.offset, range.limit, std::string(client_of(to->info().peer)),
+                      waits_until(to)};
+  on_response(
+      self_->request(outputs_, caf::infinite, std::move(order)),
+      [this, to](followed_output& output) {
+        answer_call(to, [&]() -> expected<void> {
+          follow(std::make_shared<download>(to, byte_chain(), std::move(output.content), std::nullopt));
+          return {};
+        });
+      },
+      fails(to));
+  return {};
 }
 
 void byte_stream_state::follow(std::shared_ptr<download> started) {
@@ -325,10 +346,10 @@ void byte_stream_state::arm() {
 
 byte_stream_actor spawn_byte_stream(caf::actor_system& system, const environment& env,
                                     const byte_stream_options& options, const cache_limits& limits,
-                                    const compression& zstd, store_actor blobs) {
+                                    const compression& zstd, store_actor blobs, live_output_actor outputs) {
   using pointer = byte_stream_actor::stateful_pointer<std::unique_ptr<byte_stream_state>>;
   return system.spawn([=](pointer self) -> byte_stream_actor::behavior_type {
-    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, zstd, blobs);
+    self->state = std::make_unique<byte_stream_state>(self, env, options, limits, zstd, blobs, outputs);
     auto* state = self->state.get();
     return {
         [state](const read_stream& order) { state->read(order); },

@@ -16,11 +16,27 @@ expected<void> check_form(const resource_name& name) {
   return fail(errc::invalid_argument, "blobs are not served as {}", name_of(name.form));
 }
 
+expected<output_range> range_of_output(const google::bytestream::ReadRequest& request) {
+  auto name = parse_output_name(request.resource_name());
+  if (!name) return failure(name.error());
+  if (request.read_offset() < 0)
+    return fail(errc::out_of_range, "offset {} is not within any output", request.read_offset());
+  if (request.read_limit() < 0)
+    return fail(errc::invalid_argument, "a read limit of {}", request.read_limit());
+  return output_range{std::move(*name), static_cast<std::uint64_t>(request.read_offset()),
+                      static_cast<std::uint64_t>(request.read_limit())};
+}
+
 }  // namespace
 
-expected<read_range> read_read_request(const byte_chain& from) {
+expected<std::variant<read_range, output_range>> read_read_request(const byte_chain& from) {
   auto request = parse<google::bytestream::ReadRequest>(from);
   if (!request) return failure(request.error());
+  if (names_output(request->resource_name())) {
+    auto output = range_of_output(*request);
+    if (!output) return failure(output.error());
+    return std::move(*output);
+  }
   auto name = parse_read_name(request->resource_name());
   if (!name) return failure(name.error());
   if (auto fine = check_form(*name); !fine) return failure(fine.error());
@@ -86,6 +102,9 @@ byte_chain write_query_response(std::int64_t committed_size, bool complete) {
 }
 
 expected<resource_name> name_to_write(std::string_view text) {
+  if (names_output(text))
+    return fail(errc::invalid_argument, "resource name \"{}\": what an action writes is only read",
+                escaped(text));
   auto name = parse_write_name(text);
   if (!name) return name;
   if (auto fine = check_form(*name); !fine) return failure(fine.error());

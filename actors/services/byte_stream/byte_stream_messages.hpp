@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <string>
+#include <variant>
 
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
 #include "core/digest/digest.hpp"
+#include "core/wire/output_name.hpp"
 #include "core/wire/resource_name.hpp"
 
 /// The messages of ByteStream. Those that carry data share it with the message; faults are INVALID_ARGUMENT
@@ -20,7 +22,13 @@ struct read_range {
   std::uint64_t size = 0;   ///< bytes that have to come, as they are in the blob
   compressor form = compressor::identity;
 };
-expected<read_range> read_read_request(const byte_chain& from);
+/// The same of what an action writes, of which nobody knows the end.
+struct output_range {
+  output_name name;
+  std::uint64_t offset = 0;
+  std::uint64_t limit = 0;  ///< 0 for none
+};
+expected<std::variant<read_range, output_range>> read_read_request(const byte_chain& from);
 byte_chain write_read_response(const byte_chain& data);
 
 struct write_request {

@@ -29,6 +29,10 @@ schema<byte_stream_options> byte_stream_schema() {
              "What they may have received together.")
       .field("stall_time", &byte_stream_options::stall_time,
              "Until a client that neither sends nor takes anything is given up.", at_least(1s))
+      .field("output_readers", &byte_stream_options::output_readers,
+             "Clients that can follow at once what running actions write; one client has at most half of "
+             "these.",
+             at_least(1))
       .section("in_flight", &byte_stream_options::in_flight, in_flight_schema(),
                "Reading what is still being uploaded.");
 }

@@ -8,6 +8,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "core/wire/digests.hpp"
 #include "core/wire/message.hpp"
+#include "core/wire/output_name.hpp"
 #include "core/wire/status.hpp"
 #include "google/longrunning/operations.pb.h"
 #include "google/rpc/status.pb.h"
@@ -69,6 +70,10 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
     remark.set_message(state.remark);
     metadata.mutable_partial_execution_metadata()->add_auxiliary_metadata()->PackFrom(remark);
   }
+  if (state.followed > 0) {
+    metadata.set_stdout_stream_name(make_output_name({state.name, state.followed, standard_stream::out}));
+    metadata.set_stderr_stream_name(make_output_name({state.name, state.followed, standard_stream::err}));
+  }
   operation.mutable_metadata()->PackFrom(metadata);
   if (state.now != stage::completed) return operation;
 
@@ -78,6 +83,11 @@ google::longrunning::Operation operation_to_wire(const operation_state& state) {
   if (!state.outcome.status.ok())
     response.mutable_status()->ParseFromString(pack_status(state.outcome.status));
   response.set_message(remark_on(state.outcome));
+  if (state.outcome.attempts_log) {
+    auto& log = (*response.mutable_server_logs())["attempts"];
+    to_wire(*state.outcome.attempts_log, log.mutable_digest());
+    log.set_human_readable(true);
+  }
   auto* any = operation.mutable_response();
   any->set_type_url("type.googleapis.com/" + response.GetTypeName());
   any->set_value(with_result(response, state.outcome.result.view()));

@@ -4,6 +4,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <deque>
+#include <map>
 
 #include "actors/services/common/result_rules.hpp"
 #include "core/contract/on_response.hpp"
@@ -43,6 +44,10 @@ constexpr auto patience_for_landmark = std::chrono::seconds(5);
 constexpr std::size_t max_unsent_orders = 100'000;
 /// So many messages are heard before a heartbeat tells of it out of turn: the worker keeps them until then.
 constexpr std::uint64_t max_untold = 1000;
+/// Pieces of output that are asked for at once, and how long each may take: a worker answers within ten
+/// seconds.
+constexpr std::size_t max_outputs_asked = 1000;
+constexpr auto patience_for_output = std::chrono::seconds(30);
 
 struct session_state {
   static constexpr const char* name = "worker_session";
@@ -62,6 +67,9 @@ struct session_state {
   void hear_words(worker_words words);
   void say(const scheduler_words& words);
   void say_what_was_heard();
+  caf::result<output_piece> ask_output(const read_output& order);
+  void hear_output(output_told& told);
+  void give_up_outputs();
   void write_next();
   void tick();
   void end(error status);
@@ -81,6 +89,13 @@ struct session_state {
   bool spoken = false;      ///< since the last tick
   std::uint64_t heard = 0;  ///< messages
   std::uint64_t told = 0;   ///< of which the worker knows that they were heard
+  struct asked_output {
+    answer<output_piece> reply;
+    std::uint32_t limit;
+    steady_time since;
+  };
+  std::map<std::uint64_t, asked_output> outputs;  ///< by the number of the asking, and so by age
+  std::uint64_t last_output = 0;
 };
 
 void session_state::listen() {
@@ -95,6 +110,10 @@ void session_state::hear(const expected<std::optional<byte_chain>>& message) {
   if (!*message) return end({});
   auto words = decode_worker_words(**message);
   if (!words) return end(words.error());
+  if (auto* output = std::get_if<output_told>(&*words); output != nullptr && !worker_id.empty()) {
+    hear_output(*output);
+    return listen();
+  }
   ++heard;
   if (proving) return hear_proof(*words);
   if (worker_id.empty()) return hear_hello(*words);
@@ -191,6 +210,38 @@ void session_state::say_what_was_heard() {
   say(session_heartbeat{heard});
 }
 
+caf::result<output_piece> session_state::ask_output(const read_output& order) {
+  if (!wire || worker_id.empty()) return to_caf(error(errc::unavailable, "the worker is not there"));
+  if (outputs.size() >= max_outputs_asked)
+    return to_caf(error(errc::resource_exhausted, "too much output of this worker is being followed"));
+  auto reply = make_answer<output_piece>(self);
+  outputs.emplace(++last_output, asked_output{reply, order.limit, self->clock().now()});
+  say(output_wanted{last_output, order});
+  return reply;
+}
+
+/// What was not asked for, or not any more, is dropped.
+void session_state::hear_output(output_told& told) {
+  self->send(scheduler, worker_heartbeat{worker_id});
+  auto found = outputs.find(told.number);
+  if (found == outputs.end()) return;
+  auto [reply, limit, since] = std::move(found->second);
+  outputs.erase(found);
+  if (!told.status.ok()) return reply.deliver(failure(std::move(told.status)));
+  if (told.piece.data.size() > limit)
+    return reply.deliver(fail(errc::internal, "the worker told more of its output than it was asked for"));
+  reply.deliver(std::move(told.piece));
+}
+
+void session_state::give_up_outputs() {
+  const auto before = self->clock().now() - patience_for_output;
+  while (!outputs.empty() && outputs.begin()->second.since < before) {
+    outputs.begin()->second.reply.deliver(
+        fail(errc::unavailable, "the worker does not say what its action writes"));
+    outputs.erase(outputs.begin());
+  }
+}
+
 void session_state::write_next() {
   if (writing || unsent.empty()) return;
   writing = true;
@@ -203,6 +254,7 @@ void session_state::write_next() {
 void session_state::tick() {
   if (heard != told || (!spoken && unsent.empty())) say_what_was_heard();
   spoken = false;
+  give_up_outputs();
   self->delayed_send(self, std::chrono::duration_cast<std::chrono::milliseconds>(heartbeat_interval),
                      session_tick{});
 }
@@ -237,6 +289,7 @@ worker_session_actor::behavior_type session_state::make_behavior(const environme
         if (order.given_up) return end({errc::unavailable, order.reason});
         say(order);
       },
+      [this](const read_output& order) { return ask_output(order); },
       [this](const session_heard& news) { hear(news.message); },
       [this](const session_written& news) {
         writing = false;

@@ -31,7 +31,8 @@ std::string root_as_seen(const worker_resources& resources, const command_plan& 
   return folder.on().read_link(descriptor(), here.c_str()).value_or("");
 }
 
-// What is added to a result when its outputs are uploaded: three moments, each of some 15 bytes.
+// What is added to a result when its outputs are uploaded: three moments, and a duration, of some 15 bytes
+// each.
 constexpr std::size_t times_to_come = 64;
 
 }  // namespace

@@ -11,6 +11,9 @@
 namespace build::bazel::remote::execution::v2 {
 class ActionResult;
 }
+namespace kiln::worker::v1 {
+class ActionFacts;
+}
 
 namespace kiln {
 
@@ -36,7 +39,9 @@ public:
   /// `queued`: when the action came to the scheduler.
   void begin(const std::string& worker_name, wall_time queued, wall_time now);
   void fetch_begins(wall_time now);
-  /// Fetching has ended then.
+  /// All inputs are here.
+  void preparing_begins(wall_time now);
+  /// Fetching, as REAPI has it, has ended then.
   void command_begins(wall_time now);
   void command_ends(wall_time now);
   void set_end(const process_end& how, const action_conditions& under);
@@ -49,7 +54,14 @@ public:
   bytes finish() const;
 
 private:
+  void tell_facts();
+
   std::shared_ptr<message> result_;
+  std::shared_ptr<worker::v1::ActionFacts> facts_;
+  wall_time obtaining_{};  ///< when each began; zero where it did not
+  wall_time preparing_{};
+  wall_time running_{};
+  wall_time collecting_{};
 };
 
 }  // namespace kiln

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/typed_event_based_actor.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@ public:
     std::vector<start_action> starts;
     std::vector<kill_action> kills;
     std::vector<std::string> dismissals;
+    std::vector<read_output> reads;
+    std::function<expected<output_piece>(const read_output&)> output = [](const read_output&) {
+      return expected<output_piece>(fail(errc::unavailable, "it shows nothing"));
+    };
   };
 
   scripted_worker(deterministic_system& system, scheduler_actor scheduler, worker_profile profile)
@@ -24,7 +29,11 @@ public:
     actor_ = system_.own(system_.actors().spawn([notes = notes_]() -> worker_actor::behavior_type {
       return {[notes](const start_action& order) { notes->starts.push_back(order); },
               [notes](const kill_action& order) { notes->kills.push_back(order); },
-              [notes](const dismiss_worker& order) { notes->dismissals.push_back(order.reason); }};
+              [notes](const dismiss_worker& order) { notes->dismissals.push_back(order.reason); },
+              [notes](const read_output& order) -> caf::result<output_piece> {
+                notes->reads.push_back(order);
+                return to_result(notes->output(order));
+              }};
     }));
   }
 
@@ -47,6 +56,11 @@ public:
   const std::vector<start_action>& starts() const { return notes_->starts; }
   const std::vector<kill_action>& kills() const { return notes_->kills; }
   const std::vector<std::string>& dismissals() const { return notes_->dismissals; }
+  const std::vector<read_output>& reads() const { return notes_->reads; }
+  /// What it answers to who follows the output of what it runs.
+  void shows(std::function<expected<output_piece>(const read_output&)> output) {
+    notes_->output = std::move(output);
+  }
 
 private:
   deterministic_system& system_;

@@ -68,6 +68,8 @@ BOOST_FIXTURE_TEST_CASE(one_process_serves_one_action_after_the_other, bench) {
     BOOST_TEST(second.text.substr(second.text.find('\n') + 1) == "b tool.py zz.params");
     BOOST_TEST(pid_in(second.text) == pid_in(first.text));
     BOOST_TEST(get(second.result.output_files(0).digest()) == "2");
+    const auto facts = facts_of(second.result);
+    BOOST_TEST((facts.has_obtaining_time() && facts.has_preparing_time() && facts.has_collecting_time()));
   }
 }
 

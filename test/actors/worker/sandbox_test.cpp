@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(what_an_action_leaves_running_ends_with_it) {
   if (!start_working()) return;
   // A daemon in a session of its own, which would write to the standard output of the next for ever.
   auto left = said(
-      "setsid sh -c 'echo $$ > pid; echo up; exec sleep 1000' & read word < /dev/null; "
+      "setsid sh -c 'echo up; echo $$ > pid; exec sleep 1000' & read word < /dev/null; "
       "while ! test -s pid; do :; done; echo down");
   BOOST_TEST(left == "up\ndown\n");
   // Processes are seen from outside under other numbers, so it is looked for by what it runs.

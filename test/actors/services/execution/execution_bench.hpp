@@ -45,7 +45,7 @@ struct execution_bench : service_bench {
     auto standing = [stand = connections_stand](const std::set<std::string>& peers) {
       return *stand ? peers : std::set<std::string>();
     };
-    scheduler = own(spawn_scheduler(actors(), env(), queue, {}));
+    scheduler = own(spawn_scheduler(actors(), env(), queue, {}, record_names(), blobs));
     execution =
         own(spawn_execution(actors(), env(), options, {}, {blobs, results, scheduler, reading, standing}));
     add_routes(routes, execution);
