@@ -82,6 +82,14 @@ class Run(unittest.TestCase):
         self.assertIn("output out/none was not made\n", done.stderr)
         self.assertEqual(sorted(one.name for one in self.folder.iterdir()), ["kept", "tmp"])
 
+    def test_what_could_be_executed_as_its_user_is_reached_by_nobody_else(self):
+        self.folder.chmod(0o700)  # then an action's user is ours
+        kept = self.folder / "kept"
+        done = self.run_action(shell("cp /bin/true out; chmod 6755 out", outputs=["out"]), "--folder", kept)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((kept / "root/out").stat().st_uid, os.geteuid())
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o700)
+
     def test_a_folder_with_something_in_it_is_not_touched(self):
         kept = self.folder / "kept"
         kept.mkdir()

@@ -66,6 +66,10 @@ expected<void> run_place::make_folder() {
                       : worker_->root->make_action_folder();
   if (!made) return failure(std::move(made).error());
   action_ = std::move(*made);
+  // What an action has made may be executed as its user (setuid), which is then ours: by nobody else.
+  if (stays() && action_->user() == same_user)
+    if (auto closed = on_.set_mode(parent_, name_in_parent(folder_).c_str(), 0700); !closed)
+      return fail(closed.error().in_words("keeping others out of --folder " + folder_));
   return {};
 }
 

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::uint64_t most_in_flag_files = 16U << 20;
 constexpr int most_nested = 16;
-constexpr std::size_t most_inputs = 100'000;  // each is named in the request
+constexpr std::size_t most_flag_files = 1000;  // one of them as often as it is named, however small it is
+constexpr std::size_t most_inputs = 100'000;   // each is named in the request
+constexpr std::size_t most_arguments = 1'000'000;
 
 std::string_view value_of(const platform_properties& platform, std::string_view name) {
   for (const auto& [one, value] : platform)
@@ -49,13 +51,14 @@ public:
 
   /// False if one of them cannot be had.
   bool add(std::string_view argument, int depth = 0) {
+    if (into_.size() == most_arguments) return false;
     if (!names_file(argument)) {
       into_.emplace_back(argument);
       return true;
     }
     auto where = resolve_path(plan_.working_directory, std::string(argument.substr(1)));
     auto found = where ? files_.find(*where) : files_.end();
-    if (found == files_.end() || depth == most_nested) return false;
+    if (found == files_.end() || depth == most_nested || ++named_ > most_flag_files) return false;
     auto content = read(*found->second);
     if (!content) return false;
     for (std::string_view left = *content; !left.empty();) {
@@ -90,6 +93,7 @@ private:
   std::vector<std::string>& into_;
   std::unordered_map<std::string, const input_tree::file*> files_;
   std::uint64_t read_ = 0;
+  std::size_t named_ = 0;
 };
 
 /// All that decides what a tool does, but for what it is asked. Each part behind its length: none can pass

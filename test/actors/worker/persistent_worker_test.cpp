@@ -124,6 +124,18 @@ BOOST_FIXTURE_TEST_CASE(flag_files_may_name_flag_files, bench) {
   // Without an end: the command as it stands is the tool's own business.
   auto round = asked({}, {"say:a", "@loop"}, with_file(*this, "loop", "@loop"));
   BOOST_TEST(round.how == "");
+  // Nor are a million of them read, though they are all empty.
+  std::string hundred;
+  for (int i = 0; i < 100; ++i) hundred += "@next\n";
+  v2::Directory many;
+  add_file(many, "first", hundred);
+  add_file(many, "next", "");
+  BOOST_TEST(asked({}, {"@first", "say:read"}, many).text == "read");
+  many.Clear();
+  add_file(many, "first",
+           hundred + hundred + hundred + hundred + hundred + hundred + hundred + hundred + hundred + hundred);
+  add_file(many, "next", "");
+  BOOST_TEST(asked({}, {"@first"}, many).how == "");
 }
 
 BOOST_FIXTURE_TEST_CASE(an_exit_code_is_the_actions_and_the_tool_stays, bench) {
