@@ -210,6 +210,12 @@ void persistent_tool::on_answer(work_answer said) {
     return on_broken(
         {errc::invalid_argument, fmt::format("it answered request {}, which nobody has made", said.request)});
   const auto took = resources_->env.time->now() - one.since;
+  // What others have left in it may have been in the way. Alone it has the limit for itself, and says so.
+  if (said.exit_code != 0 && group_)
+    if (auto limit = group_->met()) {
+      spoil();
+      return one.listener.ended(failure(lost("the persistent worker met " + *limit)));
+    }
   if (auto kept = one.says(said.output); !kept) return one.listener.ended(failure(std::move(kept).error()));
   one.listener.ended(end_of(said.exit_code, took, std::move(one.view)));
 }

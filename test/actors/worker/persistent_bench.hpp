@@ -134,7 +134,11 @@ protocol = Json() if "--json" in sys.argv else Proto()
 lock, cancelled = threading.Lock(), set()
 def serve(request):
     number = request["id"]
-    code, output = work(request["arguments"], request["dir"], request["inputs"], number, lambda: number in cancelled)
+    try:
+        code, output = work(request["arguments"], request["dir"], request["inputs"], number,
+                            lambda: number in cancelled)
+    except OSError as fault:
+        code, output = 1, str(fault)
     with lock:
         protocol.write(code, output, number, number in cancelled)
         cancelled.discard(number)

@@ -342,6 +342,26 @@ BOOST_FIXTURE_TEST_CASE(it_lives_in_a_sandbox_like_any_action, persistent_bench)
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(what_one_request_has_left_in_it_does_not_fail_the_next, persistent_bench) {
+  options.sandbox.level = sandbox_level::automatic;
+  options.sandbox.processes = 32;
+  if (!start_working()) return;
+  bool limited = false;
+  for (const auto& line : log_lines())
+    limited = limited || line.find("actions are limited by control groups") != std::string::npos;
+  if (!limited) return;
+  const std::vector<std::string> twenty(20, "child:");
+  const auto first = asked({}, twenty);
+  BOOST_TEST(first.how == "started");
+  auto action = request({}, twenty);
+  auto outcome = run(action);
+  BOOST_TEST(outcome.status.code() == errc::unavailable, outcome.status.to_string());
+  BOOST_TEST((outcome.fault == fault_owner::elsewhere));
+  BOOST_TEST(outcome.status.message().find("32 processes") != std::string::npos, outcome.status.message());
+  start(action, 2);
+  BOOST_TEST(told(master.next_finished().outcome).out == "alone \n");
+}
+
 BOOST_FIXTURE_TEST_CASE(it_can_not_write_to_what_the_cache_has, persistent_bench) {
   options.sandbox.level = sandbox_level::automatic;
   if (!start_working()) return;
