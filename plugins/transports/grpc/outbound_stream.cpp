@@ -203,7 +203,8 @@ void outbound_stream::perform(step what) {
 
 // ---- what comes back
 //
-// On a thread that others wait for, so what a continuation throws ends its own call.
+// On a thread that others wait for, so what a continuation throws ends its own call. What came back last
+// settles the call, on whichever thread: each holds it before it says that it has come back.
 
 template <class Then>
 void outbound_stream::hand_on(Then then) {
@@ -215,6 +216,7 @@ void outbound_stream::hand_on(Then then) {
 }
 
 void outbound_stream::sent(bool ok) {
+  auto alive = shared_from_this();
   std::function<void(bool)> then;
   {
     std::lock_guard lock(mutex_);
@@ -223,12 +225,12 @@ void outbound_stream::sent(bool ok) {
     if (!outgoing_waits_) std::swap(then, write_then_);
     if (then) outgoing_.Clear();
   }
-  auto alive = shared_from_this();
   drive();
   if (then) hand_on([&] { then(ok); });
 }
 
 void outbound_stream::received(bool ok) {
+  auto alive = shared_from_this();
   message_in then;
   byte_chain message;
   {
@@ -240,12 +242,12 @@ void outbound_stream::received(bool ok) {
       no_more_messages_ = true;
     if (ok) message = take_message(incoming_, {});
   }
-  auto alive = shared_from_this();
   drive();
   if (then) hand_on([&] { then(std::move(message)); });
 }
 
 void outbound_stream::concluded(bool) {
+  auto alive = shared_from_this();
   std::function<void(bool)> write_then;
   message_in read_then;
   {
@@ -257,7 +259,6 @@ void outbound_stream::concluded(bool) {
     if (std::exchange(outgoing_waits_, false)) std::swap(write_then, write_then_);
   }
   auto answer = last_answer();
-  auto alive = shared_from_this();
   drive();
   if (write_then) hand_on([&] { write_then(false); });
   if (read_then) hand_on([&] { read_then(std::move(answer)); });
