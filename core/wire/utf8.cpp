@@ -50,6 +50,22 @@ std::string escaped(std::string_view text, std::size_t limit) {
   return result;
 }
 
+std::string without_controls(std::string_view text) {
+  // Those of Latin-1 are controls as well: two bytes in UTF-8.
+  constexpr char second_set = '\xc2';
+  const bool known = is_utf8(text);
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(text[i]);
+    const bool two = known && text[i] == second_set && static_cast<std::uint8_t>(text[i + 1]) < 0xa0;
+    if (byte >= ' ' && byte != 0x7f && (byte < 0x80 || known) && !two)
+      result += text[i];
+    else
+      result += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(two ? text[++i] : text[i]));
+  }
+  return result;
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string result(text);
   for (auto& c : result)

@@ -13,6 +13,9 @@ bool is_utf8(std::string_view text) noexcept;
 /// is longer than `limit` is cut.
 std::string escaped(std::string_view text, std::size_t limit = 200);
 
+/// The same for a terminal and one line of it: UTF-8 stays, but control characters become \xNN.
+std::string without_controls(std::string_view text);
+
 /// The letters of ASCII made small, all else as it is: for names of hosts and headers.
 std::string ascii_lower(std::string_view text);
 

@@ -10,6 +10,7 @@
 
 #include "actors/tools/run/terminal.hpp"
 #include "core/config/units.hpp"
+#include "core/wire/utf8.hpp"
 
 namespace kiln::rehearsal {
 namespace {
@@ -167,6 +168,16 @@ std::string as_command_line(const std::vector<std::string>& words) {
     if (!line.empty()) line += ' ';
     if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
       line += word;
+      continue;
+    }
+    if (without_controls(word) != word) {
+      line += "$'";
+      for (char one : word) {
+        if (one == '\'' || one == '\\') line += '\\';
+        line += one >= ' ' && one <= '~' ? std::string(1, one)
+                                         : fmt::format("\\{:03o}", static_cast<unsigned char>(one));
+      }
+      line += '\'';
       continue;
     }
     line += '\'';

@@ -12,12 +12,13 @@
 #include "actors/worker/inputs/materializer.hpp"
 #include "actors/worker/sandbox/input_root_place.hpp"
 #include "actors/worker/sandbox/network.hpp"
+#include "core/wire/utf8.hpp"
 
 namespace kiln::rehearsal {
 namespace {
 
 void tell(const std::string& line) {
-  std::fprintf(stderr, "kiln: %s\n", line.c_str());
+  std::fprintf(stderr, "kiln: %s\n", without_controls(line).c_str());
 }
 
 void tell_place(const run_place& place, const input_tree& inputs, const surroundings& wanted) {

@@ -147,6 +147,10 @@ BOOST_AUTO_TEST_CASE(a_blob_that_is_no_action_is_called_so) {
 
 BOOST_AUTO_TEST_CASE(words_are_quoted_for_a_shell_where_they_have_to_be) {
   BOOST_TEST(as_command_line({"gcc", "-O2", "a b", "", "it's", "$x"}) == "gcc -O2 'a b' '' 'it'\\''s' '$x'");
+  // What would write to the terminal of whoever reads them, or another line, does neither.
+  BOOST_TEST(as_command_line({"\x1b]52;c;x\x07", "a\nkiln: b", "it's\t\\", "\xc3\xa4 \xc2\x9b", "\xff"}) ==
+             "$'\\033]52;c;x\\007' $'a\\012kiln: b' $'it\\'s\\011\\\\' $'\\303\\244 \\302\\233' $'\\377'");
+  BOOST_TEST(as_command_line({"\xc3\xa4"}) == "'\xc3\xa4'");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
