@@ -107,6 +107,8 @@ namespace {
 expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources,
                                                           const platform_properties& platform) {
   if (!resources.groups) return nullptr;
+  if (auto fine = check_limits(resources.options.sandbox, platform); !fine)
+    return failure(std::move(fine).error());
   auto taken = resources.groups->take(limits_for(resources.limits, platform));
   if (!taken) return failure(std::move(taken).error());
   return std::shared_ptr<const control_group>(std::move(*taken));

@@ -5,6 +5,10 @@
 #include <limits>
 #include <string_view>
 
+#include "actors/worker/fault_owners.hpp"
+#include "actors/worker/worker_options.hpp"
+#include "core/config/units.hpp"
+
 namespace kiln {
 namespace {
 
@@ -37,6 +41,16 @@ group_limits limits_for(const group_limits& most, const platform_properties& pla
   limits.memory = lesser(most.memory, memory == 0 ? 0 : std::max(memory, least_memory));
   limits.cpus = lesser(most.cpus, amount_of(platform, "cpu"));
   return limits;
+}
+
+expected<void> check_limits(const sandbox_options& options, const platform_properties& platform) {
+  const auto asked = amount_of(platform, "memory");
+  if (!options.memory || asked <= options.memory->bytes) return {};
+  return failure(owned_by(fault_owner::action,
+                          {errc::failed_precondition,
+                           fmt::format("the action asks for {} bytes of memory, and this worker gives one {} "
+                                       "(sandbox.memory)",
+                                       asked, to_string(*options.memory))}));
 }
 
 }  // namespace kiln

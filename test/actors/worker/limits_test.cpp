@@ -78,6 +78,7 @@ BOOST_AUTO_TEST_CASE(has_what_its_platform_asks_for_and_no_more_than_there_is) {
   BOOST_TEST((of({{"memory", "much"}, {"cpu", ""}, {"network", "on"}}) == most));
   BOOST_TEST(of({{"cpu", "2"}}).cpus == 2U);
   BOOST_TEST(limits_for({0, 0, 1}, {{"cpu", "2"}}).cpus == 1U);
+  options.sandbox.memory = 400_MiB;
   if (!start_limited()) return;
   auto action = spec(shell(limited_actions::eats_memory));
   action.platform = {{"memory", std::to_string(64 << 20)}};
@@ -85,6 +86,13 @@ BOOST_AUTO_TEST_CASE(has_what_its_platform_asks_for_and_no_more_than_there_is) {
   BOOST_TEST((outcome.status.message().find("64MiB of memory") != std::string::npos),
              outcome.status.to_string());
   BOOST_TEST(outcome_of(limited_actions::eats_memory).status.ok());
+  // What it would be given is less than it asks for: it is told before it has done half of it.
+  action = spec(shell("true"));
+  action.platform = {{"memory", std::to_string(2 * options.sandbox.memory->bytes)}};
+  outcome = run(action);
+  BOOST_TEST(outcome.status.code() == errc::failed_precondition);
+  BOOST_TEST((outcome.status.message().find("(sandbox.memory)") != std::string::npos),
+             outcome.status.message());
 }
 
 BOOST_AUTO_TEST_CASE(sees_nothing_of_its_groups) {
