@@ -69,6 +69,7 @@ void running_state::upload_blobs(blob_table blobs) {
 void running_state::uploaded(expected<void> done) {
   if (!done) {
     auto why = std::move(done).error();
+    if (by_tool && why.code() == errc::invalid_argument) return doubt_tool(why);
     bool hopeless = owner_in(why, fault_place::store) == fault_owner::action;
     if (!hopeless || !spoken) return give_up(std::move(why), fault_place::store);
     // No try will bring these outputs into the cache. What the command has said may tell why they are so.
@@ -80,6 +81,14 @@ void running_state::uploaded(expected<void> done) {
   outcome.result = record.finish();
   if (excess.ok()) return clean_up();
   give_up(std::move(excess));
+}
+
+/// Outputs are not what they were when they were hashed: something that lives in the tool writes to them.
+void running_state::doubt_tool(const error& why) {
+  by_tool->tool->spoil();
+  give_up(owned_by(fault_owner::elsewhere,
+                   {errc::unavailable,
+                    "the persistent worker changed an output while it was uploaded: " + why.message()}));
 }
 
 /// The end has a reason. Nothing of the action is running on the thread pool or as a process here.

@@ -114,6 +114,7 @@ struct running_state {
   void upload(expected<collected> left);
   void upload_blobs(blob_table blobs);
   void uploaded(expected<void> done);
+  void doubt_tool(const error& why);
   void give_up(error why, fault_place from = fault_place::worker);
   void clean_up();
   void say_over();

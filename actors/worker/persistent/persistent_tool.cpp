@@ -114,6 +114,8 @@ expected<persistent_tool::prepared> persistent_tool::prepare(const action_folder
 expected<void> persistent_tool::start(const tool_call& call, const command_plan& plan,
                                       const platform_properties& platform) {
   if (resources_->groups) {
+    if (auto fine = check_limits(resources_->options.sandbox, platform); !fine)
+      return failure(std::move(fine).error());
     auto group = resources_->groups->take(limits_for(resources_->limits, platform));
     if (!group) return failure(std::move(group).error());
     group_ = std::move(*group);
@@ -210,6 +212,11 @@ void persistent_tool::on_answer(work_answer said) {
     return on_broken(
         {errc::invalid_argument, fmt::format("it answered request {}, which nobody has made", said.request)});
   const auto took = resources_->env.time->now() - one.since;
+  if (said.was_cancelled && !one.cancelled) {
+    spoil();
+    return one.listener.ended(
+        failure(lost("the persistent worker calls a request cancelled that nobody has cancelled")));
+  }
   // What others have left in it may have been in the way. Alone it has the limit for itself, and says so.
   if (said.exit_code != 0 && group_)
     if (auto limit = group_->met()) {
@@ -260,6 +267,10 @@ void persistent_tool::kill_for(std::int32_t number) noexcept {
 }
 
 void persistent_tool::cancel(std::int32_t number) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = pending_.find(number); found != pending_.end()) found->second.cancelled = true;
+  }
   auto text = encode_request(traits_.protocol, cancellation_of(number));
   if (!text || !channel_->write(std::move(*text))) kill_for(number);
 }

@@ -71,7 +71,8 @@ private:
     process_observer listener;
     steady_time since;
     std::shared_ptr<const descriptor> view;
-    bool killed = false;  ///< for this one's sake
+    bool killed = false;     ///< for this one's sake
+    bool cancelled = false;  ///< as the tool was told
   };
   class request;
 

@@ -89,7 +89,7 @@ expected<materialised> tool_folder::lay_out_tool(const input_tree& inputs, const
       kept_[kept_at_.at(parent_path(folder.path))].folders.push_back(
           folder.path.substr(folder.path.rfind('/') + 1));
     kept_at_.emplace(folder.path, kept_.size());
-    kept_.push_back({folder.path, {}, {}});
+    kept_.push_back({folder.path, 0, {}, {}});
   }
   for (const auto& file : part->files) {
     auto& folder = kept_[file.in];
@@ -99,12 +99,23 @@ expected<materialised> tool_folder::lay_out_tool(const input_tree& inputs, const
       return failure(fault_of(purpose::own_folder, facts.error().number, "looking at " + file.name));
     folder.files.emplace_back(file.name, mark_of(*facts));
   }
+  for (auto& folder : kept_) {
+    auto facts = facts_of(folder.path);
+    if (!facts)
+      return failure(fault_of(purpose::own_folder, facts.error().number, "looking at " + folder.path));
+    folder.mode = facts->mode;
+  }
   if (!with_sandboxes) return made;
   // Nobody but Kiln puts anything there.
   if (auto there = on.make_folder(folder_->root(), sandboxes, 0755); !there)
     return failure(fault_of(purpose::own_folder, there.error().number, "making a folder for sandboxes"));
   kept_.front().folders.emplace_back(sandboxes);
   return made;
+}
+
+disk_result<file_facts> tool_folder::facts_of(const std::string& path) const {
+  auto folder = folder_->on().open_beneath(folder_->root(), path, O_PATH | O_DIRECTORY, follow::none);
+  return folder ? folder_->on().facts(*folder) : tl::unexpected(folder.error());
 }
 
 expected<materialised> tool_folder::lay_out_request(const action_folder& stage, const input_tree& inputs,
@@ -168,7 +179,8 @@ expected<void> tool_folder::clear() {
   auto& on = folder_->on();
   for (const auto& kept : kept_) {
     auto folder = on.open_beneath(folder_->root(), kept.path, O_RDONLY | O_DIRECTORY, follow::none);
-    if (!folder) return not_as_it_was(kept.path);
+    auto now = folder ? on.facts(*folder) : tl::unexpected(folder.error());
+    if (!now || now->mode != kept.mode) return not_as_it_was(kept.path);
     for (const auto& [name, mark] : kept.files) {
       auto facts = on.facts(*folder, name.c_str());
       if (!facts || facts->kind != file_kind::file || !mark_of(*facts).same_content(mark))

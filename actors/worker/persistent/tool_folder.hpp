@@ -46,10 +46,12 @@ public:
 private:
   struct kept_folder {
     std::string path;
+    std::uint32_t mode = 0;
     std::vector<std::string> folders;  ///< that stay in it
     std::vector<std::pair<std::string, file_mark>> files;
   };
 
+  disk_result<file_facts> facts_of(const std::string& path) const;
   expected<void> move_in(const descriptor& from, const std::string& path);
 
   const std::shared_ptr<action_folder> folder_;

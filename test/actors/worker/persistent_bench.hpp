@@ -94,6 +94,13 @@ def work(arguments, folder, inputs, number=0, gone=lambda: False):
         elif order == "crash": sys.stderr.write("what a pity\n"); sys.stderr.flush(); os._exit(int(rest))
         elif order == "garbage": os.write(1, rest.encode()); time.sleep(1000)
         elif order == "stranger": protocol.write(0, "", 4711, False); time.sleep(1000)
+        elif order == "uncalled": cancelled.add(number)
+        elif order == "rewrite":  # what was given out, for ever
+            open(rest, "wb").write(bytes(3000000))
+            def go_on(file=open(rest, "r+b", buffering=0)):
+                while True: file.seek(0); file.write(os.urandom(8))
+            threading.Thread(target=go_on, daemon=True).start()
+        elif order == "shut": os.chmod(".", 0)
         elif order == "deaf": os.close(1); time.sleep(1000)
         elif order == "hang":
             while not gone(): time.sleep(0.005)
