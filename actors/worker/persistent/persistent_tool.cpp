@@ -269,7 +269,9 @@ void persistent_tool::kill_for(std::int32_t number) noexcept {
 void persistent_tool::cancel(std::int32_t number) noexcept {
   {
     std::lock_guard lock(mutex_);
-    if (auto found = pending_.find(number); found != pending_.end()) found->second.cancelled = true;
+    auto found = pending_.find(number);
+    if (found == pending_.end()) return;  // it was answered meanwhile
+    found->second.cancelled = true;
   }
   auto text = encode_request(traits_.protocol, cancellation_of(number));
   if (!text || !channel_->write(std::move(*text))) kill_for(number);
