@@ -13,7 +13,11 @@ namespace kiln::running {
 /// again.
 std::optional<tool_traits> running_state::wanted_tool() const {
   if (!resources->tools || alone || order.attempt > 1) return std::nullopt;
-  return tool_traits_of(order.action.platform, *plan);
+  auto traits = tool_traits_of(order.action.platform, *plan);
+  // An absolute path into one request's folder would be told as one into another place.
+  if (traits && resources->options.absolute_output_symlinks == absolute_output::resolve)
+    traits->multiplex = false;
+  return traits;
 }
 
 void running_state::fetch_for_tool(const tool_traits& traits) {

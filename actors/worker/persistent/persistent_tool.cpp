@@ -177,7 +177,7 @@ expected<running_process_ptr> persistent_tool::ask(const prepared& request, cons
   auto text = encode_request(traits_.protocol, work_request_of(call, plan, request.number));
   if (!text) {
     spoil();
-    return failure(std::move(text).error());
+    return failure(lost("a persistent worker could not be asked: " + text.error().message()));
   }
   auto started = listener.started;
   {

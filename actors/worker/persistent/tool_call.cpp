@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/merkle/paths.hpp"
+#include "core/wire/utf8.hpp"
 
 namespace kiln {
 namespace {
@@ -49,17 +50,23 @@ public:
       files_.emplace(join_path(inputs.folders[file.in].path, file.name), &file);
   }
 
-  /// False if one of them cannot be had.
+  /// The file that an argument is the path of; null if of none.
+  const input_tree::file* named_by(const std::string& argument) const {
+    auto where = resolve_path(plan_.working_directory, argument);
+    auto found = where ? files_.find(*where) : files_.end();
+    return found == files_.end() ? nullptr : found->second;
+  }
+
+  /// False if one of them cannot be had, or cannot be said to a tool.
   bool add(std::string_view argument, int depth = 0) {
-    if (into_.size() == most_arguments) return false;
+    if (into_.size() == most_arguments || !is_utf8(argument)) return false;
     if (!names_file(argument)) {
       into_.emplace_back(argument);
       return true;
     }
-    auto where = resolve_path(plan_.working_directory, std::string(argument.substr(1)));
-    auto found = where ? files_.find(*where) : files_.end();
-    if (found == files_.end() || depth == most_nested || ++named_ > most_flag_files) return false;
-    auto content = read(*found->second);
+    const auto* found = named_by(std::string(argument.substr(1)));
+    if (found == nullptr || depth == most_nested || ++named_ > most_flag_files) return false;
+    auto content = read(*found);
     if (!content) return false;
     for (std::string_view left = *content; !left.empty();) {
       const auto end = std::min(left.find('\n'), left.size());
@@ -98,7 +105,8 @@ private:
 
 /// All that decides what a tool does, but for what it is asked. Each part behind its length: none can pass
 /// for another.
-digest key_of(const action_spec& action, const command_plan& plan, const tool_call& call) {
+digest key_of(const action_spec& action, const command_plan& plan, const tool_call& call,
+              const expansion& inputs) {
   std::string all;
   auto add = [&](std::string_view part) { (all += std::to_string(part.size()) += ':') += part; };
   auto add_list = [&](const std::vector<std::string>& parts) {
@@ -115,11 +123,20 @@ digest key_of(const action_spec& action, const command_plan& plan, const tool_ca
   add_list(call.tool);
   add_list(plan.environment);
   add(plan.working_directory);
-  for (const auto& file : call.inputs->files) {
-    if (!file.tool) continue;
+  auto add_file = [&](const input_tree::file& file) {
     add(join_path(call.inputs->folders[file.in].path, file.name));
     add(file.blob.to_string());
     add(file.executable ? "x" : "");
+  };
+  for (const auto& file : call.inputs->files)
+    if (file.tool) add_file(file);
+  // A client may have marked less than it starts. What its arguments name is its own, marked or not, and
+  // links may lead it to any of that.
+  for (const auto& argument : call.tool)
+    if (const auto* file = inputs.named_by(argument)) add_file(*file);
+  for (const auto& link : call.inputs->symlinks) {
+    add(join_path(call.inputs->folders[link.in].path, link.name));
+    add(link.target);
   }
   return digest_of(all);
 }
@@ -173,7 +190,7 @@ expected<std::shared_ptr<const tool_call>> read_tool_call(disk& on, const tool_t
   call->tool.emplace_back("--persistent_worker");
   for (const auto& file : call->inputs->files)
     if (file.tool) call->tool_bytes += static_cast<std::uint64_t>(file.blob.size);
-  call->key = key_of(action, plan, *call);
+  call->key = key_of(action, plan, *call, request);
   return call;
 }
 

@@ -90,6 +90,18 @@ BOOST_FIXTURE_TEST_CASE(what_decides_what_a_tool_does_makes_it_another_one, benc
     BOOST_TEST(heard.how == "started");
     BOOST_TEST(pid_in(heard.text) != first);
   }
+  // What it is started with is its own, whatever its client has marked; and so is where links lead it.
+  tool starts{persistent_tool_script, {"-", "plugin"}};
+  BOOST_TEST(asked(starts, {"pid"}, with_file(*this, "plugin", "1")).how == "started");
+  BOOST_TEST(asked(starts, {"pid"}, with_file(*this, "plugin", "1")).how == "reused");
+  BOOST_TEST(asked(starts, {"pid"}, with_file(*this, "plugin", "2")).how == "started");
+  v2::Directory linked;
+  auto& link = *linked.add_symlinks();
+  link.set_name("current");
+  for (const char* to : {"one", "two"}) {
+    link.set_target(to);
+    BOOST_TEST(asked({}, {"pid"}, linked).how == "started");
+  }
   auto elsewhere = request({}, {"pid"});
   elsewhere.instance = "another";
   BOOST_TEST(told(run(std::move(elsewhere))).how == "started");
@@ -107,6 +119,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_no_call_of_a_tool_runs_as_it_stands, bench) {
     BOOST_TEST(heard.how == "");
     BOOST_TEST(heard.out == "alone hello\n");
   }
+  // What cannot be said in a request.
+  BOOST_TEST(asked({}, {"say:\xff"}).how == "");
   // A flag file that is none of its inputs.
   auto action = request({}, {"say:hello"});
   auto command = shell("echo \"$0\" \"$@\"");
