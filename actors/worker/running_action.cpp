@@ -103,15 +103,9 @@ const char* method_of(const materialised& done) {
 
 namespace {
 
-/// Null where there are none.
-expected<std::shared_ptr<const control_group>> take_group(const worker_resources& resources,
-                                                          const platform_properties& platform) {
-  if (!resources.groups) return nullptr;
-  if (auto fine = check_limits(resources.options.sandbox, platform); !fine)
-    return failure(std::move(fine).error());
-  auto taken = resources.groups->take(limits_for(resources.limits, platform));
-  if (!taken) return failure(std::move(taken).error());
-  return std::shared_ptr<const control_group>(std::move(*taken));
+expected<std::shared_ptr<const control_group>> group_for(const worker_resources& resources,
+                                                         const platform_properties& platform) {
+  return take_group(resources.groups.get(), resources.limits, resources.options.sandbox, platform);
 }
 
 const char* name_of(tree_origin how) {
@@ -139,7 +133,7 @@ void running_state::prepare() {
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
-    auto group = take_group(*resources, platform);
+    auto group = group_for(*resources, platform);
     if (!group) return failure(std::move(group).error());
     const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     if (resources->watches) inputs->link();
@@ -183,7 +177,7 @@ void running_state::prepare_union() {
     if (!made) return failure(std::move(made).error());
     std::shared_ptr<action_folder> folder = std::move(*made);
     hand_over(me, self, folder);
-    auto group = take_group(*resources, platform);
+    auto group = group_for(*resources, platform);
     if (!group) return failure(std::move(group).error());
     const auto* where_it_is = *group ? &(*group)->where() : nullptr;
     const auto memory = resources->changes_in_memory;

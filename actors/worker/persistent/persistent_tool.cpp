@@ -113,13 +113,10 @@ expected<persistent_tool::prepared> persistent_tool::prepare(const action_folder
 
 expected<void> persistent_tool::start(const tool_call& call, const command_plan& plan,
                                       const platform_properties& platform) {
-  if (resources_->groups) {
-    if (auto fine = check_limits(resources_->options.sandbox, platform); !fine)
-      return failure(std::move(fine).error());
-    auto group = resources_->groups->take(limits_for(resources_->limits, platform));
-    if (!group) return failure(std::move(group).error());
-    group_ = std::move(*group);
-  }
+  auto group =
+      take_group(resources_->groups.get(), resources_->limits, resources_->options.sandbox, platform);
+  if (!group) return failure(std::move(group).error());
+  group_ = std::move(*group);
   const auto me = weak_from_this();
   tool_channel::ends ends;
   auto channel = tool_channel::open(

@@ -43,14 +43,20 @@ group_limits limits_for(const group_limits& most, const platform_properties& pla
   return limits;
 }
 
-expected<void> check_limits(const sandbox_options& options, const platform_properties& platform) {
-  const auto asked = amount_of(platform, "memory");
-  if (!options.memory || asked <= options.memory->bytes) return {};
-  return failure(owned_by(fault_owner::action,
-                          {errc::failed_precondition,
-                           fmt::format("the action asks for {} bytes of memory, and this worker gives one {} "
-                                       "(sandbox.memory)",
-                                       asked, to_string(*options.memory))}));
+expected<std::shared_ptr<const control_group>> take_group(control_groups* from, const group_limits& most,
+                                                          const sandbox_options& options,
+                                                          const platform_properties& platform) {
+  if (from == nullptr) return nullptr;
+  if (const auto asked = amount_of(platform, "memory"); options.memory && asked > options.memory->bytes)
+    return failure(
+        owned_by(fault_owner::action,
+                 {errc::failed_precondition,
+                  fmt::format("the action asks for {} bytes of memory, and this worker gives one {} "
+                              "(sandbox.memory)",
+                              asked, to_string(*options.memory))}));
+  auto taken = from->take(limits_for(most, platform));
+  if (!taken) return failure(std::move(taken).error());
+  return std::shared_ptr<const control_group>(std::move(*taken));
 }
 
 }  // namespace kiln

@@ -1,6 +1,11 @@
 #pragma once
 
+#include <signal.h>
+
+#include <chrono>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -218,5 +223,21 @@ struct persistent_bench : sandbox_bench {
     return told(run(request(by, lines, std::move(root), outputs)));
   }
 };
+
+/// What "pid" says.
+inline pid_t pid_in(const std::string& text) {
+  BOOST_REQUIRE_MESSAGE(text.starts_with("pid "), text);
+  return static_cast<pid_t>(std::stoi(text.substr(4)));
+}
+inline bool is_there(pid_t pid) {
+  return ::kill(pid, 0) == 0;
+}
+inline void wait_until_gone(pid_t pid) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (is_there(pid)) {
+    if (std::chrono::steady_clock::now() > end) throw std::runtime_error("a tool does not end");
+    std::this_thread::yield();
+  }
+}
 
 }  // namespace kiln::test
