@@ -54,7 +54,8 @@ grpc::ChannelArguments arguments(const grpc_options& options) {
   args.SetMaxSendMessageSize(-1);
   // gRPC would unpack a compressed answer without a bound, so none is accepted.
   args.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
-  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // What a connection may send grows with what it turns out to carry (decision 65).
+  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 1);
   args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
   args.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 128 * 1024);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options.keepalive));
