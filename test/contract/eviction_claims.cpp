@@ -84,8 +84,12 @@ void lets_readers_finish_when_their_blob_is_evicted(const subject& what) {
   digest blob = put(on, content);
   auto reading = on.tell(read_blob{blob});
   BOOST_REQUIRE(reading);
-  for (int i = 0; i < 3; ++i) press_hard(on);
-  BOOST_TEST(is_missing(on, blob));
+  bool gone = false;
+  for (int i = 0; i < 3 && !gone; ++i) {
+    press_hard(on);
+    gone = is_missing(on, blob);
+  }
+  BOOST_TEST(gone);
   BOOST_TEST((drain(std::move(*reading)) == content));
 }
 
