@@ -66,12 +66,15 @@ private:
   attempts attempts_;
 };
 
+// Until the server has said how much it takes: what it would refuse would look like a fault of whoever asked.
+constexpr std::uint64_t unheard_batch_limit = 1 << 20;
+
 std::shared_ptr<remote::common> remote::begin(grpc_store_options options, std::string store_name,
                                               const environment& env, std::shared_ptr<channel> wire,
                                               timer later) {
   auto random = make_seeded_random(env.random->next());
   auto own = with_random(env, *random);
-  const auto limit = options.max_batch_size.bytes;
+  const auto limit = std::min(options.max_batch_size.bytes, unheard_batch_limit);
   claim_memory(env.metrics, {"store " + store_name, "sent bytes", most_sent_bytes});
   auto hashing = env.pools->make("kiln-arrivals", options.threads.value_or(std::max(processors() / 2, 1U)));
   return std::shared_ptr<common>(new common{std::move(options), std::move(random), own, std::move(store_name),
@@ -169,9 +172,10 @@ void remote::ask_what_it_can() {
           return;
         }
         const auto& cache = capabilities->cache_capabilities();
+        auto most = shared->options.max_batch_size.bytes;
         if (const auto theirs = cache.max_batch_total_size_bytes(); theirs > 0)
-          shared->batch_limit =
-              std::min<std::uint64_t>(shared->batch_limit, static_cast<std::uint64_t>(theirs));
+          most = std::min<std::uint64_t>(most, static_cast<std::uint64_t>(theirs));
+        shared->batch_limit = most;
         shared->speaks_zstd = has_zstd(cache.supported_compressors());
         shared->packs_batches = has_zstd(cache.supported_batch_update_compressors());
       });

@@ -229,6 +229,18 @@ BOOST_AUTO_TEST_CASE(heeds_the_limit_that_the_server_announces) {
   BOOST_TEST(false, "the limit was never heeded");
 }
 
+// What it would refuse would come back as a fault of whoever asked.
+BOOST_AUTO_TEST_CASE(sends_no_large_batch_before_the_server_has_said_how_much_it_takes) {
+  stage on(over_a_peer());
+  const auto content = noise(3'000'000);
+  auto batched = on.tell(write_blobs{{{digest_of(content), bytes::copy_of(content)}}});
+  BOOST_REQUIRE(batched);
+  BOOST_TEST(code_of(batched->results.at(0)) == "OK");
+  std::lock_guard lock(peer->mutex);
+  BOOST_TEST(peer->calls["Write"] == 1);
+  BOOST_TEST(peer->largest_batch <= 1U << 20);
+}
+
 BOOST_AUTO_TEST_CASE(asks_about_more_blobs_than_fit_a_message) {
   stage on(over_a_peer());
   digest here = put(on, "here");
