@@ -79,7 +79,9 @@ expected<void> operations_state::list(const inbound& order) {
   auto limit = request->page_size() > 0
                    ? std::min(static_cast<std::size_t>(request->page_size()), largest_page)
                    : usual_page;
-  auto prefix = request->name().empty() ? "" : request->name() + "/";
+  // Whoever knows the name of an operation may follow what its action writes: without a name of an instance,
+  // only those of none.
+  auto prefix = (request->name().empty() ? "operations" : request->name()) + "/";
   on_response(
       ask(list_operations{std::max(prefix, request->page_token()), limit}),
       [from = order.call, prefix, limit](const operation_list& found) {

@@ -148,7 +148,8 @@ BOOST_AUTO_TEST_CASE(operations_are_listed_by_their_parent_and_page_by_page) {
   BOOST_TEST((listed == begun));
   BOOST_TEST(pages == 2);
   BOOST_TEST(list("other/operations", 10).operations_size() == 0);
-  BOOST_TEST(list("", 10).operations_size() == 3);
+  BOOST_TEST(list("main", 10).operations_size() == 3);
+  BOOST_TEST(list("", 10).operations_size() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(deleting_is_not_offered) {
