@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -43,6 +45,18 @@ std::vector<std::string> folders_of_lender(const configuration& known) {
   return folders;
 }
 
+/// What is asked here takes the folder, as a worker does: what root makes in it, its user could not use
+/// afterwards.
+expected<void> is_our_own(disk& on, const std::string& work_root) {
+  auto facts = on.facts(descriptor(), absolute_path(work_root).c_str());
+  if (!facts || facts->owner == ::geteuid()) return {};
+  return fail(
+      errc::failed_precondition,
+      "work folder {} is of user {}: ask as that user (`setpriv --reuid {} --clear-groups kiln worker "
+      "--explain`), or name another folder on the same disk (--data)",
+      work_root, facts->owner, facts->owner);
+}
+
 }  // namespace
 
 int explain(serve_request request) {
@@ -63,6 +77,8 @@ int explain(serve_request request) {
 
   auto random = make_system_random();
   const environment env{&system_clock(), random.get(), nullptr, nullptr};
+  if (auto own = is_our_own(*env.files, options.work_root); !own)
+    return complain(own.error(), exit_unavailable);
   auto profile = profile_of(options, find_own_machine(*env.files), *random);
   auto worker = open_own_resources(options, env, profile.slots);
   if (!worker) return complain(in_words(worker.error()), exit_unavailable);

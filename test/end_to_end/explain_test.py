@@ -76,6 +76,16 @@ class Explained(unittest.TestCase):
         for kind in ("  mount", "  pid", "  network"):
             self.assertRegex(told[kind], "can be had|refused: ")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root gets into the folder of another")
+    def test_the_folder_of_another_user_is_left_as_it_is(self):
+        work = pathlib.Path(self.folder, "data/work")
+        work.mkdir(parents=True)
+        os.chown(work, 65534, 65534)
+        done = self.explain("--data", f"{self.folder}/data")
+        self.assertEqual(done.returncode, UNAVAILABLE, done.stderr)
+        self.assertIn("is of user 65534: ask as that user", done.stderr)
+        self.assertEqual(list(work.iterdir()), [])
+
     def test_what_is_lacking_comes_with_its_reason_and_its_cure(self):
         told = self.report("--sandbox", "folder")
         self.assertIn("not namespaces: `sandbox.level: folder` says so", told["sandbox"])
