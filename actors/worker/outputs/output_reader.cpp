@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t most_waiting = 1000;
 constexpr std::uint32_t largest_piece = 1 << 20;
 constexpr auto between_glances = std::chrono::milliseconds(100);
-constexpr auto longest_wait = std::chrono::seconds(10);
+// So long a reader that has left keeps its place.
+constexpr auto longest_wait = std::chrono::seconds(2);
 
 using glance = expected<std::optional<output_piece>>;
 
