@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,7 +29,14 @@ constexpr const char* system_folders[] = {"/usr",   "/bin",   "/sbin",   "/lib",
                                           "/lib32", "/lib64", "/libx32", "/etc"};
 constexpr const char* name_servers[] = {"/run/systemd/resolve", "/run/resolvconf",
                                         "/run/NetworkManager/resolv.conf"};
-constexpr const char* devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+// Numbers of the kernel's own (its Documentation/admin-guide/devices.txt).
+struct device {
+  const char* name;
+  unsigned major;
+  unsigned minor;
+};
+constexpr device devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                              {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 constexpr const char* roots_own[] = {"proc/sys",    "proc/sysrq-trigger", "proc/irq",          "proc/bus",
                                      "proc/fs",     "proc/mtrr",          "proc/scsi",         "proc/acpi",
                                      "proc/asound", "proc/driver",        "proc/dynamic_debug"};
@@ -198,13 +206,8 @@ private:
   bool make_devices() {
     if (mkdir("dev", 0755) != 0 || mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755") != 0)
       return false;
-    for (const char* name : devices) {
-      char from[32];
-      snprintf(from, sizeof from, "/dev/%s", name);
-      // Read-only is what is said of the device, not what is written to it: nobody changes its mode.
-      int tree = detached(from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-      if (tree < 0 || !make_file(from + 1) || !attach(tree, from + 1)) return false;
-    }
+    for (const auto& one : devices)
+      if (!make_device(one)) return false;
     for (const auto& [name, target] : device_links) {
       char where[32];
       snprintf(where, sizeof where, "dev/%s", name);
@@ -214,6 +217,19 @@ private:
                                              "newinstance,ptmxmode=0666,mode=0620") != 0)
       return false;
     return make_scratch("dev/shm") && make_read_only("dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  }
+
+  /// Its own, where we may make one, which costs a fifth; else that of the machine, as a mount.
+  bool make_device(const device& what) const {
+    char from[32];
+    snprintf(from, sizeof from, "/dev/%s", what.name);
+    const char* where = from + 1;
+    // A user namespace lets itself be given nodes, and opens none.
+    if (!in_user_namespace_ && mknod(where, S_IFCHR | 0666, makedev(what.major, what.minor)) == 0)
+      return chmod(where, 0666) == 0;
+    // Read-only is what is said of the device, not what is written to it: nobody changes its mode.
+    int tree = detached(from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    return tree >= 0 && make_file(where) && attach(tree, where);
   }
 
   bool make_processes() {
