@@ -142,8 +142,8 @@ void input_cache_state::mark_some() {
   for (auto& next : std::exchange(to_mark, {})) {
     if (!marking && is_taken_as_it_is(next.one->which))
       little.push_back(std::move(next));
-    else if (!is_taken_as_it_is(next.one->which) && streams < streams_at_once)
-      mark({std::move(next)}, streams);
+    else if (!is_taken_as_it_is(next.one->which) && copies < copies_at_once)
+      mark({std::move(next)}, copies);
     else
       to_mark.push_back(std::move(next));
   }

@@ -4,8 +4,10 @@
 #include <filesystem>
 
 #include "core/digest/hasher.hpp"
+#include "test/actors/worker/stalling_store.hpp"
 #include "test/harness/deterministic_system.hpp"
 #include "test/harness/scarce_memory.hpp"
+#include "test/harness/seen_orders.hpp"
 #include "test/harness/temporary_folder.hpp"
 
 namespace kiln::test {
@@ -99,6 +101,29 @@ BOOST_AUTO_TEST_CASE(inputs_for_which_there_is_no_memory_are_refused_and_others_
     BOOST_TEST_REQUIRE(which < 1000U);
     if (!felt) break;
   }
+}
+
+// Each is a round trip at least: over a long wire few at a time take for ever. Nor may they be too many.
+BOOST_AUTO_TEST_CASE(large_inputs_are_fetched_in_a_window_of_128) {
+  auto stalled = spawn_stalling_store(actors(), cas);
+  stalled.hold<read_blob>();
+  auto seen = std::make_shared<seen_orders>();
+  auto far = own(kiln::spawn_store<watching_store>(actors(), env(), stalled.actor, seen));
+  auto fetching = own(spawn_input_cache(actors(), {env(), far, store_actor(), root, pool, 1 << 20}));
+  borrow_inputs order;
+  for (int i = 0; i < 300; ++i) {
+    order.inputs.push_back({digest_of("absent " + std::to_string(i))});
+    order.inputs.back().blob.size = 2 << 20;
+  }
+  auto heard = begin<borrowed_inputs>(fetching, order);
+  run();
+  BOOST_TEST(seen->of<read_blob>() == 128U);
+  stalled.let_through();
+  run();
+  BOOST_TEST(seen->of<read_blob>() == 300U);
+  BOOST_REQUIRE(*heard);
+  BOOST_REQUIRE(**heard);
+  for (const auto& one : (**heard)->inputs) BOOST_TEST(!one);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
