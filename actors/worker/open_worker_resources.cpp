@@ -138,6 +138,7 @@ expected<void> keep_trees(worker_resources& resources) {
   // A disk that trees have filled is no reason not to start: they go.
   auto sample = (*shelf)->make_sample();
   auto works = sample ? try_changes(resources, *sample) : expected<void>(failure(std::move(sample).error()));
+  if (sample) (*shelf)->remove_later(sample->substr(sample->rfind('/') + 1));
   if (works) {
     resources.shelf = std::move(*shelf);
     // Whoever the actions run as, what they write to is theirs.
@@ -211,15 +212,23 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
   resources->worker_name = profile.name;
   resources->cas = context.cas;
   resources->counts = std::make_shared<const input_metrics>(context.env.metrics);
-  resources->input_cache = spawn_input_cache(
-      system,
-      {context.env, context.cas, context.cache, resources->root, resources->pool, options.kept_inputs.bytes});
   resources->output_reader = spawn_output_reader(system, resources->watchers);
+  const auto& lender = context.cache ? context.cache : context.cas;
   if (resources->shelf)
-    resources->trees = spawn_directory_cache(
-        system, {context.env, resources->shelf, resources->pool, context.cache ? context.cache : context.cas,
-                 options.kept_trees.bytes, most_kept_trees});
+    resources->trees = spawn_directory_cache(system, {context.env, resources->shelf, resources->pool, lender,
+                                                      options.kept_trees.bytes, most_kept_trees});
   resources->tools = open_tools(system, resources, profile.slots);
+  auto damages = std::make_shared<input_damages>();
+  resources->damages = damages;
+  // Who sees that there was one more finds that these have been told.
+  auto damage_found = [damages, trees = resources->trees, tools = resources->tools] {
+    if (trees) caf::anon_send(trees, distrust_trees{});
+    if (tools) caf::anon_send(tools, distrust_tools{});
+    damages->note();
+  };
+  resources->input_cache =
+      spawn_input_cache(system, {context.env, context.cas, context.cache, resources->root, resources->pool,
+                                 options.kept_inputs.bytes, std::move(damage_found)});
   if (context.also_needs)
     context.also_needs("input_cache", caf::actor_cast<caf::strong_actor_ptr>(resources->input_cache));
   if (context.also_needs && resources->trees)

@@ -55,7 +55,12 @@ void running_state::take_command(const bytes& content) {
   fetch();
 }
 
+/// How often they are asked for again because files were found damaged meanwhile.
+constexpr unsigned most_fetches = 4;
+
 void running_state::fetch() {
+  damages_known = resources->damages->found();
+  ++fetches;
   if (auto tool = wanted_tool()) return fetch_for_tool(*tool);
   const auto& root = order.action.input_root;
   if (resources->trees && root.size > 0)
@@ -63,6 +68,7 @@ void running_state::fetch() {
       auto& state = self->state;
       if (state.now != phase::fetching) return;
       if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+      if (state.is_fetched_in_vain()) return state.fetch();
       state.below = std::move(*tree);
       state.prepare_union();
     });
@@ -71,9 +77,15 @@ void running_state::fetch() {
                  auto& state = self->state;
                  if (state.now != phase::fetching) return;
                  if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+                 if (state.is_fetched_in_vain()) return state.fetch();
                  state.inputs = std::move(*tree);
                  state.prepare();
                });
+}
+
+/// One of them may have been found damaged when it was in hand already.
+bool running_state::is_fetched_in_vain() const {
+  return resources->damages->found() != damages_known && fetches < most_fetches;
 }
 
 process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,
@@ -204,12 +216,7 @@ void running_state::prepare_union() {
 }
 
 void running_state::take_prepared(expected<launched> started) {
-  if (!started) {
-    // The next try finds more room.
-    if (resources->trees && started.error().code() == errc::resource_exhausted)
-      caf::anon_send(resources->trees, make_room{});
-    return give_up(std::move(started).error());
-  }
+  if (!started) return give_up(std::move(started).error());
   now = phase::running;
   unchecked = true;
   command = std::move(started->command);

@@ -78,6 +78,11 @@ void running_state::uploaded(expected<void> done) {
     return upload_blobs(*std::exchange(spoken, std::nullopt));
   }
   record.upload_ends(resources->env.time->wall());
+  if (resources->damages->found() != damages_known)
+    return give_up(owned_by(fault_owner::elsewhere,
+                            {errc::unavailable,
+                             "a file of the cache was found damaged while the action ran, and may have been "
+                             "one of its inputs"}));
   outcome.result = record.finish();
   if (excess.ok()) return clean_up();
   give_up(std::move(excess));
@@ -96,8 +101,16 @@ void running_state::give_up(error why, fault_place from) {
   if (outcome.status.ok()) {
     outcome.fault = take_owner(why, from);
     outcome.status = std::move(why);
+    if (outcome.status.code() == errc::resource_exhausted && outcome.fault == fault_owner::worker)
+      make_room_on_disk();
   }
   clean_up();
+}
+
+/// The next try finds more of it.
+void running_state::make_room_on_disk() {
+  caf::anon_send(resources->input_cache, drop_idle_inputs{});
+  if (resources->trees) caf::anon_send(resources->trees, make_room{});
 }
 
 void running_state::clean_up() {

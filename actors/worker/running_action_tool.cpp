@@ -26,6 +26,7 @@ void running_state::fetch_for_tool(const tool_traits& traits) {
                  auto& state = self->state;
                  if (state.now != phase::fetching) return;
                  if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
+                 if (state.is_fetched_in_vain()) return state.fetch();
                  state.read_call(traits, std::move(*tree));
                });
 }

@@ -64,6 +64,8 @@ struct running_state {
   std::shared_ptr<tool_use> by_tool;   ///< or the tool that has them; null: the command is run as it stands
   bool alone = false;                  ///< as it is to be
   steady_time inputs_wanted{};
+  std::uint64_t damages_known = 0;  ///< of files of the cache, when it asked for them
+  unsigned fetches = 0;
   std::shared_ptr<action_folder> folder;
   std::shared_ptr<output_tap> tap;  ///< on its streams
   running_process_ptr command;
@@ -116,6 +118,8 @@ struct running_state {
   void uploaded(expected<void> done);
   void doubt_tool(const error& why);
   void give_up(error why, fault_place from = fault_place::worker);
+  void make_room_on_disk();
+  bool is_fetched_in_vain() const;
   void clean_up();
   void say_over();
 };

@@ -5,6 +5,7 @@
 
 #include "actors/worker/folders/work_root.hpp"
 #include "actors/worker/inputs/input_cache.hpp"
+#include "actors/worker/inputs/input_damages.hpp"
 #include "actors/worker/inputs/input_metrics.hpp"
 #include "actors/worker/outputs/output_reader.hpp"
 #include "actors/worker/outputs/output_room.hpp"
@@ -52,6 +53,7 @@ struct worker_resources {
   directory_cache_actor trees;                     ///< and who lends them
   tool_pool_actor tools;                           ///< that live on after an action; null: none do
   std::shared_ptr<const input_metrics> counts;     ///< of how inputs were brought
+  std::shared_ptr<const input_damages> damages;    ///< of files that inputs may be
   worker_shortfalls lacks;
 };
 using worker_resources_ptr = std::shared_ptr<const worker_resources>;

@@ -36,6 +36,12 @@ public:
       send(blobs_evicted{{first, first + static_cast<std::ptrdiff_t>(count)}});
     }
   }
+  /// It left because its bytes were not its own any more. Told at once.
+  void tell_damaged(const digest& blob) {
+    if (listeners_.empty()) return;
+    tell();
+    send(blobs_evicted{{blob}, true});
+  }
   /// What was noted. For the end of whatever stored something.
   void tell() {
     if (!stored_.empty()) send(blobs_stored{std::exchange(stored_, {})});

@@ -184,6 +184,8 @@ struct blobs_stored {
 };
 struct blobs_evicted {
   std::vector<digest> blobs;
+  /// Their bytes were not theirs any more: so files that were lent of them are not to be believed either.
+  bool damaged = false;
 };
 inline constexpr std::size_t max_in_news = 4096;
 using store_observer = caf::typed_actor<caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;

@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "core/base/disk.hpp"
+#include "core/wire/digests.hpp"
 #include "kiln/worker/v1/action_facts.pb.h"
+#include "test/end_to_end/harm.hpp"
 #include "test/end_to_end/remote_execution.hpp"
 #include "test/end_to_end/server_fixture.hpp"
 #include "test/harness/file_systems.hpp"
@@ -127,6 +129,60 @@ BOOST_AUTO_TEST_CASE(inputs_are_a_kept_tree_below_each_action_also_after_a_resta
     server.signal(SIGTERM);
     require_code(server, 0);
   }
+}
+
+// A disk that rots changes no time. What it did is found out by whoever reads the whole blob; trees have a
+// name of the same file, and whoever asks afterwards must not be shown it.
+BOOST_AUTO_TEST_CASE(a_file_that_was_found_damaged_is_in_no_kept_tree_any_more) {
+  if (test::lies_on_overlay(path(""))) return;
+  auto server = serve("all_in_one");
+  remote client(dial(address_of(server)));
+  if (!is_sandboxed(client)) return;
+  const auto tool = made_bytes(1, 200'000);  // too large to lie in a pack
+  auto run = [&](const input_files& others, const std::string& salt) {
+    v2::Directory root;
+    std::vector<remote::blob> blobs{{digest_of(tool), tool}};
+    auto* program = root.add_files();
+    program->set_name("tool");
+    program->set_is_executable(true);  // linked, and not copied
+    to_wire(blobs.back().first, program->mutable_digest());
+    for (const auto& [name, content] : others) {
+      blobs.emplace_back(digest_of(content), content);
+      auto* file = root.add_files();
+      file->set_name("zz" + name);
+      to_wire(blobs.back().first, file->mutable_digest());
+    }
+    v2::Command command;
+    for (const auto& word : {std::string("/bin/sh"), std::string("-c"), "cat tool > out # " + salt})
+      command.add_arguments(word);
+    command.add_output_paths("out");
+    auto action = upload_action(client, command, root, std::move(blobs));
+    BOOST_REQUIRE_MESSAGE(action, why(action));
+    auto response = running_execution(client, *action).wait();
+    BOOST_REQUIRE_MESSAGE(response, why(response));
+    BOOST_REQUIRE_MESSAGE(response->status().code() == 0, response->status().message());
+    const auto& result = response->result();
+    BOOST_REQUIRE(result.output_files_size() == 1);
+    BOOST_TEST(result.output_files(0).digest().hash() == digest_of(tool).hex());
+    return facts_of(result).input_tree();
+  };
+  const auto others = files("all");
+  auto nearly = others;
+  nearly["f3"] = "another";
+  BOOST_TEST(run(others, "first") == "made");
+  BOOST_TEST(run(nearly, "first") == "changed");
+  std::mt19937_64 chance(5);
+  for (const auto& file : files_below(path("data") + "/blobs/content")) {
+    if (std::filesystem::file_size(file) != tool.size()) continue;
+    const auto mode = std::filesystem::status(file).permissions();
+    flip_bit(whole_of(file), chance, true);
+    std::filesystem::permissions(file, mode);
+  }
+  BOOST_TEST(!client.check_blob(digest_of(tool)));
+  BOOST_TEST(run(others, "second") == "made");
+  BOOST_TEST(run(nearly, "second") == "changed");
+  server.signal(SIGTERM);
+  require_code(server, 0);
 }
 
 // KILN_KILLS: how often.

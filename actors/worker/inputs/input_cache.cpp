@@ -80,6 +80,17 @@ void input_cache_state::recheck(const recheck_inputs& order) {
   go_on();
 }
 
+/// Of the store that lends. What it says of a blob comes before what it lends of it afterwards.
+void input_cache_state::hear(const blobs_evicted& news) {
+  if (!news.damaged) return;
+  if (context.damage_found) context.damage_found();
+  recheck_inputs known;
+  for (const auto& blob : news.blobs)
+    for (bool executable : {false, true})
+      if (lent->find({blob, executable})) known.inputs.push_back({blob, executable});
+  recheck(known);
+}
+
 /// Starts whatever there is room for.
 void input_cache_state::go_on() {
   while (!to_ask.empty() && asking < asks_at_once) ask_some();
@@ -216,15 +227,19 @@ void input_cache_state::sweep() {
 
 namespace {
 
-input_cache_actor::behavior_type input_cache_behavior(input_cache_self self,
-                                                      const input_cache_context& context) {
+input_cache_service::behavior_type input_cache_behavior(input_cache_self self,
+                                                        const input_cache_context& context) {
   self->state.self = self;
   self->state.context = context;
   self->state.lent.emplace(*context.env.time);
   self->state.ask_capacity();
+  self->send(self->state.lending_store(), watch_store{store_observer(input_cache_service(self))});
   return {
       [self](const borrow_inputs& order) { return self->state.borrow(order); },
       [self](const recheck_inputs& order) { self->state.recheck(order); },
+      [](const blobs_stored&) {},
+      [self](const blobs_evicted& news) { self->state.hear(news); },
+      [self](const drop_idle_inputs&) { self->state.lent->drop_kept(); },
       resuming(),
   };
 }

@@ -3,6 +3,7 @@
 #include <caf/fwd.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -31,9 +32,13 @@ struct recheck_inputs {
   std::vector<wanted_input> inputs;
 };
 
+/// The disk is full: what is kept lent though no action holds it goes.
+struct drop_idle_inputs {};
+
 using input_cache_actor = caf::typed_actor<                 //
     caf::replies_to<borrow_inputs>::with<borrowed_inputs>,  //
     caf::reacts_to<recheck_inputs>,                         //
+    caf::reacts_to<drop_idle_inputs>,                       //
     caf::reacts_to<resume>>;
 
 struct input_cache_context {
@@ -45,6 +50,8 @@ struct input_cache_context {
   /// Bytes of inputs kept lent when no action holds them any more, for the next that wants them; at most a
   /// quarter of the lending store's capacity, for what is lent cannot be evicted there.
   std::uint64_t kept_bytes = 0;
+  /// A blob was found damaged, and with it whatever was lent of it. Called before anybody is lent another.
+  std::function<void()> damage_found;
 };
 
 input_cache_actor spawn_input_cache(caf::actor_system& system, input_cache_context context);
@@ -54,3 +61,4 @@ input_cache_actor spawn_input_cache(caf::actor_system& system, input_cache_conte
 KILN_MESSAGE(kiln::borrow_inputs)
 KILN_MESSAGE(kiln::borrowed_inputs)
 KILN_MESSAGE(kiln::recheck_inputs)
+KILN_MESSAGE(kiln::drop_idle_inputs)

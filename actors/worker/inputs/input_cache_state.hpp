@@ -28,7 +28,9 @@ inline bool is_large(const digest& blob) noexcept {
 }
 
 struct input_cache_state;
-using input_cache_self = input_cache_actor::stateful_pointer<input_cache_state>;
+using input_cache_service =
+    input_cache_actor::extend<caf::reacts_to<blobs_stored>, caf::reacts_to<blobs_evicted>>;
+using input_cache_self = input_cache_service::stateful_pointer<input_cache_state>;
 
 struct input_cache_state {
   input_cache_self self = nullptr;
@@ -56,6 +58,7 @@ struct input_cache_state {
   caf::result<borrowed_inputs> borrow(const borrow_inputs& order);
   void begin(const borrow_inputs& order, const answer<borrowed_inputs>& reply);
   void recheck(const recheck_inputs& order);
+  void hear(const blobs_evicted& news);
   void go_on();
 
   void ask_some();

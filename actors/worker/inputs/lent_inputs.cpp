@@ -54,6 +54,10 @@ bool lent_inputs::drop_idle() {
   return kept_ && kept_->expire(given_back_at_once) == given_back_at_once;
 }
 
+void lent_inputs::drop_kept() {
+  if (kept_) kept_->shed(kept_->weight());
+}
+
 // Forgets what nobody holds any more, once there may be as much of it as of the rest.
 void lent_inputs::sweep() {
   if (lent_.size() + dropped_.size() < sweep_at_) return;

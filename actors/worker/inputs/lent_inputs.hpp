@@ -29,6 +29,8 @@ public:
   /// Gives back some that nobody has asked for in a while: what is lent cannot be evicted from its store.
   /// True if there may be more of them.
   bool drop_idle();
+  /// Gives back all that nobody holds.
+  void drop_kept();
   bool keeps_any() const noexcept { return kept_ && kept_->size() > 0; }
 
 private:

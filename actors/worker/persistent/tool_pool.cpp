@@ -48,6 +48,7 @@ struct pool_state {
   void take_back(std::uint64_t number);
   void drop(std::map<std::uint64_t, entry>::iterator which);
   void drop_idle();
+  void distrust();
   void look_again_later();
   void leave();
   tool_pool_actor me() const { return caf::actor_cast<tool_pool_actor>(self); }
@@ -169,6 +170,17 @@ void pool_state::drop_idle() {
   look_again_later();
 }
 
+/// One that is at work goes when it comes back.
+void pool_state::distrust() {
+  for (auto at = tools.begin(); at != tools.end();) {
+    auto here = at++;
+    if (here->second.lent == 0)
+      drop(here);
+    else
+      here->second.tool->spoil();
+  }
+}
+
 void pool_state::look_again_later() {
   const bool any =
       std::any_of(tools.begin(), tools.end(), [](const auto& one) { return one.second.lent == 0; });
@@ -188,6 +200,7 @@ tool_pool_actor::behavior_type pool_behavior(pool_self self, tool_pool_context c
       [self](const borrow_tool& order) {
         return guarded<lent_tool>([&]() -> caf::result<lent_tool> { return self->state.borrow(order); });
       },
+      [self](const distrust_tools&) { self->state.distrust(); },
       [self](const return_tool& news) { self->state.take_back(news.number); },
       [self](const drop_idle_tools&) { self->state.drop_idle(); },
       resuming(),

@@ -33,6 +33,9 @@ struct lent_tool {
   tool_lease tool;  ///< null: the action is to be run as it stands
 };
 
+/// A file of the store that lends was found damaged: no tool that was begun with such files is lent any more.
+struct distrust_tools {};
+
 /// To itself, from leases that are dropped.
 struct return_tool {
   std::uint64_t number = 0;
@@ -42,7 +45,8 @@ struct drop_idle_tools {};
 
 using tool_pool_actor = caf::typed_actor<           //
     caf::replies_to<borrow_tool>::with<lent_tool>,  //
-    caf::reacts_to<return_tool>, caf::reacts_to<drop_idle_tools>, caf::reacts_to<resume>>;
+    caf::reacts_to<distrust_tools>, caf::reacts_to<return_tool>, caf::reacts_to<drop_idle_tools>,
+    caf::reacts_to<resume>>;
 
 struct tool_limits {
   std::uint32_t tools = 0;          ///< at once
@@ -66,5 +70,6 @@ tool_pool_actor spawn_tool_pool(caf::actor_system& system, tool_pool_context con
 
 KILN_MESSAGE(kiln::borrow_tool)
 KILN_MESSAGE(kiln::lent_tool)
+KILN_MESSAGE(kiln::distrust_tools)
 KILN_MESSAGE(kiln::return_tool)
 KILN_MESSAGE(kiln::drop_idle_tools)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.hpp"
 #include "core/digest/digest.hpp"
 
 namespace kiln {
@@ -20,6 +21,7 @@ struct cached_tree {
   std::string layer;  ///< absolute path of what actions see of it
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
+  wall_time made{};
   /// The tree that it lies over, and of which it holds only the difference; null: it has all of its own.
   std::shared_ptr<const cached_tree> base;
   std::shared_ptr<tree_shelf> home;

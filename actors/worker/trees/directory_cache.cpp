@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t bases_at_once = 3;
 constexpr auto patience_for_capacity = std::chrono::seconds(5);
+// Then its files are linked anew, which their store has read again meanwhile (`prove_again_after`).
+constexpr auto trusted_for = std::chrono::hours(168);
 
 struct cache_state;
 using cache_self = directory_cache_actor::stateful_pointer<cache_state>;
@@ -31,6 +33,7 @@ struct cache_state {
   /// A tree that is being made, or looked at.
   struct flight {
     std::uint64_t lease = 0;  ///< 0: it is looked at
+    std::uint64_t since = 0;  ///< how often trees were distrusted, when it began
     std::deque<answer<granted_tree>> waiting;
   };
   using tree_cache = evicting_cache<digest, cached_tree_ptr>;
@@ -40,6 +43,7 @@ struct cache_state {
   bool loaded = false;
   std::vector<std::pair<digest, answer<granted_tree>>> early;  ///< who asked before
   std::uint64_t next_lease = 1;
+  std::uint64_t distrusts = 0;
   gauge* kept_bytes = nullptr;
   gauge* kept_trees = nullptr;
 
@@ -57,6 +61,8 @@ struct cache_state {
   caf::result<known_bases> find(const find_bases& order);
   caf::result<granted_tree> keep(keep_tree& order);
   void recheck(const digest& root);
+  void distrust();
+  bool is_trusted(const cached_tree& tree) const;
   caf::result<room_made> shed();
   void give_back(const return_lease& news);
   void count();
@@ -98,7 +104,7 @@ void cache_state::load(std::uint64_t most_bytes) {
 
 void cache_state::take_loaded(std::vector<tree_shelf::found> found) {
   for (auto& [tree, walk] : found) {
-    if (trees->contains(tree->root)) {
+    if (distrusts > 0 || trees->contains(tree->root)) {
       tree->kept = false;
       continue;
     }
@@ -142,6 +148,10 @@ void cache_state::serve(const digest& root, answer<granted_tree> to) {
   if (known == nullptr) return lend_lease(root, std::move(to));
   const auto tree = *known;
   const auto* below = tree->base.get();
+  if (!is_trusted(*tree) || (below != nullptr && !is_trusted(*below))) {
+    trees->erase(root);
+    return lend_lease(root, std::move(to));
+  }
   if (tree->checked && (below == nullptr || below->checked))
     return to.deliver(granted_tree{pin(tree), nullptr});
   flights[root].waiting.push_back(std::move(to));
@@ -181,7 +191,9 @@ void cache_state::serve_again(const digest& root) {
 
 void cache_state::lend_lease(const digest& root, answer<granted_tree> to) {
   const auto number = next_lease++;
-  flights[root].lease = number;
+  auto& flight = flights[root];
+  flight.lease = number;
+  flight.since = distrusts;
   tree_lease lease(this, [root, number, home = caf::actor_cast<caf::weak_actor_ptr>(self)](const void*) {
     if (auto alive = caf::actor_cast<directory_cache_actor>(home.lock()))
       caf::anon_send(alive, return_lease{root, number});
@@ -217,7 +229,7 @@ caf::result<known_bases> cache_state::find(const find_bases& order) {
   known_bases found;
   for (auto& [root, walk] : bases->best_for(*order.wanted, bases_at_once)) {
     const auto* tree = trees->peek(root);
-    if (tree == nullptr || (*tree)->base) continue;
+    if (tree == nullptr || (*tree)->base || !is_trusted(**tree)) continue;
     if ((*tree)->checked)
       found.bases.push_back({pin(*tree), walk});
     else if (flights.try_emplace(root).second)
@@ -229,17 +241,19 @@ caf::result<known_bases> cache_state::find(const find_bases& order) {
 caf::result<granted_tree> cache_state::keep(keep_tree& order) {
   const std::shared_ptr<const cached_tree> tree = order.tree;
   const auto root = tree->root;
+  auto found = flights.find(root);
+  // Of files one of which was found damaged since: it is for its maker alone, whose action is not believed
+  // either. Whoever waits makes it anew.
+  if (found == flights.end() || found->second.since != distrusts) return granted_tree{tree, nullptr};
   auto mine = pin(tree);
   if (trees->insert(root, tree, tree->bytes)) {
     order.tree->kept = true;
     if (order.walk) bases->add(root, order.walk);
   }
   count();
-  if (auto found = flights.find(root); found != flights.end()) {
-    auto waiting = std::move(found->second.waiting);
-    flights.erase(found);
-    for (auto& one : waiting) one.deliver(granted_tree{pin(tree), nullptr});
-  }
+  auto waiting = std::move(found->second.waiting);
+  flights.erase(found);
+  for (auto& one : waiting) one.deliver(granted_tree{pin(tree), nullptr});
   return granted_tree{std::move(mine), nullptr};
 }
 
@@ -248,6 +262,24 @@ void cache_state::recheck(const digest& root) {
   if (known == nullptr) return;
   (*known)->checked = false;
   if ((*known)->base) (*known)->base->checked = false;
+}
+
+void cache_state::distrust() {
+  ++distrusts;
+  if (!trees) return;
+  std::vector<digest> all;
+  trees->for_each([&](const digest& root, const cached_tree_ptr&, std::uint64_t) { all.push_back(root); });
+  for (const auto& root : all) trees->erase(root);
+  if (context.env.log && !all.empty())
+    context.env.log->warn("a file of the cache was damaged: kept input trees are made anew",
+                          {{"trees", all.size()}});
+  count();
+}
+
+/// Rot changes no time and no length: what nobody has read in a long while proves nothing.
+bool cache_state::is_trusted(const cached_tree& tree) const {
+  const auto age = context.env.time->wall() - tree.made;
+  return age >= duration(0) && age < trusted_for;
 }
 
 caf::result<room_made> cache_state::shed() {
@@ -284,6 +316,7 @@ directory_cache_actor::behavior_type cache_behavior(cache_self self, const direc
       [self](keep_tree& order) { return guarded<granted_tree>([&] { return self->state.keep(order); }); },
       [self](const make_room&) { return self->state.shed(); },
       [self](const recheck_tree& news) { self->state.recheck(news.root); },
+      [self](const distrust_trees&) { self->state.distrust(); },
       [self](const return_tree& news) {
         if (self->state.trees) self->state.trees->release(news.root);
         self->state.count();

@@ -57,6 +57,10 @@ struct recheck_tree {
   digest root;
 };
 
+/// A file of the store that lends was found damaged: nobody is given a tree any more that may have it, for a
+/// tree keeps its own name of that file. All are made again.
+struct distrust_trees {};
+
 /// -> room_made, when it is there: the disk is full, and trees can be made again. Half of what nobody uses
 /// goes.
 struct make_room {};
@@ -77,6 +81,7 @@ using directory_cache_actor = caf::typed_actor<        //
     caf::replies_to<keep_tree>::with<granted_tree>,    //
     caf::replies_to<make_room>::with<room_made>,       //
     caf::reacts_to<recheck_tree>,                      //
+    caf::reacts_to<distrust_trees>,                    //
     caf::reacts_to<return_tree>,                       //
     caf::reacts_to<return_lease>,                      //
     caf::reacts_to<resume>>;
@@ -101,6 +106,7 @@ KILN_MESSAGE(kiln::find_bases)
 KILN_MESSAGE(kiln::known_bases)
 KILN_MESSAGE(kiln::keep_tree)
 KILN_MESSAGE(kiln::recheck_tree)
+KILN_MESSAGE(kiln::distrust_trees)
 KILN_MESSAGE(kiln::make_room)
 KILN_MESSAGE(kiln::room_made)
 KILN_MESSAGE(kiln::return_tree)

@@ -75,14 +75,29 @@ private:
       if (!whole) return fail_with(std::move(whole).error());
       tree_ = std::move(*whole);
     }
+    borrow();
+  }
+
+  void borrow() {
+    lent_ = shop_->env.time->wall();
     borrow_files(self_, shop_, tree_, [me = shared_from_this()](expected<std::shared_ptr<input_tree>> files) {
-      if (!files) return me->fail_with(std::move(files).error());
-      me->build();
+      if (files) return me->build();
+      me->make_room_or_fail(std::move(files).error(), [me] { me->borrow(); });
     });
   }
 
+  /// What is kept for later actions must not be in the way of this one. Once.
+  void make_room_or_fail(error why, std::function<void()> then) {
+    if (why.code() != errc::resource_exhausted || std::exchange(made_room_, true))
+      return fail_with(std::move(why));
+    caf::anon_send(shop_->input_cache, drop_idle_inputs{});
+    self_->request(shop_->trees, caf::infinite, make_room{})
+        .then([then = std::move(then)](const room_made&) { then(); }, refused());
+  }
+
+  // Of one that lies over another the older of both decides, which is looked at when it is asked for.
   void build() {
-    tree_order order{root_, tree_, base_, {}};
+    tree_order order{root_, tree_, base_, {}, lent_};
     if (!base_) order.directories = directories_;
     // The lease goes with the job: whatever becomes of this action, nobody begins anew before it has ended.
     auto work = [shop = shop_, order = std::move(order), stop = stop_,
@@ -94,10 +109,7 @@ private:
     offload(caf::actor_cast<running_action_actor>(self_), *shop_->pool, std::move(work),
             [me = shared_from_this()](expected<std::shared_ptr<cached_tree>> made) {
               if (made) return me->keep(std::move(*made));
-              if (made.error().code() != errc::resource_exhausted || std::exchange(me->made_room_, true))
-                return me->fail_with(std::move(made).error());
-              me->self_->request(me->shop_->trees, caf::infinite, make_room{})
-                  .then([me](const room_made&) { me->build(); }, me->refused());
+              me->make_room_or_fail(std::move(made).error(), [me] { me->build(); });
             });
   }
 
@@ -125,6 +137,7 @@ private:
   tree_origin how_ = tree_origin::kept;
   tree_lease lease_;
   bool made_room_ = false;
+  wall_time lent_{};
   std::vector<bytes> directories_;
   std::shared_ptr<const walked_tree> walk_;
   cached_tree_ptr base_;

@@ -13,7 +13,7 @@ namespace {
 using message = worker::v1::CachedTree;
 using wire_entry = worker::v1::TreeEntry;
 
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 
 static_assert(static_cast<int>(tree_entry::kind::folder) == wire_entry::FOLDER);
 static_assert(static_cast<int>(tree_entry::kind::file) == wire_entry::FILE);
@@ -42,6 +42,7 @@ bytes serialise(const tree_record& what) {
     one->set_target(entry.target);
   }
   out.set_bytes(what.bytes);
+  out.set_made_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(what.made.time_since_epoch()).count());
   return serialise(out);
 }
 
@@ -71,6 +72,8 @@ expected<tree_record> read_tree_record(std::string_view content) {
       return fail(errc::invalid_argument, "an entry of it is named twice");
   }
   made.bytes = read->bytes();
+  made.made =
+      wall_time(std::chrono::duration_cast<wall_time::duration>(std::chrono::nanoseconds(read->made_ns())));
   return made;
 }
 

@@ -9,6 +9,7 @@
 
 #include "actors/worker/folders/files.hpp"
 #include "core/base/bytes.hpp"
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/merkle/walked_tree.hpp"
 
@@ -29,6 +30,7 @@ struct tree_record {
   std::string base;                      ///< the name of the tree that it lies over
   std::vector<kiln::bytes> directories;  ///< where there is no base
   std::unordered_map<std::string, tree_entry> entries;
+  wall_time made{};
   std::uint64_t bytes = 0;  ///< that it takes of the disk, its files counted in full and each once
 };
 

@@ -151,6 +151,7 @@ std::shared_ptr<cached_tree> tree_shelf::make_tree(const tree_record& record, co
   made->layer = root_->path() + "/trees/" + name + "/" + layer_folder;
   made->bytes = record.bytes;
   made->entries = record.entries.size();
+  made->made = record.made;
   made->home = shared_from_this();
   return made;
 }
@@ -165,6 +166,7 @@ expected<void> tree_shelf::make_all(const std::string& name, const tree_order& o
     return failure(std::move(laid).error());
   if (auto hidden = hide(*layer, *order.tree); !hidden) return hidden;
   record.root = order.root;
+  record.made = order.made;
   if (order.base)
     record.base = order.base->name;
   else

@@ -21,6 +21,7 @@ struct tree_order {
   std::shared_ptr<input_tree> tree;  ///< all of it, or with `base` the difference; its files are lent
   cached_tree_ptr base;
   std::vector<bytes> directories;  ///< its Directory messages, where there is no base
+  wall_time made{};                ///< when its files were lent
 };
 
 /// The input trees that a worker keeps on its disk, in the folder `trees` of its work folder: each in a

@@ -63,7 +63,7 @@ struct cache_bench : worker_bench {
     return ask<granted_tree>(system, cache, borrow_tree{name_of(variant)});
   }
   expected<std::shared_ptr<cached_tree>> build(int variant, const std::atomic<bool>& stop) {
-    return shelf->build({name_of(variant), tree_of(variant), nullptr, {}}, stop);
+    return shelf->build({name_of(variant), tree_of(variant), nullptr, {}, env.time->wall()}, stop);
   }
   /// As an action would, from the first question to the pin.
   tree_pin get(int variant) {
@@ -178,6 +178,53 @@ BOOST_AUTO_TEST_CASE(keeps_what_is_in_use_and_counts_what_it_keeps) {
   // The last question is behind all that was given back.
   while (figure("kiln_worker_kept_trees") != 2) (void)get(7);
   BOOST_TEST(figure("kiln_worker_kept_tree_bytes") == 2 * tree_bytes);
+}
+
+// A tree has names of its own for the files that a store has lent, and keeps them when the store drops its
+// own.
+BOOST_AUTO_TEST_CASE(gives_nobody_a_tree_that_may_have_a_file_found_damaged) {
+  begin(1 << 20);
+  auto used = get(1);
+  (void)get(2);
+  auto begun = borrow(3);
+  BOOST_REQUIRE(begun.has_value());
+  BOOST_TEST(!begun->tree);
+  caf::anon_send(cache, distrust_trees{});
+  BOOST_TEST(!borrow(1)->tree);
+  BOOST_TEST(!borrow(2)->tree);
+  // Of files that were lent before: for its maker alone.
+  std::atomic<bool> never{false};
+  auto made = build(3, never);
+  BOOST_REQUIRE(made.has_value());
+  auto kept = ask<granted_tree>(system, cache, keep_tree{std::move(*made), nullptr, std::move(begun->lease)});
+  BOOST_REQUIRE(kept.has_value());
+  BOOST_TEST(is_whole(*kept->tree, 3));
+  BOOST_TEST(!borrow(3)->tree);
+  BOOST_TEST(is_whole(*used, 1));
+  used.reset();
+  *kept = {};
+  wait_until_there_are(0);
+  BOOST_TEST(is_whole(*get(1), 1));
+}
+
+// What nobody reads may rot: its store reads its files again within a week, and so are they linked anew.
+BOOST_AUTO_TEST_CASE(makes_a_tree_anew_that_was_made_long_ago) {
+  using namespace std::chrono_literals;
+  begin(1 << 20);
+  std::atomic<bool> never{false};
+  for (int variant = 0;
+       const auto age : {wall_time::duration(167h), wall_time::duration(169h), wall_time::duration(-1h)}) {
+    auto granted = borrow(variant);
+    BOOST_REQUIRE(granted.has_value());
+    auto made =
+        shelf->build({name_of(variant), tree_of(variant), nullptr, {}, env.time->wall() - age}, never);
+    BOOST_REQUIRE(made.has_value());
+    BOOST_TEST(
+        ask<granted_tree>(system, cache, keep_tree{std::move(*made), nullptr, std::move(granted->lease)})
+            .has_value());
+    BOOST_TEST((borrow(variant)->tree != nullptr) == (age == wall_time::duration(167h)));
+    ++variant;
+  }
 }
 
 // F15: eight who ask at once, and room for three trees of eleven.

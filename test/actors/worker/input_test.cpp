@@ -318,6 +318,30 @@ BOOST_AUTO_TEST_CASE(f12_a_damaged_file_in_the_cache_is_fetched_again) {
   BOOST_TEST(bench.out_of(bench.run(bench.shell("cat input"), root)) == "honest");
 }
 
+// Rot is found out by whoever reads the whole blob, which may be while an action has the same file in hand.
+BOOST_AUTO_TEST_CASE(an_action_is_not_believed_when_a_file_that_it_may_have_was_found_damaged) {
+  worker_bench bench(nullptr, false);
+  auto cache = bench.spawn_filesystem_store();
+  bench.hire(cache);
+  const std::string honest(100'000, 'h'), rotten(100'000, 'r');
+  v2::Directory root;
+  bench.add_file(root, "input", honest, true);
+  const auto gate = bench.folder / "gate";
+  BOOST_REQUIRE(::mkfifo(gate.c_str(), 0666) == 0);
+  bench.start(bench.spec(bench.shell("cat " + gate.string() + "; cat input"), root));
+  (void)bench.master.next_started();
+  bench.overwrite_cached(honest, rotten);
+  BOOST_TEST(!ask<blob_content>(bench.system, cache, read_blob{digest_of(honest)}).has_value());
+  std::ofstream(gate) << "go";
+  auto end = bench.master.next_finished();
+  // As Kiln's own user it may have written to its input itself, which is looked at as well.
+  BOOST_TEST((end.outcome.status.code() == errc::unavailable || end.outcome.status.code() == errc::aborted),
+             end.outcome.status.to_string());
+  BOOST_TEST((end.outcome.fault == fault_owner::elsewhere));
+  // The next one has what was uploaded.
+  BOOST_TEST((bench.out_of(bench.run(bench.shell("cat input"), root)) == honest));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace kiln::test

@@ -178,6 +178,30 @@ BOOST_AUTO_TEST_CASE(are_given_up_for_room_where_the_disk_is_full) {
   }
 }
 
+// The inputs themselves find no room, before there is a tree of them.
+BOOST_AUTO_TEST_CASE(are_given_up_for_the_inputs_of_the_next_action) {
+  const auto small = (folder / "small").string();
+  fs::create_directory(small);
+  if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "mode=0711,size=48m") != 0)
+    return;  // nothing can be mounted here
+  options.work_root = small + "/work";
+  {
+    const std::shared_ptr<void> mounted(nullptr, [&](void*) { ::umount2(small.c_str(), MNT_DETACH); });
+    if (!start_working()) return;
+    if (!has_logged("input trees are kept, and lie below")) return;
+    const auto inputs_of = [](char letter) {
+      return picture{{"one", std::string(700'000, letter)}, {"two", std::string(300'000, letter)}};
+    };
+    for (char letter = 'a'; letter < 'u'; ++letter)
+      BOOST_TEST(done("cat one two | wc -c", inputs_of(letter)).out == "1000000\n");
+    std::ofstream filler(small + "/filler");
+    while (fs::space(small).available > 400'000) filler << std::string(4096, 'x') << std::flush;
+    BOOST_TEST(done("cat one two | wc -c", inputs_of('z')).out == "1000000\n");
+    BOOST_TEST(has_logged("the disk is full: kept input trees are removed"));
+    fire();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(uses_a_tree_that_is_too_large_to_be_kept_and_forgets_it) {
   options.kept_trees = byte_size{10};
   if (!start_working()) return;

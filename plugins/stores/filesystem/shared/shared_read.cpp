@@ -191,7 +191,7 @@ void shared_store::drop_broken(const digest& blob, file_stamp stamp) {
     deps_->env.log->warn("a blob was damaged on the disk, and is dropped",
                          {{"store", deps_->name}, {"blob", blob.to_string()}});
   submit_name({blob, nullptr, {}, stamp, [this, blob](const named& how) {
-                 if (how.done && how.was_there) listeners_.tell_evicted({blob});
+                 if (how.done && how.was_there) listeners_.tell_damaged(blob);
                }});
 }
 

@@ -99,6 +99,7 @@ private:
   void dismiss(evicted_blobs gone);
   /// The bytes are damaged or gone, so the blob is not there any more. `may_pass`: only for this process.
   void drop_broken(const digest& blob, const error& why, bool may_pass = false);
+  void drop_damaged_copy(slot& which);
   /// The disk could not read its file, and perhaps can another time: whoever has the blob may bring it anew,
   /// and whoever wants it may try.
   void note_unreadable(slot& which, const error& why);

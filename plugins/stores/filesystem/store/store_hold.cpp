@@ -92,9 +92,7 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending
     if (!there || (code != errc::not_found && code != errc::unavailable))
       return reply.deliver(fail(std::move(found).error()));
     // Only the copy is gone or damaged, or cannot be read: another one is made.
-    evicted_blobs gone;
-    index_.drop_copy(*there, gone);
-    dismiss(std::move(gone));
+    drop_damaged_copy(*there);
     lend_copy(*there, std::move(held), std::move(reply));
   };
   // What has to be read at length holds up no others.

@@ -92,9 +92,7 @@ void store::prove_file(slot& which, std::function<void(expected<bool>)> then) {
                          if (tree == blob_tree::content) {
                            drop_broken(blob, found.error());
                          } else if (there->copied) {
-                           evicted_blobs gone;
-                           index_.drop_copy(*there, gone);
-                           dismiss(std::move(gone));
+                           drop_damaged_copy(*there);
                          }
                          then(true);
                        });
