@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(an_action_that_does_nothing_takes_few) {
     kiln.system().run_until([&] { return call->end().has_value(); });
     BOOST_TEST(response_of(*call).status().code() == 0);
   });
-  const auto puts = most_that_takes(execution_node, [](cluster& kiln) {
+  const auto puts = most_that_takes(execution_node + local_worker_section, [](cluster& kiln) {
     for (const auto* each : {"command", "directory", "action"}) kiln.put(std::string(each));
   });
   BOOST_TEST_MESSAGE("Execute: " << most.messages - puts.messages << " messages, " << most.jobs - puts.jobs
