@@ -132,9 +132,11 @@ struct large_blobs : two_disks {
   }
   // Of one size, every other time, so that only a hash tells them apart.
   void exchange_two(unsigned which) {
-    const auto one = any_file();
-    for (auto other = any_file();; other = any_file())
+    // One that was harmed before may have a size of its own: both are chosen anew.
+    for (;;) {
+      const auto one = any_file(), other = any_file();
       if (other.file != one.file && (other.size == one.size) == (which % 2 == 0)) return exchange(one, other);
+    }
   }
 };
 

@@ -269,11 +269,15 @@ void worker_bench::add_file(v2::Directory& to, const std::string& name, const st
 std::vector<std::string> worker_bench::leftovers() const {
   namespace fs = std::filesystem;
   std::vector<std::string> names;
-  for (const auto& home : fs::directory_iterator(options.work_root + "/actions"))
-    for (const auto& entry : fs::recursive_directory_iterator(home)) {
-      const auto name = entry.path().lexically_relative(home).string();
+  // What is being removed meanwhile is not left.
+  std::error_code gone;
+  for (const auto& home : fs::directory_iterator(options.work_root + "/actions", gone))
+    for (fs::recursive_directory_iterator at(home, gone), end; at != end; at.increment(gone)) {
+      const auto name = at->path().lexically_relative(home).string();
       const bool made_for_all = name == "root" || name == "stdout" || name == "stderr" || name == "work";
-      if (!made_for_all || (entry.is_regular_file() && entry.file_size() > 0)) names.push_back(name);
+      std::error_code fault;
+      const bool is_written = at->is_regular_file(fault) && at->file_size(fault) > 0 && !fault;
+      if (!made_for_all || is_written) names.push_back(name);
     }
   return names;
 }
