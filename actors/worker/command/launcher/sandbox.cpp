@@ -219,7 +219,7 @@ private:
     return make_scratch("dev/shm") && make_read_only("dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   }
 
-  /// Its own, where we may make one, which costs a fifth; else that of the machine, as a mount.
+  /// Its own, where we may make one, which costs less than a mount; else that of the machine.
   bool make_device(const device& what) const {
     char from[32];
     snprintf(from, sizeof from, "/dev/%s", what.name);
