@@ -102,6 +102,17 @@ void store::look_and_lend(slot& which, std::shared_ptr<const void> held, lending
   if (!taken) reply.deliver(fail(std::move(taken).error()));
 }
 
+/// The blob is still there, but who was lent its copy may have wrong bytes.
+void store::drop_damaged_copy(slot& which) {
+  const digest blob = index_.name_of(which);
+  evicted_blobs gone;
+  index_.drop_copy(which, gone);
+  dismiss(std::move(gone));
+  listeners_.tell_damaged(blob);
+  listeners_.note_stored(blob);
+  listeners_.tell();
+}
+
 // Out of its pack into a file of its own. It is not synced, for no copy outlives the process.
 void store::lend_copy(slot& which, std::shared_ptr<const void> held, lending reply) {
   const digest blob = index_.name_of(which);

@@ -274,17 +274,6 @@ void store::drop_broken(const digest& blob, const error& why, bool may_pass) {
   dismiss(std::move(gone));
 }
 
-/// The blob is still there, but who was lent its copy may have wrong bytes.
-void store::drop_damaged_copy(slot& which) {
-  const digest blob = index_.name_of(which);
-  evicted_blobs gone;
-  index_.drop_copy(which, gone);
-  dismiss(std::move(gone));
-  listeners_.tell_damaged(blob);
-  listeners_.note_stored(blob);
-  listeners_.tell();
-}
-
 error store::judge_file(const digest& blob, std::uint64_t serial, error why) {
   auto there = slot_of(blob, serial);
   if (there && why.code() == errc::not_found) drop_broken(blob, why);
