@@ -221,10 +221,11 @@ expected<worker_resources_ptr> open_worker_resources(caf::actor_system& system, 
   auto damages = std::make_shared<input_damages>();
   resources->damages = damages;
   // Who sees that there was one more finds that these have been told.
-  auto damage_found = [damages, trees = resources->trees, tools = resources->tools] {
+  auto damage_found = [damages, trees = resources->trees,
+                       tools = resources->tools](const std::vector<digest>& blobs) {
     if (trees) caf::anon_send(trees, distrust_trees{});
     if (tools) caf::anon_send(tools, distrust_tools{});
-    damages->note();
+    damages->note(blobs);
   };
   resources->input_cache =
       spawn_input_cache(system, {context.env, context.cas, context.cache, resources->root, resources->pool,

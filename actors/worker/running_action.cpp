@@ -77,15 +77,24 @@ void running_state::fetch() {
                  auto& state = self->state;
                  if (state.now != phase::fetching) return;
                  if (!tree) return state.give_up(std::move(tree).error(), fault_place::store);
-                 if (state.is_fetched_in_vain()) return state.fetch();
                  state.inputs = std::move(*tree);
+                 if (state.is_fetched_in_vain()) return state.fetch();
                  state.prepare();
                });
 }
 
-/// One of them may have been found damaged when it was in hand already.
+/// Since it asked for its inputs, one that it may have was found damaged. Of links and copies it is known
+/// which they are: an action that could damage its own inputs harms nobody else's result.
+bool running_state::may_have_damaged() const {
+  if (resources->damages->found() == damages_known) return false;
+  if (!inputs) return true;
+  return resources->damages->any_since(damages_known, [this](const digest& blob) {
+    return inputs->lent.contains({blob, true}) || inputs->lent.contains({blob, false});
+  });
+}
+
 bool running_state::is_fetched_in_vain() const {
-  return resources->damages->found() != damages_known && fetches < most_fetches;
+  return may_have_damaged() && fetches < most_fetches;
 }
 
 process_observer listener_of(const running_action_actor& me, running_self self, const clock* time,

@@ -78,7 +78,7 @@ void running_state::uploaded(expected<void> done) {
     return upload_blobs(*std::exchange(spoken, std::nullopt));
   }
   record.upload_ends(resources->env.time->wall());
-  if (resources->damages->found() != damages_known)
+  if (may_have_damaged())
     return give_up(owned_by(fault_owner::elsewhere,
                             {errc::unavailable,
                              "a file of the cache was found damaged while the action ran, and may have been "

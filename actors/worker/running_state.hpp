@@ -119,6 +119,7 @@ struct running_state {
   void doubt_tool(const error& why);
   void give_up(error why, fault_place from = fault_place::worker);
   void make_room_on_disk();
+  bool may_have_damaged() const;
   bool is_fetched_in_vain() const;
   void clean_up();
   void say_over();

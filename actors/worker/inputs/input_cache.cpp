@@ -83,7 +83,7 @@ void input_cache_state::recheck(const recheck_inputs& order) {
 /// Of the store that lends. What it says of a blob comes before what it lends of it afterwards.
 void input_cache_state::hear(const blobs_evicted& news) {
   if (!news.damaged) return;
-  if (context.damage_found) context.damage_found();
+  if (context.damage_found) context.damage_found(news.blobs);
   recheck_inputs known;
   for (const auto& blob : news.blobs)
     for (bool executable : {false, true})

@@ -50,8 +50,9 @@ struct input_cache_context {
   /// Bytes of inputs kept lent when no action holds them any more, for the next that wants them; at most a
   /// quarter of the lending store's capacity, for what is lent cannot be evicted there.
   std::uint64_t kept_bytes = 0;
-  /// A blob was found damaged, and with it whatever was lent of it. Called before anybody is lent another.
-  std::function<void()> damage_found;
+  /// Blobs were found damaged, and with them whatever was lent of them. Called before anybody is lent
+  /// another.
+  std::function<void(const std::vector<digest>&)> damage_found;
 };
 
 input_cache_actor spawn_input_cache(caf::actor_system& system, input_cache_context context);

@@ -326,9 +326,12 @@ BOOST_AUTO_TEST_CASE(an_action_is_not_believed_when_a_file_that_it_may_have_was_
   const std::string honest(100'000, 'h'), rotten(100'000, 'r');
   v2::Directory root;
   bench.add_file(root, "input", honest, true);
-  const auto gate = bench.folder / "gate";
-  BOOST_REQUIRE(::mkfifo(gate.c_str(), 0666) == 0);
+  const auto gate = bench.folder / "gate", others_gate = bench.folder / "others";
+  for (const auto& one : {gate, others_gate}) BOOST_REQUIRE(::mkfifo(one.c_str(), 0666) == 0);
   bench.start(bench.spec(bench.shell("cat " + gate.string() + "; cat input"), root));
+  (void)bench.master.next_started();
+  // Another one, without that file, has nothing to do with it.
+  bench.start(bench.spec(bench.shell("cat " + others_gate.string())));
   (void)bench.master.next_started();
   bench.overwrite_cached(honest, rotten);
   BOOST_TEST(!ask<blob_content>(bench.system, cache, read_blob{digest_of(honest)}).has_value());
@@ -338,6 +341,10 @@ BOOST_AUTO_TEST_CASE(an_action_is_not_believed_when_a_file_that_it_may_have_was_
   BOOST_TEST((end.outcome.status.code() == errc::unavailable || end.outcome.status.code() == errc::aborted),
              end.outcome.status.to_string());
   BOOST_TEST((end.outcome.fault == fault_owner::elsewhere));
+  std::ofstream(others_gate) << "go";
+  end = bench.master.next_finished();
+  BOOST_TEST(end.outcome.status.ok(), end.outcome.status.to_string());
+  BOOST_TEST(bench.out_of(end.outcome) == "go");
   // The next one has what was uploaded.
   BOOST_TEST((bench.out_of(bench.run(bench.shell("cat input"), root)) == honest));
 }
