@@ -118,7 +118,8 @@ void hand_over(const running_action_actor& me, running_self self, std::shared_pt
 }
 
 const char* method_of(const materialised& done) {
-  if (done.copied > done.linked) return "copy";
+  if (done.copied > done.linked && done.copied >= done.shared) return "copy";
+  if (done.shared > done.linked) return "reflink";
   return done.linked > 0 ? "hardlink" : "";
 }
 
@@ -177,11 +178,11 @@ void running_state::prepare() {
         listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
-    return launched{
-        std::move(*started),
-        std::move(usage),
-        *group,
-        {level, network || sandbox == nullptr, done->linked, done->copied, method, "", *group != nullptr}};
+    return launched{std::move(*started),
+                    std::move(usage),
+                    *group,
+                    {level, network || sandbox == nullptr, done->linked, done->copied + done->shared, method,
+                     "", *group != nullptr}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });

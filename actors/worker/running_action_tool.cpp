@@ -100,7 +100,8 @@ void running_state::prepare_request() {
                     std::move(usage),
                     nullptr,
                     {sandbox != nullptr ? "namespaces" : "folder", network, ready.inputs.linked,
-                     ready.inputs.copied, method, "", ready.limited, ready.began ? "started" : "reused"}};
+                     ready.inputs.copied + ready.inputs.shared, method, "", ready.limited,
+                     ready.began ? "started" : "reused"}};
   };
   offload(me(), *resources->pool, std::move(work),
           [self = self](expected<launched> started) { self->state.take_prepared(std::move(started)); });

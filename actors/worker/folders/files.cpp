@@ -46,15 +46,15 @@ expected<void> make_folders(disk& on, const descriptor& root, const std::string&
   return {};
 }
 
-expected<void> copy_content(disk& on, const descriptor& from, const descriptor& to,
-                            const std::atomic<bool>& stop) {
-  if (on.share(from, to)) return {};
+expected<copied_by> copy_content(disk& on, const descriptor& from, const descriptor& to,
+                                 const std::atomic<bool>& stop) {
+  if (on.share(from, to)) return copied_by::sharing_blocks;
   constexpr std::uint64_t at_once = 16U << 20;
   for (std::uint64_t offset = 0;;) {
     if (stop.load(std::memory_order_relaxed)) return fail(errc::cancelled, "the action was stopped");
     auto copied = on.copy(from, to, offset, at_once);
     if (!copied) return failure(fault_of(purpose::inputs, copied.error().number, "copying a file"));
-    if (*copied == 0) return {};
+    if (*copied == 0) return copied_by::bytes;
     offset += *copied;
   }
 }

@@ -38,10 +38,12 @@ expected<void> make_folders(disk& on, const descriptor& root, const std::string&
 /// One folder that is not there yet.
 expected<void> make_owned_folder(disk& on, const descriptor& in, const std::string& name, user_number owner);
 
-/// The content of `from` into the empty file `to`: its blocks shared where the file system can, else copied.
-/// CANCELLED when `stop` is set meanwhile.
-expected<void> copy_content(disk& on, const descriptor& from, const descriptor& to,
-                            const std::atomic<bool>& stop);
+enum class copied_by { sharing_blocks, bytes };
+
+/// The content of `from` into the empty file `to`: its blocks shared where the file system can (FICLONE),
+/// else copied. CANCELLED when `stop` is set meanwhile.
+expected<copied_by> copy_content(disk& on, const descriptor& from, const descriptor& to,
+                                 const std::atomic<bool>& stop);
 
 /// Removes `name` and all below it, however deep, however its folders' modes are set. Nothing there is fine.
 /// No mode of a file is ever changed: its inode may be shared with a store.

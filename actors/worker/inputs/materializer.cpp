@@ -32,8 +32,8 @@ expected<descriptor> make_file(disk& on, const descriptor& folder, const input_t
   return std::move(*made);
 }
 
-expected<void> copy_file(disk& on, const descriptor& folder, const input_tree::file& file,
-                         const lent_input& from, user_number owner, const std::atomic<bool>& stop) {
+expected<copied_by> copy_file(disk& on, const descriptor& folder, const input_tree::file& file,
+                              const lent_input& from, user_number owner, const std::atomic<bool>& stop) {
   auto source = on.open(descriptor(), from.path.c_str(), O_RDONLY);
   if (!source && source.error().number == ENOENT) return gone(file.blob);
   if (!source)
@@ -103,8 +103,10 @@ private:
       if (!copy_helps(linked.error().number))
         return input_fault(linked.error(), "linking the lent file " + lent.path);
     }
-    ++done_.copied;
-    return copy_file(on_, folder, file, lent, owner_, stop_);
+    auto copied = copy_file(on_, folder, file, lent, owner_, stop_);
+    if (!copied) return failure(std::move(copied).error());
+    ++(*copied == copied_by::sharing_blocks ? done_.shared : done_.copied);
+    return {};
   }
 
   disk& on_;

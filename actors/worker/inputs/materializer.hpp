@@ -14,7 +14,15 @@ namespace kiln {
 /// How the files of an input tree came to be.
 struct materialised {
   std::uint64_t linked = 0;
+  std::uint64_t shared = 0;  ///< files of their own, on the blocks of those that were lent
   std::uint64_t copied = 0;
+
+  materialised& operator+=(const materialised& more) noexcept {
+    linked += more.linked;
+    shared += more.shared;
+    copied += more.copied;
+    return *this;
+  }
 };
 
 /// Makes `tree` in the empty folder `root`, all of it the owner's but the files that are links. Blocks; ends

@@ -97,8 +97,7 @@ expected<persistent_tool::prepared> persistent_tool::prepare(const action_folder
     } else {
       auto rest = folder_->lay_out_request(stage, *call.inputs, plan, stop);
       if (!rest) return failure(std::move(rest).error());
-      made.inputs.linked += rest->linked;
-      made.inputs.copied += rest->copied;
+      made.inputs += *rest;
       made.view = {made.place, &made.place->root()};
     }
     return made.began ? start(call, plan, platform) : expected<void>();
