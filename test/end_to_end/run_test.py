@@ -129,6 +129,16 @@ class Run(unittest.TestCase):
         self.assertIn("ran longer than its 1s", done.stderr)
         self.assertEqual((done.returncode, done.stdout), (5, "up\nasked\n"), done.stderr)
 
+    def test_an_action_has_the_memory_that_its_platform_asks_for(self):
+        words = ["python3", "-c", "print(len(bytearray(200 << 20)))"]
+        done = self.run_action(StoredAction(words, platform={"memory": str(64 << 20)}))
+        if "control groups" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertIn("the action met the 64MiB of memory", done.stderr)
+        self.assertNotEqual(done.returncode, 0)
+        done = self.run_action(StoredAction(words, platform={"memory": str(512 << 20)}))
+        self.assertEqual((done.returncode, done.stdout), (0, f"{200 << 20}\n"), done.stderr)
+
     def test_a_signal_ends_the_command_and_leaves_nothing(self):
         action = shell("echo up; exec sleep 100000").store(self.server.address)
         with subprocess.Popen(self.command(action.name), env=self.environment(), stdout=subprocess.PIPE, text=True,

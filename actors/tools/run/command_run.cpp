@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "actors/tools/run/terminal.hpp"
+#include "actors/worker/sandbox/limits_of_action.hpp"
 #include "core/config/units.hpp"
 #include "core/wire/utf8.hpp"
 
@@ -80,11 +81,9 @@ expected<void> command_run::start(const process_plan& what, const streams& with)
     if (!opened) return fail(opened.error().in_words("opening the working directory"));
     inside = std::move(*opened);
   }
-  if (worker_.groups) {
-    auto taken = worker_.groups->take(worker_.limits);
-    if (!taken) return failure(std::move(taken).error());
-    group_ = std::move(*taken);
-  }
+  auto group = take_group(worker_.groups.get(), worker_.limits, worker_.options.sandbox, wanted_.platform);
+  if (!group) return failure(std::move(group).error());
+  group_ = std::move(*group);
   auto said = std::make_shared<std::promise<expected<process_end>>>();
   end_ = said->get_future();
   process_place place{worker_.sandbox ? folder_.root() : inside,

@@ -2,6 +2,7 @@
 
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/tools/run/interrupts.hpp"
@@ -13,8 +14,9 @@ namespace kiln::rehearsal {
 
 /// What its platform asks for.
 struct surroundings {
-  bool network = false;  ///< the machine's
-  bool at_root = false;  ///< its input root is its /
+  bool network = false;          ///< the machine's
+  bool at_root = false;          ///< its input root is its /
+  platform_properties platform;  ///< all of it, for its limits
 };
 
 /// A command in its folder, which outlives this. Runs once. Blocks; a signal that wants an end ends the
@@ -31,6 +33,8 @@ public:
   /// /bin/sh in its place, with our input and output; with a terminal of its own if ours are one. The command
   /// is printed before.
   expected<process_end> run_shell(interrupts& signals);
+  /// Which limit it has met, as the end of a sentence; nothing if none.
+  std::optional<std::string> met_limit() const { return group_ ? group_->met() : std::nullopt; }
 
 private:
   struct streams {
@@ -47,7 +51,7 @@ private:
   const action_folder& folder_;
   const command_plan& plan_;
   const surroundings wanted_;
-  std::unique_ptr<control_group> group_;
+  std::shared_ptr<const control_group> group_;
   running_process_ptr running_;
   std::future<expected<process_end>> end_;
 };

@@ -89,13 +89,14 @@ expected<int> run(const settings& wanted, const bench::client& from, const envir
   for (auto& [which, file] : action->inputs->lent) file.reset();
 
   const surroundings around{has_network(worker.options.sandbox.network, action->platform),
-                            worker.sandbox && is_at_root(action->platform)};
+                            worker.sandbox && is_at_root(action->platform), action->platform};
   tell_place(**place, *action->inputs, around);
   command_run command(worker, folder, action->plan, around);
   auto how = wanted.shell ? command.run_shell(signals) : command.run(signals);
   if (!how) return failure(std::move(how).error());
   tell(how->signal != 0 ? fmt::format("ended by signal {}", how->signal)
                         : fmt::format("ended with exit code {}", how->exit_code));
+  if (auto limit = how->exit_code != 0 ? command.met_limit() : std::nullopt) tell("the action met " + *limit);
   tell_outputs(**place, action->plan);
   return how->exit_code;
 }
