@@ -326,6 +326,21 @@ BOOST_FIXTURE_TEST_CASE(what_one_request_has_left_in_it_does_not_fail_the_next, 
   BOOST_TEST(told(master.next_finished().outcome).out == "alone \n");
 }
 
+// It may have read what was damaged, and would go on saying so.
+BOOST_FIXTURE_TEST_CASE(one_that_was_begun_before_a_file_was_found_damaged_is_not_asked_again,
+                        persistent_bench) {
+  options.sandbox.level = sandbox_level::automatic;
+  if (!start_working()) return;
+  // So large that the store has it nowhere but in its file.
+  const tool by{persistent_tool_script + std::string(100'000, '#')};
+  BOOST_TEST(asked(by, {"say:one"}).how == "started");
+  BOOST_TEST(asked(by, {"say:two"}).how == "reused");
+  overwrite_cached(by.script, std::string(by.script.size(), '#'));
+  BOOST_TEST(!ask<blob_content>(system, cas, read_blob{digest_of(by.script)}).has_value());
+  BOOST_TEST(asked(by, {"say:three"}).how == "started");
+  BOOST_TEST(asked(by, {"say:four"}).how == "reused");
+}
+
 BOOST_FIXTURE_TEST_CASE(it_can_not_write_to_what_the_cache_has, persistent_bench) {
   options.sandbox.level = sandbox_level::automatic;
   if (!start_working()) return;
