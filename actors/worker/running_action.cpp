@@ -174,7 +174,7 @@ void running_state::prepare() {
     auto started = resources->processes->start(
         *plan,
         {sandbox != nullptr ? folder->root() : *where, folder->out(), folder->err(), folder->user(), sandbox,
-         plan->working_directory, network, plan->at_root, where_it_is},
+         plan->working_directory, network, plan->at_root, where_it_is, nullptr, nullptr, true},
         listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     const char* level = sandbox != nullptr ? "namespaces" : "folder";
@@ -213,7 +213,7 @@ void running_state::prepare_union() {
     auto started = resources->processes->start(
         *plan,
         {folder->root(), folder->out(), folder->err(), folder->user(), resources->sandbox.get(),
-         plan->working_directory, network, plan->at_root, where_it_is, std::move(layers)},
+         plan->working_directory, network, plan->at_root, where_it_is, std::move(layers), nullptr, true},
         listener_of(me, self, resources->env.time, folder, *group));
     if (!started) return failure(std::move(started).error());
     return launched{std::move(*started),

@@ -61,6 +61,7 @@ struct process_place {
   std::shared_ptr<const process_union> below = nullptr;
   /// The standard input; null: it is empty. A terminal that no session has becomes the process's own.
   const descriptor* in = nullptr;
+  bool others_follow = false;  ///< in a sandbox: that of the next one may be made ahead
 };
 
 /// Of a process that ran, and is gone with all that it started.

@@ -179,13 +179,13 @@ expected<std::shared_ptr<launcher_process>> command_runner::launcher(
   return launcher_;
 }
 
-expected<void> command_runner::hand_over(std::span<const int> descriptors) {
+expected<void> command_runner::hand_over(const launcher::command_descriptors& with) {
   auto first = launcher(nullptr);
   if (!first) return failure(std::move(first).error());
-  if ((*first)->send(descriptors)) return {};
+  if ((*first)->send(with)) return {};
   auto second = launcher(*first);
   if (!second) return failure(std::move(second).error());
-  if ((*second)->send(descriptors)) return {};
+  if ((*second)->send(with)) return {};
   return fail(errc::unavailable, "the launcher of commands takes nothing");
 }
 
@@ -201,11 +201,8 @@ expected<running_process_ptr> command_runner::start(const process_plan& plan, co
   auto watched = watch(std::move(ours), where, std::move(listener));
   if (!watched) return watched;
   // Watched first: from here on the listener is always told the end, at the latest that of a lost socket.
-  const int descriptors[] = {theirs.number(),       image->number(),
-                             where.folder.number(), where.out.number(),
-                             where.err.number(),    where.in != nullptr ? where.in->number() : -1};
-  const std::size_t given = where.in != nullptr ? 6 : launcher::descriptors_without_input;
-  (void)hand_over(std::span(descriptors).first(given));
+  (void)hand_over({theirs.number(), image->number(), where.folder.number(), where.out.number(),
+                   where.err.number(), where.in != nullptr ? where.in->number() : -1});
   return watched;
 }
 

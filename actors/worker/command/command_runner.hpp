@@ -4,11 +4,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
 
+#include "actors/worker/command/launcher/protocol.hpp"
 #include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 #include "core/base/process_launcher.hpp"
@@ -47,7 +47,7 @@ private:
   explicit command_runner(std::string launcher) : launcher_path_(std::move(launcher)) {}
   expected<void> begin();
   expected<std::shared_ptr<launcher_process>> launcher(const std::shared_ptr<launcher_process>& dead);
-  expected<void> hand_over(std::span<const int> descriptors);
+  expected<void> hand_over(const launcher::command_descriptors& with);
   expected<running_process_ptr> watch(descriptor control, const process_place& where,
                                       process_observer listener);
   void listen();

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
-#include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher/command_message.hpp"
 #include "actors/worker/fault_owners.hpp"
 #include "core/base/descriptors.hpp"
 
@@ -116,24 +115,8 @@ void launcher_process::kill_if_stopped() noexcept {
     ::kill(pid_, SIGKILL);
 }
 
-bool launcher_process::send(std::span<const int> descriptors) noexcept {
-  char byte = 0;
-  iovec piece{&byte, 1};
-  alignas(cmsghdr) char room[CMSG_SPACE(sizeof(launcher::command_descriptors))] = {};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = room;
-  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-  std::memcpy(CMSG_DATA(head), descriptors.data(), descriptors.size_bytes());
-  for (;;) {
-    if (::sendmsg(control_socket_.number(), &message, MSG_NOSIGNAL) == 1) return true;
-    if (errno != EINTR) return false;
-  }
+bool launcher_process::send(const launcher::command_descriptors& with) noexcept {
+  return launcher::send_command(control_socket_.number(), with, true);
 }
 
 expected<descriptor> make_command_image(const process_plan& plan, const process_place& where) {
@@ -156,8 +139,10 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
     head.sandboxed = 1;
     head.network = where.network ? 1 : 0;
     head.at_root = where.at_root ? 1 : 0;
+    head.others_follow = where.others_follow ? 1 : 0;
     head.scratch_size = in.scratch_size;
     head.shown = static_cast<std::uint32_t>(in.shown.size());
+    for (const auto& path : in.shown) head.shown_size += static_cast<std::uint32_t>(path.size() + 1);
     head.filter = static_cast<std::uint32_t>(in.filter.size());
     head.changes_in_memory = below.in_memory;
     head.layers = static_cast<std::uint32_t>(below.layers.size());
@@ -168,10 +153,10 @@ expected<descriptor> make_command_image(const process_plan& plan, const process_
   std::string content(reinterpret_cast<const char*>(&head), sizeof head);
   content.append(reinterpret_cast<const char*>(in.filter.data()), in.filter.size() * sizeof in.filter[0]);
   auto append = [&](std::string_view text) { content.append(text).push_back('\0'); };
-  for (const auto* list : {&plan.paths, &plan.arguments, &plan.environment})
+  for (const auto* list : {&in.shown, &plan.paths, &plan.arguments, &plan.environment})
     for (const auto& text : *list) append(text);
   if (where.sandbox != nullptr) append(where.inside);
-  for (const auto* list : {&in.shown, &below.layers, &below.folders, &group.doors})
+  for (const auto* list : {&below.layers, &below.folders, &group.doors})
     for (const auto& path : *list) append(path);
   // Memory of the machine, whatever disk the worker has.
   if (auto written = write_all(system_disk(), image, content, 0); !written)

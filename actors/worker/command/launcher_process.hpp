@@ -3,9 +3,9 @@
 #include <sys/types.h>
 
 #include <memory>
-#include <span>
 #include <string>
 
+#include "actors/worker/command/launcher/protocol.hpp"
 #include "core/base/disk.hpp"
 #include "core/base/error.hpp"
 #include "core/base/process_launcher.hpp"
@@ -23,7 +23,7 @@ public:
   launcher_process& operator=(const launcher_process&) = delete;
 
   /// False when it is dead. Any thread.
-  bool send(std::span<const int> descriptors) noexcept;
+  bool send(const launcher::command_descriptors& with) noexcept;
   /// One that somebody has stopped is as good as dead. Any thread; never blocks.
   void kill_if_stopped() noexcept;
 

@@ -16,6 +16,9 @@ namespace kiln {
 namespace {
 
 constexpr std::uint64_t period_us = 100'000;
+/// In a group beside an action's own: the launcher, the supervisor and the first process of its sandbox, and
+/// those of the spare one.
+constexpr std::uint64_t of_the_launchers = 5;
 constexpr const char* unlimited_v1 = "-1";
 constexpr const char* unlimited_v2 = "max";
 
@@ -189,7 +192,7 @@ expected<void> control_groups::limit(const hierarchy& in, const std::string& fol
     return must ? written : expected<void>();
   };
   expected<void> done;
-  if (in.has("pids")) done = set("/pids.max", to.processes);
+  if (in.has("pids")) done = set("/pids.max", to.processes == 0 ? 0 : to.processes + of_the_launchers);
   if (done && in.has("memory") && in.unified) {
     done = set("/memory.max", to.memory);
     if (done && to.memory > 0) (void)write(folder + "/memory.swap.max", "0");

@@ -46,31 +46,33 @@ bool read_image(int image, command& into) {
   into.filter.len = static_cast<unsigned short>(head.filter);
   into.filter.filter = reinterpret_cast<sock_filter*>(begin + sizeof head);
 
-  std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables + head.shown + head.layers +
-                        head.folders + head.doors;
-  auto** pointers = static_cast<char**>(calloc(strings + 8, sizeof(char*)));
-  if (pointers == nullptr) return false;
-  into.paths = const_cast<const char**>(pointers);
-  into.arguments = pointers + head.paths + 2;
-  into.variables = into.arguments + head.arguments + 1;
-  auto** shown = into.variables + head.variables + 1;
-  into.shown = const_cast<const char**>(shown);
-  auto** layers = shown + head.shown + 1;
-  into.layers = const_cast<const char**>(layers);
-  auto** folders = layers + head.layers + 1;
-  into.folders = const_cast<const char**>(folders);
-  auto** doors = folders + head.folders + 1;
-  into.doors = const_cast<const char**>(doors);
+  const std::size_t strings = std::size_t{head.paths} + head.arguments + head.variables + head.shown +
+                              head.layers + head.folders + head.doors;
+  constexpr std::size_t ends = 8;  // a null behind each list, and room in front of the arguments
+  auto** next = static_cast<char**>(calloc(strings + ends, sizeof(char*)));
+  if (next == nullptr) return false;
   string_lists lists(begin + sizeof head + filter_size, begin + size);
-  if (!lists.take(pointers, head.paths) || !lists.take(into.arguments, head.arguments) ||
-      !lists.take(into.variables, head.variables))
+  auto list = [&](std::uint32_t count) {
+    char** const first = next;
+    next += count + 1;
+    return lists.take(first, count) ? first : nullptr;
+  };
+  into.shown = const_cast<const char**>(list(head.shown));
+  into.paths = const_cast<const char**>(list(head.paths));
+  ++next;
+  into.arguments = list(head.arguments);
+  into.variables = list(head.variables);
+  if (into.shown == nullptr || into.paths == nullptr || into.arguments == nullptr ||
+      into.variables == nullptr)
     return false;
   if (head.sandboxed == 0) return true;
   char* inside = nullptr;
   if (!lists.take(&inside, 1)) return false;
   into.inside = inside;
-  return lists.take(shown, head.shown) && lists.take(layers, head.layers) &&
-         lists.take(folders, head.folders) && lists.take(doors, head.doors);
+  into.layers = const_cast<const char**>(list(head.layers));
+  into.folders = const_cast<const char**>(list(head.folders));
+  into.doors = const_cast<const char**>(list(head.doors));
+  return into.layers != nullptr && into.folders != nullptr && into.doors != nullptr;
 }
 
 }  // namespace kiln::launcher

@@ -1,12 +1,7 @@
 #include "actors/worker/command/launcher/group_hosts.hpp"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace kiln::launcher {
 
@@ -56,28 +51,6 @@ void group_hosts::close_all() {
   for (std::size_t i = 0; i < count_; ++i) {
     if (all_[i].socket >= 0) close(all_[i].socket);
     all_[i].socket = -1;
-  }
-}
-
-bool send_command(int to, const command_descriptors& with) {
-  char byte = 0;
-  iovec piece{&byte, 1};
-  alignas(cmsghdr) char room[CMSG_SPACE(sizeof with)] = {};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = room;
-  const std::size_t size =
-      (with.in >= 0 ? descriptors_without_input + 1 : descriptors_without_input) * sizeof(int);
-  message.msg_controllen = CMSG_SPACE(size);
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(size);
-  memcpy(CMSG_DATA(head), &with, size);
-  for (;;) {
-    if (sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return true;
-    if (errno != EINTR) return false;
   }
 }
 

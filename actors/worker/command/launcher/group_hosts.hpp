@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "actors/worker/command/launcher/protocol.hpp"
-
 namespace kiln::launcher {
 
 /// The launchers in control groups of their own, by the number of the group, and the sockets by which each is
@@ -34,8 +32,5 @@ private:
   std::size_t count_ = 0;
   std::size_t room_ = 0;
 };
-
-/// False with an errno. The descriptors stay the caller's, too.
-bool send_command(int to, const command_descriptors& with);
 
 }  // namespace kiln::launcher

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,18 +16,24 @@
 #include <cerrno>
 #include <initializer_list>
 
+#include "actors/worker/command/launcher/command_message.hpp"
 #include "actors/worker/command/launcher/execute.hpp"
 
 namespace kiln::launcher {
 namespace {
 
-void tell(int news, const init_news& what) {
-  [[maybe_unused]] auto written = write(news, &what, sizeof what);
+void tell(int link, const init_news& what) {
+  // Nobody may be there any more.
+  [[maybe_unused]] auto sent = send(link, &what, sizeof what, MSG_NOSIGNAL);
 }
 
-[[noreturn]] void fail(int news, sandbox_step at, int why, std::uint32_t index = 0) {
-  tell(news, {init_news::kind::failed, at, why, 0, index});
+[[noreturn]] void fail(int link, sandbox_step at, int why, std::uint32_t index = 0) {
+  tell(link, {init_news::kind::failed, at, why, index});
   _exit(1);
+}
+
+std::int64_t in_us(const timeval& t) {
+  return std::int64_t{t.tv_sec} * 1'000'000 + t.tv_usec;
 }
 
 std::int64_t moment_ns() {
@@ -35,8 +43,8 @@ std::int64_t moment_ns() {
 }
 
 /// Whether our supervisor lives. If it ended before we asked to be told of that, nobody else tells us.
-bool is_heard(int news) {
-  pollfd end{news, 0, 0};
+bool is_heard(int link) {
+  pollfd end{link, 0, 0};
   return poll(&end, 1, 0) == 0;
 }
 
@@ -80,24 +88,45 @@ int wait_for(pid_t command) {
   }
 }
 
-}  // namespace
+/// All others in our process namespace: they descend from us, so none is left when we have no child.
+void remove_others() {
+  for (;;) {
+    const pid_t pid = waitpid(-1, nullptr, WNOHANG);
+    if (pid < 0 && errno == ECHILD) return;
+    if (pid > 0) continue;
+    kill(-1, SIGKILL);
+    if (waitpid(-1, nullptr, 0) < 0 && errno == ECHILD) return;
+  }
+}
 
-void run_init(const command& what, const sandbox& in, const command_descriptors& with, const oom_rank& rank,
-              int heard, int news) {
-  close(heard);
+init_news end_with(int status, std::int64_t when) {
+  init_news news{init_news::kind::ended, sandbox_step::none, status};
+  news.ended_ns = when;
+  rusage used{};
+  getrusage(RUSAGE_CHILDREN, &used);
+  news.user_us = in_us(used.ru_utime);
+  news.system_us = in_us(used.ru_stime);
+  news.peak_kib = used.ru_maxrss;
+  return news;
+}
+
+void stand_apart(const oom_rank& rank) {
   setsid();
   // Before nobody may look at us any more, not even we.
   rank.take();
+}
+
+[[noreturn]] void run_in(const command& what, sandbox& in, const command_descriptors& with, int link) {
   sandbox::entered here;
-  if (auto failed = in.enter(with.folder, here); failed != sandbox_step::none)
-    fail(news, failed, errno, here.index);
+  if (auto failed = in.enter(what, with, here); failed != sandbox_step::none)
+    fail(link, failed, errno, here.index);
   // To its processes we are one of them, and of their user.
   if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    fail(news, sandbox_step::privileges, errno);
-  if (!is_heard(news)) _exit(1);
+    fail(link, sandbox_step::privileges, errno);
+  if (!is_heard(link)) _exit(1);
   // That of the sandbox: whatever is done to it is not done to the machine's.
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0) fail(news, sandbox_step::devices, errno);
+  if (null < 0) fail(link, sandbox_step::devices, errno);
   start_outcome outcome;
   beginning how;
   how.in = null;
@@ -105,16 +134,40 @@ void run_init(const command& what, const sandbox& in, const command_descriptors&
   how.err = with.err;
   how.take_input(with.in);
   const pid_t command = execute(what, how, &outcome);
-  if (command < 0) fail(news, sandbox_step::none, errno);
+  if (command < 0) fail(link, sandbox_step::none, errno);
   if (outcome.failure != 0)
-    fail(news, outcome.in_place ? sandbox_step::none : sandbox_step::privileges, outcome.failure);
+    fail(link, outcome.in_place ? sandbox_step::none : sandbox_step::privileges, outcome.failure);
   say_started(with.control, here.view);
-  for (int mine : {with.control, with.image, with.folder, with.out, with.err, with.in, null, here.view})
+  close_all(with);
+  for (int mine : {null, here.view})
     if (mine >= 0) close(mine);
-  tell(news, {init_news::kind::started});
+  tell(link, {init_news::kind::started});
   const int status = wait_for(command);
-  tell(news, {init_news::kind::ended, sandbox_step::none, status, moment_ns()});
+  const std::int64_t when = moment_ns();
+  remove_others();
+  tell(link, end_with(status, when));
   _exit(0);
+}
+
+}  // namespace
+
+void run_init(const command& what, sandbox& in, const command_descriptors& with, const oom_rank& rank,
+              int link) {
+  stand_apart(rank);
+  if (auto failed = in.furnish(); failed != sandbox_step::none) fail(link, failed, errno);
+  run_in(what, in, with, link);
+}
+
+void run_init_ahead(sandbox& in, const oom_rank& rank, int link) {
+  stand_apart(rank);
+  if (auto failed = in.furnish(); failed != sandbox_step::none) fail(link, failed, errno);
+  command_descriptors with;
+  arrival came = arrival::nothing;
+  while (came == arrival::nothing) came = receive_command(link, with);
+  if (came == arrival::closed) _exit(0);
+  command what;
+  if (!read_image(with.image, what)) fail(link, sandbox_step::none, errno != 0 ? errno : EINVAL);
+  run_in(what, in, with, link);
 }
 
 }  // namespace kiln::launcher

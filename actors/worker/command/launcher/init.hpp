@@ -6,20 +6,27 @@
 
 namespace kiln::launcher {
 
-/// What the first process of a sandbox tells its supervisor, over a pipe: at most one of each, in this order.
+/// What the first process of a sandbox tells its supervisor, over a socket of packets: at most one of each,
+/// in this order.
 struct init_news {
   enum class kind : std::uint32_t { failed, started, ended } what = kind::failed;
   sandbox_step at = sandbox_step::none;  ///< what failed; `none`: the command itself
   std::int32_t number = 0;               ///< errno, or the command's wait status
-  std::int64_t ended_ns = 0;             ///< on the monotonic clock
   std::uint32_t index = 0;               ///< of what failed, where there are several
+  std::int64_t ended_ns = 0;             ///< on the monotonic clock
+  std::int64_t user_us = 0;              ///< of the command and all that it started
+  std::int64_t system_us = 0;
+  std::int64_t peak_kib = 0;
 };
 
-/// The first process of a sandbox: makes it, runs the command in it, and takes in what its processes leave
-/// behind. When it ends, which it does with the command, the kernel kills all others. SIGTERM is passed on to
-/// the command's process group. `heard` and `news` are the two ends of the pipe; SIGCHLD and SIGTERM are
-/// blocked.
-[[noreturn]] void run_init(const command& what, const sandbox& in, const command_descriptors& with,
-                           const oom_rank& rank, int heard, int news);
+/// The first process of a sandbox: makes it, runs the command in it, and when that ends kills and takes in
+/// whatever else it has started: `ended` says that none is left. Where it is killed itself, the kernel kills
+/// them. SIGTERM is passed on to the command's process group. `link` is our end of the socket, and the other
+/// is the supervisor's alone; SIGCHLD and SIGTERM are blocked.
+[[noreturn]] void run_init(const command& what, sandbox& in, const command_descriptors& with,
+                           const oom_rank& rank, int link);
+
+/// As that, but the command comes over `link` when all that can be is made.
+[[noreturn]] void run_init_ahead(sandbox& in, const oom_rank& rank, int link);
 
 }  // namespace kiln::launcher

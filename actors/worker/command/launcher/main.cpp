@@ -26,16 +26,20 @@
 
 #include "actors/worker/command/launcher/children.hpp"
 #include "actors/worker/command/launcher/command_image.hpp"
+#include "actors/worker/command/launcher/command_message.hpp"
 #include "actors/worker/command/launcher/group_hosts.hpp"
 #include "actors/worker/command/launcher/identity_maps.hpp"
 #include "actors/worker/command/launcher/network_pool.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher/spare_sandbox.hpp"
 #include "actors/worker/command/launcher/supervisor.hpp"
 
 namespace {
 
 using namespace kiln::launcher;
+
+constexpr int quiet_ms = 2;
 
 /// The supervisors alive.
 class pid_table {
@@ -84,13 +88,18 @@ public:
 private:
   int serve() {
     while (open_) {
-      pollfd ends[] = {{control_, POLLIN, 0}, {signals_, POLLIN, 0}};
-      if (poll(ends, 2, -1) < 0) continue;
+      pollfd ends[] = {{control_, POLLIN, 0}, {signals_, POLLIN, 0}, {spare_.mounts(), POLLPRI, 0}};
+      const int heard = poll(ends, 3, wants_spare_ ? quiet_ms : -1);
+      if (heard < 0) continue;
+      if (ends[2].revents != 0) spare_.give_up();
       if (ends[1].revents != 0) on_signal();
+      // Not while a command is being started: it would wait for the processor, and for the kernel's locks.
+      if (wants_spare_ && (heard == 0 || ends[1].revents != 0)) make_spare();
       if (ends[0].revents != 0) on_order();
     }
     // Each supervisor sees by itself that the worker is gone. Nobody waits for us any more.
     hosts_.close_all();
+    spare_.close_all();
     for (;;) {
       kill_strays();
       int status = 0;
@@ -119,6 +128,7 @@ private:
     // A command that changes its user could no longer be killed by us.
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     rank_.read();
+    spare_.watch_mounts();
     return signals_ >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
   }
 
@@ -145,6 +155,7 @@ private:
     }
     const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     networks_.take_back(pid, well);
+    spare_.forget(pid);
     if ((supervisors_.remove(pid) || hosts_.remove(pid)) && !well) strays_ = true;
   }
 
@@ -163,7 +174,7 @@ private:
 
   void on_order() {
     command_descriptors with{};
-    switch (receive(with)) {
+    switch (receive_command(control_, with)) {
       case arrival::closed:
         open_ = false;
         return;
@@ -173,12 +184,13 @@ private:
         break;
     }
     const command_head head = head_of(with.image);
-    if (head.group != group_)
+    if (head.group != group_) {
       hand_to_host(with, head.group);
-    else
+    } else {
       start(with, head);
-    for (int received : {with.control, with.image, with.folder, with.out, with.err, with.in})
-      if (received >= 0) close(received);
+      wants_spare_ = !spare_.is_there() && spare_.can_be_like(head, with.image);
+    }
+    close_all(with);
   }
 
   /// What is in a control group of its own is started there by a process that stays in it: to move one from a
@@ -219,7 +231,9 @@ private:
     networks_ = {};
     identities_.close_others(-1);
     identities_ = {};
-    strays_ = false;
+    spare_.close_all();
+    spare_.watch_mounts();
+    strays_ = wants_spare_ = false;
     control_ = control;
     group_ = group;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -232,8 +246,7 @@ private:
       refuse(with, word::not_sandboxed, sandbox_step::group, errno);
       _exit(1);
     }
-    for (int received : {with.control, with.image, with.folder, with.out, with.err, with.in})
-      if (received >= 0) close(received);
+    close_all(with);
     _exit(serve());
   }
 
@@ -252,25 +265,52 @@ private:
     send(with.control, &refusal, sizeof refusal, MSG_NOSIGNAL);
   }
 
-  void start(const command_descriptors& with, const command_head& head) {
-    pid_t self = getpid();
+  void start(command_descriptors with, const command_head& head) {
+    with.identities = needs_identities(head) ? identities_.of(head.user) : -1;
+    if (spare_.take(head, with)) return;
     const bool own_network = head.sandboxed != 0 && head.network == 0;
+    const pid_t pid = fork_supervisor(own_network, with.identities,
+                                      [&](supervisor& forked, pid_t parent) { forked.run(parent, with); });
+    if (pid >= 0) return;
+    refuse(with, word::not_started, sandbox_step::none, errno);
+  }
+
+  /// For the next command, when this one has ended or has run for a while.
+  void make_spare() {
+    wants_spare_ = false;
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
+    const pid_t pid = fork_supervisor(true, -1, [&](supervisor& forked, pid_t parent) {
+      close(ends[0]);
+      forked.run_ahead(parent, spare_.wanted(), ends[1]);
+    });
+    close(ends[1]);
+    if (pid >= 0)
+      spare_.keep(pid, ends[0]);
+    else
+      close(ends[0]);
+  }
+
+  /// -1 with an errno. `run` does not return.
+  template <class Run>
+  pid_t fork_supervisor(bool own_network, int identities, Run run) {
+    const pid_t self = getpid();
     const int network = own_network ? networks_.take() : -1;
-    const int identities = needs_identities(head) ? identities_.of(head.user) : -1;
-    pid_t pid = fork();
+    const pid_t pid = fork();
     if (pid == 0) {
       close(control_);
       hosts_.close_all();
+      spare_.close_all();
       networks_.close_others(network);
       identities_.close_others(identities);
-      static supervisor forked(with, signals_, network, identities, rank_);
-      forked.run(self);
+      static supervisor forked(signals_, network, rank_);
+      run(forked, self);
     }
     if (pid > 0 && network >= 0) networks_.lend(network, pid);
-    if (pid < 0 || !supervisors_.add(pid)) {
-      refuse(with, word::not_started, sandbox_step::none, pid < 0 ? errno : ENOMEM);
-      if (pid > 0) kill(pid, SIGTERM);
-    }
+    if (pid < 0 || supervisors_.add(pid)) return pid;
+    kill(pid, SIGTERM);
+    errno = ENOMEM;
+    return -1;
   }
 
   /// As it is made where the image is none, which is for the supervisor to say.
@@ -279,38 +319,18 @@ private:
     return pread(image, &head, sizeof head, 0) == sizeof head ? head : command_head();
   }
 
-  enum class arrival { command, nothing, closed };
-  arrival receive(command_descriptors& into) const {
-    char byte = 0;
-    iovec piece{&byte, 1};
-    alignas(cmsghdr) char room[CMSG_SPACE(sizeof into)];
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = room;
-    message.msg_controllen = sizeof room;
-    ssize_t size = recvmsg(control_, &message, MSG_CMSG_CLOEXEC);
-    if (size < 0) return errno == EINTR || errno == EAGAIN ? arrival::nothing : arrival::closed;
-    if (size == 0) return arrival::closed;
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    constexpr std::size_t without_input = descriptors_without_input * sizeof(int);
-    if (head == nullptr || head->cmsg_type != SCM_RIGHTS ||
-        (head->cmsg_len != CMSG_LEN(sizeof into) && head->cmsg_len != CMSG_LEN(without_input)))
-      return arrival::nothing;
-    memcpy(&into, CMSG_DATA(head), head->cmsg_len == CMSG_LEN(sizeof into) ? sizeof into : without_input);
-    return arrival::command;
-  }
-
   int control_ = control_socket;
   std::uint32_t group_ = 0;  ///< that we are in; 0: the worker's
   int signals_ = -1;
   bool open_ = true;
-  bool strays_ = false;  ///< there may be some
+  bool strays_ = false;       ///< there may be some
+  bool wants_spare_ = false;  ///< one is to be made when there is nothing else to do
   child_list children_;
   pid_table supervisors_;
   group_hosts hosts_;
   network_pool networks_;
   identity_maps identities_;
+  spare_sandbox spare_;
   oom_rank rank_;
 };
 

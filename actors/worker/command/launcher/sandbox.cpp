@@ -1,64 +1,25 @@
 #include "actors/worker/command/launcher/sandbox.hpp"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <initializer_list>
 
 #include "actors/worker/command/launcher/execute.hpp"
-#include "actors/worker/command/launcher/input_union.hpp"
 #include "actors/worker/command/launcher/mounts.hpp"
 #include "actors/worker/command/launcher/network_pool.hpp"
 
 namespace kiln::launcher {
 namespace {
 
-// Programs, and what they need to run. Where a distribution has links in their place, there are links.
-constexpr const char* system_folders[] = {"/usr",   "/bin",   "/sbin",   "/lib",
-                                          "/lib32", "/lib64", "/libx32", "/etc"};
-constexpr const char* name_servers[] = {"/run/systemd/resolve", "/run/resolvconf",
-                                        "/run/NetworkManager/resolv.conf"};
-// Numbers of the kernel's own (its Documentation/admin-guide/devices.txt).
-struct device {
-  const char* name;
-  unsigned major;
-  unsigned minor;
-};
-constexpr device devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
-                              {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-constexpr const char* roots_own[] = {"proc/sys",    "proc/sysrq-trigger", "proc/irq",          "proc/bus",
-                                     "proc/fs",     "proc/mtrr",          "proc/scsi",         "proc/acpi",
-                                     "proc/asound", "proc/driver",        "proc/dynamic_debug"};
-// What is not for whoever is Kiln's own user, though he may read it.
-constexpr const char* secrets[] = {"etc/shadow",      "etc/shadow-", "etc/gshadow",
-                                   "etc/gshadow-",    "etc/kiln",    "etc/ssh",
-                                   "etc/ssl/private", "proc/keys",   "proc/timer_list"};
-struct device_link {
-  const char* name;
-  const char* target;
-};
-constexpr device_link device_links[] = {{"fd", "/proc/self/fd"},
-                                        {"stdin", "/proc/self/fd/0"},
-                                        {"stdout", "/proc/self/fd/1"},
-                                        {"stderr", "/proc/self/fd/2"},
-                                        {"ptmx", "pts/ptmx"}};
-
 constexpr char host_name[] = "localhost";  // it resolves
-constexpr unsigned long long least_inodes = 4096;
-constexpr unsigned long long of_inode = 16384;
-constexpr unsigned long quiet = MS_NOSUID | MS_NODEV;
-constexpr std::uint64_t quiet_mount = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 bool write_file(const char* path, const char* text) {
   int file = open(path, O_WRONLY | O_CLOEXEC);
@@ -78,215 +39,15 @@ bool map_user(uid_t user, gid_t group) {
   return write_file("/proc/self/gid_map", line);
 }
 
-/// The root that is being made is the current folder; what it shows of the machine lies at the old one as
-/// yet.
-class sandbox_root_folder {
-public:
-  sandbox_root_folder(const command& what, int identities, bool in_user_namespace)
-      : what_(what), identities_(identities), in_user_namespace_(in_user_namespace) {
-    const unsigned long long size = what.head.scratch_size;
-    // Empty files take memory, too.
-    snprintf(scratch_, sizeof scratch_, "mode=1777,size=%llu,nr_inodes=%llu", size,
-             least_inodes + size / of_inode);
-  }
-
-  sandbox_step make(int root) {
-    // What is mounted here is seen nowhere else, and the other way round.
-    if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return sandbox_step::root;
-    int tree = -1;
-    if (!find(root)) return sandbox_step::input_root;
-    if (what_.head.layers == 0 && !show_alone(root, tree)) return sandbox_step::input_root;
-    // A folder that is there, and is not needed any more: it is covered for ourselves alone, and for a
-    // moment.
-    if (mount("tmpfs", "/proc", "tmpfs", quiet, "mode=0755") != 0 || chdir("/proc") != 0)
-      return sandbox_step::root;
-    if (!at_root() && !make_scratch_folders()) return sandbox_step::scratch;
-    if (!at_root() && (!show_system() || !show_more())) return sandbox_step::system_folders;
-    if (!make_devices()) return sandbox_step::devices;
-    if (!make_processes()) return sandbox_step::processes;
-    if (what_.head.user == same_user && !hide_secrets()) return sandbox_step::system_folders;
-    if (!make_folders(sandbox_root + 1)) return sandbox_step::input_root;
-    if (what_.head.layers == 0 && !attach(tree, sandbox_root + 1)) return sandbox_step::input_root;
-    if (what_.head.layers > 0 &&
-        !mount_union(what_, root, path_, identities_, in_user_namespace_, sandbox_root + 1))
-      return sandbox_step::layers;
-    if (at_root() && !enter_input_root()) return sandbox_step::root_folders;
-    return change_root() ? sandbox_step::none : sandbox_step::root;
-  }
-
-private:
-  bool at_root() const { return what_.head.at_root != 0; }
-
-  bool make_scratch_folders() const {
-    return make_scratch("tmp") && mkdir("var", 0755) == 0 && symlink("../tmp", "var/tmp") == 0 &&
-           mkdir("run", 0755) == 0;
-  }
-
-  /// The input root is to be the root, with the devices and the processes of the sandbox. No link in it leads
-  /// us anywhere.
-  static bool enter_input_root() {
-    if (chdir(sandbox_root + 1) != 0) return false;
-    for (const char* name : {"dev", "proc"}) {
-      char from[16];
-      snprintf(from, sizeof from, "../%s", name);
-      if (mkdir(name, 0755) != 0 && errno != EEXIST) return false;
-      const int place = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      if (place < 0) return false;
-      const bool moved = move_mount(AT_FDCWD, from, place, "", MOVE_MOUNT_T_EMPTY_PATH) == 0;
-      const int why = errno;
-      close(place);
-      errno = why;
-      if (!moved) return false;
-    }
-    // Programs expect one. It may be anything else, if that is what was sent.
-    return mkdir("tmp", 0755) == 0 ? chmod("tmp", S_ISVTX | 0777) == 0 : errno == EEXIST;
-  }
-
-  /// Where this namespace has the input root: mounts of another cannot be shown.
-  bool find(int root) {
-    char link[64];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", root);
-    const ssize_t length = readlink(link, path_, sizeof path_ - 1);
-    if (length < 0) return false;
-    path_[length] = '\0';
-    return true;
-  }
-  /// It has to be the same folder.
-  bool show_alone(int root, int& tree) const {
-    tree = detached(path_, quiet_mount);
-    struct stat wanted {
-    }, found{};
-    if (tree < 0 || fstat(root, &wanted) != 0 || fstat(tree, &found) != 0) return false;
-    if (wanted.st_dev == found.st_dev && wanted.st_ino == found.st_ino) return true;
-    errno = ESTALE;
-    return false;
-  }
-
-  bool show_system() {
-    for (const char* path : system_folders) {
-      char target[PATH_MAX];
-      const ssize_t length = readlink(path, target, sizeof target - 1);
-      if (length >= 0) {
-        target[length] = '\0';
-        if (symlink(target, path + 1) != 0) return false;
-      } else if (!show(path) && errno != ENOENT) {
-        return false;
-      }
-    }
-    // What leads there from /etc, where it does.
-    if (what_.head.network != 0)
-      for (const char* path : name_servers)
-        if (!show(path) && errno != ENOENT) return false;
-    return true;
-  }
-  bool show_more() {
-    for (const char** path = what_.shown; path != nullptr && *path != nullptr; ++path)
-      if (!show(*path)) return false;
-    return true;
-  }
-  static bool show(const char* path) {
-    struct stat facts {};
-    if (stat(path, &facts) != 0) return false;
-    // In a folder that is shown as a whole.
-    struct stat there {};
-    const char* where = path + 1;
-    if (stat(where, &there) == 0 && there.st_dev == facts.st_dev && there.st_ino == facts.st_ino) return true;
-    int tree = detached(path, MOUNT_ATTR_RDONLY | quiet_mount);
-    if (tree < 0) return false;
-    if (S_ISDIR(facts.st_mode)) return make_folders(where) && attach(tree, where);
-    char above[PATH_MAX];
-    snprintf(above, sizeof above, "%s", where);
-    if (char* slash = strrchr(above, '/'); slash != nullptr) {
-      *slash = '\0';
-      if (!make_folders(above)) return false;
-    }
-    return make_file(where) && attach(tree, where);
-  }
-
-  bool make_devices() {
-    if (mkdir("dev", 0755) != 0 || mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755") != 0)
-      return false;
-    for (const auto& one : devices)
-      if (!make_device(one)) return false;
-    for (const auto& [name, target] : device_links) {
-      char where[32];
-      snprintf(where, sizeof where, "dev/%s", name);
-      if (symlink(target, where) != 0) return false;
-    }
-    if (mkdir("dev/pts", 0755) != 0 || mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                                             "newinstance,ptmxmode=0666,mode=0620") != 0)
-      return false;
-    return make_scratch("dev/shm") && make_read_only("dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-  }
-
-  /// Its own, where we may make one, which costs less than a mount; else that of the machine.
-  bool make_device(const device& what) const {
-    char from[32];
-    snprintf(from, sizeof from, "/dev/%s", what.name);
-    const char* where = from + 1;
-    // A user namespace lets itself be given nodes, and opens none.
-    if (!in_user_namespace_ && mknod(where, S_IFCHR | 0666, makedev(what.major, what.minor)) == 0)
-      return chmod(where, 0666) == 0;
-    // Read-only is what is said of the device, not what is written to it: nobody changes its mode.
-    int tree = detached(from, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-    return tree >= 0 && make_file(where) && attach(tree, where);
-  }
-
-  bool make_processes() {
-    if (mkdir("proc", 0755) != 0 || mount("proc", "proc", "proc", quiet | MS_NOEXEC, nullptr) != 0)
-      return false;
-    // Root without any right still owns the settings of the kernel, in whatever namespace.
-    if (geteuid() != 0 || what_.head.user != same_user) return true;
-    for (const char* path : roots_own) {
-      int tree = detached(path, MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
-      if (tree < 0 ? errno != ENOENT : !attach(tree, path)) return false;
-    }
-    return true;
-  }
-
-  /// A folder is empty then, a file cannot be opened.
-  static bool hide_secrets() {
-    for (const char* path : secrets) {
-      struct stat facts {};
-      if (stat(path, &facts) != 0) continue;
-      if (S_ISDIR(facts.st_mode)) {
-        if (mount("tmpfs", path, "tmpfs", quiet | MS_RDONLY, "mode=0555,size=4k") != 0) return false;
-        continue;
-      }
-      int tree = detached("/dev/null", MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
-      if (tree < 0 || !attach(tree, path)) return false;
-    }
-    return true;
-  }
-
-  bool make_scratch(const char* where) const {
-    return mkdir(where, 0755) == 0 && mount("tmpfs", where, "tmpfs", quiet, scratch_) == 0;
-  }
-
-  static bool make_read_only(const char* path, std::uint64_t attributes) {
-    mount_attr wanted{};
-    wanted.attr_set = MOUNT_ATTR_RDONLY | attributes;
-    return mount_setattr(AT_FDCWD, path, 0, &wanted, sizeof wanted) == 0;
-  }
-
-  /// The old one is gone from here with all that is mounted in it.
-  bool change_root() const {
-    return syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0 &&
-           (at_root() || make_read_only("/", quiet_mount));
-  }
-
-  const command& what_;
-  const int identities_;
-  const bool in_user_namespace_;
-  char scratch_[96];
-  char path_[PATH_MAX];
-};
-
-/// All that the namespaces gave, and what root has. Nothing that is executed gets any back (no_new_privs).
-bool give_up_privileges(std::uint32_t user) {
+/// So that nothing that is executed gets any back.
+bool bound_privileges() {
   int which = 0;
   while (prctl(PR_CAPBSET_DROP, which, 0, 0, 0) == 0) ++which;
-  if (errno != EINVAL) return false;  // it is behind the last that there is
+  return errno == EINVAL;  // it is behind the last that there is
+}
+
+/// All that the namespaces gave, and what root has.
+bool give_up_privileges(std::uint32_t user) {
   // Ordinary users cannot leave their groups.
   if (user == same_user && geteuid() == 0 && syscall(SYS_setgroups, 0, nullptr) != 0) return false;
   if (!become(user)) return false;
@@ -295,50 +56,10 @@ bool give_up_privileges(std::uint32_t user) {
   return syscall(SYS_capset, &head, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-}  // namespace
-
-sandbox::sandbox(const command& what, int network, int identities)
-    : what_(what),
-      network_(what.head.network == 0 ? network : -1),
-      identities_(identities),
-      user_(geteuid()),
-      group_(getegid()),
-      namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) {
-  if (what.head.network == 0 && network_ < 0) namespaces_ |= CLONE_NEWNET;
-  if (user_ != 0) namespaces_ |= CLONE_NEWUSER;
-}
-
-sandbox_step sandbox::enter(int root, entered& into) const {
-  // The group that we are in looks to the command like the top.
-  if (unshare(CLONE_NEWCGROUP) != 0) return sandbox_step::group;
-  const bool in_user_namespace = (namespaces_ & CLONE_NEWUSER) != 0;
-  if (in_user_namespace && !map_user(user_, group_)) return sandbox_step::user;
-  if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
-  if (network_ >= 0 && setns(network_, CLONE_NEWNET) != 0) return sandbox_step::network;
-  if ((namespaces_ & CLONE_NEWNET) != 0 && !start_loopback()) return sandbox_step::network;
-  if (needs_identities(what_.head) && identities_ < 0) {
-    errno = EPERM;
-    return sandbox_step::layers;
-  }
-  if (auto failed = sandbox_root_folder(what_, identities_, in_user_namespace).make(root);
-      failed != sandbox_step::none)
-    return failed;
-  const char* input_root = what_.head.at_root != 0 ? "/" : sandbox_root;
-  if (what_.head.layers > 0) {
-    into.view = open(input_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (into.view < 0) return sandbox_step::layers;
-  }
-  if (!give_up_privileges(what_.head.user)) return sandbox_step::privileges;
-  if (chdir(input_root) != 0) return sandbox_step::input_root;
-  if (!prepare_folders(into.index)) return sandbox_step::output_folder;
-  if (what_.inside[0] != '\0' && chdir(what_.inside) != 0) return sandbox_step::working_directory;
-  return sandbox_step::none;
-}
-
 /// As the command itself could: so no link leads it anywhere that would be new to that.
-bool sandbox::prepare_folders(std::uint32_t& index) const {
-  for (index = 0; index < what_.head.folders; ++index) {
-    const char* path = what_.folders[index];
+bool prepare_folders(const command& what, std::uint32_t& index) {
+  for (index = 0; index < what.head.folders; ++index) {
+    const char* path = what.folders[index];
     if (!make_folders(path)) return false;
     struct stat facts {};
     if (stat(path, &facts) != 0) return false;
@@ -347,6 +68,46 @@ bool sandbox::prepare_folders(std::uint32_t& index) const {
     return false;
   }
   return true;
+}
+
+}  // namespace
+
+sandbox::sandbox(const furnishing& with, int network)
+    : network_(with.network ? -1 : network),
+      user_(geteuid()),
+      group_(getegid()),
+      namespaces_(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                  (user_ != 0 ? CLONE_NEWUSER : 0) | (!with.network && network < 0 ? CLONE_NEWNET : 0)),
+      root_(with, user_ != 0) {}
+
+sandbox_step sandbox::furnish() const {
+  // The group that we are in looks to the command like the top.
+  if (unshare(CLONE_NEWCGROUP) != 0) return sandbox_step::group;
+  if (user_ != 0 && !map_user(user_, group_)) return sandbox_step::user;
+  if (sethostname(host_name, sizeof host_name - 1) != 0) return sandbox_step::namespaces;
+  if (network_ >= 0 && setns(network_, CLONE_NEWNET) != 0) return sandbox_step::network;
+  if ((namespaces_ & CLONE_NEWNET) != 0 && !start_loopback()) return sandbox_step::network;
+  if (!bound_privileges()) return sandbox_step::privileges;
+  return root_.furnish();
+}
+
+sandbox_step sandbox::enter(const command& what, const command_descriptors& with, entered& into) {
+  if (needs_identities(what.head) && with.identities < 0) {
+    errno = EPERM;
+    return sandbox_step::layers;
+  }
+  if (auto failed = root_.finish(what, with.folder, with.identities); failed != sandbox_step::none)
+    return failed;
+  const char* input_root = what.head.at_root != 0 ? "/" : sandbox_root;
+  if (what.head.layers > 0) {
+    into.view = open(input_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (into.view < 0) return sandbox_step::layers;
+  }
+  if (!give_up_privileges(what.head.user)) return sandbox_step::privileges;
+  if (chdir(input_root) != 0) return sandbox_step::input_root;
+  if (!prepare_folders(what, into.index)) return sandbox_step::output_folder;
+  if (what.inside[0] != '\0' && chdir(what.inside) != 0) return sandbox_step::working_directory;
+  return sandbox_step::none;
 }
 
 }  // namespace kiln::launcher

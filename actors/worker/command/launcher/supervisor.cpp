@@ -15,7 +15,9 @@
 
 #include <cerrno>
 
+#include "actors/worker/command/launcher/command_message.hpp"
 #include "actors/worker/command/launcher/execute.hpp"
+#include "actors/worker/command/launcher/init.hpp"
 
 namespace kiln::launcher {
 namespace {
@@ -42,38 +44,84 @@ void supervisor::kill_children() {
   if (children_.read()) children_.for_each([](pid_t pid) { kill(pid, SIGKILL); });
 }
 
-void supervisor::run(pid_t launcher) {
+void supervisor::stay_with(pid_t launcher) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != launcher) _exit(0);  // it died before we could ask to be told
-  if (!begin()) _exit(0);
+  if (getppid() != launcher) leave();  // it died before we could ask to be told
+}
+
+void supervisor::run(pid_t launcher, const command_descriptors& with) {
+  with_ = with;
+  stay_with(launcher);
+  serve();
+}
+
+void supervisor::run_ahead(pid_t launcher, const furnishing& with, int orders) {
+  stay_with(launcher);
+  sandbox in(with, network_);
+  clone_init(in, [&](int link) {
+    close(orders);
+    run_init_ahead(in, rank_, link);
+  });
+  if (!await_order(orders)) leave();
+  close(orders);
+  serve();
+}
+
+void supervisor::serve() {
+  if (!begin()) leave();
   while (!over_) wait_for_news();
   remove_all();
-  say(outcome_);
+  say_once();
   _exit(0);
+}
+
+/// Without a command, or without one that runs.
+void supervisor::leave() {
+  if (pid_ > 0) kill(pid_, SIGKILL);
+  remove_all();
+  _exit(0);
+}
+
+/// False if none comes any more.
+bool supervisor::await_order(int orders) {
+  for (;;) {
+    pollfd ends[] = {{orders, POLLIN, 0}, {signals_, POLLIN, 0}};
+    if (poll(ends, 2, -1) < 0) continue;
+    if (ends[1].revents != 0) {
+      signalfd_siginfo news;
+      if (read(signals_, &news, sizeof news) == sizeof news && news.ssi_signo == SIGTERM) return false;
+      // What was made ahead is of no use: the command may have better luck.
+      if (pid_ > 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) {
+        close(link_);
+        link_ = -1;
+        pid_ = 0;
+      }
+    }
+    if (ends[0].revents == 0) continue;
+    const arrival came = receive_command(orders, with_);
+    if (came != arrival::nothing) return came == arrival::command;
+  }
 }
 
 bool supervisor::begin() {
   command what;
-  if (!read_image(deps_.image, what)) {
+  if (!read_image(with_.image, what)) {
     say({word::not_started, errno != 0 ? errno : EINVAL});
     return false;
   }
   started_ = now_ns();
-  if (!(what.head.sandboxed != 0 ? begin_in_sandbox(what) : begin_here(what))) return false;
-  close(deps_.image);
-  close(deps_.folder);
-  close(deps_.out);
-  close(deps_.err);
-  if (deps_.in >= 0) close(deps_.in);
+  if (pid_ > 0 ? !begin_ahead(what) : what.head.sandboxed != 0 ? !begin_in_sandbox(what) : !begin_here(what))
+    return false;
+  close_all({-1, with_.image, with_.folder, with_.out, with_.err, with_.in, with_.identities});
   return true;
 }
 
 bool supervisor::begin_here(const command& what) {
   start_outcome outcome;
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  beginning how{deps_.folder, null, deps_.out, deps_.err, &rank_, what.head.user};
-  how.take_input(deps_.in);
+  beginning how{with_.folder, null, with_.out, with_.err, &rank_, what.head.user};
+  how.take_input(with_.in);
   pid_ = execute(what, how, &outcome);
   if (pid_ < 0) outcome.failure = errno;
   close(null);
@@ -86,27 +134,52 @@ bool supervisor::begin_here(const command& what) {
   return true;
 }
 
+template <class Run>
+bool supervisor::clone_init(const sandbox& in, Run run) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  const pid_t pid = clone_into(in.namespaces());
+  if (pid == 0) {
+    close(ends[0]);
+    run(ends[1]);
+  }
+  const int why = errno;
+  close(ends[1]);
+  if (pid < 0) {
+    close(ends[0]);
+    errno = why;
+    return false;
+  }
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  link_ = ends[0];
+  pid_ = pid;
+  return true;
+}
+
 /// Whether the command has started is heard of later.
 bool supervisor::begin_in_sandbox(const command& what) {
-  const sandbox in(what, network_, identities_);
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) == 0) {
-    pid_ = clone_into(in.namespaces());
-    if (pid_ == 0) run_init(what, in, deps_, rank_, ends[0], ends[1]);
-  }
-  if (pid_ <= 0) {
+  const furnishing with = furnishing_of(what);
+  sandbox in(with, network_);
+  if (!clone_init(in, [&](int link) { run_init(what, in, with_, rank_, link); })) {
     say({word::not_sandboxed, errno, 0, 0, 0, 0, sandbox_step::namespaces});
     return false;
   }
-  close(ends[1]);
-  news_ = ends[0];
   sandboxed_ = true;
-  fcntl(news_, F_SETFL, O_NONBLOCK);
+  in_union_ = what.head.layers > 0;
+  return true;
+}
+
+/// In the sandbox that is there.
+bool supervisor::begin_ahead(const command& what) {
+  sandboxed_ = true;
+  in_union_ = what.head.layers > 0;
+  // One that has ended by now is heard of as ever.
+  (void)send_command(link_, with_);
   return true;
 }
 
 void supervisor::wait_for_news() {
-  pollfd ends[] = {{deps_.control, POLLIN, 0}, {signals_, POLLIN, 0}, {news_, POLLIN, 0}};
+  pollfd ends[] = {{with_.control, POLLIN, 0}, {signals_, POLLIN, 0}, {link_, POLLIN, 0}};
   if (poll(ends, 3, -1) < 0) return;
   if (ends[2].revents != 0) hear_init();
   if (ends[0].revents != 0) take_order();
@@ -120,7 +193,7 @@ void supervisor::wait_for_news() {
 void supervisor::hear_init() {
   init_news news;
   ssize_t size = 0;
-  while ((size = read(news_, &news, sizeof news)) == sizeof news) {
+  while ((size = read(link_, &news, sizeof news)) == sizeof news) {
     switch (news.what) {
       case init_news::kind::failed:
         outcome_.what = news.at == sandbox_step::none ? word::not_started : word::not_sandboxed;
@@ -135,18 +208,23 @@ void supervisor::hear_init() {
       case init_news::kind::ended:
         outcome_.number = news.number;
         outcome_.elapsed_ns = news.ended_ns - started_;
+        outcome_.user_us = news.user_us;
+        outcome_.system_us = news.system_us;
+        outcome_.peak_kib = news.peak_kib;
         told_ = true;
+        // Nothing of it is left. How long the kernel takes to undo the sandbox is nobody's concern.
+        if (!in_union_) say_once();
         break;
     }
   }
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  close(news_);
-  news_ = -1;
+  close(link_);
+  link_ = -1;
 }
 
 void supervisor::take_order() {
   char byte = 0;
-  ssize_t size = recv(deps_.control, &byte, 1, MSG_DONTWAIT);
+  ssize_t size = recv(with_.control, &byte, 1, MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size == 1)
     kill(sandboxed_ ? pid_ : -pid_, SIGTERM);  // the first process of a sandbox passes it on
@@ -186,12 +264,11 @@ bool supervisor::reap(int flags) {
     if (pid == 0) return true;
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) return false;
-    outcome_.user_us += in_us(used.ru_utime);
-    outcome_.system_us += in_us(used.ru_stime);
-    if (used.ru_maxrss > outcome_.peak_kib) outcome_.peak_kib = used.ru_maxrss;
-    if (pid == pid_) {
+    const bool first = pid == pid_;
+    if (first && link_ >= 0) hear_init();
+    if (!first || !told_) add(used);
+    if (first) {
       over_ = true;
-      if (news_ >= 0) hear_init();
       if (!told_) {
         // Killed before it came so far, and not by us: out of memory, or by somebody.
         if (sandboxed_ && !started_told_ && !killed_ && outcome_.what == word::ended) {
@@ -207,8 +284,19 @@ bool supervisor::reap(int flags) {
   }
 }
 
+void supervisor::add(const rusage& used) {
+  outcome_.user_us += in_us(used.ru_utime);
+  outcome_.system_us += in_us(used.ru_stime);
+  if (used.ru_maxrss > outcome_.peak_kib) outcome_.peak_kib = used.ru_maxrss;
+}
+
+void supervisor::say_once() {
+  if (!said_) say(outcome_);
+  said_ = true;
+}
+
 void supervisor::say(const report& what) {
-  send(deps_.control, &what, sizeof what, MSG_NOSIGNAL);
+  send(with_.control, &what, sizeof what, MSG_NOSIGNAL);
 }
 
 }  // namespace kiln::launcher

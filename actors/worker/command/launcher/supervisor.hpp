@@ -1,11 +1,12 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "actors/worker/command/launcher/children.hpp"
-#include "actors/worker/command/launcher/init.hpp"
 #include "actors/worker/command/launcher/oom_rank.hpp"
 #include "actors/worker/command/launcher/protocol.hpp"
+#include "actors/worker/command/launcher/sandbox.hpp"
 
 namespace kiln::launcher {
 
@@ -14,16 +15,28 @@ namespace kiln::launcher {
 class supervisor {
 public:
   /// `signals` is a signalfd of SIGCHLD and SIGTERM, both blocked. `network`: of its sandbox, -1 if that
-  /// makes its own. `identities`: of its layers, -1 if they need none.
-  supervisor(const command_descriptors& with, int signals, int network, int identities, const oom_rank& rank)
-      : deps_(with), signals_(signals), network_(network), identities_(identities), rank_(rank) {}
+  /// makes its own.
+  supervisor(int signals, int network, const oom_rank& rank)
+      : signals_(signals), network_(network), rank_(rank) {}
 
-  [[noreturn]] void run(pid_t launcher);
+  /// `launcher` is our parent. `with` is ours to close.
+  [[noreturn]] void run(pid_t launcher, const command_descriptors& with);
+  /// Makes what it can of a sandbox first, and takes the command from `orders`, where that suits. Ends when
+  /// nobody has that socket any more.
+  [[noreturn]] void run_ahead(pid_t launcher, const furnishing& with, int orders);
 
 private:
+  void stay_with(pid_t launcher);
+  [[noreturn]] void serve();
   bool begin();
   bool begin_here(const command& what);
   bool begin_in_sandbox(const command& what);
+  bool begin_ahead(const command& what);
+  template <class Run>
+  bool clone_init(const sandbox& in, Run run);
+  bool await_order(int orders);
+  [[noreturn]] void leave();
+  void say_once();
   void hear_init();
   void wait_for_news();
   void take_order();
@@ -32,17 +45,19 @@ private:
   void kill_children();
   void remove_all();
   bool reap(int flags);
+  void add(const rusage& used);
   void say(const report& what);
 
-  command_descriptors deps_;
-  int signals_;
-  int network_;
-  int identities_;
+  command_descriptors with_;
+  const int signals_;
+  const int network_;
   const oom_rank& rank_;
   pid_t pid_ = 0;              ///< of the command, or of the first process of its sandbox
-  int news_ = -1;              ///< from that one
+  int link_ = -1;              ///< to that one
   bool told_ = false;          ///< by it, how the command ended
   bool sandboxed_ = false;     ///< pid_ is the first process of a sandbox
+  bool in_union_ = false;      ///< that has layers: the next to have its folder must find them gone
+  bool said_ = false;          ///< the outcome, to the worker
   bool started_told_ = false;  ///< by its first process
   bool killed_ = false;        ///< by us
   bool over_ = false;
