@@ -161,6 +161,33 @@ BOOST_AUTO_TEST_CASE(one_is_given_up_when_something_is_mounted_or_unmounted) {
   (void)run_somewhere("test ! -e " + (more / "new").string());
 }
 
+// A toolchain is often exchanged as a whole, under its old name.
+BOOST_AUTO_TEST_CASE(one_that_shows_what_lay_there_before_is_made_anew) {
+  namespace fs = std::filesystem;
+  const auto tools = folder / "tools", file = folder / "tool.txt";
+  const auto put = [](const fs::path& what, const char* content) {
+    std::ofstream(what.string() + ".new") << content;
+    fs::rename(what.string() + ".new", what);
+  };
+  fs::create_directory(tools);
+  put(tools / "version", "1");
+  put(file, "1");
+  options.sandbox.shown = {tools.string(), file.string()};
+  if (!start_working()) return;
+  const auto versions = "cat " + (tools / "version").string() + " " + file.string();
+  BOOST_TEST(said(versions) == "11");
+  (void)wait_for_spare();
+  put(file, "2");
+  BOOST_TEST(said(versions) == "12");
+  (void)wait_for_spare();
+  fs::rename(tools, folder / "old");
+  fs::create_directory(tools);
+  put(tools / "version", "2");
+  BOOST_TEST(said(versions) == "22");
+  const auto spare = wait_for_spare();
+  BOOST_TEST(run_somewhere() == spare.where);
+}
+
 // What has another shape is made as it comes, and the spare one is kept for the others.
 BOOST_AUTO_TEST_CASE(a_command_of_another_shape_leaves_it_to_the_next) {
   if (!start_working()) return;

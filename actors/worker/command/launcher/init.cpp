@@ -164,7 +164,8 @@ void run_init_ahead(sandbox& in, const oom_rank& rank, int link) {
   command_descriptors with;
   arrival came = arrival::nothing;
   while (came == arrival::nothing) came = receive_command(link, with);
-  if (came == arrival::closed) _exit(0);
+  if (came == arrival::closed || !in.is_current()) _exit(0);
+  tell(link, {init_news::kind::fits});
   command what;
   if (!read_image(with.image, what)) fail(link, sandbox_step::none, errno != 0 ? errno : EINVAL);
   run_in(what, in, with, link);

@@ -6,10 +6,14 @@
 
 namespace kiln::launcher {
 
-/// What the first process of a sandbox tells its supervisor, over a socket of packets: at most one of each,
-/// in this order.
+/// What the first process of a sandbox tells its supervisor, over a socket of packets: at most one of each.
 struct init_news {
-  enum class kind : std::uint32_t { failed, started, ended } what = kind::failed;
+  enum class kind : std::uint32_t {
+    failed,
+    fits,  ///< what was made ahead is what the command needs
+    started,
+    ended
+  } what = kind::failed;
   sandbox_step at = sandbox_step::none;  ///< what failed; `none`: the command itself
   std::int32_t number = 0;               ///< errno, or the command's wait status
   std::uint32_t index = 0;               ///< of what failed, where there are several
@@ -26,7 +30,8 @@ struct init_news {
 [[noreturn]] void run_init(const command& what, sandbox& in, const command_descriptors& with,
                            const oom_rank& rank, int link);
 
-/// As that, but the command comes over `link` when all that can be is made.
+/// As that, but the command comes over `link` when all that can be is made. Ends without having said that it
+/// `fits` where the command needs another one.
 [[noreturn]] void run_init_ahead(sandbox& in, const oom_rank& rank, int link);
 
 }  // namespace kiln::launcher

@@ -1,12 +1,15 @@
 #include "actors/worker/command/launcher/root_builder.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -93,6 +96,31 @@ bool hide_secrets() {
   return true;
 }
 
+/// A secret may be another file by now, and be seen.
+bool secrets_are_hidden() {
+  for (const char* path : secrets) {
+    struct stat facts {};
+    struct statfs where {};
+    if (stat(path, &facts) != 0) continue;
+    const bool empty = S_ISDIR(facts.st_mode) && statfs(path, &where) == 0 && where.f_type == TMPFS_MAGIC;
+    if (!empty && !S_ISCHR(facts.st_mode)) return false;
+  }
+  return true;
+}
+
+/// Whether it is what lies at that path of the machine.
+bool is_shown(const char* path) {
+  char wanted[PATH_MAX];
+  char found[PATH_MAX];
+  const ssize_t length = readlink(path, wanted, sizeof wanted);
+  if (readlink(path + 1, found, sizeof found) != length) return false;
+  if (length >= 0) return memcmp(wanted, found, static_cast<std::size_t>(length)) == 0;
+  struct stat there {
+  }, here{};
+  if (stat(path, &there) != 0) return stat(path + 1, &here) != 0;
+  return stat(path + 1, &here) == 0 && there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
 /// The input root is to be the root, with the devices and the processes of the sandbox. No link in it leads
 /// us anywhere.
 bool enter_input_root() {
@@ -135,6 +163,15 @@ sandbox_step root_builder::furnish() const {
   if (!make_processes()) return sandbox_step::processes;
   if (what_.same_user && !hide_secrets()) return sandbox_step::system_folders;
   return make_folders(sandbox_root + 1) ? sandbox_step::none : sandbox_step::input_root;
+}
+
+bool root_builder::is_current() const {
+  if (!what_.at_root)
+    for (const char* path : system_folders)
+      if (!is_shown(path)) return false;
+  for (const char** path = what_.shown; path != nullptr && *path != nullptr; ++path)
+    if (!is_shown(*path)) return false;
+  return !what_.same_user || secrets_are_hidden();
 }
 
 sandbox_step root_builder::finish(const command& what, int root, int identities) {

@@ -17,6 +17,8 @@ public:
   /// All that does not depend on the command. From then on the current folder is the root that is being made;
   /// what it shows of the machine lies at the old one as yet.
   sandbox_step furnish() const;
+  /// Whether, some time after that, it shows what is there now: what lies at a path may be another by then.
+  bool is_current() const;
   /// Then: puts the command's input root into it, and goes there. `root` is that, opened outside;
   /// `identities` is the user namespace by which its layers are the command's own, -1 if it needs none.
   sandbox_step finish(const command& what, int root, int identities);

@@ -23,6 +23,8 @@ public:
   /// In a process that was cloned into them, the first of its processes: all that does not depend on the
   /// command. `none` when all is well; else the errno says why.
   sandbox_step furnish() const;
+  /// Whether, some time after that, it is still what would be made now.
+  bool is_current() const { return root_.is_current(); }
   /// Then: shows it the command's inputs, becomes the command's user without any privilege, and stands in its
   /// working directory.
   struct entered {

@@ -105,24 +105,43 @@ bool supervisor::await_order(int orders) {
 }
 
 bool supervisor::begin() {
-  command what;
-  if (!read_image(with_.image, what)) {
+  if (!read_image(with_.image, what_)) {
     say({word::not_started, errno != 0 ? errno : EINVAL});
     return false;
   }
   started_ = now_ns();
-  if (pid_ > 0 ? !begin_ahead(what) : what.head.sandboxed != 0 ? !begin_in_sandbox(what) : !begin_here(what))
-    return false;
-  close_all({-1, with_.image, with_.folder, with_.out, with_.err, with_.in, with_.identities});
+  sandboxed_ = what_.head.sandboxed != 0;
+  if (pid_ > 0) {
+    ahead_ = true;
+    // One that has ended by now is made anew.
+    (void)send_command(link_, with_);
+    return true;
+  }
+  if (!(sandboxed_ ? begin_in_sandbox() : begin_here())) return false;
+  let_go();
   return true;
 }
 
-bool supervisor::begin_here(const command& what) {
+/// Of what only the command needs.
+void supervisor::let_go() {
+  close_all({-1, with_.image, with_.folder, with_.out, with_.err, with_.in, with_.identities});
+}
+
+/// What was made ahead did not suit, or is gone.
+void supervisor::begin_anew() {
+  ahead_ = false;
+  if (link_ >= 0) close(link_);
+  link_ = -1;
+  over_ = said_ = !begin_in_sandbox();
+  let_go();
+}
+
+bool supervisor::begin_here() {
   start_outcome outcome;
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  beginning how{with_.folder, null, with_.out, with_.err, &rank_, what.head.user};
+  beginning how{with_.folder, null, with_.out, with_.err, &rank_, what_.head.user};
   how.take_input(with_.in);
-  pid_ = execute(what, how, &outcome);
+  pid_ = execute(what_, how, &outcome);
   if (pid_ < 0) outcome.failure = errno;
   close(null);
   if (pid_ > 0 && outcome.failure != 0) waitpid(pid_, nullptr, 0);
@@ -157,25 +176,12 @@ bool supervisor::clone_init(const sandbox& in, Run run) {
 }
 
 /// Whether the command has started is heard of later.
-bool supervisor::begin_in_sandbox(const command& what) {
-  const furnishing with = furnishing_of(what);
+bool supervisor::begin_in_sandbox() {
+  const furnishing with = furnishing_of(what_);
   sandbox in(with, network_);
-  if (!clone_init(in, [&](int link) { run_init(what, in, with_, rank_, link); })) {
-    say({word::not_sandboxed, errno, 0, 0, 0, 0, sandbox_step::namespaces});
-    return false;
-  }
-  sandboxed_ = true;
-  in_union_ = what.head.layers > 0;
-  return true;
-}
-
-/// In the sandbox that is there.
-bool supervisor::begin_ahead(const command& what) {
-  sandboxed_ = true;
-  in_union_ = what.head.layers > 0;
-  // One that has ended by now is heard of as ever.
-  (void)send_command(link_, with_);
-  return true;
+  if (clone_init(in, [&](int link) { run_init(what_, in, with_, rank_, link); })) return true;
+  say({word::not_sandboxed, errno, 0, 0, 0, 0, sandbox_step::namespaces});
+  return false;
 }
 
 void supervisor::wait_for_news() {
@@ -193,9 +199,18 @@ void supervisor::wait_for_news() {
 void supervisor::hear_init() {
   init_news news;
   ssize_t size = 0;
-  while ((size = read(link_, &news, sizeof news)) == sizeof news) {
+  for (;;) {
+    size = read(link_, &news, sizeof news);
+    // The command that it did not take any more. What it said before is still there.
+    if (size < 0 && errno == ECONNRESET) continue;
+    if (size != sizeof news) break;
     switch (news.what) {
+      case init_news::kind::fits:
+        ahead_ = false;
+        let_go();
+        break;
       case init_news::kind::failed:
+        if (ahead_) break;
         outcome_.what = news.at == sandbox_step::none ? word::not_started : word::not_sandboxed;
         outcome_.at = news.at;
         outcome_.number = news.number;
@@ -212,8 +227,9 @@ void supervisor::hear_init() {
         outcome_.system_us = news.system_us;
         outcome_.peak_kib = news.peak_kib;
         told_ = true;
-        // Nothing of it is left. How long the kernel takes to undo the sandbox is nobody's concern.
-        if (!in_union_) say_once();
+        // Nothing of it is left. How long the kernel takes to undo the sandbox is nobody's concern, but that
+        // of the next to have its folder, which may not be a part of two unions.
+        if (what_.head.layers == 0) say_once();
         break;
     }
   }
@@ -266,6 +282,11 @@ bool supervisor::reap(int flags) {
     if (pid < 0) return false;
     const bool first = pid == pid_;
     if (first && link_ >= 0) hear_init();
+    if (first && ahead_ && !killed_) {
+      begin_anew();
+      flags = WNOHANG;
+      continue;
+    }
     if (!first || !told_) add(used);
     if (first) {
       over_ = true;

@@ -29,9 +29,10 @@ private:
   void stay_with(pid_t launcher);
   [[noreturn]] void serve();
   bool begin();
-  bool begin_here(const command& what);
-  bool begin_in_sandbox(const command& what);
-  bool begin_ahead(const command& what);
+  bool begin_here();
+  bool begin_in_sandbox();
+  void begin_anew();
+  void let_go();
   template <class Run>
   bool clone_init(const sandbox& in, Run run);
   bool await_order(int orders);
@@ -49,6 +50,7 @@ private:
   void say(const report& what);
 
   command_descriptors with_;
+  command what_;
   const int signals_;
   const int network_;
   const oom_rank& rank_;
@@ -56,7 +58,7 @@ private:
   int link_ = -1;              ///< to that one
   bool told_ = false;          ///< by it, how the command ended
   bool sandboxed_ = false;     ///< pid_ is the first process of a sandbox
-  bool in_union_ = false;      ///< that has layers: the next to have its folder must find them gone
+  bool ahead_ = false;         ///< and was made ahead; whether it suits is not known yet
   bool said_ = false;          ///< the outcome, to the worker
   bool started_told_ = false;  ///< by its first process
   bool killed_ = false;        ///< by us
