@@ -48,7 +48,7 @@ def main():
         os.environ |= {"CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
         launcher = shutil.which("ccache")
         run("cmake", "-S", guest, "-B", guest_build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-            f"-DCMAKE_INSTALL_PREFIX={prefix}",
+            f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_UNITY_BUILD=ON",
             *([f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else []))
         run("cmake", "--build", guest_build, "-j2")
         run("ctest", "--test-dir", guest_build, "--output-on-failure", "--no-tests=error")
