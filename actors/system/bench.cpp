@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "actors/system/commands.hpp"
 #include "actors/system/outbound.hpp"
@@ -21,13 +22,17 @@ expected<std::vector<bench::workload>> chosen_workloads(const bench_request& req
   }
   std::vector<bench::workload> some;
   for (const auto& name : request.only) {
-    auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
-    if (found == all.end()) {
-      std::string known;
-      for (const auto& one : all) known += (known.empty() ? "" : ", ") + one.name;
-      return fail(errc::invalid_argument, "no workload {}; there are {}", in_quotes(name), known);
-    }
-    some.push_back(*found);
+    const auto before = some.size();
+    std::copy_if(all.begin(), all.end(), std::back_inserter(some),
+                 [&](const auto& one) { return one.name == name; });
+    // A kind of them.
+    if (some.size() == before)
+      std::copy_if(all.begin(), all.end(), std::back_inserter(some),
+                   [&](const auto& one) { return one.name.starts_with(name + "_"); });
+    if (some.size() > before) continue;
+    std::string known;
+    for (const auto& one : all) known += (known.empty() ? "" : ", ") + one.name;
+    return fail(errc::invalid_argument, "no workload {}; there are {}", in_quotes(name), known);
   }
   return some;
 }

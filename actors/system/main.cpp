@@ -200,7 +200,8 @@ void add_bench(CLI::App& app, bench_request& request, std::function<int()>& chos
       app.add_subcommand("bench", "Load any REAPI server over gRPC and print figures as JSON lines");
   add_text(command, "target", request.target, is_said, "HOST:PORT, or nothing with --process-start");
   add_text(command, "--instance", request.instance, is_instance, "Instance name");
-  command->add_option("--only", request.only, "Workloads, by name")->delimiter(',');
+  command->add_option("--only", request.only, "Workloads, by name or by what several begin with (inputs)")
+      ->delimiter(',');
   add_number<double>(
       command, "--seconds", [&](double number) { request.seconds = number; }, 0.01, 86400,
       "Length of one run")

@@ -85,6 +85,13 @@ class Commands(unittest.TestCase):
             self.assertIn("server_cpu_us", one)
         self.assertEqual(len(ended.stderr.splitlines()), 4, ended.stderr)
 
+    def test_bench_runs_all_workloads_of_a_kind(self):
+        with Kiln(BINARY) as server:
+            ended = self.run_kiln("bench", server.address, "--only", "capabilities,batch", "--seconds", "0.05")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        told = [json.loads(line)["workload"] for line in ended.stdout.splitlines()]
+        self.assertEqual(told, ["capabilities", "batch_update", "batch_read"])
+
     def test_bench_names_the_flag_the_value_and_what_may_be(self):
         for flag, limits, wrong in (("--seconds", "from 0.01 to 86400", ("nan", "inf", "0", "-1", "1e300", "soon", "")),
                                     ("--rounds", "from 1 to 1000", ("0", "-1", "1.5", "1001", " ")),
