@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -81,29 +82,51 @@ bool show(const char* path) {
   return make_file(where) && attach(tree, where);
 }
 
-/// A folder is empty then, a file cannot be opened.
-bool hide_secrets() {
-  for (const char* path : secrets) {
-    struct stat facts {};
-    if (stat(path, &facts) != 0) continue;
-    if (S_ISDIR(facts.st_mode)) {
-      if (mount("tmpfs", path, "tmpfs", quiet | MS_RDONLY, "mode=0555,size=4k") != 0) return false;
-      continue;
-    }
-    int tree = detached("/dev/null", MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
-    if (tree < 0 || !attach(tree, path)) return false;
-  }
-  return true;
+/// What lies there in the root that is being made, wherever links lead; -1 with an errno.
+int open_within(const char* path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT;
+  return static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
 }
 
-/// A secret may be another file by now, and be seen.
-bool secrets_are_hidden() {
+/// A folder is empty then, a file cannot be opened.
+bool hide(int secret) {
+  struct stat facts {};
+  if (fstat(secret, &facts) != 0) return false;
+  if (S_ISDIR(facts.st_mode)) {
+    char where[64];
+    snprintf(where, sizeof where, "proc/self/fd/%d", secret);
+    return mount("tmpfs", where, "tmpfs", quiet | MS_RDONLY, "mode=0555,size=4k") == 0;
+  }
+  const int tree = detached("/dev/null", MOUNT_ATTR_RDONLY | quiet_mount | MOUNT_ATTR_NOEXEC);
+  if (tree < 0) return false;
+  const bool done = move_mount(tree, "", secret, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+  const int why = errno;
+  close(tree);
+  errno = why;
+  return done;
+}
+
+bool is_hidden(int secret) {
+  struct stat facts {};
+  struct statfs where {};
+  if (fstat(secret, &facts) != 0) return false;
+  return S_ISCHR(facts.st_mode) ||
+         (S_ISDIR(facts.st_mode) && fstatfs(secret, &where) == 0 && where.f_type == TMPFS_MAGIC);
+}
+
+/// Whether it is true of each of them that is there.
+bool all_secrets(bool (*is)(int secret)) {
   for (const char* path : secrets) {
-    struct stat facts {};
-    struct statfs where {};
-    if (stat(path, &facts) != 0) continue;
-    const bool empty = S_ISDIR(facts.st_mode) && statfs(path, &where) == 0 && where.f_type == TMPFS_MAGIC;
-    if (!empty && !S_ISCHR(facts.st_mode)) return false;
+    const int secret = open_within(path);
+    if (secret < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return false;
+    if (secret < 0) continue;
+    const bool good = is(secret);
+    const int why = errno;
+    close(secret);
+    errno = why;
+    if (!good) return false;
   }
   return true;
 }
@@ -161,7 +184,7 @@ sandbox_step root_builder::furnish() const {
   if (!what_.at_root && !show_system()) return sandbox_step::system_folders;
   if (!make_devices()) return sandbox_step::devices;
   if (!make_processes()) return sandbox_step::processes;
-  if (what_.same_user && !hide_secrets()) return sandbox_step::system_folders;
+  if (what_.same_user && !all_secrets(hide)) return sandbox_step::system_folders;
   return make_folders(sandbox_root + 1) ? sandbox_step::none : sandbox_step::input_root;
 }
 
@@ -171,7 +194,7 @@ bool root_builder::is_current() const {
       if (!is_shown(path)) return false;
   for (const char** path = what_.shown; path != nullptr && *path != nullptr; ++path)
     if (!is_shown(*path)) return false;
-  return !what_.same_user || secrets_are_hidden();
+  return !what_.same_user || all_secrets(is_hidden);
 }
 
 sandbox_step root_builder::finish(const command& what, int root, int identities) {
