@@ -228,6 +228,7 @@ void running_state::prepare_union() {
 void running_state::take_prepared(expected<launched> started) {
   if (!started) return give_up(std::move(started).error());
   now = phase::running;
+  handed_over = resources->env.time->now();
   unchecked = true;
   command = std::move(started->command);
   usage = std::move(started->usage);
@@ -242,6 +243,7 @@ void running_state::take_prepared(expected<launched> started) {
 }
 
 void running_state::on_started(wall_time at) {
+  began = true;
   record.command_begins(at);
   self->delayed_send(self, plan->timeout, action_overdue{});
   self->send(owner, action_began{order.operation, order.attempt});

@@ -22,6 +22,7 @@ void running_state::on_ended(ended news) {
     caf::anon_send(resources->trees, recheck_tree{below.tree->root});
   if (!outcome.status.ok()) return clean_up();
   if (!how) return give_up(std::move(how).error());
+  if (!began && !excess.ok()) return give_up(std::move(excess));
   if (overdue && excess.ok()) excess = too_late();
   collect(*how);
 }

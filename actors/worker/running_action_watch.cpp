@@ -9,6 +9,8 @@ namespace kiln::running {
 namespace {
 
 constexpr auto between_looks = std::chrono::milliseconds(250);
+/// However slow the disk is, and the machine.
+constexpr auto longest_start = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -24,12 +26,20 @@ void running_state::keep_watch() {
 void running_state::look_around() {
   keep_watch();
   if (due && due->first == now && resources->env.time->now() >= due->second) tell_hanging();
-  if (now != phase::running || *stop || std::exchange(looking, true)) return;
+  if (now != phase::running || *stop) return;
+  if (!began && resources->env.time->now() - handed_over >= longest_start) return give_up_start();
+  if (std::exchange(looking, true)) return;
   auto look = [usage = usage]() -> expected<std::optional<error>> { return usage->look(); };
   offload(me(), *resources->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
     self->state.looking = false;
     self->state.take_look(std::move(found));
   });
+}
+
+/// Its time counts from its start, so nothing else ends it.
+void running_state::give_up_start() {
+  excess = owned_by(fault_owner::suspect, {errc::unavailable, "the command was not started within a minute"});
+  kill_command();
 }
 
 void running_state::take_look(expected<std::optional<error>> found) {

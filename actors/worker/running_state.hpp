@@ -71,6 +71,8 @@ struct running_state {
   running_process_ptr command;
   std::shared_ptr<usage_watch> usage;
   std::shared_ptr<const control_group> group;
+  steady_time handed_over{};  ///< the command, to whoever starts it
+  bool began = false;         ///< it has started
   bool watching = false;
   bool looking = false;
   bool file_too_large = false;                       ///< the command was killed for one
@@ -102,6 +104,7 @@ struct running_state {
   void take_prepared(expected<launched> started);
   void keep_watch();
   void look_around();
+  void give_up_start();
   void take_look(expected<std::optional<error>> found);
   error too_late() const;
   void end_overdue();

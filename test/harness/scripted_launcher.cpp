@@ -37,6 +37,7 @@ public:
     };
   }
   void begin(deterministic_system& system) {
+    if (script_.never_starts) return;
     post([](played& me) { me.say_started(); });
     if (script_.never_ends) return;
     if (script_.takes == duration(0)) return end_well();
@@ -61,7 +62,7 @@ private:
     if (auto say = std::exchange(listener_.started, nullptr)) say();
   }
   void end(int signal, int exit_code) {
-    say_started();
+    if (!script_.never_starts) say_started();
     auto listener = std::exchange(listener_, {});
     if (!listener.ended) return;
     write_ = nullptr;

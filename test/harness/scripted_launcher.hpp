@@ -21,6 +21,7 @@ struct scripted_process {
   std::string says;                                            ///< on its standard output
   std::string complains;                                       ///< on its standard error
   bool never_ends = false;                                     ///< until it is killed
+  bool never_starts = false;                                   ///< nor ends, until it is killed
   bool is_deaf = false;                                        ///< to SIGTERM; only SIGKILL ends it
   std::optional<error> not_started;  ///< what the launcher says instead of starting it
   std::optional<error> lost;         ///< what it says instead of the end

@@ -68,6 +68,22 @@ BOOST_FIXTURE_TEST_CASE(a_process_that_never_ends_is_killed_when_its_time_is_ove
   BOOST_TEST(launcher->running() == 0u);
 }
 
+// Its own time counts from its start.
+BOOST_FIXTURE_TEST_CASE(a_process_that_never_starts_is_given_up_and_tried_again, faulty_node) {
+  launcher->script = [first = true](const process_plan&) mutable {
+    scripted_process script;
+    script.never_starts = std::exchange(first, false);
+    return script;
+  };
+  auto call = execute_echo(kiln, "hello");
+  kiln.pass(59s);
+  BOOST_TEST(launcher->running() == 1u);
+  BOOST_TEST(!call->end().has_value());
+  kiln.pass(10s);
+  BOOST_TEST(response_of(*call).status().code() == 0);
+  BOOST_TEST(launcher->started() == 2u);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_action_waits_out_a_worker_whose_disk_is_full, faulty_node) {
   files->fault = [](disk_call which, const std::string& path) {
     return which == disk_call::make_folder && path == "root" ? ENOSPC : 0;

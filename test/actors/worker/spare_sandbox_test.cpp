@@ -53,7 +53,12 @@ struct spare_bench : private groupless_machine, sandbox_bench {
   };
   static waiting wait_for_spare() {
     for (;; std::this_thread::yield())
-      if (auto found = look_below(::getpid()); found.pid != 0) return found;
+      if (auto found = look_below(::getpid(), is_waiting); found.pid != 0) return found;
+  }
+  /// The first process of a command that runs.
+  static pid_t wait_for_first() {
+    for (;; std::this_thread::yield())
+      if (auto found = look_below(::getpid(), is_serving); found.pid != 0) return found.pid;
   }
 
 private:
@@ -61,21 +66,22 @@ private:
     std::error_code gone;
     return fs::read_symlink("/proc/" + pid + "/ns/mnt", gone).string();
   }
-  /// One that serves a command waits for signals, and one that ends for nothing.
-  static bool is_waiting(const std::string& pid) {
+  static bool is_in(const std::string& pid, long wanted) {
     std::istringstream call(read_file("/proc/" + pid + "/syscall"));
     long number = -1;
-    return call >> number && number == SYS_recvmsg;
+    return call >> number && number == wanted;
   }
-  static waiting look_below(pid_t pid) {
+  static bool is_waiting(const std::string& pid) { return is_in(pid, SYS_recvmsg); }
+  static bool is_serving(const std::string& pid) { return is_in(pid, SYS_rt_sigtimedwait); }
+  static waiting look_below(pid_t pid, bool (*suits)(const std::string& pid)) {
     std::error_code gone;
     for (const auto& thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
       std::istringstream children(read_file(thread.path() / "children"));
       for (pid_t child = 0; children >> child;) {
         const auto name = std::to_string(child);
         auto where = mounts_of(name);
-        if (!where.empty() && where != mounts_of("self") && is_waiting(name)) return {child, where};
-        if (auto found = look_below(child); found.pid != 0) return found;
+        if (!where.empty() && where != mounts_of("self") && suits(name)) return {child, where};
+        if (auto found = look_below(child, suits); found.pid != 0) return found;
       }
     }
     return {};
@@ -97,7 +103,7 @@ public:
   explicit watched_process(pid_t pid) : handle_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {
     BOOST_REQUIRE(handle_);
   }
-  void kill() const { ::syscall(SYS_pidfd_send_signal, handle_.number(), SIGKILL, nullptr, 0); }
+  void send(int signal) const { ::syscall(SYS_pidfd_send_signal, handle_.number(), signal, nullptr, 0); }
   void wait() const {
     pollfd ended{handle_.number(), POLLIN, 0};
     while (::poll(&ended, 1, -1) != 1) {
@@ -123,18 +129,32 @@ BOOST_AUTO_TEST_CASE(each_serves_one_command_that_finds_it_made) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(one_that_has_died_costs_no_command) {
+BOOST_AUTO_TEST_CASE(one_that_is_killed_or_stopped_costs_no_command) {
   if (!start_working()) return;
   (void)run_somewhere();
-  for (bool supervisor : {false, true}) {
-    const auto spare = wait_for_spare();
-    const spare_sandboxes::watched_process first(spare.pid);
-    const spare_sandboxes::watched_process above(spare_sandboxes::parent_of(spare.pid));
-    (supervisor ? above : first).kill();
-    (supervisor ? above : first).wait();
-    (void)run_somewhere();
-    // Of the one that lost its supervisor nothing is left either.
-    first.wait();
+  for (int signal : {SIGKILL, SIGSTOP})
+    for (bool supervisor : {false, true}) {
+      const auto spare = wait_for_spare();
+      const spare_sandboxes::watched_process first(spare.pid);
+      const spare_sandboxes::watched_process above(spare_sandboxes::parent_of(spare.pid));
+      (supervisor ? above : first).send(signal);
+      (void)run_somewhere();
+      // Nothing of it is left either.
+      above.wait();
+      first.wait();
+    }
+}
+
+// Somebody on the machine can do that, and it is no end of the command's.
+BOOST_AUTO_TEST_CASE(a_first_process_that_is_killed_or_stopped_is_no_end_of_the_command) {
+  if (!start_working()) return;
+  for (int signal : {SIGKILL, SIGSTOP}) {
+    start(spec(shell("exec sleep 1000")));
+    (void)master.next_started();
+    spare_sandboxes::watched_process(wait_for_first()).send(signal);
+    const auto end = master.next_finished().outcome;
+    BOOST_TEST((end.status.code() == errc::unavailable), end.status.to_string());
+    BOOST_TEST((end.fault == fault_owner::suspect));
   }
 }
 

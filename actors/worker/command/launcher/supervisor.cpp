@@ -91,8 +91,12 @@ bool supervisor::await_order(int orders) {
     if (ends[1].revents != 0) {
       signalfd_siginfo news;
       if (read(signals_, &news, sizeof news) == sizeof news && news.ssi_signo == SIGTERM) return false;
-      // What was made ahead is of no use: the command may have better luck.
-      if (pid_ > 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      int status = 0;
+      const bool changed = pid_ > 0 && waitpid(pid_, &status, WNOHANG | WUNTRACED) == pid_;
+      if (changed && WIFSTOPPED(status)) {
+        kill(pid_, SIGKILL);
+      } else if (changed) {
+        // What was made ahead is of no use: the command may have better luck.
         close(link_);
         link_ = -1;
         pid_ = 0;
@@ -218,7 +222,6 @@ void supervisor::hear_init() {
         told_ = true;
         break;
       case init_news::kind::started:  // which it has told the worker itself
-        started_told_ = true;
         break;
       case init_news::kind::ended:
         outcome_.number = news.number;
@@ -276,10 +279,15 @@ bool supervisor::reap(int flags) {
   for (;;) {
     int status = 0;
     rusage used{};
-    pid_t pid = wait4(-1, &status, flags, &used);
+    pid_t pid = wait4(-1, &status, flags | WUNTRACED, &used);
     if (pid == 0) return true;
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) return false;
+    if (WIFSTOPPED(status)) {
+      // No process of a sandbox can do that to its first one, which would hear of nothing any more.
+      if (sandboxed_ && pid == pid_) kill(pid, SIGKILL);
+      continue;
+    }
     const bool first = pid == pid_;
     if (first && link_ >= 0) hear_init();
     if (first && ahead_ && !killed_) {
@@ -291,12 +299,9 @@ bool supervisor::reap(int flags) {
     if (first) {
       over_ = true;
       if (!told_) {
-        // Killed before it came so far, and not by us: out of memory, or by somebody.
-        if (sandboxed_ && !started_told_ && !killed_ && outcome_.what == word::ended) {
-          outcome_.what = word::not_sandboxed;
-          outcome_.at = sandbox_step::namespaces;
-          status = EAGAIN;
-        }
+        // Killed, and not by us: out of memory, or by somebody. That is no end of the command's, which the
+        // worker hears of when we end without a word.
+        if (sandboxed_ && !killed_ && outcome_.what == word::ended) said_ = true;
         outcome_.number = status;
         outcome_.elapsed_ns = now_ns() - started_;
       }

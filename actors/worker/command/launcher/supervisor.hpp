@@ -54,14 +54,13 @@ private:
   const int signals_;
   const int network_;
   const oom_rank& rank_;
-  pid_t pid_ = 0;              ///< of the command, or of the first process of its sandbox
-  int link_ = -1;              ///< to that one
-  bool told_ = false;          ///< by it, how the command ended
-  bool sandboxed_ = false;     ///< pid_ is the first process of a sandbox
-  bool ahead_ = false;         ///< and was made ahead; whether it suits is not known yet
-  bool said_ = false;          ///< the outcome, to the worker
-  bool started_told_ = false;  ///< by its first process
-  bool killed_ = false;        ///< by us
+  pid_t pid_ = 0;           ///< of the command, or of the first process of its sandbox
+  int link_ = -1;           ///< to that one
+  bool told_ = false;       ///< by it, how the command ended
+  bool sandboxed_ = false;  ///< pid_ is the first process of a sandbox
+  bool ahead_ = false;      ///< and was made ahead; whether it suits is not known yet
+  bool said_ = false;       ///< the outcome, to the worker
+  bool killed_ = false;     ///< by us
   bool over_ = false;
   std::int64_t started_ = 0;
   report outcome_{word::ended};
