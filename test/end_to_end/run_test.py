@@ -204,7 +204,8 @@ shift && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
                 # Two words for each, so that what is typed and echoed is not taken for what is answered.
                 os.write(ours, b"test -t 0 && test -t 2 && echo ter''minal\n")
                 said.expect(self, "terminal\r\n")
-                os.write(ours, b"echo u''p; sleep 100000\n")
+                # It says so itself: before it is in the foreground, a key is nobody's.
+                os.write(ours, b"sh -c \"echo u''p; exec sleep 100000\"\n")
                 said.expect(self, "up\r\n")
                 os.write(ours, b"\x03")
                 os.write(ours, b"echo ag''ain; exit 4\n")

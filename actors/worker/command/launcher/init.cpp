@@ -141,7 +141,6 @@ void stand_apart(const oom_rank& rank) {
   close_all(with);
   for (int mine : {null, here.view})
     if (mine >= 0) close(mine);
-  tell(link, {init_news::kind::started});
   const int status = wait_for(command);
   const std::int64_t when = moment_ns();
   remove_others();

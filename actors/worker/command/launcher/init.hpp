@@ -11,7 +11,6 @@ struct init_news {
   enum class kind : std::uint32_t {
     failed,
     fits,  ///< what was made ahead is what the command needs
-    started,
     ended
   } what = kind::failed;
   sandbox_step at = sandbox_step::none;  ///< what failed; `none`: the command itself

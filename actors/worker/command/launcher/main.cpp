@@ -151,6 +151,7 @@ private:
       // By its command, for nobody else does that. It would neither hear of an end nor be told to bring one
       // about.
       if (supervisors_.has(pid) || hosts_.has(pid)) kill(pid, SIGKILL);
+      spare_.forget(pid);
       return;
     }
     const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -221,8 +221,6 @@ void supervisor::hear_init() {
         outcome_.index = news.index;
         told_ = true;
         break;
-      case init_news::kind::started:  // which it has told the worker itself
-        break;
       case init_news::kind::ended:
         outcome_.number = news.number;
         outcome_.elapsed_ns = news.ended_ns - started_;
