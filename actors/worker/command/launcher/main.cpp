@@ -39,7 +39,7 @@ namespace {
 
 using namespace kiln::launcher;
 
-constexpr int quiet_ms = 2;
+constexpr int quiet_ms = 10;
 
 /// The supervisors alive.
 class pid_table {
@@ -93,8 +93,9 @@ private:
       if (heard < 0) continue;
       if (ends[2].revents != 0) spare_.give_up();
       if (ends[1].revents != 0) on_signal();
-      // Not while a command is being started: it would wait for the processor, and for the kernel's locks.
-      if (wants_spare_ && (heard == 0 || ends[1].revents != 0)) make_spare();
+      // Only where there is time for it: between commands that follow at once it would cost more than it
+      // saves.
+      if (heard == 0) make_spare();
       if (ends[0].revents != 0) on_order();
     }
     // Each supervisor sees by itself that the worker is gone. Nobody waits for us any more.
@@ -276,7 +277,7 @@ private:
     refuse(with, word::not_started, sandbox_step::none, errno);
   }
 
-  /// For the next command, when this one has ended or has run for a while.
+  /// For the next command, while this one runs, or after it.
   void make_spare() {
     wants_spare_ = false;
     int ends[2];
