@@ -29,9 +29,7 @@ public:
 
   /// For that command: false if there is none that suits, or it is gone. The descriptors stay the caller's.
   bool take(const command_head& head, const command_descriptors& with);
-  /// Its pid, as long as it waits; else 0.
-  pid_t pid() const noexcept { return pid_; }
-  /// Its pid has ended.
+  /// That process has ended, or is about to.
   void forget(pid_t pid);
   /// It ends by itself then. In a fork: of the parent's.
   void give_up();
@@ -42,7 +40,7 @@ private:
   bool have_changed() const;
 
   kept_furnishing kept_;
-  pid_t pid_ = 0;
+  pid_t pid_ = 0;  ///< as long as it waits
   int orders_ = -1;
   int mounts_ = -1;
 };
