@@ -27,7 +27,8 @@ void running_state::look_around() {
   keep_watch();
   if (due && due->first == now && resources->env.time->now() >= due->second) tell_hanging();
   if (now != phase::running || *stop) return;
-  if (!began && resources->env.time->now() - handed_over >= longest_start) return give_up_start();
+  if (!began && excess.ok() && resources->env.time->now() - handed_over >= longest_start)
+    return give_up_start();
   if (std::exchange(looking, true)) return;
   auto look = [usage = usage]() -> expected<std::optional<error>> { return usage->look(); };
   offload(me(), *resources->watchers, std::move(look), [self = self](expected<std::optional<error>> found) {
@@ -72,6 +73,8 @@ void running_state::kill_command() {
 
 /// What this phase waits for should be over soon; if not, nobody is made to wait for it.
 void running_state::expect_end() {
+  // Whoever kills once more does not put off what is due.
+  if (due && due->first == now) return;
   due.emplace(now, resources->env.time->now() + resources->options.hang_after);
   keep_watch();
 }
