@@ -115,22 +115,25 @@ class Run(unittest.TestCase):
 mount -t tmpfs -o mode=0755 none "$1" && mkdir "$1/etc" "$1/work" &&
 mount -t overlay -o lowerdir=/etc,upperdir="$1/etc",workdir="$1/work" none /etc || exit 77
 mount -t tmpfs -o mode=0755 none /usr/local || exit 77
-rm -rf /etc/kiln && ln -s /usr/local/secrets /etc/kiln && mkdir /usr/local/secrets && echo known > /usr/local/secrets/key
-shift && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+rm -rf /etc/kiln && ln -s ../usr/local/in/secrets /etc/kiln && mkdir -p /usr/local/in/secrets &&
+echo known > /usr/local/in/secrets/key && chmod "$2" /usr/local/in
+shift 2 && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 """
 
     def test_a_secret_is_hidden_wherever_a_link_to_it_leads(self):
         if os.geteuid() != 0:
             self.skipTest("only root can lay something over /etc")
         action = shell("cat /etc/kiln/key || echo held").store(self.server.address)
-        over = self.folder / "over"
-        over.mkdir()
-        done = subprocess.run(["unshare", "--mount", "sh", "-c", self.HIDDEN, "sh", over,
-                               *self.command(action.name, "--sandbox", "auto")], env={**os.environ, "TMPDIR": "/tmp"},
-                              text=True, capture_output=True, timeout=PATIENCE_SECONDS * 2, check=False)
-        if done.returncode == 77 or "cannot be had" in done.stderr:
-            self.skipTest(done.stderr)
-        self.assertEqual(done.stdout, "held\n", done.stderr)
+        for mode in ("0755", "0700"):
+            over = self.folder / mode
+            over.mkdir()
+            done = subprocess.run(["unshare", "--mount", "sh", "-c", self.HIDDEN, "sh", over, mode,
+                                   *self.command(action.name, "--sandbox", "auto")], env={**os.environ, "TMPDIR": "/tmp"},
+                                  text=True, capture_output=True, timeout=PATIENCE_SECONDS * 2, check=False)
+            if done.returncode == 77 or "cannot be had" in done.stderr:
+                self.skipTest(done.stderr)
+            self.assertEqual(done.stdout, "held\n", done.stderr)
+            self.assertIn("in namespaces of its own", done.stderr)
 
     def test_what_is_missing_is_named(self):
         action = shell("cat a/b/c.txt", inputs={"a/b/c.txt": "missing once", "d": "there"})
