@@ -44,10 +44,12 @@ schema<grpc_options> grpc_schema() {
           "Connections that are open at once, of one client at most half; more are closed, and so they are "
           "beyond half of the files that the process may open.",
           at_least(1U), at_most(1U << 20))
-      .field("max_streams_per_connection", &o::max_streams_per_connection,
-             "Calls that run at once over one connection; more wait on the client's side. High enough that "
-             "executions, which last long, do not starve the reads beside them.",
-             at_least(1U), at_most(65536U))
+      .field(
+          "max_streams_per_connection", &o::max_streams_per_connection,
+          "Calls that run at once over one connection; more wait on the client's side. Auto is one for every "
+          "8 MiB of twice max_bytes_in_flight, from 256 to 1024; where there are more than that, clients "
+          "that are far away send more slowly, for what they send unread must fit.",
+          at_least(1U), at_most(65536U), or_word("auto"))
       .field("max_calls", &o::max_calls,
              "Calls in flight in this process, whatever transports they came by; more are refused here with "
              "RESOURCE_EXHAUSTED and the advice to retry.",

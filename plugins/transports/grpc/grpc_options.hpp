@@ -19,7 +19,7 @@ struct grpc_options {
   std::optional<std::uint32_t> threads;
   byte_size max_message_size = 16_MiB;
   std::uint32_t max_connections = 8192U;
-  std::uint32_t max_streams_per_connection = 1024U;
+  std::optional<std::uint32_t> max_streams_per_connection;  ///< none: as many as are not too much together
   std::uint32_t max_calls = 32768U;
   std::uint32_t max_calls_per_client = 16384U;
   capacity max_bytes_in_flight = 25_percent;

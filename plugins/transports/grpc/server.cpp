@@ -25,10 +25,29 @@ constexpr int max_metadata_size = 128 * 1024;
 // For clients to answer a farewell: several times the way around the world.
 constexpr auto farewell = std::chrono::milliseconds(500);
 
-// What a stream may send before anybody reads. A thousand streams that are read slowly must not fill the
-// quota, for then gRPC ends streams by chance; a long way needs a wide window.
-int window_of_a_stream(std::size_t bytes_in_flight) {
-  return static_cast<int>(std::clamp<std::size_t>(bytes_in_flight / 1024, 256U << 10, 4U << 20));
+/// What a connection may send before anybody reads. Streams that are read slowly must not fill the quota, for
+/// then gRPC ends streams by chance, other clients' too; a long way needs wide windows.
+struct unread_limits {
+  std::uint64_t streams = 0;
+  int window = 0;      ///< of a stream, in bytes, before the probe
+  bool probe = false;  ///< windows grow with what the way carries
+};
+
+// With the probe each stream may have 4 MiB as long as gRPC finds that there is memory, and twice what the
+// way carries at once, if that is more.
+constexpr std::uint64_t widest_window = 8 << 20;
+// Clients have more actions at once than that over several connections: Bazel 100 over each.
+constexpr std::uint64_t fewest_streams = 256;
+constexpr std::uint64_t most_streams = 1024;
+
+unread_limits limits_of_connection(std::optional<std::uint32_t> streams, std::uint64_t bytes_in_flight) {
+  const auto fit = message_quota(bytes_in_flight) / widest_window;
+  const auto window = std::clamp<std::uint64_t>(bytes_in_flight / 1024, 256U << 10, 4U << 20);
+  unread_limits limits;
+  limits.streams = streams ? *streams : std::clamp(fit, fewest_streams, most_streams);
+  limits.window = static_cast<int>(window);
+  limits.probe = limits.streams <= fit;
+  return limits;
 }
 
 // Whoever speaks something else is told so in the words of HTTP/1.1, which the most understand.
@@ -60,10 +79,10 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
   builder.SetResourceQuota(quota);
   // Without the probe a connection may send 64 KiB, and what is left of the messages that are being read,
   // however wide its streams are: 1 MiB a round trip at best (decision 65).
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, window_of_a_stream(bytes_in_flight));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
-                             static_cast<int>(options.max_streams_per_connection));
+  const auto unread = limits_of_connection(options.max_streams_per_connection, bytes_in_flight);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, unread.probe ? 1 : 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, unread.window);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(unread.streams));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, max_metadata_size);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options.keepalive));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(options.keepalive_timeout));
