@@ -68,6 +68,7 @@ expected<void> unpack(grpc::ByteBuffer& message, std::size_t limit) {
   }
   if (result != Z_STREAM_END) return fail(errc::invalid_argument, "a compressed message is cut off");
   grpc::ByteBuffer unpacked(plain.data(), plain.size());
+  packed.clear();  // before what they are slices of, see held_message
   message.Swap(&unpacked);
   return {};
 }

@@ -244,6 +244,34 @@ BOOST_AUTO_TEST_CASE(streams_that_nobody_reads_do_not_stop_other_clients) {
   for (auto& one : there) one.call->finish({});
 }
 
+// gRPC then ends streams, of whatever client; what it does for that while somebody lets go of a message must
+// not end the process.
+BOOST_AUTO_TEST_CASE(a_server_whose_memory_for_messages_is_full_lives_on) {
+  grpc_fixture small([](grpc_plugin::grpc_options& options) {
+    options.max_message_size = 4_MiB;
+    options.max_bytes_in_flight = 32_MiB;
+    options.max_bytes_in_flight_per_client = 32_MiB;
+    options.max_streams_per_connection = 1024;
+  });
+  auto replies = std::make_shared<mailbox<bool>>();
+  for (int time = 0; time < 10; ++time) {
+    auto hoarder = small.client->dial(small.address());
+    std::vector<std::shared_ptr<outbound_call>> calls;
+    // Of each a window is sent, and that is not read.
+    for (int i = 0; i < 400; ++i) {
+      calls.push_back(hoarder->start({"/kiln.test.Echo/HoldMany", {}, {}}));
+      calls.back()->write(bytes::adopt(std::string(512 << 10, 'h')), [](bool) {});
+    }
+    for (int i = 0; i < 200; ++i)
+      small.way->ask({"/kiln.test.Echo/Drop", {}, {}}, bytes::adopt(std::string(256 << 10, 'u')),
+                     [replies](expected<byte_chain> reply) { replies->put(reply.has_value()); });
+    for (int i = 0; i < 200; ++i) (void)replies->take();
+  }
+  bool answers = false;
+  for (int i = 0; i < 1000 && !answers; ++i) answers = small.ask("Unary", "again").has_value();
+  BOOST_TEST(answers);
+}
+
 BOOST_AUTO_TEST_CASE(streams_beyond_the_limit_of_a_connection_wait_for_their_turn) {
   grpc_fixture narrow([](grpc_plugin::grpc_options& options) { options.max_streams_per_connection = 1; });
   auto first = narrow.start("Hold");
