@@ -245,7 +245,7 @@ void running_state::take_prepared(expected<launched> started) {
 void running_state::on_started(wall_time at) {
   began = true;
   record.command_begins(at);
-  self->delayed_send(self, plan->timeout, action_overdue{});
+  limit_time();
   self->send(owner, action_began{order.operation, order.attempt});
 }
 
@@ -272,14 +272,6 @@ running_action_actor::behavior_type running_behavior(running_self self, const wo
         if (state.now == phase::running) state.stop_command();
         if (state.now == phase::preparing || state.now == phase::collecting) state.expect_end();
         if (state.now == phase::fetching || state.now == phase::uploading) state.clean_up();
-      },
-      [self](const action_overdue&) {
-        auto& state = self->state;
-        // While preparing: the news of its start was faster than we.
-        if (*state.stop || state.command_over || state.now < phase::preparing || state.now > phase::running)
-          return;
-        state.overdue = true;
-        if (state.now == phase::running) state.end_overdue();
       },
       [self](const resume& next) {
         (void)self;

@@ -38,12 +38,9 @@ using action_owner =
 struct stop_action {
   error why;
 };
-/// To itself: its time is over.
-struct action_overdue {};
 
-using running_action_actor =
-    caf::typed_actor<caf::reacts_to<stop_action>, caf::reacts_to<action_overdue>, caf::reacts_to<resume>,
-                     caf::replies_to<read_output>::with<output_piece>>;
+using running_action_actor = caf::typed_actor<caf::reacts_to<stop_action>, caf::reacts_to<resume>,
+                                              caf::replies_to<read_output>::with<output_piece>>;
 /// What the stages of an action see of it.
 using action_self = running_action_actor::base;
 
@@ -57,4 +54,3 @@ KILN_MESSAGE(kiln::action_began)
 KILN_MESSAGE(kiln::action_over)
 KILN_MESSAGE(kiln::action_gone)
 KILN_MESSAGE(kiln::stop_action)
-KILN_MESSAGE(kiln::action_overdue)

@@ -14,18 +14,23 @@ constexpr auto longest_start = std::chrono::minutes(1);
 
 }  // namespace
 
-/// One timer for an action, however many things are to be looked after: most are over before it goes off.
+/// One timer for an action, however many things are to be looked after: most are over before it goes off. A
+/// timer keeps the memory of who is to hear of it, so none is set for an end that is hours away.
 void running_state::keep_watch() {
   if (std::exchange(watching, true)) return;
-  self->delayed_send(self, between_looks, resume{[self = self] {
+  duration pause = between_looks;
+  if (ends_by) pause = std::clamp<duration>(*ends_by - resources->env.time->now(), duration(0), pause);
+  self->delayed_send(self, pause, resume{[self = self] {
                        self->state.watching = false;
                        self->state.look_around();
                      }});
 }
 
 void running_state::look_around() {
+  look_at_time();
   keep_watch();
   if (due && due->first == now && resources->env.time->now() >= due->second) tell_hanging();
+  warn_of_removal();
   if (now != phase::running || *stop) return;
   if (!began && excess.ok() && resources->env.time->now() - handed_over >= longest_start)
     return give_up_start();
@@ -48,6 +53,23 @@ void running_state::take_look(expected<std::optional<error>> found) {
   if (!found || !*found) return;  // no room for a look is no reason to end anything
   excess = std::move(**found);
   kill_command();
+}
+
+/// Counts from its start.
+void running_state::limit_time() {
+  constexpr duration century = std::chrono::hours(24 * 365 * 100);
+  ends_by = resources->env.time->now() + std::min(plan->timeout, century);
+  if (plan->timeout < between_looks)
+    self->delayed_send(self, plan->timeout, resume{[self = self] { self->state.look_at_time(); }});
+}
+
+void running_state::look_at_time() {
+  if (!ends_by || resources->env.time->now() < *ends_by) return;
+  ends_by.reset();
+  // While preparing: the news of its start was faster than we.
+  if (*stop || command_over || now < phase::preparing || now > phase::running) return;
+  overdue = true;
+  if (now == phase::running) end_overdue();
 }
 
 error running_state::too_late() const {
@@ -83,11 +105,16 @@ void running_state::expect_end() {
 void running_state::expect_removal() {
   self->delayed_send(self, std::min(resources->options.removal_wait, resources->options.hang_after),
                      resume{[self = self] { self->state.tell_hanging(); }});
-  self->delayed_send(self, resources->options.hang_after, resume{[self = self] {
-                       if (auto* log = self->state.resources->env.log)
-                         log->warn("an action's folder cannot be removed; its slot is lost until it is gone",
-                                   {{"operation", self->state.order.operation}});
-                     }});
+  removal_hangs_at = resources->env.time->now() + resources->options.hang_after;
+  keep_watch();
+}
+
+void running_state::warn_of_removal() {
+  if (!removal_hangs_at || resources->env.time->now() < *removal_hangs_at) return;
+  removal_hangs_at.reset();
+  if (auto* log = resources->env.log)
+    log->warn("an action's folder cannot be removed; its slot is lost until it is gone",
+              {{"operation", order.operation}});
 }
 
 void running_state::tell_hanging() {

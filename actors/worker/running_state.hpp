@@ -77,6 +77,8 @@ struct running_state {
   bool looking = false;
   bool file_too_large = false;                       ///< the command was killed for one
   std::optional<std::pair<phase, steady_time>> due;  ///< when what this phase waits for should be over
+  std::optional<steady_time> ends_by;                ///< when the command's time is over
+  std::optional<steady_time> removal_hangs_at;       ///< when the removal of its folder has taken too long
   error excess;                                      ///< why the command was stopped half-way, if it was
   struct ended {
     expected<process_end> how;
@@ -105,6 +107,9 @@ struct running_state {
   void keep_watch();
   void look_around();
   void give_up_start();
+  void limit_time();
+  void look_at_time();
+  void warn_of_removal();
   void take_look(expected<std::optional<error>> found);
   error too_late() const;
   void end_overdue();

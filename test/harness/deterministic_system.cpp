@@ -116,6 +116,12 @@ void deterministic_system::forget_timers() {
   run();
 }
 
+std::size_t deterministic_system::timers_beyond(duration from_now) const {
+  auto& clock = scheduler_.clock();
+  const auto& all = clock.schedule();
+  return static_cast<std::size_t>(std::distance(all.upper_bound(clock.now() + from_now), all.end()));
+}
+
 void deterministic_system::after(duration delay, std::function<void()> then) {
   system_->spawn([delay, then = std::move(then)](caf::event_based_actor* self) -> caf::behavior {
     self->delayed_send(self, delay, time_has_come{});

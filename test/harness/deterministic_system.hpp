@@ -71,6 +71,8 @@ public:
   /// What was to happen later never does. A timer keeps its actor's memory until it goes off, though the
   /// actor has ended: for tests that look at what is left.
   void forget_timers();
+  /// How many go off later than that. What each of a thousand actions leaves behind is too much.
+  std::size_t timers_beyond(duration from_now) const;
 
   /// Once so much time has passed.
   void after(duration delay, std::function<void()> then);
