@@ -35,6 +35,8 @@ public:
   bool broken() const noexcept { return broken_; }
 
   bool is(std::uint32_t number, wire_type type) const noexcept { return number_ == number && type_ == type; }
+  std::uint32_t number() const noexcept { return number_; }
+  wire_type type() const noexcept { return type_; }
   std::uint64_t value() const noexcept { return value_; }  ///< of a varint
   std::size_t size() const noexcept { return length_; }    ///< of a length-delimited field
   /// A length-delimited field's bytes. `text` copies aside what lies across pieces; `flat` and `chain` share.

@@ -3,9 +3,12 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message.h>
 #include <google/protobuf/stubs/logging.h>
 
 #include <limits>
+
+#include "core/wire/parsed_weight.hpp"
 
 namespace kiln {
 namespace {
@@ -57,12 +60,26 @@ void quieten_protobuf() {
   (void)former;
 }
 
+/// Two bytes of a message may become an object of 80: a few of 16 MiB would be all the memory that there is.
+expected<void> check_weight(const pb::MessageLite& message, const byte_chain& from) {
+  const auto* whole = dynamic_cast<const pb::Message*>(&message);
+  if (whole == nullptr || from.size() <= weighed_above) return {};
+  const auto most = most_parsed_weight(from.size());
+  if (parsed_weight(*whole->GetDescriptor(), from, most) <= most) return {};
+  return fail(
+      errc::invalid_argument,
+      "the {} bytes of a {} have so many small parts that more than {} MiB of memory would be needed to "
+      "parse them",
+      from.size(), message.GetTypeName(), most >> 20);
+}
+
 }  // namespace
 
 expected<void> parse_into(pb::MessageLite& message, const byte_chain& from) {
   quieten_protobuf();
   if (from.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     return fail(errc::invalid_argument, "a message of {} bytes is no {}", from.size(), message.GetTypeName());
+  if (auto fine = check_weight(message, from); !fine) return fine;
   chain_input input(from.pieces());
   pb::io::CodedInputStream coded(&input);
   coded.SetRecursionLimit(recursion_limit);

@@ -17,6 +17,13 @@ failure broken(std::string_view what) {
   return fail(errc::invalid_argument, "the message is no {}", what);
 }
 
+// Of no function that there is. Two bytes of a message may stand for such a digest and would take a hundred
+// of memory, so who finds one reads no further: the request is refused for it.
+bool is_impossible(const wire_digest& words) {
+  constexpr std::size_t shortest = 32;  // MD5, in hex
+  return words.hash.size() < shortest;
+}
+
 // The function may stand behind the digests it is for, so they are first gathered and then understood.
 expected<std::vector<digest>> understand(const std::vector<wire_digest>& words, int function) {
   std::vector<digest> blobs;
@@ -76,6 +83,7 @@ expected<digests_request> read_digests(const byte_chain& from, const digests_lay
       if (!is_utf8(result.instance)) return broken(layout.name);
     } else if (fields.is(2, wire_type::length)) {
       if (!read_digest(fields.text(), words.emplace_back())) return broken(layout.name);
+      if (is_impossible(words.back())) break;
     } else if (fields.is(layout.function, wire_type::varint)) {
       function = static_cast<int>(fields.value());
     } else if (!read_compressors(fields, layout.compressors, result.takes_zstd)) {
@@ -132,6 +140,7 @@ expected<update_request> read_batch_update_request(const byte_chain& from) {
     } else if (fields.is(2, wire_type::length)) {
       if (!read_update_entry(fields.chain(), result.entries.emplace_back(), words.emplace_back(), kept))
         return broken(name);
+      if (is_impossible(words.back())) break;
     } else if (fields.is(5, wire_type::varint)) {
       function = static_cast<int>(fields.value());
     }
