@@ -20,12 +20,11 @@ call_limits limits_of(const grpc_options& options) {
 grpc_transport::grpc_transport(grpc_options options, const transport_context& context)
     : library_(context.env.log),
       options_(std::move(options)),
-      time_(*context.env.time),
-      log_(context.env.log),
+      env_(context.env),
       admission_(std::make_shared<admission>(limits_of(options_),
                                              call_stats(context.env.metrics, context.name), context.accounts,
-                                             time_, context.hooks)),
-      refused_(context.env.metrics, log_, time_, context.name) {
+                                             *env_.time, context.hooks)),
+      refused_(env_.metrics, env_.log, *env_.time, context.name) {
   if (options_.listen.empty()) return;
   const auto in_flight = admission_->limits().bytes;
   claim_messages(context.env.metrics, in_flight);
@@ -40,7 +39,7 @@ grpc_transport::~grpc_transport() {
 
 expected<void> grpc_transport::serve(const router& routes) {
   if (options_.listen.empty()) return {};
-  auto started = server::start(options_, routes, time_, admission_, guest_, refused_, log_);
+  auto started = server::start(options_, routes, admission_, guest_, refused_, env_);
   if (!started) return fail(std::move(started).error());
   server_ = std::move(*started);
   return {};

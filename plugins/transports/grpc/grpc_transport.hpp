@@ -39,8 +39,7 @@ public:
 private:
   const library_use library_;
   const grpc_options options_;
-  const clock& time_;
-  logger* const log_;
+  const environment env_;
   const std::shared_ptr<admission> admission_;
   refused_connections refused_;
   std::shared_ptr<connection_taker> guest_;

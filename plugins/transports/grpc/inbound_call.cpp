@@ -57,6 +57,11 @@ void inbound_call::accepted(bool ok) {
 }
 
 void inbound_call::has_first(bool ok) {
+  if (ok && is_packed(incoming_)) return unpack_aside(&inbound_call::take_first);
+  take_first(ok);
+}
+
+void inbound_call::take_first(bool ok) {
   auto message = received(ok);
   if (message && *message)
     hand_over(std::move(**message));
@@ -89,12 +94,30 @@ void inbound_call::read(message_in then) {
 }
 
 void inbound_call::has_read(bool ok) {
+  if (ok && is_packed(incoming_)) return unpack_aside(&inbound_call::take_read);
+  take_read(ok);
+}
+
+void inbound_call::take_read(bool ok) {
   auto message = received(ok);
   auto then = std::move(read_then_);
   read_then_ = nullptr;
   ++holders_;
   ended(reading);
   hand_on([&] { then(std::move(message)); });
+}
+
+// The operation has not come back until `then` says so: the call stays. A message that could not be unpacked
+// is still packed, and is refused by who takes it.
+void inbound_call::unpack_aside(void (inbound_call::*then)(bool)) {
+  auto posted = home_->unpacking->post([this, then] {
+    auto unpacked = caught([this] { return unpack(incoming_, home_->max_message_size); });
+    if (!unpacked) last_word(std::move(unpacked).error());
+    (this->*then)(true);
+  });
+  if (posted) return;
+  last_word(std::move(posted).error());
+  (this->*then)(true);
 }
 
 // This thread has other calls to serve: what a continuation throws fails its own. Lets go of what the caller
@@ -118,9 +141,8 @@ expected<std::optional<byte_chain>> inbound_call::received(bool ok) {
     return std::nullopt;
   }
   auto message = caught([this]() -> expected<byte_chain> {
-    auto held = unpack(incoming_, home_->max_message_size).and_then([this] {
-      return admitted_->take(incoming_.Length());
-    });
+    if (is_packed(incoming_)) return failure(call_is_over());
+    auto held = admitted_->take(incoming_.Length());
     if (!held) return failure(std::move(held).error());
     return take_message(incoming_, std::move(*held));
   });

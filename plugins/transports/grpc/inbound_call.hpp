@@ -11,6 +11,7 @@
 
 #include "core/admission/admission.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/thread_pool.hpp"
 #include "core/contract/call.hpp"
 #include "core/contract/router.hpp"
 #include "plugins/transports/grpc/completion.hpp"
@@ -24,6 +25,8 @@ struct call_acceptor {
   const clock& time;
   std::shared_ptr<admission> admitting;
   std::size_t max_message_size;
+  std::unique_ptr<thread_pool>
+      unpacking;            ///< of what clients compressed: the queues' threads have others to serve
   bool identifies = false;  ///< every client shows a certificate
   wait_group open{};        ///< calls waited for, and calls that have not settled
 };
@@ -62,12 +65,15 @@ private:
 
   void accepted(bool ok);
   void has_read(bool ok);
+  void take_read(bool ok);
   void has_written(bool ok);
   void has_finished(bool ok);
   void is_over(bool ok);
 
   void learn_info();
   void has_first(bool ok);
+  void take_first(bool ok);
+  void unpack_aside(void (inbound_call::*then)(bool));
   void hand_over(byte_chain message);
   template <class Then>
   void hand_on(Then then);

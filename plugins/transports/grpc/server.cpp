@@ -96,19 +96,24 @@ void configure(grpc::ServerBuilder& builder, const grpc_options& options, std::s
 }  // namespace
 
 expected<std::unique_ptr<server>> server::start(const grpc_options& options, const router& routes,
-                                                const clock& time, std::shared_ptr<admission> admitting,
+                                                std::shared_ptr<admission> admitting,
                                                 std::shared_ptr<connection_taker> guest,
-                                                refused_connections& refused, logger* log) {
+                                                refused_connections& refused, const environment& env) {
   std::unique_ptr<server> started(
-      new server(routes, time, std::move(admitting), refused, options.max_message_size.bytes, log));
+      new server(routes, std::move(admitting), refused, options.max_message_size.bytes, env));
   if (auto listening = started->listen(options, std::move(guest)); !listening)
     return fail(std::move(listening).error());
   return started;
 }
 
-server::server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
-               refused_connections& refused, std::size_t max_message_size, logger* log)
-    : log_(log), refused_(refused), acceptor_{{}, routes, time, std::move(admitting), max_message_size} {}
+server::server(const router& routes, std::shared_ptr<admission> admitting, refused_connections& refused,
+               std::size_t max_message_size, const environment& env)
+    : log_(env.log), refused_(refused), acceptor_{{},
+                                                  routes,
+                                                  *env.time,
+                                                  std::move(admitting),
+                                                  max_message_size,
+                                                  env.pools->make("grpc-unpack", 1)} {}
 
 expected<void> server::listen(const grpc_options& options, std::shared_ptr<connection_taker> guest) {
   acceptor::options wanted;

@@ -19,6 +19,7 @@
 #include "core/contract/transport.hpp"
 #include "core/net/acceptor.hpp"
 #include "core/net/connection_limit.hpp"
+#include "core/plugin/environment.hpp"
 #include "plugins/transports/grpc/flood_guard.hpp"
 #include "plugins/transports/grpc/grpc_options.hpp"
 #include "plugins/transports/grpc/inbound_call.hpp"
@@ -28,13 +29,13 @@ namespace kiln::grpc_plugin {
 /// A listening gRPC server: its queues, their threads and the calls that arrive there.
 class server {
 public:
-  /// Listens on all addresses of the options (`log` may be null), or on none of them and says why. Who comes
+  /// Listens on all addresses of the options, or on none of them and says why. Who comes
   /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null. `refused` hears of
   /// those for whom there is no room, and outlives the server.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
-                                                 const clock& time, std::shared_ptr<admission> admitting,
+                                                 std::shared_ptr<admission> admitting,
                                                  std::shared_ptr<connection_taker> guest,
-                                                 refused_connections& refused, logger* log);
+                                                 refused_connections& refused, const environment& env);
   /// Cancels what still runs. Blocks until nothing does; not on a thread of this server.
   ~server();
   server(const server&) = delete;
@@ -47,8 +48,8 @@ public:
   void close(duration patience, std::function<void()> closed);
 
 private:
-  server(const router& routes, const clock& time, std::shared_ptr<admission> admitting,
-         refused_connections& refused, std::size_t max_message_size, logger* log);
+  server(const router& routes, std::shared_ptr<admission> admitting, refused_connections& refused,
+         std::size_t max_message_size, const environment& env);
   expected<void> listen(const grpc_options& options, std::shared_ptr<connection_taker> guest);
   void hand_to_grpc(owned_socket fresh, int patience);
   void accept_connections(const grpc_options& options, std::shared_ptr<connection_taker> guest);

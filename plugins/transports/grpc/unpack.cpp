@@ -43,6 +43,10 @@ grpc::Slice next_block(inflation& from, int& result) {
 
 }  // namespace
 
+bool is_packed(const grpc::ByteBuffer& message) {
+  return message.Valid() && compression_of(message) != GRPC_COMPRESS_NONE;
+}
+
 expected<void> unpack(grpc::ByteBuffer& message, std::size_t limit) {
   auto algorithm = compression_of(message);
   if (algorithm == GRPC_COMPRESS_NONE) return {};
