@@ -91,7 +91,7 @@ private:
       pollfd ends[] = {{control_, POLLIN, 0}, {signals_, POLLIN, 0}, {spare_.mounts(), POLLPRI, 0}};
       const int heard = poll(ends, 3, wants_spare_ ? quiet_ms : -1);
       if (heard < 0) continue;
-      if (ends[2].revents != 0) spare_.give_up();
+      if (ends[2].revents != 0) give_up_spare();
       if (ends[1].revents != 0) on_signal();
       // Only where there is time for it: between commands that follow at once it would cost more than it
       // saves.
@@ -275,6 +275,12 @@ private:
                                       [&](supervisor& forked, pid_t parent) { forked.run(parent, with); });
     if (pid >= 0) return;
     refuse(with, word::not_started, sandbox_step::none, errno);
+  }
+
+  /// It shows what was mounted before. Another one shows what is.
+  void give_up_spare() {
+    wants_spare_ = wants_spare_ || spare_.is_there();
+    spare_.give_up();
   }
 
   /// For the next command, while this one runs, or after it.
