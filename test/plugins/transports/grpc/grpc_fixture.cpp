@@ -89,7 +89,9 @@ grpc_plugin::grpc_options default_options() {
   return options;
 }
 
-grpc_fixture::grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>& change) {
+grpc_fixture::grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>& change,
+                           thread_pool_source* pools)
+    : pools_(pools) {
   add_routes(routes, held);
   auto options = default_options();
   client = make(options);
@@ -103,6 +105,7 @@ grpc_fixture::grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>
 std::unique_ptr<grpc_plugin::grpc_transport> grpc_fixture::make(const grpc_plugin::grpc_options& options) {
   transport_context context{
       {&system_clock(), nullptr, nullptr, &metrics}, options.listen.empty() ? "out" : "in", {}, &hooks};
+  if (pools_ != nullptr && !options.listen.empty()) context.env.pools = pools_;
   auto made = grpc_plugin::make_grpc_transport(options, context);
   if (!made) throw std::runtime_error(made.error().to_string());
   return std::unique_ptr<grpc_plugin::grpc_transport>(

@@ -96,7 +96,9 @@ grpc_plugin::grpc_options default_options();
 /// A transport that serves a few methods under /kiln.test.Echo, and another that dials it.
 class grpc_fixture {
 public:
-  explicit grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>& change = {});
+  /// `pools` is where the server's thread pools come from; null: they are real.
+  explicit grpc_fixture(const std::function<void(grpc_plugin::grpc_options&)>& change = {},
+                        thread_pool_source* pools = nullptr);
 
   std::unique_ptr<grpc_plugin::grpc_transport> make(const grpc_plugin::grpc_options& options);
   std::string address() const { return server->addresses().at(0); }
@@ -114,6 +116,9 @@ public:
   std::unique_ptr<grpc_plugin::grpc_transport> server;
   std::unique_ptr<grpc_plugin::grpc_transport> client;
   std::shared_ptr<channel> way;
+
+private:
+  thread_pool_source* const pools_;
 };
 
 }  // namespace kiln::test

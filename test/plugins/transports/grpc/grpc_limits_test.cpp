@@ -185,6 +185,42 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_too_large_when_unpacked_is_refused) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+namespace grpc_limits {
+
+/// A thread pool whose jobs wait for the test.
+class held_jobs final : public thread_pool_source {
+public:
+  std::unique_ptr<thread_pool> make(std::string, std::size_t) override {
+    struct pool final : thread_pool {
+      explicit pool(mailbox<job>& jobs) : jobs(jobs) {}
+      expected<void> post(job work) override {
+        jobs.put(std::move(work));
+        return {};
+      }
+      void stop() override {}
+      mailbox<job>& jobs;
+    };
+    return std::make_unique<pool>(jobs);
+  }
+  mailbox<thread_pool::job> jobs;
+};
+
+}  // namespace grpc_limits
+
+BOOST_AUTO_TEST_CASE(what_is_being_unpacked_keeps_nobody_waiting) {
+  grpc_limits::held_jobs pools;
+  grpc_fixture there({}, &pools);
+  std::size_t answered = 0;
+  auto packed = std::async(std::launch::async, [&] {
+    return grpc_limits::ask_compressed(there.address(), std::string(1 << 20, 'p'), answered);
+  });
+  auto unpack = pools.jobs.take();
+  BOOST_TEST((there.ask("Unary", "plain") == "plain"));
+  unpack();
+  BOOST_TEST(packed.get().ok());
+  BOOST_TEST(answered == std::size_t{1 << 20});
+}
+
 BOOST_AUTO_TEST_CASE(connections_beyond_the_share_of_a_client_are_closed_until_others_are) {
   grpc_fixture narrow([](grpc_plugin::grpc_options& options) { options.max_connections = 4; });
   auto answers = [](http2_client& client) {
