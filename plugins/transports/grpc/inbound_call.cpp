@@ -107,13 +107,17 @@ void inbound_call::take_read(bool ok) {
   hand_on([&] { then(std::move(message)); });
 }
 
-// The operation has not come back until `then` says so: the call stays. A message that could not be unpacked
-// is still packed, and is refused by who takes it.
+// The operation has not come back until `then` says so: the call stays. What waits for its turn counts as
+// what has been taken. A message that could not be unpacked is still packed, and is refused by who takes it.
 void inbound_call::unpack_aside(void (inbound_call::*then)(bool)) {
-  auto posted = home_->unpacking->post([this, then] {
-    auto unpacked = caught([this] { return unpack(incoming_, home_->max_message_size); });
-    if (!unpacked) last_word(std::move(unpacked).error());
-    (this->*then)(true);
+  auto posted = admitted_->take(incoming_.Length()).and_then([&](byte_charge held) {
+    auto waiting = std::make_shared<byte_charge>(std::move(held));
+    return home_->unpacking->post([this, then, waiting] {
+      auto unpacked = caught([this] { return unpack(incoming_, home_->max_message_size); });
+      *waiting = {};
+      if (!unpacked) last_word(std::move(unpacked).error());
+      (this->*then)(true);
+    });
   });
   if (posted) return;
   last_word(std::move(posted).error());
