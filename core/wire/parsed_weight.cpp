@@ -12,6 +12,27 @@ constexpr std::uint64_t element = 64;
 /// As deep as messages are parsed.
 constexpr int deepest = 100;
 
+/// As a field of this type lies in a message, unless it is packed.
+wire_type form_of(const pb::FieldDescriptor& field) {
+  using kind = pb::FieldDescriptor;
+  switch (field.type()) {
+    case kind::TYPE_STRING:
+    case kind::TYPE_BYTES:
+    case kind::TYPE_MESSAGE:
+      return wire_type::length;
+    case kind::TYPE_FIXED64:
+    case kind::TYPE_SFIXED64:
+    case kind::TYPE_DOUBLE:
+      return wire_type::fixed64;
+    case kind::TYPE_FIXED32:
+    case kind::TYPE_SFIXED32:
+    case kind::TYPE_FLOAT:
+      return wire_type::fixed32;
+    default:
+      return wire_type::varint;
+  }
+}
+
 class scale {
 public:
   explicit scale(std::uint64_t most) : most_(most) {}
@@ -24,10 +45,10 @@ public:
       if (from.number() != last) field = type.FindFieldByNumber(static_cast<int>(last = from.number()));
       if (from.type() == wire_type::group || from.type() == wire_type::end_group)
         weight_ = most_ + 1;
-      else if (field == nullptr)
-        weight_ += element + text_of(from);
-      else if (from.type() == wire_type::length)
+      else if (from.type() == wire_type::length && field != nullptr)
         weigh_text(*field, from, depth);
+      else if (field == nullptr || from.type() != form_of(*field))
+        weight_ += element + text_of(from);  // kept as an unknown field, whatever its number
       else if (field->is_repeated())
         weight_ += sizeof(std::uint64_t);
     }

@@ -60,6 +60,9 @@ BOOST_AUTO_TEST_CASE(what_would_take_much_more_memory_than_it_is_long_is_refused
   BOOST_TEST(is_refused_as_too_much<v2::GetActionResultRequest>(many("\xfa\x7f\x00"s)));  // unknown fields
   BOOST_TEST(is_refused_as_too_much<v2::GetActionResultRequest>(many("\xf8\x7f\x01"s)));
   BOOST_TEST(is_refused_as_too_much<v2::GetActionResultRequest>(many("\x13\x14"s)));  // groups
+  // A known number, but not as it is written.
+  BOOST_TEST(is_refused_as_too_much<v2::GetActionResultRequest>(many("\x08\x01"s)));
+  BOOST_TEST(is_refused_as_too_much<v2::GetActionResultRequest>(many("\x28\x01"s)));
 }
 
 BOOST_AUTO_TEST_CASE(however_deep_the_small_parts_lie) {

@@ -110,8 +110,10 @@ void inbound_call::take_read(bool ok) {
 // The operation has not come back until `then` says so: the call stays. What waits for its turn counts as
 // what has been taken. A message that could not be unpacked is still packed, and is refused by who takes it.
 void inbound_call::unpack_aside(void (inbound_call::*then)(bool)) {
-  auto posted = admitted_->take(incoming_.Length()).and_then([&](byte_charge held) {
-    auto waiting = std::make_shared<byte_charge>(std::move(held));
+  auto posted = caught([&]() -> expected<void> {
+    auto held = admitted_->take(incoming_.Length());
+    if (!held) return failure(std::move(held).error());
+    auto waiting = std::make_shared<byte_charge>(std::move(*held));
     return home_->unpacking->post([this, then, waiting] {
       auto unpacked = caught([this] { return unpack(incoming_, home_->max_message_size); });
       *waiting = {};

@@ -25,8 +25,8 @@ struct call_acceptor {
   const clock& time;
   std::shared_ptr<admission> admitting;
   std::size_t max_message_size;
-  std::unique_ptr<thread_pool>
-      unpacking;            ///< of what clients compressed: the queues' threads have others to serve
+  /// Of what clients compressed: the queues' threads have others to serve.
+  std::unique_ptr<thread_pool> unpacking;
   bool identifies = false;  ///< every client shows a certificate
   wait_group open{};        ///< calls waited for, and calls that have not settled
 };

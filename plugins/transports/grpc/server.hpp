@@ -29,9 +29,9 @@ namespace kiln::grpc_plugin {
 /// A listening gRPC server: its queues, their threads and the calls that arrive there.
 class server {
 public:
-  /// Listens on all addresses of the options, or on none of them and says why. Who comes
-  /// and speaks HTTP/1.1 is left to `guest`, or told what is spoken here if that is null. `refused` hears of
-  /// those for whom there is no room, and outlives the server.
+  /// Listens on all addresses of the options, or on none of them and says why. Who comes and speaks HTTP/1.1
+  /// is left to `guest`, or told what is spoken here if that is null. `refused` hears of those for whom there
+  /// is no room, and outlives the server.
   static expected<std::unique_ptr<server>> start(const grpc_options& options, const router& routes,
                                                  std::shared_ptr<admission> admitting,
                                                  std::shared_ptr<connection_taker> guest,
